@@ -1,0 +1,38 @@
+# Every target works on a fresh clone: it makes .venv first when that is missing or out of date.
+PYTHON ?= python3
+BIN := .venv/bin
+SEEDS ?= 20000
+
+.PHONY: venv demo test test-all simulate check bench clean
+venv: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "filterfleet needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: venv
+	$(BIN)/filterfleet demo
+
+test: venv
+	$(BIN)/pytest -m "not slow"
+
+test-all: venv
+	$(BIN)/pytest
+
+simulate: venv
+	$(BIN)/pytest tests/simulation --seeds $(SEEDS) --timeout 0
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: venv
+	$(BIN)/filterfleet bench compare
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist demo-output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

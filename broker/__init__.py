@@ -1,0 +1,1 @@
+"""The broker: a pure scheduling core and a socket loop around it."""

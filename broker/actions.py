@@ -1,0 +1,44 @@
+"""What the core asks its shell to do. The order of a list of actions is the order of execution."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.protocol import Message, Payload
+
+
+class Side(enum.Enum):
+    FRONTEND = "frontend"  # clients
+    BACKEND = "backend"  # workers
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A PPX message; the shell may put several to one peer into one multipart message."""
+
+    side: Side
+    peer: bytes
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrames:
+    """Frames of RFC 6/PPP, as they are, behind the routing id."""
+
+    side: Side
+    peer: bytes
+    frames: tuple[Payload, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something an operator may want to read in the log."""
+
+    event: str
+    fields: Mapping[str, Any]
+
+
+Action = Send | SendFrames | Note

@@ -1,0 +1,33 @@
+"""The core's actions as multipart messages, as few as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from broker.actions import Action, Note, SendFrames, Side
+from common.batches import batches
+from common.protocol import Message, Payload, encode
+
+
+def multiparts(
+    actions: Iterable[Action], limit: int
+) -> Iterator[tuple[Side, bytes, list[Payload]] | Note]:
+    """Actions as (side, routing id, frames), in order for each peer; notes pass through.
+
+    limit is the payload, in bytes, of a multipart message that carries more than one message.
+    """
+    waiting: dict[tuple[Side, bytes], list[Message]] = {}
+    for action in actions:
+        if isinstance(action, Note):
+            yield action
+            continue
+        key = (action.side, action.peer)
+        if isinstance(action, SendFrames):
+            for batch in batches(waiting.pop(key, ()), limit):
+                yield (*key, encode(batch))
+            yield (*key, list(action.frames))
+        else:
+            waiting.setdefault(key, []).append(action.message)
+    for key, messages in waiting.items():
+        for batch in batches(messages, limit):
+            yield (*key, encode(batch))

@@ -1,0 +1,241 @@
+"""The frontend: who submits what, and how each task's one outcome reaches its client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from broker.outbox import Outbox
+from broker.actions import Side
+from broker.peers import OPAQUE, Client, Task, TaskState
+from broker.scheduler import Scheduler
+from broker.settings import Settings
+from broker.timers import Timers
+from common.errors import ProtocolError
+from common.liveness import Liveness, Randomness
+from common.protocol import (
+    Accepted,
+    Beat,
+    Busy,
+    Cancel,
+    Catalogue,
+    Data,
+    Envelope,
+    Failed,
+    Get,
+    Hello,
+    Message,
+    Result,
+    ResultOk,
+    Status,
+    StatusRequest,
+    Submit,
+)
+
+FRONT, BACK = Side.FRONTEND, Side.BACKEND
+
+
+class ClientDesk:
+    """Clients and their tasks. A task leaves the table when its client has acknowledged the outcome."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rng: Randomness,
+        life: bytes,
+        outbox: Outbox,
+        timers: Timers,
+        report: Callable[[], dict[str, Any]],
+    ) -> None:
+        self.clients: dict[bytes, Client] = {}
+        self.tasks = 0
+        self.held_bytes = 0
+        self.catalogue = Catalogue((), 0)
+        self.scheduler: Scheduler  # set by the core, which makes both
+        self._settings = settings
+        self._rng = rng
+        self._life = life
+        self._outbox = outbox
+        self._timers = timers
+        self._report = report
+        self._handlers: dict[type, Callable[[Client, Any, float], None]] = {
+            Beat: self._on_beat,
+            Submit: self._on_submit,
+            Cancel: self._on_cancel,
+            ResultOk: self._on_result_ok,
+            Get: self._on_get,
+            Data: self._on_data,
+            StatusRequest: self._on_status,
+        }
+
+    # --- messages ---------------------------------------------------------------------------------------
+
+    def on_messages(self, peer: bytes, messages: list[Message], now: float) -> None:
+        """PPX messages of one peer. Raises ProtocolError on one that is not a client's to send."""
+        client = self.clients.get(peer)
+        if client is None:
+            liveness = Liveness(now, self._settings.interval, self._settings.missed)
+            client = self.clients[peer] = Client(peer, self._rng.randbytes(8), False, liveness)
+            self._hello(client)
+        client.liveness.heard(now)
+        for message in messages:
+            handler = self._handlers.get(type(message))
+            if handler is None:
+                raise ProtocolError(f"a client does not send {type(message).__name__.upper()}")
+            handler(client, message, now)
+
+    def on_envelope(self, peer: bytes, envelope: Envelope, now: float) -> None:
+        """The request of a basic client: opaque, volatile, and dropped when there is no room."""
+        size = sum(len(frame) for frame in envelope.body)
+        if not self._room_for(size):
+            self._outbox.count("basic_request_dropped")
+            return
+        client = self.clients.setdefault(peer, Client(peer, b"", True, Liveness(now)))
+        task = Task(
+            peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack
+        )
+        self._add(client, task)
+        self._timers.at(now + self._settings.opaque_life, self._on_opaque_age, task)
+
+    def _hello(self, client: Client) -> None:
+        settings = self._settings
+        hello = Hello(self._life, client.session, settings.interval, settings.missed, settings.inline_limit)
+        self._outbox.send(FRONT, client.peer, hello)
+        self._outbox.send(FRONT, client.peer, self.catalogue)
+
+    def _on_beat(self, client: Client, beat: Beat, _now: float) -> None:
+        if beat.session != client.session:
+            self._hello(client)
+
+    def _on_submit(self, client: Client, submit: Submit, now: float) -> None:
+        known = client.tasks.get(submit.id)
+        if known is None:
+            if not self._room_for(sum(len(frame) for frame in submit.payload)):
+                self._outbox.send(FRONT, client.peer, Busy(submit.id, self._settings.busy_delay))
+                return
+            task = Task(
+                client.peer,
+                submit.id,
+                submit.recipe,
+                frozenset(submit.needs),
+                submit.priority,
+                submit.size,
+                submit.payload,
+            )
+            self._add(client, task)
+        self._outbox.send(FRONT, client.peer, Accepted(submit.id))
+        if known is not None and known.outcome is not None:
+            self._send_outcome(known, now)
+
+    def _on_cancel(self, client: Client, cancel: Cancel, _now: float) -> None:
+        task = client.tasks.get(cancel.id)
+        if task is not None:
+            self._end(task)
+
+    def _on_result_ok(self, client: Client, ok: ResultOk, _now: float) -> None:
+        task = client.tasks.get(ok.id)
+        if task is not None and task.state is TaskState.DELIVERING:
+            for lease in list(task.leases):  # the one whose outputs were pulled
+                self.scheduler.release(lease)
+                self._outbox.send(BACK, lease.worker.peer, ResultOk(lease.token))
+            self._end(task)
+
+    def _on_get(self, client: Client, get: Get, now: float) -> None:
+        task = client.tasks.get(get.id)
+        if task is not None and task.state is TaskState.DELIVERING:
+            for lease in task.leases:
+                self.scheduler.renew(lease, now)
+                self._outbox.send(BACK, lease.worker.peer, replace(get, id=lease.token))
+
+    def _on_data(self, client: Client, data: Data, _now: float) -> None:
+        task = client.tasks.get(data.id)
+        if task is not None and data.blob == "":
+            for lease in task.leases:  # two when a straggler is raced: each ignores what it did not ask for
+                self._outbox.send(BACK, lease.worker.peer, replace(data, id=lease.token))
+
+    def _on_status(self, client: Client, _request: StatusRequest, _now: float) -> None:
+        self._outbox.send(FRONT, client.peer, Status(self._report()))
+
+    # --- the life of a task -------------------------------------------------------------------------------
+
+    def _room_for(self, size: int) -> bool:
+        limits = self._settings
+        fits = self.held_bytes + size <= limits.held_bytes or self.held_bytes == 0
+        return self.tasks < limits.tasks and fits
+
+    def _add(self, client: Client, task: Task) -> None:
+        client.tasks[task.id] = task
+        self.tasks += 1
+        self.held_bytes += task.held_bytes
+        self.scheduler.queue.push(task)
+        self._outbox.counters["submitted"] += 1
+
+    def _end(self, task: Task) -> None:
+        self.scheduler.drop(task)
+        self.held_bytes -= task.held_bytes
+        self.tasks -= 1
+        client = self.clients[task.client]
+        del client.tasks[task.id]
+        if client.basic and not client.tasks:
+            del self.clients[task.client]
+
+    def deliver(self, task: Task, outcome: Result | Failed, now: float) -> None:
+        """Give the client its task's outcome, again and again until it is acknowledged."""
+        self.held_bytes -= task.held_bytes
+        task.state = TaskState.DELIVERING
+        task.outcome = replace(outcome, id=task.id)
+        if not task.leases:
+            task.payload = ()  # with a lease left the outputs are pulled from a worker that may still die
+        self.held_bytes += task.held_bytes
+        self._send_outcome(task, now)
+
+    def answer(self, task: Task, *body: Any) -> None:
+        """Give a basic client its reply; it cannot acknowledge, so this is the end of the task."""
+        self._outbox.send_frames(FRONT, task.client, *task.stack, b"", *body)
+        self._end(task)
+
+    def give_up(self, task: Task, reason: str, now: float) -> None:
+        self._outbox.count("dead_lettered", reason=reason)
+        if task.opaque:
+            self._end(task)
+        else:
+            self.deliver(task, Failed(task.id, "permanent", reason), now)
+
+    def _send_outcome(self, task: Task, now: float) -> None:
+        assert task.outcome is not None
+        self._outbox.send(FRONT, task.client, task.outcome)
+        self._timers.at(now + self._settings.resend, self._on_resend, (task, task.outcome))
+
+    def _on_resend(self, subject: tuple[Task, Message], now: float) -> None:
+        task, outcome = subject
+        if task.outcome is outcome and task.state is TaskState.DELIVERING:
+            self._send_outcome(task, now)
+
+    def _on_opaque_age(self, task: Task, _now: float) -> None:
+        if task.state is not TaskState.ENDED:
+            self._outbox.count("basic_request_expired")
+            self._end(task)
+
+    # --- presence -------------------------------------------------------------------------------------------
+
+    def drop(self, client: Client) -> None:
+        """The client is gone, and with it everybody who wanted its tasks done."""
+        for task in list(client.tasks.values()):
+            self._end(task)
+        self.clients.pop(client.peer, None)
+
+    def beat(self, now: float) -> None:
+        for client in [client for client in self.clients.values() if not client.basic]:
+            if client.liveness.expired(now):
+                self._outbox.note("client_lost", tasks=len(client.tasks))
+                self.drop(client)
+            else:
+                self._outbox.heartbeat(FRONT, client.peer)
+
+    def publish(self, catalogue: Catalogue) -> None:
+        if catalogue != self.catalogue:
+            self.catalogue = catalogue
+            for client in self.clients.values():
+                if not client.basic:
+                    self._outbox.send(FRONT, client.peer, catalogue)

@@ -1,0 +1,98 @@
+"""What the broker knows: clients and their tasks, workers and their leases. Plain state, no behaviour."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from common.liveness import Liveness
+from common.protocol import Message, Payload
+
+OPAQUE = frozenset({"\0opaque"})  # what a basic client's task needs; no filter can have this name
+
+
+class TaskState(enum.Enum):
+    WAITING = "waiting"  # in the queue, or on trial row
+    DELAYED = "delayed"  # until its next try
+    RUNNING = "running"  # at least one live lease
+    DELIVERING = "delivering"  # the outcome is on its way to the client
+    ENDED = "ended"  # forgotten by the client table; nothing may happen to it any more
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A client's job. size and payload are the image's, in bytes; the payload is empty when it is pulled."""
+
+    client: bytes
+    id: bytes
+    recipe: bytes
+    needs: frozenset[str]
+    priority: int
+    size: int
+    payload: tuple[Payload, ...]
+    stack: tuple[bytes, ...] = ()  # a basic client's address stack behind its routing id
+    state: TaskState = TaskState.WAITING
+    leases: list[Lease] = field(default_factory=list)
+    avoid: bytes = b""  # the worker that was too slow the last time
+    losses: int = 0  # leases whose worker died
+    trial_losses: int = 0  # of these, alone on a worker while the rest of the fleet was calm
+    failures: int = 0  # transient ones
+    expiries: int = 0
+    outcome: Message | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Payload that the broker keeps for this task, its image's and its result's."""
+        return sum(len(frame) for frame in (*self.payload, *getattr(self.outcome, "payload", ())))
+
+    @property
+    def opaque(self) -> bool:
+        return self.needs is OPAQUE
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """One worker's right to run a task until it expires. The token is all that a worker ever sees."""
+
+    token: bytes
+    task: Task
+    worker: Worker
+    began: float
+    expires: float
+    alone: bool = False  # a trial: nothing else may run beside it
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    peer: bytes
+    session: bytes
+    basic: bool
+    liveness: Liveness
+    tasks: dict[bytes, Task] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """slots is how many leases it may hold, threads how many of them it runs at a time."""
+
+    peer: bytes
+    session: bytes
+    basic: bool
+    liveness: Liveness
+    slots: int = 0
+    threads: int = 1
+    needs_served: frozenset[str] = frozenset()
+    host: str = ""
+    version: str = ""
+    draining: bool = False
+    reserved: bool = False  # being emptied for a trial, or running one
+    leases: dict[bytes, Lease] = field(default_factory=dict)
+
+    @property
+    def load(self) -> float:
+        return len(self.leases) / self.threads
+
+    @property
+    def open(self) -> bool:
+        """Whether it can take one more lease."""
+        return not self.draining and not self.reserved and len(self.leases) < self.slots

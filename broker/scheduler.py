@@ -1,0 +1,256 @@
+"""Which worker runs what, and what becomes of a task whose lease ends badly. Knows nothing of the wire.
+
+Retry rules, by how a lease ends:
+
+  lost       its worker died. Requeued at once. After `shared_losses` of them the task is a suspect and runs
+             alone on an emptied worker, one suspect at a time, so that nobody else is blamed for its deaths
+             or dies of them. Only a death in an otherwise calm fleet counts against it.
+  failed     transient: again after a doubling delay. Permanent failures never come here.
+  expired    the worker lives but is too slow. Requeued, elsewhere if there is an elsewhere.
+  given back by its worker, or lost on the way to it: requeued, nobody to blame.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+
+from broker.fairness import FairQueue
+from broker.peers import Lease, Task, TaskState, Worker
+from broker.settings import Settings
+from broker.timers import Timers
+from common.liveness import Randomness
+
+GiveUp = Callable[[Task, str], None]
+Revoke = Callable[[Lease], None]
+LoseWorker = Callable[[Worker, float], None]
+
+
+class Scheduler:
+    """Queue, workers and leases.
+
+    The three callbacks are how it reports: give_up(task, reason) when a task has no more tries,
+    revoke(lease) when a worker should stop what it runs, lose_worker(worker, now) when a basic worker,
+    which cannot be told to stop, overran its lease.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        rng: Randomness,
+        timers: Timers,
+        *,
+        give_up: GiveUp,
+        revoke: Revoke,
+        lose_worker: LoseWorker,
+    ) -> None:
+        self.settings = settings
+        self.queue = FairQueue()
+        self.workers: dict[bytes, Worker] = {}
+        self.leases: dict[bytes, Lease] = {}
+        self.suspects: deque[Task] = deque()
+        self._rng = rng
+        self._timers = timers
+        self._give_up = give_up
+        self._revoke = revoke
+        self._lose_worker = lose_worker
+        self._deaths: deque[float] = deque(maxlen=64)
+        self._trial_worker: Worker | None = None
+        self._mean = 0.0  # duration of a lease, exponentially averaged, in seconds
+
+    # --- granting -------------------------------------------------------------------------------------
+
+    def assign(self, now: float) -> list[Lease]:
+        """Grant every lease that can be granted now."""
+        return [*self._start_trial(now), *self._feed(now), *self._second_leases(now)]
+
+    def _feed(self, now: float) -> list[Lease]:
+        granted: list[Lease] = []
+        if not self.queue:
+            return granted
+        open_workers = [(w.load, n, w) for n, w in enumerate(self.workers.values()) if w.open]
+        heapq.heapify(open_workers)
+        while open_workers and self.queue:
+            _, n, worker = heapq.heappop(open_workers)
+            task = self.queue.pop(lambda task, worker=worker: self._eligible(task, worker))  # type: ignore[misc]
+            if task is not None:
+                granted.append(self._grant(task, worker, now))
+                if worker.open:
+                    heapq.heappush(open_workers, (worker.load, n, worker))
+        return granted
+
+    def _start_trial(self, now: float) -> list[Lease]:
+        """Empty one worker for the first suspect that has one, then run the suspect on it alone."""
+        if self._trial_worker is None:
+            for task in self.suspects:
+                fit = [w for w in self.workers.values() if w.slots and not w.draining and self._eligible(task, w)]
+                if fit:
+                    self._trial_worker = min(fit, key=lambda worker: worker.load)
+                    self._trial_worker.reserved = True
+                    break
+        worker = self._trial_worker
+        if worker is None or worker.leases:
+            return []
+        for task in self.suspects:
+            if self._eligible(task, worker):
+                self.suspects.remove(task)
+                return [self._grant(task, worker, now, alone=True)]
+        self._end_trial()
+        return []
+
+    def _end_trial(self) -> None:
+        if self._trial_worker is not None:
+            self._trial_worker.reserved = False
+            self._trial_worker = None
+
+    def _second_leases(self, now: float) -> list[Lease]:
+        """With nothing waiting, let idle workers race the stragglers; the first result wins."""
+        if self.queue or not self.leases:
+            return []
+        idle = [w for w in self.workers.values() if w.open and not w.basic and not w.leases]
+        old = now - max(self.settings.straggler_age, self.settings.straggler_factor * self._mean)
+        granted: list[Lease] = []
+        for lease in list(self.leases.values()) if idle else ():
+            task = lease.task
+            if lease.began > old or not idle:
+                break
+            if task.state is TaskState.RUNNING and len(task.leases) == 1 and not (lease.alone or task.opaque):
+                worker = next((w for w in idle if w is not lease.worker and self._eligible(task, w)), None)
+                if worker is not None:
+                    idle.remove(worker)
+                    granted.append(self._grant(task, worker, now))
+        return granted
+
+    def _eligible(self, task: Task, worker: Worker) -> bool:
+        if task.opaque:  # for basic workers; ours step in when there is none
+            return worker.basic or not any(w.basic for w in self.workers.values())
+        if worker.basic or not task.needs <= worker.needs_served:
+            return False
+        return task.avoid != worker.peer or sum(not w.basic for w in self.workers.values()) == 1
+
+    def _grant(self, task: Task, worker: Worker, now: float, *, alone: bool = False) -> Lease:
+        expires = now + self.settings.task_timeout
+        lease = Lease(self._rng.randbytes(16), task, worker, now, expires, alone)
+        self.leases[lease.token] = lease
+        worker.leases[lease.token] = lease
+        task.leases.append(lease)
+        task.state = TaskState.RUNNING
+        self._timers.at(lease.expires, self._on_expiry, lease)
+        return lease
+
+    # --- ending a lease -----------------------------------------------------------------------------------
+
+    def finish(self, lease: Lease, now: float) -> None:
+        """The lease has brought an outcome: whatever else runs the same task may stop."""
+        self._mean += (now - lease.began - self._mean) / 8
+        for other in [other for other in lease.task.leases if other is not lease]:
+            self.release(other)
+            self._revoke(other)
+        if lease.alone:
+            lease.alone = False
+            self._end_trial()
+
+    def release(self, lease: Lease) -> None:
+        """The lease is over; its slot is free and its token worth nothing."""
+        del self.leases[lease.token]
+        del lease.worker.leases[lease.token]
+        lease.task.leases.remove(lease)
+        if lease.alone:
+            self._end_trial()
+
+    def renew(self, lease: Lease, now: float) -> None:
+        lease.expires = now + self.settings.task_timeout
+        self._timers.at(lease.expires, self._on_expiry, lease)
+
+    def give_back(self, lease: Lease) -> None:
+        """Nobody is to blame: the task goes back to the head of its line, unless it also runs elsewhere."""
+        alone = lease.alone
+        self.release(lease)
+        if not lease.task.leases:
+            self._requeue(lease.task, suspect=alone)
+
+    def fail(self, lease: Lease, reason: str, now: float) -> None:
+        """A transient failure."""
+        task = lease.task
+        self.release(lease)
+        task.failures += 1
+        if task.leases:
+            return
+        if task.failures > self.settings.failures:
+            self._give_up(task, reason)
+            return
+        task.state = TaskState.DELAYED
+        delay = self.settings.retry_delay * 2 ** (task.failures - 1) * (1 + self._rng.random() / 4)
+        self._timers.at(now + delay, self._on_retry, task)
+
+    def lose(self, worker: Worker, now: float) -> None:
+        """The worker is gone; decide for each of its leases."""
+        del self.workers[worker.peer]
+        calm = not any(death > now - self.settings.calm for death in self._deaths)
+        if worker.leases or not worker.draining:
+            self._deaths.append(now)
+        for lease in list(worker.leases.values()):
+            alone = lease.alone
+            self.release(lease)
+            task = lease.task
+            if task.state is TaskState.DELIVERING:
+                task.outcome = None
+                self._requeue(task, suspect=False)
+            elif not task.leases:
+                self._after_loss(task, alone=alone, calm=calm)
+        if worker is self._trial_worker:
+            self._end_trial()
+
+    def _after_loss(self, task: Task, *, alone: bool, calm: bool) -> None:
+        task.losses += 1
+        task.trial_losses += alone and calm
+        limits = self.settings
+        if task.trial_losses >= limits.trial_losses or task.losses >= limits.total_losses:
+            times = f"{task.losses} times, {task.trial_losses} of them with nothing else running"
+            self._give_up(task, f"The worker process died while it worked on this image ({times}).")
+        else:
+            self._requeue(task, suspect=task.losses >= limits.shared_losses)
+
+    def _on_expiry(self, lease: Lease, now: float) -> None:
+        if self.leases.get(lease.token) is not lease or lease.expires > now:
+            return
+        if lease.worker.basic:
+            self._lose_worker(lease.worker, now)
+            return
+        task = lease.task
+        self.release(lease)
+        self._revoke(lease)
+        if task.leases:
+            return
+        task.outcome = None
+        task.expiries += 1
+        if task.expiries > self.settings.expiries:
+            limit = f"{self.settings.task_timeout:g} s"
+            self._give_up(task, f"No worker finished this image within {limit} ({task.expiries} tries).")
+        else:
+            task.avoid = lease.worker.peer
+            self._requeue(task, suspect=False)
+
+    def _on_retry(self, task: Task, _now: float) -> None:
+        if task.state is TaskState.DELAYED:
+            self._requeue(task, suspect=False)
+
+    def _requeue(self, task: Task, *, suspect: bool) -> None:
+        task.state = TaskState.WAITING
+        if suspect:
+            self.suspects.append(task)
+        else:
+            self.queue.push(task, first=True)
+
+    def drop(self, task: Task) -> None:
+        """Nobody wants this task any more."""
+        if task.state is TaskState.WAITING:
+            if task in self.suspects:
+                self.suspects.remove(task)
+            else:
+                self.queue.remove(task)
+        for lease in list(task.leases):
+            self.release(lease)
+            self._revoke(lease)
+        task.state = TaskState.ENDED

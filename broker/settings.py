@@ -1,0 +1,34 @@
+"""The broker's numbers. Seconds, bytes and counts; the defaults suit photographs on a LAN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS
+from common.protocol.messages import INLINE_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    interval: float = HEARTBEAT_INTERVAL
+    missed: int = MISSED_BEATS
+    inline_limit: int = INLINE_LIMIT
+
+    task_timeout: float = 300.0  # a lease's life, from dispatch or the last chunk pulled
+    opaque_life: float = 60.0  # how long a basic client's request may wait; the client has gone by then
+
+    shared_losses: int = 3  # workers lost beside other tasks before a task is tried alone
+    trial_losses: int = 2  # workers lost alone, in a calm fleet, before it is called poison
+    total_losses: int = 20  # the end, however stormy the fleet is
+    calm: float = 5.0  # no other worker died for so long: the loss says something about the task
+    failures: int = 3  # transient failures before giving up
+    retry_delay: float = 1.0  # doubles with every failure
+    expiries: int = 2  # deadlines missed before giving up
+
+    straggler_factor: float = 4.0  # times the mean duration before a second lease is given
+    straggler_age: float = 2.0  # and at least this old
+
+    tasks: int = 100_000  # held at most
+    held_bytes: int = 1 << 30  # of images and results, at most
+    busy_delay: float = 0.5  # what a client refused for these caps is told to wait
+    resend: float = 30.0  # until an outcome nobody acknowledged is sent again

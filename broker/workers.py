@@ -1,0 +1,239 @@
+"""The backend: who works, under which leases, and what comes back. Nothing a worker says reaches a client
+unless it names a live lease of that very worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from broker.actions import Side
+from broker.clients import ClientDesk
+from broker.outbox import Outbox
+from broker.peers import Lease, TaskState, Worker
+from broker.scheduler import Scheduler
+from broker.settings import Settings
+from common.errors import ProtocolError
+from common.liveness import Liveness, Randomness
+from common.protocol import (
+    Beat,
+    Cancel,
+    Catalogue,
+    Credit,
+    Data,
+    Drain,
+    Envelope,
+    Failed,
+    Get,
+    Hello,
+    Message,
+    Nack,
+    Ready,
+    Result,
+    ResultOk,
+    Task,
+)
+
+FRONT, BACK = Side.FRONTEND, Side.BACKEND
+
+
+class WorkerDesk:
+    def __init__(
+        self,
+        settings: Settings,
+        rng: Randomness,
+        life: bytes,
+        outbox: Outbox,
+        scheduler: Scheduler,
+        clients: ClientDesk,
+    ) -> None:
+        self._settings = settings
+        self._rng = rng
+        self._life = life
+        self._outbox = outbox
+        self._scheduler = scheduler
+        self._clients = clients
+        self._handlers: dict[type, Callable[[Worker, Any, float], None]] = {
+            Beat: self._on_beat,
+            Credit: self._on_credit,
+            Result: self._on_result,
+            Failed: self._on_failed,
+            Nack: self._on_nack,
+            Drain: self._on_drain,
+            Get: self._on_get,
+            Data: self._on_data,
+        }
+
+    # --- RFC 6/PPP --------------------------------------------------------------------------------------
+
+    def on_ready(self, peer: bytes, now: float, *, basic: bool) -> None:
+        """READY: a new worker, or a known one that has started again under its old routing id."""
+        worker = self._scheduler.workers.get(peer)
+        if worker is None:
+            self._register(peer, now, basic=basic)
+            return
+        worker.liveness.heard(now)
+        if not basic:
+            self._hello(worker)
+        elif worker.leases:
+            self._scheduler.lose(worker, now)
+            self._register(peer, now, basic=True)
+
+    def on_heartbeat(self, peer: bytes, now: float, *, basic: bool) -> None:
+        """A heartbeat is never a credit; only from a worker we do not know does it stand for READY."""
+        worker = self._scheduler.workers.get(peer)
+        if worker is None:
+            self._register(peer, now, basic=basic)
+        else:
+            worker.liveness.heard(now)
+
+    def on_envelope(self, peer: bytes, envelope: Envelope, now: float, *, basic: bool) -> None:
+        """The reply of a basic worker; its address stack is the lease token we sent."""
+        worker = self._scheduler.workers.get(peer) or self._register(peer, now, basic=basic)
+        worker.liveness.heard(now)
+        lease = self._lease(worker, envelope.stack[0]) if len(envelope.stack) == 1 else None
+        if lease is None or not lease.task.opaque:
+            self._outbox.count("stale_reply")
+            return
+        self._scheduler.finish(lease, now)
+        self._scheduler.release(lease)
+        self._clients.answer(lease.task, *envelope.body)
+
+    def _register(self, peer: bytes, now: float, *, basic: bool) -> Worker:
+        liveness = Liveness(now, self._settings.interval, self._settings.missed)
+        worker = Worker(peer, self._rng.randbytes(8), basic, liveness, slots=int(basic))
+        self._scheduler.workers[peer] = worker
+        if not basic:
+            self._hello(worker)
+        self._outbox.note("worker_registered", basic=basic, worker=peer.hex())
+        return worker
+
+    def _hello(self, worker: Worker) -> None:
+        settings = self._settings
+        hello = Hello(self._life, worker.session, settings.interval, settings.missed, settings.inline_limit)
+        self._outbox.send(BACK, worker.peer, hello)
+
+    # --- PPX ------------------------------------------------------------------------------------------------
+
+    def on_messages(self, peer: bytes, messages: list[Message], now: float) -> None:
+        """PPX messages of one peer. Raises ProtocolError on one that is not a worker's to send."""
+        worker = self._scheduler.workers.get(peer) or self._register(peer, now, basic=False)
+        worker.liveness.heard(now)
+        for message in messages:
+            handler = self._handlers.get(type(message))
+            if handler is None:
+                raise ProtocolError(f"a worker does not send {type(message).__name__.upper()}")
+            handler(worker, message, now)
+
+    def _lease(self, worker: Worker, token: bytes) -> Lease | None:
+        """The live lease of this worker with this token, if there is one."""
+        return worker.leases.get(token)
+
+    def _on_beat(self, worker: Worker, beat: Beat, now: float) -> None:
+        """Compare what the worker holds with what we believe it holds, and mend the difference."""
+        if beat.session != worker.session:
+            self._hello(worker)
+            return
+        held = set(beat.leases)
+        for token, lease in list(worker.leases.items()):
+            if token not in held and now - lease.began > 2 * self._settings.interval:
+                self._outbox.count("lease_not_received")
+                lease.task.outcome = None
+                self._scheduler.give_back(lease)
+        for token in held - worker.leases.keys():
+            self._outbox.send(BACK, worker.peer, Cancel(token))
+
+    def _on_credit(self, worker: Worker, credit: Credit, _now: float) -> None:
+        worker.slots = credit.slots
+        worker.threads = credit.threads
+        worker.needs_served = frozenset(credit.filters)
+        worker.host = credit.host
+        worker.version = credit.version
+
+    def _on_result(self, worker: Worker, result: Result, now: float) -> None:
+        lease = self._lease(worker, result.id)
+        if lease is None:
+            self._outbox.count("stale_result")
+            self._outbox.send(BACK, worker.peer, ResultOk(result.id))
+            return
+        task = lease.task
+        if task.state is TaskState.DELIVERING:
+            return  # sent again while its outputs are being pulled
+        if task.opaque and not result.payload:
+            raise ProtocolError("the answer for a basic client is sent inline")
+        self._scheduler.finish(lease, now)
+        if result.payload or not result.outputs:
+            self._scheduler.release(lease)
+            self._outbox.send(BACK, worker.peer, ResultOk(result.id))
+        else:
+            self._scheduler.renew(lease, now)
+        self._outbox.counters["results"] += 1
+        if task.opaque:
+            self._clients.answer(task, *result.payload)
+        else:
+            self._clients.deliver(task, result, now)
+
+    def _on_failed(self, worker: Worker, failed: Failed, now: float) -> None:
+        self._outbox.send(BACK, worker.peer, ResultOk(failed.id))
+        lease = self._lease(worker, failed.id)
+        if lease is None:
+            self._outbox.count("stale_result")
+        elif failed.kind == "transient":
+            self._scheduler.fail(lease, failed.reason, now)
+        else:
+            self._scheduler.finish(lease, now)
+            self._scheduler.release(lease)
+            self._outbox.counters["failures"] += 1
+            self._clients.give_up(lease.task, failed.reason, now)
+
+    def _on_nack(self, worker: Worker, nack: Nack, _now: float) -> None:
+        lease = self._lease(worker, nack.id)
+        if lease is not None:
+            self._scheduler.give_back(lease)
+
+    def _on_drain(self, worker: Worker, _drain: Drain, _now: float) -> None:
+        worker.draining = True
+
+    def _on_get(self, worker: Worker, get: Get, now: float) -> None:
+        lease = self._lease(worker, get.id)
+        if lease is not None and get.blob == "":
+            self._scheduler.renew(lease, now)
+            self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
+
+    def _on_data(self, worker: Worker, data: Data, _now: float) -> None:
+        lease = self._lease(worker, data.id)
+        if lease is not None and lease.task.state is TaskState.DELIVERING:
+            self._outbox.send(FRONT, lease.task.client, replace(data, id=lease.task.id))
+
+    # --- the other way ------------------------------------------------------------------------------------
+
+    def dispatch(self, lease: Lease) -> None:
+        task = lease.task
+        if lease.worker.basic:
+            self._outbox.send_frames(BACK, lease.worker.peer, lease.token, b"", *task.payload)
+            return
+        timeout = self._settings.task_timeout
+        message = Task(lease.token, task.recipe, task.size, timeout, task.opaque, task.payload)
+        self._outbox.send(BACK, lease.worker.peer, message)
+
+    def revoke(self, lease: Lease) -> None:
+        if not lease.worker.basic:
+            self._outbox.send(BACK, lease.worker.peer, Cancel(lease.token))
+
+    def lose(self, worker: Worker, now: float) -> None:
+        self._outbox.note("worker_lost", worker=worker.peer.hex(), host=worker.host, leases=len(worker.leases))
+        self._outbox.counters["workers_lost"] += 1
+        self._scheduler.lose(worker, now)
+
+    def beat(self, now: float) -> None:
+        for worker in list(self._scheduler.workers.values()):
+            busy = worker.basic and worker.leases  # a basic worker may fall silent while it works
+            if worker.liveness.expired(now) and not busy:
+                self.lose(worker, now)
+            else:
+                self._outbox.heartbeat(BACK, worker.peer)
+
+    def catalogue(self) -> Catalogue:
+        workers = [worker for worker in self._scheduler.workers.values() if not worker.draining]
+        filters = sorted(frozenset().union(*(worker.needs_served for worker in workers)))
+        return Catalogue(tuple(filters), sum(worker.threads for worker in workers if not worker.basic))

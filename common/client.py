@@ -1,0 +1,217 @@
+"""The client of a broker: submit images from any thread, get a future for each outcome."""
+
+from __future__ import annotations
+
+import collections
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import zmq
+
+from common.batches import batches
+from common.client_core import Action, ClientCore, Deliver, Job, Open, ReadBlob, Send, Tell
+from common.errors import FleetError, ProtocolError
+from common.frames import receive, send
+from common.logs import get_logger
+from common.protocol import Catalogue, Data, Failed, Hello, Message, Result, Status, encode
+from common.protocol.messages import INLINE_LIMIT
+from common.wakeup import Wakeup
+
+ReadImage = Callable[[int, int], bytes]  # (offset, length) -> bytes of the image file; may raise OSError
+
+log = get_logger("client")
+
+
+class Client:
+    """One connection to one broker, on a thread of its own. Close it, or use it as a context manager."""
+
+    def __init__(self, host: str, frontend_port: int) -> None:
+        self.catalogue = Catalogue((), 0)
+        self._address = f"tcp://[{host}]:{frontend_port}" if ":" in host else f"tcp://{host}:{frontend_port}"
+        self._core = ClientCore(random.SystemRandom())
+        self._context = zmq.Context()
+        self._socket: zmq.Socket[bytes] | None = None
+        self._wakeup = Wakeup()
+        self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
+        self._futures: dict[bytes, Future[Result | Failed]] = {}
+        self._readers: dict[bytes, ReadImage] = {}
+        self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
+        self._connected = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="broker-client", daemon=True)
+        self._thread.start()
+
+    # --- for any thread -------------------------------------------------------------------------------------
+
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
+        """Begin a job; the future gets its outcome, which acknowledge() then lets everybody forget.
+
+        An image over the inline limit is submitted without payload and read in parts through read, on the
+        client's thread. A job id may be under way only once.
+        """
+        future: Future[Result | Failed] = Future()
+        future.set_running_or_notify_cancel()
+
+        def call(now: float) -> list[Action]:
+            self._futures[job.id] = future
+            if read is not None:
+                self._readers[job.id] = read
+            return self._core.submit(job, now)
+
+        self._call(call)
+        return future
+
+    def acknowledge(self, job: bytes) -> None:
+        """The outcome has been made permanent here."""
+        self._call(lambda now: self._core.acknowledge(job, now))
+
+    def wait_connected(self, timeout: float) -> bool:
+        """Whether a broker has answered within so many seconds."""
+        return self._connected.wait(timeout)
+
+    def status(self) -> Future[dict[str, Any]]:
+        """What the broker says of itself and its fleet."""
+        future: Future[dict[str, Any]] = Future()
+        future.set_running_or_notify_cancel()
+
+        def call(now: float) -> list[Action]:
+            self._statuses.append(future)
+            return self._core.request_status(now)
+
+        self._call(call)
+        return future
+
+    def close(self) -> None:
+        """Send what is waiting to be sent, then end. Futures without an outcome fail."""
+        self._closing = True
+        self._wakeup.set()
+        self._thread.join()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _call(self, call: Callable[[float], list[Action]]) -> None:
+        self._calls.append(call)
+        self._wakeup.set()
+
+    # --- the client's own thread ----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._execute(self._core.start(time.monotonic()))
+        while not self._closing or self._calls:
+            self._turn()
+        if self._socket is not None:
+            self._socket.close(linger=2000)
+        self._context.term()
+        self._wakeup.close()
+        for future in [*self._futures.values(), *self._statuses]:
+            future.set_exception(FleetError("The connection to the broker was closed."))
+
+    def _turn(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._wakeup.fileno(), zmq.POLLIN)
+        assert self._socket is not None
+        poller.register(self._socket, zmq.POLLIN)
+        patience = 0.0 if self._calls else max(0.0, self._core.deadline() - time.monotonic())
+        poller.poll(patience * 1000)
+        self._wakeup.clear()
+        actions: list[Action] = []
+        while self._calls:
+            actions += self._calls.popleft()(time.monotonic())
+        while (frames := receive(self._socket)) is not None:
+            try:
+                actions += self._core.on_message(frames, time.monotonic())
+            except ProtocolError as error:
+                log.warning("broker sent what is no message", error=str(error))
+        actions += self._core.on_tick(time.monotonic())
+        self._execute(actions)
+
+    def _execute(self, actions: list[Action]) -> None:
+        to_send: list[Message] = []
+        for action in actions:
+            match action:
+                case Send(message):
+                    to_send.append(message)
+                case Open(identity):
+                    to_send.clear()  # what was meant for the old socket is void with its session
+                    self._connected.clear()
+                    self._open(identity)
+                case ReadBlob(get):
+                    self._read(get.id, get.offset, get.length, to_send)
+                case Deliver(job, outcome):
+                    self._readers.pop(job, None)
+                    future = self._futures.pop(job, None)
+                    if future is not None:
+                        future.set_result(outcome)
+                case Tell(message):
+                    self._hear(message)
+        for batch in batches(to_send, INLINE_LIMIT):
+            self._send(batch)
+
+    def _open(self, identity: bytes) -> None:
+        if self._socket is not None:
+            self._socket.close(linger=0)
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.routing_id = identity
+        self._socket.sndhwm = 0  # what may be under way is bounded by the application and by BUSY
+        self._socket.reconnect_ivl = 100
+        self._socket.reconnect_ivl_max = 1000
+        self._socket.ipv6 = "[" in self._address
+        try:
+            self._socket.connect(self._address)
+        except zmq.ZMQError as error:
+            log.error("cannot connect", broker=self._address, error=error.strerror)
+
+    def _send(self, batch: list[Message]) -> None:
+        assert self._socket is not None
+        try:
+            send(self._socket, encode(batch))
+        except zmq.ZMQError as error:
+            log.warning("message dropped", error=error.strerror)  # the core repeats what matters
+
+    def _read(self, job: bytes, offset: int, length: int, to_send: list[Message]) -> None:
+        reader = self._readers.get(job)
+        if reader is None:
+            return
+        try:
+            data = reader(offset, length)
+        except OSError as error:
+            self._fail(job, f"The image can no longer be read: {error.strerror}.")
+            return
+        if len(data) != length:
+            self._fail(job, "The image became shorter while it was being read.")
+            return
+        to_send.append(Data(job, "", offset, (data,)))
+
+    def _fail(self, job: bytes, reason: str) -> None:
+        self._readers.pop(job, None)
+        future = self._futures.pop(job, None)
+        self._call(lambda now: self._core.cancel(job, now))
+        if future is not None:
+            future.set_result(Failed(job, "transient", reason))
+
+    def _hear(self, message: Catalogue | Status | Hello) -> None:
+        match message:
+            case Hello():
+                self._connected.set()
+            case Catalogue():
+                self.catalogue = message
+            case Status(report):
+                if self._statuses:
+                    self._statuses.popleft().set_result(dict(report))
+
+
+def require_broker(client: Client, host: str, port: int, patience: float = 10.0) -> None:
+    """Raise FleetError, with what to do, when no broker answers in time."""
+    if not client.wait_connected(patience):
+        raise FleetError(
+            f"No broker answers at {host}, port {port}: start one there with `filterfleet broker`, "
+            "or name another with --broker and --frontend-port."
+        )

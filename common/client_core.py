@@ -1,0 +1,330 @@
+"""A client of the broker without its socket: submits jobs until each has one outcome.
+
+The broker is soft state, so all certainty lives here. A HELLO means "I hold nothing of yours" and makes
+every job that has no outcome be submitted again; a SUBMIT without an answer is repeated; an outcome is
+handed to the application once and acknowledged only when the application says so.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.errors import ProtocolError
+from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS, Backoff, Liveness, Randomness
+from common.protocol import (
+    Accepted,
+    Beat,
+    Busy,
+    Cancel,
+    Catalogue,
+    Data,
+    Envelope,
+    Failed,
+    Get,
+    Heartbeat,
+    Hello,
+    Message,
+    Output,
+    Payload,
+    Ready,
+    Result,
+    ResultOk,
+    Status,
+    StatusRequest,
+    Submit,
+    new_identity,
+    parse,
+)
+from common.pull import Pull
+
+ACCEPT_PATIENCE = 5.0  # seconds until a SUBMIT nobody answered is repeated
+REVIEW_INTERVAL = 0.25  # seconds between looks at what is to be repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is submitted. payload is empty when the image is to be pulled in chunks."""
+
+    id: bytes
+    recipe: bytes
+    needs: tuple[str, ...]
+    size: int
+    payload: tuple[Payload, ...] = ()
+    priority: int = 0
+
+
+# --- actions: what the shell does, in order ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Close the socket, if there is one, and connect a new one under this routing id."""
+
+    identity: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlob:
+    """Read this part of the job's image and send it as DATA."""
+
+    get: Get
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The job's outcome: its outputs with one blob each, or a failure."""
+
+    job: bytes
+    outcome: Result | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """News of the fleet."""
+
+    message: Catalogue | Status | Hello
+
+
+Action = Open | Send | ReadBlob | Deliver | Tell
+
+
+class _State(enum.Enum):
+    TO_SEND = 1  # at resend_at
+    ACCEPTED = 2
+    PULLING = 3
+    DELIVERED = 4
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    job: Job
+    state: _State
+    resend_at: float
+    result: Result | None = None
+    pulls: dict[str, Pull] = field(default_factory=dict)
+
+
+class ClientCore:
+    """Call start() once, then on_message() for what arrives and on_tick() at deadline() at the latest."""
+
+    def __init__(self, rng: Randomness) -> None:
+        self.connected = False  # a HELLO has come on this socket
+        self._rng = rng
+        self._jobs: dict[bytes, _Entry] = {}
+        self._session = b""
+        self._interval = HEARTBEAT_INTERVAL
+        self._missed = MISSED_BEATS
+        self._liveness = Liveness(0.0)
+        self._backoff = Backoff()
+        self._reopen_at: float | None = None
+        self._next_beat = 0.0
+        self._next_review = 0.0
+        self._actions: list[Action] = []
+        self._handlers: dict[type, Callable[[Any, float], None]] = {
+            Hello: self._on_hello,
+            Accepted: self._on_accepted,
+            Busy: self._on_busy,
+            Result: self._on_result,
+            Failed: self._on_failed,
+            Get: self._on_get,
+            Data: self._on_data,
+            Catalogue: self._on_news,
+            Status: self._on_news,
+        }
+
+    # --- the application's side -----------------------------------------------------------------------------
+
+    def start(self, now: float) -> list[Action]:
+        self._open(now)
+        return self._take()
+
+    def submit(self, job: Job, now: float) -> list[Action]:
+        """Begin a job; one with the id of a job under way is the same job and changes nothing."""
+        if job.id not in self._jobs:
+            self._jobs[job.id] = _Entry(job, _State.TO_SEND, now)
+            if self.connected:
+                self._send_job(self._jobs[job.id], now)
+        return self._take()
+
+    def acknowledge(self, job: bytes, _now: float) -> list[Action]:
+        """The application has made the outcome its own; the broker may forget it."""
+        entry = self._jobs.get(job)
+        if entry is not None and entry.state is _State.DELIVERED:
+            del self._jobs[job]
+            self._send(ResultOk(job))
+        return self._take()
+
+    def cancel(self, job: bytes, _now: float) -> list[Action]:
+        """Forget a job, whatever its state."""
+        if self._jobs.pop(job, None) is not None:
+            self._send(Cancel(job))
+        return self._take()
+
+    def request_status(self, _now: float) -> list[Action]:
+        self._send(StatusRequest())
+        return self._take()
+
+    # --- the wire's side ------------------------------------------------------------------------------------
+
+    def on_message(self, frames: list[Payload], now: float) -> list[Action]:
+        """A message from the broker. Raises ProtocolError, having changed nothing, on any other."""
+        parsed = parse(frames, extended=True)
+        if isinstance(parsed, Ready | Envelope):
+            raise ProtocolError("a broker does not send this to a PPX client")
+        self._liveness.heard(now)
+        self._backoff.reset()
+        for message in () if isinstance(parsed, Heartbeat) else parsed:
+            handler = self._handlers.get(type(message))
+            if handler is None:
+                raise ProtocolError(f"a client does not receive {type(message).__name__.upper()}")
+            handler(message, now)
+        return self._take()
+
+    def on_tick(self, now: float) -> list[Action]:
+        if self._reopen_at is not None:
+            if self._reopen_at <= now:
+                self._open(now)
+            return self._take()
+        if self._liveness.expired(now):
+            self.connected = False
+            self._reopen_at = now + self._backoff.next()
+            return self._take()
+        if self._next_beat <= now:
+            self._next_beat = now + self._interval
+            self._send(Beat(self._session))
+        if self.connected and self._next_review <= now:
+            self._next_review = now + REVIEW_INTERVAL
+            for entry in self._jobs.values():
+                if entry.state is _State.TO_SEND and entry.resend_at <= now:
+                    self._send_job(entry, now)
+                elif entry.state is _State.PULLING:
+                    self._pull(entry, now)
+        return self._take()
+
+    def deadline(self) -> float:
+        if self._reopen_at is not None:
+            return self._reopen_at
+        review = self._next_review if self.connected and self._jobs else self._next_beat
+        return min(self._next_beat, self._liveness.expires, review)
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _take(self) -> list[Action]:
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _send(self, message: Message) -> None:
+        if self._reopen_at is None:
+            self._actions.append(Send(message))
+
+    def _open(self, now: float) -> None:
+        """A dead broker is met again on a new socket under a new routing id, as the RFC has it."""
+        self.connected = False
+        self._reopen_at = None
+        self._session = b""
+        self._liveness = Liveness(now, self._interval, self._missed)
+        self._next_beat = now + self._interval
+        self._actions.append(Open(new_identity(self._rng)))
+        self._send(Beat(b""))
+
+    def _send_job(self, entry: _Entry, now: float) -> None:
+        job = entry.job
+        entry.resend_at = now + ACCEPT_PATIENCE
+        self._send(Submit(job.id, job.recipe, job.needs, job.priority, job.size, job.payload))
+
+    def _on_hello(self, hello: Hello, now: float) -> None:
+        self._interval, self._missed = hello.interval, hello.missed
+        self._liveness = Liveness(now, hello.interval, hello.missed)
+        if self.connected and hello.session == self._session:
+            return
+        self._session = hello.session
+        self.connected = True
+        self._actions.append(Tell(hello))
+        for entry in self._jobs.values():
+            if entry.state is not _State.DELIVERED:
+                entry.state = _State.TO_SEND
+                entry.pulls.clear()
+                self._send_job(entry, now)
+
+    def _on_accepted(self, accepted: Accepted, _now: float) -> None:
+        entry = self._jobs.get(accepted.id)
+        if entry is not None and entry.state is _State.TO_SEND:
+            entry.state = _State.ACCEPTED
+
+    def _on_busy(self, busy: Busy, now: float) -> None:
+        entry = self._jobs.get(busy.id)
+        if entry is not None and entry.state is _State.TO_SEND:
+            entry.resend_at = now + busy.retry_after * (1 + self._rng.random())
+
+    def _on_result(self, result: Result, now: float) -> None:
+        entry = self._open_entry(result.id)
+        if entry is None:
+            return
+        if result.payload or not result.outputs:
+            self._deliver(entry, result)
+            return
+        if entry.state is _State.PULLING and entry.result == result:
+            return  # the broker says it again while we are at it
+        entry.state = _State.PULLING
+        entry.result = result
+        entry.pulls = {output.name: Pull(output.size) for output in result.outputs}
+        self._pull(entry, now)
+
+    def _on_failed(self, failed: Failed, _now: float) -> None:
+        entry = self._open_entry(failed.id)
+        if entry is not None:
+            self._deliver(entry, failed)
+
+    def _open_entry(self, job: bytes) -> _Entry | None:
+        """The job if its outcome is still wanted; one we know nothing of is acknowledged away."""
+        entry = self._jobs.get(job)
+        if entry is None:
+            self._send(ResultOk(job))
+        elif entry.state is not _State.DELIVERED:
+            return entry
+        return None
+
+    def _on_get(self, get: Get, _now: float) -> None:
+        entry = self._jobs.get(get.id)
+        if entry is not None and get.blob == "" and get.offset + get.length <= entry.job.size:
+            self._actions.append(ReadBlob(get))
+
+    def _on_data(self, data: Data, now: float) -> None:
+        entry = self._jobs.get(data.id)
+        if entry is not None and entry.state is _State.PULLING and data.blob in entry.pulls:
+            entry.pulls[data.blob].store(data.offset, data.payload[0])
+            self._pull(entry, now)
+
+    def _pull(self, entry: _Entry, now: float) -> None:
+        """One output after the other; the last chunk of the last one completes the result."""
+        assert entry.result is not None
+        for name, pull in entry.pulls.items():
+            for offset, length in pull.requests(now):
+                self._send(Get(entry.job.id, name, offset, length))
+            if not pull.complete:
+                return
+        blobs = tuple(pull.take() for pull in entry.pulls.values())
+        result = entry.result
+        self._deliver(entry, Result(result.id, result.outputs, result.report, blobs))
+
+    def _deliver(self, entry: _Entry, outcome: Result | Failed) -> None:
+        entry.state = _State.DELIVERED
+        entry.result = None
+        entry.pulls = {}
+        self._actions.append(Deliver(entry.job.id, outcome))
+
+    def _on_news(self, message: Catalogue | Status, _now: float) -> None:
+        self._actions.append(Tell(message))
+
+
+def outputs_of(result: Result) -> Mapping[str, tuple[Output, Payload]]:
+    """The outputs of a delivered result by name, each with its file's bytes."""
+    return {output.name: (output, blob) for output, blob in zip(result.outputs, result.payload, strict=True)}

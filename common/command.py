@@ -1,0 +1,47 @@
+"""Entry points: a FleetError ends a command with its one sentence, never with a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from common.errors import FleetError
+from common.system import check_siblings, die_with_parent
+
+SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that must not be outlived
+
+
+def guarded(function: Callable[[], object]) -> None:
+    """Run a command; a FleetError or a Ctrl-C becomes its sentence and exit code."""
+    try:
+        function()
+    except FleetError as error:
+        print(f"filterfleet: {error}", file=sys.stderr)  # noqa: T201 - this is where users read it
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def daemon(function: Callable[[], object], role_file: str) -> None:
+    """Run the main function of a long-lived process; role_file is any file of its package."""
+
+    def start() -> None:
+        from common.logs import configure
+
+        check_siblings(role_file)
+        if supervisor := os.environ.get(SUPERVISOR):
+            die_with_parent(int(supervisor))
+        configure()
+        function()
+
+    guarded(start)
+
+
+def run_role(command: Callable[..., None], role_file: str) -> None:
+    """`python -m broker`, `python -m worker`, `python -m listener`."""
+    import typer
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    daemon(app, role_file)

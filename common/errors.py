@@ -1,0 +1,21 @@
+"""One error tree. Each message is a sentence its reader can act on."""
+
+from __future__ import annotations
+
+
+class FleetError(Exception):
+    """Base of every error this system raises on purpose; its text is shown to the user as it is."""
+
+    exit_code = 2
+
+
+class ProtocolError(FleetError):
+    """The peer sent frames that are no message of the protocol. Counted and dropped, never fatal."""
+
+
+class RecipeError(FleetError):
+    """A recipe names something that does not exist or is out of range."""
+
+
+class ImageError(FleetError):
+    """This image cannot be processed, now or later: damaged, unsupported or over a limit."""

@@ -1,0 +1,36 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomically(target: Path, data: bytes | bytearray | memoryview, scratch: Path) -> None:
+    """Write data to a file in scratch (on the same filesystem), make it durable, then rename it to target.
+
+    Whoever looks at target sees the old file or the new one, never half of one, and the same holds
+    after a power cut. Missing parent folders are made. Raises OSError; leaves no temporary file behind
+    unless the process dies, and whoever owns scratch sweeps it at start.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch.mkdir(parents=True, exist_ok=True)
+    temporary = scratch / secrets.token_hex(8)  # never the target's own name: it may be 255 bytes long
+    try:
+        with temporary.open("wb", buffering=0) as file:
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sweep(scratch: Path) -> None:
+    """Remove what a killed process left in its scratch folder."""
+    if scratch.is_dir():
+        for leftover in scratch.iterdir():
+            leftover.unlink(missing_ok=True)

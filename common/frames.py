@@ -1,0 +1,25 @@
+"""Multipart messages in and out of a socket, without waiting and with as little copying as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import zmq
+
+from common.protocol import Payload
+
+COPY_BELOW = 1 << 16  # bytes; smaller frames are cheaper to copy than to keep alive
+
+
+def receive(socket: zmq.Socket[bytes]) -> list[Payload] | None:
+    """The next message that has arrived, or None. Big frames are views of libzmq's own memory."""
+    try:
+        frames = socket.recv_multipart(zmq.DONTWAIT, copy=False)
+    except zmq.Again:
+        return None
+    return [frame.bytes if len(frame) < COPY_BELOW else frame.buffer for frame in frames]
+
+
+def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
+    """Queue a message, never waiting. Raises zmq.Again or zmq.ZMQError (EHOSTUNREACH from a ROUTER)."""
+    socket.send_multipart(frames, zmq.DONTWAIT, copy=False)

@@ -1,0 +1,50 @@
+"""What this process knows about its machine and its installation."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from common.errors import FleetError
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def version() -> str:
+    return importlib.metadata.version("filterfleet")
+
+
+def cores() -> int:
+    """Processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_host(host: str) -> None:
+    """Raise FleetError when a host name means nothing here."""
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        raise FleetError(f"The name {host!r} cannot be resolved: check --broker.") from None
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent (by pid) dies, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        raise SystemExit(1)
+
+
+def check_siblings(role_file: str) -> None:
+    """The top-level packages have plain names: make sure that `common` is ours, not a namesake's."""
+    home = Path(role_file).resolve().parent.parent
+    if Path(__file__).resolve().parent.parent != home:
+        raise FleetError(
+            f"The package `common` was loaded from {Path(__file__).parent}, not from {home}: "
+            "install filterfleet in a virtual environment of its own."
+        )

@@ -1,0 +1,63 @@
+"""File descriptors that end a poll: for threads that have finished something, and for signals."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from types import FrameType
+
+
+class Wakeup:
+    """A poller registers fileno(); any thread or signal handler calls set()."""
+
+    def __init__(self) -> None:
+        self._read, self._write = socket.socketpair()
+        self._read.setblocking(False)
+        self._write.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._read.fileno()
+
+    def set(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):  # full means it is set; closed, nobody waits
+            self._write.send(b"\0")
+
+    def clear(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._read.recv(4096):
+                pass
+
+    def close(self) -> None:
+        self._read.close()
+        self._write.close()
+
+
+class StopSignal:
+    """Counts SIGTERM and SIGINT, and wakes whoever polls fileno(). Made in the main thread."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._wakeup = Wakeup()
+        self._before = {
+            number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+
+    @property
+    def is_set(self) -> bool:
+        return self.count > 0
+
+    def fileno(self) -> int:
+        return self._wakeup.fileno()
+
+    def clear(self) -> None:
+        self._wakeup.clear()
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+        self._wakeup.set()
+
+    def close(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._wakeup.close()

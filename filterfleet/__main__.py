@@ -1,0 +1,3 @@
+from filterfleet.cli import main
+
+main()

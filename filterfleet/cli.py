@@ -1,0 +1,49 @@
+"""`filterfleet COMMAND`. Nothing heavy is imported before a command runs, so that --help stays fast."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.cli import compare
+from broker.cli import broker
+from common.command import daemon
+from filterfleet.demo import demo
+from filterfleet.status import status
+from filterfleet.submit import submit
+from filterfleet.up import up
+from listener.cli import listener
+from worker.cli import worker
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Apply image filters to every photograph in a folder, on a fleet of worker daemons.",
+)
+bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the sequential program.")
+bench.command()(compare)
+for command in (demo, up, broker, worker, listener, submit, status):
+    app.command()(command)
+app.add_typer(bench, name="bench")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from common.system import version
+
+        typer.echo(f"filterfleet {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    daemon(app, __file__)

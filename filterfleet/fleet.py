@@ -1,0 +1,107 @@
+"""A whole fleet on one machine: the processes of `filterfleet up`, and what they have got done."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from common.errors import FleetError
+from common.supervisor import Spec, Supervisor, supervise
+from common.system import cores
+from listener.ledger import Ledger
+from listener.placement import PRIVATE
+from listener.setup import check_folders, open_ledger
+from worker.process import arguments
+
+LOOPBACK = "127.0.0.1"
+DRAIN_LIMIT = 20.0  # seconds the workers get to finish at the end
+LOOK = 0.2  # seconds between looks at the ledger
+INTERRUPTED = 130
+
+
+class Fleet:
+    """Folders are checked at once: raises FleetError. threads 0 shares the cores among the workers."""
+
+    def __init__(
+        self,
+        source: Path,
+        output: Path,
+        state: Path | None,
+        workers: int,
+        threads: int,
+        frontend_port: int,
+        backend_port: int,
+        settle: float,
+        interval: float,
+    ) -> None:
+        if frontend_port == backend_port:
+            raise FleetError("The frontend and the backend need two different ports.")
+        self.source, self.output = check_folders(source, output)
+        self.logs = (state.resolve() if state else self.output / PRIVATE) / "logs"
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FleetError(f"The folder {self.logs} cannot be written: {error.strerror}.") from None
+        self.ledger: Ledger = open_ledger(self.source, self.output, state)
+        self.console = Console()
+        ports = ("--frontend-port", str(frontend_port))
+        worker = arguments(LOOPBACK, backend_port, threads or max(1, cores() // workers), DRAIN_LIMIT)
+        self._broker = self._spec("broker", "-m", "broker", *ports, "--backend-port", str(backend_port))
+        self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
+        self._listener = [
+            *("-m", "listener", "--source", str(self.source), "--output", str(self.output), *ports),
+            *("--settle", str(settle), "--interval", str(interval)),
+            *(("--state", str(state.resolve())) if state else ()),
+        ]
+
+    def _spec(self, name: str, *argv: str, final: frozenset[int] = frozenset()) -> Spec:
+        return Spec(name, argv, self.logs / f"{name}.log", final)
+
+    def run_until_stopped(self) -> None:
+        """Until SIGTERM or SIGINT."""
+        supervise([self._broker, *self._workers, self._spec("listener", *self._listener)], patience=DRAIN_LIMIT + 5)
+
+    def run_once(self) -> int:
+        """Process everything in the source, with a progress bar. 0: all succeeded, 1: some images failed."""
+        listener = self._spec("listener", *self._listener, "--once", final=frozenset({0, 1}))
+        ended = INTERRUPTED
+        looked = 0.0
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console) as bar:
+            task = bar.add_task("images", total=None)
+
+            def watch(supervisor: Supervisor) -> bool:
+                nonlocal ended, looked
+                code = supervisor.children[-1].exit_code
+                if code is not None or time.monotonic() - looked > LOOK:
+                    looked = time.monotonic()
+                    progress = self.ledger.progress()
+                    bar.update(task, completed=progress.done + progress.failed, total=progress.total or None)
+                if code is not None:
+                    ended = code
+                return code is not None
+
+            supervise([self._broker, *self._workers, listener], patience=DRAIN_LIMIT + 5, watch=watch)
+        return ended
+
+    def report(self, code: int) -> None:
+        """Say how it ended, and list what failed and why."""
+        progress = self.ledger.progress()
+        failures = self.ledger.failures()
+        for failure in failures:
+            self.console.print(f"[red]failed[/red] {escape(printable(failure.path))}: {escape(failure.reason)}")
+        self.console.print(f"{progress.done} images done, {progress.failed} failed. Results: {self.output}", soft_wrap=True)
+        if code not in (0, INTERRUPTED) and not failures:
+            self.console.print(f"Some folders could not be read: see {self.logs / 'listener.log'}", soft_wrap=True)
+        if code == INTERRUPTED:
+            self.console.print("Interrupted: the same command goes on where this one stopped.")
+
+
+def printable(path: str) -> str:
+    """A file name that is safe to show: bytes that are no UTF-8 and control characters become escapes."""
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,73 @@
+"""The demo: photographs that ship with the package, a fleet of real processes, a table and a contact sheet."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from importlib import resources
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from common.errors import FleetError
+from common.jobs import is_image_name
+from filterfleet.contact_sheet import write_contact_sheet
+from filterfleet.fleet import Fleet, printable
+from listener.ledger import Processed
+from listener.placement import PRIVATE
+
+SETTLE = 0.2  # seconds; nobody is still writing these files
+
+
+def run_demo(folder: Path, workers: int) -> int:
+    """Everything into folder/photographs and folder/results; the exit code of the run. Raises FleetError."""
+    photographs, results = folder / "photographs", folder / "results"
+    try:
+        _provide_photographs(photographs)
+        for file in (results / PRIVATE).glob("ledger.sqlite3*"):
+            file.unlink()  # a demo starts anew each time
+    except OSError as error:
+        raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
+    frontend_port, backend_port = _free_ports()
+    began = time.time()
+    fleet = Fleet(photographs, results, None, workers, 0, frontend_port, backend_port, SETTLE, 5.0)
+    fleet.console.print(f"Broker on ports {frontend_port} and {backend_port}, {workers} workers, one listener.")
+    code = fleet.run_once()
+    processed = fleet.ledger.processed()
+    fleet.console.print(_table(processed))
+    if processed:
+        sheet = write_contact_sheet(fleet.source, fleet.output, processed, folder / "contact-sheet.png")
+        first = processed[0].finished_at - began
+        fleet.console.print(f"First result after {first:.1f} s, all after {processed[-1].finished_at - began:.1f} s.")
+        fleet.console.print(f"Before and after, side by side: {sheet.resolve()}", soft_wrap=True)
+    fleet.report(code)
+    return code
+
+
+def _provide_photographs(target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    with resources.as_file(resources.files("filterfleet") / "photos") as photos:
+        for photo in sorted(photos.iterdir()):
+            if is_image_name(photo.name):
+                shutil.copyfile(photo, target / photo.name)
+
+
+def _free_ports() -> tuple[int, int]:
+    """Two ports nobody listens on just now, so that the demo runs beside a real fleet."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def _table(processed: list[Processed]) -> Table:
+    table = Table("image", "size", "bytes", "time", "worker", title="Processed")
+    for image in processed:
+        table.add_row(
+            escape(printable(image.path)),
+            f"{image.width} x {image.height}",
+            f"{image.size:,}",
+            f"{image.seconds * 1000:.0f} ms",
+            escape(image.worker),
+        )
+    return table

@@ -1,0 +1,22 @@
+"""`filterfleet status`: what a broker and its fleet are doing."""
+
+from __future__ import annotations
+
+import typer
+
+from common.options import BrokerHost, FrontendPort
+
+PATIENCE = 5.0  # seconds for the broker to answer
+
+
+def status(broker: BrokerHost = "127.0.0.1", frontend_port: FrontendPort = 5555) -> None:
+    """Show a running broker's workers, queue and counters, as JSON."""
+    import json
+
+    from common.client import Client, require_broker
+    from common.system import check_host
+
+    check_host(broker)
+    with Client(broker, frontend_port) as client:
+        require_broker(client, broker, frontend_port, PATIENCE)
+        typer.echo(json.dumps(client.status().result(PATIENCE), indent=2))

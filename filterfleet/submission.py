@@ -1,0 +1,101 @@
+"""Single files through a broker, without a listener or a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from pathlib import Path
+
+from common.client import Client, require_broker
+from common.client_core import Job
+from common.errors import FleetError
+from common.jobs import check_outputs, job_id
+from common.protocol import Failed, Result
+from common.protocol.messages import INLINE_LIMIT
+from common.recipe import DEFAULT
+from listener.folder import Changed, Folder, Loaded
+from listener.placement import OutputTree
+from listener.scan import Version
+
+WINDOW = 32  # files under way at a time
+
+
+def submit_files(
+    files: Sequence[Path], output: Path, broker: str, frontend_port: int
+) -> Iterator[tuple[Path, list[Path] | str]]:
+    """Yields each file with the paths of its outputs, or with the sentence that says why there are none.
+
+    Two files of the same name would share their outputs: the second one fails. Raises FleetError.
+    """
+    tree = OutputTree(output)
+    try:
+        with Client(broker, frontend_port) as client:
+            require_broker(client, broker, frontend_port)
+            yield from _Submission(client, tree).run(files)
+    finally:
+        tree.close()
+
+
+class _Submission:
+    def __init__(self, client: Client, tree: OutputTree) -> None:
+        self._client = client
+        self._tree = tree
+        self._under_way: dict[Future[Result | Failed], list[Path]] = {}
+        self._jobs: dict[bytes, Future[Result | Failed]] = {}
+
+    def run(self, files: Sequence[Path]) -> Iterator[tuple[Path, list[Path] | str]]:
+        names: set[str] = set()
+        for file in files:
+            if file.name in names:
+                yield file, "Another file of this name was given: their results would have the same names."
+                continue
+            names.add(file.name)
+            if (problem := self._submit(file)) is not None:
+                yield file, problem
+            if len(self._under_way) >= WINDOW:
+                yield from self._collect()
+        while self._under_way:
+            yield from self._collect()
+
+    def _submit(self, file: Path) -> str | None:
+        """Begin a file; what is wrong with it, if it cannot even be read."""
+        folder = Folder(file.parent)
+        try:
+            found = file.stat()
+            version = Version(found.st_size, found.st_mtime_ns)
+            loaded: Loaded = folder.load(file.name, version, INLINE_LIMIT)
+        except Changed:
+            return "The file changed while it was being read."
+        except OSError as error:
+            return f"The file cannot be read: {error.strerror}."
+        job = job_id(loaded.digest, DEFAULT)
+        if job not in self._jobs:
+            payload = () if loaded.data is None else (loaded.data,)
+            needs = tuple(sorted(DEFAULT.filters))
+            reader = folder.reader(file.name, version) if loaded.data is None else None
+            future = self._client.submit(Job(job, DEFAULT.to_bytes(), needs, version.size, payload), reader)
+            self._jobs[job] = future
+            self._under_way[future] = []
+        self._under_way[self._jobs[job]].append(file)
+        return None
+
+    def _collect(self) -> Iterator[tuple[Path, list[Path] | str]]:
+        """Wait for one outcome and place it."""
+        future = next(as_completed(self._under_way))
+        files = self._under_way.pop(future)
+        outcome = future.result()
+        for file in files:
+            yield file, self._place(file, outcome)
+        del self._jobs[outcome.id]
+        self._client.acknowledge(outcome.id)
+
+    def _place(self, file: Path, outcome: Result | Failed) -> list[Path] | str:
+        if isinstance(outcome, Failed):
+            return outcome.reason
+        try:
+            check_outputs(DEFAULT, outcome.outputs)
+            return self._tree.write(file.name, outcome.outputs, outcome.payload)
+        except FleetError as error:
+            return str(error)
+        except OSError as error:
+            return f"The outputs cannot be written: {error.strerror}."

@@ -1,0 +1,35 @@
+"""`filterfleet submit`: single files to a running broker, results to a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common.options import BrokerHost, FrontendPort
+
+
+def submit(
+    files: Annotated[list[Path], typer.Argument(help="Image files.", metavar="FILE...")],
+    output: Annotated[Path, typer.Option(help="Folder for the results, one subfolder an output.")],
+    broker: BrokerHost = "127.0.0.1",
+    frontend_port: FrontendPort = 5555,
+) -> None:
+    """Send image files to a running broker and wait for the results.
+
+    The exit code is 0 when every file succeeded and 1 when some failed.
+    """
+    from common.system import check_host
+    from filterfleet.submission import submit_files
+
+    check_host(broker)
+    succeeded = True
+    for file, outcome in submit_files(files, output, broker, frontend_port):
+        if isinstance(outcome, str):
+            succeeded = False
+            typer.echo(f"{file}: {outcome}", err=True)
+        else:
+            for place in outcome:
+                typer.echo(place)
+    raise typer.Exit(0 if succeeded else 1)

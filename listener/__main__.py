@@ -1,0 +1,4 @@
+from common.command import run_role
+from listener.cli import listener
+
+run_role(listener, __file__)

@@ -1,0 +1,46 @@
+"""`filterfleet listener`: the daemon that turns a folder of images into a folder of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common.options import BrokerHost, FrontendPort
+
+Source = Annotated[Path, typer.Option(help="Folder whose images are processed, with all its subfolders.")]
+OutputRoot = Annotated[Path, typer.Option("--output", help="Folder for the results, one subfolder an output.")]
+State = Annotated[
+    Path | None, typer.Option(help="Folder for the ledger.  [default: .filterfleet in the output folder]")
+]
+Settle = Annotated[
+    float, typer.Option(min=0, help="Seconds a file must stay unchanged before it counts as completely written.")
+]
+Interval = Annotated[float, typer.Option(min=0.1, help="Seconds between scans when nothing seems to happen.")]
+
+
+def listener(
+    source: Source,
+    output: OutputRoot,
+    broker: BrokerHost = "127.0.0.1",
+    frontend_port: FrontendPort = 5555,
+    state: State = None,
+    settle: Settle = 1.0,
+    interval: Interval = 5.0,
+    once: Annotated[bool, typer.Option("--once", help="End when everything in the source is done.")] = False,
+) -> None:
+    """Watch a folder, have every image in it processed, and put the results into the output folder.
+
+    A ledger remembers what has been done: stop, kill and start it as you like. With --once the exit code is
+    0 when every image succeeded and 1 when some failed.
+    """
+    from common.system import check_host
+    from listener.setup import serve
+
+    check_host(broker)
+    failures = serve(source, output, state, broker, frontend_port, settle, interval, once=once)
+    if once:
+        for failure in failures:
+            typer.echo(f"{failure.path}: {failure.reason}", err=True)
+        raise typer.Exit(1 if failures else 0)

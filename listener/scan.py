@@ -1,0 +1,101 @@
+"""What a listing of the source means, given what was known before. Notifications are hints; this is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MASS = 0.2  # share of all known objects that may vanish between two scans and be believed
+MASS_MINIMUM = 10  # and this many may always vanish
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Two states of one object are the same when both agree. size in bytes, mtime_ns since the epoch."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Paths below the source root, and the folders that could not be read, each with the reason.
+
+    Only when every folder was read is what is not here gone.
+    """
+
+    objects: Mapping[str, Version]
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """This version was the same for long enough; it is to be processed."""
+
+    path: str
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class MassDisappearance:
+    """So many objects vanished at once that a fault is likelier than a wish; nothing is forgotten."""
+
+    gone: int
+    known: int
+
+
+Finding = Settled | Gone | MassDisappearance
+
+
+class Scan:
+    """Compares each listing with the one before.
+
+    An object counts as completely written when two listings at least `settle` seconds apart, by our own
+    clock, show the same version: a remote's timestamps may be preserved ones from long ago.
+    """
+
+    def __init__(self, settled: Mapping[str, Version], settle: float) -> None:
+        """settled: what was already handed on, in this life or an earlier one."""
+        self._settle = settle
+        self._settled = dict(settled)
+        self._watched: dict[str, tuple[Version, float]] = {}  # with the instant each was first seen so
+
+    @property
+    def unsettled(self) -> int:
+        return len(self._watched)
+
+    def update(self, listing: Listing, now: float) -> list[Finding]:
+        findings: list[Finding] = []
+        for path, version in listing.objects.items():
+            if self._settled.get(path) == version:
+                self._watched.pop(path, None)
+                continue
+            watched = self._watched.get(path)
+            if watched is None or watched[0] != version:
+                watched = self._watched[path] = (version, now)
+            if watched[1] + self._settle <= now and (self._settle == 0 or watched[1] < now):
+                del self._watched[path]
+                self._settled[path] = version
+                findings.append(Settled(path, version))
+        if not listing.unread:
+            findings += self._disappearances(listing)
+        return findings
+
+    def _disappearances(self, listing: Listing) -> list[Finding]:
+        for path in self._watched.keys() - listing.objects.keys():
+            del self._watched[path]
+        gone = self._settled.keys() - listing.objects.keys()
+        if len(gone) > max(MASS_MINIMUM, MASS * len(self._settled)):
+            return [MassDisappearance(len(gone), len(self._settled))]
+        for path in gone:
+            del self._settled[path]
+        return [Gone(path) for path in sorted(gone)]
+
+    def forget(self, path: str) -> None:
+        """Look at this object anew: it changed after it had settled."""
+        self._settled.pop(path, None)

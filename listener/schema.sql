@@ -1,0 +1,33 @@
+-- The ledger: the only place where the state of the work is kept. Paths are below the source root.
+CREATE TABLE IF NOT EXISTS objects (
+    source TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    recipe TEXT NOT NULL,             -- digest of the recipe that applies, hexadecimal
+    state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed')),
+    transient INTEGER NOT NULL DEFAULT 0,  -- of a failure: worth another try at the next start
+    fresh INTEGER NOT NULL,           -- arrived while the listener ran: goes before the backfill
+    reason TEXT,
+    PRIMARY KEY (source, path)
+);
+
+-- One row for each version of each object that has been processed under a recipe, never two.
+CREATE TABLE IF NOT EXISTS results (
+    source TEXT NOT NULL,
+    path TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    recipe TEXT NOT NULL,
+    job TEXT NOT NULL,
+    outputs TEXT NOT NULL,            -- JSON: [name, format, size in bytes] of each
+    width INTEGER, height INTEGER,    -- pixels
+    worker TEXT,
+    decode REAL, filter REAL, encode REAL,  -- seconds in the worker
+    turnaround REAL,                  -- seconds from submission to result
+    finished_at REAL NOT NULL,        -- seconds since the epoch
+    times INTEGER NOT NULL DEFAULT 1, -- how often the outcome arrived; more than once is harmless
+    PRIMARY KEY (source, path, size, mtime_ns, recipe)
+);
+
+CREATE INDEX IF NOT EXISTS results_by_job ON results (job);

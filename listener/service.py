@@ -1,0 +1,290 @@
+"""The listener's loop: one thread decides and keeps the ledger; others list, read, write and talk to the broker.
+
+Whatever another thread has to say comes as a call on one queue. Every change of the ledger is committed
+before anybody is told: only then is a result acknowledged.
+"""
+
+from __future__ import annotations
+
+import functools
+import queue
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.client import Client, require_broker
+from common.client_core import Job
+from common.errors import ProtocolError
+from common.jobs import check_outputs, job_id
+from common.logs import get_logger
+from common.notify import Notifier
+from common.protocol import Failed, Result
+from common.protocol.messages import INLINE_LIMIT
+from common.recipe import Recipe
+from common.wakeup import StopSignal
+from listener.folder import Changed, Folder, Loaded
+from listener.intake import Intake, JobInHand
+from listener.ledger import Ledger
+from listener.placement import OutputTree, is_permanent
+from listener.scan import Gone, Listing, MassDisappearance, Scan, Settled, Version
+
+HINT_DELAY = 0.1  # seconds from a notification to the scan, so that a burst of them costs one
+TURN = 0.5  # seconds the loop sleeps at most
+WRITE_RETRY = 5.0  # seconds between tries to write outputs where the disk is full or away
+ONCE_TRIES = 3  # of these when the listener is to end by itself
+FRESH, BACKFILL = 0, 5  # priorities at the broker
+
+log = get_logger("listener")
+
+Event = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """settle and interval are in seconds; once ends the listener when everything there has been done."""
+
+    source: Path
+    broker: str
+    frontend_port: int
+    settle: float
+    interval: float
+    once: bool
+
+
+class ListenerService:
+    def __init__(self, options: Options, recipe: Recipe, ledger: Ledger, tree: OutputTree) -> None:
+        self._options = options
+        self._recipe = recipe
+        self._recipe_bytes = recipe.to_bytes()
+        self._needs = tuple(sorted(recipe.filters))
+        self._ledger = ledger
+        self._tree = tree
+        self._folder = Folder(options.source)
+        self._intake = Intake()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="read")
+        self._writers = ThreadPoolExecutor(4, thread_name_prefix="write")
+        self._scanner = ThreadPoolExecutor(1, thread_name_prefix="scan")
+        self._client: Client
+        self._acknowledge: list[bytes] = []
+        self._later: list[tuple[float, Event]] = []
+        self._next_scan = 0.0
+        self._scanning = False
+        self._scans = 0
+        self._quiet_scans = 0  # in a row that found nothing
+        self.unread: Mapping[str, str] = {}  # folders of the last scan that could not be read, and why
+
+    def run(self, stop: StopSignal, notifier: Notifier) -> None:
+        """Serve until told to stop or, with once, until everything is done."""
+        with Client(self._options.broker, self._options.frontend_port) as self._client:
+            if self._options.once:
+                require_broker(self._client, self._options.broker, self._options.frontend_port)
+            self._load_ledger()
+            unwatch = self._folder.watch(lambda: self._events.put(self._hint))
+            notifier.ready()
+            log.info("listener started", source=str(self._options.source), pending=self._intake.waiting)
+            while not stop.is_set and not (self._options.once and self._finished):
+                self._turn()
+                notifier.alive()
+            notifier.stopping()
+            unwatch()
+            for pool in (self._scanner, self._readers, self._writers):
+                pool.shutdown(cancel_futures=True)
+            self._drain_events()
+        log.info("listener stopped", **{"failed": self._ledger.progress().failed})
+
+    @property
+    def _finished(self) -> bool:
+        return self._quiet_scans > 0 and not self._scan.unsettled and self._intake.idle
+
+    def _load_ledger(self) -> None:
+        self._ledger.retry_transient()
+        self._ledger.commit()
+        self._scan = Scan(self._ledger.settled(), self._options.settle)
+        for path, version, fresh in self._ledger.pending():
+            self._intake.add(path, version, fresh=fresh)
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        wait = min([TURN, max(0.0, self._next_scan - now), *(max(0.0, when - now) for when, _ in self._later)])
+        try:
+            self._events.get(timeout=wait)()
+        except queue.Empty:
+            pass
+        now = time.monotonic()
+        due = [event for when, event in self._later if when <= now]
+        self._later = [(when, event) for when, event in self._later if when > now]
+        for event in due:
+            event()
+        if self._next_scan <= now and not self._scanning:
+            self._scanning = True
+            self._do(self._scanner, self._folder.list, self._on_listing)
+        self._drain_events()
+        self._feed()
+
+    def _drain_events(self) -> None:
+        """Handle what has come, make it durable, then tell the broker what it may forget."""
+        for _ in range(self._events.qsize()):
+            self._events.get()()
+        self._ledger.commit()
+        for job in self._acknowledge:
+            self._client.acknowledge(job)
+        self._acknowledge.clear()
+
+    def _do(self, pool: ThreadPoolExecutor, work: Callable[[], Any], done: Callable[[Future[Any]], None]) -> None:
+        """Run work on a pool; done gets its future, here on the loop."""
+        pool.submit(work).add_done_callback(lambda future: self._events.put(functools.partial(done, future)))
+
+    # --- from the source to the window ----------------------------------------------------------------------
+
+    def _hint(self) -> None:
+        self._next_scan = min(self._next_scan, time.monotonic() + HINT_DELAY)
+
+    def _on_listing(self, future: Future[Listing]) -> None:
+        listing = future.result()
+        now = time.monotonic()
+        findings = self._scan.update(listing, now)
+        for finding in findings:
+            match finding:
+                case Settled(path, version):
+                    fresh = self._scans > 1  # the first two scans find what was there before us
+                    self._ledger.add(path, version, fresh=fresh)
+                    self._intake.add(path, version, fresh=fresh)
+                case Gone(path):
+                    self._ledger.forget(path)
+                case MassDisappearance(gone, known):
+                    log.warning("most objects vanished at once: nothing is forgotten", gone=gone, known=known)
+        self._scans += 1
+        self._scanning = False
+        self._quiet_scans = 0 if findings else self._quiet_scans + 1
+        if listing.unread != self.unread:
+            self.unread = listing.unread
+            for folder, reason in listing.unread.items():
+                log.error("folder left out", folder=folder, reason=reason)
+        soon = self._scan.unsettled or (self._options.once and self._intake.idle)
+        self._next_scan = now + (max(0.05, self._options.settle) if soon else self._options.interval)
+
+    def _feed(self) -> None:
+        while (taken := self._intake.take()) is not None:
+            path, version, fresh = taken
+            work = functools.partial(self._folder.load, path, version, INLINE_LIMIT)
+            self._do(self._readers, work, functools.partial(self._on_loaded, path, version, fresh))
+
+    def _on_loaded(self, path: str, version: Version, fresh: bool, future: Future[Loaded]) -> None:
+        try:
+            loaded = future.result()
+        except (Changed, FileNotFoundError):
+            self._look_again(path)
+            return
+        except OSError as error:
+            self._fail(path, version, f"The file cannot be read: {error.strerror}.", transient=True)
+            return
+        job = job_id(loaded.digest, self._recipe)
+        if job in self._intake.jobs:
+            self._attach(job, path, version)
+        elif (twin := self._ledger.same_job(job)) is not None:
+            original, outputs, report = twin
+            work = functools.partial(self._tree.copy, original, path, outputs)
+            result = Result(job, outputs, report)
+            retry = functools.partial(self._submit, job, path, version, fresh, loaded)
+            self._do(self._writers, work, functools.partial(self._on_copied, path, version, result, retry))
+        else:
+            self._submit(job, path, version, fresh, loaded)
+
+    def _look_again(self, path: str) -> None:
+        """It is not what the scan saw: the next scan decides."""
+        self._intake.release(path)
+        self._ledger.forget(path)
+        self._scan.forget(path)
+        self._hint()
+
+    def _submit(self, job: bytes, path: str, version: Version, fresh: bool, loaded: Loaded) -> None:
+        if job not in self._intake.jobs:
+            self._intake.jobs[job] = JobInHand(version.size, time.monotonic())
+            payload = () if loaded.data is None else (loaded.data,)
+            priority = FRESH if fresh else BACKFILL
+            submission = Job(job, self._recipe_bytes, self._needs, version.size, payload, priority)
+            reader = self._folder.reader(path, version) if loaded.data is None else None
+            future = self._client.submit(submission, reader)
+            future.add_done_callback(
+                lambda future: self._events.put(functools.partial(self._on_outcome, job, future))
+            )
+        self._attach(job, path, version)
+
+    def _attach(self, job: bytes, path: str, version: Version) -> None:
+        in_hand = self._intake.jobs[job]
+        in_hand.waiting[path] = version
+        if in_hand.result is not None:
+            self._write(job, path)
+
+    # --- from the result to the ledger ----------------------------------------------------------------------
+
+    def _on_outcome(self, job: bytes, future: Future[Result | Failed]) -> None:
+        if future.exception() is not None:
+            return  # the client was closed: we are ending
+        outcome = future.result()
+        in_hand = self._intake.jobs[job]
+        in_hand.turnaround = time.monotonic() - in_hand.submitted_at
+        if isinstance(outcome, Result):
+            try:
+                check_outputs(self._recipe, outcome.outputs)
+            except ProtocolError as error:
+                outcome = Failed(job, "transient", str(error))
+        if isinstance(outcome, Failed):
+            for path, version in in_hand.waiting.items():
+                self._fail(path, version, outcome.reason, transient=outcome.kind == "transient")
+            self._end_job(job)
+            return
+        in_hand.result = outcome
+        for path in list(in_hand.waiting):
+            self._write(job, path)
+
+    def _write(self, job: bytes, path: str) -> None:
+        result = self._intake.jobs[job].result
+        assert result is not None
+        work = functools.partial(self._tree.write, path, result.outputs, result.payload)
+        self._do(self._writers, work, functools.partial(self._on_written, job, path))
+
+    def _on_written(self, job: bytes, path: str, future: Future[None]) -> None:
+        in_hand = self._intake.jobs[job]
+        error = future.exception()
+        if isinstance(error, OSError) and not self._is_final(error, in_hand):
+            log.error("outputs cannot be written, trying again", path=path, error=error.strerror)
+            self._later.append((time.monotonic() + WRITE_RETRY, lambda: self._write(job, path)))
+            return
+        version = in_hand.waiting.pop(path)
+        if isinstance(error, OSError):
+            reason = f"The outputs cannot be written: {error.strerror}."
+            self._fail(path, version, reason, transient=not is_permanent(error))
+        else:
+            future.result()  # anything but an OSError is a bug, and ends the listener
+            assert in_hand.result is not None
+            self._record(path, version, in_hand.result, in_hand.turnaround)
+        if not in_hand.waiting:
+            self._end_job(job)
+
+    def _is_final(self, error: OSError, in_hand: JobInHand) -> bool:
+        in_hand.tries += 1
+        return is_permanent(error) or (self._options.once and in_hand.tries >= ONCE_TRIES)
+
+    def _on_copied(self, path: str, version: Version, result: Result, retry: Event, future: Future[bool]) -> None:
+        if future.exception() is None and future.result():
+            self._record(path, version, result, 0.0)
+        else:
+            retry()
+
+    def _record(self, path: str, version: Version, result: Result, turnaround: float) -> None:
+        self._ledger.done(path, version, result.id, result.outputs, result.report, turnaround)
+        self._intake.release(path)
+
+    def _fail(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
+        log.warning("image failed", path=path, reason=reason)
+        self._ledger.failed(path, version, reason, transient=transient)
+        self._intake.release(path)
+
+    def _end_job(self, job: bytes) -> None:
+        del self._intake.jobs[job]
+        self._acknowledge.append(job)

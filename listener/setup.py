@@ -1,0 +1,60 @@
+"""From command line values to a running listener, or to the sentence that says why not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from common.errors import FleetError
+from common.notify import Notifier
+from common.recipe import DEFAULT
+from common.wakeup import StopSignal
+from listener.ledger import Failure, Ledger
+from listener.placement import PRIVATE, OutputTree
+from listener.service import ListenerService, Options
+
+
+def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
+    """Both as absolute paths. Raises FleetError unless they can be a source and an output."""
+    if not source.exists():
+        raise FleetError(f"The source folder {source} does not exist.")
+    if not source.is_dir():
+        raise FleetError(f"The source {source} is not a folder.")
+    if not os.access(source, os.R_OK | os.X_OK):
+        raise FleetError(f"The source folder {source} cannot be read.")
+    source, output = source.resolve(), output.resolve()
+    if source == output or source in output.parents or output in source.parents:
+        raise FleetError(
+            f"The output folder {output} and the source folder {source} overlap: results would be taken "
+            "for new images. Choose an output folder outside the source."
+        )
+    return source, output
+
+
+def open_ledger(source: Path, output: Path, state: Path | None) -> Ledger:
+    """The ledger of this source, as check_folders returned both. Raises FleetError."""
+    return Ledger((state or output / PRIVATE) / "ledger.sqlite3", str(source), DEFAULT.digest.hex())
+
+
+def serve(
+    source: Path,
+    output: Path,
+    state: Path | None,
+    broker: str,
+    frontend_port: int,
+    settle: float,
+    interval: float,
+    *,
+    once: bool,
+) -> list[Failure]:
+    """Run a listener until SIGTERM, SIGINT or, with once, the end of the work; what has failed by then."""
+    source, output = check_folders(source, output)
+    with contextlib.ExitStack() as stack:
+        tree = stack.enter_context(contextlib.closing(OutputTree(output)))
+        ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, state)))
+        stop = stack.enter_context(contextlib.closing(StopSignal()))
+        options = Options(source, broker, frontend_port, settle, interval, once)
+        service = ListenerService(options, DEFAULT, ledger, tree)
+        service.run(stop, Notifier())
+        return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]

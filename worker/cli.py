@@ -1,0 +1,35 @@
+"""`filterfleet worker`: supervised worker processes on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from common.options import BackendPort, BrokerHost
+
+Threads = Annotated[int, typer.Option(min=0, help="Images one process works on at a time; 0: one per core.")]
+
+
+def worker(
+    broker: BrokerHost = "127.0.0.1",
+    backend_port: BackendPort = 5556,
+    threads: Threads = 0,
+    processes: Annotated[int, typer.Option(min=1, help="Processes, each with its own threads.")] = 1,
+    drain_limit: Annotated[
+        float, typer.Option(min=0, help="Seconds to finish what is leased after SIGTERM; then it is handed back.")
+    ] = 60.0,
+) -> None:
+    """Process images for a broker, here or on another machine.
+
+    Each process is watched and started again when it dies. SIGTERM finishes what is leased and ends;
+    a second SIGTERM hands it back to the broker at once.
+    """
+    from common.supervisor import Spec, supervise
+    from common.system import check_host, cores
+    from worker.process import arguments
+
+    check_host(broker)
+    threads = threads or max(1, cores() // processes)
+    argv = arguments(broker, backend_port, threads, drain_limit)
+    supervise([Spec(f"worker-{n + 1}", argv) for n in range(processes)], patience=drain_limit + 10)

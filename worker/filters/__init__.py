@@ -1,0 +1,6 @@
+"""The filters a recipe can name. Each is a pure function on an array; its module registers it."""
+
+from worker.filters import basic
+from worker.filters.registry import Filter, Image, bind, names
+
+__all__ = ["Filter", "Image", "basic", "bind", "names"]

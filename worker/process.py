@@ -1,0 +1,49 @@
+"""One worker process: `python -m worker.process`, started by `filterfleet worker` and `filterfleet up`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import socket
+
+from common.command import daemon
+from common.notify import Notifier
+from common.system import version
+from common.wakeup import StopSignal
+
+LARGEST_IMAGE = 1 << 30  # bytes of an image file
+PREFETCH = 2  # tasks held beyond those that run, so that no thread waits for the network
+
+
+def arguments(host: str, backend_port: int, threads: int, drain_limit: float) -> list[str]:
+    """The command line of a worker process, behind the interpreter."""
+    return [
+        *("-m", "worker.process", "--broker", host, "--backend-port", str(backend_port)),
+        *("--threads", str(threads), "--drain-limit", str(drain_limit)),
+    ]
+
+
+def _serve() -> None:
+    parser = argparse.ArgumentParser(prog="python -m worker.process", description=__doc__)
+    parser.add_argument("--broker", required=True)
+    parser.add_argument("--backend-port", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--drain-limit", type=float, required=True)
+    options = parser.parse_args()
+
+    from worker import filters
+    from worker.service import WorkerService
+    from worker.session import Profile
+
+    name = f"{socket.gethostname()}/{os.getpid()}"
+    profile = Profile(options.threads, PREFETCH, filters.names(), name, version(), LARGEST_IMAGE)
+    host = f"[{options.broker}]" if ":" in options.broker else options.broker
+    with contextlib.closing(StopSignal()) as stop:
+        service = WorkerService(f"tcp://{host}:{options.backend_port}", profile, options.drain_limit)
+        service.run(stop, Notifier())
+    os._exit(0)  # a thread may still be in a filter whose task was handed back
+
+
+if __name__ == "__main__":
+    daemon(_serve, __file__)

@@ -1,0 +1,174 @@
+"""The worker process: one thread owns the socket and the session, the others run images.
+
+A long filter never delays a heartbeat. A thread that is stuck beyond its task's time ends the whole process,
+which its supervisor starts again: a thread cannot be killed, a process can.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import random
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import zmq
+
+from common.batches import batches
+from common.errors import FleetError, ProtocolError
+from common.frames import receive, send
+from common.logs import get_logger
+from common.notify import Notifier
+from common.protocol import Failed, Message, Output, Payload, encode
+from common.protocol.messages import INLINE_LIMIT
+from common.wakeup import StopSignal, Wakeup
+from worker.opencv import prepare_process
+from worker.pipeline import process, process_opaque, recipe_from
+from worker.session import Abandon, Action, Done, Open, Profile, Run, Send, SendFrames, WorkerSession
+
+DEFAULT_TIMEOUT = 300.0  # seconds for a task that came without a limit, from somebody else's queue
+GRACE = 5.0  # seconds beyond its limit until a running task is called stuck
+STUCK_EXIT = 75  # EX_TEMPFAIL of sysexits.h
+
+log = get_logger("worker")
+
+
+class WorkerService:
+    """backend is the ZeroMQ address of the broker's backend; drain_limit is in seconds."""
+
+    def __init__(self, backend: str, profile: Profile, drain_limit: float) -> None:
+        prepare_process()
+        self._backend = backend
+        self._drain_limit = drain_limit
+        self._session = WorkerSession(profile, random.SystemRandom())
+        self._context = zmq.Context()
+        self._socket = self._new_socket(b"")
+        self._pool = ThreadPoolExecutor(profile.threads, thread_name_prefix="image")
+        self._futures: dict[bytes, Future[None]] = {}
+        self._running: dict[bytes, float] = {}  # lease -> instant at which it counts as stuck
+        self._done: collections.deque[tuple[bytes, Done | Failed]] = collections.deque()
+        self._wakeup = Wakeup()
+
+    def run(self, stop: StopSignal, notifier: Notifier) -> None:
+        """Work until told to stop, then finish what is leased; a second signal or the limit hands it back."""
+        self._execute(self._session.start(time.monotonic()))
+        notifier.ready()
+        log.info("worker started", broker=self._backend, threads=self._session.profile.threads)
+        drain_until = float("inf")
+        while not (self._session.draining and self._session.idle):
+            self._wait(stop)
+            notifier.alive()
+            now = time.monotonic()
+            if stop.is_set and not self._session.draining:
+                notifier.stopping()
+                drain_until = now + self._drain_limit
+                self._execute(self._session.drain(now))
+            if stop.count > 1 or drain_until <= now:
+                log.warning("handing tasks back", tasks=len(self._futures))
+                self._execute(self._session.hand_back(now))
+                break
+            self._turn()
+            self._check_stuck(now)
+        self._socket.close(linger=2000)
+        self._context.term()
+        log.info("worker stopped")
+
+    def _wait(self, stop: StopSignal) -> None:
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._wakeup.fileno(), zmq.POLLIN)
+        poller.register(stop.fileno(), zmq.POLLIN)
+        poller.poll(max(0.0, self._session.deadline() - time.monotonic()) * 1000)
+        self._wakeup.clear()
+        stop.clear()
+
+    def _turn(self) -> None:
+        actions: list[Action] = []
+        while (frames := receive(self._socket)) is not None:
+            try:
+                actions += self._session.on_message(frames, time.monotonic())
+            except ProtocolError as error:
+                log.warning("broker sent what is no message", error=str(error))
+        while self._done:
+            lease, outcome = self._done.popleft()
+            self._futures.pop(lease, None)
+            now = time.monotonic()
+            if isinstance(outcome, Failed):
+                actions += self._session.on_failed(lease, outcome.kind, outcome.reason, now)
+            else:
+                actions += self._session.on_result(lease, outcome, now)
+        actions += self._session.on_tick(time.monotonic())
+        self._execute(actions)
+
+    def _execute(self, actions: list[Action]) -> None:
+        to_send: list[Message] = []
+        for action in actions:
+            match action:
+                case Send(message):
+                    to_send.append(message)
+                case SendFrames(frames):
+                    self._flush(to_send)
+                    self._send(list(frames))
+                case Open(identity):
+                    to_send.clear()  # what was meant for the old socket is void with its session
+                    self._socket.close(linger=0)
+                    self._socket = self._new_socket(identity)
+                case Run():
+                    self._futures[action.lease] = self._pool.submit(self._work, action)
+                case Abandon(lease):
+                    if (future := self._futures.get(lease)) is not None and future.cancel():
+                        del self._futures[lease]
+        self._flush(to_send)
+
+    def _flush(self, messages: list[Message]) -> None:
+        for batch in batches(messages, INLINE_LIMIT):
+            self._send(encode(batch))
+        messages.clear()
+
+    def _send(self, frames: list[Payload]) -> None:
+        try:
+            send(self._socket, frames)
+        except zmq.ZMQError as error:
+            log.warning("message dropped", error=error.strerror)  # the session repeats what matters
+
+    def _new_socket(self, identity: bytes) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.DEALER)
+        if identity:
+            socket.routing_id = identity
+            socket.sndhwm = 0  # bounded by our own slots
+            socket.reconnect_ivl = 100
+            socket.reconnect_ivl_max = 1000
+            socket.ipv6 = "[" in self._backend
+            socket.connect(self._backend)
+        return socket
+
+    # --- the pool's threads ---------------------------------------------------------------------------------
+
+    def _work(self, run: Run) -> None:
+        self._running[run.lease] = time.monotonic() + (run.timeout or DEFAULT_TIMEOUT) + GRACE
+        try:
+            self._done.append((run.lease, _outcome(run)))
+        finally:
+            del self._running[run.lease]
+            self._wakeup.set()
+
+    def _check_stuck(self, now: float) -> None:
+        if any(limit <= now for limit in list(self._running.values())):
+            log.error("a task does not end: giving this process up", exit_code=STUCK_EXIT)
+            os._exit(STUCK_EXIT)
+
+
+def _outcome(run: Run) -> Done | Failed:
+    """What becomes of one image; nothing that an image does may end the thread."""
+    try:
+        if run.opaque:
+            answer = process_opaque(run.image)
+            return Done((Output("answer", "", len(answer)),), (answer,), {})
+        return process(run.image, recipe_from(run.recipe))
+    except FleetError as error:
+        return Failed(run.lease, "permanent", str(error))
+    except MemoryError:
+        return Failed(run.lease, "transient", "The worker has too little memory for this image.")
+    except Exception as error:  # noqa: BLE001 - a bug in a filter must cost one image, not the worker
+        log.exception("unexpected failure")
+        return Failed(run.lease, "transient", f"The worker failed unexpectedly: {type(error).__name__}: {error}")

@@ -1,0 +1,360 @@
+"""A worker's conversation with its broker, without the socket.
+
+It opens with the RFC's READY. A HELLO in answer means our own broker, and the PPX profile; a request
+without one means somebody else's Paranoid Pirate queue, and the basic profile: one reply a request, READY
+again while slots are free, and silence when there are none (such a queue takes any message for readiness).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from common.errors import ProtocolError
+from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS, Backoff, Liveness, Randomness
+from common.protocol import (
+    HEARTBEAT,
+    READY,
+    Beat,
+    Cancel,
+    Credit,
+    Data,
+    Drain,
+    Envelope,
+    Failed,
+    Get,
+    Heartbeat,
+    Hello,
+    Message,
+    Nack,
+    Output,
+    Payload,
+    Ready,
+    Result,
+    ResultOk,
+    Task,
+    new_identity,
+    parse,
+)
+from common.protocol.messages import INLINE_LIMIT
+from common.pull import Pull
+
+RESEND = 10.0  # seconds until a result that nobody acknowledged is sent again
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What this worker offers. prefetch is how many tasks it holds beyond those its threads run."""
+
+    threads: int
+    prefetch: int
+    filters: tuple[str, ...]
+    host: str
+    version: str
+    largest_image: int  # bytes of an image file it takes
+
+    @property
+    def slots(self) -> int:
+        return self.threads + self.prefetch
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A processed image: its outputs, the file of each, and plain values about the work."""
+
+    outputs: tuple[Output, ...]
+    blobs: tuple[Payload, ...]
+    report: Mapping[str, Any]
+
+
+# --- actions: what the shell does, in order ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Close the socket, if there is one, and connect a new one under this routing id."""
+
+    identity: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrames:
+    frames: tuple[Payload, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Process this image. An opaque task carries the body of a basic client, and wants one blob back."""
+
+    lease: bytes
+    recipe: bytes
+    image: Payload
+    timeout: float
+    opaque: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Do not begin this task, or drop what comes of it."""
+
+    lease: bytes
+
+
+Action = Open | Send | SendFrames | Run | Abandon
+
+
+class _State(enum.Enum):
+    PULLING = 1  # the image is on its way
+    RUNNING = 2  # handed to the shell
+    FINISHED = 3  # the outcome is on its way to the broker, at resend_at once more
+
+
+@dataclass(slots=True, eq=False)
+class _Lease:
+    token: bytes
+    state: _State
+    task: Task | None = None
+    opaque: bool = False
+    stack: tuple[bytes, ...] = ()  # of a basic request
+    pull: Pull | None = None
+    outcome: Message | None = None
+    blobs: dict[str, Payload] = field(default_factory=dict)  # outputs that are pulled from us
+    resend_at: float = 0.0
+
+
+class WorkerSession:
+    """Call start() once, then on_message() for what arrives, on_done() for what the shell has run, and
+    on_tick() at deadline() at the latest."""
+
+    def __init__(self, profile: Profile, rng: Randomness) -> None:
+        self.profile = profile
+        self.draining = False
+        self._rng = rng
+        self._leases: dict[bytes, _Lease] = {}
+        self._extended = False
+        self._session = b""
+        self._interval = HEARTBEAT_INTERVAL
+        self._missed = MISSED_BEATS
+        self._inline_limit = INLINE_LIMIT
+        self._liveness = Liveness(0.0)
+        self._backoff = Backoff()
+        self._reopen_at: float | None = None
+        self._next_beat = 0.0
+        self._actions: list[Action] = []
+        self._handlers: dict[type, Callable[[Any, float], None]] = {
+            Hello: self._on_hello,
+            Task: self._on_task,
+            Cancel: self._on_forget,
+            ResultOk: self._on_forget,
+            Get: self._on_get,
+            Data: self._on_data,
+        }
+
+    # --- the shell's side -----------------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is leased, and every outcome has been taken over by the broker."""
+        return not self._leases
+
+    def start(self, now: float) -> list[Action]:
+        self._open(now)
+        return self._take()
+
+    def on_result(self, lease: bytes, done: Done, now: float) -> list[Action]:
+        """The task is done. Nothing happens if its lease has become void in the meantime."""
+        held = self._leases.get(lease)
+        if held is not None and held.state is _State.RUNNING:
+            inline = sum(len(blob) for blob in done.blobs) <= self._inline_limit or held.opaque
+            if not inline:
+                held.blobs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
+            self._finish(held, Result(lease, done.outputs, done.report, done.blobs if inline else ()), now)
+        return self._take()
+
+    def on_failed(self, lease: bytes, kind: Literal["permanent", "transient"], reason: str, now: float) -> list[Action]:
+        """The task failed; a permanent failure would be the same anywhere and at any time."""
+        held = self._leases.get(lease)
+        if held is not None and held.state is _State.RUNNING:
+            self._finish(held, Failed(lease, kind, reason[:2000]), now)
+        return self._take()
+
+    def drain(self, _now: float) -> list[Action]:
+        """Take no more work; what is leased will be finished and delivered."""
+        self.draining = True
+        if self._extended:
+            self._send(Drain())
+        return self._take()
+
+    def hand_back(self, _now: float) -> list[Action]:
+        """Give up everything that is not finished, at once; nobody is to blame for it."""
+        for held in [held for held in self._leases.values() if held.state is not _State.FINISHED]:
+            del self._leases[held.token]
+            self._actions.append(Abandon(held.token))
+            if self._extended:
+                self._send(Nack(held.token))
+        return self._take()
+
+    # --- the wire's side ------------------------------------------------------------------------------------
+
+    def on_message(self, frames: list[Payload], now: float) -> list[Action]:
+        """A message from the broker. Raises ProtocolError, having changed nothing, on any other."""
+        parsed = parse(frames, extended=True)
+        if isinstance(parsed, Ready) or (isinstance(parsed, Envelope) and not parsed.stack):
+            raise ProtocolError("a broker does not send this to a worker")
+        self._liveness.heard(now)
+        self._backoff.reset()
+        if isinstance(parsed, Envelope):
+            self._on_request(parsed)
+        elif not isinstance(parsed, Heartbeat):
+            for message in parsed:
+                handler = self._handlers.get(type(message))
+                if handler is None:
+                    raise ProtocolError(f"a worker does not receive {type(message).__name__.upper()}")
+                handler(message, now)
+        return self._take()
+
+    def on_tick(self, now: float) -> list[Action]:
+        if self._reopen_at is not None:
+            if self._reopen_at <= now:
+                self._open(now)
+            return self._take()
+        if self._liveness.expired(now):
+            self._void_leases()
+            self._reopen_at = now + self._backoff.next()
+            return self._take()
+        if self._next_beat <= now:
+            self._next_beat = now + self._interval
+            self._beat()
+        for held in self._leases.values():
+            if held.pull is not None:
+                self._pull(held, now)
+            elif held.outcome is not None and held.resend_at <= now:
+                held.resend_at = now + RESEND
+                self._send(held.outcome)
+        return self._take()
+
+    def deadline(self) -> float:
+        if self._reopen_at is not None:
+            return self._reopen_at
+        return min(self._next_beat, self._liveness.expires)
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _take(self) -> list[Action]:
+        actions, self._actions = self._actions, []
+        return actions
+
+    def _send(self, message: Message) -> None:
+        self._actions.append(Send(message))
+
+    def _open(self, now: float) -> None:
+        """A dead broker is met again on a new socket under a new routing id, as the RFC has it."""
+        self._reopen_at = None
+        self._extended = False
+        self._session = b""
+        self._liveness = Liveness(now, self._interval, self._missed)
+        self._next_beat = now + self._interval
+        self._actions.append(Open(new_identity(self._rng)))
+        self._actions.append(SendFrames((READY,)))
+
+    def _beat(self) -> None:
+        if self._extended:
+            self._send(Beat(self._session, tuple(self._leases)))
+        elif len(self._leases) < self.profile.threads and not self.draining:
+            self._actions.append(SendFrames((HEARTBEAT,)))
+
+    def _void_leases(self) -> None:
+        """The broker knows nothing of them any more: what comes of them is worth nothing."""
+        for held in self._leases.values():
+            if held.state is _State.RUNNING:
+                self._actions.append(Abandon(held.token))
+        self._leases.clear()
+
+    def _on_request(self, request: Envelope) -> None:
+        """The basic profile: somebody else's queue sends the body of a client we know nothing about."""
+        token = self._rng.randbytes(16)
+        self._leases[token] = _Lease(token, _State.RUNNING, opaque=True, stack=request.stack)
+        self._run(token, b"", request.body, 0.0, opaque=True)
+        if len(self._leases) < self.profile.threads and not self.draining:
+            self._actions.append(SendFrames((READY,)))
+
+    def _run(
+        self, token: bytes, recipe: bytes, body: tuple[Payload, ...], timeout: float, *, opaque: bool
+    ) -> None:
+        image = body[0] if len(body) == 1 else b"".join(body)
+        self._actions.append(Run(token, recipe, image, timeout, opaque))
+
+    def _on_hello(self, hello: Hello, now: float) -> None:
+        self._interval, self._missed = hello.interval, hello.missed
+        self._inline_limit = hello.inline_limit
+        self._liveness = Liveness(now, hello.interval, hello.missed)
+        if not self._extended or hello.session != self._session:
+            self._extended = True
+            self._session = hello.session
+            self._void_leases()
+        profile = self.profile
+        self._send(Credit(profile.slots, profile.threads, profile.filters, profile.host, profile.version))
+        if self.draining:
+            self._send(Drain())
+
+    def _on_task(self, task: Task, now: float) -> None:
+        if task.id in self._leases:
+            return
+        if task.size > self.profile.largest_image:
+            limit = self.profile.largest_image
+            reason = f"The file has {task.size} bytes; this worker takes at most {limit}."
+            self._leases[task.id] = held = _Lease(task.id, _State.RUNNING)
+            self._finish(held, Failed(task.id, "permanent", reason), now)
+        elif task.payload or task.size == 0:
+            self._leases[task.id] = _Lease(task.id, _State.RUNNING, opaque=task.opaque)
+            self._run(task.id, task.recipe, task.payload, task.timeout, opaque=task.opaque)
+        else:
+            held = _Lease(task.id, _State.PULLING, task=task, pull=Pull(task.size))
+            self._leases[task.id] = held
+            self._pull(held, now)
+
+    def _pull(self, held: _Lease, now: float) -> None:
+        assert held.pull is not None
+        assert held.task is not None
+        for offset, length in held.pull.requests(now):
+            self._send(Get(held.token, "", offset, length))
+        if held.pull.complete:
+            held.state = _State.RUNNING
+            task, image = held.task, held.pull.take()
+            held.pull = None
+            self._run(held.token, task.recipe, (image,), task.timeout, opaque=False)
+
+    def _on_data(self, data: Data, now: float) -> None:
+        held = self._leases.get(data.id)
+        if held is not None and held.pull is not None:
+            held.pull.store(data.offset, data.payload[0])
+            self._pull(held, now)
+
+    def _on_get(self, get: Get, _now: float) -> None:
+        held = self._leases.get(get.id)
+        if held is not None and get.blob in held.blobs:
+            chunk = memoryview(held.blobs[get.blob])[get.offset : get.offset + get.length]
+            self._send(Data(held.token, get.blob, get.offset, (chunk,)))
+
+    def _finish(self, held: _Lease, outcome: Result | Failed, now: float) -> None:
+        if held.stack:
+            del self._leases[held.token]
+            if isinstance(outcome, Result):
+                self._actions.append(SendFrames((*held.stack, b"", *outcome.payload)))
+            return
+        held.state = _State.FINISHED
+        held.outcome = outcome
+        held.resend_at = now + RESEND
+        self._send(outcome)
+
+    def _on_forget(self, message: Cancel | ResultOk, _now: float) -> None:
+        held = self._leases.pop(message.id, None)
+        if held is not None and held.state is _State.RUNNING:
+            self._actions.append(Abandon(held.token))
