@@ -9,9 +9,7 @@ from common.batches import batches
 from common.protocol import Message, Payload, encode
 
 
-def multiparts(
-    actions: Iterable[Action], limit: int
-) -> Iterator[tuple[Side, bytes, list[Payload]] | Note]:
+def multiparts(actions: Iterable[Action], limit: int) -> Iterator[tuple[Side, bytes, list[Payload]] | Note]:
     """Actions as (side, routing id, frames), in order for each peer; notes pass through.
 
     limit is the payload, in bytes, of a multipart message that carries more than one message.

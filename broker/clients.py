@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from broker.outbox import Outbox
 from broker.actions import Side
+from broker.outbox import Outbox
 from broker.peers import OPAQUE, Client, Task, TaskState
 from broker.scheduler import Scheduler
 from broker.settings import Settings
@@ -69,7 +69,7 @@ class ClientDesk:
             StatusRequest: self._on_status,
         }
 
-    # --- messages ---------------------------------------------------------------------------------------
+    # --- messages ----
 
     def on_messages(self, peer: bytes, messages: list[Message], now: float) -> None:
         """PPX messages of one peer. Raises ProtocolError on one that is not a client's to send."""
@@ -92,9 +92,7 @@ class ClientDesk:
             self._outbox.count("basic_request_dropped")
             return
         client = self.clients.setdefault(peer, Client(peer, b"", True, Liveness(now)))
-        task = Task(
-            peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack
-        )
+        task = Task(peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack)
         self._add(client, task)
         self._timers.at(now + self._settings.opaque_life, self._on_opaque_age, task)
 
@@ -157,7 +155,7 @@ class ClientDesk:
     def _on_status(self, client: Client, _request: StatusRequest, _now: float) -> None:
         self._outbox.send(FRONT, client.peer, Status(self._report()))
 
-    # --- the life of a task -------------------------------------------------------------------------------
+    # --- the life of a task ----
 
     def _room_for(self, size: int) -> bool:
         limits = self._settings
@@ -217,7 +215,7 @@ class ClientDesk:
             self._outbox.count("basic_request_expired")
             self._end(task)
 
-    # --- presence -------------------------------------------------------------------------------------------
+    # --- presence ----
 
     def drop(self, client: Client) -> None:
         """The client is gone, and with it everybody who wanted its tasks done."""

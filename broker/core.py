@@ -47,9 +47,7 @@ class BrokerCore:
             self._outbox.count("malformed", side=side.value, peer=peer.hex(), error=str(error))
         return self._outbox.take()
 
-    def _route(
-        self, side: Side, peer: bytes, frames: list[Payload], now: float, *, extended: bool
-    ) -> None:
+    def _route(self, side: Side, peer: bytes, frames: list[Payload], now: float, *, extended: bool) -> None:
         match side, parse(frames, extended=extended):
             case Side.FRONTEND, list(messages):
                 self._clients.on_messages(peer, messages, now)

@@ -59,7 +59,7 @@ class Scheduler:
         self._trial_worker: Worker | None = None
         self._mean = 0.0  # duration of a lease, exponentially averaged, in seconds
 
-    # --- granting -------------------------------------------------------------------------------------
+    # --- granting ----
 
     def assign(self, now: float) -> list[Lease]:
         """Grant every lease that can be granted now."""
@@ -139,7 +139,7 @@ class Scheduler:
         self._timers.at(lease.expires, self._on_expiry, lease)
         return lease
 
-    # --- ending a lease -----------------------------------------------------------------------------------
+    # --- ending a lease ----
 
     def finish(self, lease: Lease, now: float) -> None:
         """The lease has brought an outcome: whatever else runs the same task may stop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import random
 import secrets
 import time
@@ -16,7 +17,7 @@ from broker.batching import multiparts
 from broker.core import BrokerCore
 from broker.settings import Settings
 from common.errors import FleetError
-from common.frames import receive, send
+from common.frames import poll, receive, send
 from common.logs import get_logger
 from common.notify import Notifier
 from common.protocol import Payload
@@ -76,8 +77,7 @@ class BrokerService:
         poller.register(stop.fileno(), zmq.POLLIN)
         notifier.ready()
         while not stop.is_set:
-            patience = max(0.0, self._core.deadline() - time.monotonic())
-            poller.poll(patience * 1000)
+            poll(poller, self._core.deadline() - time.monotonic())
             notifier.alive()
             actions: list[Action] = []
             for side, peer, frames in self._arrived():
@@ -114,7 +114,7 @@ class BrokerService:
 def _why_not_bound(bind: str, port: int, error: zmq.ZMQError) -> str:
     if error.errno == zmq.EADDRINUSE:
         return f"Port {port} on {bind} is in use: stop what listens there, or choose another port."
-    if error.errno in (zmq.ENODEV, zmq.EADDRNOTAVAIL):
+    if error.errno in (errno.ENODEV, errno.EADDRNOTAVAIL):
         return f"This machine has no address {bind}: --bind takes an address of one of its own interfaces."
     return f"Cannot listen on {bind}:{port}: {error.strerror}."
 

@@ -28,7 +28,6 @@ from common.protocol import (
     Hello,
     Message,
     Nack,
-    Ready,
     Result,
     ResultOk,
     Task,
@@ -64,7 +63,7 @@ class WorkerDesk:
             Data: self._on_data,
         }
 
-    # --- RFC 6/PPP --------------------------------------------------------------------------------------
+    # --- RFC 6/PPP ----
 
     def on_ready(self, peer: bytes, now: float, *, basic: bool) -> None:
         """READY: a new worker, or a known one that has started again under its old routing id."""
@@ -113,7 +112,7 @@ class WorkerDesk:
         hello = Hello(self._life, worker.session, settings.interval, settings.missed, settings.inline_limit)
         self._outbox.send(BACK, worker.peer, hello)
 
-    # --- PPX ------------------------------------------------------------------------------------------------
+    # --- PPX ----
 
     def on_messages(self, peer: bytes, messages: list[Message], now: float) -> None:
         """PPX messages of one peer. Raises ProtocolError on one that is not a worker's to send."""
@@ -205,7 +204,7 @@ class WorkerDesk:
         if lease is not None and lease.task.state is TaskState.DELIVERING:
             self._outbox.send(FRONT, lease.task.client, replace(data, id=lease.task.id))
 
-    # --- the other way ------------------------------------------------------------------------------------
+    # --- the other way ----
 
     def dispatch(self, lease: Lease) -> None:
         task = lease.task

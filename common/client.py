@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Self
 
 import zmq
 
 from common.batches import batches
 from common.client_core import Action, ClientCore, Deliver, Job, Open, ReadBlob, Send, Tell
 from common.errors import FleetError, ProtocolError
-from common.frames import receive, send
+from common.frames import poll, receive, send
 from common.logs import get_logger
 from common.protocol import Catalogue, Data, Failed, Hello, Message, Result, Status, encode
 from common.protocol.messages import INLINE_LIMIT
@@ -45,7 +45,7 @@ class Client:
         self._thread = threading.Thread(target=self._run, name="broker-client", daemon=True)
         self._thread.start()
 
-    # --- for any thread -------------------------------------------------------------------------------------
+    # --- for any thread ----
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         """Begin a job; the future gets its outcome, which acknowledge() then lets everybody forget.
@@ -91,7 +91,7 @@ class Client:
         self._wakeup.set()
         self._thread.join()
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,7 +101,7 @@ class Client:
         self._calls.append(call)
         self._wakeup.set()
 
-    # --- the client's own thread ----------------------------------------------------------------------------
+    # --- the client's own thread ----
 
     def _run(self) -> None:
         self._execute(self._core.start(time.monotonic()))
@@ -111,16 +111,18 @@ class Client:
             self._socket.close(linger=2000)
         self._context.term()
         self._wakeup.close()
-        for future in [*self._futures.values(), *self._statuses]:
-            future.set_exception(FleetError("The connection to the broker was closed."))
+        closed = FleetError("The connection to the broker was closed.")
+        for outcome in self._futures.values():
+            outcome.set_exception(closed)
+        for status in self._statuses:
+            status.set_exception(closed)
 
     def _turn(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
         assert self._socket is not None
         poller.register(self._socket, zmq.POLLIN)
-        patience = 0.0 if self._calls else max(0.0, self._core.deadline() - time.monotonic())
-        poller.poll(patience * 1000)
+        poll(poller, 0.0 if self._calls else self._core.deadline() - time.monotonic())
         self._wakeup.clear()
         actions: list[Action] = []
         while self._calls:

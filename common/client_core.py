@@ -56,7 +56,7 @@ class Job:
     priority: int = 0
 
 
-# --- actions: what the shell does, in order ----------------------------------------------------------------
+# --- actions: what the shell does, in order ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class ClientCore:
             Status: self._on_news,
         }
 
-    # --- the application's side -----------------------------------------------------------------------------
+    # --- the application's side ----
 
     def start(self, now: float) -> list[Action]:
         self._open(now)
@@ -172,7 +172,7 @@ class ClientCore:
         self._send(StatusRequest())
         return self._take()
 
-    # --- the wire's side ------------------------------------------------------------------------------------
+    # --- the wire's side ----
 
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
         """A message from the broker. Raises ProtocolError, having changed nothing, on any other."""
@@ -215,7 +215,7 @@ class ClientCore:
         review = self._next_review if self.connected and self._jobs else self._next_beat
         return min(self._next_beat, self._liveness.expires, review)
 
-    # --- inside ----------------------------------------------------------------------------------------------
+    # --- inside ----
 
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import zmq
@@ -23,3 +24,8 @@ def receive(socket: zmq.Socket[bytes]) -> list[Payload] | None:
 def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
     """Queue a message, never waiting. Raises zmq.Again or zmq.ZMQError (EHOSTUNREACH from a ROUTER)."""
     socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
+
+
+def poll(poller: zmq.Poller, patience: float) -> None:
+    """Wait for something registered, at most so many seconds (negative: not at all)."""
+    poller.poll(math.ceil(max(0.0, patience) * 1000))

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from common.command import SUPERVISOR
 from common.errors import FleetError
@@ -73,7 +74,7 @@ class Supervisor:
         listener.setblocking(False)
         return Child(spec, listener, address)
 
-    def __enter__(self) -> Supervisor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -104,7 +105,11 @@ class Supervisor:
             "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)),
             SUPERVISOR: str(os.getpid()),
         }
-        argv = [sys.executable, "-P", *child.spec.arguments]  # -P: a folder `common` here must not be imported
+        argv = [
+            sys.executable,
+            "-P",
+            *child.spec.arguments,
+        ]  # -P: a folder `common` here must not be imported
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(child.spec.log.open("ab")) if child.spec.log else None
             child.process = subprocess.Popen(
@@ -167,9 +172,7 @@ def _last_line(spec: Spec) -> str:
     return lines[-1].removeprefix("filterfleet: ") if lines else ""
 
 
-def supervise(
-    specs: Sequence[Spec], *, patience: float, watch: Callable[[Supervisor], bool] | None = None
-) -> None:
+def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Supervisor], bool] | None = None) -> None:
     """Keep processes running until SIGTERM, SIGINT, or watch(supervisor) returns True."""
     notifier = Notifier()
     announced = False

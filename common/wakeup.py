@@ -39,9 +39,7 @@ class StopSignal:
     def __init__(self) -> None:
         self.count = 0
         self._wakeup = Wakeup()
-        self._before = {
-            number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
 
     @property
     def is_set(self) -> bool:

@@ -50,4 +50,4 @@ def _cell(file: Path) -> Image:
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         top, left = (CELL + MARGIN - size[1]) // 2, (CELL + MARGIN - size[0]) // 2
         cell[top : top + size[1], left : left + size[0]] = small
-    return cast(Image, cell)
+    return cast("Image", cell)

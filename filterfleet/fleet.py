@@ -94,7 +94,9 @@ class Fleet:
         failures = self.ledger.failures()
         for failure in failures:
             self.console.print(f"[red]failed[/red] {escape(printable(failure.path))}: {escape(failure.reason)}")
-        self.console.print(f"{progress.done} images done, {progress.failed} failed. Results: {self.output}", soft_wrap=True)
+        self.console.print(
+            f"{progress.done} images done, {progress.failed} failed. Results: {self.output}", soft_wrap=True
+        )
         if code not in (0, INTERRUPTED) and not failures:
             self.console.print(f"Some folders could not be read: see {self.logs / 'listener.log'}", soft_wrap=True)
         if code == INTERRUPTED:

@@ -13,7 +13,7 @@ from common.jobs import check_outputs, job_id
 from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
 from common.recipe import DEFAULT
-from listener.folder import Changed, Folder, Loaded
+from listener.folder import ChangedError, Folder, Loaded
 from listener.placement import OutputTree
 from listener.scan import Version
 
@@ -64,7 +64,7 @@ class _Submission:
             found = file.stat()
             version = Version(found.st_size, found.st_mtime_ns)
             loaded: Loaded = folder.load(file.name, version, INLINE_LIMIT)
-        except Changed:
+        except ChangedError:
             return "The file changed while it was being read."
         except OSError as error:
             return f"The file cannot be read: {error.strerror}."

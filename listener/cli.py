@@ -15,7 +15,8 @@ State = Annotated[
     Path | None, typer.Option(help="Folder for the ledger.  [default: .filterfleet in the output folder]")
 ]
 Settle = Annotated[
-    float, typer.Option(min=0, help="Seconds a file must stay unchanged before it counts as completely written.")
+    float,
+    typer.Option(min=0, help="Seconds a file must stay unchanged before it counts as completely written."),
 ]
 Interval = Annotated[float, typer.Option(min=0.1, help="Seconds between scans when nothing seems to happen.")]
 

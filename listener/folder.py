@@ -22,7 +22,7 @@ CHUNK = 1 << 20  # bytes hashed at a time
 log = get_logger("listener")
 
 
-class Changed(Exception):
+class ChangedError(Exception):
     """The file is not the version that was asked for."""
 
 
@@ -60,7 +60,7 @@ class Folder:
         return Listing(objects, unread)
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
-        """Read and hash one version of a file. Raises Changed and OSError."""
+        """Read and hash one version of a file. Raises ChangedError and OSError."""
         digest = hashlib.sha256()
         with (self.root / path).open("rb", buffering=0) as file:
             _check(file.fileno(), version)
@@ -73,7 +73,7 @@ class Folder:
                     digest.update(chunk)
             _check(file.fileno(), version)
         if data is not None and len(data) != version.size:
-            raise Changed
+            raise ChangedError
         return Loaded(digest.digest(), data)
 
     def reader(self, path: str, version: Version) -> Callable[[int, int], bytes]:
@@ -83,7 +83,7 @@ class Folder:
             with (self.root / path).open("rb", buffering=0) as file:
                 try:
                     _check(file.fileno(), version)
-                except Changed:
+                except ChangedError:
                     raise OSError(0, "it changed while it was being sent") from None
                 return os.pread(file.fileno(), length, offset)
 
@@ -127,4 +127,4 @@ def _version(entry: os.DirEntry[str]) -> Version | None:
 def _check(descriptor: int, version: Version) -> None:
     found = os.fstat(descriptor)
     if (found.st_size, found.st_mtime_ns) != (version.size, version.mtime_ns):
-        raise Changed
+        raise ChangedError

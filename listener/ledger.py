@@ -15,8 +15,6 @@ from common.errors import FleetError
 from common.protocol import Output
 from listener.scan import Version
 
-_COLUMNS = "source, path, size, mtime_ns, recipe"
-
 
 @dataclass(frozen=True, slots=True)
 class Processed:
@@ -54,14 +52,14 @@ class Ledger:
 
     def __init__(self, file: Path, source: str, recipe: str) -> None:
         self._key = {"source": _octets(source), "recipe": recipe}
+        self._queries = _queries()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file)
             self._db.text_factory = _text
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA busy_timeout = 5000")
-            self._db.executescript(resources.files("listener").joinpath("schema.sql").read_text())
+            self._db.executescript(_read("schema.sql"))
         except (sqlite3.Error, OSError) as error:
             raise FleetError(f"The ledger {file} cannot be opened: {error}.") from None
 
@@ -71,45 +69,30 @@ class Ledger:
     def commit(self) -> None:
         self._db.commit()
 
-    # --- objects ---------------------------------------------------------------------------------------------
+    # --- objects ----
 
     def retry_transient(self) -> None:
         """What failed for reasons that may have passed is pending again."""
-        self._run(
-            "UPDATE objects SET state = 'pending' WHERE source = CAST(:source AS TEXT) "
-            "AND state = 'failed' AND transient"
-        )
+        self._run("retry_transient")
 
     def settled(self) -> dict[str, Version]:
         """The last version handed on of every object, under the present recipe."""
-        rows = self._run(
-            "SELECT path, size, mtime_ns FROM objects WHERE source = CAST(:source AS TEXT) AND recipe = :recipe"
-        )
-        return {path: Version(size, mtime_ns) for path, size, mtime_ns in rows}
+        return {path: Version(size, mtime_ns) for path, size, mtime_ns in self._run("settled")}
 
     def pending(self) -> list[tuple[str, Version, bool]]:
         """(path, version, fresh) of what is to be done, in the order of arrival."""
-        rows = self._run(
-            "SELECT path, size, mtime_ns, fresh FROM objects WHERE source = CAST(:source AS TEXT) "
-            "AND recipe = :recipe AND state = 'pending' ORDER BY rowid"
-        )
+        rows = self._run("pending")
         return [(path, Version(size, mtime_ns), bool(fresh)) for path, size, mtime_ns, fresh in rows]
 
     def add(self, path: str, version: Version, *, fresh: bool) -> None:
         """A version to be processed; it takes the place of the one before."""
-        self._run(
-            f"INSERT OR REPLACE INTO objects ({_COLUMNS}, state, fresh) VALUES "
-            "(CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :recipe, 'pending', :fresh)",
-            path,
-            version,
-            fresh=fresh,
-        )
+        self._run("add", path, version, fresh=fresh)
 
     def forget(self, path: str) -> None:
         """The object is no longer at the source. What was made of it stays recorded."""
-        self._run("DELETE FROM objects WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)", path)
+        self._run("forget", path)
 
-    # --- outcomes --------------------------------------------------------------------------------------------
+    # --- outcomes ----
 
     def done(
         self,
@@ -121,83 +104,62 @@ class Ledger:
         turnaround: float,
     ) -> None:
         """The outputs are in their places. Recording it twice leaves one row, and counts."""
-        numbers = {name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")}
         self._run(
-            f"INSERT INTO results ({_COLUMNS}, job, outputs, width, height, worker, decode, filter, encode, "
-            "turnaround, finished_at) VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :recipe, "
-            ":job, :outputs, :width, :height, :worker, :decode, :filter, :encode, :turnaround, :now) "
-            f"ON CONFLICT ({_COLUMNS}) DO UPDATE SET times = times + 1",
+            "record",
             path,
             version,
             job=job.hex(),
-            outputs=json.dumps([[o.name, o.format, o.size] for o in outputs]),
+            outputs=json.dumps([[output.name, output.format, output.size] for output in outputs]),
             worker=str(report.get("worker", ""))[:255],
             turnaround=turnaround,
-            now=time.time(),
-            **numbers,
+            finished_at=time.time(),
+            **{name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")},
         )
-        self._set_state(path, version, "done")
+        self._run("set_state", path, version, state="done", reason=None, transient=False)
 
     def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
-        """This version cannot be processed; reason is a sentence for the user."""
-        self._set_state(path, version, "failed", reason=reason, transient=transient)
-
-    def _set_state(self, path: str, version: Version, state: str, **more: Any) -> None:
-        """Of this version only: a newer one that arrived meanwhile stays pending."""
-        self._run(
-            "UPDATE objects SET state = :state, reason = :reason, transient = :transient "
-            "WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) "
-            "AND size = :size AND mtime_ns = :mtime_ns",
-            path,
-            version,
-            **({"state": state, "reason": None, "transient": False} | more),
-        )
+        """This version cannot be processed; reason is a sentence for the user. A newer version stays pending."""
+        self._run("set_state", path, version, state="failed", reason=reason, transient=transient)
 
     def same_job(self, job: bytes) -> tuple[str, tuple[Output, ...], Mapping[str, Any]] | None:
         """(path, outputs, report) of an object of this source for which this very job has been done."""
-        row = self._run(
-            "SELECT path, outputs, width, height, worker FROM results JOIN objects USING "
-            f"({_COLUMNS}) WHERE source = CAST(:source AS TEXT) AND job = :job AND state = 'done' LIMIT 1",
-            job=job.hex(),
-        ).fetchone()
+        row = self._run("same_job", job=job.hex()).fetchone()
         if row is None:
             return None
         path, outputs, width, height, worker = row
         return path, _outputs(outputs), {"width": width, "height": height, "worker": worker}
 
-    # --- for people ------------------------------------------------------------------------------------------
+    # --- for people ----
 
     def progress(self) -> Progress:
-        rows = self._run(
-            "SELECT state, count(*) FROM objects WHERE source = CAST(:source AS TEXT) AND recipe = :recipe GROUP BY state"
-        )
-        counts = dict(rows.fetchall())
+        counts = dict(self._run("progress").fetchall())
         return Progress(counts.get("pending", 0), counts.get("done", 0), counts.get("failed", 0))
 
     def failures(self) -> list[Failure]:
-        rows = self._run(
-            "SELECT path, reason FROM objects WHERE source = CAST(:source AS TEXT) AND recipe = :recipe "
-            "AND state = 'failed' ORDER BY path"
-        )
-        return [Failure(path, reason) for path, reason in rows]
+        return [Failure(path, reason) for path, reason in self._run("failures")]
 
     def processed(self) -> list[Processed]:
         """Every object whose present version is done, in the order in which they were finished."""
-        rows = self._run(
-            "SELECT path, size, width, height, worker, decode + filter + encode, outputs, finished_at "
-            f"FROM results JOIN objects USING ({_COLUMNS}) WHERE source = CAST(:source AS TEXT) "
-            "AND recipe = :recipe AND state = 'done' ORDER BY finished_at"
-        )
         return [
             Processed(path, size, width or 0, height or 0, worker, seconds or 0.0, _outputs(outputs), finished)
-            for path, size, width, height, worker, seconds, outputs, finished in rows
+            for path, size, width, height, worker, seconds, outputs, finished in self._run("processed")
         ]
 
-    def _run(self, sql: str, path: str = "", version: Version | None = None, **values: Any) -> sqlite3.Cursor:
+    def _run(self, query: str, path: str = "", version: Version | None = None, **values: Any) -> sqlite3.Cursor:
         values |= self._key | {"path": _octets(path)}
         if version is not None:
             values |= {"size": version.size, "mtime_ns": version.mtime_ns}
-        return self._db.execute(sql, values)
+        return self._db.execute(self._queries[query], values)
+
+
+def _read(name: str) -> str:
+    return resources.files("listener").joinpath(name).read_text()
+
+
+def _queries() -> dict[str, str]:
+    """Statements of queries.sql by name."""
+    _, *blocks = _read("queries.sql").split("-- name: ")
+    return {name.strip(): statement for name, statement in (block.split("\n", 1) for block in blocks)}
 
 
 def _octets(path: str) -> bytes:

@@ -6,6 +6,7 @@ before anybody is told: only then is a result acknowledged.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 import time
@@ -25,7 +26,7 @@ from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
 from common.recipe import Recipe
 from common.wakeup import StopSignal
-from listener.folder import Changed, Folder, Loaded
+from listener.folder import ChangedError, Folder, Loaded
 from listener.intake import Intake, JobInHand
 from listener.ledger import Ledger
 from listener.placement import OutputTree, is_permanent
@@ -86,7 +87,7 @@ class ListenerService:
             unwatch = self._folder.watch(lambda: self._events.put(self._hint))
             notifier.ready()
             log.info("listener started", source=str(self._options.source), pending=self._intake.waiting)
-            while not stop.is_set and not (self._options.once and self._finished):
+            while not stop.is_set and not self._finished:
                 self._turn()
                 notifier.alive()
             notifier.stopping()
@@ -94,11 +95,11 @@ class ListenerService:
             for pool in (self._scanner, self._readers, self._writers):
                 pool.shutdown(cancel_futures=True)
             self._drain_events()
-        log.info("listener stopped", **{"failed": self._ledger.progress().failed})
+        log.info("listener stopped", failed=self._ledger.progress().failed)
 
     @property
     def _finished(self) -> bool:
-        return self._quiet_scans > 0 and not self._scan.unsettled and self._intake.idle
+        return self._options.once and self._quiet_scans > 0 and not self._scan.unsettled and self._intake.idle
 
     def _load_ledger(self) -> None:
         self._ledger.retry_transient()
@@ -110,16 +111,15 @@ class ListenerService:
     def _turn(self) -> None:
         now = time.monotonic()
         wait = min([TURN, max(0.0, self._next_scan - now), *(max(0.0, when - now) for when, _ in self._later)])
-        try:
+        with contextlib.suppress(queue.Empty):
             self._events.get(timeout=wait)()
-        except queue.Empty:
-            pass
         now = time.monotonic()
         due = [event for when, event in self._later if when <= now]
         self._later = [(when, event) for when, event in self._later if when > now]
         for event in due:
             event()
-        if self._next_scan <= now and not self._scanning:
+        last_look = self._options.once and self._intake.idle
+        if (self._next_scan <= now or last_look) and not self._scanning and not self._finished:
             self._scanning = True
             self._do(self._scanner, self._folder.list, self._on_listing)
         self._drain_events()
@@ -138,7 +138,7 @@ class ListenerService:
         """Run work on a pool; done gets its future, here on the loop."""
         pool.submit(work).add_done_callback(lambda future: self._events.put(functools.partial(done, future)))
 
-    # --- from the source to the window ----------------------------------------------------------------------
+    # --- from the source to the window ----
 
     def _hint(self) -> None:
         self._next_scan = min(self._next_scan, time.monotonic() + HINT_DELAY)
@@ -164,8 +164,7 @@ class ListenerService:
             self.unread = listing.unread
             for folder, reason in listing.unread.items():
                 log.error("folder left out", folder=folder, reason=reason)
-        soon = self._scan.unsettled or (self._options.once and self._intake.idle)
-        self._next_scan = now + (max(0.05, self._options.settle) if soon else self._options.interval)
+        self._next_scan = now + (max(0.05, self._options.settle) if self._scan.unsettled else self._options.interval)
 
     def _feed(self) -> None:
         while (taken := self._intake.take()) is not None:
@@ -176,7 +175,7 @@ class ListenerService:
     def _on_loaded(self, path: str, version: Version, fresh: bool, future: Future[Loaded]) -> None:
         try:
             loaded = future.result()
-        except (Changed, FileNotFoundError):
+        except (ChangedError, FileNotFoundError):
             self._look_again(path)
             return
         except OSError as error:
@@ -209,9 +208,7 @@ class ListenerService:
             submission = Job(job, self._recipe_bytes, self._needs, version.size, payload, priority)
             reader = self._folder.reader(path, version) if loaded.data is None else None
             future = self._client.submit(submission, reader)
-            future.add_done_callback(
-                lambda future: self._events.put(functools.partial(self._on_outcome, job, future))
-            )
+            future.add_done_callback(lambda future: self._events.put(functools.partial(self._on_outcome, job, future)))
         self._attach(job, path, version)
 
     def _attach(self, job: bytes, path: str, version: Version) -> None:
@@ -220,7 +217,7 @@ class ListenerService:
         if in_hand.result is not None:
             self._write(job, path)
 
-    # --- from the result to the ledger ----------------------------------------------------------------------
+    # --- from the result to the ledger ----
 
     def _on_outcome(self, job: bytes, future: Future[Result | Failed]) -> None:
         if future.exception() is not None:

@@ -17,7 +17,8 @@ def worker(
     threads: Threads = 0,
     processes: Annotated[int, typer.Option(min=1, help="Processes, each with its own threads.")] = 1,
     drain_limit: Annotated[
-        float, typer.Option(min=0, help="Seconds to finish what is leased after SIGTERM; then it is handed back.")
+        float,
+        typer.Option(min=0, help="Seconds to finish what is leased after SIGTERM; then it is handed back."),
     ] = 60.0,
 ) -> None:
     """Process images for a broker, here or on another machine.

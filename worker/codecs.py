@@ -41,7 +41,7 @@ def sniff(data: Payload) -> str:
 
 
 def decode(data: Payload, image_format: str) -> Image:
-    """(height, width, 3) in BGR order, 8 bits, turned upright as its EXIF orientation says. Raises ImageError."""
+    """(height, width, 3) in BGR order, 8 bits, turned upright by its EXIF orientation. Raises ImageError."""
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -50,11 +50,11 @@ def decode(data: Payload, image_format: str) -> Image:
         raise ImageError(f"The {image_format.upper()} file cannot be decoded.") from None
     if image is None:
         raise ImageError(f"The {image_format.upper()} file is damaged or cut short.")
-    return cast(Image, image)
+    return cast("Image", image)
 
 
 def encode(image: Image, image_format: str, *, quality: int, bilevel: bool) -> bytes:
-    """The image's file. bilevel, for an image of 0 and 255 only, stores one bit a pixel where that is possible."""
+    """The image's file. bilevel, for an image of 0 and 255 only, stores one bit a pixel where it can."""
     if bilevel and image_format == "png":
         return encode_bilevel_png(image)
     options = {"jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality], "webp": [cv2.IMWRITE_WEBP_QUALITY, quality]}
@@ -79,7 +79,7 @@ def encode_bilevel_png(image: Image) -> bytes:
     rows = np.zeros((height, 1 + (width + 7) // 8), np.uint8)  # each row after a filter byte, 0 = none
     rows[:, 1:] = np.packbits(image, axis=1)
     deflate = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE)
-    data = deflate.compress(rows) + deflate.flush()
+    data = deflate.compress(rows.tobytes()) + deflate.flush()
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 

@@ -16,7 +16,7 @@ import zmq
 
 from common.batches import batches
 from common.errors import FleetError, ProtocolError
-from common.frames import receive, send
+from common.frames import poll, receive, send
 from common.logs import get_logger
 from common.notify import Notifier
 from common.protocol import Failed, Message, Output, Payload, encode
@@ -78,7 +78,7 @@ class WorkerService:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
         poller.register(stop.fileno(), zmq.POLLIN)
-        poller.poll(max(0.0, self._session.deadline() - time.monotonic()) * 1000)
+        poll(poller, self._session.deadline() - time.monotonic())
         self._wakeup.clear()
         stop.clear()
 
@@ -142,7 +142,7 @@ class WorkerService:
             socket.connect(self._backend)
         return socket
 
-    # --- the pool's threads ---------------------------------------------------------------------------------
+    # --- the pool's threads ----
 
     def _work(self, run: Run) -> None:
         self._running[run.lease] = time.monotonic() + (run.timeout or DEFAULT_TIMEOUT) + GRACE
@@ -169,6 +169,6 @@ def _outcome(run: Run) -> Done | Failed:
         return Failed(run.lease, "permanent", str(error))
     except MemoryError:
         return Failed(run.lease, "transient", "The worker has too little memory for this image.")
-    except Exception as error:  # noqa: BLE001 - a bug in a filter must cost one image, not the worker
+    except Exception as error:
         log.exception("unexpected failure")
         return Failed(run.lease, "transient", f"The worker failed unexpectedly: {type(error).__name__}: {error}")

@@ -69,7 +69,7 @@ class Done:
     report: Mapping[str, Any]
 
 
-# --- actions: what the shell does, in order ----------------------------------------------------------------
+# --- actions: what the shell does, in order ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class WorkerSession:
             Data: self._on_data,
         }
 
-    # --- the shell's side -----------------------------------------------------------------------------------
+    # --- the shell's side ----
 
     @property
     def idle(self) -> bool:
@@ -201,7 +201,7 @@ class WorkerSession:
                 self._send(Nack(held.token))
         return self._take()
 
-    # --- the wire's side ------------------------------------------------------------------------------------
+    # --- the wire's side ----
 
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
         """A message from the broker. Raises ProtocolError, having changed nothing, on any other."""
@@ -245,7 +245,7 @@ class WorkerSession:
             return self._reopen_at
         return min(self._next_beat, self._liveness.expires)
 
-    # --- inside ----------------------------------------------------------------------------------------------
+    # --- inside ----
 
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
@@ -285,9 +285,7 @@ class WorkerSession:
         if len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((READY,)))
 
-    def _run(
-        self, token: bytes, recipe: bytes, body: tuple[Payload, ...], timeout: float, *, opaque: bool
-    ) -> None:
+    def _run(self, token: bytes, recipe: bytes, body: tuple[Payload, ...], timeout: float, *, opaque: bool) -> None:
         image = body[0] if len(body) == 1 else b"".join(body)
         self._actions.append(Run(token, recipe, image, timeout, opaque))
 

@@ -89,9 +89,7 @@ def encode(messages: Iterable[m.Message]) -> list[m.Payload]:
     return [b"", m.PPX, msgpack.packb(header), *payload]
 
 
-def parse(
-    frames: Sequence[m.Payload], *, extended: bool
-) -> m.Ready | m.Heartbeat | m.Envelope | list[m.Message]:
+def parse(frames: Sequence[m.Payload], *, extended: bool) -> m.Ready | m.Heartbeat | m.Envelope | list[m.Message]:
     """What a peer said, from its frames without the routing id. Raises ProtocolError and nothing else.
 
     extended tells whether the peer's routing id carries the tag: only then is a PPX frame the mark of

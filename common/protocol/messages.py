@@ -31,7 +31,7 @@ def new_identity(rng: Randomness) -> bytes:
     return TAG + rng.randbytes(16)
 
 
-# --- RFC 6/PPP --------------------------------------------------------------------------------------
+# --- RFC 6/PPP ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Envelope:
     body: tuple[Payload, ...]
 
 
-# --- PPX: broker to its peers --------------------------------------------------------------------------
+# --- PPX: broker to its peers ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Status:
     report: Mapping[str, Any]
 
 
-# --- PPX: workers to the broker ------------------------------------------------------------------------
+# --- PPX: workers to the broker ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Drain:
     """Send no more work; what is leased will be finished."""
 
 
-# --- PPX: clients to the broker ------------------------------------------------------------------------
+# --- PPX: clients to the broker ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class StatusRequest:
     pass
 
 
-# --- PPX: relayed or symmetric ------------------------------------------------------------------------
+# --- PPX: relayed or symmetric ----
 
 
 @dataclass(frozen=True, slots=True)
