@@ -133,11 +133,13 @@ class ClientDesk:
 
     def _on_result_ok(self, client: Client, ok: ResultOk, _now: float) -> None:
         task = client.tasks.get(ok.id)
-        if task is not None and task.state is TaskState.DELIVERING:
+        if task is None:
+            return
+        if task.state is TaskState.DELIVERING:
             for lease in list(task.leases):  # the one whose outputs were pulled
                 self.scheduler.release(lease)
                 self._outbox.send(BACK, lease.worker.peer, ResultOk(lease.token))
-            self._end(task)
+        self._end(task)  # in any state: it may run again only because its worker died after the last chunk
 
     def _on_get(self, client: Client, get: Get, now: float) -> None:
         task = client.tasks.get(get.id)

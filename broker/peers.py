@@ -84,6 +84,7 @@ class Worker:
     needs_served: frozenset[str] = frozenset()
     host: str = ""
     version: str = ""
+    credited: bool = False  # its CREDIT has arrived
     draining: bool = False
     reserved: bool = False  # being emptied for a trial, or running one
     leases: dict[bytes, Lease] = field(default_factory=dict)

@@ -160,8 +160,8 @@ class Scheduler:
             self._end_trial()
 
     def renew(self, lease: Lease, now: float) -> None:
+        """Its time begins anew: it has not begun to run, or its data is still on the way."""
         lease.expires = now + self.settings.task_timeout
-        self._timers.at(lease.expires, self._on_expiry, lease)
 
     def give_back(self, lease: Lease) -> None:
         """Nobody is to blame: the task goes back to the head of its line, unless it also runs elsewhere."""
@@ -213,7 +213,10 @@ class Scheduler:
             self._requeue(task, suspect=task.losses >= limits.shared_losses)
 
     def _on_expiry(self, lease: Lease, now: float) -> None:
-        if self.leases.get(lease.token) is not lease or lease.expires > now:
+        if self.leases.get(lease.token) is not lease:
+            return
+        if lease.expires > now:  # renewed since
+            self._timers.at(lease.expires, self._on_expiry, lease)
             return
         if lease.worker.basic:
             self._lose_worker(lease.worker, now)

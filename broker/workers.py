@@ -83,8 +83,10 @@ class WorkerDesk:
         worker = self._scheduler.workers.get(peer)
         if worker is None:
             self._register(peer, now, basic=basic)
-        else:
-            worker.liveness.heard(now)
+            return
+        worker.liveness.heard(now)
+        if not basic:
+            self._hello(worker)  # it does not know yet that we speak PPX: the first HELLO was lost
 
     def on_envelope(self, peer: bytes, envelope: Envelope, now: float, *, basic: bool) -> None:
         """The reply of a basic worker; its address stack is the lease token we sent."""
@@ -130,8 +132,8 @@ class WorkerDesk:
 
     def _on_beat(self, worker: Worker, beat: Beat, now: float) -> None:
         """Compare what the worker holds with what we believe it holds, and mend the difference."""
-        if beat.session != worker.session:
-            self._hello(worker)
+        if beat.session != worker.session or not worker.credited:
+            self._hello(worker)  # the one before was lost, or the CREDIT that answered it
             return
         held = set(beat.leases)
         for token, lease in list(worker.leases.items()):
@@ -141,8 +143,12 @@ class WorkerDesk:
                 self._scheduler.give_back(lease)
         for token in held - worker.leases.keys():
             self._outbox.send(BACK, worker.peer, Cancel(token))
+        for token in beat.waiting:
+            if (waiting := worker.leases.get(token)) is not None:
+                self._scheduler.renew(waiting, now)
 
     def _on_credit(self, worker: Worker, credit: Credit, _now: float) -> None:
+        worker.credited = True
         worker.slots = credit.slots
         worker.threads = credit.threads
         worker.needs_served = frozenset(credit.filters)

@@ -294,7 +294,9 @@ class ClientCore:
 
     def _on_get(self, get: Get, _now: float) -> None:
         entry = self._jobs.get(get.id)
-        if entry is not None and get.blob == "" and get.offset + get.length <= entry.job.size:
+        if entry is None:
+            self._send(Cancel(get.id))
+        elif get.blob == "" and get.offset + get.length <= entry.job.size:
             self._actions.append(ReadBlob(get))
 
     def _on_data(self, data: Data, now: float) -> None:

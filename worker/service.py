@@ -97,6 +97,8 @@ class WorkerService:
                 actions += self._session.on_failed(lease, outcome.kind, outcome.reason, now)
             else:
                 actions += self._session.on_result(lease, outcome, now)
+        for lease in list(self._running):
+            self._session.on_begun(lease)
         actions += self._session.on_tick(time.monotonic())
         self._execute(actions)
 

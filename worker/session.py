@@ -112,8 +112,9 @@ Action = Open | Send | SendFrames | Run | Abandon
 
 class _State(enum.Enum):
     PULLING = 1  # the image is on its way
-    RUNNING = 2  # handed to the shell
-    FINISHED = 3  # the outcome is on its way to the broker, at resend_at once more
+    HANDED_OVER = 2  # the shell has it
+    BEGUN = 3  # the shell has told us that a thread works on it
+    FINISHED = 4  # the outcome is on its way to the broker, at resend_at once more
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +128,10 @@ class _Lease:
     outcome: Message | None = None
     blobs: dict[str, Payload] = field(default_factory=dict)  # outputs that are pulled from us
     resend_at: float = 0.0
+
+    @property
+    def in_work(self) -> bool:
+        return self.state in (_State.HANDED_OVER, _State.BEGUN)
 
 
 class WorkerSession:
@@ -168,10 +173,16 @@ class WorkerSession:
         self._open(now)
         return self._take()
 
+    def on_begun(self, lease: bytes) -> None:
+        """A thread works on the task; telling it twice does no harm."""
+        held = self._leases.get(lease)
+        if held is not None and held.state is _State.HANDED_OVER:
+            held.state = _State.BEGUN
+
     def on_result(self, lease: bytes, done: Done, now: float) -> list[Action]:
         """The task is done. Nothing happens if its lease has become void in the meantime."""
         held = self._leases.get(lease)
-        if held is not None and held.state is _State.RUNNING:
+        if held is not None and held.in_work:
             inline = sum(len(blob) for blob in done.blobs) <= self._inline_limit or held.opaque
             if not inline:
                 held.blobs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
@@ -181,7 +192,7 @@ class WorkerSession:
     def on_failed(self, lease: bytes, kind: Literal["permanent", "transient"], reason: str, now: float) -> list[Action]:
         """The task failed; a permanent failure would be the same anywhere and at any time."""
         held = self._leases.get(lease)
-        if held is not None and held.state is _State.RUNNING:
+        if held is not None and held.in_work:
             self._finish(held, Failed(lease, kind, reason[:2000]), now)
         return self._take()
 
@@ -266,21 +277,22 @@ class WorkerSession:
 
     def _beat(self) -> None:
         if self._extended:
-            self._send(Beat(self._session, tuple(self._leases)))
+            waiting = [h.token for h in self._leases.values() if h.state in (_State.PULLING, _State.HANDED_OVER)]
+            self._send(Beat(self._session, tuple(self._leases), tuple(waiting)))
         elif len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((HEARTBEAT,)))
 
     def _void_leases(self) -> None:
         """The broker knows nothing of them any more: what comes of them is worth nothing."""
         for held in self._leases.values():
-            if held.state is _State.RUNNING:
+            if held.in_work:
                 self._actions.append(Abandon(held.token))
         self._leases.clear()
 
     def _on_request(self, request: Envelope) -> None:
         """The basic profile: somebody else's queue sends the body of a client we know nothing about."""
         token = self._rng.randbytes(16)
-        self._leases[token] = _Lease(token, _State.RUNNING, opaque=True, stack=request.stack)
+        self._leases[token] = _Lease(token, _State.HANDED_OVER, opaque=True, stack=request.stack)
         self._run(token, b"", request.body, 0.0, opaque=True)
         if len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((READY,)))
@@ -305,13 +317,17 @@ class WorkerSession:
     def _on_task(self, task: Task, now: float) -> None:
         if task.id in self._leases:
             return
+        if self.draining:
+            self._send(Nack(task.id))
+            self._send(Drain())  # it crossed the first one, or that was lost
+            return
         if task.size > self.profile.largest_image:
             limit = self.profile.largest_image
             reason = f"The file has {task.size} bytes; this worker takes at most {limit}."
-            self._leases[task.id] = held = _Lease(task.id, _State.RUNNING)
+            self._leases[task.id] = held = _Lease(task.id, _State.HANDED_OVER)
             self._finish(held, Failed(task.id, "permanent", reason), now)
         elif task.payload or task.size == 0:
-            self._leases[task.id] = _Lease(task.id, _State.RUNNING, opaque=task.opaque)
+            self._leases[task.id] = _Lease(task.id, _State.HANDED_OVER, opaque=task.opaque)
             self._run(task.id, task.recipe, task.payload, task.timeout, opaque=task.opaque)
         else:
             held = _Lease(task.id, _State.PULLING, task=task, pull=Pull(task.size))
@@ -324,7 +340,7 @@ class WorkerSession:
         for offset, length in held.pull.requests(now):
             self._send(Get(held.token, "", offset, length))
         if held.pull.complete:
-            held.state = _State.RUNNING
+            held.state = _State.HANDED_OVER
             task, image = held.task, held.pull.take()
             held.pull = None
             self._run(held.token, task.recipe, (image,), task.timeout, opaque=False)
@@ -354,5 +370,5 @@ class WorkerSession:
 
     def _on_forget(self, message: Cancel | ResultOk, _now: float) -> None:
         held = self._leases.pop(message.id, None)
-        if held is not None and held.state is _State.RUNNING:
+        if held is not None and held.in_work:
             self._actions.append(Abandon(held.token))

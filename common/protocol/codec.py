@@ -63,7 +63,11 @@ _FIELDS: dict[type, dict[str, f.Check]] = {
     m.Failed: {"id": _id, "kind": f.one_of("permanent", "transient"), "reason": f.text(2000)},
     m.ResultOk: {"id": _id},
     m.Cancel: {"id": _id},
-    m.Beat: {"session": _session, "leases": f.sequence(_id, m.LEASES_LIMIT)},
+    m.Beat: {
+        "session": _session,
+        "leases": f.sequence(_id, m.LEASES_LIMIT),
+        "waiting": f.sequence(_id, m.LEASES_LIMIT),
+    },
     m.Get: {"id": _id, "blob": _name, "offset": _size, "length": f.integer(1, m.INLINE_LIMIT)},
     m.Data: {"id": _id, "blob": _name, "offset": _size},
 }

@@ -200,10 +200,14 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The heartbeat of a PPX peer: the session it believes in and, from a worker, the leases it holds."""
+    """The heartbeat of a PPX peer: the session it believes in and, from a worker, the leases it holds.
+
+    waiting are those of them whose work has not begun: their time does not run yet.
+    """
 
     session: bytes
     leases: tuple[bytes, ...] = ()
+    waiting: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

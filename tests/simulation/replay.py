@@ -1,0 +1,22 @@
+"""`python -m tests.simulation.replay SEED`: the transcript of one seed, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.simulation.world import InvariantError, World
+
+
+def main() -> None:
+    world = World(int(sys.argv[1]), trace=True)
+    try:
+        world.run()
+        verdict = "clean"
+    except InvariantError as violation:
+        verdict = f"VIOLATION: {violation}"
+    print("\n".join(world.transcript or []))
+    print(f"seed {world.seed}: {verdict}")
+
+
+if __name__ == "__main__":
+    main()

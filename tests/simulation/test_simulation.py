@@ -1,0 +1,31 @@
+"""Nothing lost, nothing applied twice, no innocent dead-lettered, no credit leaked, progress once faults stop."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.mutants import MUTANTS, planted
+from tests.simulation.runner import failure_of, run_seeds
+from tests.simulation.world import World
+
+SEEDS_FOR_A_MUTANT = 100
+
+
+def test_no_seed_breaks_an_invariant(request: pytest.FixtureRequest) -> None:
+    failures = run_seeds(request.config.getoption("--seeds"))
+    assert not failures, "\n".join([*failures[:10], "replay one with: python -m tests.simulation.replay SEED"])
+
+
+def test_a_seed_replays_to_the_same_transcript() -> None:
+    first, second = World(7, trace=True), World(7, trace=True)
+    first.run()
+    second.run()
+    assert first.transcript
+    assert first.transcript == second.transcript
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_planted_bug_is_caught(name: str) -> None:
+    with planted(name):
+        caught = next(filter(None, map(failure_of, range(SEEDS_FOR_A_MUTANT))), None)
+    assert caught is not None, f"{SEEDS_FOR_A_MUTANT} seeds did not notice: {name}"
