@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
 
-def compare() -> None:
-    pass
+import typer
+
+
+def compare(
+    images: Annotated[int, typer.Option(min=1, help="Photographs to process in each run.")] = 40,
+    megapixels: Annotated[float, typer.Option(min=0.01, max=100, help="Size of each photograph.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="How often every contender runs; medians count.")] = 3,
+    report: Annotated[Path | None, typer.Option(help="JSON file for every single measurement.")] = None,
+) -> None:
+    """Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.
+
+    Contenders take turns, so that what else the machine does hits all of them alike. Read the ratios: the
+    absolute numbers are those of this machine at this moment.
+    """
+    from bench.compare import run_comparison
+
+    run_comparison(images, megapixels, rounds, report)

@@ -18,7 +18,7 @@ from listener.scan import Version
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """A finished image, for tables. Times in seconds, size in bytes."""
+    """A finished image, for tables. Size in bytes; seconds in the worker, and from submission to result."""
 
     path: str
     size: int
@@ -26,6 +26,7 @@ class Processed:
     height: int
     worker: str
     seconds: float
+    turnaround: float
     outputs: tuple[Output, ...]
     finished_at: float
 
@@ -141,8 +142,10 @@ class Ledger:
     def processed(self) -> list[Processed]:
         """Every object whose present version is done, in the order in which they were finished."""
         return [
-            Processed(path, size, width or 0, height or 0, worker, seconds or 0.0, _outputs(outputs), finished)
-            for path, size, width, height, worker, seconds, outputs, finished in self._run("processed")
+            Processed(
+                path, size, width or 0, height or 0, worker, seconds or 0.0, turnaround, _outputs(outputs), finished
+            )
+            for path, size, width, height, worker, seconds, turnaround, outputs, finished in self._run("processed")
         ]
 
     def _run(self, query: str, path: str = "", version: Version | None = None, **values: Any) -> sqlite3.Cursor:

@@ -54,7 +54,7 @@ WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'failed'
 ORDER BY path;
 
 -- name: processed
-SELECT path, size, width, height, worker, decode + filter + encode, outputs, finished_at
+SELECT path, size, width, height, worker, decode + filter + encode, turnaround, outputs, finished_at
 FROM results JOIN objects USING (source, path, size, mtime_ns, recipe)
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'done'
 ORDER BY finished_at;

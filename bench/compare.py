@@ -1,0 +1,144 @@
+"""Sequential against the fleet on the same photographs: interleaved rounds, medians, ratios."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.photographs import make_photographs
+from common.client import Client
+from common.errors import FleetError
+from common.supervisor import Spec, Supervisor
+from common.system import cores
+from listener.setup import open_ledger
+from worker.process import arguments
+
+LOOPBACK = "127.0.0.1"
+START = 20.0  # seconds a fleet has to come up
+PLAIN = "plain OpenCV, one process"
+SEQUENTIAL = "our pipeline, one process"
+
+Arguments = Callable[[Path, Path], list[str]]  # (source, output) -> what is timed, behind the interpreter
+
+
+@dataclass(slots=True)
+class Contender:
+    """One way to do the work; what surrounds it runs before the clock starts, as daemons do."""
+
+    name: str
+    arguments: Arguments
+    surroundings: Callable[[Path], AbstractContextManager[None]] = lambda _: nullcontext()
+    seconds: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)  # seconds from submission to result
+
+
+def run_comparison(images: int, megapixels: float, rounds: int, report: Path | None) -> None:
+    """Measure and print; raises FleetError when a contender fails or the fleet's files differ from ours."""
+    console = Console()
+    contenders = [
+        Contender(PLAIN, lambda source, output: ["-m", "bench.plain", str(source), str(output)]),
+        Contender(SEQUENTIAL, lambda source, output: ["-m", "bench.sequential", str(source), str(output)]),
+        *(_fleet(workers) for workers in (1, 2)),
+    ]
+    with tempfile.TemporaryDirectory(prefix="filterfleet-bench-") as folder:
+        source = Path(folder) / "photographs"
+        source.mkdir()
+        make_photographs(source, images, megapixels)
+        console.print(f"{images} photographs of {megapixels:g} megapixels, {rounds} rounds, {cores()} cores")
+        for number in range(rounds):
+            for contender in contenders:
+                _measure(contender, source, Path(folder) / contender.name)
+                console.print(f"round {number + 1}: {contender.name}: {contender.seconds[-1]:.2f} s")
+            for contender in contenders[2:]:
+                _compare_outputs(Path(folder) / SEQUENTIAL, Path(folder) / contender.name)
+    console.print(_table(contenders, images))
+    if report is not None:
+        _write_report(report, contenders, images, megapixels)
+
+
+def _fleet(workers: int) -> Contender:
+    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
+        frontend, backend = one.getsockname()[1], other.getsockname()[1]
+
+    @contextmanager
+    def surroundings(logs: Path) -> Iterator[None]:
+        ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
+        worker = arguments(LOOPBACK, backend, 1, 10.0)
+        specs = [Spec("broker", ("-m", "broker", *ports), logs / "broker.log")]
+        specs += [Spec(f"worker-{n}", worker, logs / f"worker-{n}.log") for n in range(workers)]
+        with Supervisor(specs, 10.0) as supervisor, Client(LOOPBACK, frontend) as client:
+            deadline = time.monotonic() + START
+            while client.catalogue.threads < workers:
+                supervisor.turn()
+                time.sleep(0.02)
+                if time.monotonic() > deadline:
+                    raise FleetError(f"The fleet did not come up within {START:g} s.")
+            yield
+
+    def command(source: Path, output: Path) -> list[str]:
+        return [
+            *("-m", "listener", "--source", str(source), "--output", str(output), "--settle", "0", "--once"),
+            *("--frontend-port", str(frontend)),
+        ]
+
+    return Contender(f"fleet, {workers} worker{'s' if workers > 1 else ''}", command, surroundings)
+
+
+def _measure(contender: Contender, source: Path, output: Path) -> None:
+    """One run into an empty output folder; the clock covers the command from start to exit."""
+    shutil.rmtree(output, ignore_errors=True)
+    logs = output.with_name(f"{output.name} logs")
+    logs.mkdir(exist_ok=True)
+    with contender.surroundings(logs):
+        began = time.perf_counter()
+        command = [sys.executable, "-P", *contender.arguments(source, output)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        contender.seconds.append(time.perf_counter() - began)
+    if ended.returncode != 0:
+        raise FleetError(f"{contender.name} failed: {ended.stderr.strip().splitlines()[-1:]}")
+    if contender.name.startswith("fleet"):
+        ledger = open_ledger(source.resolve(), output.resolve(), None)
+        contender.latencies += [image.turnaround for image in ledger.processed()]
+        ledger.close()
+
+
+def _compare_outputs(expected: Path, found: Path) -> None:
+    """Byte for byte: a number is worth nothing when the work is not the same."""
+    files = sorted(file.relative_to(expected) for file in expected.rglob("*.*"))
+    _, different, missing = filecmp.cmpfiles(expected, found, files, shallow=False)
+    if different or missing or not files:
+        raise FleetError(f"{found.name}: {len(different)} outputs differ and {len(missing)} are missing.")
+
+
+def _table(contenders: list[Contender], images: int) -> Table:
+    table = Table("contender", "median s", "images/s", "x plain", "x ours", "latency median", title="Comparison")
+    plain, ours = (statistics.median(contender.seconds) for contender in contenders[:2])
+    for contender in contenders:
+        seconds = statistics.median(contender.seconds)
+        latency = f"{statistics.median(contender.latencies) * 1000:.0f} ms" if contender.latencies else ""
+        ratios = (f"{plain / seconds:.2f}", f"{ours / seconds:.2f}")
+        table.add_row(contender.name, f"{seconds:.2f}", f"{images / seconds:.1f}", *ratios, latency)
+    return table
+
+
+def _write_report(file: Path, contenders: list[Contender], images: int, megapixels: float) -> None:
+    measured = {c.name: {"seconds": c.seconds, "latencies": c.latencies} for c in contenders}
+    content = {"images": images, "megapixels": megapixels, "cores": cores(), "contenders": measured}
+    try:
+        file.write_text(json.dumps(content, indent=2))
+    except OSError as error:
+        raise FleetError(f"The report {file} cannot be written: {error.strerror}.") from None

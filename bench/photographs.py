@@ -1,0 +1,32 @@
+"""A workload of real photographs of a chosen size, the same in every run."""
+
+from __future__ import annotations
+
+import math
+import random
+from importlib import resources
+from pathlib import Path
+
+from common.errors import FleetError
+from common.jobs import is_image_name
+from worker.codecs import decode, sniff
+from worker.opencv import cv2
+
+
+def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1) -> None:
+    """count JPEG files of about so many megapixels: seeded crops of the shipped photographs, scaled."""
+    rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    with resources.as_file(resources.files("filterfleet") / "photos") as photos:
+        files = sorted(photo for photo in photos.iterdir() if is_image_name(photo.name))
+        originals = [decode(photo.read_bytes(), sniff(photo.read_bytes())) for photo in files]
+    for number in range(count):
+        original = originals[number % len(originals)]
+        height, width = original.shape[:2]
+        top, left = rng.randrange(height // 4), rng.randrange(width // 4)
+        crop = original[top : top + height * 3 // 4, left : left + width * 3 // 4]
+        scale = math.sqrt(megapixels * 1e6 / (crop.shape[0] * crop.shape[1]))
+        size = (round(crop.shape[1] * scale), round(crop.shape[0] * scale))
+        photograph = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)
+        target = folder / f"{number:04d}.jpg"
+        if not cv2.imwrite(str(target), photograph, [cv2.IMWRITE_JPEG_QUALITY, 92]):
+            raise FleetError(f"The photograph {target} cannot be written.")

@@ -1,0 +1,27 @@
+"""The program anybody would write first: one process, plain OpenCV calls. `python -m bench.plain IN OUT`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+
+
+def main(source: Path, output: Path) -> None:
+    for name in ("grayscale", "blur", "edges"):
+        (output / name).mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        image = cv2.imread(str(path))
+        if image is None:
+            raise SystemExit(f"{path} is no image.")
+        gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        cv2.imwrite(str(output / "grayscale" / path.name), gray, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        blur = cv2.GaussianBlur(image, (5, 5), 1.4)
+        cv2.imwrite(str(output / "blur" / path.name), blur, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        cv2.imwrite(str(output / "edges" / f"{path.name}.png"), cv2.Canny(gray, 100, 200))
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

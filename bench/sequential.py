@@ -1,0 +1,24 @@
+"""Our pipeline in one process, one image after the other. `python -m bench.sequential IN OUT`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from common.files import write_atomically
+from common.jobs import output_path
+from common.recipe import DEFAULT
+from worker.opencv import prepare_process
+from worker.pipeline import process
+
+
+def main(source: Path, output: Path) -> None:
+    prepare_process()
+    for path in sorted(source.iterdir()):
+        done = process(path.read_bytes(), DEFAULT)
+        for made, blob in zip(done.outputs, done.blobs, strict=True):
+            write_atomically(output / output_path(made.name, path.name, made.format), blob, output / "tmp")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
