@@ -1,0 +1,73 @@
+"""What all tests share: the seeds option, photographs, and processes that are gone when a test ends."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import filterfleet
+from tests.integration.harness import Fleet, Processes, expected_outputs
+from worker.opencv import cv2
+
+MakePhotographs = Callable[[int, int, int], Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=500, help="seeds of the simulation")
+
+
+@pytest.fixture
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    started = Processes(tmp_path_factory.mktemp("logs"))
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+@pytest.fixture
+def fleet(processes: Processes) -> Fleet:
+    return Fleet(processes)
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> MakePhotographs:
+    """(count, shortest, longest) -> a folder of so many different photographs, a third of them in subfolders,
+    with sides between the two lengths in pixels. Made once; not to be changed."""
+
+    @functools.cache
+    def make(count: int, shortest: int, longest: int) -> Path:
+        folder = tmp_path_factory.mktemp(f"photographs-{count}-{shortest}-{longest}")
+        rng = random.Random(count)
+        originals = [cv2.imread(str(file)) for file in sorted(_photos().glob("*.[jp][pn]g"))]
+        for number in range(count):
+            below = folder / ("", "", "trip", "trip/day 2")[number % 4] if number % 3 == 0 else folder
+            below.mkdir(parents=True, exist_ok=True)
+            size = rng.randint(shortest, longest), rng.randint(shortest, longest)
+            image = cv2.resize(_crop(rng.choice(originals), rng), size, interpolation=cv2.INTER_AREA)
+            _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(75, 95)])
+            (below / f"{number:04}.jpg").write_bytes(encoded.tobytes())
+        return folder
+
+    return make
+
+
+def _photos() -> Path:
+    return Path(filterfleet.__file__).parent / "photos"
+
+
+def _crop(image: np.ndarray, rng: random.Random) -> np.ndarray:
+    height, width = image.shape[:2]
+    top, left = rng.randrange(height // 2), rng.randrange(width // 2)
+    return image[top : top + height // 2, left : left + width // 2]
+
+
+@pytest.fixture(scope="session")
+def expected() -> Callable[[Path], dict[str, bytes]]:
+    """What a source folder must become; computed once for each."""
+    return functools.cache(expected_outputs)

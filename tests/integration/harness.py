@@ -1,0 +1,233 @@
+"""Real processes under test, and what their work must come to."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from common.client import Client, require_broker
+from common.jobs import output_path
+from common.recipe import DEFAULT
+from listener.folder import Folder
+from listener.placement import PRIVATE
+from worker.pipeline import process
+
+COMMAND = str(Path(sys.executable).with_name("filterfleet"))
+WORKER_PROCESS = "worker.process"  # in the command line of what does the work
+LOOPBACK = "127.0.0.1"
+
+Truth = TypeVar("Truth")
+
+
+def wait_until(condition: Callable[[], Truth], patience: float = 30.0, what: str = "") -> Truth:
+    """What condition() returns as soon as that is true; fails after so many seconds."""
+    deadline = time.monotonic() + patience
+    while not (truth := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {patience:g} s: {what or condition}")
+        time.sleep(0.02)
+    return truth
+
+
+def free_ports() -> tuple[int, int]:
+    """Two ports nobody listens on.
+
+    Below the range for outgoing connections: a client that tries to reach a dead broker on loopback may
+    otherwise be given that very port, connect to itself, and keep the broker from coming back.
+    """
+    found: list[int] = []
+    while len(found) < 2:
+        port = random.randrange(15000, 32000)
+        with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
+            found.append(port)
+    return (found[0], found[1]) if found[0] != found[1] else free_ports()
+
+
+@dataclasses.dataclass(frozen=True)
+class Daemon:
+    """A process that was started, with everything it says in one file."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="surrogateescape")
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def wait(self, patience: float = 60.0) -> int:
+        """Its exit code."""
+        try:
+            return self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.process.args} still runs after {patience:g} s:\n{self.said[-2000:]}") from None
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it is gone."""
+        self.process.kill()
+        self.process.wait()
+
+    def worker_processes(self) -> list[psutil.Process]:
+        """Those below it that process images now."""
+        return [child for child in self.descendants() if WORKER_PROCESS in _command_line(child)]
+
+    def descendants(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.pid).children(recursive=True)
+        return []
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
+class Processes:
+    """Starts commands; close() ends whatever of them still runs, and what they have started."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._daemons: list[Daemon] = []
+
+    def start(self, *arguments: object, program: tuple[str, ...] = (COMMAND,)) -> Daemon:
+        log = self._logs / f"{len(self._daemons):03}-{arguments[0]}.log"
+        with log.open("wb") as output:
+            argv = [*program, *(os.fspath(a) if isinstance(a, os.PathLike) else str(a) for a in arguments)]
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        self._daemons.append(daemon := Daemon(process, log))
+        return daemon
+
+    def run(self, *arguments: object, program: tuple[str, ...] = (COMMAND,), patience: float = 60.0) -> tuple[int, str]:
+        """Exit code, and everything it said."""
+        daemon = self.start(*arguments, program=program)
+        return daemon.wait(patience), daemon.said
+
+    def close(self) -> None:
+        for daemon in self._daemons:
+            descendants = daemon.descendants()
+            daemon.kill()
+            for child in descendants:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            psutil.wait_procs(descendants, timeout=10)
+
+
+class Fleet:
+    """A broker and its peers as daemons started by hand, on ports of their own."""
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+        self.frontend, self.backend = free_ports()
+
+    def start_broker(self) -> Daemon:
+        """Returns when it listens."""
+        ports = ("--frontend-port", self.frontend, "--backend-port", self.backend)
+        broker = self.processes.start("broker", *ports)
+        wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker that listens")
+        return broker
+
+    def start_worker(self, *options: object, threads: int = 1) -> Daemon:
+        """Returns at once."""
+        return self.processes.start("worker", "--backend-port", self.backend, "--threads", threads, *options)
+
+    def start_listener(self, source: Path, output: Path, *options: object) -> Daemon:
+        folders = ("--source", source, "--output", output)
+        return self.processes.start("listener", *folders, "--frontend-port", self.frontend, *options)
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[Client]:
+        with Client(LOOPBACK, self.frontend) as client:
+            require_broker(client, LOOPBACK, self.frontend)
+            yield client
+
+    def status(self) -> dict[str, Any]:
+        """What the broker says of itself now."""
+        with self.client() as client:
+            return client.status().result(10)
+
+    def wait_for_workers(self, number: int) -> None:
+        """Until so many of our own workers have said what they can do."""
+        with self.client() as client:
+            wait_until(
+                lambda: sum(worker["slots"] > 0 for worker in client.status().result(10)["workers"]) >= number,
+                what=f"{number} workers",
+            )
+
+
+# --- what must come out ----
+
+
+def expected_outputs(source: Path) -> dict[str, bytes]:
+    """Every output of a source folder, by its path below the output root, from the sequential pipeline."""
+    expected = {}
+    for path in Folder(source).list().objects:
+        done = process((source / path).read_bytes(), DEFAULT)
+        for output, blob in zip(done.outputs, done.blobs, strict=True):
+            expected[output_path(output.name, path, output.format)] = bytes(blob)
+    return expected
+
+
+def output_files(output: Path) -> dict[str, Path]:
+    """Every file in an output folder by its path below it, our own folder left out."""
+    files = (Path(folder) / name for folder, _, names in os.walk(output) for name in names)
+    found = {str(file.relative_to(output)): file for file in files}
+    return {path: file for path, file in found.items() if not path.startswith(PRIVATE + "/")}
+
+
+def check_outputs(output: Path, expected: dict[str, bytes]) -> None:
+    """Every file that should be there is, byte for byte, and no other."""
+    found = output_files(output)
+    assert sorted(found) == sorted(expected)
+    different = [path for path, file in found.items() if file.read_bytes() != expected[path]]
+    assert not different
+    assert not list((output / PRIVATE / "tmp").iterdir()), "temporary files are left"
+
+
+def ledger_rows(output: Path, query: str) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(output / PRIVATE / "ledger.sqlite3")) as ledger:
+        return ledger.execute(query).fetchall()
+
+
+def check_ledger(output: Path, images: int) -> None:
+    """Every image is done, none failed, and each has exactly one result."""
+    assert ledger_rows(output, "SELECT state, count(*) FROM objects GROUP BY state") == [("done", images)]
+    results = ledger_rows(output, "SELECT path, count(*) FROM results GROUP BY path")
+    assert len(results) == images
+    assert {count for _, count in results} == {1}
+
+
+def count_done(output: Path) -> int:
+    """Images with a result in the ledger so far."""
+    with contextlib.suppress(sqlite3.OperationalError):  # it has not been made yet
+        return int(ledger_rows(output, "SELECT count(*) FROM results")[0][0])
+    return 0
+
+
+def as_json(text: str) -> Any:
+    """The JSON object a command has printed, among log lines."""
+    return json.loads(text[text.index("{") : text.rindex("}") + 1])

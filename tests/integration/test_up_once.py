@@ -1,0 +1,31 @@
+"""`filterfleet up --once`: the main job, on one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.integration.harness import Processes, check_ledger, check_outputs, free_ports, output_files
+
+
+def up(processes: Processes, source: Path, output: Path, *options: object) -> tuple[int, str]:
+    frontend, backend = free_ports()
+    ports = ("--frontend-port", frontend, "--backend-port", backend)
+    return processes.run("up", "--source", source, "--output", output, "--once", *ports, "--settle", "0.2", *options)
+
+
+def test_two_hundred_photographs_become_what_the_sequential_pipeline_makes(processes, photographs, expected, tmp_path):
+    source, output = photographs(200, 200, 500), tmp_path / "out"
+
+    code, said = up(processes, source, output, "--workers", 2)
+
+    assert code == 0, said
+    assert "200 images done, 0 failed" in said
+    assert len(output_files(output)) == 600
+    check_outputs(output, expected(source))
+    check_ledger(output, 200)
+
+    before = {path: file.stat().st_mtime_ns for path, file in output_files(output).items()}
+    code, said = up(processes, source, output, "--workers", 2)
+
+    assert code == 0, said
+    assert {path: file.stat().st_mtime_ns for path, file in output_files(output).items()} == before
