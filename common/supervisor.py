@@ -29,6 +29,7 @@ from common.wakeup import StopSignal
 
 WATCHDOG = 30.0  # seconds of silence after which a child that was ready is killed
 TURN = 0.1  # seconds between looks at the children
+RESTART_DELAY = 0.1  # seconds; doubles when a child keeps ending by itself before it is ready
 USAGE_EXIT = 2  # a child that ends so before it was ready would do so again
 
 log = get_logger("supervisor")
@@ -55,7 +56,7 @@ class Child:
     heard: float = 0.0
     start_at: float = 0.0
     exit_code: int | None = None  # set once it has ended for good
-    backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 5.0))
+    backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_DELAY, 5.0))
 
 
 class Supervisor:
@@ -138,7 +139,8 @@ class Supervisor:
             return
         if code == USAGE_EXIT and not child.ready:
             raise FleetError(_last_line(child.spec) or f"The {child.spec.name} cannot start, see above.")
-        delay = child.backoff.next()
+        # Killed by a signal it was no fault of its own, and waiting would only starve a fleet under fire.
+        delay = RESTART_DELAY if code < 0 else child.backoff.next()
         child.start_at = time.monotonic() + delay
         log.warning("process died, starting it again", process=child.spec.name, exit_code=code, delay=delay)
 
