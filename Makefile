@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 20000
 
-.PHONY: venv demo test test-all simulate check bench clean
+.PHONY: venv demo test test-slow test-all simulate check bench clean
 venv: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -17,6 +17,9 @@ demo: venv
 
 test: venv
 	$(BIN)/pytest -m "not slow"
+
+test-slow: venv
+	$(BIN)/pytest -m slow
 
 test-all: venv
 	$(BIN)/pytest
