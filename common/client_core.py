@@ -147,8 +147,13 @@ class ClientCore:
         return self._take()
 
     def submit(self, job: Job, now: float) -> list[Action]:
-        """Begin a job; one with the id of a job under way is the same job and changes nothing."""
-        if job.id not in self._jobs:
+        """Begin a job; one with the id of a job under way is the same job and changes nothing.
+
+        Delivered but not yet acknowledged is no longer under way: its submitter has had its outcome, and
+        this one gets its own.
+        """
+        known = self._jobs.get(job.id)
+        if known is None or known.state is _State.DELIVERED:
             self._jobs[job.id] = _Entry(job, _State.TO_SEND, now)
             if self.connected:
                 self._send_job(self._jobs[job.id], now)
