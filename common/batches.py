@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from common.protocol import Message
+from common.protocol.codec import FRAMES_LIMIT, HEADER_LIMIT, map_size
 
 MESSAGES_LIMIT = 256  # in one multipart message
+FRAMES = FRAMES_LIMIT - 3  # of payload: delimiter, mark and map go before
+MAPS = HEADER_LIMIT - 3  # bytes: the map frame is a list of up to 65535
 
 
 def batches(messages: Iterable[Message], limit: int) -> Iterator[list[Message]]:
-    """Cut messages, in order, into lists with at most limit bytes of payload each (one message always fits)."""
+    """Cut messages, in order, into lists with at most limit bytes of payload each (one message always fits),
+    and never more than parse() takes."""
     batch: list[Message] = []
-    weight = 0
+    weight = frames = maps = 0
     for message in messages:
-        size = sum(len(frame) for frame in getattr(message, "payload", ()))
-        if batch and (weight + size > limit or len(batch) == MESSAGES_LIMIT):
+        payload = getattr(message, "payload", ())
+        weight += sum(len(frame) for frame in payload)
+        frames += len(payload)
+        maps += (size := map_size(message))
+        if batch and (weight > limit or frames > FRAMES or maps > MAPS or len(batch) == MESSAGES_LIMIT):
             yield batch
-            batch, weight = [], 0
+            batch, weight, frames, maps = [], sum(len(frame) for frame in payload), len(payload), size
         batch.append(message)
-        weight += size
     if batch:
         yield batch

@@ -80,17 +80,27 @@ def encode(messages: Iterable[m.Message]) -> list[m.Payload]:
     header = []
     payload: list[m.Payload] = []
     for message in messages:
-        kind = type(message)
-        item: dict[str, Any] = {"type": kind.__name__.upper()}
-        for name in _FIELDS[kind]:
-            item[name] = getattr(message, name)
-        if kind is m.Result:
-            item["outputs"] = [[o.name, o.format, o.size] for o in item["outputs"]]
-        if kind in _PAYLOAD and message.payload:  # type: ignore[union-attr]
-            item["frames"] = len(message.payload)  # type: ignore[union-attr]
+        header.append(_item(message))
+        if type(message) in _PAYLOAD:
             payload += message.payload  # type: ignore[union-attr]
-        header.append(item)
     return [b"", m.PPX, msgpack.packb(header), *payload]
+
+
+def map_size(message: m.Message) -> int:
+    """Bytes that a message takes of the map frame."""
+    return len(msgpack.packb(_item(message)))
+
+
+def _item(message: m.Message) -> dict[str, Any]:
+    kind = type(message)
+    item: dict[str, Any] = {"type": kind.__name__.upper()}
+    for name in _FIELDS[kind]:
+        item[name] = getattr(message, name)
+    if kind is m.Result:
+        item["outputs"] = [[o.name, o.format, o.size] for o in item["outputs"]]
+    if kind in _PAYLOAD and message.payload:  # type: ignore[union-attr]
+        item["frames"] = len(message.payload)  # type: ignore[union-attr]
+    return item
 
 
 def parse(frames: Sequence[m.Payload], *, extended: bool) -> m.Ready | m.Heartbeat | m.Envelope | list[m.Message]:

@@ -9,6 +9,7 @@ from typing import Any
 from common.errors import ProtocolError
 
 Check = Callable[[Any], Any]
+NESTING = 8  # levels of a plain map
 
 
 def octets(maximum: int, minimum: int = 0) -> Check:
@@ -72,7 +73,16 @@ def sequence(item: Check, maximum: int) -> Check:
 
 
 def plain_map(value: Any) -> Mapping[str, Any]:
-    """A map with text keys; its values are only ever shown or stored, and their size is the header's."""
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+    """A map with text keys, not deeply nested; its values are only ever shown or stored, and their size is
+    the header's. Deeper ones could be read, but not every msgpack can write them again."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value) and _shallow(value, NESTING):
         return value
-    raise ProtocolError("expected a map with text keys")
+    raise ProtocolError("expected a map with text keys, not deeply nested")
+
+
+def _shallow(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return levels > 0 and all(_shallow(inner, levels - 1) for inner in value)

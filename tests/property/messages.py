@@ -1,0 +1,99 @@
+"""Hypothesis strategies for every message of the wire."""
+
+from hypothesis import strategies as st
+
+from common.protocol import (
+    Accepted,
+    Beat,
+    Busy,
+    Cancel,
+    Catalogue,
+    Credit,
+    Data,
+    Drain,
+    Failed,
+    Get,
+    Hello,
+    Nack,
+    Output,
+    Result,
+    ResultOk,
+    Status,
+    StatusRequest,
+    Submit,
+    Task,
+)
+from common.protocol.messages import BLOB_LIMIT, INLINE_LIMIT, LEASES_LIMIT
+
+ids = st.binary(min_size=1, max_size=64)
+blobs = st.binary(max_size=40)
+names = st.text(max_size=64)
+sizes = st.integers(0, BLOB_LIMIT)
+seconds = st.floats(0, 3600)
+scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | names | blobs
+reports = st.dictionaries(names, scalars | st.lists(scalars, max_size=3), max_size=4)
+name_lists = st.lists(names, max_size=4).map(tuple)
+id_lists = st.lists(ids, max_size=4).map(tuple)
+
+
+@st.composite
+def submits(draw):
+    recipe, needs, priority = draw(blobs), draw(name_lists), draw(st.integers(0, 9))
+    if draw(st.booleans()):
+        return Submit(draw(ids), recipe, needs, priority, draw(sizes))
+    image = draw(blobs)
+    return Submit(draw(ids), recipe, needs, priority, len(image), (image,))
+
+
+@st.composite
+def tasks(draw):
+    timeout = draw(seconds)
+    if draw(st.booleans()):
+        body = tuple(draw(st.lists(blobs, min_size=1, max_size=3)))
+        return Task(draw(ids), b"", sum(map(len, body)), timeout, True, body)
+    if draw(st.booleans()):
+        return Task(draw(ids), draw(blobs), draw(sizes), timeout)
+    image = draw(blobs)
+    return Task(draw(ids), draw(blobs), len(image), timeout, False, (image,))
+
+
+@st.composite
+def results(draw):
+    payload = tuple(draw(st.lists(blobs, max_size=4)))
+    formats = st.sampled_from(("jpeg", "png", ""))
+    outputs = tuple(Output(draw(names), draw(formats), len(blob)) for blob in payload)
+    if draw(st.booleans()):
+        payload = ()  # to be pulled
+    return Result(draw(ids), outputs, draw(reports), payload)
+
+
+# What peers send to the broker, and what it sends to them.
+client_messages = st.one_of(
+    submits(),
+    st.builds(Beat, st.binary(max_size=32)),
+    st.builds(Cancel, ids),
+    st.builds(ResultOk, ids),
+    st.builds(Get, ids, names, sizes, st.integers(1, INLINE_LIMIT)),
+    st.builds(Data, ids, names, sizes, st.tuples(blobs)),
+    st.builds(StatusRequest),
+)
+worker_messages = st.one_of(
+    results(),
+    st.builds(Beat, st.binary(max_size=32), id_lists, id_lists),
+    st.builds(Credit, st.integers(0, LEASES_LIMIT), st.integers(1, LEASES_LIMIT), name_lists, names, names),
+    st.builds(Failed, ids, st.sampled_from(("permanent", "transient")), st.text(max_size=100)),
+    st.builds(Nack, ids),
+    st.builds(Drain),
+    st.builds(Get, ids, names, sizes, st.integers(1, INLINE_LIMIT)),
+    st.builds(Data, ids, names, sizes, st.tuples(blobs)),
+)
+broker_messages = st.one_of(
+    tasks(),
+    results(),
+    st.builds(Hello, ids, ids, seconds, st.integers(1, 100), sizes),
+    st.builds(Accepted, ids),
+    st.builds(Busy, ids, seconds),
+    st.builds(Catalogue, name_lists, st.integers(0, 1 << 32)),
+    st.builds(Status, reports),
+)
+messages = client_messages | worker_messages | broker_messages

@@ -1,0 +1,68 @@
+"""The waiting line neither loses nor doubles a task, whatever is pushed, taken and removed."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.fairness import FairQueue
+from broker.peers import Task
+
+clients = st.sampled_from((b"anna", b"berta", b"carl"))
+needs = st.sampled_from((frozenset(), frozenset({"a"}), frozenset({"a", "b"})))
+served = st.sampled_from((frozenset(), frozenset({"a"}), frozenset({"a", "b"})))
+pushes = st.tuples(st.just("push"), clients, needs, st.integers(0, 2), st.booleans())
+operations = st.lists(pushes | st.tuples(st.just("pop"), served) | st.tuples(st.just("remove"), st.integers(0, 99)))
+
+
+@given(operations)
+def test_every_task_leaves_exactly_once(script):
+    queue, inside, left = FairQueue(), [], Counter()
+    for number, (what, *details) in enumerate(script):
+        if what == "push":
+            client, need, priority, first = details
+            task = Task(client, bytes([number]), b"", need, priority, 0, ())
+            queue.push(task, first=first)
+            inside.append(task)
+        elif what == "pop":
+            task = queue.pop(lambda task, served=details[0]: task.needs <= served)
+            candidates = [waiting for waiting in inside if waiting.needs <= details[0]]
+            assert (task is None) == (not candidates)
+            if task is not None:
+                assert task.priority == min(waiting.priority for waiting in candidates)
+                inside.remove(task)
+                left[task.id] += 1
+        elif inside:
+            task = inside.pop(details[0] % len(inside))
+            queue.remove(task)
+            left[task.id] += 1
+        assert len(queue) == len(inside)
+    while (task := queue.pop(lambda _task: True)) is not None:
+        left[task.id] += 1
+    assert len(queue) == 0
+    assert all(times == 1 for times in left.values())
+    assert len(left) == sum(what == "push" for what, *_ in script)
+
+
+@given(st.lists(st.tuples(clients, st.integers(0, 1)), min_size=1, max_size=40))
+def test_within_a_priority_no_client_is_served_twice_while_another_waits_once_more(script):
+    queue = FairQueue()
+    for number, (client, priority) in enumerate(script):
+        queue.push(Task(client, bytes([number]), b"", frozenset(), priority, 0, ()))
+    served = [queue.pop(lambda _task: True) for _ in script]
+    for priority in (0, 1):
+        turns = [task.client for task in served if task.priority == priority]
+        for index, client in enumerate(turns[:-1]):
+            if turns[index + 1] == client:
+                assert set(turns[index:]) == {client}  # everybody else's line is empty
+
+
+@given(st.lists(clients, min_size=1, max_size=40))
+def test_the_tasks_of_one_client_leave_in_the_order_they_came(script):
+    queue = FairQueue()
+    for number, client in enumerate(script):
+        queue.push(Task(client, bytes([number]), b"", frozenset(), 0, 0, ()))
+    served = [queue.pop(lambda _task: True) for _ in script]
+    for client in set(script):
+        own = [task.id for task in served if task.client == client]
+        assert own == sorted(own)
