@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from common.options import BrokerHost, FrontendPort
+from common.options import BackendPort, BrokerHost, FrontendPort
 
 PATIENCE = 5.0  # seconds for the broker to answer
 
 
-def status(broker: BrokerHost = "127.0.0.1", frontend_port: FrontendPort = 5555) -> None:
+def status(
+    broker: BrokerHost = "127.0.0.1",
+    frontend_port: FrontendPort = 5555,
+    _backend_port: BackendPort = 5556,
+) -> None:
     """Show a running broker's workers, queue and counters, as JSON."""
     import json
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BrokerHost, FrontendPort
+from common.options import BackendPort, BrokerHost, FrontendPort
 
 
 def submit(
@@ -15,6 +15,7 @@ def submit(
     output: Annotated[Path, typer.Option(help="Folder for the results, one subfolder an output.")],
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
+    _backend_port: BackendPort = 5556,
 ) -> None:
     """Send image files to a running broker and wait for the results.
 

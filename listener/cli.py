@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BrokerHost, FrontendPort
+from common.options import BackendPort, BrokerHost, FrontendPort
 
 Source = Annotated[Path, typer.Option(help="Folder whose images are processed, with all its subfolders.")]
 OutputRoot = Annotated[Path, typer.Option("--output", help="Folder for the results, one subfolder an output.")]
@@ -26,6 +26,7 @@ def listener(
     output: OutputRoot,
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
+    _backend_port: BackendPort = 5556,
     state: State = None,
     settle: Settle = 1.0,
     interval: Interval = 5.0,

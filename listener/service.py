@@ -30,9 +30,9 @@ from listener.folder import ChangedError, Folder, Loaded
 from listener.intake import Intake, JobInHand
 from listener.ledger import Ledger
 from listener.placement import OutputTree, is_permanent
+from listener.rhythm import Rhythm
 from listener.scan import Gone, Listing, MassDisappearance, Scan, Settled, Version
 
-HINT_DELAY = 0.1  # seconds from a notification to the scan, so that a burst of them costs one
 TURN = 0.5  # seconds the loop sleeps at most
 WRITE_RETRY = 5.0  # seconds between tries to write outputs where the disk is full or away
 ONCE_TRIES = 3  # of these when the listener is to end by itself
@@ -72,8 +72,7 @@ class ListenerService:
         self._client: Client
         self._acknowledge: list[bytes] = []
         self._later: list[tuple[float, Event]] = []
-        self._next_scan = 0.0
-        self._scanning = False
+        self._rhythm = Rhythm(options.interval, options.settle)
         self._scans = 0
         self._quiet_scans = 0  # in a row that found nothing
         self.unread: Mapping[str, str] = {}  # folders of the last scan that could not be read, and why
@@ -110,7 +109,7 @@ class ListenerService:
 
     def _turn(self) -> None:
         now = time.monotonic()
-        wait = min([TURN, max(0.0, self._next_scan - now), *(max(0.0, when - now) for when, _ in self._later)])
+        wait = min([TURN, self._rhythm.wait(now), *(max(0.0, when - now) for when, _ in self._later)])
         with contextlib.suppress(queue.Empty):
             self._events.get(timeout=wait)()
         now = time.monotonic()
@@ -118,9 +117,10 @@ class ListenerService:
         self._later = [(when, event) for when, event in self._later if when > now]
         for event in due:
             event()
-        last_look = self._options.once and self._intake.idle
-        if (self._next_scan <= now or last_look) and not self._scanning and not self._finished:
-            self._scanning = True
+        if self._options.once and self._intake.idle:
+            self._rhythm.hint(now)  # one more look, to find that nothing is left
+        if self._rhythm.wait(now) == 0 and not self._finished:
+            self._rhythm.begin(now)
             self._do(self._scanner, self._folder.list, self._on_listing)
         self._drain_events()
         self._feed()
@@ -141,7 +141,7 @@ class ListenerService:
     # --- from the source to the window ----
 
     def _hint(self) -> None:
-        self._next_scan = min(self._next_scan, time.monotonic() + HINT_DELAY)
+        self._rhythm.hint(time.monotonic())
 
     def _on_listing(self, future: Future[Listing]) -> None:
         listing = future.result()
@@ -158,13 +158,12 @@ class ListenerService:
                 case MassDisappearance(gone, known):
                     log.warning("most objects vanished at once: nothing is forgotten", gone=gone, known=known)
         self._scans += 1
-        self._scanning = False
         self._quiet_scans = 0 if findings else self._quiet_scans + 1
         if listing.unread != self.unread:
             self.unread = listing.unread
             for folder, reason in listing.unread.items():
                 log.error("folder left out", folder=folder, reason=reason)
-        self._next_scan = now + (max(0.05, self._options.settle) if self._scan.unsettled else self._options.interval)
+        self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0)
 
     def _feed(self) -> None:
         while (taken := self._intake.take()) is not None:

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost
+from common.options import BackendPort, BrokerHost, FrontendPort
 
 Threads = Annotated[int, typer.Option(min=0, help="Images one process works on at a time; 0: one per core.")]
 
 
 def worker(
     broker: BrokerHost = "127.0.0.1",
+    _frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
     threads: Threads = 0,
     processes: Annotated[int, typer.Option(min=1, help="Processes, each with its own threads.")] = 1,
