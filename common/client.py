@@ -13,21 +13,27 @@ from typing import Any, Self
 import zmq
 
 from common.batches import batches
-from common.client_core import Action, ClientCore, Deliver, Job, Open, ReadBlob, Send, Tell
+from common.client_core import Action, ClientCore, Deliver, Open, ReadBlob, Send, Tell
+from common.engine import ReadImage
 from common.errors import FleetError, ProtocolError
 from common.frames import poll, receive, send
+from common.jobs import Job
 from common.logs import get_logger
 from common.protocol import Catalogue, Data, Failed, Hello, Message, Result, Status, encode
 from common.protocol.messages import INLINE_LIMIT
 from common.wakeup import Wakeup
 
-ReadImage = Callable[[int, int], bytes]  # (offset, length) -> bytes of the image file; may raise OSError
-
 log = get_logger("client")
 
 
 class Client:
-    """One connection to one broker, on a thread of its own. Close it, or use it as a context manager."""
+    """One connection to one broker, on a thread of its own: the engine of a whole fleet.
+
+    Close it, or use it as a context manager.
+    """
+
+    name = "cluster"
+    inline_limit = INLINE_LIMIT
 
     def __init__(self, host: str, frontend_port: int) -> None:
         self.catalogue = Catalogue((), 0)

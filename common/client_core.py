@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.errors import ProtocolError
+from common.jobs import Job
 from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS, Backoff, Liveness, Randomness
 from common.protocol import (
     Accepted,
@@ -42,18 +43,6 @@ from common.pull import Pull
 
 ACCEPT_PATIENCE = 5.0  # seconds until a SUBMIT nobody answered is repeated
 REVIEW_INTERVAL = 0.25  # seconds between looks at what is to be repeated
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is submitted. payload is empty when the image is to be pulled in chunks."""
-
-    id: bytes
-    recipe: bytes
-    needs: tuple[str, ...]
-    size: int
-    payload: tuple[Payload, ...] = ()
-    priority: int = 0
 
 
 # --- actions: what the shell does, in order ----

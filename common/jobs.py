@@ -1,12 +1,13 @@
-"""What a job is called, and where its outputs go."""
+"""A job: one image under one recipe, what it is called, and where its outputs go."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from common.errors import ProtocolError
-from common.protocol import Output
+from common.protocol import Output, Payload
 from common.recipe import Recipe
 
 # Extensions by which a file counts as an image, and the format each stands for.
@@ -25,6 +26,18 @@ FORMAT_OF_EXTENSION = {
     ".jp2": "jp2",
 }
 EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "tiff": "tiff", "bmp": "bmp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One image under one recipe. payload is empty when the image is to be read in parts."""
+
+    id: bytes
+    recipe: bytes
+    needs: tuple[str, ...]
+    size: int
+    payload: tuple[Payload, ...] = ()
+    priority: int = 0
 
 
 def job_id(content: bytes, recipe: Recipe) -> bytes:

@@ -7,9 +7,8 @@ from concurrent.futures import Future, as_completed
 from pathlib import Path
 
 from common.client import Client, require_broker
-from common.client_core import Job
 from common.errors import FleetError
-from common.jobs import check_outputs, job_id
+from common.jobs import Job, check_outputs, job_id
 from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
 from common.recipe import DEFAULT

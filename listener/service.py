@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from common.client import Client, require_broker
-from common.client_core import Job
 from common.errors import ProtocolError
-from common.jobs import check_outputs, job_id
+from common.jobs import Job, check_outputs, job_id
 from common.logs import get_logger
 from common.notify import Notifier
 from common.protocol import Failed, Result

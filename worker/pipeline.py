@@ -8,12 +8,9 @@ import socket
 import time
 from typing import Any
 
-import msgpack
-
-from common.errors import ImageError
 from common.jobs import EXTENSION_OF_FORMAT
 from common.protocol import Output, Payload
-from common.recipe import DEFAULT, SAME, Recipe, Step
+from common.recipe import SAME, Recipe, Step
 from worker import codecs
 from worker.filters import Image, bind
 from worker.session import Done
@@ -74,16 +71,3 @@ def _run_chain(known: dict[tuple[Step, ...], Image], steps: tuple[Step, ...]) ->
         if steps[:end] not in known:
             known[steps[:end]] = apply(known[steps[: end - 1]])
     return known[steps], bilevel
-
-
-def process_opaque(body: Payload) -> bytes:
-    """The answer to a basic client that sent an image file: a msgpack map of the default recipe's outputs by
-    name, or {"error": sentence}. Never raises for what the body holds."""
-    try:
-        done = process(body, DEFAULT)
-    except ImageError as error:
-        answer: dict[str, Any] = {"error": str(error)}
-    else:
-        answer = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
-    packed: bytes = msgpack.packb(answer)
-    return packed

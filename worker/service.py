@@ -15,15 +15,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import zmq
 
 from common.batches import batches
-from common.errors import FleetError, ProtocolError
+from common.errors import ProtocolError
 from common.frames import poll, receive, send
 from common.logs import get_logger
 from common.notify import Notifier
 from common.protocol import Failed, Message, Output, Payload, encode
 from common.protocol.messages import INLINE_LIMIT
 from common.wakeup import StopSignal, Wakeup
+from worker.attempt import answer, attempt
 from worker.opencv import prepare_process
-from worker.pipeline import process, process_opaque, recipe_from
 from worker.session import Abandon, Action, Done, Open, Profile, Run, Send, SendFrames, WorkerSession
 
 DEFAULT_TIMEOUT = 300.0  # seconds for a task that came without a limit, from somebody else's queue
@@ -161,16 +161,7 @@ class WorkerService:
 
 
 def _outcome(run: Run) -> Done | Failed:
-    """What becomes of one image; nothing that an image does may end the thread."""
-    try:
-        if run.opaque:
-            answer = process_opaque(run.image)
-            return Done((Output("answer", "", len(answer)),), (answer,), {})
-        return process(run.image, recipe_from(run.recipe))
-    except FleetError as error:
-        return Failed(run.lease, "permanent", str(error))
-    except MemoryError:
-        return Failed(run.lease, "transient", "The worker has too little memory for this image.")
-    except Exception as error:
-        log.exception("unexpected failure")
-        return Failed(run.lease, "transient", f"The worker failed unexpectedly: {type(error).__name__}: {error}")
+    if run.opaque:
+        reply = answer(run.image)
+        return Done((Output("answer", "", len(reply)),), (reply,), {})
+    return attempt(run.lease, run.recipe, run.image)

@@ -18,7 +18,8 @@ from broker.core import BrokerCore
 from broker.settings import Settings
 from common import client_core
 from common.batches import batches
-from common.client_core import ClientCore, Job
+from common.client_core import ClientCore
+from common.jobs import Job
 from common.protocol import TAG, Data, Failed, Message, Output, Result, encode
 from tests.simulation.network import CALM, Clock, Connection, Frames, Weather
 from worker import session as worker_session

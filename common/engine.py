@@ -1,0 +1,31 @@
+"""What a source of images needs of whatever processes them: one interface, many engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol
+
+from common.jobs import Job
+from common.protocol import Failed, Result
+
+ReadImage = Callable[[int, int], bytes]  # (offset, length) -> bytes of the image file; may raise OSError
+
+
+class Engine(Protocol):
+    """Processes jobs. Every method may be called from any thread."""
+
+    name: str
+    inline_limit: int  # bytes of the largest image that is submitted with its payload
+
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
+        """Begin a job. Its future gets an outcome, and an exception only when the engine is closed or broken.
+
+        A job id may be under way only once.
+        """
+
+    def acknowledge(self, job: bytes) -> None:
+        """The outcome has been made permanent; the engine may forget it."""
+
+    def close(self) -> None:
+        """End; futures without an outcome fail."""

@@ -1,0 +1,43 @@
+"""One image, and an outcome whatever happens: nothing that an image does may end the thread that runs it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgpack
+
+from common.errors import FleetError
+from common.logs import get_logger
+from common.protocol import Failed, Payload
+from common.recipe import DEFAULT
+from worker.pipeline import process, recipe_from
+from worker.session import Done
+
+log = get_logger("worker")
+
+
+def attempt(id: bytes, recipe: bytes, image: Payload) -> Done | Failed:  # noqa: A002 - as in the messages
+    """The image's outputs under the recipe, or why there are none; id is that of a failure."""
+    kind: Literal["permanent", "transient"] = "transient"
+    try:
+        return process(image, recipe_from(recipe))
+    except FleetError as error:
+        kind, reason = "permanent", str(error)
+    except MemoryError:
+        reason = "The worker has too little memory for this image."
+    except Exception as error:  # a bug in a filter must cost one image, not the worker
+        log.exception("unexpected failure")
+        reason = f"The worker failed unexpectedly: {type(error).__name__}: {error}"
+    return Failed(id, kind, reason)
+
+
+def answer(body: Payload) -> bytes:
+    """What a basic client gets for an image file: a msgpack map of the default recipe's outputs by name, or
+    {"error": sentence}."""
+    outcome = attempt(b"", DEFAULT.to_bytes(), body)
+    if isinstance(outcome, Failed):
+        content: dict[str, Any] = {"error": outcome.reason}
+    else:
+        content = {output.name: blob for output, blob in zip(outcome.outputs, outcome.blobs, strict=True)}
+    packed: bytes = msgpack.packb(content)
+    return packed

@@ -1,0 +1,49 @@
+"""mpi4py.futures: the ranks of an MPI job as workers, on one machine or a cluster under Slurm.
+
+Every rank runs the same command line. Rank 0 drives; the others serve until it is done, and end.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from common.engine import ReadImage
+from common.errors import FleetError
+from common.jobs import Job
+from common.protocol import Failed, Result
+from worker.engines.local import LARGEST_IMAGE, run_job
+from worker.opencv import prepare_process
+
+
+class MpiEngine:
+    """Raises FleetError without mpi4py or outside mpiexec; on every rank but 0 raises SystemExit when all is done."""
+
+    name = "mpi"
+    inline_limit = LARGEST_IMAGE
+
+    def __init__(self) -> None:
+        try:
+            from mpi4py import MPI
+            from mpi4py.futures import MPICommExecutor
+        except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there, its MPI library is not
+            raise FleetError(f"MPI cannot be used ({error}): pip install 'filterfleet[mpi]'.") from None
+        if MPI.COMM_WORLD.Get_size() < 2:
+            raise FleetError("MPI has one rank only: start with mpiexec -n 3 filterfleet run … --engine mpi.")
+        prepare_process()
+        self._context: Any = MPICommExecutor(MPI.COMM_WORLD, root=0)
+        self._executor: Any = self._context.__enter__()
+        if self._executor is None:  # this rank was a worker, and rank 0 has just closed
+            self._context.__exit__(None, None, None)
+            raise SystemExit(0)
+
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
+        future: Future[Result | Failed] = self._executor.submit(run_job, job)
+        return future
+
+    def acknowledge(self, job: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+        self._context.__exit__(None, None, None)

@@ -1,0 +1,178 @@
+"""multiprocessing with threads inside each process: the hybrid of processes x threads on one machine.
+
+A process that dies costs its own images nothing but time: they are suspects then, and each is tried again alone in a
+process, so that only the image that really kills is given up.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from common.engine import ReadImage
+from common.errors import FleetError
+from common.jobs import Job
+from common.protocol import Failed, Result
+from common.wakeup import Wakeup
+from worker.engines.local import LARGEST_IMAGE, run_job
+from worker.opencv import prepare_process
+
+TRIALS = 2  # deaths of a process with nothing else in it until its image is given up
+AHEAD = 1  # jobs given to a process beyond those its threads run
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    job: Job
+    future: Future[Result | Failed]
+    suspect: bool = False
+    trials: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Child:
+    process: BaseProcess
+    connection: Connection
+    entries: dict[bytes, _Entry] = field(default_factory=dict)
+
+    @property
+    def on_trial(self) -> bool:
+        return any(entry.suspect for entry in self.entries.values())
+
+
+class ProcessesEngine:
+    """workers processes with so many threads each. One thread of this process feeds and watches them."""
+
+    name = "processes"
+    inline_limit = LARGEST_IMAGE
+
+    def __init__(self, workers: int, threads: int) -> None:
+        self._threads = threads
+        self._context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks as they are
+        self._waiting: deque[_Entry] = deque()
+        self._suspects: deque[_Entry] = deque()
+        self._wakeup = Wakeup()
+        self._closing = False
+        self._children = [self._start() for _ in range(workers)]
+        self._keeper = threading.Thread(target=self._keep, name="processes-engine", daemon=True)
+        self._keeper.start()
+
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
+        future: Future[Result | Failed] = Future()
+        self._waiting.append(_Entry(job, future))
+        self._wakeup.set()
+        return future
+
+    def acknowledge(self, job: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        self._closing = True
+        self._wakeup.set()
+        self._keeper.join()
+        for child in self._children:
+            child.process.terminate()
+        for child in self._children:
+            child.process.join()
+            child.connection.close()
+        self._wakeup.close()
+        unfinished = [entry for child in self._children for entry in child.entries.values()]
+        for entry in (*unfinished, *self._suspects, *self._waiting):
+            entry.future.set_exception(FleetError("The processes were ended."))
+
+    # --- the keeper's thread ----
+
+    def _start(self) -> _Child:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(theirs, self._threads), daemon=True)
+        process.start()
+        theirs.close()
+        return _Child(process, ours)
+
+    def _keep(self) -> None:
+        while not self._closing:
+            for number, child in enumerate(self._children):
+                if not child.process.is_alive():
+                    self._receive(child)  # what it still managed to say
+                    self._bury(child)
+                    self._children[number] = self._start()
+            self._feed()
+            wait([self._wakeup.fileno(), *self._handles()])
+            self._wakeup.clear()
+            for child in self._children:
+                self._receive(child)
+
+    def _handles(self) -> Iterable[Connection | int]:
+        for child in self._children:
+            yield child.connection
+            yield child.process.sentinel
+
+    def _receive(self, child: _Child) -> None:
+        try:
+            while child.connection.poll():
+                outcome: Result | Failed = child.connection.recv()
+                child.entries.pop(outcome.id).future.set_result(outcome)
+        except (EOFError, OSError):
+            child.process.join(timeout=5.0)  # it is dying; its sentinel says the rest
+
+    def _bury(self, child: _Child) -> None:
+        """The images of a dead process are suspects; one that was alone in it twice is guilty."""
+        child.connection.close()
+        for entry in child.entries.values():
+            entry.trials += entry.suspect
+            entry.suspect = True
+            if entry.trials >= TRIALS:
+                reason = "The worker process died while it worked on this image and on nothing else."
+                entry.future.set_result(Failed(entry.job.id, "permanent", reason))
+            else:
+                self._suspects.append(entry)
+
+    def _feed(self) -> None:
+        for child in self._children:
+            if self._suspects and not child.entries:
+                self._give(child, self._suspects.popleft())
+        slots = self._threads + AHEAD
+        open_children = [child for child in self._children if not child.on_trial]
+        while self._waiting and open_children:
+            child = min(open_children, key=lambda child: len(child.entries))
+            if len(child.entries) >= slots:
+                return
+            if not self._give(child, self._waiting.popleft()):
+                open_children.remove(child)
+
+    def _give(self, child: _Child, entry: _Entry) -> bool:
+        """Send a job to a child; False when the child turns out to be dead, and the job is again where it was."""
+        try:
+            child.connection.send(entry.job)
+        except OSError:
+            (self._suspects if entry.suspect else self._waiting).appendleft(entry)
+            return False
+        child.entries[entry.job.id] = entry
+        return True
+
+
+def _serve(connection: Connection, threads: int) -> None:
+    """The child: run jobs until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then hangs up
+    prepare_process()
+    sending = threading.Lock()
+
+    def work(job: Job) -> None:
+        outcome = run_job(job)
+        with sending:
+            connection.send(outcome)
+
+    with ThreadPoolExecutor(threads) as pool:
+        while True:
+            try:
+                job: Job = connection.recv()
+            except (EOFError, OSError):
+                return
+            pool.submit(work, job)

@@ -1,0 +1,68 @@
+"""An engine by its name."""
+
+from __future__ import annotations
+
+import enum
+
+from common.client import Client, require_broker
+from common.engine import Engine
+from common.errors import FleetError
+from common.system import check_host, cores
+
+
+class EngineName(enum.StrEnum):
+    SEQUENTIAL = "sequential"
+    THREADS = "threads"
+    PROCESSES = "processes"
+    MPI = "mpi"
+    DASK = "dask"
+    CLUSTER = "cluster"
+
+
+def open_engine(
+    name: EngineName,
+    *,
+    workers: int | None,
+    threads: int | None,
+    broker: str,
+    frontend_port: int,
+    scheduler: str | None,
+) -> Engine:
+    """The engine, ready for jobs. Raises FleetError when it cannot be had, or when an option is not for it."""
+    for option, value, engines in (
+        ("--workers", workers, {EngineName.PROCESSES, EngineName.DASK}),
+        ("--threads", threads, {EngineName.THREADS, EngineName.PROCESSES, EngineName.DASK}),
+        ("--scheduler", scheduler, {EngineName.DASK}),
+    ):
+        if value is not None and name not in engines:
+            raise FleetError(f"{option} is not for the engine {name}, but for {', '.join(sorted(engines))}.")
+    match name:
+        case EngineName.SEQUENTIAL:
+            from worker.engines.local import SequentialEngine
+
+            return SequentialEngine()
+        case EngineName.THREADS:
+            from worker.engines.local import ThreadsEngine
+
+            return ThreadsEngine(threads or cores())
+        case EngineName.PROCESSES:
+            from worker.engines.processes import ProcessesEngine
+
+            return ProcessesEngine(workers or cores(), threads or 1)
+        case EngineName.MPI:
+            from worker.engines.mpi import MpiEngine
+
+            return MpiEngine()
+        case EngineName.DASK:
+            from worker.engines.dask import DaskEngine
+
+            return DaskEngine(scheduler, workers or cores(), threads or 1)
+        case EngineName.CLUSTER:
+            check_host(broker)
+            client = Client(broker, frontend_port)
+            try:
+                require_broker(client, broker, frontend_port)
+            except FleetError:
+                client.close()
+                raise
+            return client
