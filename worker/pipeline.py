@@ -13,6 +13,7 @@ import msgpack
 from common.errors import ImageError
 from common.jobs import EXTENSION_OF_FORMAT
 from common.protocol import Output, Payload
+from common.protocol.messages import INLINE_LIMIT
 from common.recipe import DEFAULT, SAME, Recipe, Step
 from worker import codecs
 from worker.filters import Image, bind
@@ -78,12 +79,17 @@ def _run_chain(known: dict[tuple[Step, ...], Image], steps: tuple[Step, ...]) ->
 
 def process_opaque(body: Payload) -> bytes:
     """The answer to a basic client that sent an image file: a msgpack map of the default recipe's outputs by
-    name, or {"error": sentence}. Never raises for what the body holds."""
+    name, or {"error": sentence}. Never raises for what the body holds.
+
+    A basic client cannot pull: what a message may not carry (the broker would cut the connection) is an error.
+    """
     try:
         done = process(body, DEFAULT)
     except ImageError as error:
         answer: dict[str, Any] = {"error": str(error)}
     else:
         answer = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
+        if sum(len(blob) for blob in done.blobs) > INLINE_LIMIT:
+            answer = {"error": f"The results are too large for one message, which carries {INLINE_LIMIT >> 20} MiB."}
     packed: bytes = msgpack.packb(answer)
     return packed
