@@ -179,4 +179,6 @@ def _outputs(text: str) -> tuple[Output, ...]:
 
 
 def _number(value: Any) -> int | float | None:
-    return value if isinstance(value, int | float) else None
+    """What SQLite can hold: a worker may report anything."""
+    fits = isinstance(value, float) or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63)
+    return value if fits else None

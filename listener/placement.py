@@ -15,7 +15,7 @@ from common.protocol import Output, Payload
 PRIVATE = ".filterfleet"  # our own folder below the output root: ledger, logs, temporary files
 
 # What no amount of waiting changes; everything else (a full or read-only disk, say) may pass.
-_PERMANENT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR})
+_PERMANENT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
 
 
 def is_permanent(error: OSError) -> bool:

@@ -158,7 +158,8 @@ class ListenerService:
                 case MassDisappearance(gone, known):
                     log.warning("most objects vanished at once: nothing is forgotten", gone=gone, known=known)
         self._scans += 1
-        self._quiet_scans = 0 if findings else self._quiet_scans + 1
+        quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # said again by every scan
+        self._quiet_scans = self._quiet_scans + 1 if quiet else 0
         if listing.unread != self.unread:
             self.unread = listing.unread
             for folder, reason in listing.unread.items():
