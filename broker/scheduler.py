@@ -125,9 +125,11 @@ class Scheduler:
     def _eligible(self, task: Task, worker: Worker) -> bool:
         if task.opaque:  # for basic workers; ours step in when there is none
             return worker.basic or not any(w.basic for w in self.workers.values())
-        if worker.basic or not task.needs <= worker.needs_served:
+        if not _serves(worker, task):
             return False
-        return task.avoid != worker.peer or sum(not w.basic for w in self.workers.values()) == 1
+        return task.avoid != worker.peer or not any(
+            _serves(other, task) for other in self.workers.values() if other is not worker and not other.draining
+        )
 
     def _grant(self, task: Task, worker: Worker, now: float, *, alone: bool = False) -> Lease:
         expires = now + self.settings.task_timeout
@@ -181,6 +183,7 @@ class Scheduler:
             self._give_up(task, reason)
             return
         task.state = TaskState.DELAYED
+        task.outcome = None
         delay = self.settings.retry_delay * 2 ** (task.failures - 1) * (1 + self._rng.random() / 4)
         self._timers.at(now + delay, self._on_retry, task)
 
@@ -195,7 +198,6 @@ class Scheduler:
             self.release(lease)
             task = lease.task
             if task.state is TaskState.DELIVERING:
-                task.outcome = None
                 self._requeue(task, suspect=False)
             elif not task.leases:
                 self._after_loss(task, alone=alone, calm=calm)
@@ -226,7 +228,6 @@ class Scheduler:
         self._revoke(lease)
         if task.leases:
             return
-        task.outcome = None
         task.expiries += 1
         if task.expiries > self.settings.expiries:
             limit = f"{self.settings.task_timeout:g} s"
@@ -241,6 +242,7 @@ class Scheduler:
 
     def _requeue(self, task: Task, *, suspect: bool) -> None:
         task.state = TaskState.WAITING
+        task.outcome = None  # of a worker that announced it and is no longer there to be asked for it
         if suspect:
             self.suspects.append(task)
         else:
@@ -257,3 +259,7 @@ class Scheduler:
             self.release(lease)
             self._revoke(lease)
         task.state = TaskState.ENDED
+
+
+def _serves(worker: Worker, task: Task) -> bool:
+    return not worker.basic and worker.slots > 0 and task.needs <= worker.needs_served

@@ -139,7 +139,6 @@ class WorkerDesk:
         for token, lease in list(worker.leases.items()):
             if token not in held and now - lease.began > 2 * self._settings.interval:
                 self._outbox.count("lease_not_received")
-                lease.task.outcome = None
                 self._scheduler.give_back(lease)
         for token in held - worker.leases.keys():
             self._outbox.send(BACK, worker.peer, Cancel(token))

@@ -34,6 +34,7 @@ class Client:
 
     name = "cluster"
     inline_limit = INLINE_LIMIT
+    window = 256
 
     def __init__(self, host: str, frontend_port: int) -> None:
         self.catalogue = Catalogue((), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
@@ -12,11 +13,24 @@ from common.protocol import Failed, Result
 ReadImage = Callable[[int, int], bytes]  # (offset, length) -> bytes of the image file; may raise OSError
 
 
+class EngineName(enum.StrEnum):
+    SEQUENTIAL = "sequential"
+    THREADS = "threads"
+    PROCESSES = "processes"
+    MPI = "mpi"
+    DASK = "dask"
+    CLUSTER = "cluster"
+
+
 class Engine(Protocol):
     """Processes jobs. Every method may be called from any thread."""
 
     name: str
     inline_limit: int  # bytes of the largest image that is submitted with its payload
+
+    @property
+    def window(self) -> int:
+        """Images that are worth having under way: enough to keep all threads busy, and no more."""
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         """Begin a job. Its future gets an outcome, and an exception only when the engine is closed or broken.

@@ -86,7 +86,7 @@ def _output(raw: Any) -> Output:
         case [str(name), list(steps), str(encoding), int(quality)] if _NAME.fullmatch(name):
             if encoding not in ENCODINGS:
                 raise RecipeError(f"Output {name!r} has the unknown encoding {encoding!r}.")
-            if not 1 <= quality <= 100:
+            if isinstance(quality, bool) or not 1 <= quality <= 100:
                 raise RecipeError(f"Output {name!r} has quality {quality}; it goes from 1 to 100.")
             if len(steps) > MAX_STEPS:
                 raise RecipeError(f"Output {name!r} has more than {MAX_STEPS} steps.")

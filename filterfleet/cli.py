@@ -10,6 +10,7 @@ from bench.cli import compare
 from broker.cli import broker
 from common.command import daemon
 from filterfleet.demo import demo
+from filterfleet.run import run
 from filterfleet.status import status
 from filterfleet.submit import submit
 from filterfleet.up import up
@@ -23,7 +24,7 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the sequential program.")
 bench.command()(compare)
-for command in (demo, up, broker, worker, listener, submit, status):
+for command in (demo, up, run, broker, worker, listener, submit, status):
     app.command()(command)
 app.add_typer(bench, name="bench")
 

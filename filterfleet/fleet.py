@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from common.errors import FleetError
 from common.supervisor import Spec, Supervisor, supervise
 from common.system import cores
-from listener.ledger import Ledger
+from listener.ledger import Failure, Ledger
 from listener.placement import PRIVATE
 from listener.setup import check_folders, open_ledger
 from worker.process import arguments
@@ -92,8 +93,7 @@ class Fleet:
         """Say how it ended, and list what failed and why."""
         progress = self.ledger.progress()
         failures = self.ledger.failures()
-        for failure in failures:
-            self.console.print(f"[red]failed[/red] {escape(printable(failure.path))}: {escape(failure.reason)}")
+        print_failures(self.console, failures)
         self.console.print(
             f"{progress.done} images done, {progress.failed} failed. Results: {self.output}", soft_wrap=True
         )
@@ -101,6 +101,11 @@ class Fleet:
             self.console.print(f"Some folders could not be read: see {self.logs / 'listener.log'}", soft_wrap=True)
         if code == INTERRUPTED:
             self.console.print("Interrupted: the same command goes on where this one stopped.")
+
+
+def print_failures(console: Console, failures: Sequence[Failure]) -> None:
+    for failure in failures:
+        console.print(f"[red]failed[/red] {escape(printable(failure.path))}: {escape(failure.reason)}", soft_wrap=True)
 
 
 def printable(path: str) -> str:

@@ -20,6 +20,8 @@ Settle = Annotated[
 ]
 Interval = Annotated[float, typer.Option(min=0.1, help="Seconds between scans when nothing seems to happen.")]
 
+INTERRUPTED = 130  # exit code of a batch that was stopped before its end
+
 
 def listener(
     source: Source,
@@ -37,12 +39,25 @@ def listener(
     A ledger remembers what has been done: stop, kill and start it as you like. With --once the exit code is
     0 when every image succeeded and 1 when some failed.
     """
+    import contextlib
+
+    from common.client import Client, require_broker
+    from common.recipe import DEFAULT
     from common.system import check_host
-    from listener.setup import serve
+    from common.wakeup import StopSignal
+    from listener.service import Options
+    from listener.setup import check_folders, serve
 
     check_host(broker)
-    failures = serve(source, output, state, broker, frontend_port, settle, interval, once=once)
+    source, output = check_folders(source, output)
+    with contextlib.closing(StopSignal()) as stop, Client(broker, frontend_port) as client:
+        if once:
+            require_broker(client, broker, frontend_port)
+        failures = serve(Options(source, settle, interval, once), output, state, client, DEFAULT, stop=stop)
+        interrupted = stop.is_set
     if once:
+        if interrupted:
+            raise typer.Exit(INTERRUPTED)
         for failure in failures:
             typer.echo(f"{failure.path}: {failure.reason}", err=True)
         raise typer.Exit(1 if failures else 0)

@@ -121,6 +121,10 @@ def _version(entry: os.DirEntry[str]) -> Version | None:
         found = entry.stat()
     except FileNotFoundError:  # vanished, or a link to nothing
         return None
+    except OSError:
+        if entry.is_symlink():  # to itself, or to where we may not look: no reason to leave its folder out
+            return None
+        raise
     return Version(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from common.protocol import Result
 from listener.scan import Version
 
-WINDOW = 256  # objects under way at most
-WINDOW_BYTES = 128 << 20  # of image files held for them at most
+WINDOW_BYTES = 128 << 20  # of image files held for the objects under way, at most
 
 
 @dataclass(slots=True)
@@ -25,9 +24,10 @@ class JobInHand:
 
 
 class Intake:
-    """The line of pending objects, and the window of those under way."""
+    """The line of pending objects, and the window of those under way: so many objects at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: int) -> None:
+        self.window = window
         self.jobs: dict[bytes, JobInHand] = {}
         self._fresh: deque[tuple[str, Version]] = deque()
         self._backfill: deque[tuple[str, Version]] = deque()
@@ -53,7 +53,7 @@ class Intake:
                     line.rotate(-1)
                     continue
                 if self._active and (
-                    len(self._active) >= WINDOW or sum(self._active.values()) + version.size > WINDOW_BYTES
+                    len(self._active) >= self.window or sum(self._active.values()) + version.size > WINDOW_BYTES
                 ):
                     return None
                 line.popleft()

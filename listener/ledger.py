@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from common.errors import FleetError
-from common.protocol import Output
+from common.protocol import Output, Result
 from listener.scan import Version
+
+# Fields of a report. Sizes in bytes and pixels, times in seconds; those of work that has not been done are None.
+REPORT = (
+    *("path", "bytes", "width", "height", "engine", "worker"),
+    *("queue", "decode", "filter", "encode", "write", "status", "reason"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,10 @@ class Ledger:
         """What failed for reasons that may have passed is pending again."""
         self._run("retry_transient")
 
+    def redo(self) -> None:
+        """Everything is pending again."""
+        self._run("redo")
+
     def settled(self) -> dict[str, Version]:
         """The last version handed on of every object, under the present recipe."""
         return {path: Version(size, mtime_ns) for path, size, mtime_ns in self._run("settled")}
@@ -96,22 +105,19 @@ class Ledger:
     # --- outcomes ----
 
     def done(
-        self,
-        path: str,
-        version: Version,
-        job: bytes,
-        outputs: tuple[Output, ...],
-        report: Mapping[str, Any],
-        turnaround: float,
+        self, path: str, version: Version, result: Result, *, engine: str, write: float, turnaround: float
     ) -> None:
-        """The outputs are in their places. Recording it twice leaves one row, and counts."""
+        """The outputs are in their places. Recording it twice leaves one row, the later one, and counts."""
+        report = result.report
         self._run(
             "record",
             path,
             version,
-            job=job.hex(),
-            outputs=json.dumps([[output.name, output.format, output.size] for output in outputs]),
+            job=result.id.hex(),
+            outputs=json.dumps([[output.name, output.format, output.size] for output in result.outputs]),
+            engine=engine,
             worker=str(report.get("worker", ""))[:255],
+            write=write,
             turnaround=turnaround,
             finished_at=time.time(),
             **{name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")},
@@ -122,13 +128,13 @@ class Ledger:
         """This version cannot be processed; reason is a sentence for the user. A newer version stays pending."""
         self._run("set_state", path, version, state="failed", reason=reason, transient=transient)
 
-    def same_job(self, job: bytes) -> tuple[str, tuple[Output, ...], Mapping[str, Any]] | None:
-        """(path, outputs, report) of an object of this source for which this very job has been done."""
+    def same_job(self, job: bytes) -> tuple[str, Result] | None:
+        """Path and result (without blobs) of an object of this source for which this very job has been done."""
         row = self._run("same_job", job=job.hex()).fetchone()
         if row is None:
             return None
         path, outputs, width, height, worker = row
-        return path, _outputs(outputs), {"width": width, "height": height, "worker": worker}
+        return path, Result(job, _outputs(outputs), {"width": width, "height": height, "worker": worker})
 
     # --- for people ----
 
@@ -147,6 +153,11 @@ class Ledger:
             )
             for path, size, width, height, worker, seconds, turnaround, outputs, finished in self._run("processed")
         ]
+
+    def report(self) -> list[dict[str, Any]]:
+        """One row an object, done or not, with the fields of REPORT."""
+        rows = self._run("report")
+        return [dict(zip(REPORT, row, strict=True)) for row in rows]
 
     def _run(self, query: str, path: str = "", version: Version | None = None, **values: Any) -> sqlite3.Cursor:
         values |= self._key | {"path": _octets(path)}
@@ -179,4 +190,6 @@ def _outputs(text: str) -> tuple[Output, ...]:
 
 
 def _number(value: Any) -> int | float | None:
-    return value if isinstance(value, int | float) else None
+    """What SQLite can hold: a worker may report anything."""
+    fits = isinstance(value, float) or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63)
+    return value if fits else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from common.protocol import Output, Payload
 PRIVATE = ".filterfleet"  # our own folder below the output root: ledger, logs, temporary files
 
 # What no amount of waiting changes; everything else (a full or read-only disk, say) may pass.
-_PERMANENT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR})
+_PERMANENT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
 
 
 def is_permanent(error: OSError) -> bool:
@@ -49,6 +50,12 @@ class OutputTree:
         for place, blob in zip(places, blobs, strict=True):
             write_atomically(place, blob, self._scratch)
         return places
+
+    def write_timed(self, source: str, outputs: Sequence[Output], blobs: Sequence[Payload]) -> float:
+        """The same; returns the seconds it took."""
+        began = time.perf_counter()
+        self.write(source, outputs, blobs)
+        return time.perf_counter() - began
 
     def copy(self, original: str, source: str, outputs: Sequence[Output]) -> bool:
         """Place the outputs of another source path with the same content; False when they are no longer there."""

@@ -29,13 +29,16 @@ WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
 
 -- name: record
 INSERT INTO results (
-    source, path, size, mtime_ns, recipe, job, outputs, width, height, worker,
-    decode, filter, encode, turnaround, finished_at
+    source, path, size, mtime_ns, recipe, job, outputs, width, height, engine, worker,
+    decode, filter, encode, write, turnaround, finished_at
 ) VALUES (
-    CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :recipe, :job, :outputs, :width, :height, :worker,
-    :decode, :filter, :encode, :turnaround, :finished_at
+    CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :recipe, :job, :outputs, :width, :height,
+    :engine, :worker, :decode, :filter, :encode, :write, :turnaround, :finished_at
 )
-ON CONFLICT (source, path, size, mtime_ns, recipe) DO UPDATE SET times = times + 1;
+ON CONFLICT (source, path, size, mtime_ns, recipe) DO UPDATE SET
+    times = times + 1, engine = excluded.engine, worker = excluded.worker, decode = excluded.decode,
+    filter = excluded.filter, encode = excluded.encode, write = excluded.write,
+    turnaround = excluded.turnaround, finished_at = excluded.finished_at;
 
 -- name: same_job
 SELECT path, outputs, width, height, worker
@@ -58,3 +61,14 @@ SELECT path, size, width, height, worker, decode + filter + encode, turnaround, 
 FROM results JOIN objects USING (source, path, size, mtime_ns, recipe)
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'done'
 ORDER BY finished_at;
+
+-- name: redo
+UPDATE objects SET state = 'pending', reason = NULL
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
+
+-- name: report
+SELECT path, size, width, height, engine, worker, turnaround - decode - filter - encode, decode, filter, encode, write,
+       state, reason
+FROM objects LEFT JOIN results USING (source, path, size, mtime_ns, recipe)
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe
+ORDER BY path;

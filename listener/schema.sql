@@ -22,8 +22,10 @@ CREATE TABLE IF NOT EXISTS results (
     job TEXT NOT NULL,
     outputs TEXT NOT NULL,            -- JSON: [name, format, size in bytes] of each
     width INTEGER, height INTEGER,    -- pixels
-    worker TEXT,
+    engine TEXT NOT NULL,             -- sequential, threads, processes, mpi, dask or cluster
+    worker TEXT,                      -- host/process
     decode REAL, filter REAL, encode REAL,  -- seconds in the worker
+    write REAL,                       -- seconds to place the outputs
     turnaround REAL,                  -- seconds from submission to result
     finished_at REAL NOT NULL,        -- seconds since the epoch
     times INTEGER NOT NULL DEFAULT 1, -- how often the outcome arrived; more than once is harmless

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.client import Client, require_broker
+from common.engine import Engine
 from common.errors import ProtocolError
 from common.jobs import Job, check_outputs, job_id
 from common.logs import get_logger
 from common.notify import Notifier
 from common.protocol import Failed, Result
-from common.protocol.messages import INLINE_LIMIT
 from common.recipe import Recipe
 from common.wakeup import StopSignal
 from listener.folder import ChangedError, Folder, Loaded
@@ -47,28 +46,28 @@ class Options:
     """settle and interval are in seconds; once ends the listener when everything there has been done."""
 
     source: Path
-    broker: str
-    frontend_port: int
     settle: float
     interval: float
     once: bool
 
 
 class ListenerService:
-    def __init__(self, options: Options, recipe: Recipe, ledger: Ledger, tree: OutputTree) -> None:
+    """Runs one source through one engine: the fleet behind a broker, or any other."""
+
+    def __init__(self, options: Options, recipe: Recipe, engine: Engine, ledger: Ledger, tree: OutputTree) -> None:
         self._options = options
+        self._engine = engine
         self._recipe = recipe
         self._recipe_bytes = recipe.to_bytes()
         self._needs = tuple(sorted(recipe.filters))
         self._ledger = ledger
         self._tree = tree
         self._folder = Folder(options.source)
-        self._intake = Intake()
+        self._intake = Intake(engine.window)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="read")
         self._writers = ThreadPoolExecutor(4, thread_name_prefix="write")
         self._scanner = ThreadPoolExecutor(1, thread_name_prefix="scan")
-        self._client: Client
         self._acknowledge: list[bytes] = []
         self._later: list[tuple[float, Event]] = []
         self._rhythm = Rhythm(options.interval, options.settle)
@@ -76,23 +75,21 @@ class ListenerService:
         self._quiet_scans = 0  # in a row that found nothing
         self.unread: Mapping[str, str] = {}  # folders of the last scan that could not be read, and why
 
-    def run(self, stop: StopSignal, notifier: Notifier) -> None:
-        """Serve until told to stop or, with once, until everything is done."""
-        with Client(self._options.broker, self._options.frontend_port) as self._client:
-            if self._options.once:
-                require_broker(self._client, self._options.broker, self._options.frontend_port)
-            self._load_ledger()
-            unwatch = self._folder.watch(lambda: self._events.put(self._hint))
-            notifier.ready()
-            log.info("listener started", source=str(self._options.source), pending=self._intake.waiting)
-            while not stop.is_set and not self._finished:
-                self._turn()
-                notifier.alive()
-            notifier.stopping()
-            unwatch()
-            for pool in (self._scanner, self._readers, self._writers):
-                pool.shutdown(cancel_futures=True)
-            self._drain_events()
+    def run(self, stop: StopSignal, notifier: Notifier, turned: Callable[[], None]) -> None:
+        """Serve until told to stop or, with once, until everything is done; turned is called in every turn."""
+        self._load_ledger()
+        unwatch = self._folder.watch(lambda: self._events.put(self._hint))
+        notifier.ready()
+        log.info("listener started", source=str(self._options.source), pending=self._intake.waiting)
+        while not stop.is_set and not self._finished:
+            self._turn()
+            turned()
+            notifier.alive()
+        notifier.stopping()
+        unwatch()
+        for pool in (self._scanner, self._readers, self._writers):
+            pool.shutdown(cancel_futures=True)
+        self._drain_events()
         log.info("listener stopped", failed=self._ledger.progress().failed)
 
     @property
@@ -130,7 +127,7 @@ class ListenerService:
             self._events.get()()
         self._ledger.commit()
         for job in self._acknowledge:
-            self._client.acknowledge(job)
+            self._engine.acknowledge(job)
         self._acknowledge.clear()
 
     def _do(self, pool: ThreadPoolExecutor, work: Callable[[], Any], done: Callable[[Future[Any]], None]) -> None:
@@ -157,7 +154,8 @@ class ListenerService:
                 case MassDisappearance(gone, known):
                     log.warning("most objects vanished at once: nothing is forgotten", gone=gone, known=known)
         self._scans += 1
-        self._quiet_scans = 0 if findings else self._quiet_scans + 1
+        quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # said again by every scan
+        self._quiet_scans = self._quiet_scans + 1 if quiet else 0
         if listing.unread != self.unread:
             self.unread = listing.unread
             for folder, reason in listing.unread.items():
@@ -167,7 +165,7 @@ class ListenerService:
     def _feed(self) -> None:
         while (taken := self._intake.take()) is not None:
             path, version, fresh = taken
-            work = functools.partial(self._folder.load, path, version, INLINE_LIMIT)
+            work = functools.partial(self._folder.load, path, version, self._engine.inline_limit)
             self._do(self._readers, work, functools.partial(self._on_loaded, path, version, fresh))
 
     def _on_loaded(self, path: str, version: Version, fresh: bool, future: Future[Loaded]) -> None:
@@ -183,9 +181,8 @@ class ListenerService:
         if job in self._intake.jobs:
             self._attach(job, path, version)
         elif (twin := self._ledger.same_job(job)) is not None:
-            original, outputs, report = twin
-            work = functools.partial(self._tree.copy, original, path, outputs)
-            result = Result(job, outputs, report)
+            original, result = twin
+            work = functools.partial(self._tree.copy, original, path, result.outputs)
             retry = functools.partial(self._submit, job, path, version, fresh, loaded)
             self._do(self._writers, work, functools.partial(self._on_copied, path, version, result, retry))
         else:
@@ -205,7 +202,7 @@ class ListenerService:
             priority = FRESH if fresh else BACKFILL
             submission = Job(job, self._recipe_bytes, self._needs, version.size, payload, priority)
             reader = self._folder.reader(path, version) if loaded.data is None else None
-            future = self._client.submit(submission, reader)
+            future = self._engine.submit(submission, reader)
             future.add_done_callback(lambda future: self._events.put(functools.partial(self._on_outcome, job, future)))
         self._attach(job, path, version)
 
@@ -218,9 +215,8 @@ class ListenerService:
     # --- from the result to the ledger ----
 
     def _on_outcome(self, job: bytes, future: Future[Result | Failed]) -> None:
-        if future.exception() is not None:
-            return  # the client was closed: we are ending
-        outcome = future.result()
+        error = future.exception()
+        outcome = future.result() if error is None else Failed(job, "transient", f"The engine failed: {error}")
         in_hand = self._intake.jobs[job]
         in_hand.turnaround = time.monotonic() - in_hand.submitted_at
         if isinstance(outcome, Result):
@@ -240,10 +236,10 @@ class ListenerService:
     def _write(self, job: bytes, path: str) -> None:
         result = self._intake.jobs[job].result
         assert result is not None
-        work = functools.partial(self._tree.write, path, result.outputs, result.payload)
+        work = functools.partial(self._tree.write_timed, path, result.outputs, result.payload)
         self._do(self._writers, work, functools.partial(self._on_written, job, path))
 
-    def _on_written(self, job: bytes, path: str, future: Future[None]) -> None:
+    def _on_written(self, job: bytes, path: str, future: Future[float]) -> None:
         in_hand = self._intake.jobs[job]
         error = future.exception()
         if isinstance(error, OSError) and not self._is_final(error, in_hand):
@@ -255,9 +251,9 @@ class ListenerService:
             reason = f"The outputs cannot be written: {error.strerror}."
             self._fail(path, version, reason, transient=not is_permanent(error))
         else:
-            future.result()  # anything but an OSError is a bug, and ends the listener
+            seconds = future.result()  # anything but an OSError is a bug, and ends the listener
             assert in_hand.result is not None
-            self._record(path, version, in_hand.result, in_hand.turnaround)
+            self._record(path, version, in_hand.result, seconds, in_hand.turnaround)
         if not in_hand.waiting:
             self._end_job(job)
 
@@ -267,12 +263,13 @@ class ListenerService:
 
     def _on_copied(self, path: str, version: Version, result: Result, retry: Event, future: Future[bool]) -> None:
         if future.exception() is None and future.result():
-            self._record(path, version, result, 0.0)
+            self._record(path, version, result, 0.0, 0.0)
         else:
             retry()
 
-    def _record(self, path: str, version: Version, result: Result, turnaround: float) -> None:
-        self._ledger.done(path, version, result.id, result.outputs, result.report, turnaround)
+    def _record(self, path: str, version: Version, result: Result, write: float, turnaround: float) -> None:
+        engine = self._engine.name
+        self._ledger.done(path, version, result, engine=engine, write=write, turnaround=turnaround)
         self._intake.release(path)
 
     def _fail(self, path: str, version: Version, reason: str, *, transient: bool) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from common.engine import Engine
 from common.errors import FleetError
 from common.notify import Notifier
-from common.recipe import DEFAULT
+from common.recipe import DEFAULT, Recipe
 from common.wakeup import StopSignal
 from listener.ledger import Failure, Ledger
 from listener.placement import PRIVATE, OutputTree
@@ -32,29 +34,32 @@ def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
     return source, output
 
 
-def open_ledger(source: Path, output: Path, state: Path | None) -> Ledger:
+def open_ledger(source: Path, output: Path, state: Path | None, recipe: Recipe = DEFAULT) -> Ledger:
     """The ledger of this source, as check_folders returned both. Raises FleetError."""
-    return Ledger((state or output / PRIVATE) / "ledger.sqlite3", str(source), DEFAULT.digest.hex())
+    return Ledger((state or output / PRIVATE) / "ledger.sqlite3", str(source), recipe.digest.hex())
 
 
 def serve(
-    source: Path,
+    options: Options,
     output: Path,
     state: Path | None,
-    broker: str,
-    frontend_port: int,
-    settle: float,
-    interval: float,
+    engine: Engine,
+    recipe: Recipe,
     *,
-    once: bool,
+    stop: StopSignal,
+    turned: Callable[[Ledger], None] = lambda _: None,
+    redo: bool = False,
 ) -> list[Failure]:
-    """Run a listener until SIGTERM, SIGINT or, with once, the end of the work; what has failed by then."""
-    source, output = check_folders(source, output)
+    """Run a listener until it is told to stop or, with options.once, until the end of the work.
+
+    options.source and output are as check_folders returned them; turned is called in every turn of the loop;
+    redo begins anew what is done already. Returns what has failed by then. Raises FleetError.
+    """
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(OutputTree(output)))
-        ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, state)))
-        stop = stack.enter_context(contextlib.closing(StopSignal()))
-        options = Options(source, broker, frontend_port, settle, interval, once)
-        service = ListenerService(options, DEFAULT, ledger, tree)
-        service.run(stop, Notifier())
+        ledger = stack.enter_context(contextlib.closing(open_ledger(options.source, output, state, recipe)))
+        if redo:
+            ledger.redo()
+        service = ListenerService(options, recipe, engine, ledger, tree)
+        service.run(stop, Notifier(), lambda: turned(ledger))
         return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]

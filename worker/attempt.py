@@ -9,6 +9,7 @@ import msgpack
 from common.errors import FleetError
 from common.logs import get_logger
 from common.protocol import Failed, Payload
+from common.protocol.messages import INLINE_LIMIT
 from common.recipe import DEFAULT
 from worker.pipeline import process, recipe_from
 from worker.session import Done
@@ -33,10 +34,16 @@ def attempt(id: bytes, recipe: bytes, image: Payload) -> Done | Failed:  # noqa:
 
 def answer(body: Payload) -> bytes:
     """What a basic client gets for an image file: a msgpack map of the default recipe's outputs by name, or
-    {"error": sentence}."""
+    {"error": sentence}.
+
+    A basic client cannot pull: what a message may not carry (the broker would cut the connection) is an error.
+    """
     outcome = attempt(b"", DEFAULT.to_bytes(), body)
+    content: dict[str, Any]
     if isinstance(outcome, Failed):
-        content: dict[str, Any] = {"error": outcome.reason}
+        content = {"error": outcome.reason}
+    elif sum(len(blob) for blob in outcome.blobs) > INLINE_LIMIT:
+        content = {"error": f"The results are too large for one message, which carries {INLINE_LIMIT >> 20} MiB."}
     else:
         content = {output.name: blob for output, blob in zip(outcome.outputs, outcome.blobs, strict=True)}
     packed: bytes = msgpack.packb(content)

@@ -12,7 +12,7 @@ from common.jobs import EXTENSION_OF_FORMAT
 from common.protocol import Output, Payload
 from common.recipe import SAME, Recipe, Step
 from worker import codecs
-from worker.filters import Image, bind
+from worker.filters import Image, bind, check_recipe
 from worker.session import Done
 
 
@@ -20,9 +20,7 @@ from worker.session import Done
 def recipe_from(data: bytes) -> Recipe:
     """The recipe of a task, with every step checked. Raises RecipeError."""
     recipe = Recipe.from_bytes(data)
-    for output in recipe.outputs:
-        for step in output.steps:
-            bind(step)
+    check_recipe(recipe)
     return recipe
 
 

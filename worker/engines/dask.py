@@ -41,6 +41,12 @@ class DaskEngine:
         except (OSError, ValueError, TimeoutError) as error:
             raise FleetError(f"No Dask scheduler answers at {scheduler} ({error}): check --scheduler.") from None
 
+    @property
+    def window(self) -> int:
+        """Dask workers come and go: as many as there are threads now, twice."""
+        threads: int = sum(self._client.nthreads().values())
+        return 2 * threads + 1
+
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
         future: Future[Result | Failed] = Future()
         # Not pure: Dask would otherwise answer a job that is submitted again from its memory.

@@ -27,6 +27,7 @@ class SequentialEngine:
 
     name = "sequential"
     inline_limit = LARGEST_IMAGE
+    window = 2  # one is read while the other is processed
 
     def __init__(self) -> None:
         prepare_process()
@@ -51,6 +52,7 @@ class ThreadsEngine:
 
     def __init__(self, threads: int) -> None:
         prepare_process()
+        self.window = 2 * threads + 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="image")
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002

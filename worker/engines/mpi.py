@@ -31,6 +31,7 @@ class MpiEngine:
         if MPI.COMM_WORLD.Get_size() < 2:
             raise FleetError("MPI has one rank only: start with mpiexec -n 3 filterfleet run … --engine mpi.")
         prepare_process()
+        self.window = 2 * MPI.COMM_WORLD.Get_size()
         self._context: Any = MPICommExecutor(MPI.COMM_WORLD, root=0)
         self._executor: Any = self._context.__enter__()
         if self._executor is None:  # this rank was a worker, and rank 0 has just closed

@@ -54,6 +54,7 @@ class ProcessesEngine:
     inline_limit = LARGEST_IMAGE
 
     def __init__(self, workers: int, threads: int) -> None:
+        self.window = (threads + AHEAD + 1) * workers
         self._threads = threads
         self._context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks as they are
         self._waiting: deque[_Entry] = deque()

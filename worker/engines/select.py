@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-
 from common.client import Client, require_broker
-from common.engine import Engine
+from common.engine import Engine, EngineName
 from common.errors import FleetError
 from common.system import check_host, cores
-
-
-class EngineName(enum.StrEnum):
-    SEQUENTIAL = "sequential"
-    THREADS = "threads"
-    PROCESSES = "processes"
-    MPI = "mpi"
-    DASK = "dask"
-    CLUSTER = "cluster"
 
 
 def open_engine(

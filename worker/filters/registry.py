@@ -65,7 +65,6 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_filters))
 
 
-@functools.lru_cache(maxsize=1024)
 def bind(step: Step) -> tuple[Filter, Callable[[Image], Image]]:
     """The step's filter, and its function with the parameters filled in. Raises RecipeError."""
     found = _filters.get(step.filter)

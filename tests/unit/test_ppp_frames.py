@@ -1,0 +1,106 @@
+"""RFC 6/PPP as it is written: the octets of the commands, and the envelope."""
+
+import pytest
+
+from common.errors import ProtocolError
+from common.protocol import (
+    HEARTBEAT,
+    PPX,
+    READY,
+    TAG,
+    Data,
+    Envelope,
+    Heartbeat,
+    Ready,
+    Result,
+    StatusRequest,
+    Submit,
+    encode,
+    new_identity,
+    parse,
+)
+from common.protocol.codec import FRAMES_LIMIT
+from common.protocol.messages import Output
+
+
+def test_ready_and_heartbeat_are_the_octets_of_the_rfc():
+    assert (READY, HEARTBEAT) == (b"\x01", b"\x02")
+    assert parse([b"\x01"], extended=False) == Ready()
+    assert parse([b"\x02"], extended=True) == Heartbeat()
+
+
+@pytest.mark.parametrize("frame", [b"", b"\x00", b"\x03", b"\x01\x01", b"READY"])
+def test_any_other_single_frame_is_refused(frame):
+    with pytest.raises(ProtocolError):
+        parse([frame], extended=False)
+
+
+def test_an_envelope_is_address_stack_delimiter_and_body():
+    assert parse([b"a", b"b", b"", b"x", b"", b"y"], extended=False) == Envelope((b"a", b"b"), (b"x", b"", b"y"))
+    assert parse([b"", b"x"], extended=False) == Envelope((), (b"x",))
+    assert parse([b"", b""], extended=False) == Envelope((), (b"",))
+
+
+def test_an_envelope_needs_a_delimiter_and_something_behind_it():
+    for frames in ([b"a", b""], [b"a", b"b"], [b"a" * 256, b"", b"x"]):
+        with pytest.raises(ProtocolError):
+            parse(frames, extended=False)
+
+
+def test_the_mark_of_the_extension_counts_only_from_a_tagged_peer():
+    frames = encode([StatusRequest()])
+    assert frames[:2] == [b"", PPX]
+    assert parse(frames, extended=True) == [StatusRequest()]
+    assert parse(frames, extended=False) == Envelope((), tuple(frames[1:]))
+
+
+def test_a_tagged_peer_may_still_send_an_rfc_envelope():
+    assert parse([b"token", b"", b"reply"], extended=True) == Envelope((b"token",), (b"reply",))
+    assert parse([b"", b"request"], extended=True) == Envelope((), (b"request",))
+
+
+@pytest.mark.parametrize("count", [0, FRAMES_LIMIT + 1])
+def test_a_message_has_frames_but_not_too_many(count):
+    with pytest.raises(ProtocolError):
+        parse([b""] * count, extended=True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Submit(b"j", b"", (), 0, 3, (b"four",)),
+        Submit(b"j", b"", (), 0, 4, (b"fo", b"ur")),
+        Result(b"j", (Output("a", "png", 1), Output("b", "png", 1)), {}, (b"x",)),
+        Result(b"j", (Output("a", "png", 2),), {}, (b"x",)),
+        Data(b"j", "", 0, ()),
+        Data(b"j", "", 0, (b"x", b"y")),
+        Submit(b"", b"", (), 0, 0),
+        Submit(b"j", b"", (), 10, 0),
+        Submit(b"j", b"", (), 0, -1),
+        Result(b"j", (), {"deep": [[[[[[[[[[0]]]]]]]]]]}),
+    ],
+)
+def test_what_contradicts_itself_or_its_limits_is_refused(wrong):
+    with pytest.raises(ProtocolError):
+        parse(encode([wrong]), extended=True)
+
+
+def test_left_over_payload_is_refused():
+    with pytest.raises(ProtocolError):
+        parse([*encode([StatusRequest()]), b"more"], extended=True)
+
+
+def test_routing_ids_are_tagged_fresh_and_short_enough():
+    class Dice:
+        def __init__(self):
+            self.rolls = 0
+
+        def randbytes(self, count):
+            self.rolls += 1
+            return bytes([self.rolls]) * count
+
+    dice = Dice()
+    one, other = new_identity(dice), new_identity(dice)
+    assert one != other
+    assert one.startswith(TAG)
+    assert len(one) <= 255

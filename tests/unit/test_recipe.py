@@ -1,0 +1,77 @@
+import msgpack
+import pytest
+
+from common.errors import ProtocolError, RecipeError
+from common.jobs import check_outputs, is_image_name, job_id, output_path
+from common.protocol import Output
+from common.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Recipe, Step
+from common.recipe import Output as Wanted
+
+
+def test_the_default_recipe_keeps_its_digest():
+    """It is part of every job id and of every ledger: a change makes users process everything again."""
+    assert DEFAULT.digest.hex() == "1422d353e53b2649"
+    assert DEFAULT.filters == {"grayscale", "gaussian_blur", "canny"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        [],
+        {},
+        [["a", [], "same", 90]] * 2,
+        [[f"n{n}", [], "same", 90] for n in range(MAX_OUTPUTS + 1)],
+        [["a", [["x", {}]] * (MAX_STEPS + 1), "same", 90]],
+        [["../a", [], "same", 90]],
+        [["a/b", [], "same", 90]],
+        [[".filterfleet", [], "same", 90]],
+        [["", [], "same", 90]],
+        [["a\n", [], "same", 90]],
+        [["a", [], "exe", 90]],
+        [["a", [], "same", 0]],
+        [["a", [], "same", 101]],
+        [["a", [], "same", True]],
+        [["a", [], "same", 90, 1]],
+        [["a", [["x", {b"k": 1}]], "same", 90]],
+        [["a", [["x", {"k": None}]], "same", 90]],
+        [["a", [["x", {"k": [1]}]], "same", 90]],
+        [["a", [["x"]], "same", 90]],
+        [["a", "x", "same", 90]],
+    ],
+)
+def test_what_is_no_recipe_is_refused_with_a_sentence(raw):
+    with pytest.raises(RecipeError, match=r"\.$"):
+        Recipe.from_bytes(msgpack.packb(raw))
+
+
+def test_outputs_lie_where_the_design_says():
+    assert output_path("grayscale", "trip/a.jpg", "jpeg") == "grayscale/trip/a.jpg"
+    assert output_path("edges", "trip/a.jpg", "png") == "edges/trip/a.jpg.png"
+    assert output_path("edges", "a.png", "png") == "edges/a.png"
+    assert output_path("edges", "a.jpg.png", "png") == "edges/a.jpg.png.png"
+    assert output_path("blur", "a.JPEG", "jpeg") == "blur/a.JPEG"
+    assert output_path("blur", "a.gif", "png") == "blur/a.gif.png"
+
+
+def test_images_are_known_by_their_extension():
+    assert all(map(is_image_name, ("a.jpg", "b/c.JPEG", "d.tar.tiff", "e.WebP")))
+    assert not any(map(is_image_name, ("a", "jpg", ".jpg", "a.jpg.part", "a.txt", "a.jpg/b")))
+
+
+def test_a_job_is_named_by_content_and_recipe():
+    other = Recipe((Wanted("blur", (Step("gaussian_blur"),)),))
+    assert job_id(b"content", DEFAULT) == job_id(b"content", Recipe.from_bytes(DEFAULT.to_bytes()))
+    assert len({job_id(b"content", DEFAULT), job_id(b"content", other), job_id(b"else", DEFAULT)}) == 3
+
+
+GOOD = (Output("grayscale", "jpeg", 1), Output("blur", "jpeg", 1), Output("edges", "png", 1))
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [(), GOOD[:2], GOOD[::-1], (*GOOD[:2], Output("../edges", "png", 1)), (*GOOD[:2], Output("edges", "exe", 1))],
+)
+def test_outputs_that_nobody_asked_for_are_refused(outputs):
+    check_outputs(DEFAULT, GOOD)
+    with pytest.raises(ProtocolError):
+        check_outputs(DEFAULT, outputs)
