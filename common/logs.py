@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
 import structlog
 
 
-def configure() -> None:
-    """Plain `time level event key=value` lines, with colours on a terminal."""
+def configure(level: int = logging.INFO) -> None:
+    """Plain `time level event key=value` lines, with colours on a terminal; none below the level."""
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,1 +1,86 @@
-"""The command line of filterfleet; it wires the roles together and does nothing else."""
+"""filterfleet as a library.
+
+    import filterfleet
+
+    outputs = filterfleet.process(open("a.jpg", "rb").read())        # {"grayscale": b"...", ...}
+    summary = filterfleet.run("in", "out", engine="threads")         # a whole folder, as `filterfleet run`
+    with filterfleet.Client("192.0.2.10", 5555) as client: ...       # a running broker; see common.client.Client
+
+Everything raises filterfleet.FleetError, whose text is a sentence for people. Nothing heavy is imported before it
+is needed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.errors import FleetError
+
+if TYPE_CHECKING:
+    from common.client import Client
+    from common.recipe import Recipe
+
+__all__ = ["Client", "FleetError", "process", "run"]
+
+
+def process(image: bytes, recipe: Recipe | None = None) -> dict[str, bytes]:
+    """The files of every output, by name, for one image file; recipe None is the default one.
+
+    Raises FleetError: ImageError for what is no usable image, RecipeError for a recipe that cannot be run.
+    """
+    from common.recipe import DEFAULT
+    from worker.filters import check_recipe
+    from worker.pipeline import process as run_pipeline
+
+    recipe = recipe or DEFAULT
+    check_recipe(recipe)
+    done = run_pipeline(image, recipe)
+    return {output.name: bytes(blob) for output, blob in zip(done.outputs, done.blobs, strict=True)}
+
+
+def run(
+    source: str | Path,
+    output: str | Path,
+    *,
+    engine: str = "processes",
+    workers: int | None = None,
+    threads: int | None = None,
+    recipe: Recipe | None = None,
+    force: bool = False,
+    broker: str = "127.0.0.1",
+    frontend_port: int = 5555,
+    scheduler: str | None = None,
+) -> list[dict[str, Any]]:
+    """Process a folder once; one dict an image with the fields of `filterfleet run --report`.
+
+    engine is sequential, threads, processes, mpi, dask or cluster. What is done and unchanged is skipped unless
+    force. To be called in the main thread. Raises FleetError.
+    """
+    from common.engine import EngineName
+    from common.recipe import DEFAULT
+    from filterfleet.batch import process_folder
+    from worker.engines.select import open_engine
+
+    if engine not in list(EngineName):
+        raise FleetError(f"There is no engine {engine!r}; there are {', '.join(EngineName)}.")
+    opened = open_engine(
+        EngineName(engine),
+        workers=workers,
+        threads=threads,
+        broker=broker,
+        frontend_port=frontend_port,
+        scheduler=scheduler,
+    )
+    try:
+        return process_folder(Path(source), Path(output), opened, recipe or DEFAULT, force=force).rows
+    finally:
+        opened.close()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Client":
+        from common.client import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import logging
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -14,6 +18,7 @@ from rich.text import Text
 
 from common.engine import Engine
 from common.errors import FleetError
+from common.logs import configure
 from common.recipe import DEFAULT
 from common.recipe_file import read_recipe
 from common.wakeup import StopSignal
@@ -29,32 +34,59 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f} images/s" if task.speed else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a batch ended: what failed, a row for each image (fields: listener.ledger.REPORT), and whether it was
+    interrupted before its end."""
+
+    failures: list[Failure]
+    rows: list[dict[str, Any]]
+    interrupted: bool
+
+
+def process_folder(
+    source: Path,
+    output: Path,
+    engine: Engine,
+    recipe: Recipe,
+    *,
+    force: bool,
+    turned: Callable[[Ledger], None] = lambda _: None,
+) -> Summary:
+    """Every image of source that is not done yet, through the engine. Raises FleetError."""
+    check_recipe(recipe)
+    source, output = check_folders(source, output)
+    options = Options(source, settle=0.0, interval=1.0, once=True)
+    with contextlib.closing(StopSignal()) as stop:
+        failures = serve(options, output, None, engine, recipe, stop=stop, turned=turned, redo=force)
+        interrupted = stop.is_set
+    with contextlib.closing(open_ledger(source, output, None, recipe)) as ledger:
+        return Summary(failures, ledger.report(), interrupted)
+
+
 def run_batch(
     source: Path, output: Path, engine: Engine, recipe_file: Path | None, report: Path | None, *, force: bool
 ) -> int:
-    """The exit code: 0, 1 when images failed, 130 when interrupted. Raises FleetError."""
+    """With progress bar and report; the exit code: 0, 1 when images failed, 130 when interrupted. Raises FleetError."""
     if report is not None and report.suffix not in (".json", ".csv"):
         raise FleetError(f"The report {report} has to end in .json or .csv.")
     recipe = DEFAULT if recipe_file is None else read_recipe(recipe_file)
-    check_recipe(recipe)
-    source, output = check_folders(source, output)
+    configure(logging.ERROR)  # what fails is listed at the end
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with contextlib.closing(StopSignal()) as stop, Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console) as progress:
         bar = _Bar(progress, engine.name)
-        options = Options(source, settle=0.0, interval=1.0, once=True)
-        failures = serve(options, output, None, engine, recipe, stop=stop, turned=bar.update, redo=force)
-        interrupted = stop.is_set
-    with contextlib.closing(open_ledger(source, output, None, recipe)) as ledger:
-        done = ledger.progress().done
-        if report is not None:
-            _write_report(report, ledger)
-    print_failures(console, failures)
-    console.print(f"{done} images done, {len(failures)} failed. Results: {output}", soft_wrap=True)
-    if interrupted:
+        summary = process_folder(source, output, engine, recipe, force=force, turned=bar.update)
+        bar.finish(len(summary.rows))
+    if report is not None:
+        _write_report(report, summary.rows)
+    print_failures(console, summary.failures)
+    done = sum(row["status"] == "done" for row in summary.rows)
+    console.print(f"{done} images done, {len(summary.failures)} failed. Results: {output}", soft_wrap=True)
+    if summary.interrupted:
         console.print("Interrupted: the same command goes on where this one stopped.")
         return INTERRUPTED
-    return 1 if failures else 0
+    return 1 if summary.failures else 0
 
 
 class _Bar:
@@ -71,9 +103,12 @@ class _Bar:
             state = ledger.progress()
             self._progress.update(self._task, completed=state.done + state.failed, total=state.total or None)
 
+    def finish(self, images: int) -> None:
+        self._progress.update(self._task, completed=images, total=images)
 
-def _write_report(file: Path, ledger: Ledger) -> None:
-    rows = [row | {"path": printable(row["path"])} for row in ledger.report()]
+
+def _write_report(file: Path, rows: list[dict[str, Any]]) -> None:
+    rows = [row | {"path": printable(row["path"])} for row in rows]
     try:
         with file.open("w", newline="") as target:
             if file.suffix == ".json":

@@ -16,7 +16,7 @@ from listener.scan import Version
 
 # Fields of a report. Sizes in bytes and pixels, times in seconds; those of work that has not been done are None.
 REPORT = (
-    *("path", "bytes", "width", "height", "engine", "worker"),
+    *("path", "bytes", "width", "height", "pixels", "engine", "worker"),
     *("queue", "decode", "filter", "encode", "write", "status", "reason"),
 )
 

@@ -67,7 +67,7 @@ UPDATE objects SET state = 'pending', reason = NULL
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
 
 -- name: report
-SELECT path, size, width, height, engine, worker, turnaround - decode - filter - encode, decode, filter, encode, write,
+SELECT path, size, width, height, width * height, engine, worker, turnaround - decode - filter - encode, decode, filter, encode, write,
        state, reason
 FROM objects LEFT JOIN results USING (source, path, size, mtime_ns, recipe)
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe

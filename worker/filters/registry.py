@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.errors import RecipeError
-from common.recipe import Scalar, Step
+from common.recipe import Recipe, Scalar, Step
 
 Image = NDArray[np.uint8]  # (height, width) or (height, width, 3) in BGR order
 
@@ -63,6 +63,13 @@ def register(
 
 def names() -> tuple[str, ...]:
     return tuple(sorted(_filters))
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise RecipeError unless this process has every filter of the recipe, with such parameters."""
+    for output in recipe.outputs:
+        for step in output.steps:
+            bind(step)
 
 
 def bind(step: Step) -> tuple[Filter, Callable[[Image], Image]]:
