@@ -19,11 +19,11 @@ from rich.text import Text
 from common.engine import Engine
 from common.errors import FleetError
 from common.logs import configure
-from common.recipe import DEFAULT
+from common.recipe import DEFAULT, Recipe
 from common.recipe_file import read_recipe
 from common.wakeup import StopSignal
 from filterfleet.fleet import INTERRUPTED, LOOK, print_failures, printable
-from listener.ledger import REPORT, Ledger
+from listener.ledger import REPORT, Failure, Ledger
 from listener.service import Options
 from listener.setup import check_folders, open_ledger, serve
 from worker.filters import check_recipe
@@ -77,7 +77,7 @@ def run_batch(
     with Progress(*columns, console=console) as progress:
         bar = _Bar(progress, engine.name)
         summary = process_folder(source, output, engine, recipe, force=force, turned=bar.update)
-        bar.finish(len(summary.rows))
+        bar.finish(summary.rows)
     if report is not None:
         _write_report(report, summary.rows)
     print_failures(console, summary.failures)
@@ -103,8 +103,9 @@ class _Bar:
             state = ledger.progress()
             self._progress.update(self._task, completed=state.done + state.failed, total=state.total or None)
 
-    def finish(self, images: int) -> None:
-        self._progress.update(self._task, completed=images, total=images)
+    def finish(self, rows: list[dict[str, Any]]) -> None:
+        ended = sum(row["status"] != "pending" for row in rows)
+        self._progress.update(self._task, completed=ended, total=len(rows))
 
 
 def _write_report(file: Path, rows: list[dict[str, Any]]) -> None:

@@ -78,7 +78,7 @@ class ListenerService:
     def run(self, stop: StopSignal, notifier: Notifier, turned: Callable[[], None]) -> None:
         """Serve until told to stop or, with once, until everything is done; turned is called in every turn."""
         self._load_ledger()
-        unwatch = self._folder.watch(lambda: self._events.put(self._hint))
+        unwatch = self._watch()
         notifier.ready()
         log.info("listener started", source=str(self._options.source), pending=self._intake.waiting)
         while not stop.is_set and not self._finished:
@@ -95,6 +95,10 @@ class ListenerService:
     @property
     def _finished(self) -> bool:
         return self._options.once and self._quiet_scans > 0 and not self._scan.unsettled and self._intake.idle
+
+    def _watch(self) -> Callable[[], None]:
+        """Hear of changes; of no use to a run that scans until nothing is left. Returns what ends it."""
+        return (lambda: None) if self._options.once else self._folder.watch(lambda: self._events.put(self._hint))
 
     def _load_ledger(self) -> None:
         self._ledger.retry_transient()

@@ -28,9 +28,10 @@ class DaskEngine:
 
     def __init__(self, scheduler: str | None, workers: int, threads: int) -> None:
         try:
-            import distributed
+            import distributed as untyped
         except ImportError as error:
             raise FleetError(f"Dask cannot be used ({error}): pip install 'filterfleet[dask]'.") from None
+        distributed: Any = untyped
         self._cluster: Any = None
         if scheduler is None:
             self._cluster = distributed.LocalCluster(
