@@ -101,6 +101,13 @@ class Daemon:
         return []
 
 
+def is_running(process: psutil.Process) -> bool:
+    """Neither gone nor a zombie that init has yet to collect."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def _command_line(process: psutil.Process) -> list[str]:
     with contextlib.suppress(psutil.Error):
         return process.cmdline()
@@ -134,7 +141,7 @@ class Processes:
             for child in descendants:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     child.kill()
-            psutil.wait_procs(descendants, timeout=10)
+            wait_until(lambda: not any(is_running(child) for child in descendants), what="the end of all processes")  # noqa: B023
 
 
 class Fleet:
@@ -148,7 +155,7 @@ class Fleet:
         """Returns when it listens."""
         ports = ("--frontend-port", self.frontend, "--backend-port", self.backend)
         broker = self.processes.start("broker", *ports)
-        wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker that listens")
+        wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker")
         return broker
 
     def start_worker(self, *options: object, threads: int = 1) -> Daemon:

@@ -1,0 +1,87 @@
+"""Random, truncated and twisted frames at both ports: counted, survived, and then a real job is done."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+
+import pytest
+import zmq
+
+from common.errors import ProtocolError
+from common.protocol import TAG, parse
+from tests.integration.harness import Fleet, check_outputs, wait_until
+from tests.integration.hostile_frames import hostile_messages, identities
+from tests.integration.ppp_peers import connected
+
+PEERS = 10  # at each port
+
+
+def send_hostile_messages(fleet: Fleet, seed: int, count: int) -> int:
+    """Over both ports; every one is out of the door. How many of them are no message of the protocol."""
+    rng = random.Random(seed)
+    wrong = 0
+    with contextlib.ExitStack() as stack:
+        sockets = [
+            stack.enter_context(connected(zmq.DEALER, port, identity))
+            for port in (fleet.frontend, fleet.backend)
+            for identity in identities(PEERS)
+        ]
+        for socket in sockets:
+            socket.linger = 10_000
+            socket.sndhwm = 0
+        for frames in hostile_messages(rng, count):
+            socket = rng.choice(sockets)
+            socket.send_multipart(frames)
+            try:
+                parse(frames, extended=socket.routing_id.startswith(TAG))
+            except ProtocolError:
+                wrong += 1
+    return wrong
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))])
+def test_ten_thousand_hostile_messages(fleet: Fleet, photographs, expected, tmp_path, seed):
+    broker = fleet.start_broker()
+    fleet.start_worker()
+    fleet.wait_for_workers(1)
+
+    wrong = send_hostile_messages(fleet, seed, 10_000)
+
+    assert wrong > 2_000
+    wait_until(lambda: fleet.status()["counters"].get("malformed", 0) >= wrong, what=f"{wrong} counted")
+    source, output = photographs(12, 200, 400), tmp_path / "out"
+    listener = fleet.start_listener(source, output, "--once", "--settle", 0)
+    assert listener.wait(60) == 0, listener.said
+    check_outputs(output, expected(source))
+    assert broker.alive
+    assert "Traceback" not in broker.said
+
+
+def test_a_frame_larger_than_any_message_costs_its_sender_the_connection_and_nobody_else(fleet: Fleet):
+    fleet.start_broker()
+    with connected(zmq.DEALER, fleet.frontend, b"huge") as peer:
+        peer.send_multipart([b"", bytes(32 << 20)])
+        assert fleet.status()["counters"].get("submitted", 0) == 0
+
+
+def test_our_worker_survives_hostile_messages_from_a_queue(fleet: Fleet):
+    with contextlib.ExitStack() as stack:
+        context = stack.enter_context(zmq.Context())
+        queue = stack.enter_context(context.socket(zmq.ROUTER))
+        queue.linger = 0
+        queue.bind(f"tcp://127.0.0.1:{fleet.backend}")
+        daemon = fleet.start_worker()
+        assert queue.poll(15_000)
+        worker, _ready = queue.recv_multipart()
+        pids = [process.pid for process in daemon.worker_processes()]
+        for frames in hostile_messages(random.Random(5), 2_000):
+            queue.send_multipart([worker, *frames])
+        queue.send_multipart([worker, b"last", b"", b"no image"])
+
+        def last_is_answered() -> bool:
+            return queue.poll(1000) > 0 and queue.recv_multipart()[1:3] == [b"last", b""]
+
+        wait_until(last_is_answered, patience=30, what="the answer to the last request")
+        assert [process.pid for process in daemon.worker_processes()] == pids
+        assert "Traceback" not in daemon.said

@@ -1,0 +1,210 @@
+"""A real systemd for the units: PID 1 of a systemd-nspawn container on a throw-away overlay of this machine's files.
+
+The box sees every program of this machine, writes to memory only, and has a network of its own: loopback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+UNITS = ("filterfleet-broker", "filterfleet-worker", "filterfleet-listener")
+PACKAGES = {"systemd-nspawn": "systemd-container", "systemctl": "systemd-sysv", "dbus-daemon": "dbus"}
+CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")  # of cgroup v1, where nspawn mounts them read-only
+HIDDEN = ("/root/", "/home/")  # ProtectHome hides these from the daemons
+POWER_OFF = signal.SIGRTMIN + 4  # systemd(1)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _own_cgroups(name: str) -> list[Path]:
+    """Where a control group of that name lies below this process's own, in every hierarchy systemd uses."""
+    root = Path("/sys/fs/cgroup")
+    mounts = {name: root / name for name in (*CONTROLLERS, "cpu,cpuacct")}
+    mounts["name=systemd"] = root / "systemd"
+    mounts[""] = root / "unified" if (root / "unified").is_dir() else root  # cgroup v2, beside v1 or alone
+    lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    return [mounts[names] / own.strip("/") / name for _, names, own in lines if names in mounts]
+
+
+class Box:
+    """Boots on entering, is gone without a trace after leaving. root is its / as seen from here."""
+
+    def __init__(self, folder: Path, binds: dict[Path, str]) -> None:
+        self._folder = folder
+        self._name = f"filterfleet-test-{os.getpid()}"
+        self._binds = [f"--bind-ro={source}:{target}" for source, target in binds.items()]
+        self._cgroups = _own_cgroups(self._name)
+        self._stack = contextlib.ExitStack()
+        self._leader = 0
+        self.upper = folder / "overlay/upper"
+        self.root = folder / "overlay/root"
+        self.written_before: set[str] = set()  # the units were started
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self._mount(stack)
+            self._boot(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self, *argv: str, check: bool = True) -> str:
+        """Run a command in the box; its output, errors included."""
+        environment = ("env", "-i", f"PATH={os.defpath}:/usr/sbin:/sbin", "LANG=C.UTF-8", "SYSTEMD_COLORS=0")
+        enter = ("nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-C", "--")
+        done = subprocess.run(
+            [*enter, *environment, *argv], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+        )
+        assert not check or done.returncode == 0, f"{' '.join(argv)}: {done.stdout}"
+        return done.stdout.strip()
+
+    @staticmethod
+    def wait_until(true: Callable[[], Any], what: str, timeout: float = 30.0) -> None:
+        """Wait for something to become true, looking ten times a second."""
+        deadline = time.monotonic() + timeout
+        while not true():
+            assert time.monotonic() < deadline, f"{what}: not within {timeout:g} s"
+            time.sleep(0.1)
+
+    def written(self) -> set[str]:
+        """Every file that has been made or changed in the box, below its root; not /run and /tmp, its own in memory."""
+        return {str(path.relative_to(self.upper)) for path in self.upper.rglob("*") if not path.is_dir()}
+
+    def show(self, unit: str, name: str) -> str:
+        """A property of a unit."""
+        return self.run("systemctl", "show", "--value", "--property", name, unit)
+
+    def journal(self, unit: str) -> str:
+        return self.run("journalctl", "--quiet", "--no-pager", "--output=cat", f"--unit={unit}")
+
+    def _mount(self, stack: contextlib.ExitStack) -> None:
+        overlay = self._folder / "overlay"
+        overlay.mkdir()
+        self._attach(stack, overlay, "-t", "tmpfs", "-o", "size=3g", "filterfleet-test")
+        for part in (self.upper, self.root, overlay / "work"):
+            part.mkdir()
+        layers = f"lowerdir=/,upperdir={self.upper},workdir={overlay / 'work'}"
+        self._attach(stack, self.root, "-t", "overlay", "-o", layers, "filterfleet-test")
+        for enabled in (self.root / "etc/systemd/system").glob("*.wants"):  # no service of the host comes along
+            shutil.rmtree(enabled)
+        (self.root / "etc/machine-id").unlink(missing_ok=True)
+        (self.root / "etc/machine-id").write_text(os.urandom(16).hex() + "\n")  # an empty one means "preset all"
+
+    def _attach(self, stack: contextlib.ExitStack, target: Path, *arguments: str) -> None:
+        done = subprocess.run(["mount", *arguments, str(target)], stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"this machine does not let us mount an overlay: {done.stderr.strip()}")
+        stack.callback(subprocess.run, ["umount", "--lazy", str(target)], check=True)
+
+    def _boot(self, stack: contextlib.ExitStack) -> None:
+        stack.callback(self._remove_cgroups)
+        for group in self._cgroups:
+            group.mkdir(parents=True, exist_ok=True)
+        enter = "".join(f"echo $$ >{group}/cgroup.procs; " for group in self._cgroups)
+        console = stack.enter_context((self._folder / "console.log").open("wb"))
+        process = subprocess.Popen(
+            [
+                *("sh", "-c", enter + 'exec "$@"', "sh"),
+                *("systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self._name}", "--boot"),
+                *("--keep-unit", "--register=no", "--private-network", *self._binds),
+                *("--system-call-filter=bpf", "--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN"),  # for IPAddressDeny
+                "systemd.unit=basic.target",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=console,
+        )
+        stack.callback(self._power_off, process)
+
+        def booted() -> bool:
+            assert process.poll() is None, f"the box did not boot: {(self._folder / 'console.log').read_text()}"
+            self._leader = next(iter(_children(process.pid)), 0)
+            state = self.run("systemctl", "is-system-running", check=False) if self._leader else ""
+            return state in ("running", "degraded")
+
+        self.wait_until(booted, "the box boots")
+        # systemd ignores MemoryMax and TasksMax without a word where nspawn has left controllers read-only.
+        for name in CONTROLLERS:
+            if Path("/sys/fs/cgroup", name).is_dir():
+                self.run("mount", "-o", "remount,rw,bind", f"/sys/fs/cgroup/{name}", check=False)
+        self.run("systemctl", "daemon-reexec")
+
+    def _power_off(self, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._leader or process.pid, POWER_OFF if self._leader else signal.SIGKILL)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _remove_cgroups(self) -> None:
+        for group in self._cgroups:
+            if group.is_dir():
+                for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
+                    folder.rmdir()
+                group.rmdir()
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A booted box with filterfleet installed at /opt/filterfleet the way docs/operations.md says, units started."""
+    missing = sorted({package for tool, package in PACKAGES.items() if shutil.which(tool) is None})
+    if platform.system() != "Linux" or missing:
+        pytest.skip(f"needs Linux with the apt packages {', '.join(missing)}")
+    if os.geteuid() != 0:
+        pytest.skip("needs root, for mounts and namespaces")
+    folder = tmp_path_factory.mktemp("box")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
+        cwd=REPOSITORY, check=True, capture_output=True,
+    )  # fmt: skip
+    import zmq
+
+    dependencies = Path(zmq.__file__).parents[1]
+    python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    binds = {folder / "dist": "/mnt/dist", dependencies: "/mnt/dependencies"}
+    if str(python).startswith(HIDDEN):
+        binds[Path(sys.base_prefix)] = "/opt/python"
+        python = Path("/opt/python/bin", python.name)
+    for target in binds.values():
+        assert not Path(target).exists(), f"{target} is in the way"
+    with Box(folder, binds) as made:
+        _install(made, python)
+        made.written_before = made.written()
+        made.run("systemctl", "start", *UNITS)  # returns when all three have said READY=1
+        yield made
+
+
+def _install(box: Box, python: Path) -> None:
+    """There is no network: the dependencies are the ones of this test run."""
+    home = "/opt/filterfleet"
+    box.run(str(python), "-m", "venv", home)
+    site = box.run(f"{home}/bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    (box.root / site.lstrip("/") / "dependencies.pth").write_text("/mnt/dependencies\n")
+    box.run("sh", "-c", f"{home}/bin/pip install --quiet --no-index --no-deps --force-reinstall /mnt/dist/*.whl")
+    share = f"{home}/share/filterfleet/systemd"
+    box.run("sh", "-c", f"cp {share}/*.service /etc/systemd/system/")
+    box.run("install", "-D", "-m", "644", f"{share}/filterfleet.sysusers.conf", "/etc/sysusers.d/filterfleet.conf")
+    box.run("install", "-D", "-m", "644", f"{share}/filterfleet.tmpfiles.conf", "/etc/tmpfiles.d/filterfleet.conf")
+    box.run("systemd-sysusers", "/etc/sysusers.d/filterfleet.conf")
+    box.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/filterfleet.conf")
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "enable", "--quiet", *UNITS)

@@ -1,0 +1,199 @@
+"""The unit files: linted everywhere, and run by a real systemd where that is possible."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+UNIT_FILES = sorted(Path(__file__).resolve().parents[2].glob("systemd/*.service"))
+PHOTOS = sorted(Path(__file__).resolve().parents[2].glob("filterfleet/photos/*.*g"))
+PROGRAM = "/opt/filterfleet/bin/filterfleet"
+BROKER, WORKER, LISTENER = "filterfleet-broker", "filterfleet-worker", "filterfleet-listener"
+WATCHDOG = "[Service]\nWatchdogSec=3s\n"
+STORM = 400  # images: some seconds of work
+
+# Where the box may have new files after a run: ours, then what systemd itself keeps.
+OURS = ("srv/filterfleet/", "var/lib/filterfleet")
+SYSTEM = ("var/log/", "var/lib/systemd/", "var/tmp/systemd-private-", "var/lib/private", "var/cache/private")
+
+needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs the apt package systemd")
+
+
+def test_there_are_three_units() -> None:
+    assert [file.stem for file in UNIT_FILES] == [BROKER, LISTENER, WORKER]
+
+
+@needs_analyze
+@pytest.mark.parametrize("file", UNIT_FILES, ids=lambda file: file.stem)
+def test_unit_has_no_mistakes(file: Path, tmp_path: Path) -> None:
+    unit = tmp_path / file.name
+    unit.write_text(file.read_text().replace(PROGRAM, shutil.which("true") or ""))  # verify wants it to exist
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--recursive-errors=yes", "--man=no", str(unit)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert file.name not in done.stderr
+
+
+@needs_analyze
+@pytest.mark.parametrize("file", UNIT_FILES, ids=lambda file: file.stem)
+def test_unit_is_hardened(file: Path) -> None:
+    argv = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", str(file)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Fleet:
+    """The three units in the box, and photographs for them."""
+
+    def __init__(self, box: Any) -> None:
+        self.box = box
+        self.source = box.root / "srv/filterfleet/in"
+        self.output = box.root / "srv/filterfleet/out"
+
+    def main_pid(self, unit: str) -> str:
+        return str(self.box.show(unit, "MainPID"))
+
+    def worker_process(self) -> str:
+        pid = self.main_pid(WORKER)
+        return str(self.box.run("cat", f"/proc/{pid}/task/{pid}/children"))
+
+    def restarts(self, unit: str) -> int:
+        return int(self.box.show(unit, "NRestarts"))
+
+    def is_active(self, *units: str) -> bool:
+        return all(self.box.show(unit, "ActiveState") == "active" for unit in units)
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self.box.run(PROGRAM, "status")))
+
+    def wait_for_work(self) -> None:
+        """Until workers hold leases."""
+        self.box.wait_until(lambda: any(worker["leases"] for worker in self.status()["workers"]), "work begins")
+
+    def drop(self, count: int) -> Path:
+        """New photographs, no two alike, in a new folder of the source; its name."""
+        folder = Path(secrets.token_hex(4))
+        (self.source / folder).mkdir()
+        for number, photo in zip(range(count), itertools.cycle(PHOTOS), strict=False):
+            content = photo.read_bytes() + secrets.token_bytes(16)  # decoders ignore what follows the image
+            (self.source / folder / f"{number:04}{photo.suffix}").write_bytes(content)
+        return folder
+
+    def wait_for_results(self, folder: Path, timeout: float = 90.0) -> None:
+        wanted = 3 * len(list((self.source / folder).iterdir()))
+        found = f"*/{folder}/*"
+        self.box.wait_until(
+            lambda: len(list(self.output.glob(found))) == wanted, f"{wanted} results in {folder}", timeout
+        )
+
+    def wait_for_restart(self, unit: str, before: int) -> None:
+        self.box.wait_until(lambda: self.restarts(unit) == before + 1 and self.is_active(unit), f"{unit} is back")
+
+
+@pytest.fixture
+def fleet(box: Any) -> Fleet:
+    """All three units active."""
+    box.run("systemctl", "start", BROKER, WORKER, LISTENER)
+    return Fleet(box)
+
+
+@pytest.mark.slow
+def test_units_start_and_photographs_are_filtered(fleet: Fleet) -> None:
+    fleet.wait_for_results(fleet.drop(len(PHOTOS)))
+    assert [fleet.restarts(unit) for unit in (BROKER, WORKER, LISTENER)] == [0, 0, 0]
+    assert fleet.box.run("stat", "--format=%U", "/srv/filterfleet/out/edges") == "filterfleet"
+    for unit in (BROKER, WORKER):
+        assert fleet.box.run("stat", "--format=%u", f"/proc/{fleet.main_pid(unit)}") != "0"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", [BROKER, WORKER, LISTENER])
+def test_killed_unit_is_restarted_and_work_goes_on(fleet: Fleet, unit: str) -> None:
+    before = fleet.restarts(unit)
+    folder = fleet.drop(STORM)
+    fleet.wait_for_work()
+    fleet.box.run("kill", "-KILL", fleet.main_pid(unit))
+    fleet.wait_for_restart(unit, before)
+    fleet.wait_for_results(folder)
+
+
+@pytest.mark.slow
+def test_killed_worker_process_is_restarted_by_its_parent(fleet: Fleet) -> None:
+    parent, restarts = fleet.main_pid(WORKER), fleet.restarts(WORKER)
+    folder = fleet.drop(STORM)
+    fleet.wait_for_work()
+    killed = fleet.worker_process()
+    fleet.box.run("kill", "-KILL", killed)
+    fleet.box.wait_until(lambda: fleet.worker_process() not in ("", killed), "another process works")
+    fleet.wait_for_results(folder)
+    assert (fleet.main_pid(WORKER), fleet.restarts(WORKER)) == (parent, restarts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", [BROKER, WORKER, LISTENER])
+def test_hanging_unit_is_killed_by_the_watchdog_and_restarted(fleet: Fleet, unit: str) -> None:
+    drop_in = fleet.box.root / f"etc/systemd/system/{unit}.service.d/short-watchdog.conf"
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_text(WATCHDOG)
+    fleet.box.run("systemctl", "daemon-reload")
+    fleet.box.run("systemctl", "restart", unit)
+    time.sleep(4)  # longer than the watchdog's limit: it is fed
+    before = fleet.restarts(unit)
+    assert before == 0
+    fleet.box.run("kill", "-STOP", fleet.main_pid(unit))
+    fleet.wait_for_restart(unit, before)
+    assert "Watchdog timeout" in fleet.box.journal(unit)
+    fleet.wait_for_results(fleet.drop(1))
+    drop_in.unlink()
+    fleet.box.run("systemctl", "daemon-reload")
+    fleet.box.run("systemctl", "restart", unit)
+
+
+@pytest.mark.slow
+def test_stopped_worker_drains(fleet: Fleet) -> None:
+    folder = fleet.drop(STORM)
+    fleet.wait_for_work()
+    fleet.box.run("systemctl", "stop", WORKER)
+    assert [fleet.box.show(WORKER, name) for name in ("Result", "ExecMainStatus")] == ["success", "0"]
+    status = fleet.status()
+    assert status["running"] == 0, "it left with tasks in hand"
+    assert status["waiting"] > 0, "it was stopped too late to show anything"
+    assert "handing tasks back" not in fleet.box.journal(WORKER)
+    fleet.box.run("systemctl", "start", WORKER)
+    fleet.wait_for_results(folder)
+
+
+@pytest.mark.slow
+def test_units_stop_cleanly(fleet: Fleet) -> None:
+    units = (LISTENER, WORKER, BROKER)
+    fleet.box.run("systemctl", "stop", *units)
+    assert [fleet.box.show(unit, "Result") for unit in units] == ["success"] * 3
+    assert [fleet.box.show(unit, "ExecMainStatus") for unit in units] == ["0"] * 3
+    fleet.box.run("systemctl", "start", *units)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", [BROKER, WORKER, LISTENER])
+@pytest.mark.parametrize("folder", ["/etc", "/opt/filterfleet", "/srv/filterfleet/in", "/usr", "/var"])
+def test_rest_of_the_machine_is_read_only(fleet: Fleet, unit: str, folder: str) -> None:
+    target = ("nsenter", "-t", fleet.main_pid(unit), "-m", "touch", f"{folder}/intruder")  # as root
+    assert "Read-only file system" in fleet.box.run(*target, check=False)
+
+
+@pytest.mark.slow
+def test_nothing_is_written_elsewhere(fleet: Fleet) -> None:
+    fleet.wait_for_results(fleet.drop(len(PHOTOS)))
+    fresh = fleet.box.written() - fleet.box.written_before
+    assert any(path.startswith("srv/filterfleet/out/") for path in fresh)
+    assert any(path.startswith("var/lib/filterfleet/ledger") for path in fresh)
+    drop_ins = tuple(f"etc/systemd/system/{unit}.service.d" for unit in (BROKER, WORKER, LISTENER))
+    assert sorted(path for path in fresh if not path.startswith(OURS + SYSTEM + drop_ins)) == []

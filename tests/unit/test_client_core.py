@@ -1,0 +1,248 @@
+"""The client's side of the wire, with a clock moved by hand."""
+
+import itertools
+import random
+
+import pytest
+
+from common.client_core import ACCEPT_PATIENCE, ClientCore, Deliver, Job, Open, ReadBlob, Send, Tell, outputs_of
+from common.errors import ProtocolError
+from common.protocol import (
+    Accepted,
+    Beat,
+    Busy,
+    Cancel,
+    Catalogue,
+    Data,
+    Failed,
+    Get,
+    Hello,
+    Nack,
+    Output,
+    Result,
+    ResultOk,
+    Status,
+    StatusRequest,
+    Submit,
+    encode,
+)
+from common.protocol.messages import CHUNK, INLINE_LIMIT, TAG
+
+HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
+OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
+JOB = Job(b"job", b"recipe", ("canny",), 5, (b"image",), 5)
+SUBMIT = Submit(b"job", b"recipe", ("canny",), 5, 5, (b"image",))
+RESULT = Result(b"job", (Output("edges", "png", 3),), {}, (b"png",))
+FAILED = Failed(b"job", "permanent", "Damaged.")
+
+
+class Client:
+    def __init__(self):
+        self.core = ClientCore(random.Random(1))
+        self.opening = self.core.start(0.0)
+
+    def hears(self, *messages, now=0.0):
+        return self.core.on_message(encode(messages), now)
+
+    def until(self, now, *, broker_alive=True):
+        """What the core sends up to an instant, in messages with their instants."""
+        found = []
+        while (instant := self.core.deadline()) <= now:
+            if broker_alive:
+                self.core.on_message([b"\x02"], instant)
+            found += [(instant, action) for action in self.core.on_tick(instant)]
+        return found
+
+
+@pytest.fixture
+def client():
+    """One that has met a broker."""
+    client = Client()
+    client.hears(HELLO)
+    return client
+
+
+def sent(actions, kind):
+    return [action.message for action in actions if isinstance(action, Send) and isinstance(action.message, kind)]
+
+
+def submissions(timeline):
+    return [when for when, action in timeline if isinstance(action, Send) and isinstance(action.message, Submit)]
+
+
+def delivered(actions):
+    return [action for action in actions if isinstance(action, Deliver)]
+
+
+def test_it_opens_a_socket_under_a_tagged_identity_and_makes_itself_known():
+    opened, beat = Client().opening
+    assert opened.identity.startswith(TAG)
+    assert beat == Send(Beat(b""))
+
+
+def test_nothing_is_submitted_before_the_broker_has_answered():
+    client = Client()
+    assert client.core.submit(JOB, 0.0) == []
+    assert client.hears(HELLO) == [Tell(HELLO), Send(SUBMIT)]
+
+
+def test_a_job_is_submitted_delivered_once_and_acknowledged_when_the_application_says_so(client):
+    assert client.core.submit(JOB, 0.0) == [Send(SUBMIT)]
+    client.hears(Accepted(b"job"))
+    assert client.hears(RESULT) == [Deliver(b"job", RESULT)]
+    assert client.hears(RESULT) == []  # sent again, since nobody has acknowledged it
+    assert client.core.acknowledge(b"job", 1.0) == [Send(ResultOk(b"job"))]
+    assert client.core.acknowledge(b"job", 1.0) == []
+    assert client.hears(RESULT) == [Send(ResultOk(b"job"))]  # the acknowledgement was lost
+
+
+def test_outputs_can_be_looked_up_by_name():
+    assert outputs_of(RESULT) == {"edges": (Output("edges", "png", 3), b"png")}
+
+
+def test_a_failure_is_an_outcome_like_any_other(client):
+    client.core.submit(JOB, 0.0)
+    assert client.hears(FAILED) == [Deliver(b"job", FAILED)]
+    assert client.hears(RESULT) == []
+
+
+def test_an_outcome_that_is_not_delivered_yet_cannot_be_acknowledged(client):
+    client.core.submit(JOB, 0.0)
+    assert client.core.acknowledge(b"job", 0.0) == []
+    assert client.hears(RESULT) == [Deliver(b"job", RESULT)]
+
+
+def test_a_job_under_way_is_not_submitted_twice(client):
+    client.core.submit(JOB, 0.0)
+    assert client.core.submit(JOB, 0.0) == []
+
+
+def test_a_submission_nobody_answered_is_repeated(client):
+    client.core.submit(JOB, 0.0)
+    first, second = submissions(client.until(2 * ACCEPT_PATIENCE + 1))
+    assert ACCEPT_PATIENCE <= first <= ACCEPT_PATIENCE + 0.5
+    assert first + ACCEPT_PATIENCE <= second <= first + ACCEPT_PATIENCE + 0.5
+
+
+def test_an_accepted_job_is_not_submitted_again(client):
+    client.core.submit(JOB, 0.0)
+    client.hears(Accepted(b"job"))
+    assert submissions(client.until(60.0)) == []
+
+
+def test_a_busy_broker_is_asked_again_after_the_time_it_named(client):
+    client.core.submit(JOB, 0.0)
+    client.hears(Busy(b"job", 2.0))
+    (again,) = submissions(client.until(2.0 * 2 + 0.5))
+    assert 2.0 <= again <= 4.5
+
+
+def test_hello_of_a_new_session_makes_every_job_without_outcome_be_submitted_again(client):
+    for name in (b"accepted", b"pulling", b"delivered", b"acknowledged"):
+        client.core.submit(Job(name, b"recipe", (), 5, (b"image",)), 0.0)
+        client.hears(Accepted(name))
+    client.hears(Result(b"pulling", RESULT.outputs, {}))
+    for name in (b"delivered", b"acknowledged"):
+        client.hears(Failed(name, "permanent", "No."))
+    client.core.acknowledge(b"acknowledged", 0.0)
+    actions = client.hears(OTHER_HELLO)
+    assert {submit.id for submit in sent(actions, Submit)} == {b"accepted", b"pulling"}
+    assert client.hears(OTHER_HELLO) == []
+    assert delivered(client.hears(Result(b"pulling", RESULT.outputs, {}, (b"png",))))
+
+
+def test_a_silent_broker_is_met_again_on_new_sockets_after_doubling_delays():
+    client = Client()
+    found = client.until(200.0, broker_alive=False)
+    instants = [0.0] + [when for when, action in found if isinstance(action, Open)]
+    delays = [later - earlier - 4.0 for earlier, later in itertools.pairwise(instants)]
+    assert delays[:7] == [1, 2, 4, 8, 16, 32, 32]
+    identities = {action.identity for _, action in found if isinstance(action, Open)}
+    assert len(identities) == len(instants) - 1
+
+
+def test_what_has_no_outcome_is_submitted_again_on_the_new_socket(client):
+    client.core.submit(JOB, 0.0)
+    client.hears(Accepted(b"job"))
+    found = client.until(5.0, broker_alive=False)
+    assert isinstance(found[-2][1], Open)
+    assert not client.core.connected
+    assert sent(client.hears(HELLO, now=5.0), Submit) == [SUBMIT]  # though the session's name is the same
+
+
+def test_heartbeats_name_the_session(client):
+    beats = [(when, action.message) for when, action in client.until(3.0) if isinstance(action.message, Beat)]
+    assert beats == [(float(second), Beat(b"session")) for second in (1, 2, 3)]
+
+
+# --- pulling ----
+
+
+def test_a_part_of_the_image_is_read_when_the_broker_asks_for_it(client):
+    big = Job(b"big", b"recipe", (), 3 * CHUNK)
+    assert sent(client.core.submit(big, 0.0), Submit)[0].payload == ()
+    get = Get(b"big", "", CHUNK, CHUNK)
+    assert client.hears(get) == [ReadBlob(get)]
+
+
+@pytest.mark.parametrize("get", [Get(b"job", "", 3, 3), Get(b"job", "edges", 0, 1), Get(b"job", "", 5, 1)])
+def test_nothing_outside_the_image_is_read(client, get):
+    client.core.submit(JOB, 0.0)
+    assert client.hears(get) == []
+
+
+def test_whoever_asks_for_a_forgotten_job_is_told_that_nobody_wants_it(client):
+    assert client.hears(Get(b"unknown", "", 0, 1)) == [Send(Cancel(b"unknown"))]
+
+
+def test_big_outputs_are_pulled_one_after_the_other_and_delivered_whole(client):
+    client.core.submit(JOB, 0.0)
+    blobs = {"a": bytes(CHUNK) + b"tail", "b": b"", "c": b"small"}
+    outputs = tuple(Output(name, "png", len(blob)) for name, blob in blobs.items())
+    asked = sent(client.hears(Result(b"job", outputs, {"width": 1})), Get)
+    assert [(get.blob, get.offset, get.length) for get in asked] == [("a", 0, CHUNK), ("a", CHUNK, 4)]
+    client.hears(Data(b"job", "a", CHUNK, (b"tail",)))
+    assert client.hears(Result(b"job", outputs, {"width": 1})) == []  # said again while we are at it
+    assert sent(client.hears(Data(b"job", "a", 0, (bytes(CHUNK),))), Get) == [Get(b"job", "c", 0, 5)]
+    (done,) = delivered(client.hears(Data(b"job", "c", 0, (b"small",))))
+    assert done.outcome == Result(b"job", outputs, {"width": 1}, tuple(blobs.values()))
+    assert client.hears(Data(b"job", "c", 0, (b"small",))) == []
+
+
+def test_a_lost_chunk_is_asked_for_again(client):
+    client.core.submit(JOB, 0.0)
+    client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}))
+    again = [when for when, action in client.until(6.0) if isinstance(action.message, Get)]
+    assert len(again) == 1
+    assert 5.0 <= again[0] <= 5.5
+
+
+def test_another_workers_result_begins_the_pull_anew(client):
+    client.core.submit(JOB, 0.0)
+    client.hears(Result(b"job", (Output("edges", "png", 3),), {"worker": "dead"}))
+    other = Result(b"job", (Output("edges", "png", 4),), {"worker": "alive"})
+    assert sent(client.hears(other), Get) == [Get(b"job", "edges", 0, 4)]
+    (done,) = delivered(client.hears(Data(b"job", "edges", 0, (b"four",))))
+    assert done.outcome.payload == (b"four",)
+
+
+# --- the rest ----
+
+
+def test_a_cancelled_job_is_forgotten_whatever_comes_of_it(client):
+    client.core.submit(JOB, 0.0)
+    assert client.core.cancel(b"job", 0.0) == [Send(Cancel(b"job"))]
+    assert client.core.cancel(b"job", 0.0) == []
+    assert client.hears(RESULT) == [Send(ResultOk(b"job"))]
+
+
+def test_news_of_the_fleet_are_told(client):
+    catalogue, status = Catalogue(("canny",), 2), Status({"tasks": 0})
+    assert client.core.request_status(0.0) == [Send(StatusRequest())]
+    assert client.hears(catalogue, status) == [Tell(catalogue), Tell(status)]
+
+
+@pytest.mark.parametrize("frames", [[b"\x01"], [b""], [b"address", b"", b"body"], encode([Nack(b"x")])])
+def test_what_no_broker_sends_to_a_client_is_refused(client, frames):
+    with pytest.raises(ProtocolError):
+        client.core.on_message(frames, 0.0)

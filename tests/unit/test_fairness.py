@@ -1,0 +1,64 @@
+from broker.fairness import FairQueue
+from broker.peers import Task
+from tests.unit.broker_rig import Rig
+
+FRESH, BACKFILL = 0, 5
+
+
+def task(name, client=b"c", priority=BACKFILL, needs=()):
+    return Task(client, name, b"", frozenset(needs), priority, 0, ())
+
+
+def drained(queue, eligible=lambda _task: True):
+    names = []
+    while (found := queue.pop(eligible)) is not None:
+        names.append(found.id.decode())
+    return " ".join(names)
+
+
+def filled(*tasks):
+    queue = FairQueue()
+    for one in tasks:
+        queue.push(one)
+    return queue
+
+
+def test_clients_take_turns():
+    queue = filled(*(task(b"a%d" % n, b"a") for n in range(3)), task(b"b0", b"b"), task(b"b1", b"b"), task(b"c0"))
+    assert drained(queue) == "a0 b0 c0 a1 b1 a2"
+
+
+def test_fresh_goes_before_backfill_whoever_sent_it():
+    queue = filled(task(b"old", b"a"), task(b"new", b"a", FRESH), task(b"newer", b"b", FRESH), task(b"older", b"b"))
+    assert drained(queue) == "new newer old older"
+
+
+def test_what_waited_before_goes_to_the_head_of_its_line():
+    queue = filled(task(b"1"), task(b"2"))
+    queue.push(task(b"again"), first=True)
+    assert drained(queue) == "again 1 2"
+
+
+def test_a_task_nobody_can_do_blocks_nobody():
+    queue = filled(task(b"rare", needs=("rare",)), task(b"1"), task(b"2", b"b"))
+    assert drained(queue, lambda candidate: not candidate.needs) == "1 2"
+    assert len(queue) == 1
+    assert drained(queue) == "rare"
+
+
+def test_a_task_can_be_taken_out():
+    one, two = task(b"1"), task(b"2")
+    queue = filled(one, two)
+    queue.remove(one)
+    assert drained(queue) == "2"
+    assert len(queue) == 0
+
+
+def test_a_client_with_a_long_line_does_not_delay_another():
+    rig = Rig()
+    for n in range(50):
+        rig.submit(b"%d" % n, client=b"fx1|busy")
+    rig.submit(b"only", client=b"fx1|modest")
+    rig.worker(b"fx1|w", slots=2)
+    clients = {lease.task.client for lease in rig.core.scheduler.leases.values()}
+    assert clients == {b"fx1|busy", b"fx1|modest"}
