@@ -6,8 +6,9 @@ process, so that only the image that really kills is given up.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
-import signal
+import os
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -21,10 +22,16 @@ from common.errors import FleetError
 from common.jobs import Job
 from common.protocol import Failed, Result
 from common.wakeup import Wakeup
+from worker.engines import ctrl_c
 from worker.engines.local import LARGEST_IMAGE, run_job
 from worker.opencv import prepare_process
 
 TRIALS = 2  # deaths of a process with nothing else in it until its image is given up
+STARTS = 3  # deaths of processes in a row before they were ready until the engine gives up
+STILLBORN = (
+    "The worker processes die before they are ready. A script that calls filterfleet.run has to do so below "
+    "`if __name__ == '__main__':`, since each of them imports it."
+)
 AHEAD = 1  # jobs given to a process beyond those its threads run
 
 
@@ -40,6 +47,7 @@ class _Entry:
 class _Child:
     process: BaseProcess
     connection: Connection
+    ready: bool = False
     entries: dict[bytes, _Entry] = field(default_factory=dict)
 
     @property
@@ -61,6 +69,7 @@ class ProcessesEngine:
         self._suspects: deque[_Entry] = deque()
         self._wakeup = Wakeup()
         self._closing = False
+        self._stillborn = 0  # processes in a row that have died before they were ready
         self._children = [self._start() for _ in range(workers)]
         self._keeper = threading.Thread(target=self._keep, name="processes-engine", daemon=True)
         self._keeper.start()
@@ -78,37 +87,57 @@ class ProcessesEngine:
         self._closing = True
         self._wakeup.set()
         self._keeper.join()
-        for child in self._children:
-            child.process.terminate()
-        for child in self._children:
-            child.process.join()
-            child.connection.close()
+        self._end_children()
         self._wakeup.close()
-        unfinished = [entry for child in self._children for entry in child.entries.values()]
-        for entry in (*unfinished, *self._suspects, *self._waiting):
-            entry.future.set_exception(FleetError("The processes were ended."))
+        self._fail_all("The processes were ended.")
 
     # --- the keeper's thread ----
 
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._threads), daemon=True)
-        process.start()
+        with ctrl_c.kept_from_children():
+            process.start()
         theirs.close()
         return _Child(process, ours)
 
     def _keep(self) -> None:
         while not self._closing:
-            for number, child in enumerate(self._children):
-                if not child.process.is_alive():
-                    self._receive(child)  # what it still managed to say
-                    self._bury(child)
-                    self._children[number] = self._start()
-            self._feed()
+            self._replace_the_dead()
+            if self._stillborn < STARTS:
+                self._feed()
+            else:
+                self._give_up()
             wait([self._wakeup.fileno(), *self._handles()])
             self._wakeup.clear()
             for child in self._children:
                 self._receive(child)
+
+    def _replace_the_dead(self) -> None:
+        for number, child in enumerate(self._children):
+            if not child.process.is_alive():
+                self._receive(child)  # what it still managed to say
+                self._bury(child)
+                self._children[number] = self._start()
+
+    def _give_up(self) -> None:
+        """No process gets ready: everything fails, now and from now on."""
+        self._end_children()
+        self._fail_all(STILLBORN)
+
+    def _end_children(self) -> None:
+        for child in self._children:
+            child.process.terminate()
+        for child in self._children:
+            child.process.join()
+            child.connection.close()
+            self._suspects.extend(child.entries.values())
+        self._children.clear()
+
+    def _fail_all(self, reason: str) -> None:
+        for line in (self._suspects, self._waiting):
+            while line:
+                line.popleft().future.set_exception(FleetError(reason))
 
     def _handles(self) -> Iterable[Connection | int]:
         for child in self._children:
@@ -118,14 +147,19 @@ class ProcessesEngine:
     def _receive(self, child: _Child) -> None:
         try:
             while child.connection.poll():
-                outcome: Result | Failed = child.connection.recv()
-                child.entries.pop(outcome.id).future.set_result(outcome)
+                outcome: Result | Failed | None = child.connection.recv()
+                if outcome is None:
+                    child.ready = True
+                    self._stillborn = 0
+                else:
+                    child.entries.pop(outcome.id).future.set_result(outcome)
         except (EOFError, OSError):
             child.process.join(timeout=5.0)  # it is dying; its sentinel says the rest
 
     def _bury(self, child: _Child) -> None:
         """The images of a dead process are suspects; one that was alone in it twice is guilty."""
         child.connection.close()
+        self._stillborn += not child.ready
         for entry in child.entries.values():
             entry.trials += entry.suspect
             entry.suspect = True
@@ -137,10 +171,10 @@ class ProcessesEngine:
 
     def _feed(self) -> None:
         for child in self._children:
-            if self._suspects and not child.entries:
+            if self._suspects and child.ready and not child.entries:
                 self._give(child, self._suspects.popleft())
         slots = self._threads + AHEAD
-        open_children = [child for child in self._children if not child.on_trial]
+        open_children = [child for child in self._children if child.ready and not child.on_trial]
         while self._waiting and open_children:
             child = min(open_children, key=lambda child: len(child.entries))
             if len(child.entries) >= slots:
@@ -160,16 +194,20 @@ class ProcessesEngine:
 
 
 def _serve(connection: Connection, threads: int) -> None:
-    """The child: run jobs until the parent hangs up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then hangs up
+    """The child: say None when ready, then run jobs until the parent hangs up."""
     prepare_process()
     sending = threading.Lock()
 
     def work(job: Job) -> None:
         outcome = run_job(job)
-        with sending:
-            connection.send(outcome)
+        try:
+            with sending:
+                connection.send(outcome)
+        except (OSError, MemoryError):  # the parent is gone, or has to hear in another way that there is no outcome
+            os._exit(1)
 
+    with contextlib.suppress(OSError):
+        connection.send(None)
     with ThreadPoolExecutor(threads) as pool:
         while True:
             try:
