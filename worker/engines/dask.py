@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
+import threading
+from asyncio import CancelledError
 from concurrent.futures import Future
 from typing import Any
 
@@ -11,10 +14,13 @@ from common.engine import ReadImage
 from common.errors import FleetError
 from common.jobs import Job
 from common.protocol import Failed, Result
+from worker.engines import ctrl_c
 from worker.engines.local import LARGEST_IMAGE, run_job
 from worker.opencv import prepare_process
 
 PATIENCE = "10s"  # for the scheduler to answer
+TRANSFER = 60.0  # seconds for an outcome to come from where it is, at most
+LOST = "The connection to the Dask scheduler was lost."
 
 
 class DaskEngine:
@@ -32,11 +38,17 @@ class DaskEngine:
         except ImportError as error:
             raise FleetError(f"Dask cannot be used ({error}): pip install 'filterfleet[dask]'.") from None
         distributed: Any = untyped
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what matters comes as an outcome
+        # A question to a client that is being closed is never answered: close() waits for the one under way.
+        self._free = threading.Condition()
+        self._handing_over = False
+        self._closing = False
         self._cluster: Any = None
         if scheduler is None:
-            self._cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=threads, dashboard_address=None
-            )
+            with ctrl_c.kept_from_children():
+                self._cluster = distributed.LocalCluster(
+                    n_workers=workers, threads_per_worker=threads, dashboard_address=None, silence_logs=logging.ERROR
+                )
         try:
             self._client: Any = distributed.Client(self._cluster or scheduler, timeout=PATIENCE)
         except (OSError, ValueError, TimeoutError) as error:
@@ -52,17 +64,56 @@ class DaskEngine:
         future: Future[Result | Failed] = Future()
         # Not pure: Dask would otherwise answer a job that is submitted again from its memory.
         remote = self._client.submit(_run, job, pure=False, retries=1)
-        remote.add_done_callback(functools.partial(_hand_over, job.id, future))
+        remote.add_done_callback(functools.partial(self._hand_over, job.id, future))
+        if self._client.status != "running":  # it keeps such a job, and never says anything
+            self._settle(future, None)
         return future
 
     def acknowledge(self, job: bytes) -> None:
         pass
 
     def close(self) -> None:
+        with self._free:
+            self._closing = True
+            self._free.wait_for(lambda: not self._handing_over, TRANSFER)
         with contextlib.suppress(TimeoutError):
             self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+    def _hand_over(self, job: bytes, future: Future[Result | Failed], remote: Any) -> None:
+        """From Dask's future to ours; on Dask's one thread for this."""
+        with self._free:
+            if self._closing or remote.cancelled():
+                self._settle(future, None)
+                return
+            self._handing_over = True
+        try:
+            self._settle(future, _outcome(job, remote))
+        except (Exception, CancelledError):  # noqa: BLE001 - whatever it is, our future has to end
+            self._settle(future, None)
+        finally:
+            with self._free:
+                self._handing_over = False
+                self._free.notify()
+
+    def _settle(self, future: Future[Result | Failed], outcome: Result | Failed | None) -> None:
+        """Once and for all; None says that the connection was lost."""
+        with self._free:
+            if future.done():
+                return
+            if outcome is None:
+                future.set_exception(FleetError(LOST))
+            else:
+                future.set_result(outcome)
+
+
+def _outcome(job: bytes, remote: Any) -> Result | Failed:
+    error = remote.exception(timeout=TRANSFER)
+    if error is not None:  # the pipeline never raises, so it is Dask that gave up: its workers died, for instance
+        return Failed(job, "transient", f"Dask gave the image up: {error}.")
+    outcome: Result | Failed = remote.result(timeout=TRANSFER)
+    return outcome
 
 
 @functools.cache
@@ -74,15 +125,3 @@ def _run(job: Job) -> Result | Failed:
     """Runs on a Dask worker, which has this package installed."""
     _prepare()
     return run_job(job)
-
-
-def _hand_over(job: bytes, future: Future[Result | Failed], remote: Any) -> None:
-    """From Dask's future to ours; on one of Dask's threads."""
-    if remote.cancelled():
-        future.set_exception(FleetError("The connection to the Dask scheduler was closed."))
-        return
-    error = remote.exception()
-    if error is None:
-        future.set_result(remote.result())
-    else:  # the pipeline never raises, so it is Dask that gave up: its workers died, for instance
-        future.set_result(Failed(job, "transient", f"Dask gave the image up: {error}."))
