@@ -71,6 +71,7 @@ class ListenerService:
         self._acknowledge: list[bytes] = []
         self._later: list[tuple[float, Event]] = []
         self._rhythm = Rhythm(options.interval, options.settle)
+        self._stopping = False
         self._scans = 0
         self._quiet_scans = 0  # in a row that found nothing
         self.unread: Mapping[str, str] = {}  # folders of the last scan that could not be read, and why
@@ -87,6 +88,7 @@ class ListenerService:
             notifier.alive()
         notifier.stopping()
         unwatch()
+        self._stopping = True
         for pool in (self._scanner, self._readers, self._writers):
             pool.shutdown(cancel_futures=True)
         self._drain_events()
@@ -135,8 +137,14 @@ class ListenerService:
         self._acknowledge.clear()
 
     def _do(self, pool: ThreadPoolExecutor, work: Callable[[], Any], done: Callable[[Future[Any]], None]) -> None:
-        """Run work on a pool; done gets its future, here on the loop."""
-        pool.submit(work).add_done_callback(lambda future: self._events.put(functools.partial(done, future)))
+        """Run work on a pool; done gets its future, here on the loop. What has not begun at the end never does."""
+
+        def tell(future: Future[Any]) -> None:
+            if not future.cancelled():
+                self._events.put(functools.partial(done, future))
+
+        if not self._stopping:
+            pool.submit(work).add_done_callback(tell)
 
     # --- from the source to the window ----
 
@@ -200,6 +208,8 @@ class ListenerService:
         self._hint()
 
     def _submit(self, job: bytes, path: str, version: Version, fresh: bool, loaded: Loaded) -> None:
+        if self._stopping:
+            return
         if job not in self._intake.jobs:
             self._intake.jobs[job] = JobInHand(version.size, time.monotonic())
             payload = () if loaded.data is None else (loaded.data,)
