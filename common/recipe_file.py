@@ -21,7 +21,7 @@ _OUTPUT_KEYS = {"steps", "encoding", "quality"}
 def read_recipe(file: Path) -> Recipe:
     """Raises RecipeError, with the file's name, when it is no recipe; filters are checked by who has them."""
     try:
-        raw = tomllib.loads(file.read_text())
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"The recipe {file} cannot be read: {error.strerror}.") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -34,6 +34,8 @@ def read_recipe(file: Path) -> Recipe:
         return Recipe.from_bytes(recipe.to_bytes())  # the checks are the same as for one from the wire
     except RecipeError as error:
         raise RecipeError(f"The recipe {file} is wrong: {error}") from None
+    except (TypeError, OverflowError):  # dates, and integers over 64 bits
+        raise RecipeError(f"The recipe {file} is wrong: a value in it is of no use to any filter.") from None
 
 
 def _output(name: str, table: Any) -> Output:
