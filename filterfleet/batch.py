@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,14 +69,12 @@ def run_batch(
     source: Path, output: Path, engine: Engine, recipe_file: Path | None, report: Path | None, *, force: bool
 ) -> int:
     """With progress bar and report; the exit code: 0, 1 when images failed, 130 when interrupted. Raises FleetError."""
-    if report is not None and report.suffix not in (".json", ".csv"):
-        raise FleetError(f"The report {report} has to end in .json or .csv.")
+    if report is not None:
+        _check_report(report)
     recipe = DEFAULT if recipe_file is None else read_recipe(recipe_file)
     configure(logging.ERROR)  # what fails is listed at the end
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        bar = _Bar(progress, engine.name)
+    with contextlib.closing(_Bar(console, engine.name)) as bar:
         summary = process_folder(source, output, engine, recipe, force=force, turned=bar.update)
         bar.finish(summary.rows)
     if report is not None:
@@ -90,14 +89,16 @@ def run_batch(
 
 
 class _Bar:
-    """Shows what the ledger says, a few times a second."""
+    """Shows what the ledger says, a few times a second; nothing until there is a ledger."""
 
-    def __init__(self, progress: Progress, name: str) -> None:
-        self._progress = progress
-        self._task = progress.add_task(name, total=None)
+    def __init__(self, console: Console, name: str) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console)
+        self._task = self._progress.add_task(name, total=None)
         self._looked = 0.0
 
     def update(self, ledger: Ledger) -> None:
+        self._progress.start()
         if time.monotonic() - self._looked > LOOK:
             self._looked = time.monotonic()
             state = ledger.progress()
@@ -107,11 +108,25 @@ class _Bar:
         ended = sum(row["status"] != "pending" for row in rows)
         self._progress.update(self._task, completed=ended, total=len(rows))
 
+    def close(self) -> None:
+        if self._progress.live.is_started:  # else it would print an empty line
+            self._progress.stop()
+
+
+def _check_report(file: Path) -> None:
+    """Before hours of work, what would come to light after them. Raises FleetError."""
+    if file.suffix not in (".json", ".csv"):
+        raise FleetError(f"The report {file} has to end in .json or .csv.")
+    if not file.parent.is_dir():
+        raise FleetError(f"The report {file} cannot be written: there is no folder {file.parent}.")
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise FleetError(f"The report {file} cannot be written.")
+
 
 def _write_report(file: Path, rows: list[dict[str, Any]]) -> None:
     rows = [row | {"path": printable(row["path"])} for row in rows]
     try:
-        with file.open("w", newline="") as target:
+        with file.open("w", encoding="utf-8", newline="") as target:
             if file.suffix == ".json":
                 json.dump(rows, target, indent=1)
             else:

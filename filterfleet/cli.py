@@ -10,7 +10,7 @@ from bench.cli import compare
 from broker.cli import broker
 from common.command import daemon
 from filterfleet.demo import demo
-from filterfleet.run import run
+from filterfleet.run_command import run
 from filterfleet.status import status
 from filterfleet.submit import submit
 from filterfleet.up import up

@@ -18,13 +18,7 @@ def open_engine(
     scheduler: str | None,
 ) -> Engine:
     """The engine, ready for jobs. Raises FleetError when it cannot be had, or when an option is not for it."""
-    for option, value, engines in (
-        ("--workers", workers, {EngineName.PROCESSES, EngineName.DASK}),
-        ("--threads", threads, {EngineName.THREADS, EngineName.PROCESSES, EngineName.DASK}),
-        ("--scheduler", scheduler, {EngineName.DASK}),
-    ):
-        if value is not None and name not in engines:
-            raise FleetError(f"{option} is not for the engine {name}, but for {', '.join(sorted(engines))}.")
+    _check_options(name, workers, threads, scheduler)
     match name:
         case EngineName.SEQUENTIAL:
             from worker.engines.local import SequentialEngine
@@ -55,3 +49,15 @@ def open_engine(
                 client.close()
                 raise
             return client
+
+
+def _check_options(name: EngineName, workers: int | None, threads: int | None, scheduler: str | None) -> None:
+    for option, value, engines in (
+        ("--workers", workers, {EngineName.PROCESSES, EngineName.DASK}),
+        ("--threads", threads, {EngineName.THREADS, EngineName.PROCESSES, EngineName.DASK}),
+        ("--scheduler", scheduler, {EngineName.DASK}),
+    ):
+        if value is not None and name not in engines:
+            raise FleetError(f"{option} is not for the engine {name}, but for {', '.join(sorted(engines))}.")
+        if isinstance(value, int) and value < 1:
+            raise FleetError(f"{option} has to be 1 or more, not {value}.")
