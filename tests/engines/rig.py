@@ -1,0 +1,194 @@
+"""`filterfleet run` as a user would start it, with any engine, and what must come of it."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import filterfleet
+from listener.placement import PRIVATE
+from tests.integration.harness import is_running, ledger_rows, output_files, wait_until
+from worker.opencv import cv2
+
+PROGRAM = (sys.executable, "-P", "-m", "filterfleet")
+MPIEXEC = (str(Path(sys.executable).with_name("mpiexec")), "-launcher", "fork", "-n", "3")
+CHILD = "multiprocessing.spawn"  # in the command line of a worker process of the engine `processes`
+
+# A tenth of a second for a small image: a few dozen are enough to be interrupted in.
+SLOW_RECIPE = """
+[outputs.soft]
+steps = ["grayscale", {filter = "gaussian_blur", size = 151, sigma = 60.0}]
+
+[outputs.softer]
+steps = [{filter = "gaussian_blur", size = 151, sigma = 90.0}]
+encoding = "jpeg"
+"""
+
+# A name each for what a shell, a terminal, a table, a URL or a decoder could stumble over.
+AWKWARD = ("-n", "a b", "é中文", "[red]markup[/red]", "quote'\"", "$(id)", "line\nbreak", "100%s", "semi;colon,comma")
+
+
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """An engine as its user sets it up: what comes before the command, and its options."""
+
+    engine: str
+    options: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+
+    def command(self, source: Path, output: Path, *options: object) -> list[str]:
+        return [
+            *(*self.prefix, *PROGRAM, "run", str(source), str(output), "--engine", self.engine, *self.options),
+            *(str(option) for option in options),
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    code: int
+    stdout: str
+    stderr: str
+
+    def check(self, code: int) -> Ended:
+        """It ended like this, without a traceback."""
+        assert self.code == code, f"exit code {self.code}:\n{self.stdout}{self.stderr}"
+        assert "Traceback" not in self.stdout + self.stderr, self.stderr
+        return self
+
+
+class Running:
+    """A command under way in a session of its own, so that a signal can go to all its processes like Ctrl-C."""
+
+    def __init__(self, command: list[str], logs: Path, environment: Mapping[str, str] | None = None) -> None:
+        logs.mkdir(parents=True, exist_ok=True)
+        self._out, self._err = logs / "stdout", logs / "stderr"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                env=os.environ | (environment or {}),
+            )
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def wait(self, patience: float = 90.0) -> Ended:
+        try:
+            code = self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.process.args} still runs:\n{self.ended(None).stderr[-3000:]}") from None
+        return self.ended(code)
+
+    def ended(self, code: int | None) -> Ended:
+        texts = (file.read_text(errors="surrogateescape") for file in (self._out, self._err))
+        return Ended(-1 if code is None else code, *texts)
+
+    def interrupt(self) -> None:
+        """Ctrl-C: the terminal signals every process of the job."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def family(self) -> list[psutil.Process]:
+        """Every process below it, and it."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.process.pid)
+            return [process, *process.children(recursive=True)]
+        return []
+
+    def workers(self) -> list[psutil.Process]:
+        """Worker processes of the engine `processes`."""
+        found = []
+        for process in self.family()[1:]:
+            with contextlib.suppress(psutil.Error):
+                if CHILD in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
+
+    def kill(self) -> None:
+        """End it, and all that it has started."""
+        family = self.family()
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+        wait_until_gone(family)
+
+
+def wait_until_gone(processes: list[psutil.Process], patience: float = 15.0) -> None:
+    wait_until(lambda: not any(map(is_running, processes)), patience, f"the end of {processes}")
+
+
+def outputs_of(output: Path) -> dict[str, bytes]:
+    return {path: file.read_bytes() for path, file in output_files(output).items()}
+
+
+def times(output: Path) -> dict[str, int]:
+    """How often each image was done."""
+    rows = ledger_rows(output, "SELECT CAST(path AS BLOB), times FROM results")  # a path need not be UTF-8
+    return {os.fsdecode(path): number for path, number in rows}
+
+
+def mtimes(output: Path) -> dict[str, int]:
+    return {path: file.stat().st_mtime_ns for path, file in output_files(output).items()}
+
+
+def temporary_files(output: Path) -> list[Path]:
+    return list((output / PRIVATE / "tmp").iterdir())
+
+
+def read_report(file: Path) -> list[dict[str, Any]]:
+    with file.open(encoding="utf-8", newline="") as source:
+        rows: list[dict[str, Any]] = json.load(source) if file.suffix == ".json" else list(csv.DictReader(source))
+    return rows
+
+
+# --- photographs ----
+
+
+def photographs(folder: Path, names: list[str], seed: int, width: int, height: int) -> None:
+    """Different crops of our photographs, of the same size in pixels; .png names get PNG."""
+    rng = random.Random(seed)
+    home = Path(filterfleet.__file__).parent / "photos"
+    originals = [cv2.imread(str(file)) for file in sorted(home.glob("*.[jp][pn]g"))]
+    for name in names:
+        image = rng.choice(originals)
+        top, left = rng.randrange(image.shape[0] // 2), rng.randrange(image.shape[1] // 2)
+        crop = image[top : top + image.shape[0] // 2, left : left + image.shape[1] // 2]
+        crop = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC)
+        done, encoded = cv2.imencode(Path(name).suffix, crop)
+        assert done
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded.tobytes())
+
+
+def small_photographs(folder: Path) -> None:
+    """13 that are all good, one with the content of another, one whose name is no UTF-8."""
+    names = [f"{name}.{('jpg', 'png')[number % 2]}" for number, name in enumerate(AWKWARD)]
+    names = [("", "trip/", "trip/day 2/")[number % 3] + name for number, name in enumerate(names)]
+    photographs(folder, [*names, "CAPITALS.JPG", "two.jpg.png", os.fsdecode(b"latin-\xe9.jpg")], 1, 160, 120)
+    (folder / "trip/twin.jpg").write_bytes((folder / "CAPITALS.JPG").read_bytes())
+
+
+def bad_files(folder: Path) -> None:
+    """Nothing, text, and half of a photograph, each in the name of a JPEG."""
+    (folder / "broken").mkdir()
+    (folder / "broken/empty.jpg").touch()
+    (folder / "broken/text [1].jpg").write_text("This is no photograph.\n")
+    whole = (folder / "CAPITALS.JPG").read_bytes()
+    (folder / "broken/truncated.jpg").write_bytes(whole[: len(whole) // 2])

@@ -1,0 +1,62 @@
+"""The memory of a run does not grow with the number of its images."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.engines.conftest import SetupOf, Start
+from tests.engines.rig import Running, photographs
+
+FEW, MANY = 100, 500
+GROWTH = 1.25  # of the peak, at most; if inputs and outputs stayed, it would be more than double
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("image")
+    photographs(folder, ["a.png"], 4, 480, 360)
+    return (folder / "a.png").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["threads", "processes"])
+def test_the_peak_is_flat(name: str, setup_of: SetupOf, start: Start, image: bytes, tmp_path: Path) -> None:
+    peaks = []
+    for number in (FEW, MANY):
+        source, output = tmp_path / f"in-{number}", tmp_path / f"out-{number}"
+        source.mkdir()
+        for copy in range(number):
+            (source / f"{copy}.png").write_bytes(image + copy.to_bytes(4, "big"))  # each is another file
+        running = start(setup_of(name).command(source, output))
+        peaks.append(peak(running))
+        running.wait().check(0)
+    (few, few_of_workers), (many, many_of_workers) = peaks
+    assert len(image) > 200_000, "too small to show"
+    assert few > 50 << 20, "not measured"
+    assert many < GROWTH * few
+    assert many_of_workers <= GROWTH * few_of_workers
+    assert bool(few_of_workers) == (name == "processes")
+
+
+def peak(running: Running) -> tuple[int, int]:
+    """Bytes of memory at most: of the driving process, and of its worker processes together."""
+    largest: dict[int, int] = {}
+    while running.alive:
+        for process in (running.process.pid, *(worker.pid for worker in running.workers())):
+            largest[process] = max(largest.get(process, 0), high_water_mark(process))
+        with contextlib.suppress(psutil.TimeoutExpired):
+            psutil.Process(running.process.pid).wait(0.1)
+    driver = largest.pop(running.process.pid)
+    return driver, sum(largest.values())
+
+
+def high_water_mark(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0

@@ -1,0 +1,163 @@
+"""The engine `processes`: its worker processes die, and its batch does not; it leaves no process behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.jobs import Job
+from common.protocol import Failed, Result
+from common.recipe import Output, Recipe, Step
+from tests.engines.conftest import Run, SetupOf, Start
+from tests.engines.rig import Running, outputs_of, photographs, times, wait_until_gone
+from tests.integration.harness import count_done, wait_until
+from worker.engines.local import run_job
+from worker.engines.processes import ProcessesEngine
+
+_BLUR = Step("gaussian_blur", (("sigma", 60.0), ("size", 255)))
+QUICK = Recipe((Output("out", ()),))
+HEAVY = Recipe((Output("out", (_BLUR,) * 8),))  # seconds of work
+
+
+@pytest.fixture
+def engine() -> Iterator[ProcessesEngine]:
+    with contextlib.closing(ProcessesEngine(2, 2)) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("image")
+    photographs(folder, ["a.jpg"], 3, 320, 240)
+    return (folder / "a.jpg").read_bytes()
+
+
+def job(name: str, image: bytes, recipe: Recipe = QUICK) -> Job:
+    return Job(name.encode(), recipe.to_bytes(), (), len(image), (image,))
+
+
+def kill_whoever_works_on(engine: ProcessesEngine, id: bytes) -> int | None:  # noqa: A002
+    """The pid that was killed, if any process had this job."""
+    for child in list(engine._children):
+        if child.ready and id in child.entries and child.process.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.process.pid, signal.SIGKILL)
+            return child.process.pid
+    return None
+
+
+def test_an_image_that_kills_is_given_up_and_its_neighbours_are_not(engine: ProcessesEngine, image: bytes) -> None:
+    poison = engine.submit(job("poison", image, HEAVY))
+    neighbours = [engine.submit(job(f"{number}", image + bytes([number]))) for number in range(30)]
+    killed = set()
+    deadline = time.monotonic() + 60
+    while not poison.done():
+        assert time.monotonic() < deadline
+        killed.add(kill_whoever_works_on(engine, b"poison"))
+        time.sleep(0.002)
+    sentence = "The worker process died while it worked on this image and on nothing else."
+    assert poison.result() == Failed(b"poison", "permanent", sentence)
+    assert len(killed - {None}) == 3, "once in company, and twice on trial"
+    for number, neighbour in enumerate(neighbours):
+        expected = run_job(job(f"{number}", image + bytes([number])))
+        outcome = neighbour.result(30)
+        assert isinstance(outcome, Result)
+        assert isinstance(expected, Result)
+        assert (outcome.id, outcome.outputs, outcome.payload) == (expected.id, expected.outputs, expected.payload)
+
+
+def test_an_image_is_not_to_blame_for_two_deaths(engine: ProcessesEngine, image: bytes) -> None:
+    """In company, and once alone: it is tried again."""
+    unlucky = engine.submit(job("unlucky", image, Recipe((Output("out", (_BLUR,) * 2),))))
+    killed: set[int] = set()
+    while len(killed) < 2 and not unlucky.done():
+        killed |= {pid for pid in [kill_whoever_works_on(engine, b"unlucky")] if pid is not None}
+        time.sleep(0.002)
+    assert len(killed) == 2
+    assert isinstance(unlucky.result(30), Result)
+
+
+def test_idle_processes_that_die_are_replaced(engine: ProcessesEngine, image: bytes) -> None:
+    wait_until(lambda: all(child.ready for child in engine._children), what="two processes")
+    for child in list(engine._children):
+        child.process.kill()
+    assert isinstance(engine.submit(job("a", image)).result(30), Result)
+
+
+def test_a_closed_engine_fails_what_it_has(image: bytes) -> None:
+    engine = ProcessesEngine(1, 1)
+    futures = [engine.submit(job(f"{number}", image, HEAVY)) for number in range(5)]
+    engine.close()
+    assert {str(future.exception(0)) for future in futures} == {"The processes were ended."}
+
+
+def test_processes_that_cannot_start_are_no_endless_loop(good: Path, tmp_path: Path) -> None:
+    """A script without the guard that multiprocessing asks for: each process would run the whole of it again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import filterfleet\n"
+        f"rows = filterfleet.run({str(good)!r}, {str(tmp_path / 'out')!r}, engine='processes', workers=2)\n"
+        "print({row['status'] for row in rows}, rows[0]['reason'])\n"
+    )
+    ended = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
+    assert ended.stdout.splitlines()[-1].startswith(
+        b"{'failed'} The engine failed: The worker processes die before they are ready."
+    )
+
+
+def test_processes_killed_in_mid_run(
+    setup_of: SetupOf, start: Start, many: Path, slow_recipe: Path, soft: dict[str, bytes], tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    running = start(setup_of("processes").command(many, output, "--recipe", slow_recipe))
+    for images in (4, 12):
+        wait_until(lambda: count_done(output) >= images and running.workers(), what="half of the work")  # noqa: B023
+        running.workers()[0].kill()
+    ended = running.wait().check(0)
+    assert outputs_of(output) == soft
+    assert f"{len(soft) // 2} images done, 0 failed." in ended.stderr
+    assert set(times(output).values()) == {1}
+
+
+@pytest.mark.parametrize("when", ["at the start", "in mid-run"])
+def test_ctrl_c_leaves_no_process_and_no_traceback(
+    when: str, setup_of: SetupOf, start: Start, many: Path, slow_recipe: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    running = start(setup_of("processes").command(many, output, "--recipe", slow_recipe))
+    wait_until(running.workers if when == "at the start" else lambda: count_done(output), what=when)
+    family = running.family()
+    running.interrupt()
+    running.wait().check(130)
+    wait_until_gone(family)
+
+
+def test_a_killed_parent_leaves_no_process(
+    setup_of: SetupOf, start: Start, run: Run, many: Path, slow_recipe: Path, soft: dict[str, bytes], tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    command = setup_of("processes").command(many, output, "--recipe", slow_recipe)
+    running = start(command)
+    wait_until(lambda: count_done(output) >= 4, what="some work")
+    family = running.family()
+    assert len(running.workers()) == 2
+    running.process.kill()
+    wait_until_gone(family)
+    done = outputs_of(output)
+    assert all(soft[path] == content for path, content in done.items())
+    run(command).check(0)
+    assert outputs_of(output) == soft
+    check_silent(running)
+
+
+def check_silent(running: Running) -> None:
+    """Nobody had anything to say about the parent's end."""
+    assert "Traceback" not in running.ended(None).stderr
