@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import threading
+import warnings
 from asyncio import CancelledError
 from concurrent.futures import Future
 from typing import Any
@@ -39,6 +40,7 @@ class DaskEngine:
             raise FleetError(f"Dask cannot be used ({error}): pip install 'filterfleet[dask]'.") from None
         distributed: Any = untyped
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what matters comes as an outcome
+        warnings.filterwarnings("ignore", "Sending large graph")  # large images are what this is for
         # A question to a client that is being closed is never answered: close() waits for the one under way.
         self._free = threading.Condition()
         self._handing_over = False
