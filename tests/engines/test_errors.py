@@ -119,6 +119,7 @@ def test_an_output_folder_that_is_in_use(run: Run, good: Path, tmp_path: Path) -
     check_sentence(ended.stderr, f"Another listener is writing to {tmp_path}/out")
 
 
+@pytest.mark.slow
 def test_nobody_answers(start: Start, good: Path, tmp_path: Path) -> None:
     """Each takes ten seconds to be sure of it."""
     address = f"tcp://127.0.0.1:{NOBODY}"
