@@ -221,6 +221,8 @@ class ClientDesk:
 
     def drop(self, client: Client) -> None:
         """The client is gone, and with it everybody who wanted its tasks done."""
+        if client.tasks:
+            self._outbox.note("client_lost", tasks=len(client.tasks))
         for task in list(client.tasks.values()):
             self._end(task)
         self.clients.pop(client.peer, None)
@@ -228,7 +230,6 @@ class ClientDesk:
     def beat(self, now: float) -> None:
         for client in [client for client in self.clients.values() if not client.basic]:
             if client.liveness.expired(now):
-                self._outbox.note("client_lost", tasks=len(client.tasks))
                 self.drop(client)
             else:
                 self._outbox.heartbeat(FRONT, client.peer)

@@ -225,8 +225,11 @@ class WorkerDesk:
             self._outbox.send(BACK, lease.worker.peer, Cancel(lease.token))
 
     def lose(self, worker: Worker, now: float) -> None:
-        self._outbox.note("worker_lost", worker=worker.peer.hex(), host=worker.host, leases=len(worker.leases))
-        self._outbox.counters["workers_lost"] += 1
+        if worker.draining and not worker.leases:
+            self._outbox.note("worker_left", worker=worker.peer.hex(), host=worker.host)
+        else:
+            self._outbox.note("worker_lost", worker=worker.peer.hex(), host=worker.host, leases=len(worker.leases))
+            self._outbox.counters["workers_lost"] += 1
         self._scheduler.lose(worker, now)
 
     def beat(self, now: float) -> None:
