@@ -81,12 +81,13 @@ class ListenerService:
         """Serve until told to stop or, with once, until everything is done."""
         with Client(self._options.broker, self._options.frontend_port) as self._client:
             if self._options.once:
-                require_broker(self._client, self._options.broker, self._options.frontend_port)
+                address = self._options.broker, self._options.frontend_port
+                require_broker(self._client, *address, stopped=lambda: stop.is_set)
             self._load_ledger()
             unwatch = self._folder.watch(lambda: self._events.put(self._hint))
             notifier.ready()
             log.info("listener started", source=str(self._options.source), pending=self._intake.waiting)
-            while not stop.is_set and not self._finished:
+            while not stop.is_set and not self.finished:
                 self._turn()
                 notifier.alive()
             notifier.stopping()
@@ -97,7 +98,7 @@ class ListenerService:
         log.info("listener stopped", failed=self._ledger.progress().failed)
 
     @property
-    def _finished(self) -> bool:
+    def finished(self) -> bool:
         return self._options.once and self._quiet_scans > 0 and not self._scan.unsettled and self._intake.idle
 
     def _load_ledger(self) -> None:
@@ -119,7 +120,7 @@ class ListenerService:
             event()
         if self._options.once and self._intake.idle:
             self._rhythm.hint(now)  # one more look, to find that nothing is left
-        if self._rhythm.wait(now) == 0 and not self._finished:
+        if self._rhythm.wait(now) == 0 and not self.finished:
             self._rhythm.begin(now)
             self._do(self._scanner, self._folder.list, self._on_listing)
         self._drain_events()

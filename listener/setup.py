@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from common.errors import FleetError
+from common.errors import FleetError, InterruptedRunError
 from common.notify import Notifier
 from common.recipe import DEFAULT
 from common.wakeup import StopSignal
@@ -17,13 +17,13 @@ from listener.service import ListenerService, Options
 
 def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
     """Both as absolute paths. Raises FleetError unless they can be a source and an output."""
-    if not source.exists():
+    if not os.path.exists(source):  # noqa: PTH110 - unlike Path's it is False, too, for a name no file can have
         raise FleetError(f"The source folder {source} does not exist.")
     if not source.is_dir():
         raise FleetError(f"The source {source} is not a folder.")
     if not os.access(source, os.R_OK | os.X_OK):
         raise FleetError(f"The source folder {source} cannot be read.")
-    source, output = source.resolve(), output.resolve()
+    source, output = Path(os.path.realpath(source)), Path(os.path.realpath(output))  # no error for a loop of links
     if source == output or source in output.parents or output in source.parents:
         raise FleetError(
             f"The output folder {output} and the source folder {source} overlap: results would be taken "
@@ -57,4 +57,6 @@ def serve(
         options = Options(source, broker, frontend_port, settle, interval, once)
         service = ListenerService(options, DEFAULT, ledger, tree)
         service.run(stop, Notifier())
+        if once and not service.finished:
+            raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
         return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]
