@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that mu
 
 def guarded(function: Callable[[], object]) -> None:
     """Run a command; a FleetError or a Ctrl-C becomes its sentence and exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names go out as the bytes they are
     try:
         function()
     except FleetError as error:
