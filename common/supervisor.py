@@ -36,13 +36,14 @@ log = get_logger("supervisor")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A process: arguments behind the interpreter, where its output goes (None: where ours goes), and
-    the exit codes that mean it has done its work."""
+    """A process: arguments behind the interpreter, where its output goes (None: where ours goes), the
+    exit codes that mean it has done its work, and whether the others need it for their own ending."""
 
     name: str
     arguments: Sequence[str]
     log: Path | None = None
     final: frozenset[int] = frozenset()
+    last: bool = False
 
 
 @dataclass(slots=True)
@@ -145,9 +146,13 @@ class Supervisor:
         log.warning("process died, starting it again", process=child.spec.name, exit_code=code, delay=delay)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> None:
-        """SIGTERM to all, last started first; once more when hurry() says so; SIGKILL to the slow."""
-        running = [child.process for child in reversed(self.children) if child.process is not None]
+        """SIGTERM to all, then to those that are to end last; once more when hurry() says so; SIGKILL to the slow."""
         deadline = time.monotonic() + self._patience
+        for last in (False, True):
+            self._end([child for child in reversed(self.children) if child.spec.last is last], deadline, hurry)
+
+    def _end(self, children: Sequence[Child], deadline: float, hurry: Callable[[], bool]) -> None:
+        running = [child.process for child in children if child.process is not None]
         hurried = False
         for process in running:
             process.send_signal(signal.SIGTERM)
@@ -160,7 +165,7 @@ class Supervisor:
         for process in running:
             process.kill()
             process.wait()
-        for child in self.children:
+        for child in children:
             child.process = None
             child.socket.close()
 
