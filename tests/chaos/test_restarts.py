@@ -19,6 +19,7 @@ from tests.integration.harness import (
 )
 
 IMAGES = 60
+Expected = Callable[[Path], dict[str, bytes]]
 
 
 @pytest.fixture

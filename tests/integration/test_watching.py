@@ -100,7 +100,7 @@ def test_what_is_no_image_is_left_alone(watching: Daemon, images, tmp_path):
     assert set(output_files(tmp_path / "out")) == {"grayscale/good.jpg", "blur/good.jpg", "edges/good.jpg.png"}
 
 
-HOSTILE_NAMES = [
+_HOSTILE_NAMES = [
     b'it\'s "quoted".jpg',
     b"$(touch owned).jpg",
     b"`touch owned`; touch owned.jpg",
@@ -120,27 +120,26 @@ HOSTILE_NAMES = [
     b"~.jpg",
     b"*.jpg",
 ]
+HOSTILE_NAMES = [os.fsdecode(name) for name in _HOSTILE_NAMES]
 
 
 def test_hostile_names_come_out_unharmed(fleet: Fleet, images, tmp_path):
     """As files and as folders; each with an image of its own, and one that fails and is therefore listed."""
-    source = os.fsencode(tmp_path / "in")
-    os.mkdir(source)
+    source, bad = tmp_path / "in", tmp_path / "bad"
+    bad.mkdir()
     for number, name in enumerate(HOSTILE_NAMES):
-        os.mkdir(os.path.join(source, name + b".d"))
-        shutil.copy(images[2 * number], os.path.join(source, name))
-        shutil.copy(images[2 * number + 1], os.path.join(source, name + b".d", name))
-    (tmp_path / "bad").mkdir()
-    for name in HOSTILE_NAMES:
-        shutil.copy("/dev/null", os.path.join(os.fsencode(tmp_path / "bad"), name))
+        (source / f"{name}.d").mkdir(parents=True)
+        shutil.copy(images[2 * number], source / name)
+        shutil.copy(images[2 * number + 1], source / f"{name}.d" / name)
+        (bad / name).touch()
 
     ports = ("--frontend-port", fleet.frontend, "--backend-port", fleet.backend)
     options = ("--once", "--settle", 0.1, *ports)
-    code, said = fleet.processes.run("up", "--source", tmp_path / "in", "--output", tmp_path / "out", *options)
+    code, said = fleet.processes.run("up", "--source", source, "--output", tmp_path / "out", *options)
     assert code == 0, said
-    check_outputs(tmp_path / "out", expected_outputs(tmp_path / "in"))
+    check_outputs(tmp_path / "out", expected_outputs(source))
 
-    code, said = fleet.processes.run("up", "--source", tmp_path / "bad", "--output", tmp_path / "out2", *options)
+    code, said = fleet.processes.run("up", "--source", bad, "--output", tmp_path / "out2", *options)
     assert code == 1, said
     assert "Traceback" not in said
     assert f"0 images done, {len(HOSTILE_NAMES)} failed" in said
@@ -149,14 +148,15 @@ def test_hostile_names_come_out_unharmed(fleet: Fleet, images, tmp_path):
     assert not list(tmp_path.rglob("owned*"))
 
 
-def test_submit_takes_hostile_names(fleet: Fleet, images, tmp_path):
-    source = os.fsencode(tmp_path / "in")
-    os.mkdir(source)
-    for image, name in zip(images, HOSTILE_NAMES, strict=False):
-        shutil.copy(image, os.path.join(source, name))
+def test_submit_takes_hostile_names(fleet: Fleet, images, tmp_path, monkeypatch):
+    """And prints them, on a terminal that takes nothing but UTF-8."""
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    (tmp_path / "in").mkdir()
+    files = [tmp_path / "in" / name for name in HOSTILE_NAMES]
+    for image, file in zip(images, files, strict=False):
+        shutil.copy(image, file)
     fleet.start_broker()
     fleet.start_worker()
-    files = [os.fsdecode(os.path.join(source, name)) for name in HOSTILE_NAMES]
     ports = ("--frontend-port", fleet.frontend)
     code, said = fleet.processes.run("submit", "--output", tmp_path / "out", *ports, "--", *files)
     assert code == 0, said
