@@ -417,6 +417,22 @@ def test_a_result_is_sent_again_until_it_is_acknowledged():
     assert outcomes(rig) == []
 
 
+def test_only_the_latest_outcome_is_sent_again():
+    rig = Rig()
+    rig.worker(A)
+    rig.submit(b"job")
+    rig.result(A, rig.token(A), payload=())
+    rig.after(rig.settings.resend - 1)
+    rig.die(A)
+    rig.worker(B)
+    rig.result(B, rig.token(B))
+    rig.take(CLIENT)
+    rig.after(rig.settings.resend - 1)
+    assert outcomes(rig) == []
+    rig.after(1.0)
+    assert outcomes(rig) == [(Result, b"job")]
+
+
 def test_a_cancelled_task_stops_and_is_forgotten():
     rig = Rig()
     rig.worker(A)
