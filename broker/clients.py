@@ -205,11 +205,11 @@ class ClientDesk:
     def _send_outcome(self, task: Task, now: float) -> None:
         assert task.outcome is not None
         self._outbox.send(FRONT, task.client, task.outcome)
-        self._timers.at(now + self._settings.resend, self._on_resend, (task, task.outcome))
+        task.resend_at = now + self._settings.resend
+        self._timers.at(task.resend_at, self._on_resend, task)
 
-    def _on_resend(self, subject: tuple[Task, Message], now: float) -> None:
-        task, outcome = subject
-        if task.outcome is outcome and task.state is TaskState.DELIVERING:
+    def _on_resend(self, task: Task, now: float) -> None:
+        if task.state is TaskState.DELIVERING and task.resend_at <= now:
             self._send_outcome(task, now)
 
     def _on_opaque_age(self, task: Task, _now: float) -> None:

@@ -32,6 +32,7 @@ from common.protocol import (
     ResultOk,
     Task,
 )
+from common.protocol.messages import NAMES_LIMIT
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 
@@ -243,4 +244,4 @@ class WorkerDesk:
     def catalogue(self) -> Catalogue:
         workers = [worker for worker in self._scheduler.workers.values() if not worker.draining]
         filters = sorted(frozenset().union(*(worker.needs_served for worker in workers)))
-        return Catalogue(tuple(filters), sum(worker.threads for worker in workers if not worker.basic))
+        return Catalogue(tuple(filters[:NAMES_LIMIT]), sum(worker.threads for worker in workers if not worker.basic))

@@ -215,7 +215,8 @@ class WorkerSession:
     # --- the wire's side ----
 
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
-        """A message from the broker. Raises ProtocolError, having changed nothing, on any other."""
+        """A message from the broker. Raises ProtocolError on any other; what came before it in the same multipart
+        message has been done, and its actions come with the next call."""
         parsed = parse(frames, extended=True)
         if isinstance(parsed, Ready) or (isinstance(parsed, Envelope) and not parsed.stack):
             raise ProtocolError("a broker does not send this to a worker")
