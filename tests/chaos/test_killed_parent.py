@@ -7,7 +7,7 @@ import pytest
 from tests.integration.harness import Fleet, count_done, free_ports, is_running, wait_until
 
 
-@pytest.mark.parametrize("once", [("--once",), ()])
+@pytest.mark.parametrize("once", [("--once",), pytest.param((), marks=pytest.mark.slow)])
 def test_no_process_survives_the_death_of_up(processes, photographs, tmp_path, once):
     frontend, backend = free_ports()
     ports = ("--frontend-port", frontend, "--backend-port", backend)
@@ -20,6 +20,7 @@ def test_no_process_survives_the_death_of_up(processes, photographs, tmp_path, o
     wait_until(lambda: not any(is_running(child) for child in children), patience=5, what="their end")
 
 
+@pytest.mark.slow
 def test_no_worker_process_survives_the_death_of_its_daemon(fleet: Fleet):
     fleet.start_broker()
     daemon = fleet.start_worker("--processes", 2)

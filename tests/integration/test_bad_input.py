@@ -99,22 +99,27 @@ def test_submit_reports_each_bad_file_and_does_the_others(fleet: Fleet, few, tmp
     [
         ("missing", "out", "does not exist"),
         ("file", "out", "is not a folder"),
-        ("in/link to nothing", "out", "does not exist"),
         ("in", "in", "overlap"),
         ("in", "in/out", "overlap"),
-        ("in", "link to in/out", "overlap"),
         ("in/below", "in", "overlap"),
         ("in", "file", "cannot be written"),
-        ("in", "file/out", "cannot be written"),
         ("in", "/proc/out", "cannot be written"),
-        ("in", "/sys/out", "cannot be written"),
-        ("x" * 300, "out", "does not exist"),
-        ("in", "x" * 300, "cannot be written"),
-        ("loop", "out", "does not exist"),
-        ("in", "loop", "cannot be written"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("in/link to nothing", "out", "does not exist"),
+                ("in", "link to in/out", "overlap"),
+                ("in", "file/out", "cannot be written"),
+                ("in", "/sys/out", "cannot be written"),
+                ("x" * 300, "out", "does not exist"),
+                ("in", "x" * 300, "cannot be written"),
+                ("loop", "out", "does not exist"),
+                ("in", "loop", "cannot be written"),
+            )
+        ),
     ],
 )
-@pytest.mark.parametrize("command", ["up", "listener"])
+@pytest.mark.parametrize("command", ["listener", pytest.param("up", marks=pytest.mark.slow)])
 def test_folders_that_cannot_be_used(processes: Processes, tmp_path, command, source, output, sentence):
     (tmp_path / "in" / "below").mkdir(parents=True)
     (tmp_path / "file").write_text("")
@@ -127,6 +132,7 @@ def test_folders_that_cannot_be_used(processes: Processes, tmp_path, command, so
     assert not (tmp_path / "in" / "out").exists()
 
 
+@pytest.mark.slow
 def test_submit_to_a_folder_that_cannot_be_written(processes: Processes, tmp_path):
     (tmp_path / "file").write_text("")
     code, said = processes.run("submit", "a.jpg", "--output", tmp_path / "file")
@@ -134,6 +140,7 @@ def test_submit_to_a_folder_that_cannot_be_written(processes: Processes, tmp_pat
     assert "cannot be written" in one_sentence(said)
 
 
+@pytest.mark.slow
 def test_a_state_folder_that_cannot_be_written(processes: Processes, few, tmp_path):
     (tmp_path / "file").write_text("")
     folders = ("--source", few, "--output", tmp_path / "out", "--state", tmp_path / "file" / "state")
@@ -143,6 +150,7 @@ def test_a_state_folder_that_cannot_be_written(processes: Processes, few, tmp_pa
         assert str(tmp_path / "file" / "state") in one_sentence(said)
 
 
+@pytest.mark.slow
 def test_a_ledger_that_is_no_database(processes: Processes, few, tmp_path):
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "ledger.sqlite3").write_text("not a database, but long enough to be looked at" * 100)
@@ -206,6 +214,7 @@ def test_the_same_port_twice(processes: Processes, few, tmp_path):
         assert "need two different ports" in one_sentence(said)
 
 
+@pytest.mark.slow
 def test_an_address_this_machine_does_not_have(processes: Processes):
     frontend, backend = free_ports()
     ports = ("--frontend-port", frontend, "--backend-port", backend)
@@ -214,7 +223,10 @@ def test_an_address_this_machine_does_not_have(processes: Processes):
     assert "192.0.2.1" in one_sentence(said)
 
 
-@pytest.mark.parametrize("bind", ["nonsense", "", "127.0.0.1:1", "*x", "a" * 300])
+NO_ADDRESSES = ("", "127.0.0.1:1", "*x", "a" * 300)
+
+
+@pytest.mark.parametrize("bind", ["nonsense", *(pytest.param(bind, marks=pytest.mark.slow) for bind in NO_ADDRESSES)])
 def test_an_address_that_is_none(processes: Processes, bind):
     frontend, backend = free_ports()
     code, said = processes.run("broker", "--bind", bind, "--frontend-port", frontend, "--backend-port", backend)
@@ -222,6 +234,7 @@ def test_an_address_that_is_none(processes: Processes, bind):
     one_sentence(said)
 
 
+@pytest.mark.slow
 def test_no_broker_there(processes: Processes):
     port, _ = free_ports()
     code, said = processes.run("status", "--frontend-port", port)

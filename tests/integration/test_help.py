@@ -26,7 +26,9 @@ def test_the_command_lists_its_commands(processes: Processes):
         assert f" {command} " in said
 
 
-@pytest.mark.parametrize("command", OPTIONS)
+@pytest.mark.parametrize(
+    "command", ["up", *(pytest.param(name, marks=pytest.mark.slow) for name in OPTIONS if name != "up")]
+)
 def test_each_command_lists_its_options(processes: Processes, command):
     code, said = processes.run(command, "--help")
     assert code == 0

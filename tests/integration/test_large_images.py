@@ -34,6 +34,7 @@ def test_submit_sends_and_receives_a_large_image(fleet: Fleet, source, tmp_path)
     assert (status["tasks"], status["running"], status["held_bytes"]) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_small_image_with_large_results(fleet: Fleet, swelling_jpeg, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.jpg").write_bytes(swelling_jpeg)

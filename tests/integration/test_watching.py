@@ -54,10 +54,10 @@ def test_a_file_that_grows_is_left_alone_until_it_is_whole(fleet: Fleet, images,
     (tmp_path / "in").mkdir()
     fleet.start_broker()
     fleet.start_worker()
-    listener = fleet.start_listener(tmp_path / "in", tmp_path / "out", "--settle", 1.2, "--interval", 0.3)
+    listener = fleet.start_listener(tmp_path / "in", tmp_path / "out", "--settle", 0.8, "--interval", 0.3)
     wait_until(lambda: "listener started" in listener.said, what="the listener")
     data = images[0].read_bytes()
-    part = len(data) // 25
+    part = len(data) // 20
     with (tmp_path / "in" / "growing.jpg").open("wb", buffering=0) as file:
         for start in range(0, len(data), part):
             file.write(data[start : start + part])
@@ -78,6 +78,7 @@ def test_a_file_replaced_by_other_content_is_processed_again(watching: Daemon, i
     assert ledger_rows(tmp_path / "out", "SELECT count(*) FROM results") == [(3,)]
 
 
+@pytest.mark.slow
 def test_same_content_under_several_names_is_worked_on_once(watching: Daemon, fleet: Fleet, images, tmp_path):
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         shutil.copy(images[0], tmp_path / "in" / name)
@@ -87,6 +88,7 @@ def test_same_content_under_several_names_is_worked_on_once(watching: Daemon, fl
     assert fleet.status()["counters"]["submitted"] == 1
 
 
+@pytest.mark.slow
 def test_what_is_no_image_is_left_alone(watching: Daemon, images, tmp_path):
     source = tmp_path / "in"
     (source / ".hidden").mkdir()
@@ -148,6 +150,7 @@ def test_hostile_names_come_out_unharmed(fleet: Fleet, images, tmp_path):
     assert not list(tmp_path.rglob("owned*"))
 
 
+@pytest.mark.slow
 def test_submit_takes_hostile_names(fleet: Fleet, images, tmp_path, monkeypatch):
     """And prints them, on a terminal that takes nothing but UTF-8."""
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
