@@ -148,10 +148,11 @@ class ClientDesk:
                 self.scheduler.renew(lease, now)
                 self._outbox.send(BACK, lease.worker.peer, replace(get, id=lease.token))
 
-    def _on_data(self, client: Client, data: Data, _now: float) -> None:
+    def _on_data(self, client: Client, data: Data, now: float) -> None:
         task = client.tasks.get(data.id)
         if task is not None and data.blob == "":
             for lease in task.leases:  # two when a straggler is raced: each ignores what it did not ask for
+                self.scheduler.renew(lease, now)
                 self._outbox.send(BACK, lease.worker.peer, replace(data, id=lease.token))
 
     def _on_status(self, client: Client, _request: StatusRequest, _now: float) -> None:

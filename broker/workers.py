@@ -199,10 +199,9 @@ class WorkerDesk:
     def _on_drain(self, worker: Worker, _drain: Drain, _now: float) -> None:
         worker.draining = True
 
-    def _on_get(self, worker: Worker, get: Get, now: float) -> None:
+    def _on_get(self, worker: Worker, get: Get, _now: float) -> None:
         lease = self._lease(worker, get.id)
         if lease is not None and get.blob == "":
-            self._scheduler.renew(lease, now)
             self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
 
     def _on_data(self, worker: Worker, data: Data, _now: float) -> None:

@@ -108,7 +108,7 @@ class Client:
         while not self._closing or self._calls:
             self._turn()
         if self._socket is not None:
-            self._socket.close(linger=2000)
+            self._socket.close(linger=2000 if self._connected.is_set() else 0)
         self._context.term()
         self._wakeup.close()
         closed = FleetError("The connection to the broker was closed.")

@@ -278,7 +278,7 @@ class WorkerSession:
 
     def _beat(self) -> None:
         if self._extended:
-            waiting = [h.token for h in self._leases.values() if h.state in (_State.PULLING, _State.HANDED_OVER)]
+            waiting = [held.token for held in self._leases.values() if held.state is _State.HANDED_OVER]
             self._send(Beat(self._session, tuple(self._leases), tuple(waiting)))
         elif len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((HEARTBEAT,)))

@@ -203,7 +203,7 @@ class Cancel:
 class Beat:
     """The heartbeat of a PPX peer: the session it believes in and, from a worker, the leases it holds.
 
-    waiting are those of them whose work has not begun: their time does not run yet.
+    waiting are those of them whose image is here and whose work has not begun: their time does not run yet.
     """
 
     session: bytes
