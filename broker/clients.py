@@ -148,10 +148,11 @@ class ClientDesk:
                 self.scheduler.renew(lease, now)
                 self._outbox.send(BACK, lease.worker.peer, replace(get, id=lease.token))
 
-    def _on_data(self, client: Client, data: Data, _now: float) -> None:
+    def _on_data(self, client: Client, data: Data, now: float) -> None:
         task = client.tasks.get(data.id)
         if task is not None and data.blob == "":
             for lease in task.leases:  # two when a straggler is raced: each ignores what it did not ask for
+                self.scheduler.renew(lease, now)
                 self._outbox.send(BACK, lease.worker.peer, replace(data, id=lease.token))
 
     def _on_status(self, client: Client, _request: StatusRequest, _now: float) -> None:
@@ -205,11 +206,11 @@ class ClientDesk:
     def _send_outcome(self, task: Task, now: float) -> None:
         assert task.outcome is not None
         self._outbox.send(FRONT, task.client, task.outcome)
-        self._timers.at(now + self._settings.resend, self._on_resend, (task, task.outcome))
+        task.resend_at = now + self._settings.resend
+        self._timers.at(task.resend_at, self._on_resend, task)
 
-    def _on_resend(self, subject: tuple[Task, Message], now: float) -> None:
-        task, outcome = subject
-        if task.outcome is outcome and task.state is TaskState.DELIVERING:
+    def _on_resend(self, task: Task, now: float) -> None:
+        if task.state is TaskState.DELIVERING and task.resend_at <= now:
             self._send_outcome(task, now)
 
     def _on_opaque_age(self, task: Task, _now: float) -> None:
@@ -221,6 +222,8 @@ class ClientDesk:
 
     def drop(self, client: Client) -> None:
         """The client is gone, and with it everybody who wanted its tasks done."""
+        if client.tasks:
+            self._outbox.note("client_lost", tasks=len(client.tasks))
         for task in list(client.tasks.values()):
             self._end(task)
         self.clients.pop(client.peer, None)
@@ -228,7 +231,6 @@ class ClientDesk:
     def beat(self, now: float) -> None:
         for client in [client for client in self.clients.values() if not client.basic]:
             if client.liveness.expired(now):
-                self._outbox.note("client_lost", tasks=len(client.tasks))
                 self.drop(client)
             else:
                 self._outbox.heartbeat(FRONT, client.peer)

@@ -71,7 +71,6 @@ class BrokerCore:
             if (worker := self.scheduler.workers.get(peer)) is not None:
                 self._workers.lose(worker, now)
         elif (client := self._clients.clients.get(peer)) is not None:
-            self._outbox.note("client_lost", tasks=len(client.tasks))
             self._clients.drop(client)
         return self._outbox.take()
 

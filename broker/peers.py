@@ -12,7 +12,7 @@ OPAQUE = frozenset({"\0opaque"})  # what a basic client's task needs; no filter 
 
 
 class TaskState(enum.Enum):
-    WAITING = "waiting"  # in the queue, or on trial row
+    WAITING = "waiting"  # in the queue, or for a trial
     DELAYED = "delayed"  # until its next try
     RUNNING = "running"  # at least one live lease
     DELIVERING = "delivering"  # the outcome is on its way to the client
@@ -39,6 +39,7 @@ class Task:
     failures: int = 0  # transient ones
     expiries: int = 0
     outcome: Message | None = None
+    resend_at: float = 0.0  # when the outcome is due once more
 
     @property
     def held_bytes(self) -> int:

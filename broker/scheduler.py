@@ -4,7 +4,8 @@ Retry rules, by how a lease ends:
 
   lost       its worker died. Requeued at once. After `shared_losses` of them the task is a suspect and runs
              alone on an emptied worker, one suspect at a time, so that nobody else is blamed for its deaths
-             or dies of them. Only a death in an otherwise calm fleet counts against it.
+             or dies of them. Only a death in an otherwise calm fleet counts against it; for that to be seen,
+             the next trial waits until the last one's death is no longer recent.
   failed     transient: again after a doubling delay. Permanent failures never come here.
   expired    the worker lives but is too slow. Requeued, elsewhere if there is an elsewhere.
   given back by its worker, or lost on the way to it: requeued, nobody to blame.
@@ -167,10 +168,9 @@ class Scheduler:
 
     def give_back(self, lease: Lease) -> None:
         """Nobody is to blame: the task goes back to the head of its line, unless it also runs elsewhere."""
-        alone = lease.alone
         self.release(lease)
         if not lease.task.leases:
-            self._requeue(lease.task, suspect=alone)
+            self._requeue(lease.task)
 
     def fail(self, lease: Lease, reason: str, now: float) -> None:
         """A transient failure."""
@@ -182,10 +182,8 @@ class Scheduler:
         if task.failures > self.settings.failures:
             self._give_up(task, reason)
             return
-        task.state = TaskState.DELAYED
-        task.outcome = None
         delay = self.settings.retry_delay * 2 ** (task.failures - 1) * (1 + self._rng.random() / 4)
-        self._timers.at(now + delay, self._on_retry, task)
+        self._requeue_at(now + delay, task)
 
     def lose(self, worker: Worker, now: float) -> None:
         """The worker is gone; decide for each of its leases."""
@@ -198,21 +196,23 @@ class Scheduler:
             self.release(lease)
             task = lease.task
             if task.state is TaskState.DELIVERING:
-                self._requeue(task, suspect=False)
+                self._requeue(task)
             elif not task.leases:
-                self._after_loss(task, alone=alone, calm=calm)
+                self._after_loss(task, now, alone=alone, calm=calm)
         if worker is self._trial_worker:
             self._end_trial()
 
-    def _after_loss(self, task: Task, *, alone: bool, calm: bool) -> None:
+    def _after_loss(self, task: Task, now: float, *, alone: bool, calm: bool) -> None:
         task.losses += 1
         task.trial_losses += alone and calm
         limits = self.settings
         if task.trial_losses >= limits.trial_losses or task.losses >= limits.total_losses:
             times = f"{task.losses} times, {task.trial_losses} of them with nothing else running"
             self._give_up(task, f"The worker process died while it worked on this image ({times}).")
+        elif alone:
+            self._requeue_at(now + limits.calm, task)
         else:
-            self._requeue(task, suspect=task.losses >= limits.shared_losses)
+            self._requeue(task)
 
     def _on_expiry(self, lease: Lease, now: float) -> None:
         if self.leases.get(lease.token) is not lease:
@@ -234,16 +234,21 @@ class Scheduler:
             self._give_up(task, f"No worker finished this image within {limit} ({task.expiries} tries).")
         else:
             task.avoid = lease.worker.peer
-            self._requeue(task, suspect=False)
+            self._requeue(task)
 
     def _on_retry(self, task: Task, _now: float) -> None:
         if task.state is TaskState.DELAYED:
-            self._requeue(task, suspect=False)
+            self._requeue(task)
 
-    def _requeue(self, task: Task, *, suspect: bool) -> None:
+    def _requeue_at(self, when: float, task: Task) -> None:
+        task.state = TaskState.DELAYED
+        task.outcome = None
+        self._timers.at(when, self._on_retry, task)
+
+    def _requeue(self, task: Task) -> None:
         task.state = TaskState.WAITING
         task.outcome = None  # of a worker that announced it and is no longer there to be asked for it
-        if suspect:
+        if task.losses >= self.settings.shared_losses:
             self.suspects.append(task)
         else:
             self.queue.push(task, first=True)

@@ -121,5 +121,7 @@ def _why_not_bound(bind: str, port: int, error: zmq.ZMQError) -> str:
 
 def serve(bind: str, frontend_port: int, backend_port: int, settings: Settings | None = None) -> None:
     """Run a broker until SIGTERM or SIGINT."""
+    if frontend_port == backend_port:
+        raise FleetError("The frontend and the backend need two different ports.")
     with contextlib.closing(StopSignal()) as stop:
         BrokerService(bind, frontend_port, backend_port, settings or Settings()).run(stop, Notifier())

@@ -32,6 +32,7 @@ from common.protocol import (
     ResultOk,
     Task,
 )
+from common.protocol.messages import NAMES_LIMIT
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 
@@ -198,10 +199,9 @@ class WorkerDesk:
     def _on_drain(self, worker: Worker, _drain: Drain, _now: float) -> None:
         worker.draining = True
 
-    def _on_get(self, worker: Worker, get: Get, now: float) -> None:
+    def _on_get(self, worker: Worker, get: Get, _now: float) -> None:
         lease = self._lease(worker, get.id)
         if lease is not None and get.blob == "":
-            self._scheduler.renew(lease, now)
             self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
 
     def _on_data(self, worker: Worker, data: Data, _now: float) -> None:
@@ -225,8 +225,11 @@ class WorkerDesk:
             self._outbox.send(BACK, lease.worker.peer, Cancel(lease.token))
 
     def lose(self, worker: Worker, now: float) -> None:
-        self._outbox.note("worker_lost", worker=worker.peer.hex(), host=worker.host, leases=len(worker.leases))
-        self._outbox.counters["workers_lost"] += 1
+        if worker.draining and not worker.leases:
+            self._outbox.note("worker_left", worker=worker.peer.hex(), host=worker.host)
+        else:
+            self._outbox.note("worker_lost", worker=worker.peer.hex(), host=worker.host, leases=len(worker.leases))
+            self._outbox.counters["workers_lost"] += 1
         self._scheduler.lose(worker, now)
 
     def beat(self, now: float) -> None:
@@ -240,4 +243,4 @@ class WorkerDesk:
     def catalogue(self) -> Catalogue:
         workers = [worker for worker in self._scheduler.workers.values() if not worker.draining]
         filters = sorted(frozenset().union(*(worker.needs_served for worker in workers)))
-        return Catalogue(tuple(filters), sum(worker.threads for worker in workers if not worker.basic))
+        return Catalogue(tuple(filters[:NAMES_LIMIT]), sum(worker.threads for worker in workers if not worker.basic))

@@ -217,10 +217,14 @@ class Client:
                     self._statuses.popleft().set_result(dict(report))
 
 
-def require_broker(client: Client, host: str, port: int, patience: float = 10.0) -> None:
-    """Raise FleetError, with what to do, when no broker answers in time."""
-    if not client.wait_connected(patience):
-        raise FleetError(
-            f"No broker answers at {host}, port {port}: start one there with `filterfleet broker`, "
-            "or name another with --broker and --frontend-port."
-        )
+def require_broker(
+    client: Client, host: str, port: int, patience: float = 10.0, *, stopped: Callable[[], bool] = lambda: False
+) -> None:
+    """Raise FleetError, with what to do, when no broker answers in time and stopped() has not become true."""
+    deadline = time.monotonic() + patience
+    while not client.wait_connected(0.1) and not stopped():
+        if time.monotonic() >= deadline:
+            raise FleetError(
+                f"No broker answers at {host}, port {port}: start one there with `filterfleet broker`, "
+                "or name another with --broker and --frontend-port."
+            )

@@ -8,7 +8,7 @@ handed to the application once and acknowledged only when the application says s
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,6 @@ from common.protocol import (
     Heartbeat,
     Hello,
     Message,
-    Output,
     Payload,
     Ready,
     Result,
@@ -169,7 +168,8 @@ class ClientCore:
     # --- the wire's side ----
 
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
-        """A message from the broker. Raises ProtocolError, having changed nothing, on any other."""
+        """A message from the broker. Raises ProtocolError on any other; what came before it in the same multipart
+        message has been done, and its actions come with the next call."""
         parsed = parse(frames, extended=True)
         if isinstance(parsed, Ready | Envelope):
             raise ProtocolError("a broker does not send this to a PPX client")
@@ -319,8 +319,3 @@ class ClientCore:
 
     def _on_news(self, message: Catalogue | Status, _now: float) -> None:
         self._actions.append(Tell(message))
-
-
-def outputs_of(result: Result) -> Mapping[str, tuple[Output, Payload]]:
-    """The outputs of a delivered result by name, each with its file's bytes."""
-    return {output.name: (output, blob) for output, blob in zip(result.outputs, result.payload, strict=True)}

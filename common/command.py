@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import traceback
 from collections.abc import Callable
 
 from common.errors import FleetError
 from common.system import check_siblings, die_with_parent
 
+BUG_EXIT = 70  # EX_SOFTWARE of sysexits.h; 1 means that images failed
 SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that must not be outlived
 
 
 def guarded(function: Callable[[], object]) -> None:
     """Run a command; a FleetError or a Ctrl-C becomes its sentence and exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names go out as the bytes they are
     try:
         function()
     except FleetError as error:
@@ -21,6 +26,11 @@ def guarded(function: Callable[[], object]) -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - a bug ends in a sentence, too
+        if not sys.stderr.isatty():  # for whoever reads the log
+            traceback.print_exc()
+        print(f"filterfleet: An error in the program, please report it: {error!r}.", file=sys.stderr)  # noqa: T201
+        sys.exit(BUG_EXIT)
 
 
 def daemon(function: Callable[[], object], role_file: str) -> None:

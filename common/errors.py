@@ -9,6 +9,12 @@ class FleetError(Exception):
     exit_code = 2
 
 
+class InterruptedRunError(FleetError):
+    """A run that was to end by itself was stopped before its work was done."""
+
+    exit_code = 130
+
+
 class ProtocolError(FleetError):
     """The peer sent frames that are no message of the protocol. Counted and dropped, never fatal."""
 

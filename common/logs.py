@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+_PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}  # of syslog(3)
+
 
 def configure(level: int = logging.INFO) -> None:
-    """Plain `time level event key=value` lines, with colours on a terminal; none below the level."""
+    """Plain `time level event key=value` lines, coloured on a terminal; for journald without the time."""
+    plain = (
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
+    )
+    journal = (structlog.processors.format_exc_info, _journal_line)
     structlog.configure(
+        processors=[structlog.processors.add_log_level, *(journal if _to_journal() else plain)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
-        ],
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _to_journal() -> bool:
+    """Whether standard error is journald's, as systemd.exec(5) says it is told."""
+    error = os.fstat(2)
+    return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
+
+
+def _journal_line(_logger: Any, level: str, event: MutableMapping[str, Any]) -> str:
+    """`<priority>event key=value …` of sd-daemon(3): journald takes the priority off, and has a clock of its own."""
+    text = event.pop("event")
+    fields = " ".join(f"{name}={value!r}" for name, value in sorted(event.items()) if name != "level")
+    return f"<{_PRIORITIES.get(level, 6)}>{text} {fields}"
 
 
 def get_logger(role: str) -> Any:

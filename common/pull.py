@@ -16,7 +16,7 @@ class Pull:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._buffer = bytearray(size)
+        self._buffer = bytearray()  # grows with what arrives: the size is only announced
         self._asked: dict[int, float] = {}  # offset -> when its request is to be repeated
         self._next = 0
         self._received = 0
@@ -45,6 +45,7 @@ class Pull:
         """Keep a chunk; one that was not asked for, or is of the wrong length, is ignored."""
         if offset in self._asked and len(data) == min(CHUNK, self.size - offset):
             del self._asked[offset]
+            self._buffer.extend(bytes(max(0, offset + len(data) - len(self._buffer))))
             self._buffer[offset : offset + len(data)] = data
             self._received += len(data)
 

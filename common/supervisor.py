@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from common.logs import get_logger
 from common.notify import Notifier
 from common.wakeup import StopSignal
 
-WATCHDOG = 30.0  # seconds of silence after which a child that was ready is killed
+WATCHDOG = 30.0  # seconds of silence after which a child is killed, from its start on
 TURN = 0.1  # seconds between looks at the children
 RESTART_DELAY = 0.1  # seconds; doubles when a child keeps ending by itself before it is ready
 USAGE_EXIT = 2  # a child that ends so before it was ready would do so again
@@ -37,13 +36,14 @@ log = get_logger("supervisor")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A process: arguments behind the interpreter, where its output goes (None: where ours goes), and
-    the exit codes that mean it has done its work."""
+    """A process: arguments behind the interpreter, where its output goes (None: where ours goes), the
+    exit codes that mean it has done its work, and whether the others need it for their own ending."""
 
     name: str
     arguments: Sequence[str]
     log: Path | None = None
     final: frozenset[int] = frozenset()
+    last: bool = False
 
 
 @dataclass(slots=True)
@@ -65,15 +65,15 @@ class Supervisor:
     def __init__(self, specs: Sequence[Spec], patience: float) -> None:
         """patience: seconds that children get to end after SIGTERM."""
         self._patience = patience
-        self._folder = tempfile.mkdtemp(prefix="filterfleet-")
         self.children = [self._child(spec, n) for n, spec in enumerate(specs)]
 
     def _child(self, spec: Spec, number: int) -> Child:
-        address = f"{self._folder}/{number}"
+        # An abstract address leaves no file behind, however we end; nobody else can guess it.
+        name = f"filterfleet-{os.getpid()}-{number}-{secrets.token_hex(16)}"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        listener.bind(address)
+        listener.bind("\0" + name)
         listener.setblocking(False)
-        return Child(spec, listener, address)
+        return Child(spec, listener, "@" + name)
 
     def __enter__(self) -> Self:
         return self
@@ -96,7 +96,7 @@ class Supervisor:
                     self._start(child)
             elif child.process.poll() is not None:
                 self._on_exit(child, child.process.returncode)
-            elif child.ready and time.monotonic() - child.heard > WATCHDOG:
+            elif time.monotonic() - child.heard > WATCHDOG:
                 log.error("process hangs, killing it", process=child.spec.name, pid=child.process.pid)
                 child.process.kill()
 
@@ -122,6 +122,7 @@ class Supervisor:
                 process_group=0,  # Ctrl-C reaches us alone: we end the children, in our order
             )
         child.ready = False
+        child.heard = time.monotonic()
 
     def _listen(self, child: Child) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -145,9 +146,13 @@ class Supervisor:
         log.warning("process died, starting it again", process=child.spec.name, exit_code=code, delay=delay)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> None:
-        """SIGTERM to all, last started first; once more when hurry() says so; SIGKILL to the slow."""
-        running = [child.process for child in reversed(self.children) if child.process is not None]
+        """SIGTERM to all, then to those that are to end last; once more when hurry() says so; SIGKILL to the slow."""
         deadline = time.monotonic() + self._patience
+        for last in (False, True):
+            self._end([child for child in reversed(self.children) if child.spec.last is last], deadline, hurry)
+
+    def _end(self, children: Sequence[Child], deadline: float, hurry: Callable[[], bool]) -> None:
+        running = [child.process for child in children if child.process is not None]
         hurried = False
         for process in running:
             process.send_signal(signal.SIGTERM)
@@ -160,10 +165,9 @@ class Supervisor:
         for process in running:
             process.kill()
             process.wait()
-        for child in self.children:
+        for child in children:
             child.process = None
             child.socket.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _last_line(spec: Spec) -> str:

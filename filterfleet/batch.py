@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from common.engine import Engine
-from common.errors import FleetError
+from common.errors import FleetError, InterruptedRunError
 from common.logs import configure
 from common.recipe import DEFAULT, Recipe
 from common.recipe_file import read_recipe
@@ -59,10 +59,14 @@ def process_folder(
     source, output = check_folders(source, output)
     options = Options(source, settle=0.0, interval=1.0, once=True)
     with contextlib.closing(StopSignal()) as stop:
-        failures = serve(options, output, None, engine, recipe, stop=stop, turned=turned, redo=force)
-        interrupted = stop.is_set
+        try:
+            failures = serve(options, output, None, engine, recipe, stop=stop, turned=turned, redo=force)
+            interrupted = False
+        except InterruptedRunError:
+            failures = []
+            interrupted = True
     with contextlib.closing(open_ledger(source, output, None, recipe)) as ledger:
-        return Summary(failures, ledger.report(), interrupted)
+        return Summary(failures or ledger.failures(), ledger.report(), interrupted)
 
 
 def run_batch(

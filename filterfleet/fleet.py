@@ -51,7 +51,7 @@ class Fleet:
         self.console = Console()
         ports = ("--frontend-port", str(frontend_port))
         worker = arguments(LOOPBACK, backend_port, threads or max(1, cores() // workers), DRAIN_LIMIT)
-        self._broker = self._spec("broker", "-m", "broker", *ports, "--backend-port", str(backend_port))
+        self._broker = self._spec("broker", "-m", "broker", *ports, "--backend-port", str(backend_port), last=True)
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
         self._listener = [
             *("-m", "listener", "--source", str(self.source), "--output", str(self.output), *ports),
@@ -59,8 +59,8 @@ class Fleet:
             *(("--state", str(state.resolve())) if state else ()),
         ]
 
-    def _spec(self, name: str, *argv: str, final: frozenset[int] = frozenset()) -> Spec:
-        return Spec(name, argv, self.logs / f"{name}.log", final)
+    def _spec(self, name: str, *argv: str, final: frozenset[int] = frozenset(), last: bool = False) -> Spec:
+        return Spec(name, argv, self.logs / f"{name}.log", final, last)
 
     def run_until_stopped(self) -> None:
         """Until SIGTERM or SIGINT."""

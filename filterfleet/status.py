@@ -18,9 +18,14 @@ def status(
     import json
 
     from common.client import Client, require_broker
+    from common.errors import FleetError
     from common.system import check_host
 
     check_host(broker)
     with Client(broker, frontend_port) as client:
         require_broker(client, broker, frontend_port, PATIENCE)
-        typer.echo(json.dumps(client.status().result(PATIENCE), indent=2))
+        try:
+            report = client.status().result(PATIENCE)
+        except TimeoutError:
+            raise FleetError(f"The broker at {broker} did not answer within {PATIENCE:g} s.") from None
+        typer.echo(json.dumps(report, indent=2))

@@ -20,8 +20,6 @@ Settle = Annotated[
 ]
 Interval = Annotated[float, typer.Option(min=0.1, help="Seconds between scans when nothing seems to happen.")]
 
-INTERRUPTED = 130  # exit code of a batch that was stopped before its end
-
 
 def listener(
     source: Source,
@@ -52,12 +50,9 @@ def listener(
     source, output = check_folders(source, output)
     with contextlib.closing(StopSignal()) as stop, Client(broker, frontend_port) as client:
         if once:
-            require_broker(client, broker, frontend_port)
+            require_broker(client, broker, frontend_port, stopped=lambda: stop.is_set)
         failures = serve(Options(source, settle, interval, once), output, state, client, DEFAULT, stop=stop)
-        interrupted = stop.is_set
     if once:
-        if interrupted:
-            raise typer.Exit(INTERRUPTED)
         for failure in failures:
             typer.echo(f"{failure.path}: {failure.reason}", err=True)
         raise typer.Exit(1 if failures else 0)

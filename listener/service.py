@@ -82,7 +82,7 @@ class ListenerService:
         unwatch = self._watch()
         notifier.ready()
         log.info("listener started", source=str(self._options.source), pending=self._intake.waiting)
-        while not stop.is_set and not self._finished:
+        while not stop.is_set and not self.finished:
             self._turn()
             turned()
             notifier.alive()
@@ -95,7 +95,7 @@ class ListenerService:
         log.info("listener stopped", failed=self._ledger.progress().failed)
 
     @property
-    def _finished(self) -> bool:
+    def finished(self) -> bool:
         return self._options.once and self._quiet_scans > 0 and not self._scan.unsettled and self._intake.idle
 
     def _watch(self) -> Callable[[], None]:
@@ -121,7 +121,7 @@ class ListenerService:
             event()
         if self._options.once and self._intake.idle:
             self._rhythm.hint(now)  # one more look, to find that nothing is left
-        if self._rhythm.wait(now) == 0 and not self._finished:
+        if self._rhythm.wait(now) == 0 and not self.finished:
             self._rhythm.begin(now)
             self._do(self._scanner, self._folder.list, self._on_listing)
         self._drain_events()

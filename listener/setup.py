@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from common.engine import Engine
-from common.errors import FleetError
+from common.errors import FleetError, InterruptedRunError
 from common.notify import Notifier
 from common.recipe import DEFAULT, Recipe
 from common.wakeup import StopSignal
@@ -19,13 +19,13 @@ from listener.service import ListenerService, Options
 
 def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
     """Both as absolute paths. Raises FleetError unless they can be a source and an output."""
-    if not source.exists():
+    if not os.path.exists(source):  # noqa: PTH110 - unlike Path's it is False, too, for a name no file can have
         raise FleetError(f"The source folder {source} does not exist.")
     if not source.is_dir():
         raise FleetError(f"The source {source} is not a folder.")
     if not os.access(source, os.R_OK | os.X_OK):
         raise FleetError(f"The source folder {source} cannot be read.")
-    source, output = source.resolve(), output.resolve()
+    source, output = Path(os.path.realpath(source)), Path(os.path.realpath(output))  # no error for a loop of links
     if source == output or source in output.parents or output in source.parents:
         raise FleetError(
             f"The output folder {output} and the source folder {source} overlap: results would be taken "
@@ -53,7 +53,8 @@ def serve(
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
     options.source and output are as check_folders returned them; turned is called in every turn of the loop;
-    redo begins anew what is done already. Returns what has failed by then. Raises FleetError.
+    redo begins anew what is done already. Returns what has failed by then. Raises FleetError, and of that
+    InterruptedRunError when the end of the work was not reached.
     """
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(OutputTree(output)))
@@ -62,4 +63,6 @@ def serve(
             ledger.redo()
         service = ListenerService(options, recipe, engine, ledger, tree)
         service.run(stop, Notifier(), lambda: turned(ledger))
+        if options.once and not service.finished:
+            raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
         return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]

@@ -46,7 +46,7 @@ def decode(data: Payload, image_format: str) -> Image:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         if "PIXELS" in str(error).upper():
-            raise ImageError(f"The image has more than {MAX_PIXELS >> 20} megapixels.") from None
+            raise ImageError(f"The image has more than {MAX_PIXELS // 1_000_000} megapixels.") from None
         raise ImageError(f"The {image_format.upper()} file cannot be decoded.") from None
     if image is None:
         raise ImageError(f"The {image_format.upper()} file is damaged or cut short.")

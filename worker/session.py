@@ -215,7 +215,8 @@ class WorkerSession:
     # --- the wire's side ----
 
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
-        """A message from the broker. Raises ProtocolError, having changed nothing, on any other."""
+        """A message from the broker. Raises ProtocolError on any other; what came before it in the same multipart
+        message has been done, and its actions come with the next call."""
         parsed = parse(frames, extended=True)
         if isinstance(parsed, Ready) or (isinstance(parsed, Envelope) and not parsed.stack):
             raise ProtocolError("a broker does not send this to a worker")
@@ -277,7 +278,7 @@ class WorkerSession:
 
     def _beat(self) -> None:
         if self._extended:
-            waiting = [h.token for h in self._leases.values() if h.state in (_State.PULLING, _State.HANDED_OVER)]
+            waiting = [held.token for held in self._leases.values() if held.state is _State.HANDED_OVER]
             self._send(Beat(self._session, tuple(self._leases), tuple(waiting)))
         elif len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((HEARTBEAT,)))

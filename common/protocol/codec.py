@@ -19,7 +19,7 @@ _id = f.octets(64, minimum=1)
 _session = f.octets(32)
 _size = f.integer(0, m.BLOB_LIMIT)
 _name = f.text(64)
-_names = f.sequence(_name, 1024)
+_names = f.sequence(_name, m.NAMES_LIMIT)
 _recipe = f.octets(RECIPE_LIMIT)
 
 

@@ -21,6 +21,7 @@ TAG = b"fx1|"  # a routing id that starts so belongs to a peer that speaks PPX
 INLINE_LIMIT = 8 << 20  # bytes of payload that one multipart message carries at most
 BLOB_LIMIT = 4 << 30  # bytes of the largest image or output that is moved at all
 CHUNK = 1 << 20  # bytes asked for by one GET
+NAMES_LIMIT = 1024  # filters one message can name
 LEASES_LIMIT = 4096  # leases one heartbeat can name
 
 Payload = bytes | memoryview
@@ -202,7 +203,7 @@ class Cancel:
 class Beat:
     """The heartbeat of a PPX peer: the session it believes in and, from a worker, the leases it holds.
 
-    waiting are those of them whose work has not begun: their time does not run yet.
+    waiting are those of them whose image is here and whose work has not begun: their time does not run yet.
     """
 
     session: bytes

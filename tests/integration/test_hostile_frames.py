@@ -65,6 +65,7 @@ def test_a_frame_larger_than_any_message_costs_its_sender_the_connection_and_nob
         assert fleet.status()["counters"].get("submitted", 0) == 0
 
 
+@pytest.mark.slow
 def test_our_worker_survives_hostile_messages_from_a_queue(fleet: Fleet):
     with contextlib.ExitStack() as stack:
         context = stack.enter_context(zmq.Context())

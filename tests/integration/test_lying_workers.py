@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zmq
 
-from common.client_core import Job
+from common.jobs import Job
 from common.protocol import Credit, Hello, Message, Output, Result, Task, encode, new_identity, parse
 from common.recipe import DEFAULT
 from tests.integration.harness import Fleet, check_ledger, check_outputs, wait_until
@@ -108,7 +108,10 @@ ODD_REPORTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("report", ODD_REPORTS)
+FIRST, *OTHERS = ODD_REPORTS
+
+
+@pytest.mark.parametrize("report", [FIRST, *(pytest.param(report, marks=pytest.mark.slow) for report in OTHERS)])
 def test_an_odd_report_does_no_harm_to_the_listener(fleet: Fleet, photographs, expected, tmp_path, report):
     source, output = photographs(1, 300, 400), tmp_path / "out"
     fleet.start_broker()
@@ -125,10 +128,10 @@ def test_an_odd_report_does_no_harm_to_the_listener(fleet: Fleet, photographs, e
 @pytest.mark.parametrize(
     "names",
     [
-        ("grayscale", "blur"),
         ("grayscale", "blur", "../../escape"),
-        ("grayscale", "edges", "blur"),
-        ("/etc/x", "blur", "edges"),
+        pytest.param(("grayscale", "blur"), marks=pytest.mark.slow),
+        pytest.param(("grayscale", "edges", "blur"), marks=pytest.mark.slow),
+        pytest.param(("/etc/x", "blur", "edges"), marks=pytest.mark.slow),
     ],
 )
 def test_outputs_that_the_recipe_does_not_ask_for_are_never_written(fleet: Fleet, photographs, tmp_path, names):

@@ -134,6 +134,7 @@ def test_a_whole_zguide_queue_has_all_its_clients_answered(fleet: Fleet, photogr
     assert len({worker for worker, _ in queue.dispatched}) == 1
 
 
+@pytest.mark.slow
 def test_a_zguide_queue_that_died_is_served_again(fleet: Fleet, photograph):
     with ZguideQueue(fleet.frontend, fleet.backend):
         fleet.start_worker()

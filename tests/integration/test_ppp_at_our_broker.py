@@ -11,8 +11,7 @@ import pytest
 import zmq
 
 from common.client import Client
-from common.client_core import Job
-from common.jobs import job_id
+from common.jobs import Job, job_id
 from common.protocol import Result
 from common.recipe import DEFAULT
 from tests.integration.harness import Fleet, wait_until

@@ -1,12 +1,12 @@
 """Pixels of any size and content: what the pipeline stores is what OpenCV computes."""
 
-import cv2
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.recipe import DEFAULT
 from worker.codecs import encode_bilevel_png
+from worker.opencv import cv2
 from worker.pipeline import process
 
 dimensions = st.integers(1, 40)

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from common.protocol import Output
+from common.protocol import Output, Result
 from listener.ledger import Failure, Ledger
 from listener.scan import Version
 
@@ -41,7 +41,8 @@ def test_every_object_is_in_exactly_one_state(objects, data):
         ledger.add(path, version, fresh=False)
         expected[path] = data.draw(st.sampled_from(("pending", "done", "failed")))
         if expected[path] == "done":
-            ledger.done(path, version, b"job", (Output("edges", "png", 3),), {}, 1.0)
+            result = Result(b"job", (Output("edges", "png", 3),), {})
+            ledger.done(path, version, result, engine="threads", write=0.0, turnaround=1.0)
         elif expected[path] == "failed":
             ledger.failed(path, version, "No.", transient=False)
     assert {path for path, _, _ in ledger.pending()} == {p for p, state in expected.items() if state == "pending"}
@@ -65,6 +66,6 @@ reports = st.dictionaries(
 def test_whatever_a_worker_reports_the_outcome_is_recorded(report):
     ledger = Ledger(Path(":memory:"), "source", "recipe")
     ledger.add("a.jpg", Version(1, 1), fresh=True)
-    ledger.done("a.jpg", Version(1, 1), b"job", (), report, 1.0)
+    ledger.done("a.jpg", Version(1, 1), Result(b"job", (), report), engine="threads", write=0.0, turnaround=1.0)
     assert [image.path for image in ledger.processed()] == ["a.jpg"]
     ledger.close()

@@ -40,17 +40,17 @@ def _stale_token_accepted(self: WorkerDesk, worker: Worker, token: bytes) -> Lea
     return worker.leases.get(token) or _ended.get(token)
 
 
-def _lost_tasks_forgotten(self: Scheduler, task: Task, *, alone: bool, calm: bool) -> None:
+def _lost_tasks_forgotten(self: Scheduler, task: Task, now: float, *, alone: bool, calm: bool) -> None:
     """The tasks of a dead worker are not queued again."""
 
 
-def _blame_at_once(self: Scheduler, task: Task, *, alone: bool, calm: bool) -> None:
+def _blame_at_once(self: Scheduler, task: Task, now: float, *, alone: bool, calm: bool) -> None:
     """Whoever was in a worker that died three times is called poison, without a trial."""
     task.losses += 1
     if task.losses >= self.settings.shared_losses:
         self._give_up(task, f"The worker process died while it worked on this image ({task.losses} times).")
     else:
-        self._requeue(task, suspect=False)
+        self._requeue(task)
 
 
 def _hello_ignored(self: ClientCore, hello: Any, now: float) -> None:

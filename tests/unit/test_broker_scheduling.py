@@ -296,10 +296,22 @@ def test_poison_is_called_only_after_trial_losses_in_a_calm_fleet():
     assert rig.counters["dead_lettered"] == 1
 
 
+def storm(rig, times):
+    """The worker that holds the task dies, again and again, and each time another one with it."""
+    for n in range(times):
+        rig.after(rig.settings.calm + 0.1)
+        holder, bystander = b"fx1|holder-%d" % n, b"fx1|bystander-%d" % n
+        rig.worker(holder)
+        rig.worker(bystander)
+        rig.die(bystander)
+        rig.die(holder)
+
+
 def test_deaths_in_a_storm_are_held_against_nobody():
     rig = Rig()
     rig.submit(b"innocent")
-    kill_beside_each_other(rig, rig.settings.total_losses - 1)
+    storm(rig, rig.settings.total_losses - 1)
+    rig.after(rig.settings.calm + 0.1)
     rig.worker(A)
     rig.result(A, rig.token(A))
     assert outcomes(rig) == [(Result, b"innocent")]
@@ -308,8 +320,22 @@ def test_deaths_in_a_storm_are_held_against_nobody():
 def test_the_storm_has_an_end():
     rig = Rig()
     rig.submit(b"job")
-    kill_beside_each_other(rig, rig.settings.total_losses)
+    storm(rig, rig.settings.total_losses)
     assert outcomes(rig) == [(Failed, b"job")]
+
+
+def test_poison_in_a_fleet_that_restarts_at_once_costs_few_workers():
+    rig = Rig()
+    rig.submit(b"poison")
+    rig.worker(A)
+    deaths = 0
+    while not rig.take(CLIENT, Failed):
+        if rig.tasks(A):
+            deaths += 1
+            rig.die(A)
+            rig.worker(A)
+        rig.after(0.5)
+    assert deaths == rig.settings.shared_losses + 1 + rig.settings.trial_losses
 
 
 # --- stragglers ----
@@ -415,6 +441,22 @@ def test_a_result_is_sent_again_until_it_is_acknowledged():
     rig.from_client(CLIENT, ResultOk(b"job"))
     rig.after(2 * rig.settings.resend)
     assert outcomes(rig) == []
+
+
+def test_only_the_latest_outcome_is_sent_again():
+    rig = Rig()
+    rig.worker(A)
+    rig.submit(b"job")
+    rig.result(A, rig.token(A), payload=())
+    rig.after(rig.settings.resend - 1)
+    rig.die(A)
+    rig.worker(B)
+    rig.result(B, rig.token(B))
+    rig.take(CLIENT)
+    rig.after(rig.settings.resend - 1)
+    assert outcomes(rig) == []
+    rig.after(1.0)
+    assert outcomes(rig) == [(Result, b"job")]
 
 
 def test_a_cancelled_task_stops_and_is_forgotten():

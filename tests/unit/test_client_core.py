@@ -5,8 +5,9 @@ import random
 
 import pytest
 
-from common.client_core import ACCEPT_PATIENCE, ClientCore, Deliver, Job, Open, ReadBlob, Send, Tell, outputs_of
+from common.client_core import ACCEPT_PATIENCE, ClientCore, Deliver, Open, ReadBlob, Send, Tell
 from common.errors import ProtocolError
+from common.jobs import Job
 from common.protocol import (
     Accepted,
     Beat,
@@ -94,10 +95,6 @@ def test_a_job_is_submitted_delivered_once_and_acknowledged_when_the_application
     assert client.core.acknowledge(b"job", 1.0) == [Send(ResultOk(b"job"))]
     assert client.core.acknowledge(b"job", 1.0) == []
     assert client.hears(RESULT) == [Send(ResultOk(b"job"))]  # the acknowledgement was lost
-
-
-def test_outputs_can_be_looked_up_by_name():
-    assert outputs_of(RESULT) == {"edges": (Output("edges", "png", 3), b"png")}
 
 
 def test_a_failure_is_an_outcome_like_any_other(client):

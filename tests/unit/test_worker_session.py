@@ -135,13 +135,13 @@ def test_the_same_hello_again_is_answered_and_voids_nothing(worker):
     assert worker.session.on_result(b"lease", DONE, 1.0) == [Send(RESULT)]
 
 
-def test_heartbeats_name_the_leases_and_those_that_have_not_begun(worker):
+def test_heartbeats_name_the_leases_and_those_that_wait_for_a_thread(worker):
     worker.hears(TASK, Task(b"waits", b"", 1, 1.0, False, (b"x",)), Task(b"pulls", b"", 9, 1.0))
     worker.session.on_begun(b"lease")
     worker.session.on_begun(b"lease")
     worker.session.on_begun(b"unknown")
     (beat,) = sent(worker.session.on_tick(1.0), Beat)
-    assert beat == Beat(b"session", (b"lease", b"waits", b"pulls"), (b"waits", b"pulls"))
+    assert beat == Beat(b"session", (b"lease", b"waits", b"pulls"), (b"waits",))
 
 
 def test_an_image_over_the_limit_is_refused_without_asking_for_it(worker):

@@ -5,6 +5,7 @@ Every rank runs the same command line. Rank 0 drives; the others serve until it 
 
 from __future__ import annotations
 
+import signal
 from concurrent.futures import Future
 from typing import Any
 
@@ -32,6 +33,11 @@ class MpiEngine:
             raise FleetError("MPI has one rank only: start with mpiexec -n 3 filterfleet run … --engine mpi.")
         prepare_process()
         self.window = 2 * MPI.COMM_WORLD.Get_size()
+        if (
+            MPI.COMM_WORLD.Get_rank() != 0
+        ):  # Ctrl-C and Slurm signal every rank; only the one that drives is to act on it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._context: Any = MPICommExecutor(MPI.COMM_WORLD, root=0)
         self._executor: Any = self._context.__enter__()
         if self._executor is None:  # this rank was a worker, and rank 0 has just closed

@@ -1,0 +1,51 @@
+"""Every command explains itself."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.integration.harness import Processes
+
+OPTIONS = {
+    "broker": ("--bind", "--frontend-port", "--backend-port"),
+    "worker": ("--broker", "--backend-port", "--threads", "--processes", "--drain-limit"),
+    "listener": ("--source", "--output", "--broker", "--frontend-port", "--state", "--settle", "--interval", "--once"),
+    "up": ("--source", "--output", "--workers", "--threads", "--frontend-port", "--backend-port", "--once"),
+    "submit": ("FILE", "--output", "--broker", "--frontend-port"),
+    "status": ("--broker", "--frontend-port"),
+    "demo": ("--output", "--workers"),
+}
+
+
+def test_the_command_lists_its_commands(processes: Processes):
+    code, said = processes.run("--help")
+    assert code == 0
+    for command in (*OPTIONS, "bench"):
+        assert f" {command} " in said
+
+
+@pytest.mark.parametrize(
+    "command", ["up", *(pytest.param(name, marks=pytest.mark.slow) for name in OPTIONS if name != "up")]
+)
+def test_each_command_lists_its_options(processes: Processes, command):
+    code, said = processes.run(command, "--help")
+    assert code == 0
+    for option in OPTIONS[command]:
+        assert option in said
+
+
+@pytest.mark.parametrize("role", ["broker", "worker", "listener"])
+def test_each_role_is_a_module_too(processes: Processes, role):
+    code, said = processes.run("-m", role, "--help", program=(sys.executable, "-P"))
+    assert code == 0
+    for option in OPTIONS[role]:
+        assert option in said
+
+
+def test_an_unknown_option_is_a_usage_error(processes: Processes):
+    code, said = processes.run("broker", "--no-such-option")
+    assert code == 2
+    assert "No such option" in said
+    assert "Traceback" not in said

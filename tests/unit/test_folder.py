@@ -1,0 +1,132 @@
+"""A real folder: what is listed, and what is read of it."""
+
+import hashlib
+import os
+import threading
+
+import pytest
+
+from listener.folder import ChangedError, Folder
+from listener.scan import Version
+
+LIMIT = 1000
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "photos"
+    root.mkdir()
+    return Folder(root)
+
+
+def put(folder, path, data=b"picture"):
+    file = folder.root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    found = file.stat()
+    return Version(found.st_size, found.st_mtime_ns)
+
+
+def test_every_image_in_every_folder_is_listed_with_its_version(folder):
+    versions = {path: put(folder, path) for path in ("a.jpg", "trip/b.PNG", "trip/deep/er/c.tiff", "x y.webp")}
+    listing = folder.list()
+    assert listing.objects == versions
+    assert listing.unread == {}
+
+
+def test_hidden_files_and_folders_and_whatever_is_no_image_are_left_out(folder):
+    for path in (".a.jpg", ".hidden/b.jpg", "notes.txt", "noextension", "a.jpg.part"):
+        put(folder, path)
+    (folder.root / "folder.jpg").mkdir()
+    os.mkfifo(folder.root / "pipe.jpg")
+    assert folder.list().objects == {}
+
+
+def test_links_to_files_are_followed_and_links_to_folders_are_not(folder, tmp_path):
+    version = put(folder, "a.jpg")
+    (folder.root / "link.jpg").symlink_to("a.jpg")
+    (folder.root / "loop").symlink_to(folder.root)
+    assert folder.list().objects == {"a.jpg": version, "link.jpg": version}
+
+
+def test_a_link_that_leads_nowhere_leaves_the_rest_of_its_folder_alone(folder):
+    version = put(folder, "a.jpg")
+    (folder.root / "dangling.jpg").symlink_to("missing.jpg")
+    (folder.root / "itself.jpg").symlink_to("itself.jpg")
+    (folder.root / "through.jpg").symlink_to("a.jpg/b.jpg")
+    listing = folder.list()
+    assert listing.objects == {"a.jpg": version}
+    assert listing.unread == {}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_folder_that_cannot_be_read_is_named_with_the_reason(folder):
+    version = put(folder, "a.jpg")
+    put(folder, "locked/b.jpg")
+    (folder.root / "locked").chmod(0)
+    try:
+        listing = folder.list()
+    finally:
+        (folder.root / "locked").chmod(0o700)
+    assert listing.objects == {"a.jpg": version}
+    assert listing.unread == {"locked/": "The folder cannot be read: Permission denied."}
+
+
+def test_a_root_that_vanished_is_unread_and_not_empty(folder):
+    folder.root.rmdir()
+    listing = folder.list()
+    assert listing.objects == {}
+    assert listing.unread == {".": "The folder cannot be read: No such file or directory."}
+
+
+def test_names_that_are_no_utf8_are_listed_and_read(folder):
+    name = os.fsdecode(b"\xff\xfe'\n\".jpg")
+    version = put(folder, name)
+    assert folder.list().objects == {name: version}
+    assert folder.load(name, version, LIMIT).data == b"picture"
+
+
+@pytest.mark.parametrize("size", [0, 1, LIMIT, LIMIT + 1, 3 << 20])
+def test_a_file_is_hashed_and_kept_up_to_the_limit(folder, size):
+    data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
+    loaded = folder.load("a.jpg", put(folder, "a.jpg", data), LIMIT)
+    assert loaded.digest == hashlib.sha256(data).digest()
+    assert loaded.data == (data if size <= LIMIT else None)
+
+
+def test_a_file_that_is_not_the_version_that_was_listed_is_not_taken_for_it(folder):
+    version = put(folder, "a.jpg")
+    os.utime(folder.root / "a.jpg", ns=(0, version.mtime_ns + 1))
+    for other in (version, Version(version.size + 1, version.mtime_ns + 1)):
+        with pytest.raises(ChangedError):
+            folder.load("a.jpg", other, LIMIT)
+        with pytest.raises(ChangedError):
+            folder.load("a.jpg", other, 0)
+    with pytest.raises(FileNotFoundError):
+        folder.load("b.jpg", version, LIMIT)
+
+
+def test_parts_of_a_file_are_read_while_it_is_the_same(folder):
+    version = put(folder, "a.jpg", b"0123456789")
+    read = folder.reader("a.jpg", version)
+    assert (read(0, 4), read(8, 2), read(8, 5)) == (b"0123", b"89", b"89")
+    put(folder, "a.jpg", b"something longer")
+    with pytest.raises(OSError, match="changed while it was being sent"):
+        read(0, 4)
+
+
+def test_changes_are_heard_of_and_our_own_reading_is_not(folder):
+    version = put(folder, "a.jpg")
+    changed = threading.Event()
+    stop = folder.watch(changed.set)
+    try:
+        put(folder, "trip/b.jpg")
+        assert changed.wait(10)
+        for round_of_quiet in range(20):  # until the news of that write has all come
+            changed.clear()
+            folder.load("a.jpg", version, LIMIT)
+            if not changed.wait(0.1 * (round_of_quiet + 1)):
+                break
+        assert not changed.is_set()
+    finally:
+        stop()

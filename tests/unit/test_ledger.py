@@ -1,0 +1,240 @@
+"""The only place where the state of the work is kept."""
+
+import sqlite3
+
+import pytest
+
+from common.errors import FleetError
+from common.protocol import Output, Result
+from listener.ledger import REPORT as REPORT_FIELDS
+from listener.ledger import Failure, Ledger, Progress
+from listener.scan import Version
+
+V1, V2 = Version(100, 1), Version(200, 2)
+OUTPUTS = (Output("edges", "png", 3), Output("blur", "jpeg", 9))
+REPORT = {"width": 30, "height": 20, "decode": 0.1, "filter": 0.2, "encode": 0.3, "worker": "host/1", "more": []}
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Opens the ledger, again and again, as runs of the listener do."""
+    ledgers = []
+
+    def opened(source="/photos", recipe="r1"):
+        for ledger in ledgers:
+            ledger.close()
+        ledgers.append(Ledger(tmp_path / "state" / "ledger.sqlite3", source, recipe))
+        return ledgers[-1]
+
+    yield opened
+    for ledger in ledgers:
+        ledger.close()
+
+
+def rows(ledger):
+    return ledger._db.execute("SELECT path, times FROM results ORDER BY path").fetchall()
+
+
+def test_what_is_added_is_pending_in_the_order_of_arrival(opened):
+    ledger = opened()
+    ledger.add("b.jpg", V1, fresh=False)
+    ledger.add("a.jpg", V2, fresh=True)
+    assert ledger.pending() == [("b.jpg", V1, False), ("a.jpg", V2, True)]
+    assert ledger.settled() == {"a.jpg": V2, "b.jpg": V1}
+    assert ledger.progress() == Progress(pending=2, done=0, failed=0)
+
+
+def test_a_new_version_takes_the_place_of_the_old_one_at_the_end_of_the_line(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=False)
+    ledger.add("b.jpg", V1, fresh=False)
+    ledger.add("a.jpg", V2, fresh=True)
+    assert ledger.pending() == [("b.jpg", V1, False), ("a.jpg", V2, True)]
+
+
+def test_what_is_done_is_told_with_everything_about_it(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5)
+    (image,) = ledger.processed()
+    assert (image.path, image.size, image.width, image.height, image.worker) == ("a.jpg", 100, 30, 20, "host/1")
+    assert image.seconds == pytest.approx(0.6)
+    assert image.outputs == OUTPUTS
+    assert ledger.progress() == Progress(pending=0, done=1, failed=0)
+    assert ledger.pending() == []
+
+
+def test_a_report_has_a_row_for_every_object(opened):
+    ledger = opened()
+    ledger.add("b.jpg", V1, fresh=True)
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5)
+    done, pending = ledger.report()
+    assert list(done) == list(REPORT_FIELDS)
+    assert (done["path"], done["pixels"], done["engine"], done["write"], done["status"]) == (
+        "a.jpg",
+        600,
+        "threads",
+        0.25,
+        "done",
+    )
+    assert done["queue"] == pytest.approx(0.9)
+    assert (pending["path"], pending["status"], pending["worker"]) == ("b.jpg", "pending", None)
+
+
+def test_redo_makes_everything_pending(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5)
+    ledger.redo()
+    assert ledger.pending() == [("a.jpg", V1, True)]
+
+
+def test_done_twice_is_one_row_that_counts(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    for _ in range(2):
+        ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    assert rows(ledger) == [("a.jpg", 2)]
+    assert ledger.progress().done == 1
+
+
+def test_an_outcome_for_an_old_version_does_not_end_the_new_one(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V2, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    ledger.failed("a.jpg", V1, "No.", transient=False)
+    assert ledger.pending() == [("a.jpg", V2, True)]
+    assert ledger.processed() == []
+
+
+def test_failures_are_told_and_only_passing_ones_tried_again(opened):
+    ledger = opened()
+    for path in ("b.jpg", "a.jpg"):
+        ledger.add(path, V1, fresh=False)
+    ledger.failed("b.jpg", V1, "Damaged.", transient=False)
+    ledger.failed("a.jpg", V1, "Disk full.", transient=True)
+    assert ledger.failures() == [Failure("a.jpg", "Disk full."), Failure("b.jpg", "Damaged.")]
+    ledger.commit()
+    ledger = opened()
+    ledger.retry_transient()
+    assert ledger.failures() == [Failure("b.jpg", "Damaged.")]
+    assert ledger.pending() == [("a.jpg", V1, False)]
+
+
+def test_a_forgotten_object_is_new_again_and_its_results_stay_recorded(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    ledger.forget("a.jpg")
+    assert (ledger.settled(), ledger.processed(), ledger.same_job(b"job")) == ({}, [], None)
+    assert rows(ledger) == [("a.jpg", 1)]
+
+
+def test_the_same_job_is_found_by_its_id_while_its_outputs_are_current(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    assert ledger.same_job(b"job") is None
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    report = {"width": 30, "height": 20, "worker": "host/1"}
+    assert ledger.same_job(b"job") == ("a.jpg", Result(b"job", OUTPUTS, report))
+    ledger.add("a.jpg", V2, fresh=True)
+    assert ledger.same_job(b"job") is None
+
+
+def test_what_is_committed_survives_and_what_is_not_does_not(opened):
+    ledger = opened()
+    ledger.add("kept.jpg", V1, fresh=True)
+    ledger.commit()
+    ledger.add("lost.jpg", V1, fresh=True)
+    assert opened().settled() == {"kept.jpg": V1}
+
+
+def test_another_recipe_makes_everything_new_and_the_first_one_finds_its_work_again(opened):
+    ledger = opened(recipe="r1")
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    ledger.commit()
+    ledger = opened(recipe="r2")
+    assert (ledger.settled(), ledger.processed(), ledger.progress().total) == ({}, [], 0)
+    ledger.add("a.jpg", V1, fresh=False)
+    ledger.done("a.jpg", V1, Result(b"other job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    ledger.commit()
+    assert rows(ledger) == [("a.jpg", 1), ("a.jpg", 1)]
+
+
+def test_sources_do_not_see_each_other(opened):
+    ledger = opened(source="/one")
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    ledger.commit()
+    other = opened(source="/two")
+    assert (other.settled(), other.same_job(b"job"), other.progress().total) == ({}, None, 0)
+    other.forget("a.jpg")
+    other.commit()
+    assert opened(source="/one").settled() == {"a.jpg": V1}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "it's.jpg",
+        'say "hi".jpg',
+        "two\nlines.jpg",
+        "\udcff\udcfe.jpg",
+        "%s?:x --.jpg",
+        "日本 🌸.jpg",
+        " .jpg",
+        "'; DROP TABLE objects; --.jpg",
+    ],
+)
+def test_any_file_name_comes_back_as_it_was(opened, name):
+    ledger = opened(source=f"/{name}")
+    ledger.add(name, V1, fresh=True)
+    ledger.done(name, V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    ledger.commit()
+    ledger = opened(source=f"/{name}")
+    assert ledger.settled() == {name: V1}
+    assert ledger.same_job(b"job")[0] == name
+    ledger.forget(name)
+    assert ledger.settled() == {}
+
+
+def test_a_worker_that_reports_nonsense_does_no_harm(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done(
+        "a.jpg",
+        V1,
+        Result(b"job", OUTPUTS, {"width": 2**64 - 1, "height": "tall", "decode": None, "worker": []}),
+        engine="threads",
+        write=0.25,
+        turnaround=1.0,
+    )
+    (image,) = ledger.processed()
+    assert (image.width, image.height, image.seconds) == (0, 0, 0.0)
+
+
+def test_times_and_sizes_keep_every_digit(opened):
+    ledger = opened()
+    version = Version((1 << 62) + 1, -(1 << 62) - 1)
+    ledger.add("a.jpg", version, fresh=True)
+    assert ledger.settled() == {"a.jpg": version}
+
+
+def test_a_ledger_that_cannot_be_opened_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "junk").write_bytes(b"this is no database at all" * 100)
+    for file in (tmp_path / "file" / "ledger", tmp_path / "junk"):
+        with pytest.raises(FleetError, match=r"^The ledger .* cannot be opened: .*\.$"):
+            Ledger(file, "/photos", "r1")
+
+
+def test_others_can_read_while_we_write(opened, tmp_path):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.commit()
+    ledger.add("b.jpg", V1, fresh=True)
+    reader = sqlite3.connect(tmp_path / "state" / "ledger.sqlite3")
+    assert reader.execute("SELECT path FROM objects").fetchall() == [("a.jpg",)]
+    reader.close()

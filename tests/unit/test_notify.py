@@ -1,0 +1,65 @@
+"""sd_notify(3) as a real socket hears it."""
+
+import socket
+
+import pytest
+
+from common.notify import Notifier
+
+
+@pytest.fixture(params=["path", "abstract"])
+def supervisor(request, tmp_path, monkeypatch):
+    """A socket that hears what our Notifier says."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        name = str(tmp_path / "notify") if request.param == "path" else f"@filterfleet-{tmp_path.name}-{id(request)}"
+        listener.bind(name.replace("@", "\0", 1) if name.startswith("@") else name)
+        listener.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", name)
+        monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+        yield listener
+
+
+def heard(listener):
+    found = []
+    while True:
+        try:
+            found.append(listener.recv(4096))
+        except BlockingIOError:
+            return found
+
+
+def test_ready_and_stopping_are_said(supervisor):
+    notifier = Notifier()
+    notifier.ready()
+    notifier.alive()  # nobody asked for a watchdog
+    notifier.stopping()
+    assert heard(supervisor) == [b"READY=1", b"STOPPING=1"]
+
+
+def test_the_watchdog_is_fed_as_often_as_needed_and_no_more(supervisor, monkeypatch):
+    monkeypatch.setenv("WATCHDOG_USEC", str(3600 * 10**6))
+    notifier = Notifier()
+    for _ in range(100):
+        notifier.alive()
+    assert heard(supervisor) == [b"WATCHDOG=1"]
+    monkeypatch.setenv("WATCHDOG_USEC", "1")
+    notifier = Notifier()
+    notifier.alive()
+    notifier.alive()
+    assert heard(supervisor) == [b"WATCHDOG=1"] * 2
+
+
+def test_nobody_listening_does_no_harm(monkeypatch, tmp_path):
+    for address in (None, "", str(tmp_path / "gone"), "x" * 200):
+        if address is None:
+            monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+        else:
+            monkeypatch.setenv("NOTIFY_SOCKET", address)
+        Notifier().ready()
+
+
+def test_a_supervisor_that_does_not_listen_never_blocks_us(supervisor):
+    notifier = Notifier()
+    for _ in range(10_000):  # far more than its queue takes
+        notifier.ready()
+    assert 0 < len(heard(supervisor)) < 10_000

@@ -1,0 +1,272 @@
+"""What the worker makes of an image file: exactly what OpenCV makes of it, or one sentence."""
+
+import struct
+import zlib
+
+import msgpack
+import numpy as np
+import pytest
+
+from common.errors import ImageError, RecipeError
+from common.protocol import Output
+from common.recipe import DEFAULT, Recipe, Step
+from common.recipe import Output as Wanted
+from worker import codecs
+from worker.attempt import answer
+from worker.filters import bind, registry
+from worker.opencv import cv2
+from worker.pipeline import process, recipe_from
+
+
+def picture(height=60, width=90):
+    noise = np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8)
+    return cv2.GaussianBlur(noise, (9, 9), 0)
+
+
+def file_of(image, extension):
+    return cv2.imencode(extension, image)[1].tobytes()
+
+
+def pixels(blob, flags=cv2.IMREAD_UNCHANGED):
+    return cv2.imdecode(np.frombuffer(blob, np.uint8), flags)
+
+
+def by_name(done):
+    return {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
+
+
+# --- the default recipe ----
+
+
+def test_outputs_of_a_jpeg_are_those_of_plain_opencv_byte_for_byte():
+    data = file_of(picture(), ".jpg")
+    source = pixels(data, cv2.IMREAD_COLOR)
+    gray = cv2.cvtColor(source, cv2.COLOR_BGR2GRAY)
+    done = process(data, DEFAULT)
+    blobs = by_name(done)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
+    assert blobs["grayscale"] == cv2.imencode(".jpg", gray, quality)[1].tobytes()
+    assert blobs["blur"] == cv2.imencode(".jpg", cv2.GaussianBlur(source, (5, 5), 1.4), quality)[1].tobytes()
+    assert np.array_equal(pixels(blobs["edges"]), cv2.Canny(gray, 100, 200))
+    sizes = {name: len(blob) for name, blob in blobs.items()}
+    assert done.outputs == (
+        Output("grayscale", "jpeg", sizes["grayscale"]),
+        Output("blur", "jpeg", sizes["blur"]),
+        Output("edges", "png", sizes["edges"]),
+    )
+
+
+def test_outputs_are_the_same_every_time():
+    data = file_of(picture(), ".jpg")
+    assert process(data, DEFAULT).blobs == process(bytearray(data), DEFAULT).blobs
+
+
+@pytest.mark.parametrize("width", [1, 7, 8, 9, 61])
+def test_edges_take_one_bit_a_pixel_at_any_width(width):
+    image = picture(33, width)
+    edges = by_name(process(file_of(image, ".png"), DEFAULT))["edges"]
+    length, kind, wide, high, depth, colour = struct.unpack(">I4sIIBB", edges[8:26])
+    assert (length, kind, wide, high, depth, colour) == (13, b"IHDR", width, 33, 1, 0)
+    assert np.array_equal(pixels(edges), cv2.Canny(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), 100, 200))
+
+
+def test_the_report_tells_size_and_format():
+    report = process(file_of(picture(20, 30), ".png"), DEFAULT).report
+    assert (report["width"], report["height"], report["format"]) == (30, 20, "png")
+    assert all(report[name] >= 0 for name in ("decode", "filter", "encode"))
+    msgpack.packb(report)
+
+
+# --- sources ----
+
+
+@pytest.mark.parametrize(
+    ("extension", "image_format", "kept"),
+    [
+        (".png", "png", "png"),
+        (".bmp", "bmp", "bmp"),
+        (".gif", "gif", "png"),
+        (".tiff", "tiff", "tiff"),
+        (".webp", "webp", "webp"),
+        (".jpg", "jpeg", "jpeg"),
+        (".avif", "avif", "png"),
+    ],
+)
+def test_every_common_format_is_read_and_kept_or_stored_without_loss(extension, image_format, kept):
+    data = file_of(picture(), extension)
+    done = process(data, DEFAULT)
+    assert done.report["format"] == image_format
+    assert [output.format for output in done.outputs] == [kept, kept, "png"]
+    gray = cv2.cvtColor(pixels(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2GRAY)
+    stored = pixels(by_name(done)["grayscale"], cv2.IMREAD_GRAYSCALE)
+    if kept in ("png", "bmp", "tiff"):
+        assert np.array_equal(stored, gray)
+    else:
+        assert cv2.PSNR(stored, gray) > 30
+
+
+def with_orientation(jpeg, orientation):
+    """The JPEG with an EXIF segment that holds nothing but the orientation tag (0x0112, SHORT)."""
+    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    exif = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+UPRIGHT = {
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.transpose(1, 0, 2),
+    6: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_every_exif_orientation_is_turned_upright(orientation):
+    jpeg = file_of(picture(20, 30), ".jpg")
+    decoded = codecs.decode(with_orientation(jpeg, orientation), "jpeg")
+    assert np.array_equal(decoded, UPRIGHT[orientation](pixels(jpeg)))
+
+
+def test_a_gray_and_a_transparent_and_a_deep_image_are_read_in_eight_bits_of_colour():
+    for source in (picture()[:, :, 0], cv2.cvtColor(picture(), cv2.COLOR_BGR2BGRA), picture().astype(np.uint16) * 257):
+        decoded = codecs.decode(file_of(source, ".png"), "png")
+        assert (decoded.shape, decoded.dtype) == ((60, 90, 3), np.uint8)
+
+
+# --- what cannot be processed ----
+
+
+def png_of_size(width, height):
+    """A PNG whose header promises far more than its few bytes hold."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
+    packed = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "The file is empty."),
+        (b"Dear diary", "The file is not an image of a known format."),
+        (b"\xff\xd8\xff", "The JPEG file is damaged or cut short."),
+        (file_of(picture(), ".jpg")[:-100], "The JPEG file is damaged or cut short."),
+        (file_of(picture(), ".png")[:-100], "The PNG file is damaged or cut short."),
+        (file_of(picture(), ".webp")[:-100], "The WEBP file is damaged or cut short."),
+        (png_of_size(20_000, 20_000), "The image has more than 128 megapixels."),
+        (png_of_size(1 << 21, 1), "The PNG file is damaged or cut short."),
+    ],
+    ids=["empty", "text", "only a magic number", "cut jpeg", "cut png", "cut webp", "bomb", "too wide"],
+)
+def test_a_bad_file_is_one_sentence(data, sentence):
+    with pytest.raises(ImageError) as raised:
+        process(data, DEFAULT)
+    assert str(raised.value) == sentence
+    assert msgpack.unpackb(answer(data)) == {"error": sentence}
+
+
+def test_an_image_that_its_format_cannot_store_is_one_sentence():
+    with pytest.raises(ImageError, match=r"^A 70000 x 1 image cannot be stored as JPEG\.$"):
+        codecs.encode(np.zeros((1, 70_000, 3), np.uint8), "jpeg", quality=90, bilevel=False)
+
+
+def test_a_basic_client_gets_the_default_outputs_as_a_map():
+    data = file_of(picture(), ".jpg")
+    assert msgpack.unpackb(answer(data)) == by_name(process(data, DEFAULT))
+
+
+# --- recipes and filters ----
+
+
+def recipe(*outputs):
+    return Recipe(tuple(outputs))
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (Step("sepia"), "no filter 'sepia'"),
+        (Step("gaussian_blur", (("radius", 3),)), "no parameter 'radius'"),
+        (Step("grayscale", (("x", 3),)), "it has none"),
+        (Step("gaussian_blur", (("size", 4),)), "odd"),
+        (Step("gaussian_blur", (("size", 0),)), "from 1 to 255"),
+        (Step("gaussian_blur", (("size", 257),)), "from 1 to 255"),
+        (Step("gaussian_blur", (("size", 5.0),)), "an integer"),
+        (Step("gaussian_blur", (("size", True),)), "an integer"),
+        (Step("gaussian_blur", (("size", "5"),)), "an integer"),
+        (Step("gaussian_blur", (("sigma", -0.1),)), "a number from 0 to 100"),
+        (Step("gaussian_blur", (("sigma", float("nan")),)), "a number from 0 to 100"),
+        (Step("canny", (("high", float("inf")),)), "a number"),
+    ],
+)
+def test_a_step_that_cannot_be_run_is_refused_before_anything_runs(step, words):
+    bind(Step("gaussian_blur", (("size", 5),)))  # equal, in Python, to what has size 5.0
+    bind(Step("gaussian_blur", (("size", 1),)))
+    with pytest.raises(RecipeError, match=words):
+        recipe_from(recipe(Wanted("out", (step,))).to_bytes())
+
+
+def test_parameters_have_defaults_and_limits_that_are_allowed():
+    image = picture()
+    for parameters, expected in (
+        ((), cv2.GaussianBlur(image, (5, 5), 1.4)),
+        ((("sigma", 0), ("size", 255)), cv2.GaussianBlur(image, (255, 255), 0)),
+        ((("sigma", 2.5),), cv2.GaussianBlur(image, (5, 5), 2.5)),
+    ):
+        _, apply = bind(Step("gaussian_blur", parameters))
+        assert np.array_equal(apply(image), expected)
+
+
+def test_no_filter_changes_its_input():
+    image = picture()
+    before = image.copy()
+    for name in registry.names():
+        bind(Step(name))[1](image)
+        bind(Step(name))[1](image[:, :, 0])
+    assert np.array_equal(image, before)
+
+
+@pytest.fixture
+def counted():
+    """A filter that counts its calls."""
+    calls = []
+
+    @registry.register("counted")
+    def count(image):
+        calls.append(image.shape)
+        return 255 - image
+
+    yield calls
+    del registry._filters["counted"]
+
+
+def test_a_common_prefix_is_computed_once(counted):
+    prefix = (Step("grayscale"), Step("counted"))
+    chains = (prefix, (*prefix, Step("gaussian_blur")), (*prefix, Step("canny")), (Step("counted"),))
+    done = process(file_of(picture(), ".png"), recipe(*(Wanted(f"out{n}", steps) for n, steps in enumerate(chains))))
+    assert counted == [(60, 90), (60, 90, 3)]
+    inverted = 255 - cv2.cvtColor(picture(), cv2.COLOR_BGR2GRAY)
+    assert np.array_equal(pixels(done.blobs[0]), inverted)
+    assert np.array_equal(pixels(done.blobs[1]), cv2.GaussianBlur(inverted, (5, 5), 1.4))
+
+
+def test_encoding_and_quality_are_the_recipes():
+    data = file_of(picture(), ".png")
+    done = process(data, recipe(Wanted("small", (), "jpeg", 10), Wanted("large", (), "jpeg", 100), Wanted("same", ())))
+    blobs = by_name(done)
+    assert [output.format for output in done.outputs] == ["jpeg", "jpeg", "png"]
+    assert blobs["small"] == cv2.imencode(".jpg", picture(), [cv2.IMWRITE_JPEG_QUALITY, 10])[1].tobytes()
+    assert len(blobs["small"]) < len(blobs["large"])
+    assert np.array_equal(pixels(blobs["same"]), picture())
+
+
+def test_edges_in_the_sources_own_format_stay_an_ordinary_image():
+    chain = (Step("canny"),)
+    done = process(file_of(picture(), ".jpg"), recipe(Wanted("edges", chain)))
+    gray = cv2.cvtColor(pixels(file_of(picture(), ".jpg")), cv2.COLOR_BGR2GRAY)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
+    assert done.blobs[0] == cv2.imencode(".jpg", cv2.Canny(gray, 100, 200), quality)[1].tobytes()

@@ -1,0 +1,149 @@
+"""Results as files below the output root."""
+
+import os
+
+import pytest
+
+from common.errors import FleetError
+from common.protocol import Output
+from listener.placement import PRIVATE, OutputTree, is_permanent
+from listener.setup import check_folders, open_ledger
+
+OUTPUTS = (Output("grayscale", "jpeg", 4), Output("edges", "png", 5))
+BLOBS = (b"gray", b"edges")
+
+
+@pytest.fixture
+def tree(tmp_path):
+    tree = OutputTree(tmp_path / "out")
+    yield tree
+    tree.close()
+
+
+def test_every_output_lies_where_the_design_says(tree):
+    places = tree.write("trip/a.jpg", OUTPUTS, BLOBS)
+    assert places == [tree.root / "grayscale/trip/a.jpg", tree.root / "edges/trip/a.jpg.png"]
+    assert [place.read_bytes() for place in places] == list(BLOBS)
+    assert list((tree.root / PRIVATE / "tmp").iterdir()) == []
+
+
+def test_one_output_root_belongs_to_one_listener(tree):
+    with pytest.raises(FleetError, match="Another listener is writing"):
+        OutputTree(tree.root)
+    tree.close()
+    OutputTree(tree.root).close()
+
+
+def test_what_a_killed_listener_left_half_written_is_swept(tmp_path):
+    scratch = tmp_path / PRIVATE / "tmp"
+    scratch.mkdir(parents=True)
+    (scratch / "0123").write_bytes(b"half")
+    OutputTree(tmp_path).close()
+    assert list(scratch.iterdir()) == []
+
+
+def test_an_output_root_that_cannot_be_had_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(FleetError, match=r"^The output folder .* cannot be written: .*\.$"):
+        OutputTree(tmp_path / "file")
+
+
+def test_outputs_of_the_same_content_are_copied(tree):
+    tree.write("a.jpg", OUTPUTS, BLOBS)
+    assert tree.copy("a.jpg", "trip/b.jpg", OUTPUTS)
+    assert (tree.root / "edges/trip/b.jpg.png").read_bytes() == b"edges"
+
+
+def test_outputs_that_are_missing_or_tampered_with_are_not_copied(tree):
+    assert not tree.copy("a.jpg", "b.jpg", OUTPUTS)
+    tree.write("a.jpg", OUTPUTS, BLOBS)
+    (tree.root / "edges/a.jpg.png").write_bytes(b"cut")
+    assert not tree.copy("a.jpg", "b.jpg", OUTPUTS)
+    assert not (tree.root / "grayscale/b.jpg").exists()
+
+
+def test_names_are_as_long_as_the_file_system_allows(tree):
+    longest = "n" * 251 + ".jpg"
+    (place,) = tree.write(longest, OUTPUTS[:1], BLOBS[:1])
+    assert place.name == longest
+    with pytest.raises(OSError, match="too long") as raised:
+        tree.write(longest, OUTPUTS, BLOBS)  # edges appends .png
+    assert is_permanent(raised.value)
+
+
+@pytest.mark.parametrize("inner", ["b.jpg", "sub/b.jpg"])
+def test_a_source_folder_with_an_images_name_ends_in_a_failure_and_not_in_endless_tries(tree, inner):
+    """a.jpg's edges are the file edges/a.jpg.png; those of a.jpg.png/b.jpg want a folder of that name."""
+    tree.write("a.jpg", OUTPUTS, BLOBS)
+    with pytest.raises(OSError, match=r"exists|Not a directory") as raised:
+        tree.write(f"a.jpg.png/{inner}", OUTPUTS, BLOBS)
+    assert is_permanent(raised.value)
+
+
+def test_a_file_cannot_take_the_place_of_a_folder(tree):
+    (tree.root / "grayscale/a.jpg").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError) as raised:
+        tree.write("a.jpg", OUTPUTS, BLOBS)
+    assert is_permanent(raised.value)
+    assert list((tree.root / PRIVATE / "tmp").iterdir()) == []
+
+
+def test_a_name_that_is_no_utf8_is_placed_as_it_is(tree):
+    name = os.fsdecode(b"\xff.jpg")
+    (place,) = tree.write(name, OUTPUTS[:1], BLOBS[:1])
+    assert os.listdir(os.fsencode(place.parent)) == [b"\xff.jpg"]
+
+
+@pytest.mark.parametrize("error", [28, 30, 5, 13])  # no space, read-only, input/output, permission
+def test_what_may_pass_is_not_permanent(error):
+    assert not is_permanent(OSError(error, os.strerror(error)))
+
+
+# --- the two folders ----
+
+
+def test_source_and_output_are_checked_and_made_absolute(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path)
+    from pathlib import Path
+
+    assert check_folders(Path("in"), Path("out")) == (tmp_path / "in", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "words"),
+    [
+        ("missing", "out", "does not exist"),
+        ("file", "out", "is not a folder"),
+        ("in", "in", "overlap"),
+        ("in", "in/out", "overlap"),
+        ("in/deep", "in", "overlap"),
+        ("in", "link/out", "overlap"),
+        ("link", "in", "overlap"),
+    ],
+)
+def test_folders_that_cannot_work_are_one_sentence(tmp_path, source, output, words):
+    (tmp_path / "in/deep").mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("in")
+    with pytest.raises(FleetError, match=words) as raised:
+        check_folders(tmp_path / source, tmp_path / output)
+    assert str(raised.value).endswith(".")
+
+
+def test_neighbours_with_similar_names_do_not_overlap(tmp_path):
+    (tmp_path / "photos").mkdir()
+    assert check_folders(tmp_path / "photos", tmp_path / "photos-filtered")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_source_that_cannot_be_read_is_one_sentence(tmp_path):
+    (tmp_path / "in").mkdir(mode=0)
+    with pytest.raises(FleetError, match="cannot be read"):
+        check_folders(tmp_path / "in", tmp_path / "out")
+
+
+def test_the_ledger_lies_below_the_output_unless_a_state_folder_is_given(tmp_path):
+    for state, file in ((None, tmp_path / "out" / PRIVATE), (tmp_path / "state", tmp_path / "state")):
+        open_ledger(tmp_path / "in", tmp_path / "out", state).close()
+        assert (file / "ledger.sqlite3").exists()

@@ -1,0 +1,99 @@
+"""When a file counts as completely written, and when one counts as gone."""
+
+from listener.scan import Gone, Listing, MassDisappearance, Scan, Settled, Version
+
+OLD, NEW = Version(10, 1), Version(20, 2)
+
+
+def listing(**versions):
+    return Listing({f"{name}.jpg": version for name, version in versions.items()})
+
+
+def test_a_file_settles_after_two_equal_listings_far_enough_apart():
+    scan = Scan({}, settle=2.0)
+    assert scan.update(listing(a=OLD), 10.0) == []
+    assert scan.unsettled == 1
+    assert scan.update(listing(a=OLD), 11.9) == []
+    assert scan.update(listing(a=OLD), 12.0) == [Settled("a.jpg", OLD)]
+    assert scan.update(listing(a=OLD), 99.0) == []
+    assert scan.unsettled == 0
+
+
+def test_a_growing_file_waits_until_it_stops_growing():
+    scan = Scan({}, settle=2.0)
+    for second in range(10):
+        assert scan.update(listing(a=Version(second, second)), second) == []
+    assert scan.update(listing(a=Version(9, 9)), 10.9) == []
+    assert scan.update(listing(a=Version(9, 9)), 11.0) == [Settled("a.jpg", Version(9, 9))]
+
+
+def test_old_timestamps_prove_nothing():
+    """An upload may carry the time of the photograph, years ago."""
+    assert Scan({}, settle=2.0).update(listing(a=Version(10, 0)), 1e9) == []
+
+
+def test_without_settling_a_file_counts_at_once():
+    assert Scan({}, settle=0).update(listing(a=OLD), 1.0) == [Settled("a.jpg", OLD)]
+
+
+def test_a_file_changed_after_it_settled_settles_again():
+    scan = Scan({"a.jpg": OLD}, settle=1.0)
+    assert scan.update(listing(a=NEW), 1.0) == []
+    assert scan.update(listing(a=NEW), 2.0) == [Settled("a.jpg", NEW)]
+
+
+def test_a_file_that_changed_back_is_no_news():
+    scan = Scan({"a.jpg": OLD}, settle=1.0)
+    scan.update(listing(a=NEW), 1.0)
+    assert scan.update(listing(a=OLD), 9.0) == []
+    assert scan.unsettled == 0
+
+
+def test_what_was_handed_on_in_an_earlier_life_is_not_handed_on_again():
+    assert Scan({"a.jpg": OLD}, settle=0).update(listing(a=OLD), 1.0) == []
+
+
+def test_a_forgotten_file_is_looked_at_anew():
+    scan = Scan({"a.jpg": OLD}, settle=1.0)
+    scan.forget("a.jpg")
+    scan.forget("never-seen.jpg")
+    scan.update(listing(a=OLD), 1.0)
+    assert scan.update(listing(a=OLD), 2.0) == [Settled("a.jpg", OLD)]
+
+
+def test_a_file_that_vanished_is_gone_and_new_when_it_returns():
+    scan = Scan({"a.jpg": OLD, "b.jpg": OLD}, settle=1.0)
+    assert scan.update(listing(b=OLD), 1.0) == [Gone("a.jpg")]
+    assert scan.update(listing(b=OLD), 2.0) == []
+    scan.update(listing(a=OLD, b=OLD), 3.0)
+    assert scan.update(listing(a=OLD, b=OLD), 4.0) == [Settled("a.jpg", OLD)]
+
+
+def test_a_file_that_vanished_before_it_settled_begins_anew():
+    scan = Scan({}, settle=2.0)
+    scan.update(listing(a=OLD), 0.0)
+    assert scan.update(listing(), 1.0) == []
+    assert scan.unsettled == 0
+    assert scan.update(listing(a=OLD), 2.0) == []
+
+
+def test_nothing_is_gone_while_a_folder_cannot_be_read():
+    scan = Scan({"a.jpg": OLD}, settle=0)
+    partial = Listing({"b.jpg": NEW}, {"trip": "The folder cannot be read: Permission denied."})
+    assert scan.update(partial, 1.0) == [Settled("b.jpg", NEW)]
+    assert scan.update(listing(b=NEW), 2.0) == [Gone("a.jpg")]
+
+
+def test_a_mass_disappearance_is_reported_and_not_believed():
+    before = {f"{n}.jpg": OLD for n in range(100)}
+    scan = Scan(before, settle=0)
+    assert scan.update(Listing({}), 1.0) == [MassDisappearance(100, 100)]
+    assert scan.update(Listing(before), 2.0) == []
+
+
+def test_a_few_files_may_always_vanish_and_a_fifth_of_many():
+    few = {f"{n}.jpg": OLD for n in range(10)}
+    assert len(Scan(few, settle=0).update(Listing({}), 1.0)) == 10
+    many = {f"{n}.jpg": OLD for n in range(100)}
+    left = dict(list(many.items())[20:])
+    assert len(Scan(many, settle=0).update(Listing(left), 1.0)) == 20
