@@ -25,6 +25,7 @@ from common.recipe_file import read_recipe
 from common.wakeup import StopSignal
 from filterfleet.fleet import INTERRUPTED, LOOK, print_failures, printable
 from listener.ledger import REPORT, Failure, Ledger
+from listener.placement import OutputTree
 from listener.service import Options
 from listener.setup import check_folders, open_ledger, serve
 from worker.filters import check_recipe
@@ -58,9 +59,9 @@ def process_folder(
     check_recipe(recipe)
     source, output = check_folders(source, output)
     options = Options(source, settle=0.0, interval=1.0, once=True)
-    with contextlib.closing(StopSignal()) as stop:
+    with contextlib.closing(OutputTree(output)) as tree, contextlib.closing(StopSignal()) as stop:
         try:
-            failures = serve(options, output, None, engine, recipe, stop=stop, turned=turned, redo=force)
+            failures = serve(options, tree, None, engine, recipe, stop=stop, turned=turned, redo=force)
             interrupted = False
         except InterruptedRunError:
             failures = []

@@ -43,15 +43,19 @@ def listener(
     from common.recipe import DEFAULT
     from common.system import check_host
     from common.wakeup import StopSignal
+    from listener.placement import OutputTree
     from listener.service import Options
     from listener.setup import check_folders, serve
 
     check_host(broker)
     source, output = check_folders(source, output)
-    with contextlib.closing(StopSignal()) as stop, Client(broker, frontend_port) as client:
+    with contextlib.ExitStack() as stack:
+        tree = stack.enter_context(contextlib.closing(OutputTree(output)))
+        stop = stack.enter_context(contextlib.closing(StopSignal()))
+        client = stack.enter_context(Client(broker, frontend_port))
         if once:
             require_broker(client, broker, frontend_port, stopped=lambda: stop.is_set)
-        failures = serve(Options(source, settle, interval, once), output, state, client, DEFAULT, stop=stop)
+        failures = serve(Options(source, settle, interval, once), tree, state, client, DEFAULT, stop=stop)
     if once:
         for failure in failures:
             typer.echo(f"{failure.path}: {failure.reason}", err=True)

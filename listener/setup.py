@@ -41,7 +41,7 @@ def open_ledger(source: Path, output: Path, state: Path | None, recipe: Recipe =
 
 def serve(
     options: Options,
-    output: Path,
+    tree: OutputTree,
     state: Path | None,
     engine: Engine,
     recipe: Recipe,
@@ -52,13 +52,11 @@ def serve(
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
-    options.source and output are as check_folders returned them; turned is called in every turn of the loop;
+    options.source and tree.root are as check_folders returned them; turned is called in every turn of the loop;
     redo begins anew what is done already. Returns what has failed by then. Raises FleetError, and of that
     InterruptedRunError when the end of the work was not reached.
     """
-    with contextlib.ExitStack() as stack:
-        tree = stack.enter_context(contextlib.closing(OutputTree(output)))
-        ledger = stack.enter_context(contextlib.closing(open_ledger(options.source, output, state, recipe)))
+    with contextlib.closing(open_ledger(options.source, tree.root, state, recipe)) as ledger:
         if redo:
             ledger.redo()
         service = ListenerService(options, recipe, engine, ledger, tree)
