@@ -33,9 +33,7 @@ class MpiEngine:
             raise FleetError("MPI has one rank only: start with mpiexec -n 3 filterfleet run … --engine mpi.")
         prepare_process()
         self.window = 2 * MPI.COMM_WORLD.Get_size()
-        if (
-            MPI.COMM_WORLD.Get_rank() != 0
-        ):  # Ctrl-C and Slurm signal every rank; only the one that drives is to act on it
+        if MPI.COMM_WORLD.Get_rank() != 0:  # Ctrl-C and Slurm signal all ranks; only the one that drives is to act
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._context: Any = MPICommExecutor(MPI.COMM_WORLD, root=0)
