@@ -152,8 +152,9 @@ class ClientDesk:
         task = client.tasks.get(data.id)
         if task is not None and data.blob == "":
             for lease in task.leases:  # two when a straggler is raced: each ignores what it did not ask for
-                self.scheduler.renew(lease, now)
-                self._outbox.send(BACK, lease.worker.peer, replace(data, id=lease.token))
+                if lease.pulling:
+                    self.scheduler.renew(lease, now)
+                    self._outbox.send(BACK, lease.worker.peer, replace(data, id=lease.token))
 
     def _on_status(self, client: Client, _request: StatusRequest, _now: float) -> None:
         self._outbox.send(FRONT, client.peer, Status(self._report()))
@@ -175,6 +176,7 @@ class ClientDesk:
     def _end(self, task: Task) -> None:
         self.scheduler.drop(task)
         self.held_bytes -= task.held_bytes
+        task.payload, task.outcome = (), None  # timers may know the task for minutes
         self.tasks -= 1
         client = self.clients[task.client]
         del client.tasks[task.id]
@@ -213,10 +215,15 @@ class ClientDesk:
         if task.state is TaskState.DELIVERING and task.resend_at <= now:
             self._send_outcome(task, now)
 
-    def _on_opaque_age(self, task: Task, _now: float) -> None:
-        if task.state is not TaskState.ENDED:
-            self._outbox.count("basic_request_expired")
-            self._end(task)
+    def _on_opaque_age(self, task: Task, now: float) -> None:
+        """Nobody waits for the answer any more; a basic worker that still has the request is taken for dead."""
+        if task.state is TaskState.ENDED:
+            return
+        self._outbox.count("basic_request_expired")
+        silent = [lease.worker for lease in task.leases if lease.worker.basic]
+        self._end(task)
+        for worker in silent:
+            self.scheduler.lose_worker(worker, now)
 
     # --- presence ----
 

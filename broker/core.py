@@ -105,7 +105,7 @@ class BrokerCore:
             "counters": dict(self._outbox.counters),
             "workers": [
                 {
-                    "host": worker.host or "(basic peer)",
+                    "host": "(basic peer)" if worker.basic else worker.host,
                     "version": worker.version,
                     "threads": worker.threads,
                     "slots": worker.slots,

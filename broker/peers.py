@@ -61,6 +61,7 @@ class Lease:
     began: float
     expires: float
     alone: bool = False  # a trial: nothing else may run beside it
+    pulling: bool = False  # its worker has asked for parts of the image
 
 
 @dataclass(slots=True, eq=False)

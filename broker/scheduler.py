@@ -55,7 +55,7 @@ class Scheduler:
         self._timers = timers
         self._give_up = give_up
         self._revoke = revoke
-        self._lose_worker = lose_worker
+        self.lose_worker = lose_worker
         self._deaths: deque[float] = deque(maxlen=64)
         self._trial_worker: Worker | None = None
         self._mean = 0.0  # duration of a lease, exponentially averaged, in seconds
@@ -106,7 +106,8 @@ class Scheduler:
             self._trial_worker = None
 
     def _second_leases(self, now: float) -> list[Lease]:
-        """With nothing waiting, let idle workers race the stragglers; the first result wins."""
+        """With nothing waiting, let idle workers race the stragglers; the first result wins. A task that has lost
+        a worker is not raced: it may be poison."""
         if self.queue or not self.leases:
             return []
         idle = [w for w in self.workers.values() if w.open and not w.basic and not w.leases]
@@ -116,7 +117,7 @@ class Scheduler:
             task = lease.task
             if lease.began > old or not idle:
                 break
-            if task.state is TaskState.RUNNING and len(task.leases) == 1 and not (lease.alone or task.opaque):
+            if task.state is TaskState.RUNNING and len(task.leases) == 1 and not (task.losses or task.opaque):
                 worker = next((w for w in idle if w is not lease.worker and self._eligible(task, w)), None)
                 if worker is not None:
                     idle.remove(worker)
@@ -197,7 +198,9 @@ class Scheduler:
             task = lease.task
             if task.state is TaskState.DELIVERING:
                 self._requeue(task)
-            elif not task.leases:
+            elif task.leases:
+                task.losses += 1  # and what raced it goes on
+            else:
                 self._after_loss(task, now, alone=alone, calm=calm)
         if worker is self._trial_worker:
             self._end_trial()
@@ -221,7 +224,7 @@ class Scheduler:
             self._timers.at(lease.expires, self._on_expiry, lease)
             return
         if lease.worker.basic:
-            self._lose_worker(lease.worker, now)
+            self.lose_worker(lease.worker, now)
             return
         task = lease.task
         self.release(lease)

@@ -15,6 +15,7 @@ class Settings:
     inline_limit: int = INLINE_LIMIT
 
     task_timeout: float = 300.0  # a lease's life, from dispatch or the last chunk pulled
+    dispatch_patience: float = 60.0  # until a task that its worker never speaks of was lost on the way
     opaque_life: float = 60.0  # how long a basic client's request may wait; the client has gone by then
 
     shared_losses: int = 3  # workers lost beside other tasks before a task is tried alone

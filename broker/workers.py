@@ -137,10 +137,9 @@ class WorkerDesk:
             self._hello(worker)  # the one before was lost, or the CREDIT that answered it
             return
         held = set(beat.leases)
-        for token, lease in list(worker.leases.items()):
-            if token not in held and now - lease.began > 2 * self._settings.interval:
-                self._outbox.count("lease_not_received")
-                self._scheduler.give_back(lease)
+        for lease in _lost_on_the_way(worker, held, now - self._settings.dispatch_patience):
+            self._outbox.count("lease_not_received")
+            self._scheduler.give_back(lease)
         for token in held - worker.leases.keys():
             self._outbox.send(BACK, worker.peer, Cancel(token))
         for token in beat.waiting:
@@ -202,6 +201,7 @@ class WorkerDesk:
     def _on_get(self, worker: Worker, get: Get, _now: float) -> None:
         lease = self._lease(worker, get.id)
         if lease is not None and get.blob == "":
+            lease.pulling = True
             self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
 
     def _on_data(self, worker: Worker, data: Data, _now: float) -> None:
@@ -244,3 +244,11 @@ class WorkerDesk:
         workers = [worker for worker in self._scheduler.workers.values() if not worker.draining]
         filters = sorted(frozenset().union(*(worker.needs_served for worker in workers)))
         return Catalogue(tuple(filters[:NAMES_LIMIT]), sum(worker.threads for worker in workers if not worker.basic))
+
+
+def _lost_on_the_way(worker: Worker, held: set[bytes], old: float) -> list[Lease]:
+    """Leases that the worker will never have: it holds a later one, and messages arrive in order; or they were
+    granted before the instant `old`. Less time proves nothing: a slow link may carry a task for long."""
+    leases = list(worker.leases.values())
+    last = max((n for n, lease in enumerate(leases) if lease.token in held), default=0)
+    return [lease for n, lease in enumerate(leases) if lease.token not in held and (n < last or lease.began < old)]

@@ -15,7 +15,7 @@ import zmq
 from common.batches import batches
 from common.client_core import Action, ClientCore, Deliver, Open, ReadBlob, Send, Tell
 from common.engine import ReadImage
-from common.errors import FleetError, ProtocolError
+from common.errors import FleetError, ProtocolError, SourceChangedError
 from common.frames import poll, receive, send
 from common.jobs import Job
 from common.logs import get_logger
@@ -49,6 +49,7 @@ class Client:
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
         self._connected = threading.Event()
         self._closing = False
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="broker-client", daemon=True)
         self._thread.start()
 
@@ -105,15 +106,23 @@ class Client:
         self.close()
 
     def _call(self, call: Callable[[float], list[Action]]) -> None:
+        if self._ended:
+            raise FleetError("The connection to the broker was closed.")
         self._calls.append(call)
         self._wakeup.set()
 
     # --- the client's own thread ----
 
     def _run(self) -> None:
-        self._execute(self._core.start(time.monotonic()))
-        while not self._closing or self._calls:
-            self._turn()
+        try:
+            self._execute(self._core.start(time.monotonic()))
+            while not self._closing or self._calls:
+                self._turn()
+        finally:  # whatever happens, nobody waits for ever
+            self._end()
+
+    def _end(self) -> None:
+        self._ended = True
         if self._socket is not None:
             self._socket.close(linger=2000 if self._connected.is_set() else 0)
         self._context.term()
@@ -204,7 +213,7 @@ class Client:
         future = self._futures.pop(job, None)
         self._call(lambda now: self._core.cancel(job, now))
         if future is not None:
-            future.set_result(Failed(job, "transient", reason))
+            future.set_exception(SourceChangedError(reason))
 
     def _hear(self, message: Catalogue | Status | Hello) -> None:
         match message:

@@ -8,6 +8,7 @@ handed to the application once and acknowledged only when the application says s
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +41,7 @@ from common.protocol import (
 )
 from common.pull import Pull
 
-ACCEPT_PATIENCE = 5.0  # seconds until a SUBMIT nobody answered is repeated
+ACCEPT_PATIENCE = 60.0  # seconds until a SUBMIT nobody answered is repeated; a slow link needs some of them
 REVIEW_INTERVAL = 0.25  # seconds between looks at what is to be repeated
 
 
@@ -107,6 +108,7 @@ class ClientCore:
         self.connected = False  # a HELLO has come on this socket
         self._rng = rng
         self._jobs: dict[bytes, _Entry] = {}
+        self._unanswered: dict[bytes, None] = {}  # jobs in the order of their last SUBMIT
         self._session = b""
         self._interval = HEARTBEAT_INTERVAL
         self._missed = MISSED_BEATS
@@ -232,6 +234,8 @@ class ClientCore:
     def _send_job(self, entry: _Entry, now: float) -> None:
         job = entry.job
         entry.resend_at = now + ACCEPT_PATIENCE
+        self._unanswered.pop(job.id, None)
+        self._unanswered[job.id] = None
         self._send(Submit(job.id, job.recipe, job.needs, job.priority, job.size, job.payload))
 
     def _on_hello(self, hello: Hello, now: float) -> None:
@@ -241,6 +245,7 @@ class ClientCore:
             return
         self._session = hello.session
         self.connected = True
+        self._unanswered.clear()
         self._actions.append(Tell(hello))
         for entry in self._jobs.values():
             if entry.state is not _State.DELIVERED:
@@ -248,12 +253,25 @@ class ClientCore:
                 entry.pulls.clear()
                 self._send_job(entry, now)
 
-    def _on_accepted(self, accepted: Accepted, _now: float) -> None:
+    def _answered(self, job: bytes, now: float) -> None:
+        """The broker answers in order: what was submitted before this job and has no answer was lost."""
+        if job not in self._unanswered:
+            return
+        for earlier in list(itertools.takewhile(lambda other: other != job, self._unanswered)):
+            del self._unanswered[earlier]
+            entry = self._jobs.get(earlier)
+            if entry is not None and entry.state is _State.TO_SEND:
+                self._send_job(entry, now)
+        self._unanswered.pop(job, None)
+
+    def _on_accepted(self, accepted: Accepted, now: float) -> None:
+        self._answered(accepted.id, now)
         entry = self._jobs.get(accepted.id)
         if entry is not None and entry.state is _State.TO_SEND:
             entry.state = _State.ACCEPTED
 
     def _on_busy(self, busy: Busy, now: float) -> None:
+        self._answered(busy.id, now)
         entry = self._jobs.get(busy.id)
         if entry is not None and entry.state is _State.TO_SEND:
             entry.resend_at = now + busy.retry_after * (1 + self._rng.random())

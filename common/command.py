@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -22,15 +23,22 @@ def guarded(function: Callable[[], object]) -> None:
     try:
         function()
     except FleetError as error:
-        print(f"filterfleet: {error}", file=sys.stderr)  # noqa: T201 - this is where users read it
+        _say(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - a bug ends in a sentence, too
         if not sys.stderr.isatty():  # for whoever reads the log
-            traceback.print_exc()
-        print(f"filterfleet: An error in the program, please report it: {error!r}.", file=sys.stderr)  # noqa: T201
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+        _say(f"An error in the program, please report it: {error!r}.")
         sys.exit(BUG_EXIT)
+
+
+def _say(sentence: str) -> None:
+    """To where users read it; a full disk behind it must not change the exit code."""
+    with contextlib.suppress(OSError):
+        print(f"filterfleet: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def daemon(function: Callable[[], object], role_file: str) -> None:

@@ -15,6 +15,10 @@ class InterruptedRunError(FleetError):
     exit_code = 130
 
 
+class SourceChangedError(FleetError):
+    """The image file is no longer what it was when its job began: look at it again."""
+
+
 class ProtocolError(FleetError):
     """The peer sent frames that are no message of the protocol. Counted and dropped, never fatal."""
 

@@ -20,7 +20,7 @@ class Wakeup:
         return self._read.fileno()
 
     def set(self) -> None:
-        with contextlib.suppress(BlockingIOError, OSError):  # full means it is set; closed, nobody waits
+        with contextlib.suppress(OSError):  # full means it is set; closed, nobody waits
             self._write.send(b"\0")
 
     def clear(self) -> None:

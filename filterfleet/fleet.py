@@ -98,7 +98,8 @@ class Fleet:
             f"{progress.done} images done, {progress.failed} failed. Results: {self.output}", soft_wrap=True
         )
         if code not in (0, INTERRUPTED) and not failures:
-            self.console.print(f"Some folders could not be read: see {self.logs / 'listener.log'}", soft_wrap=True)
+            what = f"{progress.pending} images are not done" if progress.pending else "Some folders could not be read"
+            self.console.print(f"{what}: see {self.logs / 'listener.log'}", soft_wrap=True)
         if code == INTERRUPTED:
             self.console.print("Interrupted: the same command goes on where this one stopped.")
 

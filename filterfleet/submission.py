@@ -7,7 +7,7 @@ from concurrent.futures import Future, as_completed
 from pathlib import Path
 
 from common.client import Client, require_broker
-from common.errors import FleetError
+from common.errors import FleetError, SourceChangedError
 from common.jobs import Job, check_outputs, job_id
 from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
@@ -82,7 +82,11 @@ class _Submission:
         """Wait for one outcome and place it."""
         future = next(as_completed(self._under_way))
         files = self._under_way.pop(future)
-        outcome = future.result()
+        try:
+            outcome = future.result()
+        except SourceChangedError as error:
+            yield from ((file, str(error)) for file in files)
+            return
         for file in files:
             yield file, self._place(file, outcome)
         del self._jobs[outcome.id]

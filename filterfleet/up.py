@@ -10,7 +10,7 @@ from common.options import BackendPort, FrontendPort
 from listener.cli import Interval, OutputRoot, Settle, Source, State
 
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
-Threads = Annotated[int, typer.Option(min=0, help="Threads in each; 0 shares the cores among the workers.")]
+Threads = Annotated[int, typer.Option(min=0, max=1024, help="Threads in each; 0 shares the cores among the workers.")]
 
 
 def up(

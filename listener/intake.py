@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from common.protocol import Result
@@ -20,7 +20,7 @@ class JobInHand:
     waiting: dict[str, Version] = field(default_factory=dict)
     result: Result | None = None
     turnaround: float = 0.0  # seconds
-    tries: int = 0  # at writing the outputs
+    tries: Counter[str] = field(default_factory=Counter)  # at writing the outputs of each path
 
 
 class Intake:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -54,7 +56,8 @@ class Progress:
 
 
 class Ledger:
-    """One source under one recipe. Used by one thread; every change is durable after commit()."""
+    """One source under one recipe. Used by one thread. What commit() has taken survives kill -9; a power cut may
+    take the last moments back, which then are done again."""
 
     def __init__(self, file: Path, source: str, recipe: str) -> None:
         self._key = {"source": _octets(source), "recipe": recipe}
@@ -73,7 +76,8 @@ class Ledger:
         self._db.close()
 
     def commit(self) -> None:
-        self._db.commit()
+        with _in_words():
+            self._db.commit()
 
     # --- objects ----
 
@@ -101,6 +105,10 @@ class Ledger:
     def forget(self, path: str) -> None:
         """The object is no longer at the source. What was made of it stays recorded."""
         self._run("forget", path)
+
+    def forget_failed(self, path: str) -> None:
+        """The same, if all there is of it is a failure."""
+        self._run("forget_failed", path)
 
     # --- outcomes ----
 
@@ -163,7 +171,16 @@ class Ledger:
         values |= self._key | {"path": _octets(path)}
         if version is not None:
             values |= {"size": version.size, "mtime_ns": version.mtime_ns}
-        return self._db.execute(self._queries[query], values)
+        with _in_words():
+            return self._db.execute(self._queries[query], values)
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise FleetError(f"The ledger cannot be used: {error}.") from None
 
 
 def _read(name: str) -> str:

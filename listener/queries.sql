@@ -22,6 +22,10 @@ VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :recipe, '
 DELETE FROM objects
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);
 
+-- name: forget_failed
+DELETE FROM objects
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state = 'failed';
+
 -- name: set_state
 UPDATE objects SET state = :state, reason = :reason, transient = :transient
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)

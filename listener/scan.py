@@ -43,9 +43,9 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class MassDisappearance:
-    """So many objects vanished at once that a fault is likelier than a wish; nothing is forgotten."""
+    """So many of the known objects vanished at once that a fault is likelier than a wish; nothing is forgotten."""
 
-    gone: int
+    gone: frozenset[str]
     known: int
 
 
@@ -91,11 +91,14 @@ class Scan:
             del self._watched[path]
         gone = self._settled.keys() - listing.objects.keys()
         if len(gone) > max(MASS_MINIMUM, MASS * len(self._settled)):
-            return [MassDisappearance(len(gone), len(self._settled))]
+            return [MassDisappearance(frozenset(gone), len(self._settled))]
         for path in gone:
             del self._settled[path]
         return [Gone(path) for path in sorted(gone)]
 
-    def forget(self, path: str) -> None:
-        """Look at this object anew: it changed after it had settled."""
-        self._settled.pop(path, None)
+    def forget(self, path: str, version: Version) -> bool:
+        """Look at this object anew, since it is no longer this version; False when another one has settled since."""
+        if self._settled.get(path) != version:
+            return False
+        del self._settled[path]
+        return True

@@ -10,14 +10,14 @@ import contextlib
 import functools
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.engine import Engine
-from common.errors import ProtocolError
+from common.errors import ProtocolError, SourceChangedError
 from common.jobs import Job, check_outputs, job_id
 from common.logs import get_logger
 from common.notify import Notifier
@@ -72,8 +72,9 @@ class ListenerService:
         self._later: list[tuple[float, Event]] = []
         self._rhythm = Rhythm(options.interval, options.settle)
         self._stopping = False
-        self._scans = 0
+        self._backfill: Collection[str] | None = None  # what the first scan found
         self._quiet_scans = 0  # in a row that found nothing
+        self._doubted: frozenset[str] = frozenset()  # what vanished all at once, when it was last said
         self.unread: Mapping[str, str] = {}  # folders of the last scan that could not be read, and why
 
     def run(self, stop: StopSignal, notifier: Notifier, turned: Callable[[], None]) -> None:
@@ -154,18 +155,19 @@ class ListenerService:
     def _on_listing(self, future: Future[Listing]) -> None:
         listing = future.result()
         now = time.monotonic()
+        if self._backfill is None:
+            self._backfill = frozenset(listing.objects)
         findings = self._scan.update(listing, now)
         for finding in findings:
             match finding:
                 case Settled(path, version):
-                    fresh = self._scans > 1  # the first two scans find what was there before us
+                    fresh = path not in self._backfill
                     self._ledger.add(path, version, fresh=fresh)
                     self._intake.add(path, version, fresh=fresh)
                 case Gone(path):
                     self._ledger.forget(path)
                 case MassDisappearance(gone, known):
-                    log.warning("most objects vanished at once: nothing is forgotten", gone=gone, known=known)
-        self._scans += 1
+                    self._doubt(gone, known)
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # said again by every scan
         self._quiet_scans = self._quiet_scans + 1 if quiet else 0
         if listing.unread != self.unread:
@@ -173,6 +175,14 @@ class ListenerService:
             for folder, reason in listing.unread.items():
                 log.error("folder left out", folder=folder, reason=reason)
         self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0)
+
+    def _doubt(self, gone: frozenset[str], known: int) -> None:
+        """Nothing is forgotten, but for failures: there is nothing to protect, and nobody to read of them."""
+        for path in gone:
+            self._ledger.forget_failed(path)
+        if gone != self._doubted:
+            log.warning("most objects vanished at once: nothing is forgotten", gone=len(gone), known=known)
+        self._doubted = gone
 
     def _feed(self) -> None:
         while (taken := self._intake.take()) is not None:
@@ -184,7 +194,7 @@ class ListenerService:
         try:
             loaded = future.result()
         except (ChangedError, FileNotFoundError):
-            self._look_again(path)
+            self._look_again(path, version)
             return
         except OSError as error:
             self._fail(path, version, f"The file cannot be read: {error.strerror}.", transient=True)
@@ -200,11 +210,12 @@ class ListenerService:
         else:
             self._submit(job, path, version, fresh, loaded)
 
-    def _look_again(self, path: str) -> None:
-        """It is not what the scan saw: the next scan decides."""
+    def _look_again(self, path: str, version: Version) -> None:
+        """It is no longer what the scan saw: the next scan decides, unless an earlier one has already."""
         self._intake.release(path)
-        self._ledger.forget(path)
-        self._scan.forget(path)
+        if self._scan.forget(path, version):
+            self._ledger.forget(path)
+        self._quiet_scans = 0
         self._hint()
 
     def _submit(self, job: bytes, path: str, version: Version, fresh: bool, loaded: Loaded) -> None:
@@ -230,8 +241,13 @@ class ListenerService:
 
     def _on_outcome(self, job: bytes, future: Future[Result | Failed]) -> None:
         error = future.exception()
-        outcome = future.result() if error is None else Failed(job, "transient", f"The engine failed: {error}")
         in_hand = self._intake.jobs[job]
+        if isinstance(error, SourceChangedError):
+            for path, version in in_hand.waiting.items():
+                self._look_again(path, version)
+            del self._intake.jobs[job]
+            return
+        outcome = future.result() if error is None else Failed(job, "transient", f"The engine failed: {error}")
         in_hand.turnaround = time.monotonic() - in_hand.submitted_at
         if isinstance(outcome, Result):
             try:
@@ -256,7 +272,7 @@ class ListenerService:
     def _on_written(self, job: bytes, path: str, future: Future[float]) -> None:
         in_hand = self._intake.jobs[job]
         error = future.exception()
-        if isinstance(error, OSError) and not self._is_final(error, in_hand):
+        if isinstance(error, OSError) and not self._is_final(error, in_hand, path):
             log.error("outputs cannot be written, trying again", path=path, error=error.strerror)
             self._later.append((time.monotonic() + WRITE_RETRY, lambda: self._write(job, path)))
             return
@@ -271,9 +287,9 @@ class ListenerService:
         if not in_hand.waiting:
             self._end_job(job)
 
-    def _is_final(self, error: OSError, in_hand: JobInHand) -> bool:
-        in_hand.tries += 1
-        return is_permanent(error) or (self._options.once and in_hand.tries >= ONCE_TRIES)
+    def _is_final(self, error: OSError, in_hand: JobInHand, path: str) -> bool:
+        in_hand.tries[path] += 1
+        return is_permanent(error) or (self._options.once and in_hand.tries[path] >= ONCE_TRIES)
 
     def _on_copied(self, path: str, version: Version, result: Result, retry: Event, future: Future[bool]) -> None:
         if future.exception() is None and future.result():

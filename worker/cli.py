@@ -8,7 +8,7 @@ import typer
 
 from common.options import BackendPort, BrokerHost, FrontendPort
 
-Threads = Annotated[int, typer.Option(min=0, help="Images one process works on at a time; 0: one per core.")]
+Threads = Annotated[int, typer.Option(min=0, max=1024, help="Images one process works on at a time; 0: one per core.")]
 
 
 def worker(

@@ -45,6 +45,8 @@ def decode(data: Payload, image_format: str) -> Image:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from None
         if "PIXELS" in str(error).upper():
             raise ImageError(f"The image has more than {MAX_PIXELS // 1_000_000} megapixels.") from None
         raise ImageError(f"The {image_format.upper()} file cannot be decoded.") from None
@@ -61,7 +63,9 @@ def encode(image: Image, image_format: str, *, quality: int, bilevel: bool) -> b
     extension = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tiff", "bmp": ".bmp"}[image_format]
     try:
         encoded, buffer = cv2.imencode(extension, image, options.get(image_format, []))
-    except cv2.error:
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from None
         encoded = False
     if not encoded:
         height, width = image.shape[:2]

@@ -237,7 +237,7 @@ class WorkerSession:
             if self._reopen_at <= now:
                 self._open(now)
             return self._take()
-        if self._liveness.expired(now):
+        if self._liveness.expired(now) and not self._silence_is_due:
             self._void_leases()
             self._reopen_at = now + self._backoff.next()
             return self._take()
@@ -258,6 +258,11 @@ class WorkerSession:
         return min(self._next_beat, self._liveness.expires)
 
     # --- inside ----
+
+    @property
+    def _silence_is_due(self) -> bool:
+        """Somebody else's queue sends heartbeats to available workers only, and we are not."""
+        return not self._extended and len(self._leases) > 0
 
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
@@ -361,6 +366,7 @@ class WorkerSession:
     def _finish(self, held: _Lease, outcome: Result | Failed, now: float) -> None:
         if held.stack:
             del self._leases[held.token]
+            self._liveness.heard(now)
             if isinstance(outcome, Result):
                 self._actions.append(SendFrames((*held.stack, b"", *outcome.payload)))
             return

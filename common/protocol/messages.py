@@ -128,7 +128,7 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Nack:
-    """The lease is handed back, not begun; nobody is to blame."""
+    """The lease is handed back, whatever was begun is dropped; nobody is to blame."""
 
     id: bytes
 

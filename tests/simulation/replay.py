@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.simulation.world import InvariantError, World
+from tests.simulation.world import World
 
 
 def main() -> None:
@@ -12,8 +12,8 @@ def main() -> None:
     try:
         world.run()
         verdict = "clean"
-    except InvariantError as violation:
-        verdict = f"VIOLATION: {violation}"
+    except Exception as violation:
+        verdict = f"{type(violation).__name__}: {violation}"
     print("\n".join(world.transcript or []))
     print(f"seed {world.seed}: {verdict}")
 

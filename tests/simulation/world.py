@@ -25,7 +25,9 @@ from tests.simulation.network import CALM, Clock, Connection, Frames, Weather
 from worker import session as worker_session
 from worker.session import Done, Profile, WorkerSession
 
-SETTINGS = Settings(inline_limit=100, task_timeout=12.0, resend=6.0, tasks=40, held_bytes=4000, calm=5.0)
+SETTINGS = Settings(
+    inline_limit=100, task_timeout=12.0, dispatch_patience=5.0, resend=6.0, tasks=40, held_bytes=4000, calm=5.0
+)
 FAULTS_END = 25.0  # seconds of virtual time
 PATIENCE = 400.0  # by then everything must be done
 UNREACHABLE_AFTER = 0.02  # until the broker's libzmq has noticed that a socket is gone

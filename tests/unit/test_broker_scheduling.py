@@ -224,10 +224,21 @@ def test_a_lease_the_worker_never_received_is_given_again():
     session = rig.core.scheduler.workers[A].session
     rig.from_worker(A, Beat(session, ()))
     assert rig.tasks(A) == []  # it may still be on its way
-    rig.now += 2 * rig.settings.interval + 0.1
+    rig.after(rig.settings.dispatch_patience + 0.1)
     rig.from_worker(A, Beat(session, ()))
     assert rig.token(A) != lost
     assert rig.counters["lease_not_received"] == 1
+
+
+def test_a_lease_that_a_later_one_overtook_is_given_again_at_once():
+    rig = Rig()
+    rig.worker(A, slots=2)
+    rig.submit(b"1")
+    lost = rig.token(A)
+    rig.submit(b"2")
+    later = rig.token(A)
+    rig.from_worker(A, Beat(rig.core.scheduler.workers[A].session, (later,)))
+    assert rig.token(A) not in (lost, later)
 
 
 def test_a_lease_we_know_nothing_of_is_cancelled():

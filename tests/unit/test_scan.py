@@ -55,10 +55,16 @@ def test_what_was_handed_on_in_an_earlier_life_is_not_handed_on_again():
 
 def test_a_forgotten_file_is_looked_at_anew():
     scan = Scan({"a.jpg": OLD}, settle=1.0)
-    scan.forget("a.jpg")
-    scan.forget("never-seen.jpg")
+    assert scan.forget("a.jpg", OLD)
+    assert not scan.forget("a.jpg", OLD)
     scan.update(listing(a=OLD), 1.0)
     assert scan.update(listing(a=OLD), 2.0) == [Settled("a.jpg", OLD)]
+
+
+def test_a_newer_version_that_has_settled_is_not_forgotten():
+    scan = Scan({"a.jpg": NEW}, settle=1.0)
+    assert not scan.forget("a.jpg", OLD)
+    assert scan.update(listing(a=NEW), 1.0) == []
 
 
 def test_a_file_that_vanished_is_gone_and_new_when_it_returns():
@@ -87,7 +93,7 @@ def test_nothing_is_gone_while_a_folder_cannot_be_read():
 def test_a_mass_disappearance_is_reported_and_not_believed():
     before = {f"{n}.jpg": OLD for n in range(100)}
     scan = Scan(before, settle=0)
-    assert scan.update(Listing({}), 1.0) == [MassDisappearance(100, 100)]
+    assert scan.update(Listing({}), 1.0) == [MassDisappearance(frozenset(before), 100)]
     assert scan.update(Listing(before), 2.0) == []
 
 
