@@ -28,6 +28,12 @@ def configure(level: int = logging.INFO) -> None:
     )
 
 
+def quiet_unless_configured() -> None:
+    """For use as a library: only errors, unless the program has set up structlog in its own way."""
+    if not structlog.is_configured():
+        configure(logging.ERROR)
+
+
 def _to_journal() -> bool:
     """Whether standard error is journald's, as systemd.exec(5) says it is told."""
     error = os.fstat(2)

@@ -58,10 +58,12 @@ def run(
     force. To be called in the main thread. Raises FleetError.
     """
     from common.engine import EngineName
+    from common.logs import quiet_unless_configured
     from common.recipe import DEFAULT
     from filterfleet.batch import process_folder
     from worker.engines.select import open_engine
 
+    quiet_unless_configured()
     if engine not in list(EngineName):
         raise FleetError(f"There is no engine {engine!r}; there are {', '.join(EngineName)}.")
     opened = open_engine(

@@ -22,8 +22,9 @@ from common.errors import FleetError, InterruptedRunError
 from common.logs import configure
 from common.recipe import DEFAULT, Recipe
 from common.recipe_file import read_recipe
+from common.text import printable
 from common.wakeup import StopSignal
-from filterfleet.fleet import INTERRUPTED, LOOK, print_failures, printable
+from filterfleet.fleet import INTERRUPTED, LOOK, print_failures
 from listener.ledger import REPORT, Failure, Ledger
 from listener.placement import OutputTree
 from listener.service import Options

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from common.errors import FleetError
 from common.supervisor import Spec, Supervisor, supervise
 from common.system import cores
+from common.text import printable
 from listener.ledger import Failure, Ledger
 from listener.placement import PRIVATE
 from listener.setup import check_folders, open_ledger
@@ -107,9 +108,3 @@ class Fleet:
 def print_failures(console: Console, failures: Sequence[Failure]) -> None:
     for failure in failures:
         console.print(f"[red]failed[/red] {escape(printable(failure.path))}: {escape(failure.reason)}", soft_wrap=True)
-
-
-def printable(path: str) -> str:
-    """A file name that is safe to show: bytes that are no UTF-8 and control characters become escapes."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

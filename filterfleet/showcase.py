@@ -13,8 +13,9 @@ from rich.table import Table
 
 from common.errors import FleetError
 from common.jobs import is_image_name
+from common.text import printable
 from filterfleet.contact_sheet import write_contact_sheet
-from filterfleet.fleet import Fleet, printable
+from filterfleet.fleet import Fleet
 from listener.ledger import Processed
 from listener.placement import PRIVATE
 

@@ -22,6 +22,7 @@ def submit(
     The exit code is 0 when every file succeeded and 1 when some failed.
     """
     from common.system import check_host
+    from common.text import printable
     from filterfleet.submission import submit_files
 
     check_host(broker)
@@ -29,7 +30,7 @@ def submit(
     for file, outcome in submit_files(files, output, broker, frontend_port):
         if isinstance(outcome, str):
             succeeded = False
-            typer.echo(f"{file}: {outcome}", err=True)
+            typer.echo(f"{printable(str(file))}: {outcome}", err=True)
         else:
             for place in outcome:
                 typer.echo(place)

@@ -42,6 +42,7 @@ def listener(
     from common.client import Client, require_broker
     from common.recipe import DEFAULT
     from common.system import check_host
+    from common.text import printable
     from common.wakeup import StopSignal
     from listener.placement import OutputTree
     from listener.service import Options
@@ -58,5 +59,5 @@ def listener(
         failures = serve(Options(source, settle, interval, once), tree, state, client, DEFAULT, stop=stop)
     if once:
         for failure in failures:
-            typer.echo(f"{failure.path}: {failure.reason}", err=True)
+            typer.echo(f"{printable(failure.path)}: {failure.reason}", err=True)
         raise typer.Exit(1 if failures else 0)

@@ -78,6 +78,8 @@ class DaskEngine:
         with self._free:
             self._closing = True
             self._free.wait_for(lambda: not self._handing_over, TRANSFER)
+        for library in ("distributed", "tornado", "asyncio"):  # what closing breaks off is no news
+            logging.getLogger(library).setLevel(logging.CRITICAL)
         with contextlib.suppress(TimeoutError):
             self._client.close()
         if self._cluster is not None:
