@@ -15,7 +15,8 @@ from typing import Any
 
 from common.errors import ProtocolError
 from common.jobs import Job
-from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS, Backoff, Liveness, Randomness
+from common.link import Link
+from common.liveness import Randomness
 from common.protocol import (
     Accepted,
     Beat,
@@ -110,12 +111,7 @@ class ClientCore:
         self._jobs: dict[bytes, _Entry] = {}
         self._unanswered: dict[bytes, None] = {}  # jobs in the order of their last SUBMIT
         self._session = b""
-        self._interval = HEARTBEAT_INTERVAL
-        self._missed = MISSED_BEATS
-        self._liveness = Liveness(0.0)
-        self._backoff = Backoff()
-        self._reopen_at: float | None = None
-        self._next_beat = 0.0
+        self._link = Link()
         self._next_review = 0.0
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
@@ -175,8 +171,7 @@ class ClientCore:
         parsed = parse(frames, extended=True)
         if isinstance(parsed, Ready | Envelope):
             raise ProtocolError("a broker does not send this to a PPX client")
-        self._liveness.heard(now)
-        self._backoff.reset()
+        self._link.heard(now)
         for message in () if isinstance(parsed, Heartbeat) else parsed:
             handler = self._handlers.get(type(message))
             if handler is None:
@@ -185,16 +180,15 @@ class ClientCore:
         return self._take()
 
     def on_tick(self, now: float) -> list[Action]:
-        if self._reopen_at is not None:
-            if self._reopen_at <= now:
+        if self._link.broken:
+            if self._link.reopens(now):
                 self._open(now)
             return self._take()
-        if self._liveness.expired(now):
+        if self._link.silent(now):
             self.connected = False
-            self._reopen_at = now + self._backoff.next()
+            self._link.breaks(now)
             return self._take()
-        if self._next_beat <= now:
-            self._next_beat = now + self._interval
+        if self._link.beats(now):
             self._send(Beat(self._session))
         if self.connected and self._next_review <= now:
             self._next_review = now + REVIEW_INTERVAL
@@ -206,10 +200,9 @@ class ClientCore:
         return self._take()
 
     def deadline(self) -> float:
-        if self._reopen_at is not None:
-            return self._reopen_at
-        review = self._next_review if self.connected and self._jobs else self._next_beat
-        return min(self._next_beat, self._liveness.expires, review)
+        if self.connected and self._jobs:
+            return min(self._link.deadline, self._next_review)
+        return self._link.deadline
 
     # --- inside ----
 
@@ -218,16 +211,14 @@ class ClientCore:
         return actions
 
     def _send(self, message: Message) -> None:
-        if self._reopen_at is None:
+        if not self._link.broken:
             self._actions.append(Send(message))
 
     def _open(self, now: float) -> None:
         """A dead broker is met again on a new socket under a new routing id, as the RFC has it."""
         self.connected = False
-        self._reopen_at = None
         self._session = b""
-        self._liveness = Liveness(now, self._interval, self._missed)
-        self._next_beat = now + self._interval
+        self._link.opened(now)
         self._actions.append(Open(new_identity(self._rng)))
         self._send(Beat(b""))
 
@@ -239,8 +230,7 @@ class ClientCore:
         self._send(Submit(job.id, job.recipe, job.needs, job.priority, job.size, job.payload))
 
     def _on_hello(self, hello: Hello, now: float) -> None:
-        self._interval, self._missed = hello.interval, hello.missed
-        self._liveness = Liveness(now, hello.interval, hello.missed)
+        self._link.agreed(hello.interval, hello.missed, now)
         if self.connected and hello.session == self._session:
             return
         self._session = hello.session

@@ -25,11 +25,6 @@ class Pull:
     def complete(self) -> bool:
         return self._received == self.size
 
-    @property
-    def deadline(self) -> float | None:
-        """When requests() has something to repeat."""
-        return min(self._asked.values(), default=None)
-
     def requests(self, now: float) -> list[tuple[int, int]]:
         """(offset, length) of every chunk to ask for now."""
         due = [offset for offset, again in self._asked.items() if again <= now]

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from common.errors import ProtocolError
-from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS, Backoff, Liveness, Randomness
+from common.link import Link
+from common.liveness import Randomness
 from common.protocol import (
     HEARTBEAT,
     READY,
@@ -145,13 +146,8 @@ class WorkerSession:
         self._leases: dict[bytes, _Lease] = {}
         self._extended = False
         self._session = b""
-        self._interval = HEARTBEAT_INTERVAL
-        self._missed = MISSED_BEATS
         self._inline_limit = INLINE_LIMIT
-        self._liveness = Liveness(0.0)
-        self._backoff = Backoff()
-        self._reopen_at: float | None = None
-        self._next_beat = 0.0
+        self._link = Link()
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             Hello: self._on_hello,
@@ -220,8 +216,7 @@ class WorkerSession:
         parsed = parse(frames, extended=True)
         if isinstance(parsed, Ready) or (isinstance(parsed, Envelope) and not parsed.stack):
             raise ProtocolError("a broker does not send this to a worker")
-        self._liveness.heard(now)
-        self._backoff.reset()
+        self._link.heard(now)
         if isinstance(parsed, Envelope):
             self._on_request(parsed)
         elif not isinstance(parsed, Heartbeat):
@@ -233,16 +228,17 @@ class WorkerSession:
         return self._take()
 
     def on_tick(self, now: float) -> list[Action]:
-        if self._reopen_at is not None:
-            if self._reopen_at <= now:
+        if self._link.broken:
+            if self._link.reopens(now):
                 self._open(now)
             return self._take()
-        if self._liveness.expired(now) and not self._silence_is_due:
+        if self._silence_is_due:
+            self._link.heard(now)
+        if self._link.silent(now):
             self._void_leases()
-            self._reopen_at = now + self._backoff.next()
+            self._link.breaks(now)
             return self._take()
-        if self._next_beat <= now:
-            self._next_beat = now + self._interval
+        if self._link.beats(now):
             self._beat()
         for held in self._leases.values():
             if held.pull is not None:
@@ -253,16 +249,14 @@ class WorkerSession:
         return self._take()
 
     def deadline(self) -> float:
-        if self._reopen_at is not None:
-            return self._reopen_at
-        return min(self._next_beat, self._liveness.expires)
+        return self._link.deadline
 
     # --- inside ----
 
     @property
     def _silence_is_due(self) -> bool:
         """Somebody else's queue sends heartbeats to available workers only, and we are not."""
-        return not self._extended and len(self._leases) > 0
+        return not self._extended and len(self._leases) >= self.profile.threads
 
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
@@ -273,11 +267,9 @@ class WorkerSession:
 
     def _open(self, now: float) -> None:
         """A dead broker is met again on a new socket under a new routing id, as the RFC has it."""
-        self._reopen_at = None
         self._extended = False
         self._session = b""
-        self._liveness = Liveness(now, self._interval, self._missed)
-        self._next_beat = now + self._interval
+        self._link.opened(now)
         self._actions.append(Open(new_identity(self._rng)))
         self._actions.append(SendFrames((READY,)))
 
@@ -308,9 +300,8 @@ class WorkerSession:
         self._actions.append(Run(token, recipe, image, timeout, opaque))
 
     def _on_hello(self, hello: Hello, now: float) -> None:
-        self._interval, self._missed = hello.interval, hello.missed
         self._inline_limit = hello.inline_limit
-        self._liveness = Liveness(now, hello.interval, hello.missed)
+        self._link.agreed(hello.interval, hello.missed, now)
         if not self._extended or hello.session != self._session:
             self._extended = True
             self._session = hello.session
@@ -366,7 +357,7 @@ class WorkerSession:
     def _finish(self, held: _Lease, outcome: Result | Failed, now: float) -> None:
         if held.stack:
             del self._leases[held.token]
-            self._liveness.heard(now)
+            self._link.heard(now)
             if isinstance(outcome, Result):
                 self._actions.append(SendFrames((*held.stack, b"", *outcome.payload)))
             return

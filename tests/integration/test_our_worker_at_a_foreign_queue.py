@@ -87,7 +87,7 @@ def test_a_saturated_worker_sends_no_heartbeat_however_long_it_takes(fleet: Flee
         for client in (b"1", b"2", b"3"):  # two of them come without having been asked for
             queue.send(worker, client, b"", image)
         for _ in range(3):
-            assert all(is_reply(message) for message in queue.until(is_reply, 20, beating=worker))
+            assert all(is_reply(message) for message in queue.until(is_reply, 20))
 
 
 def test_it_survives_the_death_and_restart_of_the_queue(fleet: Fleet, photograph):

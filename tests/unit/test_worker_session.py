@@ -303,3 +303,13 @@ def test_a_draining_worker_asks_a_foreign_queue_for_nothing_more():
     (run,) = worker.hears_frames(b"client", b"", b"image")
     assert isinstance(run, Run)
     assert worker.session.on_tick(1.0) == []
+
+
+def test_a_saturated_worker_outlasts_the_silence_of_a_queue_that_beats_for_available_workers_only():
+    session = Worker().session
+    (run, _ready) = session.on_message([b"client", b"", b"long"], 0.0)
+    session.on_message([b"client", b"", b"longer"], 0.0)
+    for second in range(1, 20):
+        session.on_tick(float(second))
+        assert session.deadline() > second
+    assert session.on_result(run.lease, DONE, 20.0) == [SendFrames((b"client", b"", *DONE.blobs))]
