@@ -60,15 +60,19 @@ def process_folder(
     check_recipe(recipe)
     source, output = check_folders(source, output)
     options = Options(source, settle=0.0, interval=1.0, once=True)
-    with contextlib.closing(OutputTree(output)) as tree, contextlib.closing(StopSignal()) as stop:
+    with contextlib.ExitStack() as stack:
+        tree = stack.enter_context(contextlib.closing(OutputTree(output)))
+        ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
+        stop = stack.enter_context(contextlib.closing(StopSignal()))
+        if force:
+            ledger.redo()
         try:
-            failures = serve(options, tree, None, engine, recipe, stop=stop, turned=turned, redo=force)
+            failures = serve(options, tree, ledger, engine, recipe, stop=stop, turned=lambda: turned(ledger))
             interrupted = False
         except InterruptedRunError:
-            failures = []
+            failures = ledger.failures()
             interrupted = True
-    with contextlib.closing(open_ledger(source, output, None, recipe)) as ledger:
-        return Summary(failures or ledger.failures(), ledger.report(), interrupted)
+        return Summary(failures, ledger.report(), interrupted)
 
 
 def run_batch(

@@ -46,17 +46,18 @@ def listener(
     from common.wakeup import StopSignal
     from listener.placement import OutputTree
     from listener.service import Options
-    from listener.setup import check_folders, serve
+    from listener.setup import check_folders, open_ledger, serve
 
     check_host(broker)
     source, output = check_folders(source, output)
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(OutputTree(output)))
+        ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, state)))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
         client = stack.enter_context(Client(broker, frontend_port))
         if once:
             require_broker(client, broker, frontend_port, stopped=lambda: stop.is_set)
-        failures = serve(Options(source, settle, interval, once), tree, state, client, DEFAULT, stop=stop)
+        failures = serve(Options(source, settle, interval, once), tree, ledger, client, DEFAULT, stop=stop)
     if once:
         for failure in failures:
             typer.echo(f"{printable(failure.path)}: {failure.reason}", err=True)

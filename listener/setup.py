@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -42,25 +41,21 @@ def open_ledger(source: Path, output: Path, state: Path | None, recipe: Recipe =
 def serve(
     options: Options,
     tree: OutputTree,
-    state: Path | None,
+    ledger: Ledger,
     engine: Engine,
     recipe: Recipe,
     *,
     stop: StopSignal,
-    turned: Callable[[Ledger], None] = lambda _: None,
-    redo: bool = False,
+    turned: Callable[[], None] = lambda: None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
-    options.source and tree.root are as check_folders returned them; turned is called in every turn of the loop;
-    redo begins anew what is done already. Returns what has failed by then. Raises FleetError, and of that
-    InterruptedRunError when the end of the work was not reached.
+    options.source and tree.root are as check_folders returned them; turned is called in every turn of the loop.
+    Returns what has failed by then. Raises FleetError, and of that InterruptedRunError when the end of the work was
+    not reached.
     """
-    with contextlib.closing(open_ledger(options.source, tree.root, state, recipe)) as ledger:
-        if redo:
-            ledger.redo()
-        service = ListenerService(options, recipe, engine, ledger, tree)
-        service.run(stop, Notifier(), lambda: turned(ledger))
-        if options.once and not service.finished:
-            raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
-        return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]
+    service = ListenerService(options, recipe, engine, ledger, tree)
+    service.run(stop, Notifier(), turned)
+    if options.once and not service.finished:
+        raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
+    return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]
