@@ -168,6 +168,8 @@ class ClientCore:
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
         """A message from the broker. Raises ProtocolError on any other; what came before it in the same multipart
         message has been done, and its actions come with the next call."""
+        if self._link.broken:
+            return []  # too late: this socket has been given up
         parsed = parse(frames, extended=True)
         if isinstance(parsed, Ready | Envelope):
             raise ProtocolError("a broker does not send this to a PPX client")

@@ -213,6 +213,8 @@ class WorkerSession:
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
         """A message from the broker. Raises ProtocolError on any other; what came before it in the same multipart
         message has been done, and its actions come with the next call."""
+        if self._link.broken:
+            return []  # too late: this socket has been given up
         parsed = parse(frames, extended=True)
         if isinstance(parsed, Ready) or (isinstance(parsed, Envelope) and not parsed.stack):
             raise ProtocolError("a broker does not send this to a worker")

@@ -243,3 +243,10 @@ def test_news_of_the_fleet_are_told(client):
 def test_what_no_broker_sends_to_a_client_is_refused(client, frames):
     with pytest.raises(ProtocolError):
         client.core.on_message(frames, 0.0)
+
+
+def test_what_comes_after_the_socket_was_given_up_changes_nothing(client):
+    client.core.submit(JOB, 0.0)
+    client.core.on_tick(100.0)
+    assert client.hears(RESULT, now=100.1) == []
+    assert client.core.deadline() > 100.1
