@@ -58,8 +58,9 @@ def test_a_second_sigterm_hands_back_at_once(fleet: Fleet, photographs, tmp_path
     leaving.terminate()
     assert leaving.wait(20) == 0
     assert time.monotonic() - began < 2
+    wait_until(lambda: fleet.status()["running"] == 0, what="the tasks, handed back")
     status = fleet.status()
-    assert status["running"] == 0
+    assert "workers_lost" not in status["counters"], "it said good-bye, nobody had to miss it"
     assert status["waiting"] + count_done(tmp_path / "out") >= 3
     assert listener.alive
 
