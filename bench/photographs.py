@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.errors import FleetError
 from common.jobs import is_image_name
-from worker.codecs import decode, sniff
+from worker.formats import decode, sniff
 from worker.opencv import cv2
 
 

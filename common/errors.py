@@ -24,7 +24,11 @@ class ProtocolError(FleetError):
 
 
 class RecipeError(FleetError):
-    """A recipe names something that does not exist or is out of range."""
+    """A recipe names something that does not exist or is out of range. One sentence, and one line, a problem."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class ImageError(FleetError):

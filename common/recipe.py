@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import re
 from collections.abc import Mapping
@@ -13,12 +14,29 @@ import msgpack
 from common.errors import RecipeError
 
 SAME = "same"  # encode in the source's own format
-ENCODINGS = frozenset({SAME, "jpeg", "png"})
+ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff")
+MAX_EFFORT = 9
 MAX_OUTPUTS = 64
 MAX_STEPS = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
-Scalar = int | float | str | bool
+Scalar = int | float | str | bool | bytes
+Value = Scalar | tuple["Value", ...]  # tuples are matrices: rows of numbers
+
+
+class Metadata(enum.StrEnum):
+    """What outputs keep of the EXIF and XMP of their source. Colour profiles are always kept."""
+
+    KEEP = "keep"
+    STRIP_GPS = "strip-gps"
+    STRIP = "strip"
+
+
+class Damaged(enum.StrEnum):
+    """What becomes of a file that decodes only in part."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +44,29 @@ class Step:
     """One filter with the parameters that differ from its defaults, sorted by name."""
 
     filter: str
-    parameters: tuple[tuple[str, Scalar], ...] = ()
+    parameters: tuple[tuple[str, Value], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """A named result: it becomes a folder of the output tree.
 
-    encoding is "same", "jpeg" or "png"; quality (1-100) is that of JPEG and WebP.
+    encoding is one of ENCODINGS; quality (1-100) is that of JPEG, WebP and AVIF; effort goes from 0 (fast) to
+    9 (small), and None leaves it to the format.
     """
 
     name: str
     steps: tuple[Step, ...]
     encoding: str = SAME
     quality: int = 90
+    effort: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     outputs: tuple[Output, ...]
+    metadata: Metadata = Metadata.STRIP_GPS
+    damaged: Damaged = Damaged.REFUSE
 
     @property
     def filters(self) -> frozenset[str]:
@@ -53,12 +75,11 @@ class Recipe:
 
     def to_bytes(self) -> bytes:
         """The canonical form: equal recipes give equal bytes."""
-        packed: bytes = msgpack.packb(
-            [
-                [o.name, [[s.filter, dict(sorted(s.parameters))] for s in o.steps], o.encoding, o.quality]
-                for o in self.outputs
-            ]
-        )
+        outputs = [
+            [o.name, [[s.filter, dict(sorted(s.parameters))] for s in o.steps], o.encoding, o.quality, o.effort]
+            for o in self.outputs
+        ]
+        packed: bytes = msgpack.packb([outputs, self.metadata, self.damaged])
         return packed
 
     @property
@@ -73,25 +94,31 @@ class Recipe:
             raw = msgpack.unpackb(data, max_ext_len=0)
         except (ValueError, msgpack.UnpackException) as error:
             raise RecipeError(f"The recipe cannot be read: {error}.") from None
-        if not isinstance(raw, list) or not 1 <= len(raw) <= MAX_OUTPUTS:
+        match raw:
+            case [list(outputs), str(metadata), str(damaged)] if metadata in set(Metadata) and damaged in set(Damaged):
+                recipe = cls(tuple(_output(item) for item in outputs), Metadata(metadata), Damaged(damaged))
+            case _:
+                raise RecipeError("The recipe is not outputs with a policy for metadata and for damaged files.")
+        if not 1 <= len(recipe.outputs) <= MAX_OUTPUTS:
             raise RecipeError(f"A recipe has 1 to {MAX_OUTPUTS} outputs.")
-        recipe = cls(tuple(_output(item) for item in raw))
-        if len({output.name for output in recipe.outputs}) != len(raw):
+        if len({output.name for output in recipe.outputs}) != len(recipe.outputs):
             raise RecipeError("Two outputs of the recipe have the same name.")
         return recipe
 
 
 def _output(raw: Any) -> Output:
     match raw:
-        case [str(name), list(steps), str(encoding), int(quality)] if _NAME.fullmatch(name):
+        case [str(name), list(steps), str(encoding), int(quality), effort] if _NAME.fullmatch(name):
             if encoding not in ENCODINGS:
                 raise RecipeError(f"Output {name!r} has the unknown encoding {encoding!r}.")
             if isinstance(quality, bool) or not 1 <= quality <= 100:
                 raise RecipeError(f"Output {name!r} has quality {quality}; it goes from 1 to 100.")
+            if effort is not None and (type(effort) is not int or not 0 <= effort <= MAX_EFFORT):
+                raise RecipeError(f"Output {name!r} has effort {effort!r}; it goes from 0 to {MAX_EFFORT}.")
             if len(steps) > MAX_STEPS:
                 raise RecipeError(f"Output {name!r} has more than {MAX_STEPS} steps.")
-            return Output(name, tuple(_step(step) for step in steps), encoding, quality)
-    raise RecipeError("An output of the recipe lacks a valid name, steps, encoding or quality.")
+            return Output(name, tuple(_step(step) for step in steps), encoding, quality, effort)
+    raise RecipeError("An output of the recipe lacks a valid name, steps, encoding, quality or effort.")
 
 
 def _step(raw: Any) -> Step:
@@ -101,11 +128,21 @@ def _step(raw: Any) -> Step:
     raise RecipeError("A step of the recipe is not a filter name with parameters.")
 
 
-def _parameters(name: str, raw: Mapping[Any, Any]) -> tuple[tuple[str, Scalar], ...]:
+def _parameters(name: str, raw: Mapping[Any, Any]) -> tuple[tuple[str, Value], ...]:
+    parameters = {}
     for key, value in raw.items():
-        if not isinstance(key, str) or not isinstance(value, int | float | str | bool):
+        if not isinstance(key, str):
             raise RecipeError(f"Filter {name!r} has a parameter that is not a name with a plain value.")
-    return tuple(sorted(raw.items()))
+        parameters[key] = _value(name, value)
+    return tuple(sorted(parameters.items()))
+
+
+def _value(name: str, raw: Any) -> Value:
+    if isinstance(raw, list | tuple):
+        return tuple(_value(name, item) for item in raw)
+    if not isinstance(raw, Scalar):
+        raise RecipeError(f"Filter {name!r} has a parameter that is not a name with a plain value.")
+    return raw
 
 
 _GRAY = Step("grayscale")

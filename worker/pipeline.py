@@ -8,12 +8,14 @@ import socket
 import time
 from typing import Any
 
+from common.blob import Blob, whole
 from common.jobs import EXTENSION_OF_FORMAT
-from common.protocol import Output, Payload
-from common.recipe import SAME, Recipe, Step
-from worker import codecs
-from worker.filters import Image, bind, check_recipe
+from common.protocol import Output as Described
+from common.recipe import SAME, Output, Recipe
+from worker import formats
+from worker.filters import Image, check_recipe
 from worker.session import Done
+from worker.tree import Node, grow
 
 
 @functools.lru_cache(maxsize=64)
@@ -24,48 +26,49 @@ def recipe_from(data: bytes) -> Recipe:
     return recipe
 
 
-def process(data: Payload, recipe: Recipe) -> Done:
+def process(blob: Blob, recipe: Recipe) -> Done:
     """Every output of the recipe for one image file.
 
     The report has the image's width and height in pixels after rotation, its format, and the seconds spent
     in decode, filter and encode. Raises ImageError and RecipeError, both permanent.
     """
-    begin = time.perf_counter()
-    source_format = codecs.sniff(data)
-    source = codecs.decode(data, source_format)
+    began = time.perf_counter()
+    source_format = formats.sniff(blob)
+    image = formats.decode(whole(blob), source_format)
+    run = _Run(source_format)
     decoded = time.perf_counter()
-    filtering = 0.0
-    outputs, blobs = [], []
-    intermediate: dict[tuple[Step, ...], Image] = {(): source}
-    for output in recipe.outputs:
-        started = time.perf_counter()
-        image, bilevel = _run_chain(intermediate, output.steps)
-        filtering += time.perf_counter() - started
-        image_format = source_format if output.encoding == SAME else output.encoding
-        if image_format not in EXTENSION_OF_FORMAT:
-            image_format = "png"  # what we read but do not write is kept without loss
-        blob = codecs.encode(image, image_format, quality=output.quality, bilevel=bilevel)
-        outputs.append(Output(output.name, image_format, len(blob)))
-        blobs.append(blob)
-    total = time.perf_counter() - begin
     report: dict[str, Any] = {
-        "width": source.shape[1],
-        "height": source.shape[0],
+        "width": image.shape[1],
+        "height": image.shape[0],
         "format": source_format,
-        "decode": decoded - begin,
-        "filter": filtering,
-        "encode": total - filtering - (decoded - begin),
         "worker": f"{socket.gethostname()}/{os.getpid()}",
     }
-    return Done(tuple(outputs), tuple(blobs), report)
+    run.node(grow(recipe), image)
+    ended = time.perf_counter()
+    report |= {"decode": decoded - began, "filter": ended - decoded - run.encoding, "encode": run.encoding}
+    done = [run.done[output.name] for output in recipe.outputs]
+    return Done(tuple(described for described, _ in done), tuple(file for _, file in done), report)
 
 
-def _run_chain(known: dict[tuple[Step, ...], Image], steps: tuple[Step, ...]) -> tuple[Image, bool]:
-    """The image after these steps, and whether it is bilevel; known gains every image on the way."""
-    bilevel = False
-    for end in range(1, len(steps) + 1):
-        found, apply = bind(steps[end - 1])
-        bilevel = found.bilevel
-        if steps[:end] not in known:
-            known[steps[:end]] = apply(known[steps[: end - 1]])
-    return known[steps], bilevel
+class _Run:
+    """Walks the tree depth first: an image is let go as soon as all that follows from it is done."""
+
+    def __init__(self, source_format: str) -> None:
+        self.done: dict[str, tuple[Described, bytes]] = {}
+        self.encoding = 0.0  # seconds
+        self._source_format = source_format
+
+    def node(self, node: Node, image: Image) -> None:
+        for output in node.outputs:
+            self._encode(output, image, bilevel=node.bilevel)
+        for bound, child in node.children:
+            self.node(child, bound(image))
+
+    def _encode(self, output: Output, image: Image, *, bilevel: bool) -> None:
+        began = time.perf_counter()
+        image_format = self._source_format if output.encoding == SAME else output.encoding
+        if image_format not in EXTENSION_OF_FORMAT:
+            image_format = "png"  # what we read but do not write is kept without loss
+        file = formats.encode(image, image_format, quality=output.quality, bilevel=bilevel)
+        self.done[output.name] = (Described(output.name, image_format, len(file)), file)
+        self.encoding += time.perf_counter() - began

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.recipe import DEFAULT
-from worker.codecs import encode_bilevel_png
+from worker.formats.encode import encode_bilevel_png
 from worker.opencv import cv2
 from worker.pipeline import process
 

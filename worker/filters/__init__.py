@@ -1,6 +1,7 @@
 """The filters a recipe can name. Each is a pure function on an array; its module registers it."""
 
 from worker.filters import basic
-from worker.filters.registry import Filter, Image, bind, check_recipe, names
+from worker.filters.image import Image, Place
+from worker.filters.registry import Bound, Filter, bind, catalogue, check_recipe, names
 
-__all__ = ["Filter", "Image", "basic", "bind", "check_recipe", "names"]
+__all__ = ["Bound", "Filter", "Image", "Place", "basic", "bind", "catalogue", "check_recipe", "names"]

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any
 
-from worker.filters.registry import Image, Parameter, register
+from worker.filters.image import Image
+from worker.filters.merge import Hysteresis, Rows
+from worker.filters.parameters import Integer, Number
+from worker.filters.registry import Alpha, register
 from worker.opencv import cv2
 
 
-@register("grayscale")
+@register("grayscale", merge=Rows(), gray=True)
 def grayscale(image: Image) -> Image:
-    """Luma of ITU-R BT.601, (h, w, 3) BGR to (h, w); a gray image stays as it is."""
-    return image if image.ndim == 2 else cast("Image", cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+    """Luma of ITU-R BT.601."""
+    return image
 
 
-@register("gaussian_blur", size=Parameter(5, 1, 255, odd=True), sigma=Parameter(1.4, 0.0, 100.0))
+def _radius(size: int, **_: Any) -> int:
+    return size // 2
+
+
+@register(
+    "gaussian_blur",
+    merge=Rows(halo=_radius),
+    size=Integer(5, 1, 255, "pixels", odd=True),
+    sigma=Number(1.4, 0.0, 100.0, "pixels; 0 derives it from the size"),
+)
 def gaussian_blur(image: Image, size: int, sigma: float) -> Image:
-    """Gaussian of size x size pixels; sigma is in pixels, 0 derives it from the size."""
-    return cast("Image", cv2.GaussianBlur(image, (size, size), sigma))
+    """Gaussian blur with a kernel of size x size pixels."""
+    return cv2.GaussianBlur(image, (size, size), sigma)
 
 
-@register("canny", bilevel=True, low=Parameter(100.0, 0.0, 1e5), high=Parameter(200.0, 0.0, 1e5))
+@register(
+    "canny",
+    merge=Hysteresis(),
+    alpha=Alpha.DROPPED,
+    deep=False,
+    gray=True,
+    bilevel=True,
+    low=Number(100.0, 0.0, 1e5, "L1 gradient"),
+    high=Number(200.0, 0.0, 1e5, "L1 gradient"),
+)
 def canny(image: Image, low: float, high: float) -> Image:
-    """Edges by Canny's method (1986), thresholds on the L1 gradient, aperture 3; (h, w) of 0 and 255."""
-    return cast("Image", cv2.Canny(grayscale(image), low, high))
+    """Edges by Canny's method (1986) with aperture 3: white lines on black."""
+    return cv2.Canny(image, low, high)

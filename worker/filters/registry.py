@@ -2,60 +2,112 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+import difflib
+import enum
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.errors import RecipeError
-from common.recipe import Recipe, Scalar, Step
+from common.recipe import Recipe, Step
+from worker.filters.image import Image, Place
+from worker.filters.merge import Merge, Rows
+from worker.filters.parameters import Parameter
+from worker.opencv import cv2
 
-Image = NDArray[np.uint8]  # (height, width) or (height, width, 3) in BGR order
 
+class Alpha(enum.Enum):
+    """What becomes of transparency."""
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A number from minimum to maximum, both allowed; odd asks for an odd integer."""
-
-    default: int | float
-    minimum: float
-    maximum: float
-    odd: bool = False
-
-    def check(self, value: Scalar) -> str | None:
-        """What is wrong with a value, if anything is."""
-        kinds = (int,) if isinstance(self.default, int) else (int, float)
-        if type(value) not in kinds or not self.minimum <= float(value) <= self.maximum:
-            kind = "an integer" if isinstance(self.default, int) else "a number"
-            return f"takes {kind} from {self.minimum:g} to {self.maximum:g}, not {value!r}"
-        if self.odd and int(value) % 2 == 0:
-            return f"takes an odd number, not {value!r}"
-        return None
+    KEPT = "kept"  # the function gets the other channels, the alpha channel stays as it is
+    FILTERED = "filtered"  # the function gets all channels
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """bilevel: every pixel of the result is 0 or 255."""
+    """deep: takes 16 bits a sample, else such an image is converted to 8 first. gray: takes (h, w) only, else colour
+    is converted first. bilevel: every pixel of the result is 0 or 255."""
 
     name: str
     function: Callable[..., Image]
     parameters: Mapping[str, Parameter]
-    bilevel: bool = False
+    merge: Merge
+    alpha: Alpha
+    deep: bool
+    gray: bool
+    bilevel: bool
+
+    @property
+    def summary(self) -> str:
+        """The first line of its description."""
+        return (self.function.__doc__ or "").strip().split("\n")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A filter with the values of its parameters: one step of a chain, ready to run."""
+
+    filter: Filter
+    values: Mapping[str, Any]
+
+    def __call__(self, image: Image, place: Place | None = None) -> Image:
+        """The filtered image; never the same array, changed. place is where the rows lie, None if they are all."""
+        merge = self.filter.merge
+        if isinstance(merge, Rows) and merge.positioned:
+            place = place or Place(0, image.shape[1], image.shape[0])
+            return self.apply(image, self.filter.function, place=place)
+        return self.apply(image, self.filter.function)
+
+    def apply(self, image: Image, function: Callable[..., Image], **more: Any) -> Image:
+        """function(image, **values, **more) on an image as the filter takes it, with alpha as the filter has it."""
+        prepared, alpha = self.prepare(image)
+        result = function(prepared, **self.values, **more)
+        if alpha is None:
+            return result
+        if alpha.dtype != result.dtype:
+            alpha = to_8_bits(alpha)
+        return np.dstack([result, alpha])
+
+    def prepare(self, image: Image) -> tuple[Image, Image | None]:
+        """The image as the function takes it, and the alpha channel (h, w) that is to go with the result."""
+        if image.dtype == np.uint16 and not self.filter.deep:
+            image = to_8_bits(image)
+        alpha: Image | None = None
+        if image.ndim == 3 and image.shape[2] in (2, 4) and self.filter.alpha is not Alpha.FILTERED:
+            alpha = image[:, :, -1] if self.filter.alpha is Alpha.KEPT else None
+            image = image[:, :, 0] if image.shape[2] == 2 else cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
+        if self.filter.gray and image.ndim == 3:
+            image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        return np.ascontiguousarray(image), alpha
+
+
+def to_8_bits(image: Image) -> Image:
+    """16 bits a sample to the nearest of 8 (65535 becomes 255); 8 bits stay as they are."""
+    if image.dtype == np.uint8:
+        return image
+    return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
 _filters: dict[str, Filter] = {}
 
 
 def register(
-    name: str, *, bilevel: bool = False, **parameters: Parameter
+    name: str,
+    *,
+    merge: Merge,
+    alpha: Alpha = Alpha.KEPT,
+    deep: bool = True,
+    gray: bool = False,
+    bilevel: bool = False,
+    **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
     """Decorate function(image, **parameters) -> image, which must not change its input."""
 
     def decorate(function: Callable[..., Image]) -> Callable[..., Image]:
-        _filters[name] = Filter(name, function, parameters, bilevel)
+        _filters[name] = Filter(name, function, parameters, merge, alpha, deep, gray, bilevel)
         return function
 
     return decorate
@@ -65,24 +117,51 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_filters))
 
 
+def catalogue() -> tuple[Filter, ...]:
+    return tuple(_filters[name] for name in names())
+
+
 def check_recipe(recipe: Recipe) -> None:
-    """Raise RecipeError unless this process has every filter of the recipe, with such parameters."""
+    """Raise RecipeError, with every problem, unless this process can run the recipe."""
+    if problems := tuple(_problems(recipe)):
+        raise RecipeError(*problems)
+
+
+def bind(step: Step) -> Bound:
+    """The step ready to run. Raises RecipeError, with every problem."""
+    if problems := tuple(_step_problems(step)):
+        raise RecipeError(*problems)
+    found = _filters[step.filter]
+    defaults = {name: parameter.default for name, parameter in found.parameters.items()}
+    return Bound(found, defaults | dict(step.parameters))
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """ "; did you mean 'x'?" when something known looks like the word, else the list of what is known."""
+    if close := difflib.get_close_matches(word, known, 1):
+        return f"did you mean {close[0]!r}?"
+    return f"there are {', '.join(known)}." if known else "it has none."
+
+
+def _problems(recipe: Recipe) -> Iterator[str]:
     for output in recipe.outputs:
         for step in output.steps:
-            bind(step)
+            for problem in _step_problems(step):
+                yield f"Output {output.name!r}: {problem}"
 
 
-def bind(step: Step) -> tuple[Filter, Callable[[Image], Image]]:
-    """The step's filter, and its function with the parameters filled in. Raises RecipeError."""
+def _step_problems(step: Step) -> Iterator[str]:
     found = _filters.get(step.filter)
     if found is None:
-        raise RecipeError(f"There is no filter {step.filter!r}; this worker has {', '.join(names())}.")
-    values: dict[str, Any] = {name: parameter.default for name, parameter in found.parameters.items()}
-    for name, value in step.parameters:
+        yield f"There is no filter {step.filter!r}: {did_you_mean(step.filter, names())}"
+        return
+    given = dict(step.parameters)
+    for name, value in given.items():
         if name not in found.parameters:
-            known = ", ".join(found.parameters) or "none"
-            raise RecipeError(f"Filter {step.filter!r} has no parameter {name!r}; it has {known}.")
-        if wrong := found.parameters[name].check(value):
-            raise RecipeError(f"Parameter {name!r} of filter {step.filter!r} {wrong}.")
-        values[name] = value
-    return found, functools.partial(found.function, **values)
+            known = tuple(found.parameters)
+            yield f"Filter {step.filter!r} has no parameter {name!r}: {did_you_mean(name, known)}"
+        elif wrong := found.parameters[name].check(value):
+            yield f"Parameter {name!r} of filter {step.filter!r} {wrong}."
+    for name, parameter in found.parameters.items():
+        if parameter.default is None and name not in given:
+            yield f"Filter {step.filter!r} needs the parameter {name!r}: {parameter.describe()}."

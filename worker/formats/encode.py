@@ -1,58 +1,15 @@
-"""Image files to arrays and back."""
+"""Arrays to image files."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from typing import cast
 
 import numpy as np
 
 from common.errors import ImageError
-from common.protocol import Payload
-from worker.filters.registry import Image
-from worker.opencv import MAX_PIXELS, cv2
-
-_MAGIC = (
-    ("jpeg", 0, b"\xff\xd8\xff"),
-    ("png", 0, b"\x89PNG\r\n\x1a\n"),
-    ("webp", 8, b"WEBP"),
-    ("tiff", 0, b"II*\0"),
-    ("tiff", 0, b"MM\0*"),
-    ("tiff", 0, b"II+\0"),
-    ("tiff", 0, b"MM\0+"),
-    ("bmp", 0, b"BM"),
-    ("gif", 0, b"GIF8"),
-    ("avif", 4, b"ftypavi"),
-    ("jp2", 0, b"\0\0\0\x0cjP  \r\n\x87\n"),
-    ("jp2", 0, b"\xff\x4f\xff\x51"),
-)
-
-
-def sniff(data: Payload) -> str:
-    """The format of an image file, by its first bytes, whatever its name says. Raises ImageError."""
-    if len(data) == 0:
-        raise ImageError("The file is empty.")
-    head = bytes(data[:16])
-    for name, offset, magic in _MAGIC:
-        if head.startswith(magic, offset):
-            return name
-    raise ImageError("The file is not an image of a known format.")
-
-
-def decode(data: Payload, image_format: str) -> Image:
-    """(height, width, 3) in BGR order, 8 bits, turned upright by its EXIF orientation. Raises ImageError."""
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
-            raise MemoryError from None
-        if "PIXELS" in str(error).upper():
-            raise ImageError(f"The image has more than {MAX_PIXELS // 1_000_000} megapixels.") from None
-        raise ImageError(f"The {image_format.upper()} file cannot be decoded.") from None
-    if image is None:
-        raise ImageError(f"The {image_format.upper()} file is damaged or cut short.")
-    return cast("Image", image)
+from worker.filters.image import Image
+from worker.opencv import cv2
 
 
 def encode(image: Image, image_format: str, *, quality: int, bilevel: bool) -> bytes:
