@@ -6,7 +6,27 @@ from typing import Annotated
 
 import typer
 
+from common.text import parse_size
+
+SMALLEST_MEMORY = 64 << 20
+
+
+def _memory(text: str) -> int:
+    size = parse_size(text)
+    if size is None or size < SMALLEST_MEMORY:
+        raise typer.BadParameter(f"{text!r} is no amount of memory such as 500M or 2G, of 64M at least.")
+    return size
+
+
 BrokerHost = Annotated[str, typer.Option("--broker", help="Name or address of the broker's machine.")]
 FrontendPort = Annotated[int, typer.Option("--frontend-port", min=1, max=65535, help="The broker's port for clients.")]
 BackendPort = Annotated[int, typer.Option("--backend-port", min=1, max=65535, help="The broker's port for workers.")]
 # Every command that talks to a broker takes both, so that one set of options fits them all.
+Memory = Annotated[
+    int | None,
+    typer.Option(
+        parser=_memory,
+        metavar="SIZE",
+        help="Memory of one process for images, such as 500M or 2G.  [default: half of the machine's, shared out]",
+    ),
+]

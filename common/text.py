@@ -1,9 +1,27 @@
-"""Text for terminals, made of names that anybody may have chosen."""
+"""Text for people: names that anybody may have chosen, sizes."""
 
 from __future__ import annotations
+
+import re
 
 
 def printable(path: str) -> str:
     """A file name that is safe to show: bytes that are no UTF-8 and control characters become escapes."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def size_text(size: int) -> str:
+    """Bytes for people, in the units of memory: "256 MiB", "1.5 GiB"."""
+    if size < 1 << 30:
+        return f"{max(1, round(size / (1 << 20)))} MiB"
+    return f"{size / (1 << 30):.1f} GiB"
+
+
+def parse_size(text: str) -> int | None:
+    """The inverse, as generously as people write: "500M", "2G", "1.5 GiB", bytes without a unit; None if it is none."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?)?\s*", text, re.IGNORECASE | re.ASCII)
+    if match is None:
+        return None
+    power = " kmgt".index((match[2] or " ").lower())
+    return int(float(match[1]) * 1024**power)

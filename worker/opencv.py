@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import os
 
-MAX_PIXELS = 128_000_000  # of an image that is decoded whole; OpenCV's own default of 2^30 lets a bomb take gigabytes
+MAX_PIXELS = 512_000_000  # of an image that is decoded whole; OpenCV's own default of 2^30 lets a bomb take gigabytes
 
 # OpenCV reads this when it is loaded.
 os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)

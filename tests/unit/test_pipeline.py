@@ -158,7 +158,7 @@ def png_of_size(width, height):
         (file_of(picture(), ".jpg")[:-100], "The JPEG file is damaged or cut short."),
         (file_of(picture(), ".png")[:-100], "The PNG file is damaged or cut short."),
         (file_of(picture(), ".webp")[:-100], "The WEBP file is damaged or cut short."),
-        (png_of_size(20_000, 20_000), "The image has more than 128 megapixels."),
+        (png_of_size(30_000, 30_000), "The image has more than 512 megapixels."),
         (png_of_size(1 << 21, 1), "The PNG file is damaged or cut short."),
     ],
     ids=["empty", "text", "only a magic number", "cut jpeg", "cut png", "cut webp", "bomb", "too wide"],

@@ -1,0 +1,64 @@
+"""Whole or in strips: how an image goes through a recipe, and how much memory that takes. Decided by its header."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from common.errors import ImageError
+from common.text import size_text
+from worker.formats.header import Header
+from worker.opencv import MAX_PIXELS
+from worker.tree import Node
+
+STRIP_PIXELS = 64_000_000  # above, an image goes through in strips where it can
+STRIPS_NEED = 256 << 20  # bytes for the strips under way and for the libraries' own buffers
+
+
+class Way(enum.Enum):
+    WHOLE = "whole"
+    STRIPS = "strips"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """need is in bytes."""
+
+    way: Way
+    need: int
+
+
+def admit(header: Header, root: Node, obstacle: str | None, memory: int) -> Admission:
+    """Small images go whole, since that is faster; large ones in strips; what cannot be cut goes whole as long as it
+    fits into memory, in bytes. obstacle is the sentence that says why this recipe cannot work in strips on this image,
+    None if it can. Raises ImageError.
+    """
+    need = whole_need(header, root)
+    if header.pixels <= STRIP_PIXELS and need <= memory:
+        return Admission(Way.WHOLE, need)
+    if header.bounded and obstacle is None:
+        return Admission(Way.STRIPS, STRIPS_NEED)
+    if need <= memory and header.pixels <= MAX_PIXELS:
+        return Admission(Way.WHOLE, need)
+    why = obstacle if header.bounded and obstacle else f"{_described(header)} can only be decoded whole."
+    if header.pixels > MAX_PIXELS:
+        raise ImageError(f"{why} That is done up to {MAX_PIXELS // 1_000_000} megapixels.")
+    raise ImageError(
+        f"{why} That takes {size_text(need)} of memory, and this worker has {size_text(memory)} for images (--memory)."
+    )
+
+
+def whole_need(header: Header, root: Node) -> int:
+    """Bytes that are held at the worst moment: the image, one more for every step of the longest chain, and one for
+    what a codec or a filter needs beside them."""
+    sample = 1 if header.bits <= 8 else 2
+    return header.pixels * sample * max(header.bands, 1) * (2 + _depth(root))
+
+
+def _depth(node: Node) -> int:
+    return max((1 + _depth(child) for _, child in node.children), default=0)
+
+
+def _described(header: Header) -> str:
+    megapixels = round(header.pixels / 1_000_000)
+    return f"A {header.format.upper()} file of this kind with {megapixels} megapixels"
