@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from dataclasses import dataclass
 from typing import Protocol
 
+from common.errors import ImageError
 from common.recipe import Value
+from worker.filters import picture
 
 
 class Parameter(Protocol):
@@ -33,7 +37,7 @@ class Integer:
 
     def check(self, value: Value) -> str | None:
         if type(value) is not int or not self.minimum <= value <= self.maximum or (self.odd and value % 2 == 0):
-            return f"takes an {self.describe()}, not {value!r}"
+            return f"takes an {self.describe()}, not {_short(value)}"
         return None
 
     def describe(self) -> str:
@@ -52,12 +56,115 @@ class Number:
 
     def check(self, value: Value) -> str | None:
         if type(value) not in (int, float) or not self.minimum <= float(value) <= self.maximum:  # type: ignore[arg-type]
-            return f"takes a {self.describe()}, not {value!r}"
+            return f"takes a {self.describe()}, not {_short(value)}"
         return None
 
     def describe(self) -> str:
         return f"number from {self.minimum:g} to {self.maximum:g}{_unit(self.unit)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several words."""
+
+    default: str | None
+    choices: tuple[str, ...]
+
+    def check(self, value: Value) -> str | None:
+        if not isinstance(value, str) or value not in self.choices:
+            return f"takes {self.describe()}, not {_short(value)}"
+        return None
+
+    def describe(self) -> str:
+        return f"one of {', '.join(self.choices)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One line, not blank, of at most limit characters."""
+
+    default: str | None
+    limit: int
+
+    def check(self, value: Value) -> str | None:
+        if not isinstance(value, str) or not value.strip() or len(value) > self.limit or not value.isprintable():
+            return f"takes {self.describe()}, not {_short(value)}"
+        return None
+
+    def describe(self) -> str:
+        return f"one line of text, 1 to {self.limit} characters"
+
+
+@dataclass(frozen=True, slots=True)
+class Color:
+    """Red, green and blue in sRGB: "#rrggbb"."""
+
+    default: str | None
+
+    def check(self, value: Value) -> str | None:
+        if not isinstance(value, str) or not re.fullmatch("#[0-9a-fA-F]{6}", value):
+            return f"takes a {self.describe()}, not {_short(value)}"
+        return None
+
+    def describe(self) -> str:
+        return 'color "#rrggbb"'
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A matrix as a tuple of rows; its sides are odd, so that it has a middle."""
+
+    default: tuple[tuple[float, ...], ...] | None
+    side: int
+    magnitude: float
+
+    def check(self, value: Value) -> str | None:
+        if not isinstance(value, tuple) or not self._is_side(len(value)) or not all(map(self._is_row, value)):
+            return f"takes a {self.describe()}, not {_short(value)}"
+        if len({len(row) for row in value if isinstance(row, tuple)}) > 1:
+            return "takes a matrix whose rows are all equally long"
+        return None
+
+    def _is_side(self, length: int) -> bool:
+        return length % 2 == 1 and length <= self.side
+
+    def _is_row(self, row: Value) -> bool:
+        return isinstance(row, tuple) and self._is_side(len(row)) and all(map(self._is_weight, row))
+
+    def _is_weight(self, weight: Value) -> bool:
+        return type(weight) in (int, float) and abs(weight) <= self.magnitude  # type: ignore[arg-type]
+
+    def describe(self) -> str:
+        limit = f"{-self.magnitude:g} to {self.magnitude:g}"
+        return f"matrix of numbers from {limit}, each side odd and at most {self.side}"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The bytes of a small PNG, JPEG or WebP file."""
+
+    default: bytes | None = None
+
+    def check(self, value: Value) -> str | None:
+        if not isinstance(value, bytes):
+            return f"takes {self.describe()}, not {_short(value)}"
+        try:
+            picture.decode(value)
+        except ImageError as error:
+            return f"takes {self.describe()}: {str(error)[0].lower()}{str(error)[1:-1]}"
+        return None
+
+    def describe(self) -> str:
+        size, pixels = picture.MAX_BYTES // 1024, picture.MAX_PIXELS // 1_000_000
+        return f"a PNG, JPEG or WebP picture of at most {size} KiB and {pixels} megapixel"
+
+
 def _unit(unit: str) -> str:
     return f", {unit}" if unit else ""
+
+
+def _short(value: Value) -> str:
+    """A value of anybody's, never more than a line of it."""
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return reprlib.repr(value)

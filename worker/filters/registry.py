@@ -29,7 +29,8 @@ class Alpha(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class Filter:
     """deep: takes 16 bits a sample, else such an image is converted to 8 first. gray: takes (h, w) only, else colour
-    is converted first. bilevel: every pixel of the result is 0 or 255."""
+    is converted first. bilevel: every pixel of the result is 0 or 255. refuses(**values) says what is wrong with values
+    that are right each for itself: "needs ..."."""
 
     name: str
     function: Callable[..., Image]
@@ -39,6 +40,7 @@ class Filter:
     deep: bool
     gray: bool
     bilevel: bool
+    refuses: Callable[..., str | None]
 
     @property
     def summary(self) -> str:
@@ -94,6 +96,10 @@ def to_8_bits(image: Image) -> Image:
 _filters: dict[str, Filter] = {}
 
 
+def _nothing(**_values: Any) -> None:
+    return None
+
+
 def register(
     name: str,
     *,
@@ -102,12 +108,13 @@ def register(
     deep: bool = True,
     gray: bool = False,
     bilevel: bool = False,
+    refuses: Callable[..., str | None] = _nothing,
     **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
     """Decorate function(image, **parameters) -> image, which must not change its input."""
 
     def decorate(function: Callable[..., Image]) -> Callable[..., Image]:
-        _filters[name] = Filter(name, function, parameters, merge, alpha, deep, gray, bilevel)
+        _filters[name] = Filter(name, function, parameters, merge, alpha, deep, gray, bilevel, refuses)
         return function
 
     return decorate
@@ -132,8 +139,11 @@ def bind(step: Step) -> Bound:
     if problems := tuple(_step_problems(step)):
         raise RecipeError(*problems)
     found = _filters[step.filter]
-    defaults = {name: parameter.default for name, parameter in found.parameters.items()}
-    return Bound(found, defaults | dict(step.parameters))
+    return Bound(found, _values(found, step))
+
+
+def _values(found: Filter, step: Step) -> dict[str, Any]:
+    return {name: parameter.default for name, parameter in found.parameters.items()} | dict(step.parameters)
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
@@ -155,13 +165,18 @@ def _step_problems(step: Step) -> Iterator[str]:
     if found is None:
         yield f"There is no filter {step.filter!r}: {did_you_mean(step.filter, names())}"
         return
-    given = dict(step.parameters)
+    if problems := tuple(_parameter_problems(found, dict(step.parameters))):
+        yield from problems
+    elif wrong := found.refuses(**_values(found, step)):
+        yield f"Filter {step.filter!r} {wrong}."
+
+
+def _parameter_problems(found: Filter, given: Mapping[str, Any]) -> Iterator[str]:
     for name, value in given.items():
         if name not in found.parameters:
-            known = tuple(found.parameters)
-            yield f"Filter {step.filter!r} has no parameter {name!r}: {did_you_mean(name, known)}"
+            yield f"Filter {found.name!r} has no parameter {name!r}: {did_you_mean(name, tuple(found.parameters))}"
         elif wrong := found.parameters[name].check(value):
-            yield f"Parameter {name!r} of filter {step.filter!r} {wrong}."
+            yield f"Parameter {name!r} of filter {found.name!r} {wrong}."
     for name, parameter in found.parameters.items():
         if parameter.default is None and name not in given:
-            yield f"Filter {step.filter!r} needs the parameter {name!r}: {parameter.describe()}."
+            yield f"Filter {found.name!r} needs the parameter {name!r}: {parameter.describe()}."

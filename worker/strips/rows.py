@@ -11,7 +11,7 @@ LEAST = 32  # rows of a strip, unless the image has fewer: on slivers libraries 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The filter gets rows [outer_top, outer_bottom) of the image; of its result, [inner_top, inner_bottom) are right."""
+    """A filter gets rows [outer_top, outer_bottom) of the image; [inner_top, inner_bottom) of its result are right."""
 
     outer_top: int
     outer_bottom: int

@@ -1,0 +1,66 @@
+"""Filters that decide between black and white. Thresholds are levels of 8 bits: deeper images are converted first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.filters import histogram
+from worker.filters.image import Image
+from worker.filters.merge import Measured, Rows
+from worker.filters.parameters import Choice, Integer, Number
+from worker.filters.registry import Alpha, register
+from worker.opencv import cv2
+
+
+@register(
+    "threshold",
+    merge=Rows(),
+    alpha=Alpha.DROPPED,
+    deep=False,
+    gray=True,
+    bilevel=True,
+    level=Number(127.0, 0.0, 255.0, "8-bit levels"),
+)
+def threshold(image: Image, level: float) -> Image:
+    """White where the luma is above a level, black elsewhere."""
+    return cv2.threshold(image, level, 255, cv2.THRESH_BINARY)[1]
+
+
+def _separated(image: Image, total: histogram.Counts) -> Image:
+    return cv2.threshold(image, histogram.otsu(total), 255, cv2.THRESH_BINARY)[1]
+
+
+@register(
+    "otsu",
+    merge=Measured(histogram.count, _separated),
+    alpha=Alpha.DROPPED,
+    deep=False,
+    gray=True,
+    bilevel=True,
+)
+def otsu(image: Image) -> Image:
+    """Threshold at the level that Otsu's method (1979) finds in the histogram."""
+    return _separated(image, histogram.count(image))
+
+
+def _radius(size: int, **_: Any) -> int:
+    return size // 2
+
+
+_METHODS = {"mean": cv2.ADAPTIVE_THRESH_MEAN_C, "gaussian": cv2.ADAPTIVE_THRESH_GAUSSIAN_C}
+
+
+@register(
+    "adaptive_threshold",
+    merge=Rows(halo=_radius),
+    alpha=Alpha.DROPPED,
+    deep=False,
+    gray=True,
+    bilevel=True,
+    size=Integer(31, 3, 255, "pixels", odd=True),
+    offset=Number(10.0, -255.0, 255.0, "8-bit levels"),
+    method=Choice("mean", tuple(_METHODS)),
+)
+def adaptive_threshold(image: Image, size: int, offset: float, method: str) -> Image:
+    """White where the luma is above the mean of its neighbourhood less an offset: for pages lit unevenly."""
+    return cv2.adaptiveThreshold(image, 255, _METHODS[method], cv2.THRESH_BINARY, size, offset)

@@ -1,0 +1,35 @@
+"""Filters that mix the colours of each pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from worker.filters.image import Image
+from worker.filters.merge import Rows
+from worker.filters.parameters import Number
+from worker.filters.registry import register
+from worker.opencv import cv2
+
+_LUMA = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601, in BGR order
+_SEPIA = np.array([[0.131, 0.534, 0.272], [0.168, 0.686, 0.349], [0.189, 0.769, 0.393]])  # rows and columns B, G, R
+
+
+@register("grayscale", merge=Rows(), gray=True)
+def grayscale(image: Image) -> Image:
+    """Luma of ITU-R BT.601."""
+    return image
+
+
+@register("saturation", merge=Rows(), factor=Number(1.5, 0.0, 10.0, "0 is gray, 1 changes nothing"))
+def saturation(image: Image, factor: float) -> Image:
+    """Stronger or weaker colours of the same luma."""
+    if image.ndim == 2:
+        return image
+    return cv2.transform(image, factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1)))
+
+
+@register("sepia", merge=Rows(), amount=Number(1.0, 0.0, 1.0, "0 changes nothing"))
+def sepia(image: Image, amount: float) -> Image:
+    """The brown of old photographs; gray becomes colour."""
+    colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+    return cv2.transform(colour, amount * _SEPIA + (1 - amount) * np.eye(3))

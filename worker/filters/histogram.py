@@ -1,0 +1,56 @@
+"""Histograms of 8-bit gray, and what OpenCV derives from them, in its own arithmetic: equal to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.filters.image import Image
+from worker.opencv import cv2
+
+Counts = NDArray[np.int64]  # of the 256 levels
+
+_EXACT = 1 << 24  # cv2.calcHist counts in float32, which is exact up to here
+_EPSILON = float(np.finfo(np.float32).eps)
+
+
+def count(gray: Image) -> Counts:
+    """How often each level occurs in (h, w) of uint8. Those of strips sum to that of the whole."""
+    height, width = gray.shape
+    band = max(1, _EXACT // width)
+    counts = np.zeros(256, np.int64)
+    for top in range(0, height, band):
+        counts += cv2.calcHist([gray[top : top + band]], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    return counts
+
+
+def otsu(counts: Counts) -> int:
+    """The level that separates two classes best (Otsu 1979), as cv2.threshold finds it with THRESH_OTSU."""
+    scale = 1.0 / int(counts.sum())
+    mean = sum(level * float(n) for level, n in enumerate(counts)) * scale
+    below, mean_below = 0.0, 0.0  # the share of pixels up to a level, and their mean
+    best, found = 0.0, 0
+    for level, n in enumerate(counts):
+        share = float(n) * scale
+        mean_below *= below
+        below += share
+        above = 1.0 - below
+        if min(below, above) < _EPSILON or max(below, above) > 1.0 - _EPSILON:
+            continue
+        mean_below = (mean_below + level * share) / below
+        mean_above = (mean - below * mean_below) / above
+        variance = below * above * (mean_below - mean_above) * (mean_below - mean_above)
+        if variance > best:
+            best, found = variance, level
+    return found
+
+
+def equalizing(counts: Counts) -> Image:
+    """The 256 levels that cv2.equalizeHist maps to."""
+    total, first = int(counts.sum()), int(np.flatnonzero(counts)[0])
+    if counts[first] == total:
+        return np.full(256, first, np.uint8)
+    scale = np.float32(255) / np.float32(total - int(counts[first]))
+    sums = np.cumsum(counts) - counts[: first + 1].sum()
+    levels: Image = np.rint(np.maximum(sums, 0).astype(np.float32) * scale).astype(np.uint8)
+    return levels

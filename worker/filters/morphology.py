@@ -1,0 +1,53 @@
+"""Filters that shrink and grow what is bright. Pixels beyond the image's edge never count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.filters.image import Image
+from worker.filters.merge import Rows
+from worker.filters.parameters import Choice, Integer
+from worker.filters.registry import register
+from worker.opencv import cv2
+
+_SHAPES = {"ellipse": cv2.MORPH_ELLIPSE, "rect": cv2.MORPH_RECT, "cross": cv2.MORPH_CROSS}
+_SHAPE = Choice("ellipse", tuple(_SHAPES))
+_SIZE = Integer(3, 1, 51, "pixels", odd=True)
+_ITERATIONS = Integer(1, 1, 10)
+
+
+def _reach(size: int, iterations: int, **_: Any) -> int:
+    return size // 2 * iterations
+
+
+def _reach_twice(size: int, iterations: int, **_: Any) -> int:
+    return 2 * _reach(size, iterations)
+
+
+def _morphed(image: Image, operation: int, shape: str, size: int, iterations: int) -> Image:
+    element = cv2.getStructuringElement(_SHAPES[shape], (size, size))
+    return cv2.morphologyEx(image, operation, element, iterations=iterations)
+
+
+@register("erode", merge=Rows(halo=_reach), shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+def erode(image: Image, shape: str, size: int, iterations: int) -> Image:
+    """Minimum of the neighbourhood: bright parts shrink."""
+    return _morphed(image, cv2.MORPH_ERODE, shape, size, iterations)
+
+
+@register("dilate", merge=Rows(halo=_reach), shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+def dilate(image: Image, shape: str, size: int, iterations: int) -> Image:
+    """Maximum of the neighbourhood: bright parts grow."""
+    return _morphed(image, cv2.MORPH_DILATE, shape, size, iterations)
+
+
+@register("open", merge=Rows(halo=_reach_twice), shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+def opening(image: Image, shape: str, size: int, iterations: int) -> Image:
+    """Erosion, then dilation: small bright parts vanish."""
+    return _morphed(image, cv2.MORPH_OPEN, shape, size, iterations)
+
+
+@register("close", merge=Rows(halo=_reach_twice), shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+def closing(image: Image, shape: str, size: int, iterations: int) -> Image:
+    """Dilation, then erosion: small dark parts vanish."""
+    return _morphed(image, cv2.MORPH_CLOSE, shape, size, iterations)

@@ -1,0 +1,85 @@
+"""Filters that map the levels of each sample to others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from worker.filters import histogram
+from worker.filters.image import Image
+from worker.filters.merge import Measured, Rows, Whole
+from worker.filters.parameters import Integer, Number
+from worker.filters.registry import register
+from worker.opencv import cv2
+
+
+def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:
+    """The image through a curve that takes and gives levels from 0 to 1; what is beyond is cut."""
+    top = np.iinfo(image.dtype).max
+    levels = curve(np.arange(top + 1) / top)
+    return cv2.LUT(image, np.rint(np.clip(levels, 0, 1) * top).astype(image.dtype))
+
+
+@register("invert", merge=Rows())
+def invert(image: Image) -> Image:
+    """The negative."""
+    return cv2.bitwise_not(image)
+
+
+@register("gamma", merge=Rows(), gamma=Number(1.5, 0.05, 20.0, "above 1 is brighter"))
+def gamma(image: Image, gamma: float) -> Image:
+    """Levels to the power of 1/gamma: brightens or darkens, black and white stay."""
+    return _mapped(image, lambda levels: levels ** (1 / gamma))
+
+
+@register(
+    "brightness_contrast",
+    merge=Rows(),
+    brightness=Number(0.0, -100.0, 100.0, "percent of the full range, added"),
+    contrast=Number(1.2, 0.0, 20.0, "factor of the distance from mid-gray"),
+)
+def brightness_contrast(image: Image, brightness: float, contrast: float) -> Image:
+    """Linear change of brightness and contrast."""
+    return _mapped(image, lambda levels: (levels - 0.5) * contrast + 0.5 + brightness / 100)
+
+
+def _luma(image: Image) -> Image:
+    return image if image.ndim == 2 else cv2.extractChannel(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb), 0)
+
+
+def _with_luma(image: Image, change: Callable[[Image], Image]) -> Image:
+    """The image with its luma (Y of YCrCb) changed and its chroma kept."""
+    if image.ndim == 2:
+        return change(image)
+    parts = cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)
+    changed = cv2.insertChannel(change(cv2.extractChannel(parts, 0)), parts, 0)
+    return cv2.cvtColor(changed, cv2.COLOR_YCrCb2BGR)
+
+
+def _measure(image: Image) -> histogram.Counts:
+    return histogram.count(_luma(image))
+
+
+def _equalized(image: Image, total: histogram.Counts) -> Image:
+    return _with_luma(image, lambda luma: cv2.LUT(luma, histogram.equalizing(total)))
+
+
+@register("equalize", merge=Measured(_measure, _equalized), deep=False)
+def equalize(image: Image) -> Image:
+    """Spreads the levels evenly over the whole range; of colour images, the luma's."""
+    return _equalized(image, _measure(image))
+
+
+@register(
+    "clahe",
+    merge=Whole("its tiles are as large as the image makes them and its levels go over from one to the next"),
+    clip=Number(2.0, 0.1, 100.0, "times the mean count of a level"),
+    tiles=Integer(8, 1, 64, "a side"),
+)
+def clahe(image: Image, clip: float, tiles: int) -> Image:
+    """Contrast limited adaptive histogram equalization (Zuiderveld 1994); of colour images, the luma's."""
+    # Tiles of less than a pixel cannot be.
+    grid = (min(tiles, image.shape[1]), min(tiles, image.shape[0]))
+    return _with_luma(image, cv2.createCLAHE(clip, grid).apply)

@@ -1,0 +1,153 @@
+"""Filters that lay text or a picture over the image. A strip gets the rows that fall into it, and no more is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.filters import picture as pictures
+from worker.filters.image import Image, Place
+from worker.filters.merge import Rows
+from worker.filters.parameters import Choice, Color, Number, Picture, Text
+from worker.filters.registry import register
+from worker.opencv import cv2
+
+_POSITIONS = ("top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right")
+_LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601, in BGR order
+_UNBOUNDED = (1 << 24, 1 << 24)  # a canvas on which no text is wrapped
+
+_POSITION = Choice("bottom-right", _POSITIONS)
+_MARGIN = Number(2.0, 0.0, 50.0, "percent of the image's height")
+_OPACITY = Number(0.5, 0.0, 1.0)
+
+Samples = NDArray[np.float32]
+
+
+@register(
+    "watermark_text",
+    merge=Rows(positioned=True),
+    text=Text(None, 200),
+    size=Number(5.0, 0.1, 50.0, "percent of the image's height"),
+    color=Color("#ffffff"),
+    opacity=_OPACITY,
+    position=_POSITION,
+    margin=_MARGIN,
+)
+def watermark_text(
+    image: Image, text: str, size: float, color: str, opacity: float, position: str, margin: float, place: Place
+) -> Image:
+    """A line of text over the image; letters shrink until it fits the width."""
+    # A font has state and threads share nothing here, so each call has its own: 2 ms.
+    font = cv2.FontFace("sans")
+    pixels, box = _fitted(font, text, max(1, round(place.height * size / 100)), place.width)
+    pad = _overhang(pixels)
+    stamp = (box[2] + 2 * pad, box[3])
+    left, top = _corner(stamp, place, position, margin)
+    first, last = max(top, place.top), min(top + stamp[1], place.top + image.shape[0])
+    if first >= last:
+        return image
+    canvas = np.zeros((last - first, stamp[0]), np.uint8)
+    cv2.putText(canvas, text, (pad, top - box[1] - first), (255, 255, 255), font, pixels)
+    cover = canvas.astype(np.float32) * np.float32(opacity / 255)
+    rgb = bytes.fromhex(color[1:])
+    ink = np.array(rgb[::-1], np.float32) / np.float32(255)
+    return _blended(image, cover[:, :, None] * ink, cover, left, first - place.top)
+
+
+def _fitted(font: Any, text: str, pixels: int, width: int) -> tuple[int, Sequence[int]]:
+    """The largest size, in pixels and up to the given one, at which the text fits; (left, top, width, height) of
+    its box, from the start of its baseline."""
+    while True:
+        box = cv2.getTextSize(_UNBOUNDED, text, (0, 0), font, pixels)
+        needed = box[2] + 2 * _overhang(pixels)
+        if needed <= width or pixels == 1:
+            return pixels, box
+        pixels = max(1, min(pixels - 1, pixels * width // needed))
+
+
+def _overhang(pixels: int) -> int:
+    """How far letters may reach out of their box to the sides: the foot of a j does."""
+    return pixels // 8 + 1
+
+
+@register(
+    "watermark_image",
+    merge=Rows(positioned=True),
+    picture=Picture(),
+    scale=Number(20.0, 0.1, 100.0, "percent of the image's width"),
+    opacity=_OPACITY,
+    position=_POSITION,
+    margin=_MARGIN,
+)
+def watermark_image(
+    image: Image, picture: bytes, scale: float, opacity: float, position: str, margin: float, place: Place
+) -> Image:
+    """A picture, such as a logo, over the image; its transparency counts, and it never exceeds the image."""
+    logo = pictures.decode(picture)
+    width, height = _stamp_size(logo, place, scale)
+    left, top = _corner((width, height), place, position, margin)
+    first, last = max(top, place.top), min(top + height, place.top + image.shape[0])
+    if first >= last:
+        return image
+    samples = _premultiplied(logo)
+    shrunk = (min(width, logo.shape[1]), min(height, logo.shape[0]))
+    if shrunk != (logo.shape[1], logo.shape[0]):
+        samples = cv2.resize(samples, shrunk, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    rows = _stretched(_stretched(samples, height, first - top, last - top, axis=0), width, 0, width, axis=1)
+    rows *= np.float32(opacity)
+    return _blended(image, rows[:, :, :3], rows[:, :, 3], left, first - place.top)
+
+
+def _stamp_size(logo: Image, place: Place, scale: float) -> tuple[int, int]:
+    height, width = logo.shape[:2]
+    factor = min(place.width * scale / 100 / width, place.height / height)
+    return max(1, min(place.width, round(width * factor))), max(1, min(place.height, round(height * factor)))
+
+
+def _premultiplied(logo: Image) -> Samples:
+    """(h, w, 4) from 0 to 1, colour times alpha: what is transparent has no colour that could bleed."""
+    samples: Samples = logo.astype(np.float32) / np.float32(255)
+    samples[:, :, :3] *= samples[:, :, 3:]
+    return samples
+
+
+def _stretched(samples: Samples, length: int, start: int, stop: int, axis: int) -> Samples:
+    """[start, stop) of the length that an axis gets by linear interpolation. Each sample is computed for itself, so
+    that the rows of a huge stamp need not be made all at once."""
+    count = samples.shape[axis]
+    where = np.clip((np.arange(start, stop) + 0.5) * count / length - 0.5, 0, count - 1)
+    lower = where.astype(np.intp)
+    share = (where - lower).astype(np.float32)
+    share = share.reshape([-1 if n == axis else 1 for n in range(samples.ndim)])
+    result: Samples = samples.take(lower, axis) * (1 - share)
+    result += samples.take(np.minimum(lower + 1, count - 1), axis) * share
+    return result
+
+
+def _corner(stamp: tuple[int, int], place: Place, position: str, margin: float) -> tuple[int, int]:
+    """The left and the top of a stamp of (width, height) in the whole image."""
+    row, column = divmod(_POSITIONS.index(position), 3)
+    edge = round(place.height * margin / 100)
+    return _along(stamp[0], place.width, column, edge), _along(stamp[1], place.height, row, edge)
+
+
+def _along(length: int, room: int, third: int, edge: int) -> int:
+    free = max(0, room - length)
+    return (min(edge, free), free // 2, max(0, free - edge))[third]
+
+
+def _blended(image: Image, colour: Samples, cover: Samples, left: int, top: int) -> Image:
+    """The image under premultiplied colour (h, w, 3) and cover (h, w), each from 0 to 1. What leaves the image on the
+    right is cut. numpy rounds each sample alike, wherever it lies."""
+    result = image.copy()
+    under = result[top : top + cover.shape[0], left : left + cover.shape[1]]
+    colour, cover = colour[:, : under.shape[1]], cover[:, : under.shape[1]]
+    full = np.float32(np.iinfo(image.dtype).max)
+    if image.ndim == 2:
+        under[:] = np.rint(under * (1 - cover) + (colour * _LUMA).sum(axis=2) * full)
+    else:
+        under[:] = np.rint(under * (1 - cover[:, :, None]) + colour * full)
+    return result
