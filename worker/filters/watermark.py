@@ -53,7 +53,7 @@ def watermark_text(
     cv2.putText(canvas, text, (pad, top - box[1] - first), (255, 255, 255), font, pixels)
     cover = canvas.astype(np.float32) * np.float32(opacity / 255)
     rgb = bytes.fromhex(color[1:])
-    ink = np.array(rgb[::-1], np.float32) / np.float32(255)
+    ink = np.array([*reversed(rgb)], np.float32) / np.float32(255)
     return _blended(image, cover[:, :, None] * ink, cover, left, first - place.top)
 
 

@@ -1,0 +1,111 @@
+"""An image cut into strips, filtered and joined is the filtered image, byte for byte."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.recipe import Step
+from worker.filters import Place, bind, catalogue
+from worker.filters.merge import Measured, Rows
+from worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Text
+from worker.opencv import cv2
+from worker.strips.rows import LEAST, windows
+
+EXAMPLES = int(os.environ.get("FILTERFLEET_EXAMPLES", "12"))  # a filter
+
+
+def png(height, width, channels):
+    noise = np.random.default_rng(height).integers(0, 256, (height, width, channels), np.uint8)
+    return cv2.imencode(".png", noise)[1].tobytes()
+
+
+PICTURES = tuple(png(height, width, channels) for height, width, channels in ((40, 61, 4), (1, 9, 3), (130, 7, 4)))
+
+
+def valid(parameter):
+    """Values that a parameter takes, both ends included."""
+    match parameter:
+        case Integer():
+            values = st.integers(parameter.minimum, parameter.maximum)
+            return values.map(lambda value: value | 1) if parameter.odd else values
+        case Number():
+            return st.floats(parameter.minimum, parameter.maximum) | st.sampled_from(
+                [parameter.minimum, parameter.maximum]
+            )
+        case Choice():
+            return st.sampled_from(parameter.choices)
+        case Text():
+            return st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=parameter.limit)
+        case Color():
+            return st.integers(0, 0xFFFFFF).map("#{:06x}".format)
+        case Kernel():
+            sides = st.integers(0, parameter.side // 2).map(lambda half: 2 * half + 1)
+            weights = st.floats(-2, 2, width=32) | st.floats(-parameter.magnitude, parameter.magnitude)
+            return st.tuples(sides, sides).flatmap(
+                lambda size: st.lists(st.lists(weights, min_size=size[1], max_size=size[1]).map(tuple),
+                                      min_size=size[0], max_size=size[0]).map(tuple)
+            )  # fmt: skip
+        case Picture():
+            return st.sampled_from(PICTURES)
+    raise AssertionError(f"no values for {parameter}")
+
+
+@st.composite
+def images(draw, largest=300):
+    """Smooth and rough ones, gray and colour, with and without alpha, of 8 and 16 bits."""
+    height, width = draw(st.integers(1, largest)), draw(st.integers(1, largest))
+    channels = draw(st.integers(1, 4))
+    dtype = draw(st.sampled_from([np.uint8, np.uint16]))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    image = random.integers(0, np.iinfo(dtype).max + 1, (height, width, channels), dtype)
+    if draw(st.booleans()):
+        image = cv2.GaussianBlur(image, (7, 7), 0).reshape(height, width, channels)
+    return image if channels > 1 else np.ascontiguousarray(image[:, :, 0])
+
+
+def joined(bound, image, strip):
+    """What the strips of an image give, put together."""
+    merge = bound.filter.merge
+    height, width = image.shape[:2]
+    if isinstance(merge, Measured):
+        cuts = [image[w.inner_top : w.inner_bottom] for w in windows(height, strip)]
+        measured = [merge.measure(bound.prepare(rows)[0], **bound.values) for rows in cuts]
+        assert all(part.dtype == np.int64 for part in measured)
+        return np.concatenate([bound.apply(rows, merge.apply, total=sum(measured)) for rows in cuts])
+    parts = []
+    for window in windows(height, strip, merge.halo(**bound.values), merge.align(**bound.values)):
+        rows = image[window.outer_top : window.outer_bottom]
+        parts.append(window.crop(bound(rows, Place(window.outer_top, width, height))))
+    return np.concatenate(parts)
+
+
+LOCAL = [found for found in catalogue() if isinstance(found.merge, Rows | Measured)]
+
+
+@pytest.mark.parametrize("found", LOCAL, ids=lambda found: found.name)
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_strips_join_to_the_whole(found, data):
+    values = {name: data.draw(valid(parameter), name) for name, parameter in found.parameters.items()}
+    largest = 80 if found.name == "nl_means" else 300
+    image = data.draw(images(largest))
+    strip = data.draw(st.integers(1, image.shape[0]), "strip")
+    bound = bind(Step(found.name, tuple(sorted(values.items()))))
+    whole = bound(image)
+    assert np.array_equal(joined(bound, image, strip), whole)
+
+
+@given(st.integers(1, 2000), st.integers(1, 500), st.integers(0, 100), st.sampled_from([1, 2, 7, 16, 256]))
+def test_windows_cover_the_image_and_are_never_slivers(height, strip, halo, align):
+    cut = windows(height, strip, halo, align)
+    assert [w.inner_top for w in cut] == [0, *(w.inner_bottom for w in cut[:-1])]
+    assert cut[-1].inner_bottom == height
+    for w in cut:
+        assert w.inner_bottom - w.inner_top >= min(LEAST, height)
+        assert w.outer_top <= max(0, w.inner_top - halo)
+        assert w.outer_bottom >= min(height, w.inner_bottom + halo)
+        assert all(edge % align == 0 for edge in (w.outer_top, w.inner_top))
+        assert all(edge % align == 0 or edge == height for edge in (w.outer_bottom, w.inner_bottom))
