@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worker.filters.image import Image
 from worker.filters.merge import Rows
@@ -12,6 +13,20 @@ from worker.opencv import cv2
 
 _LUMA = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601, in BGR order
 _SEPIA = np.array([[0.131, 0.534, 0.272], [0.168, 0.686, 0.349], [0.189, 0.769, 0.393]])  # rows and columns B, G, R
+
+
+def _mixed(image: Image, matrix: NDArray[np.float64]) -> Image:
+    """Each pixel (B, G, R) times a matrix.
+
+    At 16 bits OpenCV rounds the last samples of an array otherwise than those before, and takes rows that follow one
+    another in memory for one: with a gap between them each row is rounded alike, wherever a strip ends.
+    """
+    if image.dtype == np.uint16:
+        height, width = image.shape[:2]
+        gapped = np.empty((height, width + 1, 3), np.uint16)
+        gapped[:, :width] = image
+        image = gapped[:, :width]
+    return cv2.transform(image, matrix)
 
 
 @register("grayscale", merge=Rows(), gray=True)
@@ -25,11 +40,11 @@ def saturation(image: Image, factor: float) -> Image:
     """Stronger or weaker colours of the same luma."""
     if image.ndim == 2:
         return image
-    return cv2.transform(image, factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1)))
+    return _mixed(image, factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1)))
 
 
 @register("sepia", merge=Rows(), amount=Number(1.0, 0.0, 1.0, "0 changes nothing"))
 def sepia(image: Image, amount: float) -> Image:
     """The brown of old photographs; gray becomes colour."""
     colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
-    return cv2.transform(colour, amount * _SEPIA + (1 - amount) * np.eye(3))
+    return _mixed(colour, amount * _SEPIA + (1 - amount) * np.eye(3))

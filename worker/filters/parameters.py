@@ -11,6 +11,8 @@ from common.errors import ImageError
 from common.recipe import Value
 from worker.filters import picture
 
+_LINE = 80  # characters
+
 
 class Parameter(Protocol):
     """default None means that a recipe has to give a value."""
@@ -55,7 +57,7 @@ class Number:
     unit: str = ""
 
     def check(self, value: Value) -> str | None:
-        if type(value) not in (int, float) or not self.minimum <= float(value) <= self.maximum:  # type: ignore[arg-type]
+        if type(value) not in (int, float) or not self.minimum <= value <= self.maximum:  # type: ignore[operator]
             return f"takes a {self.describe()}, not {_short(value)}"
         return None
 
@@ -164,7 +166,10 @@ def _unit(unit: str) -> str:
 
 
 def _short(value: Value) -> str:
-    """A value of anybody's, never more than a line of it."""
+    """A value of anybody's, never more than a line of it, and of bytes only their number."""
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
-    return reprlib.repr(value)
+    if isinstance(value, int) and value.bit_length() > 64:
+        return f"an integer of {value.bit_length()} bits"
+    shown = reprlib.repr(value)
+    return shown if len(shown) <= _LINE else shown[:_LINE] + "..."

@@ -29,8 +29,8 @@ class Alpha(enum.Enum):
 @dataclass(frozen=True, slots=True)
 class Filter:
     """deep: takes 16 bits a sample, else such an image is converted to 8 first. gray: takes (h, w) only, else colour
-    is converted first. bilevel: every pixel of the result is 0 or 255. refuses(**values) says what is wrong with values
-    that are right each for itself: "needs ..."."""
+    is converted first. bilevel: every pixel of the result is 0 or 255. refuses(**values) says what is wrong with
+    the values together, "needs ..."; it may get some that are wrong each for itself."""
 
     name: str
     function: Callable[..., Image]
@@ -139,11 +139,8 @@ def bind(step: Step) -> Bound:
     if problems := tuple(_step_problems(step)):
         raise RecipeError(*problems)
     found = _filters[step.filter]
-    return Bound(found, _values(found, step))
-
-
-def _values(found: Filter, step: Step) -> dict[str, Any]:
-    return {name: parameter.default for name, parameter in found.parameters.items()} | dict(step.parameters)
+    defaults = {name: parameter.default for name, parameter in found.parameters.items()}
+    return Bound(found, defaults | dict(step.parameters))
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
@@ -165,18 +162,15 @@ def _step_problems(step: Step) -> Iterator[str]:
     if found is None:
         yield f"There is no filter {step.filter!r}: {did_you_mean(step.filter, names())}"
         return
-    if problems := tuple(_parameter_problems(found, dict(step.parameters))):
-        yield from problems
-    elif wrong := found.refuses(**_values(found, step)):
-        yield f"Filter {step.filter!r} {wrong}."
-
-
-def _parameter_problems(found: Filter, given: Mapping[str, Any]) -> Iterator[str]:
+    given = dict(step.parameters)
     for name, value in given.items():
         if name not in found.parameters:
-            yield f"Filter {found.name!r} has no parameter {name!r}: {did_you_mean(name, tuple(found.parameters))}"
+            known = tuple(found.parameters)
+            yield f"Filter {step.filter!r} has no parameter {name!r}: {did_you_mean(name, known)}"
         elif wrong := found.parameters[name].check(value):
-            yield f"Parameter {name!r} of filter {found.name!r} {wrong}."
+            yield f"Parameter {name!r} of filter {step.filter!r} {wrong}."
     for name, parameter in found.parameters.items():
         if parameter.default is None and name not in given:
-            yield f"Filter {found.name!r} needs the parameter {name!r}: {parameter.describe()}."
+            yield f"Filter {step.filter!r} needs the parameter {name!r}: {parameter.describe()}."
+    if wrong := found.refuses(**{name: given.get(name, one.default) for name, one in found.parameters.items()}):
+        yield f"Filter {step.filter!r} {wrong}."

@@ -1,0 +1,291 @@
+"""Every filter against the computation it stands for, written another way, on every kind of image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.recipe import Step
+from worker.filters import bind, catalogue, histogram, names
+from worker.filters.merge import Resampled
+from worker.opencv import cv2
+
+HEIGHT, WIDTH = 45, 70
+
+
+def picture(dtype, channels):
+    """Smooth areas, noise and hard edges."""
+    random = np.random.default_rng(channels)
+    top = np.iinfo(dtype).max
+    image = cv2.GaussianBlur(random.random((HEIGHT, WIDTH, channels)), (0, 0), 4).reshape(HEIGHT, WIDTH, channels)
+    image = (image - image.min()) / np.ptp(image)
+    image[10:30, 20:40] = 1 - image[10:30, 20:40]
+    image = np.rint(np.clip(image + random.normal(0, 0.02, image.shape), 0, 1) * top).astype(dtype)
+    return np.ascontiguousarray(image[:, :, 0]) if channels == 1 else image
+
+
+IMAGES = {
+    f"{name} {bits}": picture(dtype, channels)
+    for name, channels in (("gray", 1), ("gray+alpha", 2), ("BGR", 3), ("BGRA", 4))
+    for bits, dtype in ((8, np.uint8), (16, np.uint16))
+}
+
+
+def small_png(height, width, channels=4):
+    noise = np.random.default_rng(5).integers(0, 256, (height, width, channels), np.uint8)
+    return cv2.imencode(".png", noise)[1].tobytes()
+
+
+# --- the computations ---------------------------------------------------------------------------------------------
+
+
+def top_of(image):
+    return np.iinfo(image.dtype).max
+
+
+def as_levels(values, like):
+    return np.rint(np.clip(values, 0, top_of(like))).astype(like.dtype)
+
+
+def neighbours(image, rows, columns, **pad):
+    """(h, w, [c,] rows, columns) of float64."""
+    edges = [(rows // 2, rows // 2), (columns // 2, columns // 2)] + [(0, 0)] * (image.ndim - 2)
+    padded = np.pad(image.astype(np.float64), edges, **(pad or {"mode": "reflect"}))
+    return np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), axis=(0, 1))
+
+
+def weighted(image, kernel):
+    kernel = np.array(kernel, np.float64)
+    return (neighbours(image, *kernel.shape) * kernel).sum(axis=(-2, -1))
+
+
+def length_of_gradient(image, kernel):
+    kernel = np.array(kernel)
+    return as_levels(np.hypot(weighted(image, kernel), weighted(image, kernel.T)), image)
+
+
+def extreme(image, operation, size):
+    outside = {"constant_values": 0 if operation is np.max else top_of(image), "mode": "constant"}
+    return operation(neighbours(image, size, size, **outside), axis=(-2, -1)).astype(image.dtype)
+
+
+def luma(image):
+    return image @ [0.114, 0.587, 0.299]
+
+
+def on_luma(image, change):
+    if image.ndim == 2:
+        return change(image)
+    parts = cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)
+    parts[:, :, 0] = change(np.ascontiguousarray(parts[:, :, 0]))
+    return cv2.cvtColor(parts, cv2.COLOR_YCrCb2BGR)
+
+
+def saturated(image, factor):
+    if image.ndim == 2:
+        return image
+    gray = luma(image)[:, :, None]
+    return as_levels(gray + factor * (image - gray), image)
+
+
+def toned(image):
+    b, g, r = (image[:, :, n].astype(float) if image.ndim == 3 else image.astype(float) for n in range(3))
+    red, green, blue = 0.393 * r + 0.769 * g + 0.189 * b, 0.349 * r + 0.686 * g + 0.168 * b, 0.272 * r + 0.534 * g
+    return as_levels(np.dstack([blue + 0.131 * b, green, red]), image)
+
+
+def blocks(image, size):
+    result = image.copy()
+    for y in range(0, HEIGHT, size):
+        for x in range(0, WIDTH, size):
+            block = image[y : y + size, x : x + size].astype(np.float64)
+            result[y : y + size, x : x + size] = np.floor(block.mean(axis=(0, 1)) + 0.5)
+    return result
+
+
+def nl_means(image):
+    if image.ndim == 2:
+        return cv2.fastNlMeansDenoising(image, None, 4, 5, 9)
+    return cv2.fastNlMeansDenoisingColored(image, None, 4, 4, 5, 9)
+
+
+SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+SCHARR = [[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]]
+LAPLACE = [[2, 0, 2], [0, -8, 0], [2, 0, 2]]
+RELIEF = [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]
+USERS = ((0.5, -1, 3), (0, 2, 0), (1, 1, -2.5))
+TRIANGLE = np.outer(*2 * [[1, 2, 3, 2, 1]]) / 81
+
+
+@dataclass(frozen=True)
+class Case:
+    """compute gets what the filter's function gets: alpha is taken off, and depth and colour are as declared."""
+
+    compute: Callable[[Any], Any]
+    values: dict[str, Any] = field(default_factory=dict)
+    deep: bool = True
+    gray: bool = False
+    alpha: str = "kept"
+    tolerance: int = 0  # levels by which float32 may round otherwise
+    title: str = ""
+
+
+def bilevel(compute, **values):
+    return Case(compute, values, deep=False, gray=True, alpha="dropped")
+
+
+def geometric(compute, **values):
+    return Case(compute, values, alpha="filtered")
+
+
+CASES = {
+    "grayscale": Case(lambda image: image, gray=True),
+    "gaussian_blur": Case(lambda image: cv2.GaussianBlur(image, (5, 5), 1.4)),
+    "box_blur": Case(lambda image: as_levels(neighbours(image, 7, 7).mean(axis=(-2, -1)), image), {"size": 7}),
+    "median_blur": Case(
+        lambda image: np.median(neighbours(image, 7, 7, mode="edge"), axis=(-2, -1)).astype(np.uint8),
+        {"size": 7},
+        deep=False,
+    ),
+    "bilateral": Case(lambda image: cv2.bilateralFilter(image, 9, 50, 5), deep=False),
+    "nl_means": Case(nl_means, {"strength": 4, "template": 5, "search": 9}, deep=False),
+    "canny": bilevel(lambda image: cv2.Canny(image, 100, 200)),
+    "sobel": Case(lambda image: length_of_gradient(image, SOBEL), gray=True, tolerance=1),
+    "scharr": Case(
+        lambda image: as_levels(
+            np.hypot(weighted(image, SCHARR), weighted(image, np.transpose(SCHARR))) * 0.25, image
+        ),
+        {"scale": 0.25},
+        gray=True,
+        tolerance=1,
+    ),
+    "laplacian": Case(lambda image: as_levels(np.abs(weighted(image, LAPLACE)), image), gray=True),
+    "sharpen": Case(
+        lambda image: as_levels(2.0 * image - cv2.GaussianBlur(image, (0, 0), 2), image), {"sigma": 2, "amount": 1}
+    ),
+    "threshold": bilevel(lambda image: np.where(image > 99, 255, 0), level=99),
+    "otsu": bilevel(lambda image: cv2.threshold(image, 0, 255, cv2.THRESH_OTSU)[1]),
+    "adaptive_threshold": bilevel(
+        lambda image: cv2.adaptiveThreshold(image, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, 9, 3),
+        method="gaussian",
+        size=9,
+        offset=3,
+    ),
+    "equalize": Case(lambda image: on_luma(image, cv2.equalizeHist), deep=False),
+    "clahe": Case(
+        lambda image: on_luma(image, cv2.createCLAHE(3, (4, 4)).apply), {"clip": 3, "tiles": 4}
+    ),
+    "gamma": Case(lambda image: as_levels((image / top_of(image)) ** 0.5 * top_of(image), image), {"gamma": 2}),
+    "brightness_contrast": Case(
+        lambda image: as_levels((image - top_of(image) / 2) * 1.5 + top_of(image) * 0.6, image),
+        {"brightness": 10, "contrast": 1.5},
+        tolerance=1,
+    ),
+    "saturation": Case(lambda image: saturated(image, 1.75), {"factor": 1.75}, tolerance=1),
+    "invert": Case(lambda image: top_of(image) - image),
+    "sepia": Case(toned, tolerance=1),
+    "emboss": Case(lambda image: as_levels(weighted(image, RELIEF), image)),
+    "pixelate": geometric(lambda image: blocks(image, 8), block=8),
+    "erode": Case(lambda image: extreme(image, np.min, 5), {"shape": "rect", "size": 5}),
+    "dilate": Case(lambda image: extreme(image, np.max, 9), {"shape": "rect", "size": 5, "iterations": 2}),
+    "open": Case(
+        lambda image: extreme(extreme(image, np.min, 5), np.max, 5), {"shape": "rect", "size": 5}
+    ),
+    "close": Case(
+        lambda image: extreme(extreme(image, np.max, 9), np.min, 9), {"shape": "rect", "size": 5, "iterations": 2}
+    ),
+    "resize": geometric(lambda image: cv2.resize(image, (33, 21), None, 0, 0, cv2.INTER_CUBIC),
+                        width=33, method="cubic"),
+    "thumbnail": geometric(lambda image: cv2.resize(image, (31, 20), None, 0, 0, cv2.INTER_AREA), width=50, height=20),
+    "convolve": Case(
+        lambda image: as_levels(weighted(image, USERS) / 2 + top_of(image) * 0.1, image),
+        {"kernel": USERS, "divisor": 2, "offset": 10},
+        tolerance=1,
+    ),
+}  # fmt: skip
+WATERMARKS = {"watermark_text": {"text": "© Größe"}, "watermark_image": {"picture": small_png(9, 20)}}
+
+
+def as_declared(image, case):
+    """What the filter's function gets of an image, and the alpha that goes with the result."""
+    alpha = None
+    if not case.deep and image.dtype == np.uint16:
+        image = np.rint(image / 257).astype(np.uint8)
+    if image.ndim == 3 and image.shape[2] in (2, 4) and case.alpha != "filtered":
+        alpha = image[:, :, -1:] if case.alpha == "kept" else None
+        image = image[:, :, 0] if image.shape[2] == 2 else image[:, :, :3]
+    image = np.ascontiguousarray(image)
+    if case.gray and image.ndim == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return image, alpha
+
+
+def step(name, **values):
+    return Step(name, tuple(sorted(values.items())))
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+@pytest.mark.parametrize("name", CASES)
+def test_a_filter_computes_what_it_stands_for(name, kind):
+    case = CASES[name]
+    image, alpha = as_declared(IMAGES[kind], case)
+    expected = case.compute(image)
+    if alpha is not None:
+        expected = np.dstack([expected, alpha])
+    result = bind(step(name, **case.values))(IMAGES[kind])
+    assert result.shape == expected.shape
+    assert result.dtype == image.dtype
+    assert np.abs(result.astype(np.int64) - expected).max() <= case.tolerance
+
+
+def test_every_filter_is_tested_here():
+    assert set(names()) == CASES.keys() | WATERMARKS.keys()
+    assert len(names()) >= 30
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+@pytest.mark.parametrize("found", catalogue(), ids=lambda found: found.name)
+def test_a_filter_never_changes_its_input_and_does_the_same_every_time(found, kind):
+    name = found.name
+    bound = bind(step(name, **(CASES[name].values if name in CASES else WATERMARKS[name])))
+    image = IMAGES[kind].copy()
+    first = bound(image)
+    assert np.array_equal(image, IMAGES[kind])
+    assert np.array_equal(first, bound(image))
+    assert set(np.unique(first)) <= {0, 255} or not found.bilevel
+    assert found.summary.endswith(".")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 40, 4), (40, 1, 2), (2, 3)])
+@pytest.mark.parametrize("found", catalogue(), ids=lambda found: found.name)
+def test_a_filter_takes_the_smallest_images(found, shape):
+    needed = {"resize": {"width": 5}, "convolve": {"kernel": USERS}} | WATERMARKS
+    for dtype in (np.uint8, np.uint16):
+        result = bind(step(found.name, **needed.get(found.name, {})))(np.full(shape, 200, dtype))
+        assert 0 not in result.shape
+        if not isinstance(found.merge, Resampled):
+            assert result.shape[:2] == shape[:2]
+
+
+# --- histograms -----------------------------------------------------------------------------------------------------
+
+
+def test_otsu_and_equalization_are_opencvs_for_any_histogram():
+    random = np.random.default_rng(11)
+    for n in range(300):
+        shape = random.integers(1, 80, 2)
+        levels = random.integers(0, 256, random.integers(1, 2 + n % 40)).astype(np.uint8)
+        bell = random.normal(n % 255, 30, shape).clip(0, 255).astype(np.uint8)
+        image = random.choice(levels, shape) if n % 2 else bell
+        counts = histogram.count(image)
+        assert counts.tolist() == np.bincount(image.ravel(), minlength=256).tolist()
+        assert histogram.otsu(counts) == cv2.threshold(image, 0, 255, cv2.THRESH_OTSU)[0]
+        assert np.array_equal(cv2.LUT(image, histogram.equalizing(counts)), cv2.equalizeHist(image))
+
+
+def test_a_histogram_counts_beyond_what_float32_can():
+    level = np.full((4100, 4100), 7, np.uint8)  # over 2^24 pixels
+    level[0, 0] = 8
+    assert histogram.count(level)[7:9].tolist() == [4100 * 4100 - 1, 1]
