@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from common.blob import whole
 from common.client import Client, require_broker
 from common.jobs import output_path
 from common.recipe import DEFAULT
@@ -195,7 +196,7 @@ def expected_outputs(source: Path) -> dict[str, bytes]:
     for path in Folder(source).list().objects:
         done = process((source / path).read_bytes(), DEFAULT)
         for output, blob in zip(done.outputs, done.blobs, strict=True):
-            expected[output_path(output.name, path, output.format)] = bytes(blob)
+            expected[output_path(output.name, path, output.format)] = bytes(whole(blob))
     return expected
 
 
