@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +64,7 @@ class OutputTree:
         blobs = []
         for output in outputs:
             try:
-                blob = FileBlob(self._place(original, output).open("rb", buffering=0))
+                blob = FileBlob(os.open(self._place(original, output), os.O_RDONLY))
             except OSError:
                 return False
             if len(blob) != output.size:

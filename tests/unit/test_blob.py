@@ -74,7 +74,7 @@ def test_small_is_in_memory_and_large_in_a_file(data):
 
 def test_a_file_that_is_open_already_is_a_blob(tmp_path, data):
     (tmp_path / "a").write_bytes(data)
-    blob = FileBlob((tmp_path / "a").open("rb", buffering=0))
+    blob = FileBlob(os.open(tmp_path / "a", os.O_RDONLY))
     assert len(blob) == len(data)
     assert whole(blob) == data
 

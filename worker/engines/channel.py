@@ -49,7 +49,7 @@ class Channel:
         if count:
             with self._socket() as underneath:
                 _, descriptors, _, _ = socket.recv_fds(underneath, 1, count)
-            files = [FileBlob(os.fdopen(descriptor, "rb", buffering=0)) for descriptor in descriptors]
+            files = [FileBlob(descriptor) for descriptor in descriptors]
             if len(files) < count:  # the kernel drops what a process has no room for
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return _Unpickler(self._connection.recv_bytes(), files).load()
