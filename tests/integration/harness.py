@@ -109,6 +109,15 @@ def is_running(process: psutil.Process) -> bool:
     return False
 
 
+def high_water_mark(pid: int) -> int:
+    """Bytes of memory that a process has had at most; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
 def _command_line(process: psutil.Process) -> list[str]:
     with contextlib.suppress(psutil.Error):
         return process.cmdline()
