@@ -13,8 +13,9 @@ from typing import Any, Self
 import zmq
 
 from common.batches import batches
+from common.blob import FileBlob
 from common.client_core import Action, ClientCore, Deliver, Open, ReadBlob, Send, Tell
-from common.engine import ReadImage
+from common.engine import ReadImage, read_part
 from common.errors import FleetError, ProtocolError, SourceChangedError
 from common.frames import poll, receive, send
 from common.jobs import Job
@@ -39,7 +40,7 @@ class Client:
     def __init__(self, host: str, frontend_port: int) -> None:
         self.catalogue = Catalogue((), 0)
         self._address = f"tcp://[{host}]:{frontend_port}" if ":" in host else f"tcp://{host}:{frontend_port}"
-        self._core = ClientCore(random.SystemRandom())
+        self._core = ClientCore(random.SystemRandom(), FileBlob)
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
         self._wakeup = Wakeup()
@@ -59,7 +60,7 @@ class Client:
         """Begin a job; the future gets its outcome, which acknowledge() then lets everybody forget.
 
         An image over the inline limit is submitted without payload and read in parts through read, on the
-        client's thread. A job id may be under way only once.
+        client's thread. Large outputs are common.blob.FileBlob. A job id may be under way only once.
         """
         future: Future[Result | Failed] = Future()
         future.set_running_or_notify_cancel()
@@ -199,21 +200,16 @@ class Client:
         if reader is None:
             return
         try:
-            data = reader(offset, length)
-        except OSError as error:
-            self._fail(job, f"The image can no longer be read: {error.strerror}.")
-            return
-        if len(data) != length:
-            self._fail(job, "The image became shorter while it was being read.")
-            return
-        to_send.append(Data(job, "", offset, (data,)))
+            to_send.append(Data(job, "", offset, (read_part(reader, offset, length),)))
+        except SourceChangedError as error:
+            self._fail(job, error)
 
-    def _fail(self, job: bytes, reason: str) -> None:
+    def _fail(self, job: bytes, error: SourceChangedError) -> None:
         self._readers.pop(job, None)
         future = self._futures.pop(job, None)
         self._call(lambda now: self._core.cancel(job, now))
         if future is not None:
-            future.set_exception(SourceChangedError(reason))
+            future.set_exception(error)
 
     def _hear(self, message: Catalogue | Status | Hello) -> None:
         match message:

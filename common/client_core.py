@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.blob import FileBlob
 from common.errors import ProtocolError
 from common.jobs import Job
 from common.link import Link
@@ -99,15 +100,19 @@ class _Entry:
     state: _State
     resend_at: float
     result: Result | None = None
-    pulls: dict[str, Pull] = field(default_factory=dict)
+    pulls: dict[str, Pull[FileBlob]] = field(default_factory=dict)
 
 
 class ClientCore:
-    """Call start() once, then on_message() for what arrives and on_tick() at deadline() at the latest."""
+    """Call start() once, then on_message() for what arrives and on_tick() at deadline() at the latest.
 
-    def __init__(self, rng: Randomness) -> None:
+    new_file gives an empty file for each output that is pulled; it may raise OSError, and so may writing to it.
+    """
+
+    def __init__(self, rng: Randomness, new_file: Callable[[], FileBlob]) -> None:
         self.connected = False  # a HELLO has come on this socket
         self._rng = rng
+        self._new_file = new_file
         self._jobs: dict[bytes, _Entry] = {}
         self._unanswered: dict[bytes, None] = {}  # jobs in the order of their last SUBMIT
         self._session = b""
@@ -279,7 +284,11 @@ class ClientCore:
             return  # the broker says it again while we are at it
         entry.state = _State.PULLING
         entry.result = result
-        entry.pulls = {output.name: Pull(output.size) for output in result.outputs}
+        try:
+            entry.pulls = {output.name: Pull(output.size, self._new_file()) for output in result.outputs}
+        except OSError as error:
+            self._no_room(entry, error)
+            return
         self._pull(entry, now)
 
     def _on_failed(self, failed: Failed, _now: float) -> None:
@@ -306,8 +315,16 @@ class ClientCore:
     def _on_data(self, data: Data, now: float) -> None:
         entry = self._jobs.get(data.id)
         if entry is not None and entry.state is _State.PULLING and data.blob in entry.pulls:
-            entry.pulls[data.blob].store(data.offset, data.payload[0])
+            try:
+                entry.pulls[data.blob].store(data.offset, data.payload[0])
+            except OSError as error:
+                self._no_room(entry, error)
+                return
             self._pull(entry, now)
+
+    def _no_room(self, entry: _Entry, error: OSError) -> None:
+        reason = f"The outputs cannot be kept on their way to the output folder: {error.strerror} ($TMPDIR)."
+        self._deliver(entry, Failed(entry.job.id, "transient", reason))
 
     def _pull(self, entry: _Entry, now: float) -> None:
         """One output after the other; the last chunk of the last one completes the result."""
@@ -317,7 +334,7 @@ class ClientCore:
                 self._send(Get(entry.job.id, name, offset, length))
             if not pull.complete:
                 return
-        blobs = tuple(pull.take() for pull in entry.pulls.values())
+        blobs = tuple(pull.sink for pull in entry.pulls.values())
         result = entry.result
         self._deliver(entry, Result(result.id, result.outputs, result.report, blobs))
 

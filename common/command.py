@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 
 from common.errors import FleetError
-from common.system import check_siblings, die_with_parent
+from common.system import allow_many_files, check_siblings, die_with_parent
 
 BUG_EXIT = 70  # EX_SOFTWARE of sysexits.h; 1 means that images failed
 SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that must not be outlived
@@ -20,6 +20,7 @@ def guarded(function: Callable[[], object]) -> None:
     """Run a command; a FleetError or a Ctrl-C becomes its sentence and exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names go out as the bytes they are
+    allow_many_files()
     try:
         function()
     except FleetError as error:

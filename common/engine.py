@@ -7,10 +7,22 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
 
+from common.errors import SourceChangedError
 from common.jobs import Job
 from common.protocol import Failed, Result
 
 ReadImage = Callable[[int, int], bytes]  # (offset, length) -> bytes of the image file; may raise OSError
+
+
+def read_part(read: ReadImage, offset: int, length: int) -> bytes:
+    """Just so many bytes of an image file. Raises SourceChangedError."""
+    try:
+        data = read(offset, length)
+    except OSError as error:
+        raise SourceChangedError(f"The image can no longer be read: {error.strerror}.") from None
+    if len(data) != length:
+        raise SourceChangedError("The image became shorter while it was being read.")
+    return data
 
 
 class EngineName(enum.StrEnum):
@@ -33,9 +45,10 @@ class Engine(Protocol):
         """Images that are worth having under way: enough to keep all threads busy, and no more."""
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
-        """Begin a job. Its future gets an outcome, and an exception only when the engine is closed or broken.
+        """Begin a job. Its future gets an outcome, and an exception only when the engine is closed or broken, or
+        SourceChangedError.
 
-        A job id may be under way only once.
+        A job without payload is read through read, in parts. A job id may be under way only once.
         """
 
     def acknowledge(self, job: bytes) -> None:

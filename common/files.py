@@ -6,8 +6,10 @@ import os
 import secrets
 from pathlib import Path
 
+from common.blob import Blob, parts
 
-def write_atomically(target: Path, data: bytes | bytearray | memoryview, scratch: Path) -> None:
+
+def write_atomically(target: Path, data: Blob, scratch: Path) -> None:
     """Write data to a file in scratch (on the same filesystem), make it durable, then rename it to target.
 
     Whoever looks at target sees the old file or the new one, never half of one, and the same holds
@@ -19,9 +21,10 @@ def write_atomically(target: Path, data: bytes | bytearray | memoryview, scratch
     temporary = scratch / secrets.token_hex(8)  # never the target's own name: it may be 255 bytes long
     try:
         with temporary.open("wb", buffering=0) as file:
-            view = memoryview(data)
-            while view:
-                view = view[file.write(view) :]
+            for part in parts(data):
+                view = memoryview(part)
+                while view:
+                    view = view[file.write(view) :]
             os.fsync(file.fileno())
         temporary.replace(target)
     except BaseException:

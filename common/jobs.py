@@ -30,7 +30,7 @@ EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "tiff": "tif
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image under one recipe. payload is empty when the image is to be read in parts."""
+    """One image under one recipe. payload is the image file, or empty when that is to be read in parts."""
 
     id: bytes
     recipe: bytes

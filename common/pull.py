@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Generic, Protocol, TypeVar
+
 from common.protocol import Payload
 from common.protocol.messages import CHUNK
 
@@ -9,14 +11,24 @@ WINDOW = 4  # chunks asked for and not yet here
 PATIENCE = 5.0  # seconds until an unanswered request is repeated
 
 
-class Pull:
+class Sink(Protocol):
+    """Where the chunks go: a file, as a rule."""
+
+    def write(self, offset: int, data: Payload) -> None:
+        """Raises OSError."""
+
+
+AnySink = TypeVar("AnySink", bound=Sink)
+
+
+class Pull(Generic[AnySink]):
     """The receiving end of one blob of known size; the caller sends what requests() returns."""
 
-    __slots__ = ("_asked", "_buffer", "_next", "_received", "size")
+    __slots__ = ("_asked", "_next", "_received", "sink", "size")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, sink: AnySink) -> None:
         self.size = size
-        self._buffer = bytearray()  # grows with what arrives: the size is only announced
+        self.sink = sink  # grows with what arrives: the size is only announced
         self._asked: dict[int, float] = {}  # offset -> when its request is to be repeated
         self._next = 0
         self._received = 0
@@ -37,13 +49,8 @@ class Pull:
         return [(offset, min(CHUNK, self.size - offset)) for offset in due]
 
     def store(self, offset: int, data: Payload) -> None:
-        """Keep a chunk; one that was not asked for, or is of the wrong length, is ignored."""
+        """Keep a chunk; one that was not asked for, or is of the wrong length, is ignored. Raises OSError."""
         if offset in self._asked and len(data) == min(CHUNK, self.size - offset):
+            self.sink.write(offset, data)
             del self._asked[offset]
-            self._buffer.extend(bytes(max(0, offset + len(data) - len(self._buffer))))
-            self._buffer[offset : offset + len(data)] = data
             self._received += len(data)
-
-    def take(self) -> memoryview:
-        """The whole blob, read-only."""
-        return memoryview(self._buffer).toreadonly()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes
 import importlib.metadata
 import os
+import resource
 import signal
 import socket
 import sys
 from pathlib import Path
 
 from common.errors import FleetError
+
+MANY_FILES = 65536  # open at a time
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -38,6 +41,14 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         raise SystemExit(1)
+
+
+def allow_many_files() -> None:
+    """Use what the system allows: each large image or output under way is an open file, and shells begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def check_siblings(role_file: str) -> None:

@@ -29,6 +29,7 @@ def process(image: bytes, recipe: Recipe | None = None) -> dict[str, bytes]:
 
     Raises FleetError: ImageError for what is no usable image, RecipeError for a recipe that cannot be run.
     """
+    from common.blob import whole
     from common.recipe import DEFAULT
     from worker.filters import check_recipe
     from worker.pipeline import process as run_pipeline
@@ -36,7 +37,7 @@ def process(image: bytes, recipe: Recipe | None = None) -> dict[str, bytes]:
     recipe = recipe or DEFAULT
     check_recipe(recipe)
     done = run_pipeline(image, recipe)
-    return {output.name: bytes(blob) for output, blob in zip(done.outputs, done.blobs, strict=True)}
+    return {output.name: bytes(whole(blob)) for output, blob in zip(done.outputs, done.blobs, strict=True)}
 
 
 def run(

@@ -7,7 +7,7 @@ from concurrent.futures import Future, as_completed
 from pathlib import Path
 
 from common.client import Client, require_broker
-from common.errors import FleetError, SourceChangedError
+from common.errors import FleetError, ImageError, SourceChangedError
 from common.jobs import Job, check_outputs, job_id
 from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
@@ -67,6 +67,8 @@ class _Submission:
             return "The file changed while it was being read."
         except OSError as error:
             return f"The file cannot be read: {error.strerror}."
+        except ImageError as error:
+            return str(error)
         job = job_id(loaded.digest, DEFAULT)
         if job not in self._jobs:
             payload = () if loaded.data is None else (loaded.data,)

@@ -13,8 +13,11 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from common.errors import ImageError
 from common.jobs import is_image_name
 from common.logs import get_logger
+from common.protocol.messages import BLOB_LIMIT
+from common.text import size_text
 from listener.scan import Listing, Version
 
 CHUNK = 1 << 20  # bytes hashed at a time
@@ -60,7 +63,10 @@ class Folder:
         return Listing(objects, unread)
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
-        """Read and hash one version of a file. Raises ChangedError and OSError."""
+        """Read and hash one version of a file. Raises ChangedError, OSError, and ImageError for one that is too large
+        to be moved."""
+        if version.size > BLOB_LIMIT:
+            raise ImageError(f"The file has more than {size_text(BLOB_LIMIT)}, which is the most that is processed.")
         digest = hashlib.sha256()
         with (self.root / path).open("rb", buffering=0) as file:
             _check(file.fileno(), version)

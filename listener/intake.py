@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from common.protocol import Result
 from listener.scan import Version
 
-WINDOW_BYTES = 128 << 20  # of image files held for the objects under way, at most
+# Bytes under way at most, of images and of outputs that wait to be written. What is larger goes when it is alone there.
+MEMORY = 128 << 20
+DISK = 1 << 30  # in temporary files
 
 
 @dataclass(slots=True)
 class JobInHand:
     """A job and the objects that wait for it: more than one when their contents are the same."""
 
-    size: int  # bytes of the image file that its submission holds in memory
     submitted_at: float
     waiting: dict[str, Version] = field(default_factory=dict)
     result: Result | None = None
@@ -23,15 +24,25 @@ class JobInHand:
     tries: Counter[str] = field(default_factory=Counter)  # at writing the outputs of each path
 
 
-class Intake:
-    """The line of pending objects, and the window of those under way: so many objects at most."""
+@dataclass(slots=True)
+class _Weight:
+    """Bytes."""
 
-    def __init__(self, window: int) -> None:
+    memory: int = 0
+    disk: int = 0
+
+
+class Intake:
+    """The line of pending objects, and the window of those under way: so many objects at most, of which those with no
+    more than small bytes are in memory."""
+
+    def __init__(self, window: int, small: int) -> None:
         self.window = window
+        self._small = small
         self.jobs: dict[bytes, JobInHand] = {}
         self._fresh: deque[tuple[str, Version]] = deque()
         self._backfill: deque[tuple[str, Version]] = deque()
-        self._active: dict[str, int] = {}  # path -> bytes it will hold
+        self._active: dict[str, _Weight] = {}
 
     @property
     def idle(self) -> bool:
@@ -52,14 +63,36 @@ class Intake:
                 if path in self._active:  # an older version of it is not finished yet
                     line.rotate(-1)
                     continue
-                if self._active and (
-                    len(self._active) >= self.window or sum(self._active.values()) + version.size > WINDOW_BYTES
-                ):
+                weight = _Weight()
+                self._add(weight, version.size)
+                if not self._has_room(weight):
                     return None
                 line.popleft()
-                self._active[path] = version.size
+                self._active[path] = weight
                 return path, version, fresh
         return None
 
+    def add_outputs(self, path: str, size: int) -> None:
+        """An active object's outputs are here, so many bytes, and are to be written."""
+        self._add(self._active[path], size)
+
     def release(self, path: str) -> None:
         del self._active[path]
+
+    def _has_room(self, weight: _Weight) -> bool:
+        active = self._active.values()
+        return (
+            len(active) < self.window
+            and _fits(weight.memory, sum(other.memory for other in active), MEMORY)
+            and _fits(weight.disk, sum(other.disk for other in active), DISK)
+        )
+
+    def _add(self, weight: _Weight, size: int) -> None:
+        if size <= self._small:
+            weight.memory += size
+        else:
+            weight.disk += size
+
+
+def _fits(size: int, taken: int, limit: int) -> bool:
+    return size == 0 or taken == 0 or taken + size <= limit

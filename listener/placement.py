@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.blob import Blob, FileBlob
 from common.errors import FleetError
 from common.files import sweep, write_atomically
 from common.jobs import output_path
-from common.protocol import Output, Payload
+from common.protocol import Output
 
 PRIVATE = ".filterfleet"  # our own folder below the output root: ledger, logs, temporary files
 
@@ -44,14 +46,14 @@ class OutputTree:
     def close(self) -> None:
         self._lock.close()
 
-    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Payload]) -> list[Path]:
+    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> list[Path]:
         """Put every output of one source path in its place; where each is now. Raises OSError."""
         places = [self._place(source, output) for output in outputs]
         for place, blob in zip(places, blobs, strict=True):
             write_atomically(place, blob, self._scratch)
         return places
 
-    def write_timed(self, source: str, outputs: Sequence[Output], blobs: Sequence[Payload]) -> float:
+    def write_timed(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> float:
         """The same; returns the seconds it took."""
         began = time.perf_counter()
         self.write(source, outputs, blobs)
@@ -62,7 +64,7 @@ class OutputTree:
         blobs = []
         for output in outputs:
             try:
-                blob = self._place(original, output).read_bytes()
+                blob = FileBlob(os.open(self._place(original, output), os.O_RDONLY))
             except OSError:
                 return False
             if len(blob) != output.size:

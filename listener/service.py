@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from common.engine import Engine
-from common.errors import ProtocolError, SourceChangedError
+from common.errors import ImageError, ProtocolError, SourceChangedError
 from common.jobs import Job, check_outputs, job_id
 from common.logs import get_logger
 from common.notify import Notifier
@@ -63,7 +63,7 @@ class ListenerService:
         self._ledger = ledger
         self._tree = tree
         self._folder = Folder(options.source)
-        self._intake = Intake(engine.window)
+        self._intake = Intake(engine.window, engine.inline_limit)
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="read")
         self._writers = ThreadPoolExecutor(4, thread_name_prefix="write")
@@ -199,6 +199,9 @@ class ListenerService:
         except OSError as error:
             self._fail(path, version, f"The file cannot be read: {error.strerror}.", transient=True)
             return
+        except ImageError as error:
+            self._fail(path, version, str(error), transient=False)
+            return
         job = job_id(loaded.digest, self._recipe)
         if job in self._intake.jobs:
             self._attach(job, path, version)
@@ -222,7 +225,7 @@ class ListenerService:
         if self._stopping:
             return
         if job not in self._intake.jobs:
-            self._intake.jobs[job] = JobInHand(version.size, time.monotonic())
+            self._intake.jobs[job] = JobInHand(time.monotonic())
             payload = () if loaded.data is None else (loaded.data,)
             priority = FRESH if fresh else BACKFILL
             submission = Job(job, self._recipe_bytes, self._needs, version.size, payload, priority)
@@ -261,6 +264,7 @@ class ListenerService:
             return
         in_hand.result = outcome
         for path in list(in_hand.waiting):
+            self._intake.add_outputs(path, sum(output.size for output in outcome.outputs))
             self._write(job, path)
 
     def _write(self, job: bytes, path: str) -> None:

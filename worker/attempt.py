@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgpack
 
+from common.blob import Blob, stowed, whole
 from common.errors import FleetError
 from common.logs import get_logger
-from common.protocol import Failed, Payload
+from common.protocol import Failed
 from common.protocol.messages import INLINE_LIMIT
 from common.recipe import DEFAULT
 from worker.pipeline import process, recipe_from
@@ -17,22 +19,28 @@ from worker.session import Done
 log = get_logger("worker")
 
 
-def attempt(id: bytes, recipe: bytes, image: Payload) -> Done | Failed:  # noqa: A002 - as in the messages
-    """The image's outputs under the recipe, or why there are none; id is that of a failure."""
+def attempt(id: bytes, recipe: bytes, image: Blob) -> Done | Failed:  # noqa: A002 - as in the messages
+    """The image's outputs under the recipe, or why there are none; id is that of a failure.
+
+    Outputs that fit into a message are in memory, larger ones in files.
+    """
     kind: Literal["permanent", "transient"] = "transient"
     try:
-        return process(image, recipe_from(recipe))
+        done = process(image, recipe_from(recipe))
+        return replace(done, blobs=tuple(stowed(blob, INLINE_LIMIT) for blob in done.blobs))
     except FleetError as error:
         kind, reason = "permanent", str(error)
     except MemoryError:
         reason = "The worker has too little memory for this image."
+    except OSError as error:
+        reason = f"The worker cannot keep large files on its disk: {error.strerror} ($TMPDIR)."
     except Exception as error:  # a bug in a filter must cost one image, not the worker
         log.exception("unexpected failure")
         reason = f"The worker failed unexpectedly: {type(error).__name__}: {error}"
     return Failed(id, kind, reason)
 
 
-def answer(body: Payload) -> bytes:
+def answer(body: Blob) -> bytes:
     """What a basic client gets for an image file: a msgpack map of the default recipe's outputs by name, or
     {"error": sentence}.
 
@@ -45,6 +53,6 @@ def answer(body: Payload) -> bytes:
     elif sum(len(blob) for blob in outcome.blobs) > INLINE_LIMIT:
         content = {"error": f"The results are too large for one message, which carries {INLINE_LIMIT >> 20} MiB."}
     else:
-        content = {output.name: blob for output, blob in zip(outcome.outputs, outcome.blobs, strict=True)}
+        content = {output.name: whole(blob) for output, blob in zip(outcome.outputs, outcome.blobs, strict=True)}
     packed: bytes = msgpack.packb(content)
     return packed

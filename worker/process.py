@@ -9,10 +9,10 @@ import socket
 
 from common.command import daemon
 from common.notify import Notifier
+from common.protocol.messages import BLOB_LIMIT
 from common.system import version
 from common.wakeup import StopSignal
 
-LARGEST_IMAGE = 1 << 30  # bytes of an image file
 PREFETCH = 2  # tasks held beyond those that run, so that no thread waits for the network
 
 
@@ -37,7 +37,7 @@ def _serve() -> None:
     from worker.session import Profile
 
     name = f"{socket.gethostname()}/{os.getpid()}"
-    profile = Profile(options.threads, PREFETCH, filters.names(), name, version(), LARGEST_IMAGE)
+    profile = Profile(options.threads, PREFETCH, filters.names(), name, version(), BLOB_LIMIT)
     host = f"[{options.broker}]" if ":" in options.broker else options.broker
     with contextlib.closing(StopSignal()) as stop:
         service = WorkerService(f"tcp://{host}:{options.backend_port}", profile, options.drain_limit)

@@ -15,16 +15,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import zmq
 
 from common.batches import batches
+from common.blob import FileBlob, read
 from common.errors import ProtocolError
 from common.frames import poll, receive, send
 from common.logs import get_logger
 from common.notify import Notifier
-from common.protocol import Failed, Message, Output, Payload, encode
+from common.protocol import Data, Failed, Message, Output, Payload, encode
 from common.protocol.messages import INLINE_LIMIT
 from common.wakeup import StopSignal, Wakeup
 from worker.attempt import answer, attempt
 from worker.opencv import prepare_process
-from worker.session import Abandon, Action, Done, Open, Profile, Run, Send, SendFrames, WorkerSession
+from worker.session import Abandon, Action, Done, Open, Profile, ReadBlob, Run, Send, SendFrames, WorkerSession
 
 DEFAULT_TIMEOUT = 300.0  # seconds for a task that came without a limit, from somebody else's queue
 GRACE = 5.0  # seconds beyond its limit until a running task is called stuck
@@ -40,10 +41,11 @@ class WorkerService:
         prepare_process()
         self._backend = backend
         self._drain_limit = drain_limit
-        self._session = WorkerSession(profile, random.SystemRandom())
+        self._session = WorkerSession(profile, random.SystemRandom(), FileBlob)
         self._context = zmq.Context()
         self._socket = self._new_socket(b"")
         self._pool = ThreadPoolExecutor(profile.threads, thread_name_prefix="image")
+        self._runs: dict[bytes, Run] = {}  # what waits for a thread: the pool would keep a cancelled image
         self._futures: dict[bytes, Future[None]] = {}
         self._running: dict[bytes, float] = {}  # lease -> instant at which it counts as stuck
         self._done: collections.deque[tuple[bytes, Done | Failed]] = collections.deque()
@@ -116,11 +118,22 @@ class WorkerService:
                     self._socket.close(linger=0)
                     self._socket = self._new_socket(identity)
                 case Run():
-                    self._futures[action.lease] = self._pool.submit(self._work, action)
+                    self._runs[action.lease] = action
+                    self._futures[action.lease] = self._pool.submit(self._work, action.lease)
                 case Abandon(lease):
                     if (future := self._futures.get(lease)) is not None and future.cancel():
-                        del self._futures[lease]
+                        del self._futures[lease], self._runs[lease]
+                case ReadBlob():
+                    self._read(action, to_send)
         self._flush(to_send)
+
+    def _read(self, action: ReadBlob, to_send: list[Message]) -> None:
+        get = action.get
+        try:
+            to_send.append(Data(get.id, get.blob, get.offset, (read(action.blob, get.offset, get.length),)))
+        except OSError as error:
+            reason = f"The worker cannot read an output from its disk: {error.strerror}."
+            self._execute(self._session.on_unreadable(get.id, reason, time.monotonic()))
 
     def _flush(self, messages: list[Message]) -> None:
         for batch in batches(messages, INLINE_LIMIT):
@@ -146,7 +159,8 @@ class WorkerService:
 
     # --- the pool's threads ----
 
-    def _work(self, run: Run) -> None:
+    def _work(self, lease: bytes) -> None:
+        run = self._runs.pop(lease)
         self._running[run.lease] = time.monotonic() + (run.timeout or DEFAULT_TIMEOUT) + GRACE
         try:
             self._done.append((run.lease, _outcome(run)))

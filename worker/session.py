@@ -10,8 +10,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from common.blob import Blob, FileBlob
 from common.errors import ProtocolError
 from common.link import Link
 from common.liveness import Randomness
@@ -63,10 +64,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A processed image: its outputs, the file of each, and plain values about the work."""
+    """A processed image: its outputs, the file of each (large ones on disk), and plain values about the work."""
 
     outputs: tuple[Output, ...]
-    blobs: tuple[Payload, ...]
+    blobs: tuple[Blob, ...]
     report: Mapping[str, Any]
 
 
@@ -96,7 +97,7 @@ class Run:
 
     lease: bytes
     recipe: bytes
-    image: Payload
+    image: Blob
     timeout: float
     opaque: bool
 
@@ -108,7 +109,15 @@ class Abandon:
     lease: bytes
 
 
-Action = Open | Send | SendFrames | Run | Abandon
+@dataclass(frozen=True, slots=True)
+class ReadBlob:
+    """Read this part of an output and send it as DATA; if that fails, say so with on_unreadable()."""
+
+    get: Get
+    blob: Blob
+
+
+Action = Open | Send | SendFrames | Run | Abandon | ReadBlob
 
 
 class _State(enum.Enum):
@@ -125,9 +134,9 @@ class _Lease:
     task: Task | None = None
     opaque: bool = False
     stack: tuple[bytes, ...] = ()  # of a basic request
-    pull: Pull | None = None
+    pull: Pull[FileBlob] | None = None
     outcome: Message | None = None
-    blobs: dict[str, Payload] = field(default_factory=dict)  # outputs that are pulled from us
+    blobs: dict[str, Blob] = field(default_factory=dict)  # outputs that are pulled from us
     resend_at: float = 0.0
 
     @property
@@ -136,13 +145,17 @@ class _Lease:
 
 
 class WorkerSession:
-    """Call start() once, then on_message() for what arrives, on_done() for what the shell has run, and
-    on_tick() at deadline() at the latest."""
+    """Call start() once, then on_message() for what arrives, on_result() or on_failed() for what the shell has run,
+    and on_tick() at deadline() at the latest.
 
-    def __init__(self, profile: Profile, rng: Randomness) -> None:
+    new_file gives an empty file for each image that is pulled; it may raise OSError, and so may writing to it.
+    """
+
+    def __init__(self, profile: Profile, rng: Randomness, new_file: Callable[[], FileBlob]) -> None:
         self.profile = profile
         self.draining = False
         self._rng = rng
+        self._new_file = new_file
         self._leases: dict[bytes, _Lease] = {}
         self._extended = False
         self._session = b""
@@ -179,7 +192,8 @@ class WorkerSession:
         """The task is done. Nothing happens if its lease has become void in the meantime."""
         held = self._leases.get(lease)
         if held is not None and held.in_work:
-            inline = sum(len(blob) for blob in done.blobs) <= self._inline_limit or held.opaque
+            in_memory = not any(isinstance(blob, FileBlob) for blob in done.blobs)
+            inline = in_memory and (sum(len(blob) for blob in done.blobs) <= self._inline_limit or held.opaque)
             if not inline:
                 held.blobs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
             self._finish(held, Result(lease, done.outputs, done.report, done.blobs if inline else ()), now)
@@ -190,6 +204,14 @@ class WorkerSession:
         held = self._leases.get(lease)
         if held is not None and held.in_work:
             self._finish(held, Failed(lease, kind, reason[:2000]), now)
+        return self._take()
+
+    def on_unreadable(self, lease: bytes, reason: str, now: float) -> list[Action]:
+        """An output cannot be read any more: the task has failed after all, for now."""
+        held = self._leases.get(lease)
+        if held is not None and held.blobs:
+            held.blobs = {}
+            self._finish(held, Failed(lease, "transient", reason[:2000]), now)
         return self._take()
 
     def drain(self, _now: float) -> list[Action]:
@@ -329,9 +351,18 @@ class WorkerSession:
             self._leases[task.id] = _Lease(task.id, _State.HANDED_OVER, opaque=task.opaque)
             self._run(task.id, task.recipe, task.payload, task.timeout, opaque=task.opaque)
         else:
-            held = _Lease(task.id, _State.PULLING, task=task, pull=Pull(task.size))
-            self._leases[task.id] = held
+            self._leases[task.id] = held = _Lease(task.id, _State.PULLING, task=task)
+            try:
+                held.pull = Pull(task.size, self._new_file())
+            except OSError as error:
+                self._no_room(held, error, now)
+                return
             self._pull(held, now)
+
+    def _no_room(self, held: _Lease, error: OSError, now: float) -> None:
+        held.pull = None
+        reason = f"The worker cannot keep the image on its disk: {error.strerror} ($TMPDIR)."
+        self._finish(held, Failed(held.token, "transient", reason), now)
 
     def _pull(self, held: _Lease, now: float) -> None:
         assert held.pull is not None
@@ -340,28 +371,32 @@ class WorkerSession:
             self._send(Get(held.token, "", offset, length))
         if held.pull.complete:
             held.state = _State.HANDED_OVER
-            task, image = held.task, held.pull.take()
+            task, image = held.task, held.pull.sink
             held.pull = None
-            self._run(held.token, task.recipe, (image,), task.timeout, opaque=False)
+            self._actions.append(Run(held.token, task.recipe, image, task.timeout, opaque=False))
 
     def _on_data(self, data: Data, now: float) -> None:
         held = self._leases.get(data.id)
         if held is not None and held.pull is not None:
-            held.pull.store(data.offset, data.payload[0])
+            try:
+                held.pull.store(data.offset, data.payload[0])
+            except OSError as error:
+                self._no_room(held, error, now)
+                return
             self._pull(held, now)
 
     def _on_get(self, get: Get, _now: float) -> None:
         held = self._leases.get(get.id)
         if held is not None and get.blob in held.blobs:
-            chunk = memoryview(held.blobs[get.blob])[get.offset : get.offset + get.length]
-            self._send(Data(held.token, get.blob, get.offset, (chunk,)))
+            self._actions.append(ReadBlob(get, held.blobs[get.blob]))
 
     def _finish(self, held: _Lease, outcome: Result | Failed, now: float) -> None:
         if held.stack:
             del self._leases[held.token]
             self._link.heard(now)
             if isinstance(outcome, Result):
-                self._actions.append(SendFrames((*held.stack, b"", *outcome.payload)))
+                answer = cast("tuple[Payload, ...]", outcome.payload)  # such a request wants it in one message
+                self._actions.append(SendFrames((*held.stack, b"", *answer)))
             return
         held.state = _State.FINISHED
         held.outcome = outcome

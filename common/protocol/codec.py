@@ -82,7 +82,7 @@ def encode(messages: Iterable[m.Message]) -> list[m.Payload]:
     for message in messages:
         header.append(_item(message))
         if type(message) in _PAYLOAD:
-            payload += message.payload  # type: ignore[union-attr]
+            payload += message.payload  # type: ignore[union-attr, arg-type]
     return [b"", m.PPX, msgpack.packb(header), *payload]
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from common.blob import Blob
+from common.blob import Payload as Payload
 from common.liveness import Randomness
 
 READY = b"\x01"
@@ -23,8 +25,6 @@ BLOB_LIMIT = 4 << 30  # bytes of the largest image or output that is moved at al
 CHUNK = 1 << 20  # bytes asked for by one GET
 NAMES_LIMIT = 1024  # filters one message can name
 LEASES_LIMIT = 4096  # leases one heartbeat can name
-
-Payload = bytes | memoryview
 
 
 def new_identity(rng: Randomness) -> bytes:
@@ -172,12 +172,15 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The work is done. One payload frame an output, in order, or none: then each is pulled by its name."""
+    """The work is done. One payload frame an output, in order, or none: then each is pulled by its name.
+
+    What the application gets as outcome has every output: those that were pulled are in files.
+    """
 
     id: bytes
     outputs: tuple[Output, ...]
     report: Mapping[str, Any]
-    payload: tuple[Payload, ...] = ()
+    payload: tuple[Blob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.engines.conftest import SetupOf, Start
 from tests.engines.rig import Running, photographs
+from tests.integration.harness import high_water_mark
 
 FEW, MANY = 100, 500
 GROWTH = 1.25  # of the peak, at most; if inputs and outputs stayed, it would be more than double
@@ -52,11 +53,3 @@ def peak(running: Running) -> tuple[int, int]:
             psutil.Process(running.process.pid).wait(0.1)
     driver = largest.pop(running.process.pid)
     return driver, sum(largest.values())
-
-
-def high_water_mark(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) << 10
-    return 0

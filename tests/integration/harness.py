@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from common.blob import whole
 from common.client import Client, require_broker
 from common.jobs import output_path
 from common.recipe import DEFAULT
@@ -108,6 +109,15 @@ def is_running(process: psutil.Process) -> bool:
     return False
 
 
+def high_water_mark(pid: int) -> int:
+    """Bytes of memory that a process has had at most; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return 0
+
+
 def _command_line(process: psutil.Process) -> list[str]:
     with contextlib.suppress(psutil.Error):
         return process.cmdline()
@@ -195,7 +205,7 @@ def expected_outputs(source: Path) -> dict[str, bytes]:
     for path in Folder(source).list().objects:
         done = process((source / path).read_bytes(), DEFAULT)
         for output, blob in zip(done.outputs, done.blobs, strict=True):
-            expected[output_path(output.name, path, output.format)] = bytes(blob)
+            expected[output_path(output.name, path, output.format)] = bytes(whole(blob))
     return expected
 
 

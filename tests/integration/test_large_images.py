@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import filterfleet
 from common.protocol.messages import INLINE_LIMIT
-from tests.integration.harness import Fleet, check_outputs, expected_outputs, wait_until
+from tests.integration.harness import Fleet, check_outputs, expected_outputs, high_water_mark, wait_until
+from worker.opencv import cv2
 
 
 @pytest.fixture
@@ -69,3 +72,47 @@ def test_killing_the_other_end_again_and_again_in_mid_pull(fleet: Fleet, source,
     assert listener.wait(90) == 0, listener.said
     assert kills > 0
     check_outputs(tmp_path / "out", expected_outputs(source))
+
+
+@pytest.fixture(scope="module")
+def huge(tmp_path_factory) -> Path:
+    """A BMP of 115 MiB, whose outputs are about as large together."""
+    folder = tmp_path_factory.mktemp("huge")
+    noise = np.random.default_rng(1).integers(0, 256, (5000, 8000, 3), np.uint8)
+    assert cv2.imwrite(str(folder / "huge.bmp"), noise)
+    return folder
+
+
+HELD = 24 << 20  # bytes of chunks, at most, beyond what a small image takes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["listener", "submit"])
+def test_nobody_on_the_way_holds_the_image_or_an_output(fleet: Fleet, huge, tmp_path, program):
+    """The peak of broker, listener and client is about what it was for a small image. Outputs are right."""
+    small = tmp_path / "small"
+    small.mkdir()
+    photograph = next((Path(filterfleet.__file__).parent / "photos").glob("*.jpg"))
+    (small / "a.jpg").write_bytes(photograph.read_bytes())
+    broker = fleet.start_broker()
+    fleet.start_worker()
+    peaks = []
+    for source in (small, huge):
+        output = tmp_path / f"out-{source.name}"
+        if program == "listener":
+            running = fleet.start_listener(source, output, "--once", "--settle", 0)
+        else:
+            (image,) = source.iterdir()
+            options = ("--output", output, "--frontend-port", fleet.frontend)
+            running = fleet.processes.start("submit", image, *options)
+        peak = 0
+        while running.alive:
+            peak = max(peak, high_water_mark(running.pid))
+            time.sleep(0.02)
+        assert running.wait() == 0, running.said
+        check_outputs(output, expected_outputs(source))
+        peaks.append((peak, high_water_mark(broker.pid)))
+    assert (huge / "huge.bmp").stat().st_size > 4 * HELD
+    for before, after in zip(*peaks, strict=True):
+        assert before > 10 << 20, "not measured"
+        assert after < before + HELD, peaks

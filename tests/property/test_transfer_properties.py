@@ -9,6 +9,7 @@ from common.batches import MESSAGES_LIMIT, batches
 from common.protocol import Data, Failed, Output, Result, Submit, encode, parse
 from common.protocol.messages import CHUNK
 from common.pull import PATIENCE, WINDOW, Pull
+from tests.memory_file import MemoryFile
 from tests.property.messages import messages
 
 sizes = st.sampled_from((0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 5 * CHUNK + 7))
@@ -20,7 +21,7 @@ def blob_of(size):
 
 @given(sizes, st.integers(0, 2**32))
 def test_a_blob_arrives_whole_although_chunks_are_reordered_doubled_and_lost(size, seed):
-    blob, pull, now, rng = blob_of(size), Pull(size), 0.0, random.Random(seed)
+    blob, pull, now, rng = blob_of(size), Pull(size, MemoryFile()), 0.0, random.Random(seed)
     under_way = []
     for _ in range(500):
         under_way += pull.requests(now)
@@ -35,12 +36,12 @@ def test_a_blob_arrives_whole_although_chunks_are_reordered_doubled_and_lost(siz
         if rng.random() < 0.2:
             pull.store(offset, blob[offset : offset + length])
     assert pull.complete
-    assert pull.take() == blob
+    assert pull.sink == blob
 
 
 @given(sizes, st.lists(st.tuples(st.integers(0, 6 * CHUNK), st.integers(0, 2 * CHUNK)), max_size=10))
 def test_chunks_nobody_asked_for_change_nothing(size, strangers):
-    blob, pull = blob_of(size), Pull(size)
+    blob, pull = blob_of(size), Pull(size, MemoryFile())
     while not pull.complete:
         asked = pull.requests(0.0)
         assert len(asked) <= WINDOW
@@ -49,7 +50,7 @@ def test_chunks_nobody_asked_for_change_nothing(size, strangers):
                 pull.store(offset, b"x" * length)
         for offset, length in asked:
             pull.store(offset, blob[offset : offset + length])
-    assert pull.take() == blob
+    assert pull.sink == blob
 
 
 @given(st.lists(messages, max_size=12), st.integers(0, 100))

@@ -18,9 +18,11 @@ from broker.core import BrokerCore
 from broker.settings import Settings
 from common import client_core
 from common.batches import batches
+from common.blob import read
 from common.client_core import ClientCore
 from common.jobs import Job
 from common.protocol import TAG, Data, Failed, Message, Output, Result, encode
+from tests.memory_file import MemoryFile
 from tests.simulation.network import CALM, Clock, Connection, Frames, Weather
 from worker import session as worker_session
 from worker.session import Done, Profile, WorkerSession
@@ -184,7 +186,7 @@ class WorkerNode(Peer):
         rng = self.world.rng_for(self)
         self.speed = self.world.rng.choice([0.2, 0.5, 1.0, 1.0, 4.0])
         threads = self.world.rng.choice([1, 2, 3])
-        self.session = WorkerSession(Profile(threads, 2, ("f",), self.name, "sim", 10_000), rng)
+        self.session = WorkerSession(Profile(threads, 2, ("f",), self.name, "sim", 10_000), rng, MemoryFile)
         self.threads = threads
         self.queue: list[worker_session.Run] = []
         self.running: set[bytes] = set()
@@ -216,6 +218,9 @@ class WorkerNode(Peer):
                     self.queue.append(action)
                 case worker_session.Abandon(lease):
                     self.queue = [run for run in self.queue if run.lease != lease]
+                case worker_session.ReadBlob(get, blob):
+                    chunk = bytes(read(blob, get.offset, get.length))
+                    messages.append(Data(get.id, get.blob, get.offset, (chunk,)))
         self.send_messages(messages)
         self._fill_threads()
         if self.session.draining and self.session.idle:
@@ -273,7 +278,7 @@ class ListenerNode(Peer):
         self.ledger: dict[bytes, str] = {}
 
     def boot(self) -> None:
-        self.core = ClientCore(self.world.rng_for(self))
+        self.core = ClientCore(self.world.rng_for(self), MemoryFile)
         now = self.world.clock.now
         self._act(self.core.start(now))
         for image in self.images:

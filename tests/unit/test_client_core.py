@@ -28,6 +28,7 @@ from common.protocol import (
     encode,
 )
 from common.protocol.messages import CHUNK, INLINE_LIMIT, TAG
+from tests.memory_file import FullDisk, MemoryFile
 
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
 OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
@@ -38,8 +39,8 @@ FAILED = Failed(b"job", "permanent", "Damaged.")
 
 
 class Client:
-    def __init__(self):
-        self.core = ClientCore(random.Random(1))
+    def __init__(self, new_file=MemoryFile):
+        self.core = ClientCore(random.Random(1), new_file)
         self.opening = self.core.start(0.0)
 
     def hears(self, *messages, now=0.0):
@@ -212,6 +213,24 @@ def test_a_lost_chunk_is_asked_for_again(client):
     again = [when for when, action in client.until(6.0) if isinstance(action.message, Get)]
     assert len(again) == 1
     assert 5.0 <= again[0] <= 5.5
+
+
+def no_file():
+    raise OSError(24, "Too many open files")
+
+
+@pytest.mark.parametrize(
+    ("new_file", "error"), [(FullDisk, "No space left on device"), (no_file, "Too many open files")]
+)
+def test_a_disk_without_room_for_outputs_is_a_failure_for_now(new_file, error):
+    client = Client(new_file)
+    client.hears(HELLO)
+    client.core.submit(JOB, 0.0)
+    actions = client.hears(Result(b"job", RESULT.outputs, {}))
+    actions += client.hears(Data(b"job", "edges", 0, (b"png",)))
+    reason = f"The outputs cannot be kept on their way to the output folder: {error} ($TMPDIR)."
+    assert delivered(actions) == [Deliver(b"job", Failed(b"job", "transient", reason))]
+    assert client.core.acknowledge(b"job", 1.0) == [Send(ResultOk(b"job"))]
 
 
 def test_another_workers_result_begins_the_pull_anew(client):

@@ -6,6 +6,8 @@ import threading
 
 import pytest
 
+from common.errors import ImageError
+from common.protocol.messages import BLOB_LIMIT
 from listener.folder import ChangedError, Folder
 from listener.scan import Version
 
@@ -104,6 +106,14 @@ def test_a_file_that_is_not_the_version_that_was_listed_is_not_taken_for_it(fold
             folder.load("a.jpg", other, 0)
     with pytest.raises(FileNotFoundError):
         folder.load("b.jpg", version, LIMIT)
+
+
+def test_a_file_too_large_to_be_moved_is_one_sentence(folder):
+    put(folder, "a.tif", b"")
+    os.truncate(folder.root / "a.tif", BLOB_LIMIT + 1)  # a hole: it takes no space
+    (version,) = folder.list().objects.values()
+    with pytest.raises(ImageError, match=r"^The file has more than 4\.0 GiB, "):
+        folder.load("a.tif", version, LIMIT)
 
 
 def test_parts_of_a_file_are_read_while_it_is_the_same(folder):

@@ -1,8 +1,10 @@
-from listener.intake import WINDOW_BYTES, Intake
+import pytest
+
+from listener.intake import DISK, MEMORY, Intake
 from listener.scan import Version
 
 SMALL = Version(1, 0)
-
+SMALL_BYTES = 8 << 20
 WINDOW = 16
 
 
@@ -14,7 +16,7 @@ def taken(intake):
 
 
 def test_fresh_uploads_go_before_the_backfill():
-    intake = Intake(WINDOW)
+    intake = Intake(WINDOW, SMALL_BYTES)
     intake.add("old", SMALL, fresh=False)
     intake.add("new", SMALL, fresh=True)
     assert intake.take() == ("new", SMALL, True)
@@ -23,7 +25,7 @@ def test_fresh_uploads_go_before_the_backfill():
 
 
 def test_no_more_objects_than_the_window_are_under_way():
-    intake = Intake(WINDOW)
+    intake = Intake(WINDOW, SMALL_BYTES)
     for n in range(WINDOW + 2):
         intake.add(str(n), SMALL, fresh=False)
     assert taken(intake) == [str(n) for n in range(WINDOW)]
@@ -32,9 +34,10 @@ def test_no_more_objects_than_the_window_are_under_way():
     assert taken(intake) == [str(WINDOW)]
 
 
-def test_no_more_bytes_than_the_window_are_held():
-    intake = Intake(WINDOW)
-    half = Version(WINDOW_BYTES // 2, 0)
+@pytest.mark.parametrize(("limit", "small"), [(MEMORY, MEMORY), (DISK, 0)])
+def test_no_more_bytes_than_the_limit_are_under_way(limit, small):
+    intake = Intake(WINDOW, small)
+    half = Version(limit // 2, 0)
     for name in "abc":
         intake.add(name, half, fresh=False)
     assert taken(intake) == ["a", "b"]
@@ -42,17 +45,47 @@ def test_no_more_bytes_than_the_window_are_held():
     assert taken(intake) == ["c"]
 
 
-def test_an_image_bigger_than_the_window_goes_alone():
-    intake = Intake(WINDOW)
-    intake.add("giant", Version(2 * WINDOW_BYTES, 0), fresh=False)
-    intake.add("next", SMALL, fresh=False)
+def test_large_images_take_no_room_from_small_ones():
+    intake = Intake(WINDOW, SMALL_BYTES)
+    for number in range(4):
+        intake.add(f"large {number}", Version(DISK // 4, 0), fresh=False)
+        intake.add(f"small {number}", Version(SMALL_BYTES, 0), fresh=False)
+    assert len(taken(intake)) == 8
+
+
+def test_an_image_bigger_than_the_limit_goes_when_it_is_alone_in_memory():
+    intake = Intake(WINDOW, 2 * MEMORY)
+    for name, size in (("before", 1), ("giant", 2 * MEMORY), ("next", 1)):
+        intake.add(name, Version(size, 0), fresh=False)
+    assert taken(intake) == ["before"]
+    intake.release("before")
     assert taken(intake) == ["giant"]
     intake.release("giant")
     assert taken(intake) == ["next"]
 
 
+def test_an_image_bigger_than_the_limit_goes_when_it_is_alone_on_disk_and_small_ones_beside_it():
+    intake = Intake(WINDOW, SMALL_BYTES)
+    for name, size in (("before", 1), ("giant", 2 * DISK), ("next", 1), ("large", SMALL_BYTES + 1)):
+        intake.add(name, Version(size, 0), fresh=False)
+    assert taken(intake) == ["before", "giant", "next"]
+    intake.release("giant")
+    assert taken(intake) == ["large"]
+
+
+def test_outputs_that_wait_to_be_written_take_room():
+    intake = Intake(WINDOW, SMALL_BYTES)
+    intake.add("a", SMALL, fresh=False)
+    assert taken(intake) == ["a"]
+    intake.add_outputs("a", DISK)
+    intake.add("large", Version(SMALL_BYTES + 1, 0), fresh=False)
+    assert taken(intake) == []
+    intake.release("a")
+    assert taken(intake) == ["large"]
+
+
 def test_a_new_version_waits_until_the_one_before_it_is_finished_and_delays_nobody():
-    intake = Intake(WINDOW)
+    intake = Intake(WINDOW, SMALL_BYTES)
     intake.add("a", SMALL, fresh=True)
     assert taken(intake) == ["a"]
     intake.add("a", Version(2, 0), fresh=True)
@@ -63,7 +96,7 @@ def test_a_new_version_waits_until_the_one_before_it_is_finished_and_delays_nobo
 
 
 def test_it_is_idle_when_nothing_waits_and_nothing_is_under_way():
-    intake = Intake(WINDOW)
+    intake = Intake(WINDOW, SMALL_BYTES)
     assert intake.idle
     intake.add("a", SMALL, fresh=True)
     assert not intake.idle

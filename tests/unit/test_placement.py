@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from common.blob import STEP, FileBlob, whole
 from common.errors import FleetError
 from common.protocol import Output
 from listener.placement import PRIVATE, OutputTree, is_permanent
@@ -52,6 +53,17 @@ def test_outputs_of_the_same_content_are_copied(tree):
     tree.write("a.jpg", OUTPUTS, BLOBS)
     assert tree.copy("a.jpg", "trip/b.jpg", OUTPUTS)
     assert (tree.root / "edges/trip/b.jpg.png").read_bytes() == b"edges"
+
+
+def test_an_output_in_a_file_is_placed_and_copied_like_any_other(tree):
+    large = FileBlob()
+    large.append(os.urandom(STEP + 5))
+    outputs = (Output("large", "png", STEP + 5),)
+    (place,) = tree.write("a.jpg", outputs, (large,))
+    assert place.read_bytes() == whole(large)
+    assert tree.copy("a.jpg", "b.jpg", outputs)
+    assert (tree.root / "large/b.jpg.png").read_bytes() == whole(large)
+    assert list((tree.root / PRIVATE / "tmp").iterdir()) == []
 
 
 def test_outputs_that_are_missing_or_tampered_with_are_not_copied(tree):

@@ -1,18 +1,21 @@
+import pytest
+
 from common.batches import MESSAGES_LIMIT, batches
 from common.protocol import Data, Drain, Nack
 from common.protocol.messages import CHUNK
 from common.pull import PATIENCE, WINDOW, Pull
+from tests.memory_file import FullDisk, MemoryFile
 
 
 def test_an_empty_blob_is_complete_at_once():
-    pull = Pull(0)
+    pull = Pull(0, MemoryFile())
     assert pull.requests(0.0) == []
     assert pull.complete
-    assert pull.take() == b""
+    assert pull.sink == b""
 
 
 def test_no_more_than_a_window_of_chunks_is_under_way():
-    pull = Pull(CHUNK * (WINDOW + 1) + 5)
+    pull = Pull(CHUNK * (WINDOW + 1) + 5, MemoryFile())
     assert pull.requests(0.0) == [(n * CHUNK, CHUNK) for n in range(WINDOW)]
     assert pull.requests(0.0) == []
     pull.store(0, bytes(CHUNK))
@@ -22,7 +25,7 @@ def test_no_more_than_a_window_of_chunks_is_under_way():
 
 
 def test_a_lost_chunk_is_asked_for_again_when_its_time_is_over():
-    pull = Pull(3)
+    pull = Pull(3, MemoryFile())
     pull.requests(1.0)
     assert pull.requests(1.0 + PATIENCE - 0.001) == []
     assert pull.requests(1.0 + PATIENCE) == [(0, 3)]
@@ -30,7 +33,7 @@ def test_a_lost_chunk_is_asked_for_again_when_its_time_is_over():
 
 
 def test_a_chunk_counts_once_and_only_with_its_own_length():
-    pull = Pull(CHUNK + 2)
+    pull = Pull(CHUNK + 2, MemoryFile())
     pull.requests(0.0)
     pull.store(CHUNK, b"x")
     pull.store(CHUNK, b"xyz")
@@ -39,8 +42,16 @@ def test_a_chunk_counts_once_and_only_with_its_own_length():
     assert not pull.complete
     pull.store(0, bytes(CHUNK))
     assert pull.complete
-    assert pull.take() == bytes(CHUNK) + b"ab"
-    assert pull.take().readonly
+    assert pull.sink == bytes(CHUNK) + b"ab"
+
+
+def test_a_chunk_that_could_not_be_kept_is_not_counted():
+    pull = Pull(3, FullDisk())
+    pull.requests(0.0)
+    with pytest.raises(OSError, match="No space"):
+        pull.store(0, b"abc")
+    assert not pull.complete
+    assert pull.requests(PATIENCE) == [(0, 3)]
 
 
 def data(size):

@@ -1,10 +1,14 @@
 """The worker's side of the wire, with a clock moved by hand."""
 
 import itertools
+import os
 import random
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from common.blob import FileBlob
 from common.errors import ProtocolError
 from common.protocol import (
     Accepted,
@@ -24,7 +28,8 @@ from common.protocol import (
     encode,
 )
 from common.protocol.messages import CHUNK, INLINE_LIMIT, TAG
-from worker.session import RESEND, Abandon, Done, Open, Profile, Run, Send, SendFrames, WorkerSession
+from tests.memory_file import FullDisk, MemoryFile
+from worker.session import RESEND, Abandon, Done, Open, Profile, ReadBlob, Run, Send, SendFrames, WorkerSession
 
 READY, HEARTBEAT = SendFrames((b"\x01",)), SendFrames((b"\x02",))
 PROFILE = Profile(2, 1, ("canny",), "host/1", "1.0", 10 * CHUNK)
@@ -35,8 +40,9 @@ RESULT = Result(b"lease", DONE.outputs, DONE.report, DONE.blobs)
 
 
 class Worker:
-    def __init__(self, profile=PROFILE):
-        self.session = WorkerSession(profile, random.Random(1))
+    def __init__(self, profile=PROFILE, new_file=MemoryFile):
+        self.new_file = new_file
+        self.session = WorkerSession(profile, random.Random(1), self.new_file)
         self.opening = self.session.start(0.0)
 
     def hears(self, *messages, now=0.0):
@@ -173,11 +179,76 @@ def test_big_outputs_stay_here_until_they_are_pulled():
     worker.hears(TASK)
     done = Done((Output("a", "png", 4), Output("b", "png", 3)), (b"aaaa", b"xyz"), {})
     assert worker.session.on_result(b"lease", done, 0.0) == [Send(Result(b"lease", done.outputs, {}))]
-    (data,) = sent(worker.hears(Get(b"lease", "b", 1, 2)), Data)
-    assert (data.blob, data.offset, bytes(data.payload[0])) == ("b", 1, b"yz")
+    get = Get(b"lease", "b", 1, 2)
+    assert worker.hears(get) == [ReadBlob(get, b"xyz")]
     assert worker.hears(Get(b"lease", "c", 0, 1)) == []
     worker.hears(ResultOk(b"lease"))
     assert worker.hears(Get(b"lease", "b", 0, 1)) == []
+
+
+def test_outputs_in_files_stay_here_however_small(worker):
+    worker.hears(TASK)
+    file = FileBlob()
+    file.append(b"png")
+    assert worker.session.on_result(b"lease", replace(DONE, blobs=(file,)), 0.0) == [Send(replace(RESULT, payload=()))]
+    get = Get(b"lease", "edges", 0, 3)
+    assert worker.hears(get) == [ReadBlob(get, file)]
+
+
+def test_an_output_that_cannot_be_read_any_more_makes_the_task_a_failure_for_now():
+    worker = Worker()
+    worker.hears(Hello(b"life", b"session", 1.0, 4, inline_limit=2))
+    worker.hears(TASK)
+    worker.session.on_result(b"lease", DONE, 0.0)
+    failed = Failed(b"lease", "transient", "Gone.")
+    assert worker.session.on_unreadable(b"lease", "Gone.", 1.0) == [Send(failed)]
+    assert worker.session.on_unreadable(b"lease", "Gone.", 1.0) == []
+    assert worker.hears(Get(b"lease", "edges", 0, 1)) == []
+    worker.hears(ResultOk(b"lease"))
+    assert worker.session.idle
+    assert worker.session.on_unreadable(b"lease", "Gone.", 2.0) == []
+
+
+def no_file():
+    raise OSError(24, "Too many open files")
+
+
+@pytest.mark.parametrize(
+    ("new_file", "error"), [(FullDisk, "No space left on device"), (no_file, "Too many open files")]
+)
+def test_a_disk_without_room_for_an_image_is_a_failure_for_now(new_file, error):
+    worker = Worker(new_file=new_file)
+    worker.hears(HELLO)
+    actions = worker.hears(Task(b"lease", b"", 3, 60.0))
+    actions += worker.hears(Data(b"lease", "", 0, (b"abc",)))
+    (failed,) = sent(actions, Failed)
+    reason = f"The worker cannot keep the image on its disk: {error} ($TMPDIR)."
+    assert failed == Failed(b"lease", "transient", reason)
+    assert worker.hears(Data(b"lease", "", 0, (b"abc",))) == []
+    worker.hears(ResultOk(b"lease"))
+    assert worker.session.idle
+
+
+def open_files():
+    """Those without a name, of this process."""
+    return sum(os.path.realpath(link).endswith(" (deleted)") for link in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("end", ["cancelled", "silence", "handed back"])
+def test_the_space_of_a_half_pulled_image_is_free_when_its_lease_has_ended(end):
+    worker = Worker(new_file=FileBlob)
+    worker.hears(HELLO)
+    before = open_files()
+    worker.hears(Task(b"lease", b"", 2 * CHUNK, 60.0))
+    worker.hears(Data(b"lease", "", 0, (bytes(CHUNK),)))
+    assert open_files() == before + 1
+    if end == "cancelled":
+        worker.hears(Cancel(b"lease"))
+    elif end == "silence":
+        worker.silence_until(4.0)
+    else:
+        worker.session.hand_back(1.0)
+    assert open_files() == before
 
 
 def test_draining_finishes_what_is_leased_and_refuses_the_rest(worker):

@@ -15,8 +15,9 @@ from common.engine import ReadImage
 from common.errors import FleetError
 from common.jobs import Job
 from common.protocol import Failed, Result
+from common.protocol.messages import BLOB_LIMIT
 from worker.engines import ctrl_c
-from worker.engines.local import LARGEST_IMAGE, run_job
+from worker.engines.local import run_job
 from worker.opencv import prepare_process
 
 PATIENCE = "10s"  # for the scheduler to answer
@@ -31,7 +32,7 @@ class DaskEngine:
     """
 
     name = "dask"
-    inline_limit = LARGEST_IMAGE
+    inline_limit = BLOB_LIMIT  # files, too, travel in messages: pickled, and in memory until they have arrived
 
     def __init__(self, scheduler: str | None, workers: int, threads: int) -> None:
         try:

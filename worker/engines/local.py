@@ -4,37 +4,64 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from common.engine import ReadImage
+from common.blob import STEP, Blob, FileBlob
+from common.engine import ReadImage, read_part
+from common.errors import FleetError
 from common.jobs import Job
 from common.protocol import Failed, Result
+from common.protocol.messages import INLINE_LIMIT
 from worker.attempt import attempt
 from worker.opencv import prepare_process
 
-LARGEST_IMAGE = 1 << 30  # bytes of an image file; local engines take it whole
+
+def run_job(job: Job, read: ReadImage | None = None) -> Result | Failed:
+    """The outcome of a job. Raises FleetError when the image cannot be had, and nothing for what it is."""
+    return run_image(job.id, job.recipe, image_of(job, read))
 
 
-def run_job(job: Job) -> Result | Failed:
-    """The outcome of a job that was submitted with its payload. Never raises for what the image is."""
-    image = job.payload[0] if job.payload else b""
-    outcome = attempt(job.id, job.recipe, image)
+def run_image(id: bytes, recipe: bytes, image: Blob) -> Result | Failed:  # noqa: A002 - as in the messages
+    outcome = attempt(id, recipe, image)
     if isinstance(outcome, Failed):
         return outcome
-    return Result(job.id, outcome.outputs, outcome.report, outcome.blobs)
+    return Result(id, outcome.outputs, outcome.report, outcome.blobs)
+
+
+def image_of(job: Job, read: ReadImage | None) -> Blob:
+    """The image of a job: its payload, or a copy on disk that nobody changes while it is worked on.
+
+    Raises SourceChangedError, and FleetError when there is no room for it.
+    """
+    if job.payload:
+        return job.payload[0]
+    if read is None:
+        return b""
+    try:
+        copy = FileBlob()
+        for offset in range(0, job.size, STEP):
+            copy.append(read_part(read, offset, min(STEP, job.size - offset)))
+    except OSError as error:
+        raise FleetError(
+            f"The image cannot be kept on disk while it is worked on: {error.strerror} ($TMPDIR)."
+        ) from None
+    return copy
 
 
 class SequentialEngine:
     """Runs each job before submit() returns: the baseline of every comparison."""
 
     name = "sequential"
-    inline_limit = LARGEST_IMAGE
+    inline_limit = INLINE_LIMIT
     window = 2  # one is read while the other is processed
 
     def __init__(self) -> None:
         prepare_process()
 
-    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         future: Future[Result | Failed] = Future()
-        future.set_result(run_job(job))
+        try:
+            future.set_result(run_job(job, read))
+        except FleetError as error:
+            future.set_exception(error)
         return future
 
     def acknowledge(self, job: bytes) -> None:
@@ -48,15 +75,15 @@ class ThreadsEngine:
     """A pool of threads in this process; OpenCV releases the interpreter lock, so they use all cores."""
 
     name = "threads"
-    inline_limit = LARGEST_IMAGE
+    inline_limit = INLINE_LIMIT
 
     def __init__(self, threads: int) -> None:
         prepare_process()
         self.window = 2 * threads + 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="image")
 
-    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
-        return self._pool.submit(run_job, job)
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
+        return self._pool.submit(run_job, job, read)
 
     def acknowledge(self, job: bytes) -> None:
         pass

@@ -13,7 +13,8 @@ from common.engine import ReadImage
 from common.errors import FleetError
 from common.jobs import Job
 from common.protocol import Failed, Result
-from worker.engines.local import LARGEST_IMAGE, run_job
+from common.protocol.messages import BLOB_LIMIT
+from worker.engines.local import run_job
 from worker.opencv import prepare_process
 
 
@@ -21,7 +22,7 @@ class MpiEngine:
     """Raises FleetError without mpi4py or outside mpiexec; on every rank but 0 raises SystemExit when all is done."""
 
     name = "mpi"
-    inline_limit = LARGEST_IMAGE
+    inline_limit = BLOB_LIMIT  # files, too, travel in messages: pickled, and in memory until they have arrived
 
     def __init__(self) -> None:
         try:

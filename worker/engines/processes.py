@@ -17,13 +17,16 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from common.blob import Blob
 from common.engine import ReadImage
 from common.errors import FleetError
 from common.jobs import Job
 from common.protocol import Failed, Result
+from common.protocol.messages import INLINE_LIMIT
 from common.wakeup import Wakeup
 from worker.engines import ctrl_c
-from worker.engines.local import LARGEST_IMAGE, run_job
+from worker.engines.channel import Channel
+from worker.engines.local import image_of, run_image
 from worker.opencv import prepare_process
 
 TRIALS = 2  # deaths of a process with nothing else in it until its image is given up
@@ -37,7 +40,9 @@ AHEAD = 1  # jobs given to a process beyond those its threads run
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    job: Job
+    id: bytes
+    recipe: bytes
+    image: Blob
     future: Future[Result | Failed]
     suspect: bool = False
     trials: int = 0
@@ -46,7 +51,7 @@ class _Entry:
 @dataclass(slots=True, eq=False)
 class _Child:
     process: BaseProcess
-    connection: Connection
+    channel: Channel
     ready: bool = False
     entries: dict[bytes, _Entry] = field(default_factory=dict)
 
@@ -59,7 +64,7 @@ class ProcessesEngine:
     """workers processes with so many threads each. One thread of this process feeds and watches them."""
 
     name = "processes"
-    inline_limit = LARGEST_IMAGE
+    inline_limit = INLINE_LIMIT
 
     def __init__(self, workers: int, threads: int) -> None:
         self.window = (threads + AHEAD + 1) * workers
@@ -74,9 +79,12 @@ class ProcessesEngine:
         self._keeper = threading.Thread(target=self._keep, name="processes-engine", daemon=True)
         self._keeper.start()
 
-    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         future: Future[Result | Failed] = Future()
-        self._waiting.append(_Entry(job, future))
+        try:
+            self._waiting.append(_Entry(job.id, job.recipe, image_of(job, read), future))
+        except FleetError as error:
+            future.set_exception(error)
         self._wakeup.set()
         return future
 
@@ -99,7 +107,7 @@ class ProcessesEngine:
         with ctrl_c.kept_from_children():
             process.start()
         theirs.close()
-        return _Child(process, ours)
+        return _Child(process, Channel(ours))
 
     def _keep(self) -> None:
         while not self._closing:
@@ -130,7 +138,7 @@ class ProcessesEngine:
             child.process.terminate()
         for child in self._children:
             child.process.join()
-            child.connection.close()
+            child.channel.close()
             self._suspects.extend(child.entries.values())
         self._children.clear()
 
@@ -139,33 +147,34 @@ class ProcessesEngine:
             while line:
                 line.popleft().future.set_exception(FleetError(reason))
 
-    def _handles(self) -> Iterable[Connection | int]:
+    def _handles(self) -> Iterable[int]:
         for child in self._children:
-            yield child.connection
+            yield child.channel.fileno()
             yield child.process.sentinel
 
     def _receive(self, child: _Child) -> None:
         try:
-            while child.connection.poll():
-                outcome: Result | Failed | None = child.connection.recv()
+            while child.channel.poll():
+                outcome: Result | Failed | None = child.channel.recv()
                 if outcome is None:
                     child.ready = True
                     self._stillborn = 0
                 else:
                     child.entries.pop(outcome.id).future.set_result(outcome)
         except (EOFError, OSError):
-            child.process.join(timeout=5.0)  # it is dying; its sentinel says the rest
+            child.process.kill()  # it is dying, or there was no descriptor left for what it sent
+            child.process.join(timeout=5.0)  # its sentinel says the rest
 
     def _bury(self, child: _Child) -> None:
         """The images of a dead process are suspects; one that was alone in it twice is guilty."""
-        child.connection.close()
+        child.channel.close()
         self._stillborn += not child.ready
         for entry in child.entries.values():
             entry.trials += entry.suspect
             entry.suspect = True
             if entry.trials >= TRIALS:
                 reason = "The worker process died while it worked on this image and on nothing else."
-                entry.future.set_result(Failed(entry.job.id, "permanent", reason))
+                entry.future.set_result(Failed(entry.id, "permanent", reason))
             else:
                 self._suspects.append(entry)
 
@@ -185,33 +194,33 @@ class ProcessesEngine:
     def _give(self, child: _Child, entry: _Entry) -> bool:
         """Send a job to a child; False when the child turns out to be dead, and the job is again where it was."""
         try:
-            child.connection.send(entry.job)
+            child.channel.send((entry.id, entry.recipe, entry.image))
         except OSError:
             (self._suspects if entry.suspect else self._waiting).appendleft(entry)
             return False
-        child.entries[entry.job.id] = entry
+        child.entries[entry.id] = entry
         return True
 
 
 def _serve(connection: Connection, threads: int) -> None:
     """The child: say None when ready, then run jobs until the parent hangs up."""
     prepare_process()
+    channel = Channel(connection)
     sending = threading.Lock()
 
-    def work(job: Job) -> None:
-        outcome = run_job(job)
+    def work(id: bytes, recipe: bytes, image: Blob) -> None:  # noqa: A002 - as in the messages
+        outcome = run_image(id, recipe, image)
         try:
             with sending:
-                connection.send(outcome)
+                channel.send(outcome)
         except (OSError, MemoryError):  # the parent is gone, or has to hear in another way that there is no outcome
             os._exit(1)
 
     with contextlib.suppress(OSError):
-        connection.send(None)
+        channel.send(None)
     with ThreadPoolExecutor(threads) as pool:
         while True:
             try:
-                job: Job = connection.recv()
+                pool.submit(work, *channel.recv())  # a name for it here would keep its file until the next one
             except (EOFError, OSError):
                 return
-            pool.submit(work, job)

@@ -1,0 +1,101 @@
+"""Large images and outputs in the engines of this machine: by way of files, never whole in memory on the way."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.blob import FileBlob, whole
+from common.engine import Engine
+from common.errors import FleetError, SourceChangedError
+from common.jobs import Job
+from common.protocol import Result
+from common.protocol.messages import INLINE_LIMIT
+from common.recipe import Output, Recipe, Step
+from listener.folder import Folder
+from tests.engines.conftest import Run, SetupOf
+from tests.engines.rig import outputs_of
+from tests.integration.harness import expected_outputs
+from worker.engines import local
+from worker.engines.local import SequentialEngine, ThreadsEngine
+from worker.engines.processes import ProcessesEngine
+from worker.opencv import cv2
+
+RECIPE = Recipe((Output("gray", (Step("grayscale"),), "png"), Output("same", (), "png")))
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "sequential": SequentialEngine,
+    "threads": lambda: ThreadsEngine(1),
+    "processes": lambda: ProcessesEngine(1, 1),
+}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with contextlib.closing(ENGINES[request.param]()) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """With one BMP of 12 MiB that no PNG makes much smaller."""
+    root = tmp_path_factory.mktemp("in")
+    noise = np.random.default_rng(1).integers(0, 256, (2048, 2048, 3), np.uint8)
+    (root / "a.bmp").write_bytes(cv2.imencode(".bmp", noise)[1].tobytes())
+    return Folder(root)
+
+
+def submit(engine: Engine, folder: Folder, size: int | None = None) -> Result:
+    """As the listener does."""
+    (version,) = folder.list().objects.values()
+    loaded = folder.load("a.bmp", version, engine.inline_limit)
+    assert loaded.data is None
+    job = Job(b"large", RECIPE.to_bytes(), ("grayscale",), size or version.size)
+    outcome = engine.submit(job, folder.reader("a.bmp", version)).result(60)
+    assert isinstance(outcome, Result), outcome
+    return outcome
+
+
+def test_a_large_image_with_large_outputs(engine: Engine, folder: Folder) -> None:
+    outcome = submit(engine, folder)
+    image = cv2.imread(str(folder.root / "a.bmp"))
+    gray, same = (cv2.imdecode(np.frombuffer(whole(blob), np.uint8), cv2.IMREAD_UNCHANGED) for blob in outcome.payload)
+    assert np.array_equal(gray, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+    assert np.array_equal(same, image)
+    sizes = [len(blob) for blob in outcome.payload]
+    assert sizes == [output.size for output in outcome.outputs]
+    assert sizes[0] < INLINE_LIMIT < sizes[1]
+    assert [type(blob) for blob in outcome.payload] == [bytes, FileBlob]
+
+
+def test_an_image_that_changes_while_it_is_read_is_to_be_looked_at_again(engine: Engine, folder: Folder) -> None:
+    (version,) = folder.list().objects.values()
+    with pytest.raises(SourceChangedError, match="shorter"):
+        submit(engine, folder, version.size + 1)
+    job = Job(b"changed", RECIPE.to_bytes(), (), version.size)
+    read = folder.reader("a.bmp", type(version)(version.size, version.mtime_ns + 1))
+    with pytest.raises(SourceChangedError, match="it changed while it was being sent"):
+        engine.submit(job, read).result(60)
+
+
+def test_a_disk_without_room_for_the_image_is_a_sentence(
+    engine: Engine, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> FileBlob:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(local, "FileBlob", full)
+    with pytest.raises(FleetError, match=r"No space left on device \(\$TMPDIR\)\.$") as raised:
+        submit(engine, folder)
+    assert not isinstance(raised.value, SourceChangedError)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["threads", "processes", "mpi", "dask"])
+def test_a_run_of_large_files(name: str, setup_of: SetupOf, run: Run, folder: Folder, tmp_path: Path) -> None:
+
+    run(setup_of(name).command(folder.root, tmp_path / "out")).check(0)
+    assert outputs_of(tmp_path / "out") == expected_outputs(folder.root)
