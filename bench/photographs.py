@@ -9,7 +9,8 @@ from pathlib import Path
 
 from common.errors import FleetError
 from common.jobs import is_image_name
-from worker.formats import decode, sniff
+from worker.filters import Image
+from worker.formats import decode, read_header
 from worker.opencv import cv2
 
 
@@ -18,7 +19,7 @@ def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1)
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     with resources.as_file(resources.files("filterfleet") / "photos") as photos:
         files = sorted(photo for photo in photos.iterdir() if is_image_name(photo.name))
-        originals = [decode(photo.read_bytes(), sniff(photo.read_bytes())) for photo in files]
+        originals = [_decoded(photo.read_bytes()) for photo in files]
     for number in range(count):
         original = originals[number % len(originals)]
         height, width = original.shape[:2]
@@ -30,3 +31,7 @@ def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1)
         target = folder / f"{number:04d}.jpg"
         if not cv2.imwrite(str(target), photograph, [cv2.IMWRITE_JPEG_QUALITY, 92]):
             raise FleetError(f"The photograph {target} cannot be written.")
+
+
+def _decoded(file: bytes) -> Image:
+    return decode(file, read_header(file))

@@ -15,6 +15,7 @@ FORMAT_OF_EXTENSION = {
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
     ".jpe": "jpeg",
+    ".jfif": "jpeg",
     ".png": "png",
     ".apng": "png",
     ".webp": "webp",
@@ -24,8 +25,12 @@ FORMAT_OF_EXTENSION = {
     ".gif": "gif",
     ".avif": "avif",
     ".jp2": "jp2",
+    ".j2k": "jp2",
+    ".heic": "heic",
+    ".heif": "heic",
 }
-EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "tiff": "tiff", "bmp": "bmp"}
+# Formats that are written, and their extensions.
+EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif", "tiff": "tiff", "bmp": "bmp"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import socket
 import time
 from typing import Any
 
-from common.blob import Blob, whole
+from common.blob import Blob
 from common.jobs import EXTENSION_OF_FORMAT
 from common.protocol import Output as Described
 from common.recipe import SAME, Output, Recipe
@@ -33,14 +33,14 @@ def process(blob: Blob, recipe: Recipe) -> Done:
     in decode, filter and encode. Raises ImageError and RecipeError, both permanent.
     """
     began = time.perf_counter()
-    source_format = formats.sniff(blob)
-    image = formats.decode(whole(blob), source_format)
-    run = _Run(source_format)
+    header = formats.read_header(blob)
+    image = formats.decode(blob, header, recipe.damaged)
+    run = _Run(header.format, formats.carried(header, recipe.metadata))
     decoded = time.perf_counter()
     report: dict[str, Any] = {
         "width": image.shape[1],
         "height": image.shape[0],
-        "format": source_format,
+        "format": header.format,
         "worker": f"{socket.gethostname()}/{os.getpid()}",
     }
     run.node(grow(recipe), image)
@@ -53,10 +53,11 @@ def process(blob: Blob, recipe: Recipe) -> Done:
 class _Run:
     """Walks the tree depth first: an image is let go as soon as all that follows from it is done."""
 
-    def __init__(self, source_format: str) -> None:
+    def __init__(self, source_format: str, carried: formats.Carried) -> None:
         self.done: dict[str, tuple[Described, bytes]] = {}
         self.encoding = 0.0  # seconds
         self._source_format = source_format
+        self._carried = carried
 
     def node(self, node: Node, image: Image) -> None:
         for output in node.outputs:
@@ -69,6 +70,7 @@ class _Run:
         image_format = self._source_format if output.encoding == SAME else output.encoding
         if image_format not in EXTENSION_OF_FORMAT:
             image_format = "png"  # what we read but do not write is kept without loss
-        file = formats.encode(image, image_format, quality=output.quality, bilevel=bilevel)
+        target = formats.Target(image_format, output.quality, output.effort)
+        file = formats.encode(image, target, self._carried, bilevel=bilevel)
         self.done[output.name] = (Described(output.name, image_format, len(file)), file)
         self.encoding += time.perf_counter() - began

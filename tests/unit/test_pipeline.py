@@ -90,7 +90,7 @@ def test_the_report_tells_size_and_format():
         (".tiff", "tiff", "tiff"),
         (".webp", "webp", "webp"),
         (".jpg", "jpeg", "jpeg"),
-        (".avif", "avif", "png"),
+        (".avif", "avif", "avif"),
     ],
 )
 def test_every_common_format_is_read_and_kept_or_stored_without_loss(extension, image_format, kept):
@@ -104,38 +104,6 @@ def test_every_common_format_is_read_and_kept_or_stored_without_loss(extension, 
         assert np.array_equal(stored, gray)
     else:
         assert cv2.PSNR(stored, gray) > 30
-
-
-def with_orientation(jpeg, orientation):
-    """The JPEG with an EXIF segment that holds nothing but the orientation tag (0x0112, SHORT)."""
-    tiff = b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
-    exif = b"Exif\0\0" + tiff
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
-
-
-UPRIGHT = {
-    1: lambda image: image,
-    2: lambda image: image[:, ::-1],
-    3: lambda image: image[::-1, ::-1],
-    4: lambda image: image[::-1],
-    5: lambda image: image.transpose(1, 0, 2),
-    6: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
-    7: lambda image: image[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
-}
-
-
-@pytest.mark.parametrize("orientation", UPRIGHT)
-def test_every_exif_orientation_is_turned_upright(orientation):
-    jpeg = file_of(picture(20, 30), ".jpg")
-    decoded = formats.decode(with_orientation(jpeg, orientation), "jpeg")
-    assert np.array_equal(decoded, UPRIGHT[orientation](pixels(jpeg)))
-
-
-def test_a_gray_and_a_transparent_and_a_deep_image_are_read_in_eight_bits_of_colour():
-    for source in (picture()[:, :, 0], cv2.cvtColor(picture(), cv2.COLOR_BGR2BGRA), picture().astype(np.uint16) * 257):
-        decoded = formats.decode(file_of(source, ".png"), "png")
-        assert (decoded.shape, decoded.dtype) == ((60, 90, 3), np.uint8)
 
 
 # --- what cannot be processed ----
@@ -159,7 +127,7 @@ def png_of_size(width, height):
         (file_of(picture(), ".png")[:-100], "The PNG file is damaged or cut short."),
         (file_of(picture(), ".webp")[:-100], "The WEBP file is damaged or cut short."),
         (png_of_size(30_000, 30_000), "The image has more than 512 megapixels."),
-        (png_of_size(1 << 21, 1), "The PNG file is damaged or cut short."),
+        (png_of_size(1 << 21, 1), "The image is 2097152 x 1; sides go up to 65535 pixels."),
     ],
     ids=["empty", "text", "only a magic number", "cut jpeg", "cut png", "cut webp", "bomb", "too wide"],
 )
@@ -172,7 +140,7 @@ def test_a_bad_file_is_one_sentence(data, sentence):
 
 def test_an_image_that_its_format_cannot_store_is_one_sentence():
     with pytest.raises(ImageError, match=r"^A 70000 x 1 image cannot be stored as JPEG\.$"):
-        formats.encode(np.zeros((1, 70_000, 3), np.uint8), "jpeg", quality=90, bilevel=False)
+        formats.encode(np.zeros((1, 70_000, 3), np.uint8), formats.Target("jpeg"))
 
 
 def test_a_basic_client_gets_the_default_outputs_as_a_map():

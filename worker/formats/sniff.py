@@ -6,18 +6,20 @@ from common.blob import Blob, read
 from common.errors import ImageError
 
 _MAGIC = (
-    ("jpeg", 0, b"\xff\xd8\xff"),
-    ("png", 0, b"\x89PNG\r\n\x1a\n"),
-    ("webp", 8, b"WEBP"),
-    ("tiff", 0, b"II*\0"),
-    ("tiff", 0, b"MM\0*"),
-    ("tiff", 0, b"II+\0"),
-    ("tiff", 0, b"MM\0+"),
-    ("bmp", 0, b"BM"),
-    ("gif", 0, b"GIF8"),
-    ("avif", 4, b"ftypavi"),
-    ("jp2", 0, b"\0\0\0\x0cjP  \r\n\x87\n"),
-    ("jp2", 0, b"\xff\x4f\xff\x51"),
+    ("jpeg", b"\xff\xd8\xff"),
+    ("png", b"\x89PNG\r\n\x1a\n"),
+    ("tiff", b"II*\0"),
+    ("tiff", b"MM\0*"),
+    ("tiff", b"II+\0"),  # BigTIFF
+    ("tiff", b"MM\0+"),
+    ("bmp", b"BM"),
+    ("gif", b"GIF87a"),
+    ("gif", b"GIF89a"),
+    ("jp2", b"\0\0\0\x0cjP  \r\n\x87\n"),
+    ("jp2", b"\xff\x4f\xff\x51"),  # a bare codestream
+)
+_HEIF_BRANDS = {b"avif": "avif", b"avis": "avif"} | dict.fromkeys(
+    (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"), "heic"
 )
 
 
@@ -25,8 +27,21 @@ def sniff(blob: Blob) -> str:
     """The format of an image file, by its first bytes, whatever its name says. Raises ImageError."""
     if len(blob) == 0:
         raise ImageError("The file is empty.")
-    head = bytes(read(blob, 0, 16))
-    for name, offset, magic in _MAGIC:
-        if head.startswith(magic, offset):
+    head = bytes(read(blob, 0, 256))
+    for name, magic in _MAGIC:
+        if head.startswith(magic):
             return name
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp"
+    if found := _heif(head):
+        return found
     raise ImageError("The file is not an image of a known format.")
+
+
+def _heif(head: bytes) -> str | None:
+    """Of an ISO base media file: its first brand, major or compatible, that says how the pixels are coded."""
+    if head[4:8] != b"ftyp":
+        return None
+    size = int.from_bytes(head[:4], "big")
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(size, len(head)), 4))]
+    return next((_HEIF_BRANDS[brand] for brand in brands if brand in _HEIF_BRANDS), None)

@@ -1,0 +1,95 @@
+"""Profile, EXIF and XMP as JPEG, PNG and WebP hold them."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from worker.formats.metadata import Carried
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SEGMENT = 65_533  # bytes that a JPEG segment holds beside its own length
+_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+
+
+def jpeg_segments(carried: Carried) -> bytes:
+    """APP1 and APP2 segments, to go after SOI and JFIF's APP0. EXIF and XMP go into one segment each, or not at all;
+    a profile into up to 255 (ICC.1:2022, B.4)."""
+    segments = []
+    if carried.exif is not None:
+        segments.append(_segment(0xE1, _EXIF + carried.exif))
+    if carried.xmp is not None:
+        segments.append(_segment(0xE1, _XMP + carried.xmp))
+    if carried.icc is not None:
+        step = _SEGMENT - len(_ICC) - 2
+        parts = [carried.icc[at : at + step] for at in range(0, len(carried.icc), step)]
+        if len(parts) <= 255:
+            segments += [_segment(0xE2, _ICC + bytes([n, len(parts)]) + part) for n, part in enumerate(parts, 1)]
+    return b"".join(segments)
+
+
+def _segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data if len(data) <= _SEGMENT else b""
+
+
+def with_jpeg_segments(file: bytes, carried: Carried) -> bytes:
+    segments = jpeg_segments(carried)
+    if not segments:
+        return file
+    at = 4 + int.from_bytes(file[4:6], "big") if file[2:4] == b"\xff\xe0" else 2
+    return b"".join((file[:at], segments, file[at:]))
+
+
+def png_chunks(carried: Carried) -> bytes:
+    """iCCP, eXIf and iTXt (PNG, third edition, 11.3), to go after IHDR."""
+    chunks = []
+    if carried.icc is not None:
+        chunks.append(png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(carried.icc)))
+    if carried.exif is not None:
+        chunks.append(png_chunk(b"eXIf", carried.exif))
+    if carried.xmp is not None:
+        chunks.append(png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + carried.xmp))
+    return b"".join(chunks)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+
+
+def with_png_chunks(file: bytes, carried: Carried) -> bytes:
+    chunks = png_chunks(carried)
+    at = len(PNG_SIGNATURE) + 25  # past IHDR
+    return b"".join((file[:at], chunks, file[at:])) if chunks else file
+
+
+def with_webp_chunks(file: bytes, carried: Carried, width: int, height: int) -> bytes:
+    """A WebP file without metadata becomes an extended one: VP8X, ICCP, pixels, EXIF, XMP in that order."""
+    if carried == Carried():
+        return file
+    pixels = file[12:]
+    alpha = 0
+    if pixels.startswith(b"VP8X"):
+        alpha, pixels = pixels[8] & 0x10, pixels[18:]
+    elif pixels.startswith(b"VP8L"):
+        alpha = 0x10 if int.from_bytes(pixels[9:13], "little") >> 28 & 1 else 0
+    flags = (
+        alpha
+        | (0x20 if carried.icc is not None else 0)
+        | (0x08 if carried.exif is not None else 0)
+        | (0x04 if carried.xmp is not None else 0)
+    )
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    body = b"".join(
+        (
+            _riff(b"VP8X", bytes([flags, 0, 0, 0]) + size),
+            _riff(b"ICCP", carried.icc),
+            pixels,
+            _riff(b"EXIF", carried.exif),
+            _riff(b"XMP ", carried.xmp),
+        )
+    )
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def _riff(kind: bytes, data: bytes | None) -> bytes:
+    return b"" if data is None else kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)

@@ -1,0 +1,220 @@
+"""EXIF, a TIFF structure (EXIF 2.32, chapter 4): read and edited in place, so that every offset in it stays true, those
+in makers' own notes too. Hostile until parsed: if anything in it does not fit together, all of it is unusable."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+_ORIENTATION = 0x0112
+_EXIF_IFD, _GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
+_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202  # a JPEG file
+_STRIPS, _STRIP_LENGTHS = 0x0111, 0x0117  # or plain rows
+_SHORT, _LONG = 3, 4
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # bytes, by type
+_MAX_ENTRIES = 1000
+
+
+class UnusableExif(ValueError):  # noqa: N818 - an outcome, not a fault
+    """An offset leads out of the data, in a circle or into something else, or a type is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """at is where its 12 bytes are. value is where its value is, length the bytes of that: in the entry itself up to
+    four."""
+
+    at: int
+    tag: int
+    kind: int
+    count: int
+    value: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Ifd:
+    """An image file directory. following is the offset of the next one, 0 for none."""
+
+    at: int
+    entries: tuple[_Entry, ...]
+    following: int
+
+    @property
+    def end(self) -> int:
+        return self.at + 2 + 12 * len(self.entries) + 4
+
+    def find(self, tag: int) -> _Entry | None:
+        return next((entry for entry in self.entries if entry.tag == tag), None)
+
+
+def orientation_of(exif: bytes | None) -> int:
+    """1 to 8; 1 where it says nothing that can be understood."""
+    try:
+        reader = _Reader(bytearray(exif or b""))
+        found = reader.numbers(reader.main.find(_ORIENTATION))
+    except UnusableExif:
+        return 1
+    return found[0] if found and 1 <= found[0] <= 8 else 1
+
+
+def edited(exif: bytes, *, gps: bool) -> bytes | None:
+    """The EXIF of a picture that has been turned upright and changed: orientation 1, no thumbnail, and unless gps no
+    position. What goes is overwritten with zeros, and cut off where it was last. None where the structure cannot be
+    understood, for nothing can be promised of it then."""
+    try:
+        editor = _Editor(_Reader(bytearray(exif)), gps=gps)
+        editor.edit()
+    except UnusableExif:
+        return None
+    return editor.result()
+
+
+class _Reader:
+    """Directories out of bytes. data may be changed by others, where directories have been read already."""
+
+    def __init__(self, data: bytearray) -> None:
+        self.data = data
+        order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]))
+        if order is None:
+            raise UnusableExif
+        self._order = order
+        self._seen: set[int] = set()
+        (start,) = self._unpack("I", 4)
+        self.main = self.ifd(start)
+
+    def ifd(self, at: int) -> _Ifd:
+        if at < 8 or at in self._seen:
+            raise UnusableExif
+        self._seen.add(at)
+        (count,) = self._unpack("H", at)
+        if count > _MAX_ENTRIES:
+            raise UnusableExif
+        entries = tuple(self._entry(at + 2 + 12 * index) for index in range(count))
+        if len({entry.tag for entry in entries}) != count:
+            raise UnusableExif
+        (following,) = self._unpack("I", at + 2 + 12 * count)
+        return _Ifd(at, entries, following)
+
+    def _entry(self, at: int) -> _Entry:
+        tag, kind, count = self._unpack("HHI", at)
+        if kind not in _SIZES:
+            raise UnusableExif
+        length = _SIZES[kind] * count
+        (value,) = (at + 8,) if length <= 4 else self._unpack("I", at + 8)
+        if value < 8 or value + length > len(self.data):
+            raise UnusableExif
+        return _Entry(at, tag, kind, count, value, length)
+
+    def below(self, ifd: _Ifd, tag: int) -> _Ifd | None:
+        """The directory that an entry points to."""
+        entry = ifd.find(tag)
+        if entry is None:
+            return None
+        found = self.numbers(entry)
+        if len(found) != 1:
+            raise UnusableExif
+        return self.ifd(found[0])
+
+    def numbers(self, entry: _Entry | None) -> tuple[int, ...]:
+        if entry is None or entry.kind not in (_SHORT, _LONG, 13):
+            return ()
+        return self._unpack(f"{entry.count}{'H' if entry.kind == _SHORT else 'I'}", entry.value)
+
+    def pack_into(self, layout: str, at: int, *values: int) -> None:
+        struct.pack_into(self._order + layout, self.data, at, *values)
+
+    def _unpack(self, layout: str, at: int) -> tuple[int, ...]:
+        try:
+            return struct.unpack_from(self._order + layout, self.data, at)
+        except struct.error:
+            raise UnusableExif from None
+
+
+class _Editor:
+    """Decides what stays and what goes, makes sure that no byte is both, and only then writes."""
+
+    def __init__(self, reader: _Reader, *, gps: bool) -> None:
+        self._reader = reader
+        self._gps = gps
+        self._stays: list[tuple[int, int]] = [(0, 8)]
+        self._goes: list[tuple[int, int]] = []
+
+    def edit(self) -> None:
+        reader, main = self._reader, self._reader.main
+        exif = reader.below(main, _EXIF_IFD)
+        interoperability = reader.below(exif, _INTEROPERABILITY_IFD) if exif else None
+        kept = [ifd for ifd in (main, exif, interoperability) if ifd]
+        for ifd in kept:
+            self._position(ifd)
+        self._thumbnail(main.following)
+        self._check()
+        for start, end in self._goes:
+            reader.data[start:end] = bytes(end - start)
+        for ifd in kept:
+            self._rewrite(ifd, last=ifd is main)
+
+    def result(self) -> bytes:
+        """Without the zeros that now end it."""
+        data = self._reader.data
+        for start, end in sorted(self._goes, reverse=True):
+            if end == len(data):
+                del data[start:]
+        return bytes(data)
+
+    def _position(self, ifd: _Ifd) -> None:
+        self._stays.append((ifd.at, ifd.end))
+        for entry in ifd.entries:
+            if self._is_position(entry):
+                self._goes += self._extent(self._reader.below(ifd, entry.tag))
+            elif entry.length > 4:
+                self._stays.append((entry.value, entry.value + entry.length))
+
+    def _is_position(self, entry: _Entry) -> bool:
+        return entry.tag == _GPS_IFD and not self._gps
+
+    def _thumbnail(self, at: int) -> None:
+        """The second directory describes it, and any that follow."""
+        while at != 0:
+            ifd = self._reader.ifd(at)
+            self._goes += self._extent(ifd)
+            self._goes += self._extent(self._reader.below(ifd, _GPS_IFD))
+            for starts, lengths in ((_THUMBNAIL, _THUMBNAIL_LENGTH), (_STRIPS, _STRIP_LENGTHS)):
+                pieces = (self._reader.numbers(ifd.find(tag)) for tag in (starts, lengths))
+                self._goes += [(start, start + length) for start, length in zip(*pieces, strict=False)]
+            at = ifd.following
+
+    def _extent(self, ifd: _Ifd | None) -> list[tuple[int, int]]:
+        if ifd is None:
+            return []
+        values = [(entry.value, entry.value + entry.length) for entry in ifd.entries if entry.length > 4]
+        return [(ifd.at, ifd.end), *values]
+
+    def _check(self) -> None:
+        """Raise unless all that goes is inside the data, and apart from all that stays."""
+        if any(end > len(self._reader.data) for _, end in self._goes):
+            raise UnusableExif
+        last = 0  # the end of what stays, so far
+        gone = 0
+        for start, end, stays in sorted([(*r, True) for r in self._stays] + [(*r, False) for r in self._goes]):
+            if start < (gone if stays else last):
+                raise UnusableExif
+            if stays:
+                last = max(last, end)
+            else:
+                gone = max(gone, end)
+
+    def _rewrite(self, ifd: _Ifd, *, last: bool) -> None:
+        """The directory without the entry of the position, with orientation 1, and as the last one where it was the
+        main one."""
+        data = self._reader.data
+        kept = [entry for entry in ifd.entries if not self._is_position(entry)]
+        raw = b"".join(data[entry.at : entry.at + 12] for entry in kept)
+        following = 0 if last else ifd.following
+        data[ifd.at : ifd.end] = bytes(ifd.end - ifd.at)
+        self._reader.pack_into("H", ifd.at, len(kept))
+        data[ifd.at + 2 : ifd.at + 2 + len(raw)] = raw
+        self._reader.pack_into("I", ifd.at + 2 + len(raw), following)
+        for index, entry in enumerate(kept):
+            if entry.tag == _ORIENTATION and last:
+                self._reader.pack_into("HIHH", ifd.at + 4 + 12 * index, _SHORT, 1, 1, 0)

@@ -1,0 +1,51 @@
+"""What outputs carry of their source beside pixels."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from common.recipe import Metadata
+from worker.formats.exif import edited
+from worker.formats.facts import Header
+
+# tiff:Orientation, as an attribute or as an element, whatever the prefix
+_XMP_ORIENTATION = re.compile(rb"""(:Orientation\s*(?:=\s*["']|>\s*))[2-8]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """icc is a colour profile (ICC.1), exif a TIFF structure without "Exif\\0\\0" before it, xmp a packet in UTF-8."""
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+NOTHING = Carried()
+
+
+def carried(header: Header, policy: Metadata) -> Carried:
+    """What an image whose pixels have been turned upright, and to sRGB if they were CMYK, may still say of itself.
+
+    The profile stays under every policy. KEEP: EXIF with orientation 1 and without its thumbnail, which shows the
+    unprocessed picture; XMP with orientation 1. STRIP_GPS: EXIF also without its GPS part, and no XMP, since it may
+    repeat the position in many ways. STRIP: neither. EXIF that cannot be understood is dropped.
+    """
+    icc = header.icc if not header.cmyk and is_profile(header.icc) else None
+    if policy is Metadata.STRIP:
+        return Carried(icc=icc)
+    keep = policy is Metadata.KEEP
+    exif = edited(header.exif, gps=keep) if header.exif else None
+    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", header.xmp) if keep and header.xmp else None
+    return Carried(icc, exif, xmp)
+
+
+def is_profile(icc: bytes | None) -> bool:
+    """Whether it has the length and the signature of a profile (ICC.1:2022, 7.2)."""
+    return icc is not None and len(icc) >= 132 and icc[36:40] == b"acsp" and int.from_bytes(icc[:4], "big") <= len(icc)
+
+
+def fitting(icc: bytes | None, *, gray: bool) -> bytes | None:
+    """The profile if it is one of such pixels: one for colours says nothing of gray, nor the other way round."""
+    return icc if icc is not None and icc[16:20] == (b"GRAY" if gray else b"RGB ") else None

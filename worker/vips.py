@@ -1,0 +1,72 @@
+"""libvips, set up for a worker before anything else imports it: `from worker.vips import pyvips`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from common.blob import Blob, FileBlob
+
+# libvips reads this when it starts. The pool of the worker already has a thread per core.
+os.environ.setdefault("VIPS_CONCURRENCY", "1")
+
+import pyvips
+
+pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would hold on to images
+logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # a user reads our sentence, not a decoder's notes
+
+_LOADERS = {
+    "jpeg": pyvips.Image.jpegload_source,
+    "png": pyvips.Image.pngload_source,
+    "tiff": pyvips.Image.tiffload_source,
+    "avif": pyvips.Image.heifload_source,
+    "gif": pyvips.Image.gifload_source,
+}
+READABLE = frozenset(_LOADERS)
+
+
+def open_image(blob: Blob, image_format: str, *, fail_on: str) -> Any:
+    """A lazy pyvips.Image of one of the READABLE formats, for reading its rows once from top to bottom. A FileBlob is
+    read as far as it is needed, never whole. fail_on is libvips' own: none, truncated, error or warning. Raises
+    pyvips.Error, here or where the pixels are asked for. Keep the image, or one made from it, as long as a Region of
+    it is in use: the blob goes with it.
+    """
+    source = _source(blob)
+    image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on)
+    image._references.append(source)  # noqa: SLF001 - as pyvips' own new_from_source does; libvips calls it back
+    return image
+
+
+def _source(blob: Blob) -> Any:
+    if not isinstance(blob, FileBlob):
+        return pyvips.Source.new_from_memory(blob)
+    reader = _Reader(blob)
+    source = pyvips.SourceCustom()
+    source.on_read(reader.read)
+    source.on_seek(reader.seek)
+    return source
+
+
+class _Reader:
+    """A place in a blob, moved as libvips asks."""
+
+    def __init__(self, blob: FileBlob) -> None:
+        self._blob = blob
+        self._at = 0
+
+    def read(self, length: int) -> bytes:
+        data = self._blob.read(self._at, length)
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int) -> int:
+        """The new place, or -1 when it would be none."""
+        at = (0, self._at, len(self._blob))[whence] + offset
+        if at < 0:
+            return -1
+        self._at = at
+        return at
+
+
+__all__ = ["READABLE", "open_image", "pyvips"]
