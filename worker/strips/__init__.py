@@ -1,1 +1,5 @@
-"""Images too large to hold: strips of rows pass through the filters, and join to what the whole would have given."""
+"""Huge images in bounded memory: strips of rows stream through all chains of a recipe at once."""
+
+from worker.strips.run import Streamed, process_in_strips
+
+__all__ = ["Streamed", "process_in_strips"]

@@ -1,0 +1,211 @@
+"""A huge image through all chains of a recipe, strip by strip: one pass over the file, several outputs, any threads."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from common.blob import Blob, FileBlob
+from common.errors import ImageError
+from common.recipe import Damaged
+from worker import formats
+from worker.filters import Bound, Image, Place
+from worker.filters.merge import Resampled, Rows
+from worker.formats.header import Header
+from worker.strips import plan
+from worker.strips.barriers import Barrier, open_barrier
+from worker.strips.plan import Size
+from worker.strips.source import Decoded
+from worker.strips.span import Span
+from worker.strips.spool import Source
+from worker.strips.upright import upright
+from worker.strips.writers import Metadata, Ordered, open_writer
+from worker.tree import Node
+
+WHOLE_PIXELS = 64_000_000  # what a step makes this small goes on whole
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """Files by the name of their output; seconds are summed over threads, by decode, filter and encode."""
+
+    files: Mapping[str, FileBlob]
+    seconds: Mapping[str, float]
+
+
+def obstacle(header: Header, root: Node, image_formats: Mapping[str, str], limit: int = WHOLE_PIXELS) -> str | None:
+    """The sentence that says why this recipe cannot run on this image in strips; None if it can. image_formats are
+    those of the outputs, by name: "jpeg"."""
+    try:
+        plan.check(root, Size(*header.upright), image_formats, limit)
+    except ImageError as error:
+        return str(error)
+    return None
+
+
+def process_in_strips(
+    blob: Blob,
+    header: Header,
+    root: Node,
+    image_formats: Mapping[str, str],
+    *,
+    metadata: Metadata = Metadata(),
+    damaged: Damaged = Damaged.REFUSE,
+    threads: int = 1,
+) -> Streamed:
+    """All outputs of the tree below root, for one image file; image_formats are theirs, by name: "jpeg".
+
+    Pixels are those the whole image would give. Memory is bounded by the width of the image and the threads, and so is
+    what waits on disk (in $TMPDIR): results, and once more the pixels for each step that needs to see all of them.
+    Raises ImageError, before anything is decoded if the recipe cannot run in strips (see obstacle), and OSError.
+    """
+    if sentence := obstacle(header, root, image_formats):
+        raise ImageError(sentence)
+    run = _Run(image_formats, metadata, threads)
+    bytes_per_pixel = header.bands * max(header.bits, 8) // 8
+    run.tree(run.opened(blob, header, damaged), root, bytes_per_pixel)
+    return Streamed(run.files, run.clock.seconds)
+
+
+class Clock:
+    """Adds up the time that threads spend on each kind of work."""
+
+    def __init__(self) -> None:
+        self.seconds = {"decode": 0.0, "filter": 0.0, "encode": 0.0}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def of(self, kind: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.seconds[kind] += time.perf_counter() - began
+
+
+@dataclass(slots=True)
+class _Run:
+    """limit: a resampled image of at most so many pixels goes on whole. rows: of a band, None to suit the image."""
+
+    image_formats: Mapping[str, str]
+    metadata: Metadata
+    threads: int
+    limit: int = WHOLE_PIXELS
+    rows: int | None = None
+    files: dict[str, FileBlob] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+
+    def opened(self, blob: Blob, header: Header, damaged: Damaged) -> Source:
+        with self.clock.of("decode"):
+            return upright(Decoded(blob, header, damaged), header.orientation)
+
+    def tree(self, source: Source, root: Node, bytes_per_pixel: int) -> None:
+        """Everything below root, whose image is the source; barriers one after the other, each with all below it."""
+        size = Size(source.width, source.height)
+        rows = self.rows or plan.band_rows(root, size, bytes_per_pixel)
+        one_pass = _Pass(root, source, plan.bands(size.height, rows), rows, self)
+        barriers = one_pass.run(self.threads)
+        del source, one_pass  # the files they hold
+        while barriers:
+            bound, child, barrier = barriers.pop(0)
+            with self.clock.of("filter"):
+                result = barrier.finish()
+            del barrier
+            if isinstance(bound.filter.merge, Resampled) and result.width * result.height <= self.limit:
+                self._whole(child, result.read(Span(0, result.height)))
+            else:
+                self.tree(result, child, bytes_per_pixel)
+
+    def _whole(self, node: Node, image: Image) -> None:
+        for output in node.outputs:
+            with self.clock.of("encode"):
+                image_format = self.image_formats[output.name]
+                file = formats.encode(image, image_format, quality=output.quality, bilevel=node.bilevel)
+                self.files[output.name] = FileBlob()
+                self.files[output.name].append(file)
+        for bound, child in node.children:
+            with self.clock.of("filter"):
+                result = bound(image)
+            self._whole(child, result)
+
+
+class _Pass:
+    """One way down an image: every output and every barrier that its bands lead to."""
+
+    def __init__(self, root: Node, source: Source, bands: Sequence[Span], rows: int, run: _Run) -> None:
+        self._root, self._source, self._clock = root, source, run.clock
+        self._size = Size(source.width, source.height)
+        self._todo = enumerate(bands)
+        self._turn = threading.Lock()
+        self._failed = threading.Event()
+        self._writers: dict[str, Ordered] = {}
+        self._barriers: dict[int, tuple[Bound, Node, Barrier]] = {}  # by the id of the node below
+        self._files = run.files
+        self._open(root, bands, rows, run)
+
+    def _open(self, node: Node, bands: Sequence[Span], rows: int, run: _Run) -> None:
+        for output in node.outputs:
+            image_format = run.image_formats[output.name]
+            size = self._size.width, self._size.height
+            writer = open_writer(output, image_format, *size, rows, run.metadata, bilevel=node.bilevel)
+            self._writers[output.name] = Ordered(writer)
+        for bound, child in node.children:
+            if isinstance(bound.filter.merge, Rows):
+                self._open(child, bands, rows, run)
+            else:
+                self._barriers[id(child)] = bound, child, open_barrier(bound, self._size, bands)
+
+    def run(self, threads: int) -> list[tuple[Bound, Node, Barrier]]:
+        """Files go to the run; the barriers are full."""
+        with ThreadPoolExecutor(threads, "strips") as pool:
+            for work in [pool.submit(self._work) for _ in range(threads)]:
+                work.result()
+        for name, writer in self._writers.items():
+            self._files[name] = writer.finish()
+        return list(self._barriers.values())
+
+    def _work(self) -> None:
+        """Band after band, until none is left. As many are under way as there are threads."""
+        try:
+            while not self._failed.is_set() and (taken := self._take()):
+                index, band, span, rows = taken
+                self._node(self._root, index, band, rows, span)
+                del taken, rows
+        except BaseException:
+            self._failed.set()
+            raise
+
+    def _take(self) -> tuple[int, Span, Span, Image] | None:
+        with self._turn:
+            index, band = next(self._todo, (0, None))
+            if band is None:
+                return None
+            span = plan.needed(self._root, band, self._size)
+            if self._source.ordered:
+                return index, band, span, self._read(span)
+        return index, band, span, self._read(span)
+
+    def _read(self, span: Span) -> Image:
+        with self._clock.of("decode"):
+            return self._source.read(span)
+
+    def _node(self, node: Node, index: int, band: Span, rows: Image, span: Span) -> None:
+        """rows: the image's rows of the span, which has all that the band needs."""
+        for output in node.outputs:
+            with self._clock.of("encode"):
+                self._writers[output.name].put(index, rows[band.within(span)])
+        for bound, child in node.children:
+            wanted = plan.step_needs(bound, child, band, self._size)
+            given = rows[wanted.within(span)]
+            if id(child) in self._barriers:
+                with self._clock.of("filter"):
+                    self._barriers[id(child)][2].put(index, band, given, wanted)
+                continue
+            with self._clock.of("filter"):
+                result = bound(given, Place(wanted.top, self._size.width, self._size.height))
+            self._node(child, index, band, result, wanted)

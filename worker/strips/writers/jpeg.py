@@ -1,0 +1,76 @@
+"""JPEG (ITU T.81) from bands, with the very pixels of one cv2.imencode of the whole image.
+
+Every row of blocks begins anew (a restart interval), so that the scans of bands can be joined. Restart markers count
+from 0 to 7: bands of eight rows of blocks, or a multiple, end where the next one begins.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from common.blob import FileBlob
+from worker.filters import Image
+from worker.filters.registry import to_8_bits
+from worker.opencv import cv2
+
+LONGEST_SIDE = 65_500  # pixels, of libjpeg
+_SOI, _EOI, _SOS, _APP0, _RST7 = b"\xff\xd8", b"\xff\xd9", 0xDA, 0xE0, b"\xff\xd7"
+_SOF = range(0xC0, 0xC3)
+
+
+class JpegWriter:
+    """segments are whole APPn segments that go behind the JFIF header."""
+
+    def __init__(self, width: int, height: int, quality: int, segments: bytes = b"") -> None:
+        self._width, self._height, self._quality, self._segments = width, height, quality, segments
+        self._file = FileBlob()
+
+    def encode(self, rows: Image) -> bytes:
+        rows = to_8_bits(rows)
+        if rows.ndim == 3 and rows.shape[2] == 2:
+            rows = rows[:, :, 0]
+        block = 8 if rows.ndim == 2 else 16
+        interval = -(-self._width // block)
+        options = [cv2.IMWRITE_JPEG_QUALITY, self._quality, cv2.IMWRITE_JPEG_RST_INTERVAL, interval]
+        encoded, buffer = cv2.imencode(".jpg", rows, options)
+        assert encoded
+        return buffer.tobytes()
+
+    def append(self, part: bytes) -> None:
+        """Raises OSError."""
+        scan = _scan_of(part)
+        if len(self._file) == 0:
+            self._file.append(_header(part[:scan], self._height, self._segments))
+        else:
+            self._file.append(_RST7)
+        self._file.append(memoryview(part)[scan : -len(_EOI)])
+
+    def finish(self) -> FileBlob:
+        self._file.append(_EOI)
+        return self._file
+
+
+def _segments_of(file: bytes) -> list[tuple[int, int, int]]:
+    """(marker, start, end) of every segment up to the scan's header."""
+    found, position = [], len(_SOI)
+    while not found or found[-1][0] != _SOS:
+        marker, length = struct.unpack_from(">xBH", file, position)
+        found.append((marker, position, position + 2 + length))
+        position += 2 + length
+    return found
+
+
+def _scan_of(file: bytes) -> int:
+    return _segments_of(file)[-1][2]
+
+
+def _header(head: bytes, height: int, segments: bytes) -> bytes:
+    """All before the scan, for an image of another height, with more segments."""
+    patched = bytearray(head)
+    behind = len(_SOI)
+    for marker, start, end in _segments_of(head):
+        if marker in _SOF:
+            struct.pack_into(">H", patched, start + 5, height)
+        if marker == _APP0:
+            behind = end
+    return bytes(patched[:behind]) + segments + bytes(patched[behind:])

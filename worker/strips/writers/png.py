@@ -1,0 +1,90 @@
+"""PNG (ISO 15948) from bands: each is deflated on its own, up to a full flush, and the streams are joined."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+
+from common.blob import FileBlob
+from worker.filters import Image
+from worker.opencv import cv2
+from worker.strips.writers.deflate import Level, compressor
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_NONE, _SUB = 0, 1  # filters of a row
+_ADLER = 65521
+_COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
+_ORDER = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+
+Part = tuple[int, int, bytes, bytes]  # length and adler32 of what was deflated, the header of the image, IDAT chunks
+
+
+class PngWriter:
+    """bilevel, for rows (h, w) of 0 and 255 only, stores one bit a pixel. chunks are whole chunks that go behind the
+    image header."""
+
+    def __init__(self, width: int, height: int, level: Level, *, bilevel: bool = False, chunks: bytes = b"") -> None:
+        self._width, self._height, self._level, self._bilevel, self._chunks = width, height, level, bilevel, chunks
+        self._adler = 1
+        self._file = FileBlob()
+
+    def encode(self, rows: Image) -> Part:
+        bits = 1 if self._bilevel and rows.ndim == 2 else rows.dtype.itemsize * 8
+        channels = 1 if rows.ndim == 2 else rows.shape[2]
+        raw = _packed(rows) if bits == 1 else _filtered(rows)
+        deflate = compressor(self._level, -15)
+        data = deflate.compress(raw) + deflate.flush(zlib.Z_FULL_FLUSH)
+        header = struct.pack(">IIBBBBB", self._width, self._height, bits, _COLOUR_TYPE[channels], 0, 0, 0)
+        return raw.nbytes, zlib.adler32(raw), header, _chunk(b"IDAT", data)
+
+    def append(self, part: Part) -> None:
+        """Raises OSError."""
+        length, adler, header, data = part
+        if len(self._file) == 0:
+            zlib_header = b"\x78\x01"
+            self._file.append(_SIGNATURE + _chunk(b"IHDR", header) + self._chunks + _chunk(b"IDAT", zlib_header))
+        self._file.append(data)
+        self._adler = joined_adler(self._adler, adler, length)
+
+    def finish(self) -> FileBlob:
+        last_block = b"\x03\x00"
+        self._file.append(_chunk(b"IDAT", last_block + struct.pack(">I", self._adler)) + _chunk(b"IEND", b""))
+        return self._file
+
+
+def joined_adler(first: int, second: int, length: int) -> int:
+    """adler32 of two texts in a row, from theirs and the length of the second: as zlib's adler32_combine."""
+    low, high = first & 0xFFFF, first >> 16
+    joined_low = (low + (second & 0xFFFF) - 1) % _ADLER
+    joined_high = (high + (second >> 16) + length * (low - 1)) % _ADLER
+    return joined_high << 16 | joined_low
+
+
+def _packed(rows: Image) -> Image:
+    height, width = rows.shape
+    packed = np.empty((height, 1 + (width + 7) // 8), np.uint8)
+    packed[:, 0] = _NONE
+    packed[:, 1:] = np.packbits(rows, axis=1)
+    return packed
+
+
+def _filtered(rows: Image) -> Image:
+    """Each sample's bytes less those of the pixel to its left."""
+    channels = 1 if rows.ndim == 2 else rows.shape[2]
+    if channels in _ORDER:
+        rows = cv2.cvtColor(rows, _ORDER[channels])
+    if rows.dtype == np.uint16:
+        rows = rows.astype(">u2")
+    pixel = channels * rows.dtype.itemsize
+    flat = np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)
+    filtered = np.empty((len(rows), 1 + flat.shape[1]), np.uint8)
+    filtered[:, 0] = _SUB
+    filtered[:, 1 : 1 + pixel] = flat[:, :pixel]
+    np.subtract(flat[:, pixel:], flat[:, :-pixel], out=filtered[:, 1 + pixel :])
+    return filtered
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))

@@ -1,0 +1,90 @@
+"""The writer of an output, by its format."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from common.blob import FileBlob
+from common.errors import ImageError
+from common.recipe import Output
+from worker.filters import Image
+from worker.strips.writers.deflate import level_of
+from worker.strips.writers.jpeg import LONGEST_SIDE, JpegWriter
+from worker.strips.writers.png import PngWriter
+from worker.strips.writers.tiff import TiffWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What an output carries of its source, as each format stores it."""
+
+    jpeg_segments: bytes = b""
+    png_chunks: bytes = b""
+    icc: bytes | None = None
+    xmp: bytes | None = None
+
+
+class Writer(Protocol):
+    """A file in the making."""
+
+    def encode(self, rows: Image) -> Any:
+        """The next part, from the rows of one band; changes nothing, and may be called from several threads."""
+
+    def append(self, part: Any) -> None:
+        """Called with every part, in order. Raises OSError."""
+
+    def finish(self) -> FileBlob:
+        """Raises OSError."""
+
+
+def open_writer(
+    output: Output, image_format: str, width: int, height: int, band_rows: int, metadata: Metadata, *, bilevel: bool
+) -> Writer:
+    """For what check_output lets pass. band_rows: every band but the last has so many."""
+    match image_format:
+        case "jpeg":
+            return JpegWriter(width, height, output.quality, metadata.jpeg_segments)
+        case "png":
+            level = level_of(output.effort)
+            return PngWriter(width, height, level, bilevel=bilevel, chunks=metadata.png_chunks)
+        case "tiff":
+            return TiffWriter(width, height, level_of(output.effort), band_rows, icc=metadata.icc, xmp=metadata.xmp)
+    raise ValueError(f"{image_format} is not written in bands")
+
+
+def check_output(name: str, image_format: str, width: int, height: int) -> None:
+    """Raise ImageError for an output that cannot be written in bands."""
+    if image_format not in ("jpeg", "png", "tiff"):
+        raise ImageError(
+            f"Output {name!r}: a {width} x {height} image cannot be stored as {image_format.upper()}, which needs all "
+            "of it in memory: choose jpeg, png or tiff."
+        )
+    if image_format == "jpeg" and max(width, height) > LONGEST_SIDE:
+        raise ImageError(
+            f"Output {name!r}: a {width} x {height} image cannot be stored as JPEG, whose sides end at {LONGEST_SIDE} "
+            "pixels: choose png or tiff."
+        )
+
+
+class Ordered:
+    """Gives a writer its parts in order, from threads that finish them in any."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Any] = {}
+        self._next = 0
+
+    def put(self, index: int, rows: Image) -> None:
+        """The band of this index. Raises OSError."""
+        part = self._writer.encode(rows)
+        with self._lock:
+            self._waiting[index] = part
+            while self._next in self._waiting:
+                self._writer.append(self._waiting.pop(self._next))
+                self._next += 1
+
+    def finish(self) -> FileBlob:
+        return self._writer.finish()
