@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from common.errors import ImageError
 from common.text import size_text
-from worker.formats.header import Header
+from worker.formats import Header
 from worker.opencv import MAX_PIXELS
 from worker.tree import Node
 
@@ -28,19 +29,19 @@ class Admission:
     need: int
 
 
-def admit(header: Header, root: Node, obstacle: str | None, memory: int) -> Admission:
+def admit(header: Header, root: Node, obstacle: Callable[[], str | None], memory: int) -> Admission:
     """Small images go whole, since that is faster; large ones in strips; what cannot be cut goes whole as long as it
-    fits into memory, in bytes. obstacle is the sentence that says why this recipe cannot work in strips on this image,
-    None if it can. Raises ImageError.
+    fits into memory, in bytes. obstacle() is the sentence that says why this recipe cannot work in strips on this
+    image, None if it can. Raises ImageError.
     """
     need = whole_need(header, root)
     if header.pixels <= STRIP_PIXELS and need <= memory:
         return Admission(Way.WHOLE, need)
-    if header.bounded and obstacle is None:
+    why = obstacle() if header.bounded else f"{_described(header)} can only be decoded whole."
+    if why is None:
         return Admission(Way.STRIPS, STRIPS_NEED)
     if need <= memory and header.pixels <= MAX_PIXELS:
         return Admission(Way.WHOLE, need)
-    why = obstacle if header.bounded and obstacle else f"{_described(header)} can only be decoded whole."
     if header.pixels > MAX_PIXELS:
         raise ImageError(f"{why} That is done up to {MAX_PIXELS // 1_000_000} megapixels.")
     raise ImageError(

@@ -1,4 +1,4 @@
-"""One image through one recipe: decode once, compute every common prefix of the chains once, encode."""
+"""One image through one recipe: by its header whole or in strips, each common prefix of the chains once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import os
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from common.blob import Blob
@@ -13,8 +14,11 @@ from common.jobs import EXTENSION_OF_FORMAT
 from common.protocol import Output as Described
 from common.recipe import SAME, Output, Recipe
 from worker import formats
+from worker.admission import Way, admit
 from worker.filters import Image, check_recipe
+from worker.resources import Resources, default
 from worker.session import Done
+from worker.strips import obstacle, process_in_strips
 from worker.tree import Node, grow
 
 
@@ -26,51 +30,69 @@ def recipe_from(data: bytes) -> Recipe:
     return recipe
 
 
-def process(blob: Blob, recipe: Recipe) -> Done:
+def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> Done:
     """Every output of the recipe for one image file.
 
     The report has the image's width and height in pixels after rotation, its format, and the seconds spent
-    in decode, filter and encode. Raises ImageError and RecipeError, both permanent.
+    in decode, filter and encode; of an image in strips they are sums over threads. Raises ImageError and
+    RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary files.
     """
-    began = time.perf_counter()
+    resources = resources or default()
     header = formats.read_header(blob)
-    image = formats.decode(blob, header, recipe.damaged)
-    run = _Run(header.format, formats.carried(header, recipe.metadata))
-    decoded = time.perf_counter()
+    root = grow(recipe)
+    targets = {output.name: _target(output, header.format) for output in recipe.outputs}
+    admission = admit(header, root, lambda: obstacle(header, root, targets), resources.memory.total)
+    carried = formats.carried(header, recipe.metadata)
+    width, height = header.upright
     report: dict[str, Any] = {
-        "width": image.shape[1],
-        "height": image.shape[0],
+        "width": width,
+        "height": height,
         "format": header.format,
         "worker": f"{socket.gethostname()}/{os.getpid()}",
     }
-    run.node(grow(recipe), image)
-    ended = time.perf_counter()
-    report |= {"decode": decoded - began, "filter": ended - decoded - run.encoding, "encode": run.encoding}
-    done = [run.done[output.name] for output in recipe.outputs]
-    return Done(tuple(described for described, _ in done), tuple(file for _, file in done), report)
+    files: Mapping[str, Blob]
+    seconds: Mapping[str, float]
+    with resources.memory.hold(admission.need):
+        if admission.way is Way.STRIPS:
+            streamed = process_in_strips(
+                blob, header, root, targets, carried=carried, damaged=recipe.damaged, threads=resources.threads
+            )
+            files, seconds = streamed.files, streamed.seconds
+        else:
+            held = time.perf_counter()
+            image = formats.decode(blob, header, recipe.damaged)
+            run = _Whole(targets, carried, time.perf_counter() - held)
+            run.node(root, image)
+            files, seconds = run.files, run.seconds
+    outputs = tuple(Described(o.name, targets[o.name].format, len(files[o.name])) for o in recipe.outputs)
+    return Done(outputs, tuple(files[output.name] for output in recipe.outputs), report | dict(seconds))
 
 
-class _Run:
+def _target(output: Output, source_format: str) -> formats.Target:
+    image_format = source_format if output.encoding == SAME else output.encoding
+    if image_format not in EXTENSION_OF_FORMAT:
+        image_format = "png"  # what we read but do not write is kept without loss
+    return formats.Target(image_format, output.quality, output.effort)
+
+
+class _Whole:
     """Walks the tree depth first: an image is let go as soon as all that follows from it is done."""
 
-    def __init__(self, source_format: str, carried: formats.Carried) -> None:
-        self.done: dict[str, tuple[Described, bytes]] = {}
-        self.encoding = 0.0  # seconds
-        self._source_format = source_format
+    def __init__(self, targets: Mapping[str, formats.Target], carried: formats.Carried, decoding: float) -> None:
+        self.files: dict[str, Blob] = {}
+        self.seconds = {"decode": decoding, "filter": 0.0, "encode": 0.0}
+        self._targets = targets
         self._carried = carried
 
     def node(self, node: Node, image: Image) -> None:
-        for output in node.outputs:
-            self._encode(output, image, bilevel=node.bilevel)
-        for bound, child in node.children:
-            self.node(child, bound(image))
-
-    def _encode(self, output: Output, image: Image, *, bilevel: bool) -> None:
         began = time.perf_counter()
-        image_format = self._source_format if output.encoding == SAME else output.encoding
-        if image_format not in EXTENSION_OF_FORMAT:
-            image_format = "png"  # what we read but do not write is kept without loss
-        target = formats.Target(image_format, output.quality, output.effort)
-        file = formats.encode(image, target, self._carried, bilevel=bilevel)
-        self.done[output.name] = (Described(output.name, image_format, len(file)), file)
-        self.encoding += time.perf_counter() - began
+        for output in node.outputs:
+            target = self._targets[output.name]
+            self.files[output.name] = formats.encode(image, target, self._carried, bilevel=node.bilevel)
+        self.seconds["encode"] += time.perf_counter() - began
+        for bound, child in node.children:
+            began = time.perf_counter()
+            result = bound(image)
+            self.seconds["filter"] += time.perf_counter() - began
+            self.node(child, result)
+            del result

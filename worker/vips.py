@@ -26,22 +26,22 @@ _LOADERS = {
 READABLE = frozenset(_LOADERS)
 
 
-def open_image(blob: Blob, image_format: str, *, fail_on: str) -> Any:
+def open_image(blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError]) -> Any:
     """A lazy pyvips.Image of one of the READABLE formats, for reading its rows once from top to bottom. A FileBlob is
     read as far as it is needed, never whole. fail_on is libvips' own: none, truncated, error or warning. Raises
-    pyvips.Error, here or where the pixels are asked for. Keep the image, or one made from it, as long as a Region of
-    it is in use: the blob goes with it.
+    pyvips.Error, here or where the pixels are asked for; when the blob could not be read, disk then says why. Keep the
+    image, or one made from it, as long as a Region of it is in use: the blob goes with it.
     """
-    source = _source(blob)
+    source = _source(blob, disk)
     image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on)
     image._references.append(source)  # noqa: SLF001 - as pyvips' own new_from_source does; libvips calls it back
     return image
 
 
-def _source(blob: Blob) -> Any:
+def _source(blob: Blob, disk: list[OSError]) -> Any:
     if not isinstance(blob, FileBlob):
         return pyvips.Source.new_from_memory(blob)
-    reader = _Reader(blob)
+    reader = _Reader(blob, disk)
     source = pyvips.SourceCustom()
     source.on_read(reader.read)
     source.on_seek(reader.seek)
@@ -51,12 +51,17 @@ def _source(blob: Blob) -> Any:
 class _Reader:
     """A place in a blob, moved as libvips asks."""
 
-    def __init__(self, blob: FileBlob) -> None:
+    def __init__(self, blob: FileBlob, disk: list[OSError]) -> None:
         self._blob = blob
+        self._disk = disk
         self._at = 0
 
     def read(self, length: int) -> bytes:
-        data = self._blob.read(self._at, length)
+        try:
+            data = self._blob.read(self._at, length)
+        except OSError as error:
+            self._disk.append(error)  # an exception does not pass through C
+            return b""
         self._at += len(data)
         return data
 

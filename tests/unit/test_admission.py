@@ -5,11 +5,15 @@ import pytest
 from common.errors import ImageError
 from common.recipe import DEFAULT, Output, Recipe, Step
 from worker.admission import STRIPS_NEED, Way, admit, whole_need
-from worker.formats.header import Header
+from worker.formats import Header
 from worker.tree import grow
 
 GIB = 1 << 30
 ROOT = grow(DEFAULT)
+
+
+def admitted_by(image, obstacle, memory):
+    return admit(image, ROOT, lambda: obstacle, memory)
 
 
 def header(megapixels, *, bounded=True, **more):
@@ -17,28 +21,28 @@ def header(megapixels, *, bounded=True, **more):
 
 
 def test_an_ordinary_image_goes_whole():
-    admitted = admit(header(12), ROOT, None, 2 * GIB)
+    admitted = admitted_by(header(12), None, 2 * GIB)
     assert (admitted.way, admitted.need) == (Way.WHOLE, 12_000_000 * 3 * 4)
 
 
 def test_a_large_one_goes_in_strips_whatever_memory_there_is():
-    assert admit(header(65), ROOT, None, 100 * GIB).way is Way.STRIPS
-    assert admit(header(64), ROOT, None, 100 * GIB).way is Way.WHOLE
+    assert admitted_by(header(65), None, 100 * GIB).way is Way.STRIPS
+    assert admitted_by(header(64), None, 100 * GIB).way is Way.WHOLE
 
 
 def test_little_memory_makes_an_ordinary_image_large():
-    admitted = admit(header(40), ROOT, None, 300 << 20)
+    admitted = admitted_by(header(40), None, 300 << 20)
     assert (admitted.way, admitted.need) == (Way.STRIPS, STRIPS_NEED)
 
 
 @pytest.mark.parametrize(("bounded", "obstacle"), [(False, None), (True, "The filter 'clahe' needs the whole image.")])
 def test_what_cannot_be_cut_goes_whole_while_it_fits(bounded, obstacle):
-    assert admit(header(100, bounded=bounded), ROOT, obstacle, 2 * GIB).way is Way.WHOLE
+    assert admitted_by(header(100, bounded=bounded), obstacle, 2 * GIB).way is Way.WHOLE
 
 
 def test_a_format_that_cannot_be_cut_is_refused_when_it_does_not_fit():
     with pytest.raises(ImageError) as raised:
-        admit(header(100, bounded=False), ROOT, None, GIB)
+        admitted_by(header(100, bounded=False), None, GIB)
     assert str(raised.value) == (
         "A JPEG file of this kind with 100 megapixels can only be decoded whole. "
         "That takes 1.1 GiB of memory, and this worker has 1.0 GiB for images (--memory)."
@@ -47,12 +51,12 @@ def test_a_format_that_cannot_be_cut_is_refused_when_it_does_not_fit():
 
 def test_a_filter_that_cannot_be_cut_is_named():
     with pytest.raises(ImageError, match=r"^The filter 'clahe' needs the whole image\. That takes 1\.1 GiB"):
-        admit(header(100), ROOT, "The filter 'clahe' needs the whole image.", GIB)
+        admitted_by(header(100), "The filter 'clahe' needs the whole image.", GIB)
 
 
 def test_no_memory_lets_a_decoder_have_any_number_of_pixels():
     with pytest.raises(ImageError, match=r"can only be decoded whole\. That is done up to \d+ megapixels\.$"):
-        admit(header(5000, bounded=False), ROOT, None, 1000 * GIB)
+        admitted_by(header(5000, bounded=False), None, 1000 * GIB)
 
 
 def test_the_need_grows_with_the_longest_chain_and_the_depth_of_the_pixels():

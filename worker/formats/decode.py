@@ -51,12 +51,15 @@ def _jpeg(blob: Blob, header: Header, damaged: Damaged) -> Image:
 
 
 def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
+    disk: list[OSError] = []
     try:
-        image = open_pixels(blob, header, damaged)
+        image = open_pixels(blob, header, damaged, disk)
         if (image.width, image.height) != (header.width, header.height):
             raise damaged_file(header.format)
         return to_array(image.write_to_memory(), image)
     except pyvips.Error as error:
+        if disk:
+            raise disk[0] from None
         if "out of memory" in str(error):
             raise MemoryError from None
         raise damaged_file(header.format) from None

@@ -16,7 +16,7 @@ from worker.filters.image import Image
 from worker.filters.registry import to_8_bits
 from worker.formats.chunks import PNG_SIGNATURE, png_chunk, with_jpeg_segments, with_png_chunks, with_webp_chunks
 from worker.formats.lazy import to_rgb
-from worker.formats.metadata import NOTHING, Carried, fitting
+from worker.formats.metadata import NOTHING, Carried, fitting_to
 from worker.opencv import cv2
 from worker.vips import pyvips
 
@@ -39,7 +39,7 @@ def encode(image: Image, target: Target, carried: Carried = NOTHING, *, bilevel:
     image of 0 and 255 only, stores one bit a pixel where it can.
     """
     image = np.ascontiguousarray(image)
-    carried = dataclasses.replace(carried, icc=fitting(carried.icc, gray=image.ndim == 2 or image.shape[2] < 3))
+    carried = fitting_to(carried, gray=image.ndim == 2 or image.shape[2] < 3)
     try:
         if bilevel and target.format == "png" and image.ndim == 2:
             return with_png_chunks(encode_bilevel_png(image), carried)

@@ -24,7 +24,7 @@ _LAB = ("lab", "labq", "labs")
 
 def read_header(blob: Blob) -> Header:
     """What the file says of itself, without decoding a pixel. Little memory and time, whatever it says; of HEIC the
-    file itself is held. Raises ImageError."""
+    file itself is held. Raises ImageError, and OSError."""
     image_format = sniff(blob)
     try:
         header = _READERS.get(image_format, _by_vips)(blob, image_format)
@@ -50,7 +50,13 @@ def _orientation(header: Header) -> int:
 
 
 def _by_vips(blob: Blob, image_format: str) -> Header:
-    image = open_image(blob, image_format, fail_on="none")
+    disk: list[OSError] = []
+    try:
+        image = open_image(blob, image_format, fail_on="none", disk=disk)
+    except pyvips.Error:
+        if disk:
+            raise disk[0] from None
+        raise
     fields = frozenset(image.get_fields())
     cmyk = image.interpretation == "cmyk"
     bits = 16 if image.interpretation == "labs" else 8 if image.interpretation in _LAB else _SUPPORTED.get(image.format)

@@ -17,13 +17,14 @@ from worker.vips import open_image, pyvips
 _STRICT = {"jpeg": "warning"}
 
 
-def open_pixels(blob: Blob, header: Header, damaged: Damaged) -> Any:
+def open_pixels(blob: Blob, header: Header, damaged: Damaged, disk: list[OSError]) -> Any:
     """A pyvips.Image as stored (orientation not applied), of uchar or ushort: gray, gray and alpha, RGB or RGBA. CMYK
     becomes sRGB by its embedded profile, or by libvips' own CMYK profile where there is none. To be read once, from top
-    to bottom; formats as in worker.vips.READABLE. Raises pyvips.Error, here or where the pixels are asked for.
+    to bottom; formats as in worker.vips.READABLE. Raises pyvips.Error, here or where the pixels are asked for; disk is
+    that of open_image.
     """
     fail_on = "none" if damaged is Damaged.ACCEPT else _STRICT.get(header.format, "error")
-    image = open_image(blob, header.format, fail_on=fail_on)
+    image = open_image(blob, header.format, fail_on=fail_on, disk=disk)
     if header.cmyk:
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=header.bits)
     elif image.interpretation.startswith("lab"):
@@ -37,6 +38,12 @@ def to_array(rows: Any, image: Any) -> Image:
     """An Image of full rows of open_pixels' image, any buffer of them."""
     samples = np.frombuffer(rows, np.uint16 if image.format == "ushort" else np.uint8)
     return from_rgb(samples.reshape(-1, image.width, image.bands))
+
+
+def empty_rows(image: Any, count: int) -> Image:
+    """Room for so many rows of it, as to_array gives them."""
+    channels = () if image.bands == 1 else (image.bands,)
+    return np.empty((count, image.width, *channels), np.uint16 if image.format == "ushort" else np.uint8)
 
 
 def from_rgb(image: Image) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -46,6 +47,7 @@ def is_profile(icc: bytes | None) -> bool:
     return icc is not None and len(icc) >= 132 and icc[36:40] == b"acsp" and int.from_bytes(icc[:4], "big") <= len(icc)
 
 
-def fitting(icc: bytes | None, *, gray: bool) -> bytes | None:
-    """The profile if it is one of such pixels: one for colours says nothing of gray, nor the other way round."""
-    return icc if icc is not None and icc[16:20] == (b"GRAY" if gray else b"RGB ") else None
+def fitting_to(carried: Carried, *, gray: bool) -> Carried:
+    """Without the profile unless it is one of such pixels: one for colours says nothing of gray, nor the reverse."""
+    fits = carried.icc is not None and carried.icc[16:20] == (b"GRAY" if gray else b"RGB ")
+    return carried if fits else dataclasses.replace(carried, icc=None)

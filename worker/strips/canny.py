@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.blob import FileBlob
-from worker.filters import Bound, Image
+from worker.filters import Image
 from worker.opencv import cv2
 from worker.strips.span import Span
 
@@ -153,7 +153,9 @@ class Edges:
         self._promoted = promoted([self._borders[index] for index in range(len(self._spans))])
 
     def read(self, span: Span) -> Image:
-        touched = [index for index, strip in enumerate(self._spans) if strip.top < span.bottom and span.top < strip.bottom]
+        touched = [
+            index for index, strip in enumerate(self._spans) if strip.top < span.bottom and span.top < strip.bottom
+        ]
         bits = np.concatenate([self._strip(index) for index in touched])
         held = self._spans[touched[0]] | self._spans[touched[-1]]
         pixels = np.unpackbits(bits[span.within(held)], axis=1, count=self.width)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from common.errors import ImageError
 from worker.filters import Bound
 from worker.filters.merge import Hysteresis, Measured, Resampled, Rows, Whole
+from worker.formats import Target
 from worker.strips import resample
 from worker.strips.span import Span
 from worker.strips.writers import check_output
@@ -84,12 +85,12 @@ def resampling(bound: Bound, merge: Resampled, size: Size) -> resample.Plan:
         raise ImageError(f"The filter {bound.filter.name!r} {error}") from None
 
 
-def check(node: Node, size: Size, image_formats: Mapping[str, str], limit: int) -> None:
+def check(node: Node, size: Size, targets: Mapping[str, Target], limit: int) -> None:
     """Raise ImageError, naming the filter or the output, unless every chain below the node runs in strips.
-    image_formats are those of the outputs, by name. limit is in pixels: what a step makes so small runs whole from
+    targets are those of the outputs, by name. limit is in pixels: what a step makes so small runs whole from
     there."""
     for output in node.outputs:
-        check_output(output.name, image_formats[output.name], size.width, size.height)
+        check_output(output.name, targets[output.name].format, size.width, size.height)
     for bound, child in node.children:
         match bound.filter.merge:
             case Whole(why):
@@ -97,6 +98,6 @@ def check(node: Node, size: Size, image_formats: Mapping[str, str], limit: int) 
             case Resampled() as merge:
                 below = resampling(bound, merge, size)
                 if below.width * below.height > limit:
-                    check(child, Size(below.width, below.height), image_formats, limit)
+                    check(child, Size(below.width, below.height), targets, limit)
             case Rows() | Measured() | Hysteresis():
-                check(child, size, image_formats, limit)
+                check(child, size, targets, limit)

@@ -15,7 +15,7 @@ from common.recipe import Damaged
 from worker import formats
 from worker.filters import Bound, Image, Place
 from worker.filters.merge import Resampled, Rows
-from worker.formats.header import Header
+from worker.formats import Carried, Header, Target
 from worker.strips import plan
 from worker.strips.barriers import Barrier, open_barrier
 from worker.strips.plan import Size
@@ -23,7 +23,7 @@ from worker.strips.source import Decoded
 from worker.strips.span import Span
 from worker.strips.spool import Source
 from worker.strips.upright import upright
-from worker.strips.writers import Metadata, Ordered, open_writer
+from worker.strips.writers import Ordered, open_writer
 from worker.tree import Node
 
 WHOLE_PIXELS = 64_000_000  # what a step makes this small goes on whole
@@ -37,11 +37,11 @@ class Streamed:
     seconds: Mapping[str, float]
 
 
-def obstacle(header: Header, root: Node, image_formats: Mapping[str, str], limit: int = WHOLE_PIXELS) -> str | None:
-    """The sentence that says why this recipe cannot run on this image in strips; None if it can. image_formats are
-    those of the outputs, by name: "jpeg"."""
+def obstacle(header: Header, root: Node, targets: Mapping[str, Target], limit: int = WHOLE_PIXELS) -> str | None:
+    """The sentence that says why this recipe cannot run on this image in strips; None if it can. targets are those of
+    the outputs, by name."""
     try:
-        plan.check(root, Size(*header.upright), image_formats, limit)
+        plan.check(root, Size(*header.upright), targets, limit)
     except ImageError as error:
         return str(error)
     return None
@@ -51,21 +51,20 @@ def process_in_strips(
     blob: Blob,
     header: Header,
     root: Node,
-    image_formats: Mapping[str, str],
-    *,
-    metadata: Metadata = Metadata(),
-    damaged: Damaged = Damaged.REFUSE,
-    threads: int = 1,
+    targets: Mapping[str, Target],
+    carried: Carried,
+    damaged: Damaged,
+    threads: int,
 ) -> Streamed:
-    """All outputs of the tree below root, for one image file; image_formats are theirs, by name: "jpeg".
+    """All outputs of the tree below root, for one image file; targets are theirs, by name.
 
     Pixels are those the whole image would give. Memory is bounded by the width of the image and the threads, and so is
     what waits on disk (in $TMPDIR): results, and once more the pixels for each step that needs to see all of them.
     Raises ImageError, before anything is decoded if the recipe cannot run in strips (see obstacle), and OSError.
     """
-    if sentence := obstacle(header, root, image_formats):
+    if sentence := obstacle(header, root, targets):
         raise ImageError(sentence)
-    run = _Run(image_formats, metadata, threads)
+    run = _Run(targets, carried, threads)
     bytes_per_pixel = header.bands * max(header.bits, 8) // 8
     run.tree(run.opened(blob, header, damaged), root, bytes_per_pixel)
     return Streamed(run.files, run.clock.seconds)
@@ -92,8 +91,8 @@ class Clock:
 class _Run:
     """limit: a resampled image of at most so many pixels goes on whole. rows: of a band, None to suit the image."""
 
-    image_formats: Mapping[str, str]
-    metadata: Metadata
+    targets: Mapping[str, Target]
+    carried: Carried
     threads: int
     limit: int = WHOLE_PIXELS
     rows: int | None = None
@@ -124,8 +123,7 @@ class _Run:
     def _whole(self, node: Node, image: Image) -> None:
         for output in node.outputs:
             with self.clock.of("encode"):
-                image_format = self.image_formats[output.name]
-                file = formats.encode(image, image_format, quality=output.quality, bilevel=node.bilevel)
+                file = formats.encode(image, self.targets[output.name], self.carried, bilevel=node.bilevel)
                 self.files[output.name] = FileBlob()
                 self.files[output.name].append(file)
         for bound, child in node.children:
@@ -150,9 +148,8 @@ class _Pass:
 
     def _open(self, node: Node, bands: Sequence[Span], rows: int, run: _Run) -> None:
         for output in node.outputs:
-            image_format = run.image_formats[output.name]
             size = self._size.width, self._size.height
-            writer = open_writer(output, image_format, *size, rows, run.metadata, bilevel=node.bilevel)
+            writer = open_writer(run.targets[output.name], *size, rows, run.carried, bilevel=node.bilevel)
             self._writers[output.name] = Ordered(writer)
         for bound, child in node.children:
             if isinstance(bound.filter.merge, Rows):

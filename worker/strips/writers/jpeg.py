@@ -11,6 +11,8 @@ import struct
 from common.blob import FileBlob
 from worker.filters import Image
 from worker.filters.registry import to_8_bits
+from worker.formats import Carried, Target, fitting_to, over_white
+from worker.formats.chunks import jpeg_segments
 from worker.opencv import cv2
 
 LONGEST_SIDE = 65_500  # pixels, of libjpeg
@@ -19,16 +21,12 @@ _SOF = range(0xC0, 0xC3)
 
 
 class JpegWriter:
-    """segments are whole APPn segments that go behind the JFIF header."""
-
-    def __init__(self, width: int, height: int, quality: int, segments: bytes = b"") -> None:
-        self._width, self._height, self._quality, self._segments = width, height, quality, segments
+    def __init__(self, width: int, height: int, target: Target, carried: Carried) -> None:
+        self._width, self._height, self._quality, self._carried = width, height, target.quality, carried
         self._file = FileBlob()
 
     def encode(self, rows: Image) -> bytes:
-        rows = to_8_bits(rows)
-        if rows.ndim == 3 and rows.shape[2] == 2:
-            rows = rows[:, :, 0]
+        rows = over_white(to_8_bits(rows))
         block = 8 if rows.ndim == 2 else 16
         interval = -(-self._width // block)
         options = [cv2.IMWRITE_JPEG_QUALITY, self._quality, cv2.IMWRITE_JPEG_RST_INTERVAL, interval]
@@ -40,7 +38,7 @@ class JpegWriter:
         """Raises OSError."""
         scan = _scan_of(part)
         if len(self._file) == 0:
-            self._file.append(_header(part[:scan], self._height, self._segments))
+            self._file.append(self._header(part[:scan]))
         else:
             self._file.append(_RST7)
         self._file.append(memoryview(part)[scan : -len(_EOI)])
@@ -48,6 +46,19 @@ class JpegWriter:
     def finish(self) -> FileBlob:
         self._file.append(_EOI)
         return self._file
+
+    def _header(self, head: bytes) -> bytes:
+        """All before the first band's scan, for an image of full height that carries what it should."""
+        patched = bytearray(head)
+        behind, gray = len(_SOI), False
+        for marker, start, end in _segments_of(head):
+            if marker in _SOF:
+                struct.pack_into(">H", patched, start + 5, self._height)
+                gray = head[start + 9] == 1  # components
+            if marker == _APP0:
+                behind = end
+        segments = jpeg_segments(fitting_to(self._carried, gray=gray))
+        return bytes(patched[:behind]) + segments + bytes(patched[behind:])
 
 
 def _segments_of(file: bytes) -> list[tuple[int, int, int]]:
@@ -62,15 +73,3 @@ def _segments_of(file: bytes) -> list[tuple[int, int, int]]:
 
 def _scan_of(file: bytes) -> int:
     return _segments_of(file)[-1][2]
-
-
-def _header(head: bytes, height: int, segments: bytes) -> bytes:
-    """All before the scan, for an image of another height, with more segments."""
-    patched = bytearray(head)
-    behind = len(_SOI)
-    for marker, start, end in _segments_of(head):
-        if marker in _SOF:
-            struct.pack_into(">H", patched, start + 5, height)
-        if marker == _APP0:
-            behind = end
-    return bytes(patched[:behind]) + segments + bytes(patched[behind:])

@@ -9,10 +9,11 @@ import numpy as np
 
 from common.blob import FileBlob
 from worker.filters import Image
+from worker.formats import Carried, fitting_to
+from worker.formats.chunks import PNG_SIGNATURE, png_chunk, png_chunks
 from worker.opencv import cv2
 from worker.strips.writers.deflate import Level, compressor
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NONE, _SUB = 0, 1  # filters of a row
 _ADLER = 65521
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
@@ -22,11 +23,10 @@ Part = tuple[int, int, bytes, bytes]  # length and adler32 of what was deflated,
 
 
 class PngWriter:
-    """bilevel, for rows (h, w) of 0 and 255 only, stores one bit a pixel. chunks are whole chunks that go behind the
-    image header."""
+    """bilevel, for rows (h, w) of 0 and 255 only, stores one bit a pixel."""
 
-    def __init__(self, width: int, height: int, level: Level, *, bilevel: bool = False, chunks: bytes = b"") -> None:
-        self._width, self._height, self._level, self._bilevel, self._chunks = width, height, level, bilevel, chunks
+    def __init__(self, width: int, height: int, level: Level, carried: Carried, *, bilevel: bool = False) -> None:
+        self._width, self._height, self._level, self._carried, self._bilevel = width, height, level, carried, bilevel
         self._adler = 1
         self._file = FileBlob()
 
@@ -37,20 +37,21 @@ class PngWriter:
         deflate = compressor(self._level, -15)
         data = deflate.compress(raw) + deflate.flush(zlib.Z_FULL_FLUSH)
         header = struct.pack(">IIBBBBB", self._width, self._height, bits, _COLOUR_TYPE[channels], 0, 0, 0)
-        return raw.nbytes, zlib.adler32(raw), header, _chunk(b"IDAT", data)
+        return raw.nbytes, zlib.adler32(raw), header, png_chunk(b"IDAT", data)
 
     def append(self, part: Part) -> None:
         """Raises OSError."""
         length, adler, header, data = part
         if len(self._file) == 0:
             zlib_header = b"\x78\x01"
-            self._file.append(_SIGNATURE + _chunk(b"IHDR", header) + self._chunks + _chunk(b"IDAT", zlib_header))
+            chunks = png_chunks(fitting_to(self._carried, gray=header[9] in (0, 4)))
+            self._file.append(PNG_SIGNATURE + png_chunk(b"IHDR", header) + chunks + png_chunk(b"IDAT", zlib_header))
         self._file.append(data)
         self._adler = joined_adler(self._adler, adler, length)
 
     def finish(self) -> FileBlob:
         last_block = b"\x03\x00"
-        self._file.append(_chunk(b"IDAT", last_block + struct.pack(">I", self._adler)) + _chunk(b"IEND", b""))
+        self._file.append(png_chunk(b"IDAT", last_block + struct.pack(">I", self._adler)) + png_chunk(b"IEND", b""))
         return self._file
 
 
@@ -84,7 +85,3 @@ def _filtered(rows: Image) -> Image:
     filtered[:, 1 : 1 + pixel] = flat[:, :pixel]
     np.subtract(flat[:, pixel:], flat[:, :-pixel], out=filtered[:, 1 + pixel :])
     return filtered
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))

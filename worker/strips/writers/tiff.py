@@ -10,6 +10,7 @@ import numpy as np
 
 from common.blob import FileBlob
 from worker.filters import Image
+from worker.formats import Carried, fitting_to
 from worker.opencv import cv2
 from worker.strips.writers.deflate import Level, compressor
 
@@ -27,10 +28,8 @@ Tag = tuple[int, int, Sequence[int]]  # number, type, values
 class TiffWriter:
     """band_rows: every band but the last has so many."""
 
-    def __init__(
-        self, width: int, height: int, level: Level, band_rows: int, *, icc: bytes | None = None, xmp: bytes | None = None
-    ) -> None:
-        self._width, self._height, self._level, self._icc, self._xmp = width, height, level, icc, xmp
+    def __init__(self, width: int, height: int, level: Level, band_rows: int, carried: Carried) -> None:
+        self._width, self._height, self._level, self._carried = width, height, level, carried
         self._rows_per_strip = math.gcd(band_rows, _ROWS_PER_STRIP)
         self._offsets: list[int] = []
         self._lengths: list[int] = []
@@ -42,7 +41,9 @@ class TiffWriter:
         channels = 1 if rows.ndim == 2 else rows.shape[2]
         if channels in _ORDER:
             rows = cv2.cvtColor(rows, _ORDER[channels])
-        strips = [self._strip(rows[top : top + self._rows_per_strip]) for top in range(0, len(rows), self._rows_per_strip)]
+        strips = [
+            self._strip(rows[top : top + self._rows_per_strip]) for top in range(0, len(rows), self._rows_per_strip)
+        ]
         return rows.dtype.itemsize * 8, channels, strips
 
     def _strip(self, rows: Image) -> bytes:
@@ -84,10 +85,11 @@ class TiffWriter:
         yield 317, _SHORT, [_DIFFERENCES]
         if alpha:
             yield 338, _SHORT, [_UNASSOCIATED]
-        if self._xmp:
-            yield 700, _BYTE, self._xmp
-        if self._icc:
-            yield 34675, _UNDEFINED, self._icc
+        carried = fitting_to(self._carried, gray=not colour)
+        if carried.xmp is not None:
+            yield 700, _BYTE, carried.xmp
+        if carried.icc is not None:
+            yield 34675, _UNDEFINED, carried.icc
 
 
 def _directory(tags: Sequence[Tag], start: int, *, big: bool) -> bytes:

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from common.blob import FileBlob
 from common.errors import ImageError
-from common.recipe import Output
 from worker.filters import Image
+from worker.formats import Carried, Target
 from worker.strips.writers.deflate import level_of
 from worker.strips.writers.jpeg import LONGEST_SIDE, JpegWriter
 from worker.strips.writers.png import PngWriter
 from worker.strips.writers.tiff import TiffWriter
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What an output carries of its source, as each format stores it."""
-
-    jpeg_segments: bytes = b""
-    png_chunks: bytes = b""
-    icc: bytes | None = None
-    xmp: bytes | None = None
 
 
 class Writer(Protocol):
@@ -39,19 +28,16 @@ class Writer(Protocol):
         """Raises OSError."""
 
 
-def open_writer(
-    output: Output, image_format: str, width: int, height: int, band_rows: int, metadata: Metadata, *, bilevel: bool
-) -> Writer:
+def open_writer(target: Target, width: int, height: int, band_rows: int, carried: Carried, *, bilevel: bool) -> Writer:
     """For what check_output lets pass. band_rows: every band but the last has so many."""
-    match image_format:
+    match target.format:
         case "jpeg":
-            return JpegWriter(width, height, output.quality, metadata.jpeg_segments)
+            return JpegWriter(width, height, target, carried)
         case "png":
-            level = level_of(output.effort)
-            return PngWriter(width, height, level, bilevel=bilevel, chunks=metadata.png_chunks)
+            return PngWriter(width, height, level_of(target.effort), carried, bilevel=bilevel)
         case "tiff":
-            return TiffWriter(width, height, level_of(output.effort), band_rows, icc=metadata.icc, xmp=metadata.xmp)
-    raise ValueError(f"{image_format} is not written in bands")
+            return TiffWriter(width, height, level_of(target.effort), band_rows, carried)
+    raise ValueError(f"{target.format} is not written in bands")
 
 
 def check_output(name: str, image_format: str, width: int, height: int) -> None:
