@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from common.blob import Blob, read
+from common.errors import ImageError
 from worker.formats.facts import Header
 
 MAX_METADATA = 16 << 20  # bytes of a profile or of one kind of metadata; more is left behind
@@ -127,10 +128,12 @@ def _box(blob: Blob, at: int, end: int) -> tuple[bytes, int, int]:
 def _codestream(blob: Blob, start: int, icc: bytes | None) -> Header:
     marker, right, bottom, left, top = _unpack(">2x2s4xIIII", blob, start)
     bands, depth = _unpack(">HB", blob, start + 40)
-    if marker != b"\xff\x51" or not 0 < bands <= 4:
+    if marker != b"\xff\x51":
         raise DamagedHeader
+    if bands not in (1, 3, 4):
+        raise ImageError(f"The JP2 file has {bands} samples a pixel; 1, 3 or 4 are read.")
     bits = 8 if (depth & 0x7F) < 8 else 16
-    return Header("jp2", right - left, bottom - top, bands=bands, bits=bits, alpha=bands in (2, 4), icc=icc)
+    return Header("jp2", right - left, bottom - top, bands=bands, bits=bits, alpha=bands == 4, icc=icc)
 
 
 def _metadata(blob: Blob, start: int, length: int) -> bytes:

@@ -82,6 +82,8 @@ def _heic(blob: Blob, _: Header, __: Damaged) -> Image:
     heif = open_heic(blob)
     try:
         image = np.asarray(heif)
+        if image.dtype == np.uint16:  # the upper bits of which are the file's: white is to stay white
+            image = image | (image >> heif.info["bit_depth"])
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - it has no error of its own, and raises many

@@ -40,6 +40,8 @@ def read_header(blob: Blob) -> Header:
 
 
 def damaged(image_format: str) -> ImageError:
+    if image_format == "tiff":  # of which there are too many kinds to tell
+        return ImageError("The TIFF file is damaged, cut short or of a kind that cannot be read.")
     return ImageError(f"The {image_format.upper()} file is damaged or cut short.")
 
 
