@@ -44,6 +44,8 @@ from common.protocol import (
 from common.pull import Pull
 
 ACCEPT_PATIENCE = 60.0  # seconds until a SUBMIT nobody answered is repeated; a slow link needs some of them
+ROOM_PATIENCE = 10.0  # seconds, up to twice as many, until outputs that found no room are asked for again
+SHORTAGES = 5  # of these until the job counts as failed
 REVIEW_INTERVAL = 0.25  # seconds between looks at what is to be repeated
 
 
@@ -101,6 +103,7 @@ class _Entry:
     resend_at: float
     result: Result | None = None
     pulls: dict[str, Pull[FileBlob]] = field(default_factory=dict)
+    shortages: int = 0  # of room for the outputs
 
 
 class ClientCore:
@@ -287,7 +290,7 @@ class ClientCore:
         try:
             entry.pulls = {output.name: Pull(output.size, self._new_file()) for output in result.outputs}
         except OSError as error:
-            self._no_room(entry, error)
+            self._no_room(entry, error, now)
             return
         self._pull(entry, now)
 
@@ -318,11 +321,19 @@ class ClientCore:
             try:
                 entry.pulls[data.blob].store(data.offset, data.payload[0])
             except OSError as error:
-                self._no_room(entry, error)
+                self._no_room(entry, error, now)
                 return
             self._pull(entry, now)
 
-    def _no_room(self, entry: _Entry, error: OSError) -> None:
+    def _no_room(self, entry: _Entry, error: OSError, now: float) -> None:
+        """Make room for the others, whose end makes room for this one; its SUBMIT is answered with the result."""
+        entry.pulls = {}
+        entry.result = None
+        entry.shortages += 1
+        if entry.shortages < SHORTAGES:
+            entry.state = _State.TO_SEND
+            entry.resend_at = now + ROOM_PATIENCE * (1 + self._rng.random())
+            return
         reason = f"The outputs cannot be kept on their way to the output folder: {error.strerror} ($TMPDIR)."
         self._deliver(entry, Failed(entry.job.id, "transient", reason))
 

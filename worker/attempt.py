@@ -33,7 +33,7 @@ def attempt(id: bytes, recipe: bytes, image: Blob) -> Done | Failed:  # noqa: A0
     except MemoryError:
         reason = "The worker has too little memory for this image."
     except OSError as error:
-        reason = f"The worker cannot keep large files on its disk: {error.strerror} ($TMPDIR)."
+        reason = f"The worker cannot read or write a file: {error.strerror or error}."
     except Exception as error:  # a bug in a filter must cost one image, not the worker
         log.exception("unexpected failure")
         reason = f"The worker failed unexpectedly: {type(error).__name__}: {error}"

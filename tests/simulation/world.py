@@ -22,7 +22,7 @@ from common.blob import read
 from common.client_core import ClientCore
 from common.jobs import Job
 from common.protocol import TAG, Data, Failed, Message, Output, Result, encode
-from tests.memory_file import MemoryFile
+from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.network import CALM, Clock, Connection, Frames, Weather
 from worker import session as worker_session
 from worker.session import Done, Profile, WorkerSession
@@ -186,7 +186,7 @@ class WorkerNode(Peer):
         rng = self.world.rng_for(self)
         self.speed = self.world.rng.choice([0.2, 0.5, 1.0, 1.0, 4.0])
         threads = self.world.rng.choice([1, 2, 3])
-        self.session = WorkerSession(Profile(threads, 2, ("f",), self.name, "sim", 10_000), rng, MemoryFile)
+        self.session = WorkerSession(Profile(threads, 2, ("f",), self.name, "sim", 10_000), rng, self.world.new_file)
         self.threads = threads
         self.queue: list[worker_session.Run] = []
         self.running: set[bytes] = set()
@@ -219,6 +219,10 @@ class WorkerNode(Peer):
                 case worker_session.Abandon(lease):
                     self.queue = [run for run in self.queue if run.lease != lease]
                 case worker_session.ReadBlob(get, blob):
+                    if self.world.disk_fails():
+                        self.world.tell(self.name, "cannot read an output")
+                        self._act(self.session.on_unreadable(get.id, "unreadable", self.world.clock.now))
+                        continue
                     chunk = bytes(read(blob, get.offset, get.length))
                     messages.append(Data(get.id, get.blob, get.offset, (chunk,)))
         self.send_messages(messages)
@@ -278,7 +282,7 @@ class ListenerNode(Peer):
         self.ledger: dict[bytes, str] = {}
 
     def boot(self) -> None:
-        self.core = ClientCore(self.world.rng_for(self), MemoryFile)
+        self.core = ClientCore(self.world.rng_for(self), self.world.new_file)
         now = self.world.clock.now
         self._act(self.core.start(now))
         for image in self.images:
@@ -433,6 +437,13 @@ class World:
     def first_time(self, image: bytes) -> bool:
         self._runs[image] += 1
         return self._runs[image] == 1
+
+    def disk_fails(self) -> bool:
+        """Seldom: a job takes it only a few times in a row."""
+        return self.clock.now < FAULTS_END and self.rng.random() < 0.02
+
+    def new_file(self) -> MemoryFile:
+        return FullDisk() if self.disk_fails() else MemoryFile()
 
     def tell(self, who: str, what: str) -> None:
         if self.transcript is not None:

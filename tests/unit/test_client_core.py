@@ -5,7 +5,17 @@ import random
 
 import pytest
 
-from common.client_core import ACCEPT_PATIENCE, ClientCore, Deliver, Open, ReadBlob, Send, Tell
+from common.client_core import (
+    ACCEPT_PATIENCE,
+    ROOM_PATIENCE,
+    SHORTAGES,
+    ClientCore,
+    Deliver,
+    Open,
+    ReadBlob,
+    Send,
+    Tell,
+)
 from common.errors import ProtocolError
 from common.jobs import Job
 from common.protocol import (
@@ -222,15 +232,35 @@ def no_file():
 @pytest.mark.parametrize(
     ("new_file", "error"), [(FullDisk, "No space left on device"), (no_file, "Too many open files")]
 )
-def test_a_disk_without_room_for_outputs_is_a_failure_for_now(new_file, error):
+def test_a_disk_without_room_for_outputs_is_a_failure_for_now_when_it_stays_full(new_file, error):
     client = Client(new_file)
     client.hears(HELLO)
     client.core.submit(JOB, 0.0)
-    actions = client.hears(Result(b"job", RESULT.outputs, {}))
-    actions += client.hears(Data(b"job", "edges", 0, (b"png",)))
+    now = 0.0
+    for _ in range(SHORTAGES):
+        actions = client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}), now=now)
+        actions += client.hears(Data(b"job", "edges", 0, (b"png",)), now=now)
+        began, now = now, now + 2 * ROOM_PATIENCE + 1
+        again = submissions(client.until(now))
+        assert all(began + ROOM_PATIENCE <= when <= now for when in again)
+    assert not again
     reason = f"The outputs cannot be kept on their way to the output folder: {error} ($TMPDIR)."
     assert delivered(actions) == [Deliver(b"job", Failed(b"job", "transient", reason))]
-    assert client.core.acknowledge(b"job", 1.0) == [Send(ResultOk(b"job"))]
+    assert client.core.acknowledge(b"job", now) == [Send(ResultOk(b"job"))]
+
+
+def test_outputs_that_found_no_room_are_fetched_when_there_is_some(client):
+    room = [FullDisk(), MemoryFile()]
+    client = Client(lambda: room.pop(0))
+    client.hears(HELLO)
+    client.core.submit(JOB, 0.0)
+    client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}))
+    assert client.hears(Data(b"job", "edges", 0, (b"png",))) == []
+    assert client.hears(Data(b"job", "edges", 0, (b"png",))) == []  # too late
+    assert len(submissions(client.until(2 * ROOM_PATIENCE + 1))) == 1
+    client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}), now=21.0)
+    (done,) = delivered(client.hears(Data(b"job", "edges", 0, (b"png",)), now=21.0))
+    assert done.outcome == RESULT
 
 
 def test_another_workers_result_begins_the_pull_anew(client):
