@@ -22,6 +22,7 @@ from rich.table import Table
 from bench.photographs import make_photographs
 from common.client import Client
 from common.errors import FleetError
+from common.recipe import DEFAULT
 from common.supervisor import Spec, Supervisor
 from common.system import cores
 from listener.setup import open_ledger
@@ -111,7 +112,7 @@ def _measure(contender: Contender, source: Path, output: Path) -> None:
     if ended.returncode != 0:
         raise FleetError(f"{contender.name} failed: {ended.stderr.strip().splitlines()[-1:]}")
     if contender.name.startswith("fleet"):
-        ledger = open_ledger(source.resolve(), output.resolve(), None)
+        ledger = open_ledger(source.resolve(), output.resolve(), None, DEFAULT)
         contender.latencies += [image.turnaround for image in ledger.processed()]
         ledger.close()
 

@@ -24,7 +24,8 @@ def guarded(function: Callable[[], object]) -> None:
     try:
         function()
     except FleetError as error:
-        _say(str(error))
+        for sentence in str(error).splitlines():
+            _say(sentence)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -22,6 +22,10 @@ BrokerHost = Annotated[str, typer.Option("--broker", help="Name or address of th
 FrontendPort = Annotated[int, typer.Option("--frontend-port", min=1, max=65535, help="The broker's port for clients.")]
 BackendPort = Annotated[int, typer.Option("--backend-port", min=1, max=65535, help="The broker's port for workers.")]
 # Every command that talks to a broker takes both, so that one set of options fits them all.
+RecipeChoice = Annotated[
+    str,
+    typer.Option("--recipe", metavar="FILE|NAME", help="A TOML file, or a recipe of `filterfleet recipe list`."),
+]
 Memory = Annotated[
     int | None,
     typer.Option(

@@ -18,7 +18,7 @@ ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff")
 MAX_EFFORT = 9
 MAX_OUTPUTS = 64
 MAX_STEPS = 64
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+OUTPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 Scalar = int | float | str | bool | bytes
 Value = Scalar | tuple["Value", ...]  # tuples are matrices: rows of numbers
@@ -108,7 +108,7 @@ class Recipe:
 
 def _output(raw: Any) -> Output:
     match raw:
-        case [str(name), list(steps), str(encoding), int(quality), effort] if _NAME.fullmatch(name):
+        case [str(name), list(steps), str(encoding), int(quality), effort] if OUTPUT_NAME.fullmatch(name):
             if encoding not in ENCODINGS:
                 raise RecipeError(f"Output {name!r} has the unknown encoding {encoding!r}.")
             if isinstance(quality, bool) or not 1 <= quality <= 100:

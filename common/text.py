@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Collection
 
 
 def printable(path: str) -> str:
     """A file name that is safe to show: bytes that are no UTF-8 and control characters become escapes."""
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """What follows "there is no ...: " in a sentence: the nearest of what is known, or else all of it."""
+    if close := difflib.get_close_matches(word, known, 1):
+        return f"did you mean {close[0]!r}?"
+    return f"there are {', '.join(known)}." if known else "it has none."
 
 
 def size_text(size: int) -> str:

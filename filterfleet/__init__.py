@@ -24,19 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["Client", "FleetError", "process", "run"]
 
 
-def process(image: bytes, recipe: Recipe | None = None) -> dict[str, bytes]:
-    """The files of every output, by name, for one image file; recipe None is the default one.
+def process(image: bytes, recipe: Recipe | str | Path | None = None) -> dict[str, bytes]:
+    """The files of every output, by name, for one image file.
+
+    The recipe is a Recipe, the name of one that ships ("sketch"), a TOML file, or None for the default one.
 
     Raises FleetError: ImageError for what is no usable image, RecipeError for a recipe that cannot be run.
     """
     from common.blob import whole
-    from common.recipe import DEFAULT
-    from worker.filters import check_recipe
+    from filterfleet.recipes import load_recipe
     from worker.pipeline import process as run_pipeline
 
-    recipe = recipe or DEFAULT
-    check_recipe(recipe)
-    done = run_pipeline(image, recipe)
+    done = run_pipeline(image, load_recipe(recipe))
     return {output.name: bytes(whole(blob)) for output, blob in zip(done.outputs, done.blobs, strict=True)}
 
 
@@ -47,7 +46,7 @@ def run(
     engine: str = "processes",
     workers: int | None = None,
     threads: int | None = None,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | Path | None = None,
     force: bool = False,
     broker: str = "127.0.0.1",
     frontend_port: int = 5555,
@@ -55,13 +54,14 @@ def run(
 ) -> list[dict[str, Any]]:
     """Process a folder once; one dict an image with the fields of `filterfleet run --report`.
 
+    recipe is as for process().
     engine is sequential, threads, processes, mpi, dask or cluster. What is done and unchanged is skipped unless
     force. To be called in the main thread. Raises FleetError.
     """
     from common.engine import EngineName
     from common.logs import quiet_unless_configured
-    from common.recipe import DEFAULT
     from filterfleet.batch import process_folder
+    from filterfleet.recipes import load_recipe
     from worker.engines.select import open_engine
 
     quiet_unless_configured()
@@ -76,7 +76,7 @@ def run(
         scheduler=scheduler,
     )
     try:
-        return process_folder(Path(source), Path(output), opened, recipe or DEFAULT, force=force).rows
+        return process_folder(Path(source), Path(output), opened, load_recipe(recipe), force=force).rows
     finally:
         opened.close()
 

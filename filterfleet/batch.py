@@ -20,16 +20,15 @@ from rich.text import Text
 from common.engine import Engine
 from common.errors import FleetError, InterruptedRunError
 from common.logs import configure
-from common.recipe import DEFAULT, Recipe
-from common.recipe_file import read_recipe
+from common.recipe import Recipe
 from common.text import printable
 from common.wakeup import StopSignal
 from filterfleet.fleet import INTERRUPTED, LOOK, print_failures
+from filterfleet.recipes import load_recipe
 from listener.ledger import REPORT, Failure, Ledger
 from listener.placement import OutputTree
 from listener.service import Options
 from listener.setup import check_folders, open_ledger, serve
-from worker.filters import check_recipe
 
 
 class _Rate(ProgressColumn):
@@ -56,8 +55,7 @@ def process_folder(
     force: bool,
     turned: Callable[[Ledger], None] = lambda _: None,
 ) -> Summary:
-    """Every image of source that is not done yet, through the engine. Raises FleetError."""
-    check_recipe(recipe)
+    """Every image of source that is not done yet, through the engine; the recipe was checked. Raises FleetError."""
     source, output = check_folders(source, output)
     options = Options(source, settle=0.0, interval=1.0, once=True)
     with contextlib.ExitStack() as stack:
@@ -75,13 +73,11 @@ def process_folder(
         return Summary(failures, ledger.report(), interrupted)
 
 
-def run_batch(
-    source: Path, output: Path, engine: Engine, recipe_file: Path | None, report: Path | None, *, force: bool
-) -> int:
+def run_batch(source: Path, output: Path, engine: Engine, choice: str, report: Path | None, *, force: bool) -> int:
     """With progress bar and report; the exit code: 0, 1 when images failed, 130 when interrupted. Raises FleetError."""
     if report is not None:
         _check_report(report)
-    recipe = DEFAULT if recipe_file is None else read_recipe(recipe_file)
+    recipe = load_recipe(choice)
     configure(logging.ERROR)  # what fails is listed at the end
     console = Console(stderr=True)
     with contextlib.closing(_Bar(console, engine.name)) as bar:

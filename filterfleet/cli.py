@@ -10,6 +10,8 @@ from bench.cli import compare
 from broker.cli import broker
 from common.command import daemon
 from filterfleet.demo import demo
+from filterfleet.recipe_command import recipe
+from filterfleet.recipes import check_filter
 from filterfleet.run_command import run
 from filterfleet.status import status
 from filterfleet.submit import submit
@@ -26,6 +28,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the se
 bench.command()(compare)
 for command in (demo, up, run, broker, worker, listener, submit, status):
     app.command()(command)
+app.add_typer(recipe, name="recipe")
 app.add_typer(bench, name="bench")
 
 
@@ -39,12 +42,13 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    pass
+    context.obj = check_filter  # for the listener, which does not know the filters
 
 
 def main() -> None:

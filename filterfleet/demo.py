@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
+from common.options import RecipeChoice
 from filterfleet.up import Workers
 
 
 def demo(
     output: Annotated[Path, typer.Option(help="Folder to work in.")] = Path("demo-output"),
+    recipe: RecipeChoice = "default",
     workers: Workers = 2,
 ) -> None:
     """Process a few photographs with a broker, workers and a listener on this machine, and show the results."""
     from filterfleet.showcase import run_demo
 
-    raise typer.Exit(run_demo(output, workers))
+    raise typer.Exit(run_demo(output, recipe, workers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from common.errors import FleetError
+from common.recipes import shipped
 from common.supervisor import Spec, Supervisor, supervise
 from common.system import cores
 from common.text import printable
+from filterfleet.recipes import load_recipe
 from listener.ledger import Failure, Ledger
 from listener.placement import PRIVATE
 from listener.setup import check_folders, open_ledger
@@ -26,12 +29,14 @@ INTERRUPTED = 130
 
 
 class Fleet:
-    """Folders are checked at once: raises FleetError. threads 0 shares the cores among the workers."""
+    """recipe is a file or the name of one that ships. It and the folders are checked at once: raises FleetError.
+    threads 0 shares the cores among the workers."""
 
     def __init__(
         self,
         source: Path,
         output: Path,
+        recipe: str,
         state: Path | None,
         workers: int,
         threads: int,
@@ -42,13 +47,14 @@ class Fleet:
     ) -> None:
         if frontend_port == backend_port:
             raise FleetError("The frontend and the backend need two different ports.")
+        loaded = load_recipe(recipe)
         self.source, self.output = check_folders(source, output)
         self.logs = (state.resolve() if state else self.output / PRIVATE) / "logs"
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FleetError(f"The folder {self.logs} cannot be written: {error.strerror}.") from None
-        self.ledger: Ledger = open_ledger(self.source, self.output, state)
+        self.ledger: Ledger = open_ledger(self.source, self.output, state, loaded)
         self.console = Console()
         ports = ("--frontend-port", str(frontend_port))
         worker = arguments(LOOPBACK, backend_port, threads or max(1, cores() // workers), DRAIN_LIMIT)
@@ -56,6 +62,7 @@ class Fleet:
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
         self._listener = [
             *("-m", "listener", "--source", str(self.source), "--output", str(self.output), *ports),
+            *("--recipe", recipe if recipe in shipped() else os.path.abspath(recipe)),  # noqa: PTH100 - links stay
             *("--settle", str(settle), "--interval", str(interval)),
             *(("--state", str(state.resolve())) if state else ()),
         ]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from common.engine import EngineName
-from common.options import BackendPort, BrokerHost, FrontendPort
+from common.options import BackendPort, BrokerHost, FrontendPort, RecipeChoice
 
 
 def run(
@@ -20,7 +20,7 @@ def run(
         int | None,
         typer.Option(min=1, help="Threads in each process (threads, processes, dask).  [default: 1; threads: cores]"),
     ] = None,
-    recipe: Annotated[Path | None, typer.Option(help="TOML file.  [default: grayscale, blur, edges]")] = None,
+    recipe: RecipeChoice = "default",
     report: Annotated[Path | None, typer.Option(help="File for a row an image, .json or .csv.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Redo what is done and unchanged.")] = False,
     broker: BrokerHost = "127.0.0.1",

@@ -22,7 +22,7 @@ from listener.placement import PRIVATE
 SETTLE = 0.2  # seconds; nobody is still writing these files
 
 
-def run_demo(folder: Path, workers: int) -> int:
+def run_demo(folder: Path, recipe: str, workers: int) -> int:
     """Everything into folder/photographs and folder/results; the exit code of the run. Raises FleetError."""
     photographs, results = folder / "photographs", folder / "results"
     try:
@@ -33,7 +33,7 @@ def run_demo(folder: Path, workers: int) -> int:
         raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
     frontend_port, backend_port = _free_ports()
     began = time.time()
-    fleet = Fleet(photographs, results, None, workers, 0, frontend_port, backend_port, SETTLE, 5.0)
+    fleet = Fleet(photographs, results, recipe, None, workers, 0, frontend_port, backend_port, SETTLE, 5.0)
     fleet.console.print(f"Broker on ports {frontend_port} and {backend_port}, {workers} workers, one listener.")
     code = fleet.run_once()
     processed = fleet.ledger.processed()

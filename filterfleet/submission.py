@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
 from common.client import Client, require_broker
@@ -11,16 +11,18 @@ from common.errors import FleetError, ImageError, SourceChangedError
 from common.jobs import Job, check_outputs, job_id
 from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
-from common.recipe import DEFAULT
+from common.recipe import Recipe
 from listener.folder import ChangedError, Folder, Loaded
 from listener.placement import OutputTree
 from listener.scan import Version
+from listener.setup import MissingFilters
 
 WINDOW = 32  # files under way at a time
+LOOK = 1.0  # seconds between looks at what the fleet can do, while nothing comes back
 
 
 def submit_files(
-    files: Sequence[Path], output: Path, broker: str, frontend_port: int
+    files: Sequence[Path], output: Path, recipe: Recipe, broker: str, frontend_port: int
 ) -> Iterator[tuple[Path, list[Path] | str]]:
     """Yields each file with the paths of its outputs, or with the sentence that says why there are none.
 
@@ -30,15 +32,17 @@ def submit_files(
     try:
         with Client(broker, frontend_port) as client:
             require_broker(client, broker, frontend_port)
-            yield from _Submission(client, tree).run(files)
+            yield from _Submission(client, tree, recipe).run(files)
     finally:
         tree.close()
 
 
 class _Submission:
-    def __init__(self, client: Client, tree: OutputTree) -> None:
+    def __init__(self, client: Client, tree: OutputTree, recipe: Recipe) -> None:
         self._client = client
         self._tree = tree
+        self._recipe = recipe
+        self._missing = MissingFilters(recipe, client)
         self._under_way: dict[Future[Result | Failed], list[Path]] = {}
         self._jobs: dict[bytes, Future[Result | Failed]] = {}
 
@@ -69,12 +73,12 @@ class _Submission:
             return f"The file cannot be read: {error.strerror}."
         except ImageError as error:
             return str(error)
-        job = job_id(loaded.digest, DEFAULT)
+        job = job_id(loaded.digest, self._recipe)
         if job not in self._jobs:
             payload = () if loaded.data is None else (loaded.data,)
-            needs = tuple(sorted(DEFAULT.filters))
+            needs = tuple(sorted(self._recipe.filters))
             reader = folder.reader(file.name, version) if loaded.data is None else None
-            future = self._client.submit(Job(job, DEFAULT.to_bytes(), needs, version.size, payload), reader)
+            future = self._client.submit(Job(job, self._recipe.to_bytes(), needs, version.size, payload), reader)
             self._jobs[job] = future
             self._under_way[future] = []
         self._under_way[self._jobs[job]].append(file)
@@ -82,7 +86,9 @@ class _Submission:
 
     def _collect(self) -> Iterator[tuple[Path, list[Path] | str]]:
         """Wait for one outcome and place it."""
-        future = next(as_completed(self._under_way))
+        while not (done := wait(self._under_way, LOOK, FIRST_COMPLETED).done):
+            self._missing.look()
+        future = done.pop()
         files = self._under_way.pop(future)
         try:
             outcome = future.result()
@@ -98,7 +104,7 @@ class _Submission:
         if isinstance(outcome, Failed):
             return outcome.reason
         try:
-            check_outputs(DEFAULT, outcome.outputs)
+            check_outputs(self._recipe, outcome.outputs)
             return self._tree.write(file.name, outcome.outputs, outcome.payload)
         except FleetError as error:
             return str(error)

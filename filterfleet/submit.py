@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort
+from common.options import BackendPort, BrokerHost, FrontendPort, RecipeChoice
 
 
 def submit(
     files: Annotated[list[Path], typer.Argument(help="Image files.", metavar="FILE...")],
     output: Annotated[Path, typer.Option(help="Folder for the results, one subfolder an output.")],
+    recipe: RecipeChoice = "default",
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
@@ -23,11 +24,13 @@ def submit(
     """
     from common.system import check_host
     from common.text import printable
+    from filterfleet.recipes import load_recipe
     from filterfleet.submission import submit_files
 
     check_host(broker)
+    chosen = load_recipe(recipe)
     succeeded = True
-    for file, outcome in submit_files(files, output, broker, frontend_port):
+    for file, outcome in submit_files(files, output, chosen, broker, frontend_port):
         if isinstance(outcome, str):
             succeeded = False
             typer.echo(f"{printable(str(file))}: {outcome}", err=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, FrontendPort
+from common.options import BackendPort, FrontendPort, RecipeChoice
 from listener.cli import Interval, OutputRoot, Settle, Source, State
 
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
@@ -16,6 +16,7 @@ Threads = Annotated[int, typer.Option(min=0, max=1024, help="Threads in each; 0 
 def up(
     source: Source,
     output: OutputRoot,
+    recipe: RecipeChoice = "default",
     workers: Workers = 2,
     threads: Threads = 0,
     frontend_port: FrontendPort = 5555,
@@ -33,7 +34,7 @@ def up(
     """
     from filterfleet.fleet import Fleet
 
-    fleet = Fleet(source, output, state, workers, threads, frontend_port, backend_port, settle, interval)
+    fleet = Fleet(source, output, recipe, state, workers, threads, frontend_port, backend_port, settle, interval)
     if not once:
         typer.echo(f"Watching {fleet.source}; results appear in {fleet.output}. Ctrl-C ends it.")
         fleet.run_until_stopped()

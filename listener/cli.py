@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort
+from common.options import BackendPort, BrokerHost, FrontendPort, RecipeChoice
 
 Source = Annotated[Path, typer.Option(help="Folder whose images are processed, with all its subfolders.")]
 OutputRoot = Annotated[Path, typer.Option("--output", help="Folder for the results, one subfolder an output.")]
@@ -22,8 +22,10 @@ Interval = Annotated[float, typer.Option(min=0.1, help="Seconds between scans wh
 
 
 def listener(
+    context: typer.Context,
     source: Source,
     output: OutputRoot,
+    recipe: RecipeChoice = "default",
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
@@ -37,27 +39,32 @@ def listener(
     A ledger remembers what has been done: stop, kill and start it as you like. With --once the exit code is
     0 when every image succeeded and 1 when some failed.
     """
+    # A listener does not know the filters: whoever does, puts a common.recipe_file.Check into the context.
     import contextlib
 
     from common.client import Client, require_broker
-    from common.recipe import DEFAULT
+    from common.recipe_file import unchecked
+    from common.recipes import find_recipe
     from common.system import check_host
     from common.text import printable
     from common.wakeup import StopSignal
     from listener.placement import OutputTree
     from listener.service import Options
-    from listener.setup import check_folders, open_ledger, serve
+    from listener.setup import MissingFilters, check_folders, open_ledger, serve
 
     check_host(broker)
+    chosen = find_recipe(recipe, context.obj or unchecked)
     source, output = check_folders(source, output)
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(OutputTree(output)))
-        ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, state)))
+        ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, state, chosen)))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
         client = stack.enter_context(Client(broker, frontend_port))
         if once:
             require_broker(client, broker, frontend_port, stopped=lambda: stop.is_set)
-        failures = serve(Options(source, settle, interval, once), tree, ledger, client, DEFAULT, stop=stop)
+        options = Options(source, settle, interval, once)
+        missing = MissingFilters(chosen, client)
+        failures = serve(options, tree, ledger, client, chosen, stop=stop, turned=missing.look)
     if once:
         for failure in failures:
             typer.echo(f"{printable(failure.path)}: {failure.reason}", err=True)

@@ -6,14 +6,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from common.client import Client
 from common.engine import Engine
 from common.errors import FleetError, InterruptedRunError
+from common.logs import get_logger
 from common.notify import Notifier
-from common.recipe import DEFAULT, Recipe
+from common.recipe import Recipe
 from common.wakeup import StopSignal
 from listener.ledger import Failure, Ledger
 from listener.placement import PRIVATE, OutputTree
 from listener.service import ListenerService, Options
+
+log = get_logger("listener")
 
 
 def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
@@ -33,7 +37,7 @@ def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
     return source, output
 
 
-def open_ledger(source: Path, output: Path, state: Path | None, recipe: Recipe = DEFAULT) -> Ledger:
+def open_ledger(source: Path, output: Path, state: Path | None, recipe: Recipe) -> Ledger:
     """The ledger of this source, as check_folders returned both. Raises FleetError."""
     return Ledger((state or output / PRIVATE) / "ledger.sqlite3", str(source), recipe.digest.hex())
 
@@ -59,3 +63,22 @@ def serve(
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
     return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]
+
+
+class MissingFilters:
+    """Looks whether the fleet can run a recipe, and says so once in the log when it cannot: its images would wait, and
+    nobody would know for what."""
+
+    def __init__(self, recipe: Recipe, client: Client) -> None:
+        self._filters = recipe.filters
+        self._client = client
+        self._said = False
+
+    def look(self) -> None:
+        """Cheap: for every turn of a loop. As long as there is no worker, nothing is known."""
+        fleet = self._client.catalogue
+        if fleet.threads and not self._said and (missing := self._filters.difference(fleet.filters)):
+            self._said = True
+            log.warning(
+                "no worker has these filters: images wait for one that does", filters=", ".join(sorted(missing))
+            )

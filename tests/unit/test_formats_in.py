@@ -96,7 +96,11 @@ GOLDEN = {
     "tiff, packbits": (saved(pil(BGR), "TIFF", compression="packbits"), BGR, SAME),
     "tiff, jpeg": (saved(pil(BGR), "TIFF", compression="jpeg", quality=100), BGR, ALMOST),
     "tiff, tiled": (vips(BGR).tiffsave_buffer(tile=True, tile_width=16, tile_height=16), BGR, SAME),
-    "tiff, tiled pyramid": (vips(BGR).tiffsave_buffer(tile=True, tile_width=16, tile_height=16, pyramid=True), BGR, SAME),
+    "tiff, tiled pyramid": (
+        vips(BGR).tiffsave_buffer(tile=True, tile_width=16, tile_height=16, pyramid=True),
+        BGR,
+        SAME,
+    ),
     "tiff, BigTIFF": (big_tiff(), BGR, SAME),
     "tiff, 16 bits": (cv2.imencode(".tiff", deep(BGR))[1].tobytes(), deep(BGR), SAME),
     "tiff, 16 bits gray": (saved(samples.Image.fromarray(deep(GRAY)), "TIFF"), deep(GRAY), SAME),
@@ -342,7 +346,19 @@ def test_heic_without_its_library_says_what_to_install(monkeypatch):
         read_header(GOLDEN["heic"][0])
 
 
-CUT = ["jpeg", "jpeg, progressive", "png", "png, interlaced", "tiff", "tiff, tiled", "webp", "avif", "gif", "bmp", "jp2"]
+CUT = [
+    "jpeg",
+    "jpeg, progressive",
+    "png",
+    "png, interlaced",
+    "tiff",
+    "tiff, tiled",
+    "webp",
+    "avif",
+    "gif",
+    "bmp",
+    "jp2",
+]
 
 
 @pytest.mark.parametrize("name", CUT)

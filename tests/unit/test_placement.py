@@ -7,6 +7,7 @@ import pytest
 from common.blob import STEP, FileBlob, whole
 from common.errors import FleetError
 from common.protocol import Output
+from common.recipe import DEFAULT
 from listener.placement import PRIVATE, OutputTree, is_permanent
 from listener.setup import check_folders, open_ledger
 
@@ -157,5 +158,5 @@ def test_a_source_that_cannot_be_read_is_one_sentence(tmp_path):
 
 def test_the_ledger_lies_below_the_output_unless_a_state_folder_is_given(tmp_path):
     for state, file in ((None, tmp_path / "out" / PRIVATE), (tmp_path / "state", tmp_path / "state")):
-        open_ledger(tmp_path / "in", tmp_path / "out", state).close()
+        open_ledger(tmp_path / "in", tmp_path / "out", state, DEFAULT).close()
         assert (file / "ledger.sqlite3").exists()

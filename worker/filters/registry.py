@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from common.errors import RecipeError
-from common.recipe import Recipe, Step
+from common.recipe import Recipe, Step, Value
+from common.text import did_you_mean
 from worker.filters.image import Image, Place
 from worker.filters.merge import Merge, Rows
 from worker.filters.parameters import Parameter
+from worker.filters.plugins import load_plugins
 from worker.opencv import cv2
 
 
@@ -93,6 +95,7 @@ def to_8_bits(image: Image) -> Image:
     return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
+_NAME = re.compile(r"[a-z0-9_]{1,64}")
 _filters: dict[str, Filter] = {}
 
 
@@ -111,66 +114,77 @@ def register(
     refuses: Callable[..., str | None] = _nothing,
     **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
-    """Decorate function(image, **parameters) -> image, which must not change its input."""
+    """Decorate function(image, **parameters) -> image, which must not change its input. Raises ValueError for a name
+    that is taken, or that is not 1 to 64 lower-case letters, digits and _."""
 
     def decorate(function: Callable[..., Image]) -> Callable[..., Image]:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for a filter: 1 to 64 lower-case letters, digits and _")
+        if name in _filters:
+            raise ValueError(f"there is a filter {name!r} already")
         _filters[name] = Filter(name, function, parameters, merge, alpha, deep, gray, bilevel, refuses)
         return function
 
     return decorate
 
 
+def _known() -> Mapping[str, Filter]:
+    """All filters, those of plugins too."""
+    load_plugins(_filters)
+    return _filters
+
+
 def names() -> tuple[str, ...]:
-    return tuple(sorted(_filters))
+    return tuple(sorted(_known()))
 
 
 def catalogue() -> tuple[Filter, ...]:
-    return tuple(_filters[name] for name in names())
+    return tuple(_known()[name] for name in names())
 
 
 def check_recipe(recipe: Recipe) -> None:
     """Raise RecipeError, with every problem, unless this process can run the recipe."""
-    if problems := tuple(_problems(recipe)):
+    found = (
+        f"Output {output.name!r}, step {number}: {problem}"
+        for output in recipe.outputs
+        for number, step in enumerate(output.steps, 1)
+        for problem in check_filter(step.filter, dict(step.parameters))
+    )
+    if problems := tuple(found):
         raise RecipeError(*problems)
+
+
+def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[str]:
+    """What is wrong with a step, a sentence each: a common.recipe_file.Check."""
+    found = _known().get(name)
+    if found is None:
+        yield f"There is no filter {name!r}: {did_you_mean(name, names())}"
+        return
+    if problems := tuple(_parameter_problems(found, parameters)):
+        yield from problems
+    elif None not in parameters.values() and (wrong := found.refuses(**_values(found, parameters))):
+        yield f"Filter {name!r} {wrong}."
 
 
 def bind(step: Step) -> Bound:
     """The step ready to run. Raises RecipeError, with every problem."""
-    if problems := tuple(_step_problems(step)):
+    parameters = dict(step.parameters)
+    if problems := tuple(check_filter(step.filter, parameters)):
         raise RecipeError(*problems)
-    found = _filters[step.filter]
-    defaults = {name: parameter.default for name, parameter in found.parameters.items()}
-    return Bound(found, defaults | dict(step.parameters))
+    found = _known()[step.filter]
+    return Bound(found, _values(found, parameters))
 
 
-def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """ "; did you mean 'x'?" when something known looks like the word, else the list of what is known."""
-    if close := difflib.get_close_matches(word, known, 1):
-        return f"did you mean {close[0]!r}?"
-    return f"there are {', '.join(known)}." if known else "it has none."
+def _values(found: Filter, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: parameter.default for name, parameter in found.parameters.items()} | dict(parameters)
 
 
-def _problems(recipe: Recipe) -> Iterator[str]:
-    for output in recipe.outputs:
-        for step in output.steps:
-            for problem in _step_problems(step):
-                yield f"Output {output.name!r}: {problem}"
-
-
-def _step_problems(step: Step) -> Iterator[str]:
-    found = _filters.get(step.filter)
-    if found is None:
-        yield f"There is no filter {step.filter!r}: {did_you_mean(step.filter, names())}"
-        return
-    given = dict(step.parameters)
+def _parameter_problems(found: Filter, given: Mapping[str, Value | None]) -> Iterator[str]:
     for name, value in given.items():
         if name not in found.parameters:
-            known = tuple(found.parameters)
-            yield f"Filter {step.filter!r} has no parameter {name!r}: {did_you_mean(name, known)}"
-        elif wrong := found.parameters[name].check(value):
-            yield f"Parameter {name!r} of filter {step.filter!r} {wrong}."
+            yield f"Filter {found.name!r} has no parameter {name!r}: {did_you_mean(name, tuple(found.parameters))}"
+        elif value is not None and (wrong := found.parameters[name].check(value)):
+            yield f"Parameter {name!r} of filter {found.name!r} {wrong}."
     for name, parameter in found.parameters.items():
         if parameter.default is None and name not in given:
-            yield f"Filter {step.filter!r} needs the parameter {name!r}: {parameter.describe()}."
-    if wrong := found.refuses(**{name: given.get(name, one.default) for name, one in found.parameters.items()}):
-        yield f"Filter {step.filter!r} {wrong}."
+            yield f"Filter {found.name!r} needs the parameter {name!r}: {parameter.describe()}."

@@ -1,0 +1,50 @@
+"""What a recipe does, in lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.recipe import SAME, Output, Recipe, Step, Value
+from worker.filters import Whole, bind
+
+_METADATA = {"keep": "EXIF and XMP are kept", "strip-gps": "EXIF and XMP without the place", "strip": "no EXIF, no XMP"}
+_DAMAGED = {"refuse": "damaged files are refused", "accept": "of damaged files, what can be decoded"}
+_WITH_QUALITY = (SAME, "jpeg", "webp", "avif")
+
+
+def lines(recipe: Recipe) -> Iterator[str]:
+    """Outputs, chains, encodings, and which images each can take. The recipe has been checked."""
+    for output in recipe.outputs:
+        yield f"{output.name}: {' -> '.join(['decode', *map(_step, output.steps), _encoding(output)])}"
+        yield f"    {_sizes(output)}"
+    yield f"metadata: {_METADATA[recipe.metadata]}; {_DAMAGED[recipe.damaged]}"
+    yield f"digest {recipe.digest.hex()}: whoever changes the recipe has every image done anew"
+
+
+def _step(step: Step) -> str:
+    parameters = ", ".join(f"{name}={_value(value)}" for name, value in step.parameters)
+    return f"{step.filter}({parameters})" if parameters else step.filter
+
+
+def _value(value: Value) -> str:
+    match value:
+        case bytes():
+            return f"<file of {len(value)} bytes>"
+        case tuple():
+            text = f"[{', '.join(map(_value, value))}]"
+            return text if len(text) <= 60 else f"<matrix of {len(value)} rows>"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _encoding(output: Output) -> str:
+    name = "the format of the source" if output.encoding == SAME else output.encoding
+    quality = f", quality {output.quality}" if output.encoding in _WITH_QUALITY else ""
+    effort = "" if output.effort is None else f", effort {output.effort}"
+    return f"{name}{quality}{effort}"
+
+
+def _sizes(output: Output) -> str:
+    for step in output.steps:
+        if isinstance(whole := bind(step).filter.merge, Whole):
+            return f"only images that fit into memory whole: {step.filter} needs all of one, because {whole.why}"
+    return "images of any size, in strips where they are large"
