@@ -23,7 +23,7 @@ from worker.strips.source import Decoded
 from worker.strips.span import Span
 from worker.strips.spool import Source
 from worker.strips.upright import upright
-from worker.strips.writers import Metadata, Ordered, open_writer
+from worker.strips.writers import NOTHING_CARRIED, Metadata, Ordered, open_writer
 from worker.tree import Node
 
 WHOLE_PIXELS = 64_000_000  # what a step makes this small goes on whole
@@ -53,7 +53,7 @@ def process_in_strips(
     root: Node,
     image_formats: Mapping[str, str],
     *,
-    metadata: Metadata = Metadata(),
+    metadata: Metadata = NOTHING_CARRIED,
     damaged: Damaged = Damaged.REFUSE,
     threads: int = 1,
 ) -> Streamed:

@@ -28,7 +28,14 @@ class TiffWriter:
     """band_rows: every band but the last has so many."""
 
     def __init__(
-        self, width: int, height: int, level: Level, band_rows: int, *, icc: bytes | None = None, xmp: bytes | None = None
+        self,
+        width: int,
+        height: int,
+        level: Level,
+        band_rows: int,
+        *,
+        icc: bytes | None = None,
+        xmp: bytes | None = None,
     ) -> None:
         self._width, self._height, self._level, self._icc, self._xmp = width, height, level, icc, xmp
         self._rows_per_strip = math.gcd(band_rows, _ROWS_PER_STRIP)
@@ -42,14 +49,16 @@ class TiffWriter:
         channels = 1 if rows.ndim == 2 else rows.shape[2]
         if channels in _ORDER:
             rows = cv2.cvtColor(rows, _ORDER[channels])
-        strips = [self._strip(rows[top : top + self._rows_per_strip]) for top in range(0, len(rows), self._rows_per_strip)]
+        strips = [
+            self._strip(rows[top : top + self._rows_per_strip]) for top in range(0, len(rows), self._rows_per_strip)
+        ]
         return rows.dtype.itemsize * 8, channels, strips
 
     def _strip(self, rows: Image) -> bytes:
         differences = rows.astype(rows.dtype.newbyteorder("<"), order="C")
         np.subtract(rows[:, 1:], rows[:, :-1], out=differences[:, 1:])
         deflate = compressor(self._level, 15)
-        packed: bytes = deflate.compress(differences) + deflate.flush()
+        packed: bytes = deflate.compress(differences.data) + deflate.flush()
         return packed
 
     def append(self, part: Part) -> None:

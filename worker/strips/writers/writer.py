@@ -26,6 +26,9 @@ class Metadata:
     xmp: bytes | None = None
 
 
+NOTHING_CARRIED = Metadata()
+
+
 class Writer(Protocol):
     """A file in the making."""
 
