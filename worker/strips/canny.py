@@ -9,6 +9,7 @@ bit maps of a strip, kept and undecided, wait deflated in a temporary file.
 from __future__ import annotations
 
 import bisect
+import itertools
 import threading
 import zlib
 from collections.abc import Sequence
@@ -44,10 +45,10 @@ class Border:
 
 
 def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Bits]:
-    """The strip's border, its pixels that are kept, and those that are undecided. weak and strong: (rows, width), not 0
-    where a pixel is above the low and the high threshold."""
+    """The strip's border, its pixels that are kept, and those that are undecided. weak and strong: (rows, width), 255
+    where a pixel is above the low and the high threshold, else 0."""
     count, labels = cv2.connectedComponents(weak, connectivity=8, ltype=cv2.CV_32S)
-    positions = np.flatnonzero(weak)
+    positions = _places(weak)
     components = labels.ravel()[positions]
     is_strong = np.zeros(count, np.bool_)
     is_strong[components[strong.ravel()[positions] != 0]] = True
@@ -63,6 +64,11 @@ def _edge(row: Labels) -> Edge:
     return Edge(columns, row[columns])
 
 
+def _places(pixels: Image) -> NDArray[np.intp]:
+    """Where pixels of 0 and any odd value are not 0. numpy looks four times faster for truth than for numbers."""
+    return np.flatnonzero((pixels & 1).view(np.bool_))
+
+
 def _bits(positions: NDArray[np.intp], shape: tuple[int, ...]) -> Bits:
     pixels = np.zeros(shape, np.bool_)
     pixels.ravel()[positions] = True
@@ -73,7 +79,7 @@ def promoted(borders: Sequence[Border]) -> list[set[int]]:
     """For each strip, from the top, the labels of undecided components that a neighbour's strong one reaches."""
     starts = np.cumsum([0, *(len(border.is_strong) for border in borders)]).tolist()
     parents: dict[int, int] = {}  # of components that are not their own; strong ones have the parent _STRONG
-    for index, (above, below) in enumerate(zip(borders, borders[1:], strict=False)):
+    for index, (above, below) in enumerate(itertools.pairwise(borders)):
         for upper, lower in _touching(above.bottom, below.top):
             strong = above.is_strong[upper], below.is_strong[lower]
             one = _STRONG if strong[0] else _root(parents, starts[index] + upper)
@@ -118,7 +124,7 @@ def resolve(border: Border, kept: Bits, undecided: Bits, labels: set[int]) -> Bi
     chosen = np.zeros(count, np.bool_)
     for edge, row in ((border.top, found[0]), (border.bottom, found[-1])):
         chosen[row[edge.columns[np.isin(edge.labels, wanted)]]] = True
-    positions = np.flatnonzero(pixels)
+    positions = _places(pixels)
     return kept | _bits(positions[chosen[found.ravel()[positions]]], pixels.shape)
 
 
@@ -142,7 +148,7 @@ class Edges:
         """Raises OSError."""
         border, kept, undecided = analyse(weak, strong)
         deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
-        data = deflate.compress(kept) + deflate.compress(undecided) + deflate.flush()
+        data = deflate.compress(kept.data) + deflate.compress(undecided.data) + deflate.flush()
         with self._lock:
             self._borders[index] = border
             self._places[index] = (len(self._file), len(data))

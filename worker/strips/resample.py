@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import functools
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Plan(Protocol):
 def plan(width: int, height: int, new_width: int, new_height: int, method: int) -> Plan:
     """method is one of cv2.INTER_*. Raises ImageError, with the end of a sentence, if strips are not the whole."""
     if method == cv2.INTER_NEAREST or (width, height) == (new_width, new_height):
-        return _Nearest(width, height, new_width, new_height)
+        return _Nearest(height, new_width, new_height)
     if method == cv2.INTER_AREA and new_width <= width and new_height <= height:
         if width % new_width == 0 and height % new_height == 0 and height // new_height <= _LONGEST_PERIOD:
             return _Periods(height, new_width, new_height, method, 0)
@@ -63,7 +63,7 @@ def plan(width: int, height: int, new_width: int, new_height: int, method: int) 
 
 
 class _Nearest:
-    def __init__(self, width: int, height: int, new_width: int, new_height: int) -> None:
+    def __init__(self, height: int, new_width: int, new_height: int) -> None:
         self.width, self.height = new_width, new_height
         ratio = 1 / (new_height / height)  # OpenCV's own rounding
         self._rows = np.minimum(np.floor(np.arange(new_height) * ratio), height - 1).astype(np.int64)
@@ -79,7 +79,8 @@ class _Nearest:
         chosen = rows[self._rows[made.top : made.bottom] - band.top]
         if not len(made):
             return np.empty((0, self.width, *rows.shape[2:]), rows.dtype)
-        return _like(cv2.resize(chosen, (self.width, len(made)), interpolation=cv2.INTER_NEAREST), rows)
+        resized: Image = cv2.resize(chosen, (self.width, len(made)), interpolation=cv2.INTER_NEAREST)
+        return _like(resized, rows)
 
 
 class _Periods:
@@ -113,7 +114,7 @@ class _Periods:
         first = self.needs(band).top // self._period * self._new_period
         height = len(rows) // self._period * self._new_period
         resized = cv2.resize(rows, (self.width, height), interpolation=self._method)
-        return _like(resized[made.within(Span(first, first + height))], rows)
+        return _like(resized, rows)[made.within(Span(first, first + height))]
 
 
 class _Area:
@@ -151,7 +152,7 @@ class _Area:
         # cv2 would take its way for integer ratios, which rounds otherwise.
         count = self._image_width // self.width
         weight = np.float32(1 / count)
-        sums = values[:, ::count] * weight
+        sums: NDArray[np.float32] = values[:, ::count] * weight
         for column in range(1, count):
             sums += values[:, column::count] * weight
         return sums
@@ -170,10 +171,10 @@ def _weights(row: int, height: int, new_height: int) -> list[tuple[int, np.float
         weights.append((first - 1, np.float32((first - top) / cell)))
     weights += [(whole, np.float32(1 / cell)) for whole in range(first, last)]
     if bottom - last > _NEGLIGIBLE:
-        weights.append((last, np.float32(min(min(bottom - last, 1.0), cell) / cell)))
+        weights.append((last, np.float32(min(bottom - last, 1.0, cell) / cell)))
     return weights
 
 
-def _like(resized: Any, rows: Image) -> Any:
+def _like(resized: Image, rows: Image) -> Image:
     """cv2 drops a channel axis of length 1; rows have none, but may have two channels."""
     return resized.reshape(*resized.shape[:2], *rows.shape[2:])

@@ -63,7 +63,8 @@ class JpegWriter:
 
 def _segments_of(file: bytes) -> list[tuple[int, int, int]]:
     """(marker, start, end) of every segment up to the scan's header."""
-    found, position = [], len(_SOI)
+    found: list[tuple[int, int, int]] = []
+    position = len(_SOI)
     while not found or found[-1][0] != _SOS:
         marker, length = struct.unpack_from(">xBH", file, position)
         found.append((marker, position, position + 2 + length))

@@ -35,9 +35,9 @@ class PngWriter:
         channels = 1 if rows.ndim == 2 else rows.shape[2]
         raw = _packed(rows) if bits == 1 else _filtered(rows)
         deflate = compressor(self._level, -15)
-        data = deflate.compress(raw) + deflate.flush(zlib.Z_FULL_FLUSH)
+        data = deflate.compress(raw.data) + deflate.flush(zlib.Z_FULL_FLUSH)
         header = struct.pack(">IIBBBBB", self._width, self._height, bits, _COLOUR_TYPE[channels], 0, 0, 0)
-        return raw.nbytes, zlib.adler32(raw), header, png_chunk(b"IDAT", data)
+        return raw.nbytes, zlib.adler32(raw.data), header, png_chunk(b"IDAT", data)
 
     def append(self, part: Part) -> None:
         """Raises OSError."""

@@ -50,7 +50,7 @@ class TiffWriter:
         differences = rows.astype(rows.dtype.newbyteorder("<"), order="C")
         np.subtract(rows[:, 1:], rows[:, :-1], out=differences[:, 1:])
         deflate = compressor(self._level, 15)
-        packed: bytes = deflate.compress(differences) + deflate.flush()
+        packed: bytes = deflate.compress(differences.data) + deflate.flush()
         return packed
 
     def append(self, part: Part) -> None:
