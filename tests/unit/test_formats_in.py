@@ -187,9 +187,7 @@ class Meter(FileBlob):
 
 @pytest.fixture
 def blob():
-    made = Meter()
-    yield made
-    made._file.close()
+    return Meter()
 
 
 @pytest.mark.parametrize("name", GOLDEN)
