@@ -151,8 +151,8 @@ def test_a_profile_of_colours_says_nothing_of_gray_nor_the_other_way_round(image
     gray_profile = profile("GRAY")
     for image, fitting, other in ((BGR, ICC, gray_profile), (GRAY, gray_profile, ICC), (GRAY_ALPHA, gray_profile, ICC)):
         assert "icc_profile" not in opened(encode(image, Target(image_format), Carried(icc=other))).info
-        if image_format in ("jpeg", "png", "tiff") and not (image_format == "jpeg" and image is GRAY_ALPHA):
-            assert opened(encode(image, Target(image_format), Carried(icc=fitting))).info["icc_profile"] == fitting
+        found = opened(encode(image, Target(image_format), Carried(icc=fitting))).info.get("icc_profile")
+        assert found == (None if image_format in ("webp", "avif") and image is not BGR else fitting)
 
 
 def test_bmp_carries_nothing():
