@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 from typing import Any
@@ -14,7 +15,16 @@ os.environ.setdefault("VIPS_CONCURRENCY", "1")
 import pyvips
 
 pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would hold on to images
-logging.getLogger("pyvips").setLevel(logging.CRITICAL)  # a user reads our sentence, not a decoder's notes
+# A user reads our sentence, not a decoder's notes: pyvips logs those of libvips, and now those of GLib below it as well.
+logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
+_ALL_BUT_FATAL = 0xF8
+_handler = pyvips.glib_lib.g_log_set_handler(
+    b"GLib-GObject",
+    _ALL_BUT_FATAL,
+    pyvips._log_handler_cb,  # noqa: SLF001 - a second one of its kind would be much code
+    pyvips.ffi.NULL,
+)
+atexit.register(pyvips.glib_lib.g_log_remove_handler, b"GLib-GObject", _handler)  # it ends with the interpreter
 
 _LOADERS = {
     "jpeg": pyvips.Image.jpegload_source,

@@ -304,6 +304,7 @@ def test_an_orientation_that_does_not_exist_is_none(orientation):
 # --- what is refused ----
 
 
+WEBP_OF_SIZE = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59_999).to_bytes(3, "little") * 2
 NO_ROWS = (b"IDAT", zlib.compress(b""))
 REFUSED = {
     "float tiff": (saved(pil(GRAY).convert("F"), "TIFF"), "The TIFF file has float samples; integers of up to 16"),
@@ -314,7 +315,8 @@ REFUSED = {
     "wide png": (samples.png(samples.ihdr(65_536, 1), NO_ROWS), "The image is 65536 x 1; sides go up to 65535 pixels."),
     "png of no width": (samples.png(samples.ihdr(0, 1), NO_ROWS), "The PNG file is damaged or cut short."),
     "gif of no size": (b"GIF89a" + bytes(20), "The GIF file holds an image of no size."),
-    "bomb": (samples.png(samples.ihdr(60_000, 60_000), NO_ROWS), "The image has more than 512 megapixels."),
+    "hollow png": (samples.png(samples.ihdr(60_000, 60_000), NO_ROWS), "The PNG file is damaged or cut short."),
+    "large webp": (WEBP_OF_SIZE, "The image has more than 512 megapixels."),
     "text": (b"Dear diary, today was fine.", "The file is not an image of a known format."),
     "empty": (b"", "The file is empty."),
     "mp4": (samples.box(b"ftyp", b"isom\0\0\0\0isommp42"), "The file is not an image of a known format."),

@@ -33,6 +33,12 @@ def in_opencv(file):
     return cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
+def in_vips(file):
+    """Pillow reads colour in 8 bits."""
+    image = samples.pyvips.Image.new_from_buffer(file, "").numpy()
+    return image[:, :, [2, 1, 0, 3][: image.shape[2]]] if image.ndim == 3 and image.shape[2] > 2 else image
+
+
 def as_colour(image):
     """BGR or BGRA."""
     if image.ndim == 2:
@@ -56,14 +62,7 @@ def test_pixels_survive_as_documented(kind, image_format):
     expected = eight(over_white(image)) if image_format == "jpeg" else image
     if image_format in ("webp", "bmp"):
         expected = eight(expected)
-    found = opened(file)
-    seen = samples.pixels(found) if expected.dtype == np.uint8 else None
-    if seen is None:  # Pillow reads colour in 8 bits
-        found16 = samples.pyvips.Image.new_from_buffer(file, "")
-        seen = found16.numpy()
-        seen = seen.reshape(*seen.shape[:2], -1)
-        seen = seen[:, :, [2, 1, 0, 3][: seen.shape[2]]] if seen.shape[2] > 2 else seen
-        seen = seen[:, :, 0] if seen.shape[2] == 1 else seen
+    seen = in_vips(file) if expected.dtype == np.uint16 else samples.pixels(opened(file))
     tolerance = 0.05 if image_format in LOSSY else 0.0
     if image_format in ("webp", "avif") or (image_format == "bmp" and expected.ndim == 3):
         expected, seen = as_colour(expected), as_colour(seen)
@@ -152,8 +151,8 @@ def test_a_profile_of_colours_says_nothing_of_gray_nor_the_other_way_round(image
     gray_profile = profile("GRAY")
     for image, fitting, other in ((BGR, ICC, gray_profile), (GRAY, gray_profile, ICC), (GRAY_ALPHA, gray_profile, ICC)):
         assert "icc_profile" not in opened(encode(image, Target(image_format), Carried(icc=other))).info
-        if image_format in ("jpeg", "png", "tiff") and not (image_format == "jpeg" and image is GRAY_ALPHA):
-            assert opened(encode(image, Target(image_format), Carried(icc=fitting))).info["icc_profile"] == fitting
+        found = opened(encode(image, Target(image_format), Carried(icc=fitting))).info.get("icc_profile")
+        assert found == (None if image_format in ("webp", "avif") and image is not BGR else fitting)
 
 
 def test_bmp_carries_nothing():

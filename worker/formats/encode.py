@@ -21,6 +21,9 @@ from worker.opencv import cv2
 from worker.vips import pyvips
 
 
+_COLOUR_ONLY = ("webp", "avif")  # gray becomes colour, of which a gray profile says nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """How to store an image. quality (1 to 100) is that of JPEG, WebP and AVIF; effort goes from 0 (fast) to 9 (small),
@@ -39,7 +42,10 @@ def encode(image: Image, target: Target, carried: Carried = NOTHING, *, bilevel:
     image of 0 and 255 only, stores one bit a pixel where it can.
     """
     image = np.ascontiguousarray(image)
-    carried = fitting_to(carried, gray=image.ndim == 2 or image.shape[2] < 3)
+    gray = image.ndim == 2 or image.shape[2] < 3
+    carried = fitting_to(carried, gray=gray)
+    if gray and target.format in _COLOUR_ONLY:
+        carried = dataclasses.replace(carried, icc=None)
     try:
         if bilevel and target.format == "png" and image.ndim == 2:
             return with_png_chunks(encode_bilevel_png(image), carried)

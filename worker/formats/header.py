@@ -18,6 +18,10 @@ from worker.vips import open_image, pyvips
 
 MAX_SIDE = 65_535  # pixels; libraries count in 16 bits beyond
 
+# Pixels that a byte of a file can stand for at most: deflate makes 1,032 bytes of one; a JPEG block of 64 takes a bit, and
+# a block of chroma serves four; a row of a fax like the one above takes a bit.
+_MOST_PIXELS = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SIDE}
+
 _SUPPORTED = {"uchar": 8, "ushort": 16}
 _LAB = ("lab", "labq", "labs")
 
@@ -36,6 +40,8 @@ def read_header(blob: Blob) -> Header:
         raise ImageError(f"The {image_format.upper()} file holds an image of no size.")
     if max(header.width, header.height) > MAX_SIDE:
         raise ImageError(f"The image is {header.width} x {header.height}; sides go up to {MAX_SIDE} pixels.")
+    if header.pixels > _MOST_PIXELS.get(image_format, header.pixels) * len(blob):
+        raise damaged(image_format)  # before a decoder fills in what is missing, for minutes
     return dataclasses.replace(header, orientation=_orientation(header))
 
 
