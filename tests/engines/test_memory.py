@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
 from tests.engines.conftest import SetupOf, Start
 from tests.engines.rig import Running, photographs
 from tests.integration.harness import high_water_mark
+from worker.opencv import cv2
 
 FEW, MANY = 100, 500
 GROWTH = 1.25  # of the peak, at most; if inputs and outputs stayed, it would be more than double
@@ -41,6 +43,28 @@ def test_the_peak_is_flat(name: str, setup_of: SetupOf, start: Start, image: byt
     assert many < GROWTH * few
     assert many_of_workers <= GROWTH * few_of_workers
     assert bool(few_of_workers) == (name == "processes")
+
+
+@pytest.mark.slow
+def test_who_drives_the_processes_holds_no_large_image(
+    setup_of: SetupOf, start: Start, image: bytes, tmp_path: Path
+) -> None:
+    """Nor its outputs: one of 115 MiB costs no more than a small one."""
+    peaks = []
+    for name in ("small", "large"):
+        source = tmp_path / name
+        source.mkdir()
+        if name == "small":
+            (source / "a.png").write_bytes(image)
+        else:
+            noise = np.random.default_rng(1).integers(0, 256, (5000, 8000, 3), np.uint8)
+            assert cv2.imwrite(str(source / "a.bmp"), noise)
+        running = start(setup_of("processes").command(source, tmp_path / f"out-{name}"))
+        peaks.append(peak(running)[0])
+        running.wait().check(0)
+    small, large = peaks
+    assert small > 50 << 20, "not measured"
+    assert large < small + (24 << 20)
 
 
 def peak(running: Running) -> tuple[int, int]:

@@ -10,7 +10,15 @@ import pytest
 
 import filterfleet
 from common.protocol.messages import INLINE_LIMIT
-from tests.integration.harness import Fleet, check_outputs, expected_outputs, high_water_mark, wait_until
+from tests.integration.harness import (
+    COMMAND,
+    Fleet,
+    check_outputs,
+    expected_outputs,
+    high_water_mark,
+    ledger_rows,
+    wait_until,
+)
 from worker.opencv import cv2
 
 
@@ -72,6 +80,23 @@ def test_killing_the_other_end_again_and_again_in_mid_pull(fleet: Fleet, source,
     assert listener.wait(90) == 0, listener.said
     assert kills > 0
     check_outputs(tmp_path / "out", expected_outputs(source))
+
+
+@pytest.mark.slow
+def test_a_worker_without_room_on_its_disk_says_so_and_goes_on(fleet: Fleet, source, tmp_path):
+    """No file of it may be larger than 10 MiB: for the kernel a full disk is another number."""
+    fleet.start_broker()
+    limited = ("prlimit", f"--fsize={10 << 20}", COMMAND)
+    worker = fleet.processes.start("worker", "--backend-port", fleet.backend, "--threads", 1, program=limited)
+    listener = fleet.start_listener(source, tmp_path / "out", "--once", "--settle", 0)
+    assert listener.wait(60) == 1, listener.said
+    ((reason,),) = ledger_rows(tmp_path / "out", "SELECT reason FROM objects")
+    assert reason == "The worker cannot keep the image on its disk: File too large ($TMPDIR)."
+    photograph = next((Path(filterfleet.__file__).parent / "photos").glob("*.jpg"))
+    options = ("--output", tmp_path / "small", "--frontend-port", fleet.frontend)
+    code, said = fleet.processes.run("submit", photograph, *options)
+    assert code == 0, said
+    assert "Traceback" not in worker.said
 
 
 @pytest.fixture(scope="module")
