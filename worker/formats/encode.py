@@ -20,7 +20,6 @@ from worker.formats.metadata import NOTHING, Carried, fitting_to
 from worker.opencv import cv2
 from worker.vips import pyvips
 
-
 _COLOUR_ONLY = ("webp", "avif")  # gray becomes colour, of which a gray profile says nothing
 
 
