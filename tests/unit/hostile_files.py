@@ -121,7 +121,10 @@ def pngs() -> Files:
     yield "png with two headers", png(ihdr(10, 10), ihdr(9000, 9000), few)
     yield "png without palette", png(ihdr(10, 10, colour=3), few)
     yield "png with 300 colours", png(ihdr(10, 10, colour=3), (b"PLTE", bytes(900)), few)
-    yield "png with transparency of 300 colours", png(ihdr(10, 10, colour=3), (b"PLTE", bytes(9)), (b"tRNS", bytes(300)), few)
+    yield (
+        "png with transparency of 300 colours",
+        png(ihdr(10, 10, colour=3), (b"PLTE", bytes(9)), (b"tRNS", bytes(300)), few),
+    )
     yield "png with a chunk of two gigabytes", png(ihdr(10, 10))[:-12] + struct.pack(">I4s", 2**31 - 1, b"IDAT")
     yield "apng with four billion frames", png(ihdr(10, 10), (b"acTL", struct.pack(">II", 2**32 - 1, 0)), few)
     for depth, colour in ((3, 2), (0, 0), (32, 2), (8, 5), (16, 3), (8, 255)):
@@ -201,7 +204,15 @@ def bmps() -> Files:
         head = struct.pack("<IiiHHIIiiII", size, width, height, 1, bits, compression, 0, 0, 0, colours, 0)
         return b"BM" + struct.pack("<IHHI", 200, 0, 0, 54) + head + bytes(200)
 
-    for width, height in ((65_535, 65_535), (65_536, 1), (-5, 5), (0, 5), (5, 0), (5, -(2**31)), (2**31 - 1, 2**31 - 1)):
+    for width, height in (
+        (65_535, 65_535),
+        (65_536, 1),
+        (-5, 5),
+        (0, 5),
+        (5, 0),
+        (5, -(2**31)),
+        (2**31 - 1, 2**31 - 1),
+    ):
         yield f"bmp {width} x {height}", bmp(width, height)
     for bits in (0, 1, 2, 7, 16, 33, 65_535):
         yield f"bmp of {bits} bits", bmp(10, 10, bits)
@@ -259,7 +270,10 @@ def tiffs() -> Files:
     for name, (tag, *values) in odd.items():
         for number, value in enumerate(values):
             yield f"tiff with odd {name} {number}", tiff(usual | {tag: value}, pixels)
-    yield "tiff of gigapixels without pixels", tiff(usual | {256: (4, 1, 60_000), 257: (4, 1, 60_000), 278: (4, 1, 60_000)})
+    yield (
+        "tiff of gigapixels without pixels",
+        tiff(usual | {256: (4, 1, 60_000), 257: (4, 1, 60_000), 278: (4, 1, 60_000)}),
+    )
     tiles = {322: (4, 1, 65_520), 323: (4, 1, 65_520), 324: (4, 1, 8), 325: (4, 1, 100)}
     yield "tiff with one tile of gigapixels", tiff(usual | tiles, pixels)
     many = {256: (4, 1, 60_000), 257: (4, 1, 60_000), 322: (4, 1, 16), 323: (4, 1, 16), 324: (4, 14_062_500, 8)}
@@ -359,4 +373,3 @@ def main(every: int, damaged: Damaged) -> None:
 if __name__ == "__main__":
     cv2.setNumThreads(1)
     main(int(sys.argv[1]), Damaged(sys.argv[2]))
-

@@ -167,4 +167,3 @@ def jpeg_with(file: bytes, marker: int, data: bytes) -> bytes:
 def box(kind: bytes, *content: bytes) -> bytes:
     data = b"".join(content)
     return struct.pack(">I", len(data) + 8) + kind + data
-
