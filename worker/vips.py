@@ -15,7 +15,7 @@ os.environ.setdefault("VIPS_CONCURRENCY", "1")
 import pyvips
 
 pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would hold on to images
-# A user reads our sentence, not a decoder's notes: pyvips logs those of libvips, and now those of GLib below it as well.
+# A user reads our sentence, not a decoder's notes. pyvips logs those of libvips, and from here on those of GLib too.
 logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
 _ALL_BUT_FATAL = 0xF8
 _handler = pyvips.glib_lib.g_log_set_handler(

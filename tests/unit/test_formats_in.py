@@ -340,6 +340,21 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_takes_hours():
         decode(bomb, read_header(bomb))
 
 
+def test_what_follows_a_jpeg_is_no_scan_of_it():
+    """Phones put a film there."""
+    file = saved(pil(BGR), "JPEG", progressive=True)
+    assert np.array_equal(decode(*with_header(file + b"\xff\xda" * 500)), decode(*with_header(file)))
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("sampling", [0x111111, 0x211111, 0x221111, 0x411111, 0x121111])
+def test_jpeg_pixels_are_opencvs(sampling, progressive):
+    options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    for width, height in ((1, 1), (2, 33), (7, 5), (16, 8), (17, 16), (33, 1), (65, 40)):
+        file = cv2.imencode(".jpg", samples.picture(height, width), options)[1]
+        assert np.array_equal(decode(*with_header(file.tobytes())), cv2.imdecode(file, cv2.IMREAD_COLOR))
+
+
 def test_heic_without_its_library_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(ImageError, match=r"^HEIC files need an extra library: pip install 'filterfleet\[heic\]'\.$"):

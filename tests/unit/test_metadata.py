@@ -106,6 +106,19 @@ def test_exif_that_does_not_fit_together_is_dropped(name):
     assert carried(header(exif=BROKEN[name]), Metadata.STRIP_GPS).exif is None
 
 
+def test_orientation_counts_even_where_the_rest_is_nonsense():
+    nonsense = b"MM\0*\0\0\0\x08" + ifd((0x010F, 2, 500, 4000), (0x0112, 3, 1, 8 << 16), (0x8769, 4, 1, 8))
+    assert orientation_of(nonsense) == 8
+    assert edited(nonsense, gps=True) is None
+
+
+def test_a_value_that_both_directories_share_stays():
+    values = 8 + 2 + 24 + 4
+    data = b"MM\0*\0\0\0\x08" + ifd((0x0112, 3, 1, 6 << 16), (0x011A, 5, 1, values), following=values + 8)
+    data += struct.pack(">II", 72, 1) + ifd((0x011A, 5, 1, values))
+    assert pillow_tags(edited(data, gps=False))[0x011A] == 72
+
+
 def test_exif_cut_short_anywhere_is_dropped_or_still_without_position():
     data = exif(6, gps=True)
     for length in range(len(data)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ import simplejpeg
 
 from common.blob import Blob, whole
 from common.errors import ImageError
+from common.protocol import Payload
 from common.recipe import Damaged
 from worker.filters.image import Image
 from worker.formats.facts import Header
@@ -20,6 +22,8 @@ from worker.opencv import MAX_PIXELS, cv2
 from worker.vips import pyvips
 
 MAX_SCANS = 100  # of a progressive JPEG: encoders write about ten, and each takes the time of a whole image
+
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # with a length, or EOI; restarts and escapes belong to a scan
 
 
 def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Image:
@@ -40,7 +44,7 @@ def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Ima
 
 def _jpeg(blob: Blob, header: Header, damaged: Damaged) -> Image:
     data = whole(blob)
-    if not header.bounded and bytes(data).count(b"\xff\xda") > MAX_SCANS:
+    if not header.bounded and _scans(data) > MAX_SCANS:
         raise ImageError(f"The JPEG file has more than {MAX_SCANS} scans.")
     colours = "GRAY" if header.bands == 1 else "BGR"
     try:
@@ -48,6 +52,18 @@ def _jpeg(blob: Blob, header: Header, damaged: Damaged) -> Image:
     except ValueError:
         raise damaged_file("jpeg") from None
     return image[:, :, 0] if header.bands == 1 else image
+
+
+def _scans(data: Payload) -> int:
+    """How many scans there are before the end of the image; it stops counting where they are too many."""
+    at, count = 2, 0
+    while count <= MAX_SCANS and (found := _MARKER.search(data, at)):
+        marker = found[0][1]
+        if marker == 0xD9:  # EOI: what follows, a film for instance, is no part of the image
+            break
+        count += marker == 0xDA
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")  # past the segment
+    return count
 
 
 def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:

@@ -20,6 +20,7 @@ from worker.formats.metadata import NOTHING, Carried, fitting_to
 from worker.opencv import cv2
 from worker.vips import pyvips
 
+_ROWS = 256  # at a time, where samples need 32 bits for a moment
 _COLOUR_ONLY = ("webp", "avif")  # gray becomes colour, of which a gray profile says nothing
 
 
@@ -61,9 +62,11 @@ def over_white(image: Image) -> Image:
     if image.ndim == 2 or image.shape[2] not in (2, 4):
         return image
     top = np.iinfo(image.dtype).max
-    alpha = image[:, :, -1:].astype(np.uint32)
-    colours = image[:, :, :-1].astype(np.uint32)
-    laid = ((colours * alpha + top * (top - alpha) + top // 2) // top).astype(image.dtype)
+    laid = np.empty_like(image[:, :, :-1], order="C")
+    for start in range(0, image.shape[0], _ROWS):
+        rows = image[start : start + _ROWS].astype(np.uint32)
+        colours, alpha = rows[:, :, :-1], rows[:, :, -1:]
+        laid[start : start + _ROWS] = (colours * alpha + top * (top - alpha) + top // 2) // top
     return laid[:, :, 0] if laid.shape[2] == 1 else laid
 
 

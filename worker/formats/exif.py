@@ -12,6 +12,7 @@ _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202  # a JPEG file
 _STRIPS, _STRIP_LENGTHS = 0x0111, 0x0117  # or plain rows
 _SHORT, _LONG = 3, 4
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # bytes, by type
+_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _MAX_ENTRIES = 1000
 
 
@@ -49,13 +50,21 @@ class _Ifd:
 
 
 def orientation_of(exif: bytes | None) -> int:
-    """1 to 8; 1 where it says nothing that can be understood."""
-    try:
-        reader = _Reader(bytearray(exif or b""))
-        found = reader.numbers(reader.main.find(_ORIENTATION))
-    except UnusableExif:
+    """1 to 8; 1 where it says nothing that can be understood. Here nothing else has to be right: a picture is to be
+    upright whatever its EXIF says of a lens."""
+    order = _ORDERS.get(exif[:4]) if exif else None
+    if exif is None or order is None:
         return 1
-    return found[0] if found and 1 <= found[0] <= 8 else 1
+    try:
+        (start,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, start)
+        for index in range(min(count, _MAX_ENTRIES)):
+            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * index)
+            if (tag, kind) == (_ORIENTATION, _SHORT):
+                return int(value) if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1
 
 
 def edited(exif: bytes, *, gps: bool) -> bytes | None:
@@ -75,7 +84,7 @@ class _Reader:
 
     def __init__(self, data: bytearray) -> None:
         self.data = data
-        order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]))
+        order = _ORDERS.get(bytes(data[:4]))
         if order is None:
             raise UnusableExif
         self._order = order
@@ -177,7 +186,7 @@ class _Editor:
         """The second directory describes it, and any that follow."""
         while at != 0:
             ifd = self._reader.ifd(at)
-            self._goes += self._extent(ifd)
+            self._goes.append((ifd.at, ifd.end))  # its values stay: some writers share them with the main directory
             self._goes += self._extent(self._reader.below(ifd, _GPS_IFD))
             for starts, lengths in ((_THUMBNAIL, _THUMBNAIL_LENGTH), (_STRIPS, _STRIP_LENGTHS)):
                 pieces = (self._reader.numbers(ifd.find(tag)) for tag in (starts, lengths))

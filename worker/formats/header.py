@@ -18,8 +18,8 @@ from worker.vips import open_image, pyvips
 
 MAX_SIDE = 65_535  # pixels; libraries count in 16 bits beyond
 
-# Pixels that a byte of a file can stand for at most: deflate makes 1,032 bytes of one; a JPEG block of 64 takes a bit, and
-# a block of chroma serves four; a row of a fax like the one above takes a bit.
+# Pixels that a byte of a file can stand for at most: deflate makes 1,032 bytes of one; a JPEG block of 64 takes a bit,
+# with chroma that serves four of them less; a row of a fax that is like the one above takes a bit.
 _MOST_PIXELS = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SIDE}
 
 _SUPPORTED = {"uchar": 8, "ushort": 16}

@@ -18,10 +18,12 @@ _STRICT = {"jpeg": "warning"}
 
 
 def open_pixels(blob: Blob, header: Header, damaged: Damaged, disk: list[OSError]) -> Any:
-    """A pyvips.Image as stored (orientation not applied), of uchar or ushort: gray, gray and alpha, RGB or RGBA. CMYK
-    becomes sRGB by its embedded profile, or by libvips' own CMYK profile where there is none. To be read once, from top
-    to bottom; formats as in worker.vips.READABLE. AVIF's 10 or 12 bits, which libvips shifts up, are spread to 16 so
-    that white stays white. Raises pyvips.Error, here or where the pixels are asked for; disk is that of open_image.
+    """A pyvips.Image as stored (orientation not applied), of uchar or ushort: gray, gray and alpha, RGB or RGBA. To be
+    read once, from top to bottom; formats as in worker.vips.READABLE.
+
+    CMYK becomes sRGB by its embedded profile, or by libvips' own CMYK profile where there is none. AVIF's 10 or 12
+    bits, which libvips shifts up, are spread to 16 so that white stays white. Raises pyvips.Error, here or where the
+    pixels are asked for; disk is that of open_image.
     """
     fail_on = "none" if damaged is Damaged.ACCEPT else _STRICT.get(header.format, "error")
     image = open_image(blob, header.format, fail_on=fail_on, disk=disk)
