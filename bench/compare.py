@@ -26,6 +26,7 @@ from common.recipe import DEFAULT
 from common.supervisor import Spec, Supervisor
 from common.system import cores
 from listener.setup import open_ledger
+from worker.memory import share
 from worker.process import arguments
 
 LOOPBACK = "127.0.0.1"
@@ -78,7 +79,7 @@ def _fleet(workers: int) -> Contender:
     @contextmanager
     def surroundings(logs: Path) -> Iterator[None]:
         ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
-        worker = arguments(LOOPBACK, backend, 1, 10.0)
+        worker = arguments(LOOPBACK, backend, 1, share(2), 10.0)
         specs = [Spec("broker", ("-m", "broker", *ports), logs / "broker.log")]
         specs += [Spec(f"worker-{n}", worker, logs / f"worker-{n}.log") for n in range(workers)]
         with Supervisor(specs, 10.0) as supervisor, Client(LOOPBACK, frontend) as client:

@@ -46,6 +46,7 @@ def run(
     engine: str = "processes",
     workers: int | None = None,
     threads: int | None = None,
+    memory: int | None = None,
     recipe: Recipe | str | Path | None = None,
     force: bool = False,
     broker: str = "127.0.0.1",
@@ -55,7 +56,8 @@ def run(
     """Process a folder once; one dict an image with the fields of `filterfleet run --report`.
 
     recipe is as for process().
-    engine is sequential, threads, processes, mpi, dask or cluster. What is done and unchanged is skipped unless
+    engine is sequential, threads, processes, mpi, dask or cluster; memory is in bytes, for the images of each process
+    of the first three. What is done and unchanged is skipped unless
     force. To be called in the main thread. Raises FleetError.
     """
     from common.engine import EngineName
@@ -71,6 +73,7 @@ def run(
         EngineName(engine),
         workers=workers,
         threads=threads,
+        memory=memory,
         broker=broker,
         frontend_port=frontend_port,
         scheduler=scheduler,

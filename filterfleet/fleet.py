@@ -20,6 +20,7 @@ from filterfleet.recipes import load_recipe
 from listener.ledger import Failure, Ledger
 from listener.placement import PRIVATE
 from listener.setup import check_folders, open_ledger
+from worker.memory import share
 from worker.process import arguments
 
 LOOPBACK = "127.0.0.1"
@@ -30,7 +31,7 @@ INTERRUPTED = 130
 
 class Fleet:
     """recipe is a file or the name of one that ships. It and the folders are checked at once: raises FleetError.
-    threads 0 shares the cores among the workers."""
+    threads 0 shares the cores among the workers; memory, in bytes for each worker, is shared out if None."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Fleet:
         state: Path | None,
         workers: int,
         threads: int,
+        memory: int | None,
         frontend_port: int,
         backend_port: int,
         settle: float,
@@ -57,7 +59,9 @@ class Fleet:
         self.ledger: Ledger = open_ledger(self.source, self.output, state, loaded)
         self.console = Console()
         ports = ("--frontend-port", str(frontend_port))
-        worker = arguments(LOOPBACK, backend_port, threads or max(1, cores() // workers), DRAIN_LIMIT)
+        worker = arguments(
+            LOOPBACK, backend_port, threads or max(1, cores() // workers), memory or share(workers), DRAIN_LIMIT
+        )
         self._broker = self._spec("broker", "-m", "broker", *ports, "--backend-port", str(backend_port), last=True)
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
         self._listener = [

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from common.engine import EngineName
-from common.options import BackendPort, BrokerHost, FrontendPort, RecipeChoice
+from common.options import BackendPort, BrokerHost, FrontendPort, Memory, RecipeChoice
 
 
 def run(
@@ -21,6 +21,7 @@ def run(
         typer.Option(min=1, help="Threads in each process (threads, processes, dask).  [default: 1; threads: cores]"),
     ] = None,
     recipe: RecipeChoice = "default",
+    memory: Memory = None,
     report: Annotated[Path | None, typer.Option(help="File for a row an image, .json or .csv.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Redo what is done and unchanged.")] = False,
     broker: BrokerHost = "127.0.0.1",
@@ -40,7 +41,13 @@ def run(
 
     # First of all: under MPI every rank comes here, and only the first one goes on.
     opened = open_engine(
-        engine, workers=workers, threads=threads, broker=broker, frontend_port=frontend_port, scheduler=scheduler
+        engine,
+        workers=workers,
+        threads=threads,
+        memory=memory,
+        broker=broker,
+        frontend_port=frontend_port,
+        scheduler=scheduler,
     )
     try:
         code = run_batch(source, output, opened, recipe, report, force=force)

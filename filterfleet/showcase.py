@@ -33,7 +33,7 @@ def run_demo(folder: Path, recipe: str, workers: int) -> int:
         raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
     frontend_port, backend_port = _free_ports()
     began = time.time()
-    fleet = Fleet(photographs, results, recipe, None, workers, 0, frontend_port, backend_port, SETTLE, 5.0)
+    fleet = Fleet(photographs, results, recipe, None, workers, 0, None, frontend_port, backend_port, SETTLE, 5.0)
     fleet.console.print(f"Broker on ports {frontend_port} and {backend_port}, {workers} workers, one listener.")
     code = fleet.run_once()
     processed = fleet.ledger.processed()

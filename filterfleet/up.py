@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, FrontendPort, RecipeChoice
+from common.options import BackendPort, FrontendPort, Memory, RecipeChoice
 from listener.cli import Interval, OutputRoot, Settle, Source, State
 
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
@@ -19,6 +19,7 @@ def up(
     recipe: RecipeChoice = "default",
     workers: Workers = 2,
     threads: Threads = 0,
+    memory: Memory = None,
     frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
     state: State = None,
@@ -34,7 +35,9 @@ def up(
     """
     from filterfleet.fleet import Fleet
 
-    fleet = Fleet(source, output, recipe, state, workers, threads, frontend_port, backend_port, settle, interval)
+    fleet = Fleet(
+        source, output, recipe, state, workers, threads, memory, frontend_port, backend_port, settle, interval
+    )
     if not once:
         typer.echo(f"Watching {fleet.source}; results appear in {fleet.output}. Ctrl-C ends it.")
         fleet.run_until_stopped()

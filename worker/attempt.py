@@ -14,19 +14,25 @@ from common.protocol import Failed
 from common.protocol.messages import INLINE_LIMIT
 from common.recipe import DEFAULT
 from worker.pipeline import process, recipe_from
+from worker.resources import Resources
 from worker.session import Done
 
 log = get_logger("worker")
 
 
-def attempt(id: bytes, recipe: bytes, image: Blob) -> Done | Failed:  # noqa: A002 - as in the messages
+def attempt(
+    id: bytes,  # noqa: A002 - as in the messages
+    recipe: bytes,
+    image: Blob,
+    resources: Resources,
+) -> Done | Failed:
     """The image's outputs under the recipe, or why there are none; id is that of a failure.
 
     Outputs that fit into a message are in memory, larger ones in files.
     """
     kind: Literal["permanent", "transient"] = "transient"
     try:
-        done = process(image, recipe_from(recipe))
+        done = process(image, recipe_from(recipe), resources)
         return replace(done, blobs=tuple(stowed(blob, INLINE_LIMIT) for blob in done.blobs))
     except FleetError as error:
         kind, reason = "permanent", str(error)
@@ -40,13 +46,13 @@ def attempt(id: bytes, recipe: bytes, image: Blob) -> Done | Failed:  # noqa: A0
     return Failed(id, kind, reason)
 
 
-def answer(body: Blob) -> bytes:
+def answer(body: Blob, resources: Resources) -> bytes:
     """What a basic client gets for an image file: a msgpack map of the default recipe's outputs by name, or
     {"error": sentence}.
 
     A basic client cannot pull: what a message may not carry (the broker would cut the connection) is an error.
     """
-    outcome = attempt(b"", DEFAULT.to_bytes(), body)
+    outcome = attempt(b"", DEFAULT.to_bytes(), body, resources)
     content: dict[str, Any]
     if isinstance(outcome, Failed):
         content = {"error": outcome.reason}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort
+from common.options import BackendPort, BrokerHost, FrontendPort, Memory
 
 Threads = Annotated[int, typer.Option(min=0, max=1024, help="Images one process works on at a time; 0: one per core.")]
 
@@ -17,6 +17,7 @@ def worker(
     backend_port: BackendPort = 5556,
     threads: Threads = 0,
     processes: Annotated[int, typer.Option(min=1, help="Processes, each with its own threads.")] = 1,
+    memory: Memory = None,
     drain_limit: Annotated[
         float,
         typer.Option(min=0, help="Seconds to finish what is leased after SIGTERM; then it is handed back."),
@@ -29,9 +30,10 @@ def worker(
     """
     from common.supervisor import Spec, supervise
     from common.system import check_host, cores
+    from worker.memory import share
     from worker.process import arguments
 
     check_host(broker)
     threads = threads or max(1, cores() // processes)
-    argv = arguments(broker, backend_port, threads, drain_limit)
+    argv = arguments(broker, backend_port, threads, memory or share(processes), drain_limit)
     supervise([Spec(f"worker-{n + 1}", argv) for n in range(processes)], patience=drain_limit + 10)

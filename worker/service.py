@@ -25,6 +25,7 @@ from common.protocol.messages import INLINE_LIMIT
 from common.wakeup import StopSignal, Wakeup
 from worker.attempt import answer, attempt
 from worker.opencv import prepare_process
+from worker.resources import Resources
 from worker.session import Abandon, Action, Done, Open, Profile, ReadBlob, Run, Send, SendFrames, WorkerSession
 
 DEFAULT_TIMEOUT = 300.0  # seconds for a task that came without a limit, from somebody else's queue
@@ -37,8 +38,9 @@ log = get_logger("worker")
 class WorkerService:
     """backend is the ZeroMQ address of the broker's backend; drain_limit is in seconds."""
 
-    def __init__(self, backend: str, profile: Profile, drain_limit: float) -> None:
+    def __init__(self, backend: str, profile: Profile, resources: Resources, drain_limit: float) -> None:
         prepare_process()
+        self._resources = resources
         self._backend = backend
         self._drain_limit = drain_limit
         self._session = WorkerSession(profile, random.SystemRandom(), FileBlob)
@@ -163,7 +165,7 @@ class WorkerService:
         run = self._runs.pop(lease)
         self._running[run.lease] = time.monotonic() + (run.timeout or DEFAULT_TIMEOUT) + GRACE
         try:
-            self._done.append((run.lease, _outcome(run)))
+            self._done.append((run.lease, self._outcome(run)))
         finally:
             del self._running[run.lease]
             self._wakeup.set()
@@ -173,9 +175,8 @@ class WorkerService:
             log.error("a task does not end: giving this process up", exit_code=STUCK_EXIT)
             os._exit(STUCK_EXIT)
 
-
-def _outcome(run: Run) -> Done | Failed:
-    if run.opaque:
-        reply = answer(run.image)
-        return Done((Output("answer", "", len(reply)),), (reply,), {})
-    return attempt(run.lease, run.recipe, run.image)
+    def _outcome(self, run: Run) -> Done | Failed:
+        if run.opaque:
+            reply = answer(run.image, self._resources)
+            return Done((Output("answer", "", len(reply)),), (reply,), {})
+        return attempt(run.lease, run.recipe, run.image, self._resources)

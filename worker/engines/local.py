@@ -11,16 +11,23 @@ from common.jobs import Job
 from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
 from worker.attempt import attempt
+from worker.memory import Memory, share
 from worker.opencv import prepare_process
+from worker.resources import Resources, default
 
 
-def run_job(job: Job, read: ReadImage | None = None) -> Result | Failed:
+def run_job(job: Job, read: ReadImage | None = None, resources: Resources | None = None) -> Result | Failed:
     """The outcome of a job. Raises FleetError when the image cannot be had, and nothing for what it is."""
-    return run_image(job.id, job.recipe, image_of(job, read))
+    return run_image(job.id, job.recipe, image_of(job, read), resources or default())
 
 
-def run_image(id: bytes, recipe: bytes, image: Blob) -> Result | Failed:  # noqa: A002 - as in the messages
-    outcome = attempt(id, recipe, image)
+def run_image(
+    id: bytes,  # noqa: A002 - as in the messages
+    recipe: bytes,
+    image: Blob,
+    resources: Resources,
+) -> Result | Failed:
+    outcome = attempt(id, recipe, image, resources)
     if isinstance(outcome, Failed):
         return outcome
     return Result(id, outcome.outputs, outcome.report, outcome.blobs)
@@ -53,13 +60,14 @@ class SequentialEngine:
     inline_limit = INLINE_LIMIT
     window = 2  # one is read while the other is processed
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int | None = None) -> None:
         prepare_process()
+        self._resources = Resources(1, Memory(memory or share(1)))
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         future: Future[Result | Failed] = Future()
         try:
-            future.set_result(run_job(job, read))
+            future.set_result(run_job(job, read, self._resources))
         except FleetError as error:
             future.set_exception(error)
         return future
@@ -77,13 +85,14 @@ class ThreadsEngine:
     name = "threads"
     inline_limit = INLINE_LIMIT
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, memory: int | None = None) -> None:
         prepare_process()
+        self._resources = Resources(threads, Memory(memory or share(1)))
         self.window = 2 * threads + 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="image")
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
-        return self._pool.submit(run_job, job, read)
+        return self._pool.submit(run_job, job, read, self._resources)
 
     def acknowledge(self, job: bytes) -> None:
         pass

@@ -27,7 +27,9 @@ from common.wakeup import Wakeup
 from worker.engines import ctrl_c
 from worker.engines.channel import Channel
 from worker.engines.local import image_of, run_image
+from worker.memory import Memory, confine, share
 from worker.opencv import prepare_process
+from worker.resources import Resources
 
 TRIALS = 2  # deaths of a process with nothing else in it until its image is given up
 STARTS = 3  # deaths of processes in a row before they were ready until the engine gives up
@@ -66,9 +68,10 @@ class ProcessesEngine:
     name = "processes"
     inline_limit = INLINE_LIMIT
 
-    def __init__(self, workers: int, threads: int) -> None:
+    def __init__(self, workers: int, threads: int, memory: int | None = None) -> None:
         self.window = (threads + AHEAD + 1) * workers
         self._threads = threads
+        self._memory = memory or share(workers)
         self._context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks as they are
         self._waiting: deque[_Entry] = deque()
         self._suspects: deque[_Entry] = deque()
@@ -103,7 +106,7 @@ class ProcessesEngine:
 
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._threads), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, self._threads, self._memory), daemon=True)
         with ctrl_c.kept_from_children():
             process.start()
         theirs.close()
@@ -202,14 +205,16 @@ class ProcessesEngine:
         return True
 
 
-def _serve(connection: Connection, threads: int) -> None:
+def _serve(connection: Connection, threads: int, memory: int) -> None:
     """The child: say None when ready, then run jobs until the parent hangs up."""
     prepare_process()
+    confine(memory)
+    resources = Resources(threads, Memory(memory))
     channel = Channel(connection)
     sending = threading.Lock()
 
     def work(id: bytes, recipe: bytes, image: Blob) -> None:  # noqa: A002 - as in the messages
-        outcome = run_image(id, recipe, image)
+        outcome = run_image(id, recipe, image, resources)
         try:
             with sending:
                 channel.send(outcome)

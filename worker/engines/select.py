@@ -13,25 +13,26 @@ def open_engine(
     *,
     workers: int | None,
     threads: int | None,
+    memory: int | None,
     broker: str,
     frontend_port: int,
     scheduler: str | None,
 ) -> Engine:
     """The engine, ready for jobs. Raises FleetError when it cannot be had, or when an option is not for it."""
-    _check_options(name, workers, threads, scheduler)
+    _check_options(name, workers, threads, memory, scheduler)
     match name:
         case EngineName.SEQUENTIAL:
             from worker.engines.local import SequentialEngine
 
-            return SequentialEngine()
+            return SequentialEngine(memory)
         case EngineName.THREADS:
             from worker.engines.local import ThreadsEngine
 
-            return ThreadsEngine(threads or cores())
+            return ThreadsEngine(threads or cores(), memory)
         case EngineName.PROCESSES:
             from worker.engines.processes import ProcessesEngine
 
-            return ProcessesEngine(workers or cores(), threads or 1)
+            return ProcessesEngine(workers or cores(), threads or 1, memory)
         case EngineName.MPI:
             from worker.engines.mpi import MpiEngine
 
@@ -51,10 +52,13 @@ def open_engine(
             return client
 
 
-def _check_options(name: EngineName, workers: int | None, threads: int | None, scheduler: str | None) -> None:
+def _check_options(
+    name: EngineName, workers: int | None, threads: int | None, memory: int | None, scheduler: str | None
+) -> None:
     for option, value, engines in (
         ("--workers", workers, {EngineName.PROCESSES, EngineName.DASK}),
         ("--threads", threads, {EngineName.THREADS, EngineName.PROCESSES, EngineName.DASK}),
+        ("--memory", memory, {EngineName.SEQUENTIAL, EngineName.THREADS, EngineName.PROCESSES}),
         ("--scheduler", scheduler, {EngineName.DASK}),
     ):
         if value is not None and name not in engines:
