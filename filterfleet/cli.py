@@ -10,6 +10,7 @@ from bench.cli import compare
 from broker.cli import broker
 from common.command import daemon
 from filterfleet.demo import demo
+from filterfleet.filters_command import filters
 from filterfleet.recipe_command import recipe
 from filterfleet.recipes import check_filter
 from filterfleet.run_command import run
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the sequential program.")
 bench.command()(compare)
-for command in (demo, up, run, broker, worker, listener, submit, status):
+for command in (demo, up, run, broker, worker, listener, submit, status, filters):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(bench, name="bench")

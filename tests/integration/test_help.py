@@ -16,6 +16,7 @@ OPTIONS = {
     "submit": ("FILE", "--output", "--broker", "--frontend-port"),
     "status": ("--broker", "--frontend-port"),
     "demo": ("--output", "--workers"),
+    "filters": ("NAME",),
 }
 
 
