@@ -217,6 +217,29 @@ def test_a_header_takes_few_bytes_of_a_large_file(extension, blob):
     assert blob.taken < 40_000
 
 
+class Failing(FileBlob):
+    """A disk that gives up after so many bytes."""
+
+    ends = 1 << 62
+
+    def read(self, offset, length):
+        if offset + length > self.ends:
+            raise OSError(5, "Input/output error")
+        return super().read(offset, length)
+
+
+@pytest.mark.parametrize("damaged", Damaged)
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".tiff", ".webp"])
+def test_a_disk_that_fails_is_no_damage_to_the_image(extension, damaged):
+    noise = np.random.default_rng(1).integers(0, 256, (300, 300, 3), np.uint8)
+    blob = Failing()
+    blob.append(cv2.imencode(extension, noise)[1].tobytes())
+    said = read_header(blob)
+    blob.ends = len(blob) // 2
+    with pytest.raises(OSError, match="Input/output"):
+        decode(blob, said, damaged)
+
+
 # --- colours ----
 
 

@@ -72,7 +72,10 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
         image = open_pixels(blob, header, damaged, disk)
         if (image.width, image.height) != (header.width, header.height):
             raise damaged_file(header.format)
-        return to_array(image.write_to_memory(), image)
+        samples = image.write_to_memory()
+        if disk:  # which a decoder that accepts damage has taken for the end of the file
+            raise disk[0]
+        return to_array(samples, image)
     except pyvips.Error as error:
         if disk:
             raise disk[0] from None
