@@ -165,7 +165,7 @@ class WorkerService:
         run = self._runs.pop(lease)
         self._running[run.lease] = time.monotonic() + (run.timeout or DEFAULT_TIMEOUT) + GRACE
         try:
-            self._done.append((run.lease, self._outcome(run)))
+            self._done.append((run.lease, _outcome(run, self._resources)))
         finally:
             del self._running[run.lease]
             self._wakeup.set()
@@ -175,8 +175,9 @@ class WorkerService:
             log.error("a task does not end: giving this process up", exit_code=STUCK_EXIT)
             os._exit(STUCK_EXIT)
 
-    def _outcome(self, run: Run) -> Done | Failed:
-        if run.opaque:
-            reply = answer(run.image, self._resources)
-            return Done((Output("answer", "", len(reply)),), (reply,), {})
-        return attempt(run.lease, run.recipe, run.image, self._resources)
+
+def _outcome(run: Run, resources: Resources) -> Done | Failed:
+    if run.opaque:
+        reply = answer(run.image, resources)
+        return Done((Output("answer", "", len(reply)),), (reply,), {})
+    return attempt(run.lease, run.recipe, run.image, resources)

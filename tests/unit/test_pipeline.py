@@ -17,6 +17,7 @@ from worker.filters import bind, registry
 from worker.filters.merge import Rows
 from worker.opencv import cv2
 from worker.pipeline import process, recipe_from
+from worker.resources import default
 
 
 def picture(height=60, width=90):
@@ -135,7 +136,7 @@ def test_a_bad_file_is_one_sentence(data, sentence):
     with pytest.raises(ImageError) as raised:
         process(data, DEFAULT)
     assert str(raised.value) == sentence
-    assert msgpack.unpackb(answer(data)) == {"error": sentence}
+    assert msgpack.unpackb(answer(data, default())) == {"error": sentence}
 
 
 def test_an_image_that_its_format_cannot_store_is_one_sentence():
@@ -145,7 +146,7 @@ def test_an_image_that_its_format_cannot_store_is_one_sentence():
 
 def test_a_basic_client_gets_the_default_outputs_as_a_map():
     data = file_of(picture(), ".jpg")
-    assert msgpack.unpackb(answer(data)) == by_name(process(data, DEFAULT))
+    assert msgpack.unpackb(answer(data, default())) == by_name(process(data, DEFAULT))
 
 
 # --- recipes and filters ----

@@ -10,6 +10,7 @@ import pytest
 from common.blob import FileBlob
 from common.protocol import Data, Failed, Get, Output, Task, encode
 from worker import service as worker_service
+from worker.resources import default
 from worker.service import WorkerService
 from worker.session import Abandon, Done, Profile, ReadBlob, Run
 
@@ -17,7 +18,7 @@ from worker.session import Abandon, Done, Profile, ReadBlob, Run
 @pytest.fixture
 def service():
     """With one thread, and a socket that is connected to nobody."""
-    service = WorkerService("tcp://127.0.0.1:1", Profile(1, 2, (), "host/1", "1.0", 1 << 30), 1.0)
+    service = WorkerService("tcp://127.0.0.1:1", Profile(1, 2, (), "host/1", "1.0", 1 << 30), default(), 1.0)
     sent = []
     service._send = sent.append
     service.sent = sent
@@ -31,7 +32,7 @@ def service():
 def test_the_image_of_a_cancelled_task_is_let_go_at_once_though_the_thread_is_busy(service, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
     monkeypatch.setattr(
-        worker_service, "_outcome", lambda run: (begun.set(), go_on.wait(10), Failed(b"", "transient", ""))
+        worker_service, "_outcome", lambda run, _: (begun.set(), go_on.wait(10), Failed(b"", "transient", ""))
     )
     try:
         service._execute([Run(b"long", b"", b"", 60.0, False)])
