@@ -55,10 +55,9 @@ def test_the_command_prints_every_filter():
 def test_the_command_prints_one_filter_with_all_its_parameters():
     output = run("clahe").output
     said = " ".join(output.split())
-    assert [line.split()[0] for line in output.splitlines() if line.split()[-1:] in (["2.0"], ["8"])] == [
-        "clip",
-        "tiles",
-    ]
+    ends = [(line.split()[0], line.split()[-1]) for line in output.splitlines() if line.split()]
+    assert ("clip", "2.0") in ends
+    assert ("tiles", "8") in ends
     assert "number from 0.1 to 100, times" in said
     assert "integer from 1 to 64, a side" in said
     assert "16 bits are kept. Transparency stays as it is. Needs the whole image at once, because its tiles" in said

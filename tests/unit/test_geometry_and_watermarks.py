@@ -28,8 +28,8 @@ def test_resize_keeps_the_ratio_when_one_side_is_missing(values, size, expected)
     assert bind(step("resize", **values))(image).shape == expected[::-1]
 
 
-def test_an_image_is_not_enlarged_beyond_what_is_decoded_whole():
-    with pytest.raises(ImageError, match=r"^The image would be enlarged to over \d+ megapixels: 40000 x 20000\.$"):
+def test_an_image_is_not_enlarged_without_limit():
+    with pytest.raises(ImageError, match=r"^The image would be enlarged to over 128 megapixels: 40000 x 20000\.$"):
         bind(step("resize", width=40_000))(np.zeros((10, 20), np.uint8))
 
 

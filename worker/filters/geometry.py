@@ -11,7 +11,7 @@ from worker.filters.image import Image
 from worker.filters.merge import Resampled, Rows
 from worker.filters.parameters import Choice, Integer
 from worker.filters.registry import Alpha, register
-from worker.opencv import MAX_PIXELS, cv2
+from worker.opencv import cv2
 
 _METHODS = {
     "area": cv2.INTER_AREA,
@@ -21,6 +21,7 @@ _METHODS = {
     "lanczos": cv2.INTER_LANCZOS4,
 }
 _MAX_SIDE = 65_535  # pixels
+_MAX_ENLARGED = 128_000_000  # pixels of a result that has more than the image
 
 
 def _scaled(side: int, numerator: int, denominator: int) -> int:
@@ -36,9 +37,9 @@ def _resized(image_width: int, image_height: int, width: int, height: int, **_: 
     )
     if max(width, height) > _MAX_SIDE:
         raise ImageError(f"The image would be {width} x {height} pixels; a side has at most {_MAX_SIDE}.")
-    if width * height > max(MAX_PIXELS, image_width * image_height):
+    if width * height > max(_MAX_ENLARGED, image_width * image_height):
         raise ImageError(
-            f"The image would be enlarged to over {MAX_PIXELS // 1_000_000} megapixels: {width} x {height}."
+            f"The image would be enlarged to over {_MAX_ENLARGED // 1_000_000} megapixels: {width} x {height}."
         )
     return width, height
 
