@@ -62,4 +62,5 @@ def _depth(node: Node) -> int:
 
 def _described(header: Header) -> str:
     megapixels = round(header.pixels / 1_000_000)
-    return f"A {header.format.upper()} file of this kind with {megapixels} megapixels"
+    kind = {"jpeg": "A progressive JPEG", "png": "An interlaced PNG"}.get(header.format)
+    return f"{kind or header.format.upper()} of {megapixels} megapixels"

@@ -44,7 +44,7 @@ def test_a_format_that_cannot_be_cut_is_refused_when_it_does_not_fit():
     with pytest.raises(ImageError) as raised:
         admitted_by(header(100, bounded=False), None, GIB)
     assert str(raised.value) == (
-        "A JPEG file of this kind with 100 megapixels can only be decoded whole. "
+        "A progressive JPEG of 100 megapixels can only be decoded whole. "
         "That takes 1.1 GiB of memory, and this worker has 1.0 GiB for images (--memory)."
     )
 
