@@ -90,6 +90,7 @@ def test_a_saturated_worker_sends_no_heartbeat_however_long_it_takes(fleet: Flee
             assert all(is_reply(message) for message in queue.until(is_reply, 20))
 
 
+@pytest.mark.slow
 def test_it_survives_the_death_and_restart_of_the_queue(fleet: Fleet, photograph):
     """The one after it says nothing to a worker it does not know: that one comes with READY, on a new socket
     under a new identity."""

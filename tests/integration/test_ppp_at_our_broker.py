@@ -73,6 +73,7 @@ def test_a_lazy_pirate_gets_its_numbers_back(fleet: Fleet):
         assert client.wrong == []
 
 
+@pytest.mark.slow
 def test_a_basic_worker_may_be_silent_while_it_works(fleet: Fleet):
     """Longer than four missed heartbeats."""
     fleet.start_broker()
