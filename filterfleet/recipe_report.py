@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common.errors import ImageError
 from common.recipe import SAME, Output, Recipe, Step, Value
-from worker.filters import Whole, bind
+from worker.formats import Target
+from worker.strips.plan import Size, check
+from worker.strips.run import WHOLE_PIXELS
+from worker.tree import grow
+
+_HUGE = Size(30_011, 20_011)  # primes: no resizing comes out even by luck
 
 _METADATA = {"keep": "EXIF and XMP are kept", "strip-gps": "EXIF and XMP without the place", "strip": "no EXIF, no XMP"}
 _DAMAGED = {"refuse": "damaged files are refused", "accept": "of damaged files, what can be decoded"}
@@ -44,7 +50,9 @@ def _encoding(output: Output) -> str:
 
 
 def _sizes(output: Output) -> str:
-    for step in output.steps:
-        if isinstance(whole := bind(step).filter.merge, Whole):
-            return f"only images that fit into memory whole: {step.filter} needs all of one, because {whole.why}"
-    return "images of any size, in strips where they are large"
+    target = Target("jpeg" if output.encoding == SAME else output.encoding)
+    try:
+        check(grow(Recipe((output,))), _HUGE, {output.name: target}, WHOLE_PIXELS)
+    except ImageError as error:
+        return f"huge images only where they fit into memory whole: {error}"
+    return "images of any size: huge ones go through in strips"
