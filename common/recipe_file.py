@@ -103,15 +103,14 @@ class _Reader:
 
     def recipe(self, raw: dict[str, Any]) -> Recipe:
         self._unknown_keys("", raw, _TOP)
+        metadata = self._choice("", raw, "metadata", _values(Metadata), Metadata.STRIP_GPS)
+        damaged = self._choice("", raw, "damaged", _values(Damaged), Damaged.REFUSE)
         outputs = raw.get("outputs")
         if not isinstance(outputs, dict) or not 1 <= len(outputs) <= MAX_OUTPUTS:
             self._say("", f"It needs 1 to {MAX_OUTPUTS} outputs, each a table [outputs.NAME].")
             outputs = outputs if isinstance(outputs, dict) else {}
-        return Recipe(
-            tuple(self._output(name, table) for name, table in outputs.items()),
-            Metadata(self._choice("", raw, "metadata", _values(Metadata), Metadata.STRIP_GPS)),
-            Damaged(self._choice("", raw, "damaged", _values(Damaged), Damaged.REFUSE)),
-        )
+        built = tuple(self._output(name, table) for name, table in outputs.items())
+        return Recipe(built, Metadata(metadata), Damaged(damaged))
 
     def _output(self, name: str, table: Any) -> Output:
         where = f"Output {_short(name)}"
@@ -203,7 +202,7 @@ class _Reader:
         value = table.get(key, default)
         if isinstance(value, str) and value in known:
             return value
-        self._say(where, f"There is no {key} {_short(value)}: {did_you_mean(_short(value), known)}")
+        self._say(where, f"Its {key} cannot be {_short(value)}: {did_you_mean(_short(value), known)}")
         return default
 
     def _integer(self, where: str, table: dict[str, Any], key: str, limits: tuple[int, int], default: Any) -> Any:
