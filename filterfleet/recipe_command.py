@@ -14,7 +14,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A recipe of `filterfl
 
 @recipe.command()
 def init(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path("recipe.toml"),
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path("recipe.toml"),
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write a recipe to begin with, with comments that explain it."""
@@ -28,10 +28,9 @@ def init(
         with file.open("w" if force else "x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError:
-        raise FleetError(f"There is a file {printable(str(file))} already: --force writes over it.") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
-        raise FleetError(f"The recipe {printable(str(file))} cannot be written: {reason}.") from None
+        raise FleetError(f"{printable(str(file))} is there already: --force writes over it.") from None
+    except OSError as error:
+        raise FleetError(f"The recipe {printable(str(file))} cannot be written: {error.strerror}.") from None
     typer.echo(f"Written to {printable(str(file))}: change it, then try `filterfleet recipe check`.")
 
 

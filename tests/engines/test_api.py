@@ -33,9 +33,21 @@ def test_process_with_a_recipe(good: Path) -> None:
     assert list(filterfleet.process(image, Recipe((Output("gray", (Step("grayscale"),)),)))) == ["gray"]
     with pytest.raises(RecipeError, match="There is no filter 'magic'"):
         filterfleet.process(image, Recipe((Output("a", (Step("magic"),)),)))
+    with pytest.raises(RecipeError, match="There is no recipe and no file 'skech': did you mean 'sketch'"):
+        filterfleet.process(image, "skech")
     for bad in (b"", b"text", image[: len(image) // 2]):
         with pytest.raises(ImageError, match=r"\.$"):
             filterfleet.process(bad)
+
+
+def test_a_recipe_by_its_name_or_in_a_file(good: Path, tmp_path: Path) -> None:
+    image = (good / "CAPITALS.JPG").read_bytes()
+    assert list(filterfleet.process(image, "proof")) == ["proof", "thumbnail"]
+    file = tmp_path / "recipe.toml"
+    file.write_text('[outputs.negative]\nsteps = ["invert"]')
+    assert list(filterfleet.process(image, file)) == ["negative"]
+    filterfleet.run(good, tmp_path / "out", engine="sequential", recipe=file)
+    assert {path.split("/")[0] for path in outputs_of(tmp_path / "out")} == {"negative"}
 
 
 @pytest.mark.parametrize("engine", ["sequential", "threads", "processes"])

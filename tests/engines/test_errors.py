@@ -39,6 +39,7 @@ NOBODY = free_ports()[0]  # a port where nobody listens
         (("--report", "/dev/null/report.csv"), "The report /dev/null/report.csv cannot be written"),
         (("--recipe", "/nowhere/recipe.toml"), "The recipe /nowhere/recipe.toml cannot be read: No such file"),
         (("--recipe", "/"), "The recipe / cannot be read: Is a directory."),
+        (("--recipe", "skech"), "There is no recipe and no file 'skech': did you mean 'sketch'?"),
     ],
 )
 def test_wrong_options(
@@ -82,8 +83,8 @@ def test_wrong_options_of_a_command(
 @pytest.mark.parametrize(
     ("recipe", "sentence"),
     [
-        ("", "has to consist of tables [outputs.NAME]"),
-        ("[outputs", "is not TOML"),
+        ("", "It needs 1 to 64 outputs, each a table [outputs.NAME]."),
+        ("[outputs", "It is not TOML"),
         ('[outputs.a]\nsteps = ["magic"]', "There is no filter 'magic'"),
         ('[outputs.a]\nsteps = [{filter = "canny", low = "x"}]', "low"),
     ],

@@ -22,7 +22,7 @@ import psutil
 from common.blob import whole
 from common.client import Client, require_broker
 from common.jobs import output_path
-from common.recipe import DEFAULT
+from common.recipe import DEFAULT, Recipe
 from listener.folder import Folder
 from listener.placement import PRIVATE
 from worker.pipeline import process
@@ -199,11 +199,11 @@ class Fleet:
 # --- what must come out ----
 
 
-def expected_outputs(source: Path) -> dict[str, bytes]:
+def expected_outputs(source: Path, recipe: Recipe = DEFAULT) -> dict[str, bytes]:
     """Every output of a source folder, by its path below the output root, from the sequential pipeline."""
     expected = {}
     for path in Folder(source).list().objects:
-        done = process((source / path).read_bytes(), DEFAULT)
+        done = process((source / path).read_bytes(), recipe)
         for output, blob in zip(done.outputs, done.blobs, strict=True):
             expected[output_path(output.name, path, output.format)] = bytes(whole(blob))
     return expected

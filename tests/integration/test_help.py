@@ -11,11 +11,12 @@ from tests.integration.harness import Processes
 OPTIONS = {
     "broker": ("--bind", "--frontend-port", "--backend-port"),
     "worker": ("--broker", "--backend-port", "--threads", "--processes", "--drain-limit"),
-    "listener": ("--source", "--output", "--broker", "--frontend-port", "--state", "--settle", "--interval", "--once"),
-    "up": ("--source", "--output", "--workers", "--threads", "--frontend-port", "--backend-port", "--once"),
-    "submit": ("FILE", "--output", "--broker", "--frontend-port"),
+    "listener": ("--source", "--output", "--recipe", "--broker", "--state", "--settle", "--interval", "--once"),
+    "up": ("--source", "--output", "--recipe", "--workers", "--threads", "--frontend-port", "--backend-port", "--once"),
+    "submit": ("FILE", "--output", "--recipe", "--broker", "--frontend-port"),
     "status": ("--broker", "--frontend-port"),
-    "demo": ("--output", "--workers"),
+    "demo": ("--output", "--recipe", "--workers"),
+    "recipe": ("init", "check", "list", "show"),
     "filters": ("NAME",),
 }
 
