@@ -11,23 +11,13 @@ from tests.integration.harness import Processes
 OPTIONS = {
     "broker": ("--bind", "--frontend-port", "--backend-port"),
     "worker": ("--broker", "--backend-port", "--threads", "--processes", "--drain-limit"),
-    "listener": (
-        "--source",
-        "--output",
-        "--recipe",
-        "--broker",
-        "--frontend-port",
-        "--state",
-        "--settle",
-        "--interval",
-        "--once",
-    ),
+    "listener": ("--source", "--output", "--recipe", "--broker", "--state", "--settle", "--interval", "--once"),
     "up": ("--source", "--output", "--recipe", "--workers", "--threads", "--frontend-port", "--backend-port", "--once"),
     "submit": ("FILE", "--output", "--recipe", "--broker", "--frontend-port"),
     "status": ("--broker", "--frontend-port"),
-    "filters": ("NAME",),
     "demo": ("--output", "--recipe", "--workers"),
     "recipe": ("init", "check", "list", "show"),
+    "filters": ("NAME",),
 }
 
 

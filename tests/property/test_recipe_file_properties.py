@@ -1,6 +1,6 @@
 """Whatever is written into a recipe file, it is a recipe or a list of sentences; what can be written comes back."""
 
-import datetime
+import datetime as dt
 import json
 import tempfile
 import tomllib
@@ -28,7 +28,7 @@ scalars = (
     | st.datetimes()
     | st.dates()
     | st.times()
-    | st.datetimes(timezones=st.just(datetime.UTC))
+    | st.datetimes(timezones=st.just(dt.UTC))
 )
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4), max_leaves=15
@@ -58,22 +58,23 @@ def toml(value) -> str:
             return "{" + ", ".join(f"{toml(key)} = {toml(inner)}" for key, inner in value.items()) + "}"
         case list():
             return f"[{', '.join(map(toml, value))}]"
-        case datetime.date() | datetime.time():
+        case dt.date() | dt.time():
             return value.isoformat()
     return repr(value)
 
 
 def recipe_or_sentences(data: bytes) -> None:
+    problems: tuple[str, ...] | None = None
     try:
         recipe = parse_recipe(data, Path(tempfile.gettempdir()), check_filter)
     except RecipeError as error:
-        assert error.problems
-        for problem in error.problems:
-            assert problem.isprintable()
-            assert problem[-1] in ".?"
-    else:
+        problems = error.problems
+    if problems is None:
         assert Recipe.from_bytes(recipe.to_bytes()) == recipe
         assert len(recipe.to_bytes()) <= RECIPE_LIMIT
+    else:
+        assert problems
+        assert all(problem.isprintable() and problem[-1] in ".?" for problem in problems)
 
 
 @given(files | st.dictionaries(words, values, max_size=4))
