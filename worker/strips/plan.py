@@ -22,7 +22,7 @@ from worker.tree import Node
 
 BAND_UNIT = 128  # rows: eight rows of the 16 x 16 blocks of a JPEG, after which its restart markers repeat
 SHORTEST_BAND = 32  # rows: libraries compute slivers on other paths
-BAND_BYTES = 8_000_000  # about so much of the decoded image is one band
+BAND_PIXELS = 2_500_000  # about so many make a band
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ def bands(height: int, rows: int) -> tuple[Span, ...]:
     return tuple(Span(top, bottom) for top, bottom in zip(tops, [*tops[1:], height], strict=True))
 
 
-def band_rows(root: Node, size: Size, bytes_per_pixel: int) -> int:
+def band_rows(root: Node, size: Size) -> int:
     """Rows of a band: a multiple of BAND_UNIT, high enough that halos cost little, low enough for memory."""
     middle = Span(size.height // 2, size.height // 2 + 1)
     halo = len(needed(root, middle, size))
-    wanted = max(4 * halo, BAND_BYTES // (size.width * bytes_per_pixel), 1)
+    wanted = max(4 * halo, BAND_PIXELS // size.width)
     return max(wanted // BAND_UNIT, 1) * BAND_UNIT
 
 

@@ -1,8 +1,9 @@
 """cv2.resize in strips, where the result is the very same: by index, by whole periods of the ratio, or by area.
 
-Between multiples of height / gcd(height, new height) rows the same weights come again, so strips cut there are resized
-as the whole is. Where that period is too long, INTER_AREA to fewer pixels is computed as OpenCV does
-(modules/imgproc/src/resize.cpp, ResizeArea_Invoker): float32 sums along each row, then of rows, in the same order.
+Between multiples of height / gcd(height, new height) rows the same weights come again. Strips cut there are resized as
+the whole is, if the weights have no rounding that depends on where they are. For other ratios INTER_AREA to fewer
+pixels is computed as OpenCV does (modules/imgproc/src/resize.cpp, ResizeArea_Invoker): float32 sums along each row,
+then of rows, in the same order.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from worker.strips.span import Span
 
 _LONGEST_PERIOD = 512  # rows that are resized at once
 _CUBIC_REACH = 3  # rows
+_FINEST = 64  # parts of a row
 _NEGLIGIBLE = 1e-3  # of a row: OpenCV leaves such parts out
 _PIECE = 32  # rows that are float32 at a time
 _NAMES = {cv2.INTER_LINEAR: "linear", cv2.INTER_CUBIC: "cubic", cv2.INTER_LANCZOS4: "lanczos", cv2.INTER_AREA: "area"}
@@ -52,14 +54,21 @@ def plan(width: int, height: int, new_width: int, new_height: int, method: int) 
         if width % new_width == 0 and height % new_height == 0 and height // new_height <= _LONGEST_PERIOD:
             return _Periods(height, new_width, new_height, method, 0)
         return _Area(width, height, new_width, new_height)
-    period = height // math.gcd(height, new_height)
-    if method == cv2.INTER_CUBIC and period <= _LONGEST_PERIOD:
+    if method == cv2.INTER_CUBIC and _is_exact(height, new_height):
         return _Periods(height, new_width, new_height, method, _CUBIC_REACH)
     name = _NAMES.get(method, str(method))
     raise ImageError(
         f"cannot change {width} x {height} pixels to {new_width} x {new_height} by the method {name!r} in strips: "
         "use 'area', to fewer pixels, or 'nearest'."
     )
+
+
+def _is_exact(height: int, new_height: int) -> bool:
+    """OpenCV rounds the places it interpolates at to float32, coarser the further down; those of a ratio over a power
+    of two need no rounding, so that each strip has the places of the whole."""
+    divisor = math.gcd(height, new_height)
+    period, new_period = height // divisor, new_height // divisor
+    return period <= _LONGEST_PERIOD and new_period <= _FINEST and new_period.bit_count() == 1
 
 
 class _Nearest:

@@ -16,6 +16,7 @@ from worker import formats
 from worker.filters import Bound, Image, Place
 from worker.filters.merge import Resampled, Rows
 from worker.formats import Carried, Header, Target
+from worker.formats.metadata import NOTHING
 from worker.strips import plan
 from worker.strips.barriers import Barrier, open_barrier
 from worker.strips.plan import Size
@@ -38,8 +39,8 @@ class Streamed:
 
 
 def obstacle(header: Header, root: Node, targets: Mapping[str, Target], limit: int = WHOLE_PIXELS) -> str | None:
-    """The sentence that says why this recipe cannot run on this image in strips; None if it can. targets are those of
-    the outputs, by name."""
+    """The sentence that says why this recipe cannot run on this image in strips; None if it can. targets are
+    those of the outputs, by name."""
     try:
         plan.check(root, Size(*header.upright), targets, limit)
     except ImageError as error:
@@ -52,9 +53,10 @@ def process_in_strips(
     header: Header,
     root: Node,
     targets: Mapping[str, Target],
-    carried: Carried,
-    damaged: Damaged,
-    threads: int,
+    *,
+    carried: Carried = NOTHING,
+    damaged: Damaged = Damaged.REFUSE,
+    threads: int = 1,
 ) -> Streamed:
     """All outputs of the tree below root, for one image file; targets are theirs, by name.
 
@@ -64,9 +66,27 @@ def process_in_strips(
     """
     if sentence := obstacle(header, root, targets):
         raise ImageError(sentence)
-    run = _Run(targets, carried, threads)
-    bytes_per_pixel = header.bands * max(header.bits, 8) // 8
-    run.tree(run.opened(blob, header, damaged), root, bytes_per_pixel)
+    began = time.perf_counter()
+    source = upright(Decoded(blob, header, damaged), header.orientation)
+    opened = time.perf_counter() - began
+    streamed = stream(source, root, targets, carried=carried, threads=threads)
+    return Streamed(streamed.files, {**streamed.seconds, "decode": streamed.seconds["decode"] + opened})
+
+
+def stream(
+    source: Source,
+    root: Node,
+    targets: Mapping[str, Target],
+    *,
+    carried: Carried = NOTHING,
+    threads: int = 1,
+    limit: int = WHOLE_PIXELS,
+    rows: int | None = None,
+) -> Streamed:
+    """process_in_strips for any source of rows. An image that a step has made as small as limit, in pixels, goes on
+    whole. rows are those of a band: a multiple of 128 where an output is a JPEG; None lets the image decide."""
+    run = _Run(targets, carried, threads, limit, rows)
+    run.tree(source, root)
     return Streamed(run.files, run.clock.seconds)
 
 
@@ -89,36 +109,29 @@ class Clock:
 
 @dataclass(slots=True)
 class _Run:
-    """limit: a resampled image of at most so many pixels goes on whole. rows: of a band, None to suit the image."""
+    """What all passes of one image share."""
 
     targets: Mapping[str, Target]
     carried: Carried
     threads: int
-    limit: int = WHOLE_PIXELS
-    rows: int | None = None
+    limit: int
+    rows: int | None
     files: dict[str, FileBlob] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
 
-    def opened(self, blob: Blob, header: Header, damaged: Damaged) -> Source:
-        with self.clock.of("decode"):
-            return upright(Decoded(blob, header, damaged), header.orientation)
-
-    def tree(self, source: Source, root: Node, bytes_per_pixel: int) -> None:
-        """Everything below root, whose image is the source; barriers one after the other, each with all below it."""
+    def tree(self, source: Source, root: Node) -> None:
+        """Everything below root, whose image is the source: one pass, and then one more for each of its barriers."""
         size = Size(source.width, source.height)
-        rows = self.rows or plan.band_rows(root, size, bytes_per_pixel)
-        one_pass = _Pass(root, source, plan.bands(size.height, rows), rows, self)
-        barriers = one_pass.run(self.threads)
-        del source, one_pass  # the files they hold
+        rows = self.rows or plan.band_rows(root, size)
+        barriers = _Pass(root, source, plan.bands(size.height, rows), rows, self).run(self.threads)
         while barriers:
-            bound, child, barrier = barriers.pop(0)
+            bound, child, barrier = barriers.pop()
             with self.clock.of("filter"):
                 result = barrier.finish()
-            del barrier
             if isinstance(bound.filter.merge, Resampled) and result.width * result.height <= self.limit:
                 self._whole(child, result.read(Span(0, result.height)))
             else:
-                self.tree(result, child, bytes_per_pixel)
+                self.tree(result, child)
 
     def _whole(self, node: Node, image: Image) -> None:
         for output in node.outputs:
@@ -149,7 +162,7 @@ class _Pass:
     def _open(self, node: Node, bands: Sequence[Span], rows: int, run: _Run) -> None:
         for output in node.outputs:
             size = self._size.width, self._size.height
-            writer = open_writer(run.targets[output.name], *size, rows, run.carried, bilevel=node.bilevel)
+            writer = open_writer(run.targets[output.name], run.carried, *size, rows, bilevel=node.bilevel)
             self._writers[output.name] = Ordered(writer)
         for bound, child in node.children:
             if isinstance(bound.filter.merge, Rows):

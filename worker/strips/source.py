@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 
 from common.blob import Blob
-from common.errors import ImageError
 from common.recipe import Damaged
 from worker.filters import Image
 from worker.formats import Header
+from worker.formats.header import damaged as damaged_file
 from worker.formats.lazy import empty_rows, open_pixels, to_array
 from worker.strips.span import Span
 from worker.vips import pyvips
@@ -24,13 +24,13 @@ class Decoded:
 
     def __init__(self, blob: Blob, header: Header, damaged: Damaged) -> None:
         """Raises ImageError, as read does, and OSError."""
-        self._format = header.format.upper()
+        self._format = header.format
         self._disk: list[OSError] = []
         with self._damage_told():
             self._image = open_pixels(blob, header, damaged, self._disk)
         self.width, self.height = self._image.width, self._image.height
-        if (self.width, self.height) != (header.width, header.height):
-            raise self._damaged()
+        if (self.width, self.height, self._image.bands) != (header.width, header.height, header.bands):
+            raise damaged_file(self._format)
         self._last = empty_rows(self._image, 0)  # the rows above self._next, of the last span
         self._next = 0
 
@@ -54,9 +54,7 @@ class Decoded:
         try:
             yield
         except pyvips.Error:
-            if self._disk:
-                raise self._disk[0] from None
-            raise self._damaged() from None
-
-    def _damaged(self) -> ImageError:
-        return ImageError(f"The {self._format} file is damaged or cut short.")
+            if not self._disk:
+                raise damaged_file(self._format) from None
+        if self._disk:  # which looks like the end of the file where damage is accepted
+            raise self._disk[0]

@@ -11,18 +11,21 @@ import struct
 from common.blob import FileBlob
 from worker.filters import Image
 from worker.filters.registry import to_8_bits
-from worker.formats import Carried, Target, fitting_to, over_white
-from worker.formats.chunks import jpeg_segments
+from worker.formats.chunks import with_jpeg_segments
+from worker.formats.encode import over_white
+from worker.formats.metadata import NOTHING, Carried, fitting_to
 from worker.opencv import cv2
 
 LONGEST_SIDE = 65_500  # pixels, of libjpeg
-_SOI, _EOI, _SOS, _APP0, _RST7 = b"\xff\xd8", b"\xff\xd9", 0xDA, 0xE0, b"\xff\xd7"
+_SOI, _EOI, _SOS, _RST7 = b"\xff\xd8", b"\xff\xd9", 0xDA, b"\xff\xd7"
 _SOF = range(0xC0, 0xC3)
 
 
 class JpegWriter:
-    def __init__(self, width: int, height: int, target: Target, carried: Carried) -> None:
-        self._width, self._height, self._quality, self._carried = width, height, target.quality, carried
+    """quality goes from 1 to 100. Huffman tables are the standard's: those made for an image would need all of it."""
+
+    def __init__(self, width: int, height: int, quality: int, carried: Carried = NOTHING) -> None:
+        self._width, self._height, self._quality, self._carried = width, height, quality, carried
         self._file = FileBlob()
 
     def encode(self, rows: Image) -> bytes:
@@ -38,7 +41,7 @@ class JpegWriter:
         """Raises OSError."""
         scan = _scan_of(part)
         if len(self._file) == 0:
-            self._file.append(self._header(part[:scan]))
+            self._file.append(_header(part[:scan], self._height, self._carried))
         else:
             self._file.append(_RST7)
         self._file.append(memoryview(part)[scan : -len(_EOI)])
@@ -46,19 +49,6 @@ class JpegWriter:
     def finish(self) -> FileBlob:
         self._file.append(_EOI)
         return self._file
-
-    def _header(self, head: bytes) -> bytes:
-        """All before the first band's scan, for an image of full height that carries what it should."""
-        patched = bytearray(head)
-        behind, gray = len(_SOI), False
-        for marker, start, end in _segments_of(head):
-            if marker in _SOF:
-                struct.pack_into(">H", patched, start + 5, self._height)
-                gray = head[start + 9] == 1  # components
-            if marker == _APP0:
-                behind = end
-        segments = jpeg_segments(fitting_to(self._carried, gray=gray))
-        return bytes(patched[:behind]) + segments + bytes(patched[behind:])
 
 
 def _segments_of(file: bytes) -> list[tuple[int, int, int]]:
@@ -74,3 +64,13 @@ def _segments_of(file: bytes) -> list[tuple[int, int, int]]:
 
 def _scan_of(file: bytes) -> int:
     return _segments_of(file)[-1][2]
+
+
+def _header(head: bytes, height: int, carried: Carried) -> bytes:
+    """All before the scan, for an image of another height, with what is carried."""
+    patched = bytearray(head)
+    for marker, start, _ in _segments_of(head):
+        if marker in _SOF:
+            struct.pack_into(">H", patched, start + 5, height)
+            components = patched[start + 9]
+    return with_jpeg_segments(bytes(patched), fitting_to(carried, gray=components == 1))

@@ -9,23 +9,26 @@ import numpy as np
 
 from common.blob import FileBlob
 from worker.filters import Image
-from worker.formats import Carried, fitting_to
 from worker.formats.chunks import PNG_SIGNATURE, png_chunk, png_chunks
+from worker.formats.metadata import NOTHING, Carried, fitting_to
 from worker.opencv import cv2
 from worker.strips.writers.deflate import Level, compressor
 
+_ZLIB_HEADER, _LAST_BLOCK = b"\x78\x01", b"\x03\x00"
 _NONE, _SUB = 0, 1  # filters of a row
 _ADLER = 65521
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
 _ORDER = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 
-Part = tuple[int, int, bytes, bytes]  # length and adler32 of what was deflated, the header of the image, IDAT chunks
+Part = tuple[int, int, int, bytes, bytes]  # length and adler32 of what was deflated, channels, IHDR, IDAT
 
 
 class PngWriter:
     """bilevel, for rows (h, w) of 0 and 255 only, stores one bit a pixel."""
 
-    def __init__(self, width: int, height: int, level: Level, carried: Carried, *, bilevel: bool = False) -> None:
+    def __init__(
+        self, width: int, height: int, level: Level, carried: Carried = NOTHING, *, bilevel: bool = False
+    ) -> None:
         self._width, self._height, self._level, self._carried, self._bilevel = width, height, level, carried, bilevel
         self._adler = 1
         self._file = FileBlob()
@@ -37,21 +40,19 @@ class PngWriter:
         deflate = compressor(self._level, -15)
         data = deflate.compress(raw.data) + deflate.flush(zlib.Z_FULL_FLUSH)
         header = struct.pack(">IIBBBBB", self._width, self._height, bits, _COLOUR_TYPE[channels], 0, 0, 0)
-        return raw.nbytes, zlib.adler32(raw.data), header, png_chunk(b"IDAT", data)
+        return raw.nbytes, zlib.adler32(raw.data), channels, png_chunk(b"IHDR", header), png_chunk(b"IDAT", data)
 
     def append(self, part: Part) -> None:
         """Raises OSError."""
-        length, adler, header, data = part
+        length, adler, channels, header, data = part
         if len(self._file) == 0:
-            zlib_header = b"\x78\x01"
-            chunks = png_chunks(fitting_to(self._carried, gray=header[9] in (0, 4)))
-            self._file.append(PNG_SIGNATURE + png_chunk(b"IHDR", header) + chunks + png_chunk(b"IDAT", zlib_header))
+            carried = fitting_to(self._carried, gray=channels < 3)
+            self._file.append(PNG_SIGNATURE + header + png_chunks(carried) + png_chunk(b"IDAT", _ZLIB_HEADER))
         self._file.append(data)
         self._adler = joined_adler(self._adler, adler, length)
 
     def finish(self) -> FileBlob:
-        last_block = b"\x03\x00"
-        self._file.append(png_chunk(b"IDAT", last_block + struct.pack(">I", self._adler)) + png_chunk(b"IEND", b""))
+        self._file.append(png_chunk(b"IDAT", _LAST_BLOCK + struct.pack(">I", self._adler)) + png_chunk(b"IEND", b""))
         return self._file
 
 

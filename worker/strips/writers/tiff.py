@@ -10,7 +10,7 @@ import numpy as np
 
 from common.blob import FileBlob
 from worker.filters import Image
-from worker.formats import Carried, fitting_to
+from worker.formats.metadata import NOTHING, Carried, fitting_to
 from worker.opencv import cv2
 from worker.strips.writers.deflate import Level, compressor
 
@@ -26,9 +26,16 @@ Tag = tuple[int, int, Sequence[int]]  # number, type, values
 
 
 class TiffWriter:
-    """band_rows: every band but the last has so many."""
+    """band_rows: every band but the last has so many. EXIF is not carried: it would have to be spread over tags."""
 
-    def __init__(self, width: int, height: int, level: Level, band_rows: int, carried: Carried) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        level: Level,
+        band_rows: int,
+        carried: Carried = NOTHING,
+    ) -> None:
         self._width, self._height, self._level, self._carried = width, height, level, carried
         self._rows_per_strip = math.gcd(band_rows, _ROWS_PER_STRIP)
         self._offsets: list[int] = []

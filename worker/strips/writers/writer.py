@@ -28,11 +28,11 @@ class Writer(Protocol):
         """Raises OSError."""
 
 
-def open_writer(target: Target, width: int, height: int, band_rows: int, carried: Carried, *, bilevel: bool) -> Writer:
-    """For what check_output lets pass. band_rows: every band but the last has so many."""
+def open_writer(target: Target, carried: Carried, width: int, height: int, band_rows: int, *, bilevel: bool) -> Writer:
+    """For what check_output lets pass. band_rows: every band but the last has so many. bilevel: rows of 0 and 255."""
     match target.format:
         case "jpeg":
-            return JpegWriter(width, height, target, carried)
+            return JpegWriter(width, height, target.quality, carried)
         case "png":
             return PngWriter(width, height, level_of(target.effort), carried, bilevel=bilevel)
         case "tiff":
