@@ -9,7 +9,9 @@ import typer
 
 
 def filters(
-    name: Annotated[str | None, typer.Argument(help="A filter, to show all of it.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A filter, to show all of it.", show_default=False)
+    ] = None,
     docs: Annotated[Path | None, typer.Option(hidden=True, help="Bring this page and its pictures up to date.")] = None,
 ) -> None:
     """Show the filters that recipes can name, or one of them with its parameters."""

@@ -24,7 +24,7 @@ def lines(recipe: Recipe) -> Iterator[str]:
         yield f"{output.name}: {' -> '.join(['decode', *map(_step, output.steps), _encoding(output)])}"
         yield f"    {_sizes(output)}"
     yield f"metadata: {_METADATA[recipe.metadata]}; {_DAMAGED[recipe.damaged]}"
-    yield f"digest {recipe.digest.hex()}: whoever changes the recipe has every image done anew"
+    yield f"digest {recipe.digest.hex()}: when it changes, every image is done again"
 
 
 def _step(step: Step) -> str:
