@@ -51,7 +51,8 @@ def check_everything(
     check_ledger(output, IMAGES)
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [2, 6])
 def test_the_broker_is_killed_and_restarted_on_the_same_ports(fleet: Fleet, source, output, expected, times):
     broker = fleet.start_broker()
     worker = fleet.start_worker()
@@ -80,7 +81,8 @@ def test_the_broker_is_away_for_longer_than_anybody_waits(fleet: Fleet, source, 
     assert all(worker.alive for worker in workers)
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [3, 10])
 def test_the_listener_is_killed_and_restarted(fleet: Fleet, source, output, expected, times):
     fleet.start_broker()
     fleet.start_worker(threads=2)

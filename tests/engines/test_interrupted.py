@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.conftest import QUICK, SLOW, Run, SetupOf, Start
+from tests.engines.conftest import SETUPS, Run, SetupOf, Start
 from tests.engines.rig import (
     Running,
     mtimes,
@@ -23,7 +23,9 @@ from tests.integration.harness import count_done, output_files
 IMAGES = 36
 
 
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+@pytest.mark.parametrize(
+    "name", ["processes", *(pytest.param(name, marks=pytest.mark.slow) for name in SETUPS if name != "processes")]
+)
 def test_interrupted_at_half_and_run_again(
     name: str,
     setup_of: SetupOf,

@@ -140,6 +140,7 @@ def test_ctrl_c_leaves_no_process_and_no_traceback(
     wait_until_gone(family)
 
 
+@pytest.mark.slow
 def test_a_killed_parent_leaves_no_process(
     setup_of: SetupOf, start: Start, run: Run, many: Path, slow_recipe: Path, soft: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ def source(photographs) -> Path:
     return photographs(60, 1200, 2000)
 
 
+@pytest.mark.slow
 def test_sigterm_lets_a_worker_finish_what_it_has(fleet: Fleet, photographs, expected, tmp_path):
     source = photographs(40, 800, 1200)
     fleet.start_broker()
