@@ -1,4 +1,4 @@
-"""`filterfleet bench compare`."""
+"""`filterfleet bench compare` and `filterfleet bench huge`."""
 
 from __future__ import annotations
 
@@ -22,3 +22,17 @@ def compare(
     from bench.compare import run_comparison
 
     run_comparison(images, megapixels, rounds, report)
+
+
+def huge(
+    megapixels: Annotated[int, typer.Option(min=65, max=1000, help="Size of the image.")] = 400,
+    rounds: Annotated[int, typer.Option(min=1, help="How often both run; medians count.")] = 3,
+) -> None:
+    """Compare OpenCV on a whole huge image with strips, in time and memory: a JPEG and a tiled TIFF, three outputs.
+
+    The whole image takes some 14 bytes of memory a pixel, and its files a few gigabytes of $TMPDIR. Pixels are compared
+    in the first round.
+    """
+    from bench.huge import run_huge
+
+    run_huge(megapixels, rounds)

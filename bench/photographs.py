@@ -17,9 +17,7 @@ from worker.opencv import cv2
 def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1) -> None:
     """count JPEG files of about so many megapixels: seeded crops of the shipped photographs, scaled."""
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    with resources.as_file(resources.files("filterfleet") / "photos") as photos:
-        files = sorted(photo for photo in photos.iterdir() if is_image_name(photo.name))
-        originals = [_decoded(photo.read_bytes()) for photo in files]
+    originals = shipped()
     for number in range(count):
         original = originals[number % len(originals)]
         height, width = original.shape[:2]
@@ -33,5 +31,8 @@ def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1)
             raise FleetError(f"The photograph {target} cannot be written.")
 
 
-def _decoded(file: bytes) -> Image:
-    return decode(file, read_header(file))
+def shipped() -> list[Image]:
+    """The photographs that come with filterfleet."""
+    with resources.as_file(resources.files("filterfleet") / "photos") as photos:
+        files = [photo.read_bytes() for photo in sorted(photos.iterdir()) if is_image_name(photo.name)]
+    return [decode(file, read_header(file)) for file in files]

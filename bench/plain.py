@@ -1,4 +1,4 @@
-"""The program anybody would write first: one process, plain OpenCV calls. `python -m bench.plain IN OUT`"""
+"""The program anybody would write first: one process, plain OpenCV calls. `python -m bench.plain IN OUT [THREADS]`"""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def main(source: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+from common.blob import FileBlob
 from common.files import write_atomically
 from common.jobs import output_path
 from common.recipe import DEFAULT
@@ -15,7 +17,7 @@ from worker.pipeline import process
 def main(source: Path, output: Path) -> None:
     prepare_process()
     for path in sorted(source.iterdir()):
-        done = process(path.read_bytes(), DEFAULT)
+        done = process(FileBlob(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), DEFAULT)
         for made, blob in zip(done.outputs, done.blobs, strict=True):
             write_atomically(output / output_path(made.name, path.name, made.format), blob, output / "tmp")
 

@@ -14,7 +14,7 @@ from worker.formats.lazy import empty_rows, open_pixels, to_array
 from worker.strips.span import Span
 from worker.vips import pyvips
 
-_PIECE = 16  # rows fetched at once: libvips keeps a few buffers of that size
+_PIECE = 8  # rows fetched at once, a row of a JPEG's blocks: libvips has a few buffers of that size
 
 
 class Decoded:
@@ -40,10 +40,10 @@ class Decoded:
         rows[:known] = self._last[len(self._last) - known :]
         self._next = max(self._next, span.top)
         with self._damage_told():
-            region = pyvips.Region.new(self._image)  # a region belongs to one thread
             while self._next < span.bottom:
                 count = min(_PIECE, span.bottom - self._next)
-                fetched = region.fetch(0, self._next, self.width, count)
+                # Each time a new one: a region belongs to one thread, and as long as it lives its buffers do.
+                fetched = pyvips.Region.new(self._image).fetch(0, self._next, self.width, count)
                 rows[self._next - span.top :][:count] = to_array(fetched, self._image)
                 self._next += count
         self._last = rows

@@ -1,0 +1,54 @@
+"""Huge images, made band by band in little memory: the shipped photographs, enlarged, noisy, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bench.photographs import shipped
+from common.files import write_atomically
+from worker.filters import Image
+from worker.opencv import cv2
+from worker.strips.plan import BAND_UNIT
+from worker.strips.writers.jpeg import JpegWriter
+from worker.vips import pyvips
+
+_TILE = 2_000  # pixels a side: tiles begin and end anywhere in a band
+_QUALITY = 92
+
+
+def make_huge_jpeg(target: Path, side: int) -> None:
+    """A baseline JPEG of side x side pixels. Raises OSError."""
+    tiles = [_noisy(photograph, seed) for seed, photograph in enumerate(shipped())]
+    writer = JpegWriter(side, side, _QUALITY)
+    for top in range(0, side, BAND_UNIT):
+        rows = np.arange(top, min(top + BAND_UNIT, side))
+        writer.append(writer.encode(_band(tiles, rows, side)))
+    write_atomically(target, writer.finish(), target.parent)
+
+
+def make_tiled_tiff(target: Path, source: Path) -> None:
+    """The pixels of an image file in tiles of 256 x 256, deflated. Raises pyvips.Error."""
+    image = pyvips.Image.new_from_file(str(source), access="sequential")
+    tiles = {"tile": True, "tile_width": 256, "tile_height": 256}
+    image.tiffsave(str(target), compression="deflate", predictor="horizontal", level=1, **tiles)
+
+
+def _noisy(photograph: Image, seed: int) -> Image:
+    if photograph.ndim == 2:
+        photograph = cv2.cvtColor(photograph, cv2.COLOR_GRAY2BGR)
+    enlarged = cv2.resize(photograph[:, :, :3], (_TILE, _TILE), interpolation=cv2.INTER_CUBIC)
+    noisy: Image = np.random.default_rng(seed).normal(enlarged, 2)
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def _band(tiles: list[Image], rows: np.ndarray, side: int) -> Image:
+    """Those rows of the whole. Every second tile stands on its head."""
+    columns = []
+    for column in range(-(-side // _TILE)):
+        places = rows // _TILE
+        chosen = (places * 3 + column * 5) % len(tiles)
+        within = np.where((places + column) % 2, rows % _TILE, _TILE - 1 - rows % _TILE)
+        columns.append(np.stack([tiles[tile][row] for tile, row in zip(chosen, within, strict=True)]))
+    return np.ascontiguousarray(np.concatenate(columns, axis=1)[:, :side])

@@ -1,0 +1,43 @@
+"""Images of 400 and 1,000 megapixels through the default recipe: little memory, and the pixels of the whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.huge import check_same_pixels, huge_images, in_strips, whole_image
+from bench.huge_image import make_huge_jpeg
+from common.system import cores
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+MB = 1_000_000
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    shutil.rmtree(tmp_path)  # gigabytes, which pytest would keep
+
+
+def test_400_megapixels_are_the_pixels_of_opencv_in_under_350_megabytes(scratch: Path) -> None:
+    for image_format, source in huge_images(scratch, 400):
+        whole = whole_image(source, scratch / f"{image_format}-whole", cores())
+        strips = in_strips(source, scratch / f"{image_format}-strips")
+        print(f"{image_format}: whole {whole.seconds:.1f} s, {whole.peak / MB:.0f} MB; ", end="")
+        print(f"strips {strips.seconds:.1f} s, {strips.peak / MB:.0f} MB")
+        check_same_pixels(scratch / f"{image_format}-whole", scratch / f"{image_format}-strips")
+        assert strips.peak < 350 * MB
+
+
+def test_a_gigapixel_takes_under_450_megabytes(scratch: Path) -> None:
+    source = scratch / "source"
+    source.mkdir()
+    make_huge_jpeg(source / "huge.jpg", 31_700)
+    strips = in_strips(source, scratch / "out")
+    print(f"gigapixel: strips {strips.seconds:.1f} s, {strips.peak / MB:.0f} MB")
+    assert {file.parent.name for file in (scratch / "out").rglob("huge*")} == {"grayscale", "blur", "edges"}
+    assert strips.peak < 450 * MB
