@@ -1,8 +1,8 @@
 import numpy as np
 
 from common.recipe import Step
-from worker.filters import Place, bind
-from worker.strips.rows import windows
+from worker.filters import bind
+from worker.strips.check import joined
 
 
 def test_black_and_white_become_the_two_colours():
@@ -14,9 +14,4 @@ def test_black_and_white_become_the_two_colours():
 def test_strips_are_the_whole():
     duotone = bind(Step("duotone"))
     image = np.random.default_rng(1).integers(0, 256, (300, 200, 3), np.uint8)
-    rules = duotone.filter.merge
-    parts = []
-    for window in windows(300, 40, rules.halo(**duotone.values), rules.align(**duotone.values)):
-        rows = image[window.outer_top : window.outer_bottom]
-        parts.append(window.crop(duotone(rows, Place(window.outer_top, 200, 300))))
-    assert np.array_equal(np.concatenate(parts), duotone(image))
+    assert np.array_equal(joined(duotone, image, 40), duotone(image))

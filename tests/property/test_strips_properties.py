@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.recipe import Step
-from worker.filters import Place, bind, catalogue
+from worker.filters import bind, catalogue
 from worker.filters.merge import Measured, Rows
 from worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Text
 from worker.opencv import cv2
-from worker.strips.rows import LEAST, windows
+from worker.strips.check import joined
 
 EXAMPLES = int(os.environ.get("FILTERFLEET_EXAMPLES", "12"))  # a filter
 
@@ -66,22 +66,6 @@ def images(draw, largest=300):
     return image if channels > 1 else np.ascontiguousarray(image[:, :, 0])
 
 
-def joined(bound, image, strip):
-    """What the strips of an image give, put together."""
-    merge = bound.filter.merge
-    height, width = image.shape[:2]
-    if isinstance(merge, Measured):
-        cuts = [image[w.inner_top : w.inner_bottom] for w in windows(height, strip)]
-        measured = [merge.measure(bound.prepare(rows)[0], **bound.values) for rows in cuts]
-        assert all(part.dtype == np.int64 for part in measured)
-        return np.concatenate([bound.apply(rows, merge.apply, total=sum(measured)) for rows in cuts])
-    parts = []
-    for window in windows(height, strip, merge.halo(**bound.values), merge.align(**bound.values)):
-        rows = image[window.outer_top : window.outer_bottom]
-        parts.append(window.crop(bound(rows, Place(window.outer_top, width, height))))
-    return np.concatenate(parts)
-
-
 LOCAL = [found for found in catalogue() if isinstance(found.merge, Rows | Measured)]
 
 
@@ -96,16 +80,3 @@ def test_strips_join_to_the_whole(found, data):
     bound = bind(Step(found.name, tuple(sorted(values.items()))))
     whole = bound(image)
     assert np.array_equal(joined(bound, image, strip), whole)
-
-
-@given(st.integers(1, 2000), st.integers(1, 500), st.integers(0, 100), st.sampled_from([1, 2, 7, 16, 256]))
-def test_windows_cover_the_image_and_are_never_slivers(height, strip, halo, align):
-    cut = windows(height, strip, halo, align)
-    assert [w.inner_top for w in cut] == [0, *(w.inner_bottom for w in cut[:-1])]
-    assert cut[-1].inner_bottom == height
-    for w in cut:
-        assert w.inner_bottom - w.inner_top >= min(LEAST, height)
-        assert w.outer_top <= max(0, w.inner_top - halo)
-        assert w.outer_bottom >= min(height, w.inner_bottom + halo)
-        assert all(edge % align == 0 for edge in (w.outer_top, w.inner_top))
-        assert all(edge % align == 0 or edge == height for edge in (w.outer_bottom, w.inner_bottom))

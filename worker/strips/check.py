@@ -1,0 +1,28 @@
+"""What a test of a filter compares with the filter on the whole image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from worker.filters import Bound, Image, Place
+from worker.filters.merge import Measured
+from worker.strips.plan import SHORTEST_BAND, Size, bands, step_needs
+from worker.tree import Node
+
+
+def joined(bound: Bound, image: Image, rows: int) -> Image:
+    """The image cut into bands of so many rows, each filtered with no more around it than the filter's merge rule
+    (Rows or Measured) asks for, and joined. A band has at least SHORTEST_BAND rows."""
+    height, width = image.shape[:2]
+    spans = bands(height, max(rows, SHORTEST_BAND))
+    merge = bound.filter.merge
+    if isinstance(merge, Measured):
+        cuts = [image[span.top : span.bottom] for span in spans]
+        total = sum(merge.measure(bound.prepare(cut)[0], **bound.values) for cut in cuts)
+        return np.concatenate([bound.apply(cut, merge.apply, total=total) for cut in cuts])
+    parts = []
+    for span in spans:
+        given = step_needs(bound, Node(), span, Size(width, height))
+        filtered = bound(image[given.top : given.bottom], Place(given.top, width, height))
+        parts.append(filtered[span.within(given)])
+    return np.concatenate(parts)
