@@ -6,6 +6,7 @@ import numpy as np
 
 from common.blob import FileBlob
 from worker.filters import Image
+from worker.formats.orientation import upright as turned
 from worker.strips.span import Span
 from worker.strips.spool import Mapped, Source, Spool
 
@@ -31,17 +32,6 @@ def upright(source: Source, orientation: int) -> Source:
     if orientation in (6, 7):
         columns.reverse()
     return columns
-
-
-def turned(image: Image, orientation: int) -> Image:
-    """The image as it is to be seen."""
-    if orientation > 4:
-        image = image.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
 
 
 class Columns:
