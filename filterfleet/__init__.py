@@ -60,8 +60,11 @@ def run(
     of the first three. What is done and unchanged is skipped unless
     force. To be called in the main thread. Raises FleetError.
     """
+    import contextlib
+
     from common.engine import EngineName
     from common.logs import quiet_unless_configured
+    from common.wakeup import StopSignal
     from filterfleet.batch import process_folder
     from filterfleet.recipes import load_recipe
     from worker.engines.select import open_engine
@@ -78,10 +81,8 @@ def run(
         frontend_port=frontend_port,
         scheduler=scheduler,
     )
-    try:
-        return process_folder(Path(source), Path(output), opened, load_recipe(recipe), force=force).rows
-    finally:
-        opened.close()
+    with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
+        return process_folder(Path(source), Path(output), opened, load_recipe(recipe), force=force, stop=stop).rows
 
 
 def __getattr__(name: str) -> Any:

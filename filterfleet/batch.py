@@ -53,15 +53,16 @@ def process_folder(
     recipe: Recipe,
     *,
     force: bool,
+    stop: StopSignal,
     turned: Callable[[Ledger], None] = lambda _: None,
 ) -> Summary:
-    """Every image of source that is not done yet, through the engine; the recipe was checked. Raises FleetError."""
+    """Every image of source that is not done yet, through the engine, until stop; the recipe was checked. Raises
+    FleetError."""
     source, output = check_folders(source, output)
     options = Options(source, settle=0.0, interval=1.0, once=True)
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(OutputTree(output)))
         ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
-        stop = stack.enter_context(contextlib.closing(StopSignal()))
         if force:
             ledger.redo()
         try:
@@ -73,7 +74,9 @@ def process_folder(
         return Summary(failures, ledger.report(), interrupted)
 
 
-def run_batch(source: Path, output: Path, engine: Engine, choice: str, report: Path | None, *, force: bool) -> int:
+def run_batch(
+    source: Path, output: Path, engine: Engine, choice: str, report: Path | None, *, force: bool, stop: StopSignal
+) -> int:
     """With progress bar and report; the exit code: 0, 1 when images failed, 130 when interrupted. Raises FleetError."""
     if report is not None:
         _check_report(report)
@@ -81,7 +84,7 @@ def run_batch(source: Path, output: Path, engine: Engine, choice: str, report: P
     configure(logging.ERROR)  # what fails is listed at the end
     console = Console(stderr=True)
     with contextlib.closing(_Bar(console, engine.name)) as bar:
-        summary = process_folder(source, output, engine, recipe, force=force, turned=bar.update)
+        summary = process_folder(source, output, engine, recipe, force=force, stop=stop, turned=bar.update)
         bar.finish(summary.rows)
     if report is not None:
         _write_report(report, summary.rows)

@@ -36,6 +36,9 @@ def run(
     Every engine gives the same files, byte for byte. Interrupt it and run it again: what is done and unchanged is
     skipped. The exit code is 0 when every image succeeded, 1 when some failed, 130 when it was interrupted.
     """
+    import contextlib
+
+    from common.wakeup import StopSignal
     from filterfleet.batch import run_batch
     from worker.engines.select import open_engine
 
@@ -49,8 +52,7 @@ def run(
         frontend_port=frontend_port,
         scheduler=scheduler,
     )
-    try:
-        code = run_batch(source, output, opened, recipe, report, force=force)
-    finally:
-        opened.close()
+    # From now on Ctrl-C is asked for: as an exception in the middle of a library's start it may get lost.
+    with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
+        code = run_batch(source, output, opened, recipe, report, force=force, stop=stop)
     raise typer.Exit(code)
