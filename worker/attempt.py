@@ -17,6 +17,9 @@ from worker.pipeline import process, recipe_from
 from worker.resources import Resources
 from worker.session import Done
 
+TIME_LIMIT = 300.0  # seconds for an image when nobody says otherwise; a thread that takes longer ends its process
+STUCK_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the exit code of that process
+
 log = get_logger("worker")
 
 

@@ -23,14 +23,12 @@ from common.notify import Notifier
 from common.protocol import Data, Failed, Message, Output, Payload, encode
 from common.protocol.messages import INLINE_LIMIT
 from common.wakeup import StopSignal, Wakeup
-from worker.attempt import answer, attempt
+from worker.attempt import STUCK_EXIT, TIME_LIMIT, answer, attempt
 from worker.opencv import prepare_process
 from worker.resources import Resources
 from worker.session import Abandon, Action, Done, Open, Profile, ReadBlob, Run, Send, SendFrames, WorkerSession
 
-DEFAULT_TIMEOUT = 300.0  # seconds for a task that came without a limit, from somebody else's queue
 GRACE = 5.0  # seconds beyond its limit until a running task is called stuck
-STUCK_EXIT = 75  # EX_TEMPFAIL of sysexits.h
 
 log = get_logger("worker")
 
@@ -163,7 +161,7 @@ class WorkerService:
 
     def _work(self, lease: bytes) -> None:
         run = self._runs.pop(lease)
-        self._running[run.lease] = time.monotonic() + (run.timeout or DEFAULT_TIMEOUT) + GRACE
+        self._running[run.lease] = time.monotonic() + (run.timeout or TIME_LIMIT) + GRACE
         try:
             self._done.append((run.lease, _outcome(run, self._resources)))
         finally:

@@ -25,6 +25,7 @@ from worker.engines.processes import ProcessesEngine
 _BLUR = Step("gaussian_blur", (("sigma", 60.0), ("size", 255)))
 QUICK = Recipe((Output("out", ()),))
 HEAVY = Recipe((Output("out", (_BLUR,) * 8),))  # seconds of work
+ENDLESS = Recipe((Output("out", (Step("nl_means"),) * 40),))  # as good as
 
 
 @pytest.fixture
@@ -83,6 +84,14 @@ def test_an_image_is_not_to_blame_for_two_deaths(engine: ProcessesEngine, image:
         time.sleep(0.002)
     assert len(killed) == 2
     assert isinstance(unlucky.result(30), Result)
+
+
+def test_an_image_that_takes_too_long_is_given_up_and_its_neighbours_are_not(image: bytes) -> None:
+    with contextlib.closing(ProcessesEngine(1, 1, time_limit=0.5)) as engine:
+        endless = engine.submit(job("endless", image, ENDLESS))
+        neighbours = [engine.submit(job(f"{number}", image + bytes([number]))) for number in range(3)]
+        assert endless.result(60) == Failed(b"endless", "permanent", "The image takes more than 0.5 seconds.")
+        assert all(isinstance(neighbour.result(30), Result) for neighbour in neighbours)
 
 
 def test_idle_processes_that_die_are_replaced(engine: ProcessesEngine, image: bytes) -> None:

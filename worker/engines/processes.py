@@ -1,7 +1,8 @@
 """multiprocessing with threads inside each process: the hybrid of processes x threads on one machine.
 
 A process that dies costs its own images nothing but time: they are suspects then, and each is tried again alone in a
-process, so that only the image that really kills is given up.
+process, so that only the image that really kills is given up. So it is with an image that takes too long: a thread
+cannot be ended, its process can.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from common.jobs import Job
 from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
 from common.wakeup import Wakeup
+from worker.attempt import STUCK_EXIT, TIME_LIMIT
 from worker.engines import ctrl_c
 from worker.engines.channel import Channel
 from worker.engines.local import image_of, run_image
@@ -37,6 +39,7 @@ STILLBORN = (
     "The worker processes die before they are ready. A script that calls filterfleet.run has to do so below "
     "`if __name__ == '__main__':`, since each of them imports it."
 )
+DEADLY = "The worker process died while it worked on this image and on nothing else."
 AHEAD = 1  # jobs given to a process beyond those its threads run
 
 
@@ -68,10 +71,11 @@ class ProcessesEngine:
     name = "processes"
     inline_limit = INLINE_LIMIT
 
-    def __init__(self, workers: int, threads: int, memory: int | None = None) -> None:
+    def __init__(self, workers: int, threads: int, memory: int | None = None, time_limit: float = TIME_LIMIT) -> None:
         self.window = (threads + AHEAD + 1) * workers
         self._threads = threads
         self._memory = memory or share(workers)
+        self._time_limit = time_limit
         self._context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks as they are
         self._waiting: deque[_Entry] = deque()
         self._suspects: deque[_Entry] = deque()
@@ -106,7 +110,9 @@ class ProcessesEngine:
 
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._threads, self._memory), daemon=True)
+        process = self._context.Process(
+            target=_serve, args=(theirs, self._threads, self._memory, self._time_limit), daemon=True
+        )
         with ctrl_c.kept_from_children():
             process.start()
         theirs.close()
@@ -176,7 +182,8 @@ class ProcessesEngine:
             entry.trials += entry.suspect
             entry.suspect = True
             if entry.trials >= TRIALS:
-                reason = "The worker process died while it worked on this image and on nothing else."
+                late = child.process.exitcode == STUCK_EXIT
+                reason = f"The image takes more than {self._time_limit:g} seconds." if late else DEADLY
                 entry.future.set_result(Failed(entry.id, "permanent", reason))
             else:
                 self._suspects.append(entry)
@@ -205,7 +212,7 @@ class ProcessesEngine:
         return True
 
 
-def _serve(connection: Connection, threads: int, memory: int) -> None:
+def _serve(connection: Connection, threads: int, memory: int, time_limit: float) -> None:
     """The child: say None when ready, then run jobs until the parent hangs up."""
     prepare_process()
     confine(memory)
@@ -214,7 +221,11 @@ def _serve(connection: Connection, threads: int, memory: int) -> None:
     sending = threading.Lock()
 
     def work(id: bytes, recipe: bytes, image: Blob) -> None:  # noqa: A002 - as in the messages
+        timer = threading.Timer(time_limit, os._exit, [STUCK_EXIT])
+        timer.daemon = True
+        timer.start()
         outcome = run_image(id, recipe, image, resources)
+        timer.cancel()
         try:
             with sending:
                 channel.send(outcome)
