@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import socket
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,11 +14,13 @@ from common.protocol import Output as Described
 from common.recipe import SAME, Output, Recipe
 from worker import formats
 from worker.admission import Way, admit
-from worker.filters import Image, check_recipe
+from worker.clock import Clock
+from worker.filters import check_recipe
 from worker.resources import Resources, default
 from worker.session import Done
 from worker.strips import obstacle, process_in_strips
-from worker.tree import Node, grow
+from worker.tree import grow
+from worker.whole import outputs_of
 
 
 @functools.lru_cache(maxsize=64)
@@ -59,11 +60,10 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
             )
             files, seconds = streamed.files, streamed.seconds
         else:
-            held = time.perf_counter()
-            image = formats.decode(blob, header, recipe.damaged)
-            run = _Whole(targets, carried, time.perf_counter() - held)
-            run.node(root, image)
-            files, seconds = run.files, run.seconds
+            clock = Clock()
+            with clock.of("decode"):
+                image = formats.decode(blob, header, recipe.damaged)
+            files, seconds = dict(outputs_of(root, image, targets, carried, clock)), clock.seconds
     outputs = tuple(Described(o.name, targets[o.name].format, len(files[o.name])) for o in recipe.outputs)
     return Done(outputs, tuple(files[output.name] for output in recipe.outputs), report | dict(seconds))
 
@@ -73,26 +73,3 @@ def _target(output: Output, source_format: str) -> formats.Target:
     if image_format not in EXTENSION_OF_FORMAT:
         image_format = "png"  # what we read but do not write is kept without loss
     return formats.Target(image_format, output.quality, output.effort)
-
-
-class _Whole:
-    """Walks the tree depth first: an image is let go as soon as all that follows from it is done."""
-
-    def __init__(self, targets: Mapping[str, formats.Target], carried: formats.Carried, decoding: float) -> None:
-        self.files: dict[str, Blob] = {}
-        self.seconds = {"decode": decoding, "filter": 0.0, "encode": 0.0}
-        self._targets = targets
-        self._carried = carried
-
-    def node(self, node: Node, image: Image) -> None:
-        began = time.perf_counter()
-        for output in node.outputs:
-            target = self._targets[output.name]
-            self.files[output.name] = formats.encode(image, target, self._carried, bilevel=node.bilevel)
-        self.seconds["encode"] += time.perf_counter() - began
-        for bound, child in node.children:
-            began = time.perf_counter()
-            result = bound(image)
-            self.seconds["filter"] += time.perf_counter() - began
-            self.node(child, result)
-            del result

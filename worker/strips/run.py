@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from common.blob import Blob, FileBlob
 from common.errors import ImageError
 from common.recipe import Damaged
-from worker import formats
+from worker.clock import Clock
 from worker.filters import Bound, Image, Place
 from worker.filters.merge import Resampled, Rows
 from worker.formats import Carried, Header, Target
@@ -26,6 +25,7 @@ from worker.strips.spool import Source
 from worker.strips.upright import upright
 from worker.strips.writers import Ordered, open_writer
 from worker.tree import Node
+from worker.whole import outputs_of
 
 WHOLE_PIXELS = 64_000_000  # what a step makes this small goes on whole
 
@@ -90,23 +90,6 @@ def stream(
     return Streamed(run.files, run.clock.seconds)
 
 
-class Clock:
-    """Adds up the time that threads spend on each kind of work."""
-
-    def __init__(self) -> None:
-        self.seconds = {"decode": 0.0, "filter": 0.0, "encode": 0.0}
-        self._lock = threading.Lock()
-
-    @contextlib.contextmanager
-    def of(self, kind: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.seconds[kind] += time.perf_counter() - began
-
-
 @dataclass(slots=True)
 class _Run:
     """What all passes of one image share."""
@@ -129,20 +112,12 @@ class _Run:
             with self.clock.of("filter"):
                 result = barrier.finish()
             if isinstance(bound.filter.merge, Resampled) and result.width * result.height <= self.limit:
-                self._whole(child, result.read(Span(0, result.height)))
+                image = result.read(Span(0, result.height))
+                for name, file in outputs_of(child, image, self.targets, self.carried, self.clock):
+                    self.files[name] = FileBlob()
+                    self.files[name].append(file)
             else:
                 self.tree(result, child)
-
-    def _whole(self, node: Node, image: Image) -> None:
-        for output in node.outputs:
-            with self.clock.of("encode"):
-                file = formats.encode(image, self.targets[output.name], self.carried, bilevel=node.bilevel)
-                self.files[output.name] = FileBlob()
-                self.files[output.name].append(file)
-        for bound, child in node.children:
-            with self.clock.of("filter"):
-                result = bound(image)
-            self._whole(child, result)
 
 
 class _Pass:
