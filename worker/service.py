@@ -28,6 +28,8 @@ from worker.opencv import prepare_process
 from worker.resources import Resources
 from worker.session import Abandon, Action, Done, Open, Profile, ReadBlob, Run, Send, SendFrames, WorkerSession
 
+HEAR_OUT = 1.0  # seconds at most for what the broker still sends to a worker that is leaving
+QUIET = 100  # milliseconds without a message after which nothing more is on its way
 GRACE = 5.0  # seconds beyond its limit until a running task is called stuck
 
 log = get_logger("worker")
@@ -71,9 +73,18 @@ class WorkerService:
                 break
             self._turn()
             self._check_stuck(now)
+        self._hear_out()
         self._socket.close(linger=2000)
         self._context.term()
         log.info("worker stopped")
+
+    def _hear_out(self) -> None:
+        """Answer what was on its way when we said that we leave: a task that nobody hands back is missed only when
+        we are. And a connection that is closed with unread data in it is reset (RFC 1122, 4.2.2.13): the broker could
+        lose what it has just been told."""
+        until = time.monotonic() + HEAR_OUT
+        while time.monotonic() < until and self._socket.poll(QUIET):
+            self._turn()
 
     def _wait(self, stop: StopSignal) -> None:
         poller = zmq.Poller()
