@@ -8,8 +8,8 @@ from common.errors import ImageError
 from common.recipe import SAME, Output, Recipe, Step, Value
 from worker.formats import Target
 from worker.strips.plan import Size, check
-from worker.strips.run import WHOLE_PIXELS
 from worker.tree import grow
+from worker.whole import WHOLE_PIXELS
 
 _HUGE = Size(30_011, 20_011)  # primes: no resizing comes out even by luck
 

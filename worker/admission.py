@@ -11,8 +11,8 @@ from common.text import size_text
 from worker.formats import Header
 from worker.opencv import MAX_PIXELS
 from worker.tree import Node
+from worker.whole import WHOLE_PIXELS
 
-STRIP_PIXELS = 64_000_000  # above, an image goes through in strips where it can
 STRIPS_NEED = 256 << 20  # bytes for the strips under way and for the libraries' own buffers
 
 
@@ -35,7 +35,7 @@ def admit(header: Header, root: Node, obstacle: Callable[[], str | None], memory
     image, None if it can. Raises ImageError.
     """
     need = whole_need(header, root)
-    if header.pixels <= STRIP_PIXELS and need <= memory:
+    if header.pixels <= WHOLE_PIXELS and need <= memory:
         return Admission(Way.WHOLE, need)
     why = obstacle() if header.bounded else f"{_described(header)} can only be decoded whole."
     if why is None:

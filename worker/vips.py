@@ -1,19 +1,16 @@
-"""libvips, set up for a worker before anything else imports it: `from worker.vips import pyvips`."""
+"""libvips, set up for a worker: `from worker.vips import pyvips`."""
 
 from __future__ import annotations
 
 import atexit
 import logging
-import os
 from typing import Any
-
-from common.blob import Blob, FileBlob
-
-# libvips reads this when it starts. The pool of the worker already has a thread per core.
-os.environ.setdefault("VIPS_CONCURRENCY", "1")
 
 import pyvips
 
+from common.blob import Blob, FileBlob
+
+pyvips.concurrency_set(1)  # the pool of the worker already has a thread per core
 pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would hold on to images
 # A user reads our sentence, not a decoder's notes. pyvips logs those of libvips, and from here on those of GLib too.
 logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)

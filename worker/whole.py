@@ -9,6 +9,8 @@ from worker.filters import Image
 from worker.formats import Carried, Target, encode
 from worker.tree import Node
 
+WHOLE_PIXELS = 64_000_000  # of the largest image that goes whole by choice; larger ones go in strips where they can
+
 
 def outputs_of(
     node: Node, image: Image, targets: Mapping[str, Target], carried: Carried, clock: Clock

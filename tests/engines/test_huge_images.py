@@ -9,9 +9,9 @@ import pytest
 
 from tests.engines.conftest import SETUPS, Run, SetupOf
 from tests.engines.rig import outputs_of
-from worker.admission import STRIP_PIXELS
 from worker.filters import Image
 from worker.opencv import cv2
+from worker.whole import WHOLE_PIXELS
 
 WIDTH, HEIGHT = 8_400, 8_000
 
@@ -22,7 +22,7 @@ def huge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     coarse = np.random.default_rng(3).integers(0, 256, (HEIGHT // 40, WIDTH // 40, 3), np.uint8)
     image = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     image[::7] += 9  # lines, so that the file is too large for a message
-    assert image.shape[0] * image.shape[1] > STRIP_PIXELS
+    assert image.shape[0] * image.shape[1] > WHOLE_PIXELS
     assert cv2.imwrite(str(folder / "huge.jpg"), image)
     assert (folder / "huge.jpg").stat().st_size > 8 << 20
     return folder

@@ -7,7 +7,6 @@ import json
 import secrets
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ UNIT_FILES = sorted(Path(__file__).resolve().parents[2].glob("systemd/*.service"
 PHOTOS = sorted(Path(__file__).resolve().parents[2].glob("filterfleet/photos/*.*g"))
 PROGRAM = "/opt/filterfleet/bin/filterfleet"
 BROKER, WORKER, LISTENER = "filterfleet-broker", "filterfleet-worker", "filterfleet-listener"
-WATCHDOG = "[Service]\nWatchdogSec=3s\n"
+WATCHDOG_LIMIT = 3  # seconds
+WATCHDOG = f"[Service]\nWatchdogSec={WATCHDOG_LIMIT}s\n"
 STORM = 400  # images: some seconds of work
 
 # Where the box may have new files after a run: ours, then what systemd itself keeps.
@@ -68,6 +68,12 @@ class Fleet:
 
     def restarts(self, unit: str) -> int:
         return int(self.box.show(unit, "NRestarts"))
+
+    def wait_until_fed(self, unit: str) -> None:
+        """Until it has told the watchdog that it is alive later than the watchdog would have waited."""
+        started = int(self.box.show(unit, "ActiveEnterTimestampMonotonic"))
+        fed = started + 1_000_000 * (WATCHDOG_LIMIT + 1)
+        self.box.wait_until(lambda: int(self.box.show(unit, "WatchdogTimestampMonotonic")) > fed, f"{unit} is fed")
 
     def is_active(self, *units: str) -> bool:
         return all(self.box.show(unit, "ActiveState") == "active" for unit in units)
@@ -146,7 +152,7 @@ def test_hanging_unit_is_killed_by_the_watchdog_and_restarted(fleet: Fleet, unit
     drop_in.write_text(WATCHDOG)
     fleet.box.run("systemctl", "daemon-reload")
     fleet.box.run("systemctl", "restart", unit)
-    time.sleep(4)  # longer than the watchdog's limit: it is fed
+    fleet.wait_until_fed(unit)
     before = fleet.restarts(unit)
     assert before == 0
     fleet.box.run("kill", "-STOP", fleet.main_pid(unit))

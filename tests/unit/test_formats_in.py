@@ -15,6 +15,7 @@ from tests.unit import samples
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, HEIGHT, UPRIGHT, WIDTH, deep, difference, pil, saved, vips
 from worker.formats import decode, header, read_header, sniff
 from worker.opencv import cv2
+from worker.vips import pyvips
 
 PALETTE = pil(BGR).quantize(100)
 BITS = pil(GRAY).convert("1")
@@ -183,6 +184,10 @@ class Meter(FileBlob):
         data = super().read(offset, length)
         self.taken += len(data)
         return data
+
+
+def test_libvips_adds_no_threads_to_those_of_the_pool():
+    assert pyvips.concurrency_get() == 1
 
 
 @pytest.fixture

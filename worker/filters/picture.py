@@ -6,11 +6,11 @@ import functools
 from typing import Any
 
 import numpy as np
-import pyvips
 
 from common.errors import ImageError
 from worker.filters.image import Image
 from worker.opencv import cv2
+from worker.vips import pyvips
 
 MAX_BYTES = 256 * 1024
 MAX_PIXELS = 1_000_000

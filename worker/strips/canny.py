@@ -23,6 +23,9 @@ from worker.filters import Image
 from worker.opencv import cv2
 from worker.strips.span import Span
 
+_STRONG = -1  # the root of all components that are kept
+_REMEMBERED = 8  # strips, packed: halos read their neighbours again
+
 Labels = NDArray[np.int32]
 Bits = NDArray[np.uint8]  # (rows, width), packed along the rows
 
@@ -93,9 +96,6 @@ def promoted(borders: Sequence[Border]) -> list[set[int]]:
             index = bisect.bisect_right(starts, component) - 1
             results[index].add(component - starts[index])
     return results
-
-
-_STRONG = -1
 
 
 def _root(parents: dict[int, int], component: int) -> int:
@@ -179,6 +179,3 @@ class Edges:
             while len(self._resolved) > _REMEMBERED:
                 del self._resolved[min(self._resolved)]
         return bits
-
-
-_REMEMBERED = 8  # strips, packed: halos read their neighbours again

@@ -25,9 +25,7 @@ from worker.strips.spool import Source
 from worker.strips.upright import upright
 from worker.strips.writers import Ordered, open_writer
 from worker.tree import Node
-from worker.whole import outputs_of
-
-WHOLE_PIXELS = 64_000_000  # what a step makes this small goes on whole
+from worker.whole import WHOLE_PIXELS, outputs_of
 
 
 @dataclass(frozen=True, slots=True)
