@@ -11,10 +11,12 @@ MASS_MINIMUM = 10  # and this many may always vanish
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Two states of one object are the same when both agree. size in bytes, mtime_ns since the epoch."""
+    """Two states of one object are the same when all of it agrees. size in bytes, mtime_ns since the epoch; tag is what
+    else a store tells of the content: a hash, an id, or nothing."""
 
     size: int
     mtime_ns: int
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
