@@ -106,11 +106,7 @@ def _steady_stars(expression: str) -> str:
     if not others:
         return first
     *between, last = others
-    crossing = ("/" in part.replace("[^/]", "") for part in between)  # from one folder's name to the next
-    steady = [
-        _STAR + part if crosses else f"(?>{_STAR}?{part})" for part, crosses in zip(between, crossing, strict=True)
-    ]
-    return "".join([first, *steady, _STAR, last])
+    return "".join([first, *(f"(?>{_STAR}?{part})" for part in between), _STAR, last])
 
 
 def _problem(pattern: str) -> str:
