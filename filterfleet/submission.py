@@ -62,23 +62,21 @@ class _Submission:
 
     def _submit(self, file: Path) -> str | None:
         """Begin a file; what is wrong with it, if it cannot even be read."""
-        folder = Folder(file.parent)
         try:
             found = file.stat()
             version = Version(found.st_size, found.st_mtime_ns)
-            loaded: Loaded = folder.load(file.name, version, INLINE_LIMIT)
+            loaded = Folder(file.parent).load(file.name, version, INLINE_LIMIT)
         except ChangedError:
             return "The file changed while it was being read."
         except OSError as error:
             return f"The file cannot be read: {error.strerror}."
-        except ImageError as error:
+        except (TransferError, ImageError) as error:
             return str(error)
         job = job_id(loaded.digest, self._recipe)
         if job not in self._jobs:
-            payload = () if loaded.data is None else (loaded.data,)
             needs = tuple(sorted(self._recipe.filters))
-            reader = folder.reader(file.name, version) if loaded.data is None else None
-            future = self._client.submit(Job(job, self._recipe.to_bytes(), needs, version.size, payload), reader)
+            payload, read = loaded.to_submit()
+            future = self._client.submit(Job(job, self._recipe.to_bytes(), needs, version.size, payload), read)
             self._jobs[job] = future
             self._under_way[future] = []
         self._under_way[self._jobs[job]].append(file)
@@ -105,8 +103,7 @@ class _Submission:
             return outcome.reason
         try:
             check_outputs(self._recipe, outcome.outputs)
-            return self._tree.write(file.name, outcome.outputs, outcome.payload)
+            self._tree.write(file.name, outcome.outputs, outcome.payload)
         except FleetError as error:
             return str(error)
-        except OSError as error:
-            return f"The outputs cannot be written: {error.strerror}."
+        return [self._tree.place(file.name, output) for output in outcome.outputs]

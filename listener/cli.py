@@ -8,22 +8,64 @@ from typing import Annotated
 import typer
 
 from common.options import BackendPort, BrokerHost, FrontendPort, RecipeChoice
+from listener.options import Backfill, Failures
 
-Source = Annotated[Path, typer.Option(help="Folder whose images are processed, with all its subfolders.")]
-OutputRoot = Annotated[Path, typer.Option("--output", help="Folder for the results, one subfolder an output.")]
+
+def _size(text: str) -> int:
+    from common.text import parse_size
+
+    size = parse_size(text)
+    if not size:
+        raise typer.BadParameter(f"{text!r} is no size such as 500M or 2G.")
+    return size
+
+
+SourceRoot = Annotated[
+    str, typer.Option("--source", metavar="FOLDER", help="Images, with all subfolders: a local folder or REMOTE:PATH.")
+]
+OutputRoot = Annotated[
+    str, typer.Option("--output", metavar="FOLDER", help="Results, one subfolder an output: local or REMOTE:PATH.")
+]
 State = Annotated[
-    Path | None, typer.Option(help="Folder for the ledger.  [default: .filterfleet in the output folder]")
+    Path | None,
+    typer.Option(help="Folder for the ledger.  [default: .filterfleet in a local output, else one of yours]"),
 ]
 Settle = Annotated[
     float,
     typer.Option(min=0, help="Seconds a file must stay unchanged before it counts as completely written."),
 ]
-Interval = Annotated[float, typer.Option(min=0.1, help="Seconds between scans when nothing seems to happen.")]
+Interval = Annotated[
+    float | None,
+    typer.Option(min=0.1, help="Seconds between scans, at least.  [default: 15 for a remote, 5 for a local source]"),
+]
+Once = Annotated[bool, typer.Option("--once", help="End when everything in the source is done.")]
+Include = Annotated[
+    list[str] | None, typer.Option(help="Only images that match; gitignore syntax; may be given several times.")
+]
+Exclude = Annotated[list[str] | None, typer.Option(help="No images that match; likewise.")]
+MaxSize = Annotated[
+    int | None, typer.Option(parser=_size, metavar="SIZE", help="No images larger than this, such as 50M.")
+]
+BackfillOrder = Annotated[Backfill, typer.Option("--backfill", help="Which images first of those already there.")]
+AfterSuccess = Annotated[
+    str, typer.Option("--after", metavar="keep|delete|move:FOLDER", help="What happens to an image that is done.")
+]
+FailedImages = Annotated[
+    Failures, typer.Option("--failed", help="What failed/ in the output gets of images that cannot be processed.")
+]
+RcloneConfig = Annotated[
+    Path | None, typer.Option("--rclone-config", help="rclone's configuration.  [default: rclone's own]")
+]
+Bandwidth = Annotated[str | None, typer.Option(metavar="RATE", help="Bytes a second to and from clouds, such as 10M.")]
+Transfers = Annotated[int, typer.Option(min=1, max=64, help="Transfers at a time, in each direction.")]
+SpoolLimit = Annotated[
+    int, typer.Option("--spool-limit", parser=_size, metavar="SIZE", help="Temporary files at most.")
+]
 
 
 def listener(
     context: typer.Context,
-    source: Source,
+    source: SourceRoot,
     output: OutputRoot,
     recipe: RecipeChoice = "default",
     broker: BrokerHost = "127.0.0.1",
@@ -31,10 +73,20 @@ def listener(
     _backend_port: BackendPort = 5556,
     state: State = None,
     settle: Settle = 1.0,
-    interval: Interval = 5.0,
-    once: Annotated[bool, typer.Option("--once", help="End when everything in the source is done.")] = False,
+    interval: Interval = None,
+    once: Once = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    max_size: MaxSize = None,
+    backfill: BackfillOrder = Backfill.OLDEST,
+    after: AfterSuccess = "keep",
+    failed: FailedImages = Failures.COPY,
+    rclone_config: RcloneConfig = None,
+    bandwidth: Bandwidth = None,
+    transfers: Transfers = 4,
+    spool_limit: SpoolLimit = "1G",  # type: ignore[assignment] - parsed like any value
 ) -> None:
-    """Watch a folder, have every image in it processed, and put the results into the output folder.
+    """Watch a folder, here or in a cloud, have every image in it processed, and put the results into the output folder.
 
     A ledger remembers what has been done: stop, kill and start it as you like. With --once the exit code is
     0 when every image succeeded and 1 when some failed.
@@ -48,23 +100,47 @@ def listener(
     from common.system import check_host
     from common.text import printable
     from common.wakeup import StopSignal
-    from listener.placement import OutputTree
-    from listener.service import Options
-    from listener.setup import MissingFilters, check_folders, open_ledger, serve
+    from listener.aftermath import Keep, parse_after
+    from listener.ends import Cloud, open_ends
+    from listener.options import Options
+    from listener.selection import Selection
+    from listener.setup import MissingFilters, check_locations, open_ledger, serve
 
     check_host(broker)
     chosen = find_recipe(recipe, context.obj or unchecked)
-    source, output = check_folders(source, output)
+    there, here = check_locations(source, output)
+    selection = Selection(tuple(include or ()), tuple(exclude or ()), max_size)
+    aftermath = parse_after(after)
+    cloud = Cloud(rclone_config, bandwidth, transfers)
     with contextlib.ExitStack() as stack:
-        tree = stack.enter_context(contextlib.closing(OutputTree(output)))
-        ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, state, chosen)))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
+        ends = stack.enter_context(open_ends(there, here, state, cloud, selection, aftermath, stop=stop, once=once))
+        ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, chosen)))
         client = stack.enter_context(Client(broker, frontend_port))
         if once:
             require_broker(client, broker, frontend_port, stopped=lambda: stop.is_set)
-        options = Options(source, settle, interval, once)
+        options = Options(
+            settle=settle,
+            interval=interval or (15.0 if ends.source.remote else 5.0),
+            once=once,
+            backfill=backfill,
+            failures=failed,
+            departs=aftermath != Keep(),
+            transfers=transfers,
+            spool=spool_limit,
+        )
         missing = MissingFilters(chosen, client)
-        failures = serve(options, tree, ledger, client, chosen, stop=stop, turned=missing.look)
+        failures = serve(
+            options,
+            ends.source,
+            ends.sink,
+            ledger,
+            client,
+            chosen,
+            stop=stop,
+            turned=missing.look,
+            interrupt=ends.interrupt,
+        )
     if once:
         for failure in failures:
             typer.echo(f"{printable(failure.path)}: {failure.reason}", err=True)

@@ -6,40 +6,33 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from common.blob import FileBlob, parts, whole
 from common.errors import ImageError
 from common.jobs import is_image_name
 from common.logs import get_logger
 from common.protocol.messages import BLOB_LIMIT
 from common.text import size_text
-from listener.scan import Listing, Version
-
-CHUNK = 1 << 20  # bytes hashed at a time
+from listener.scan import ROOT, Listing, Version
+from listener.store import ChangedError, Loaded, TransferError
 
 log = get_logger("listener")
 
 
-class ChangedError(Exception):
-    """The file is not the version that was asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """An image file's sha256 and, if it is small enough to be held in memory, its bytes."""
-
-    digest: bytes
-    data: bytes | None
-
-
 class Folder:
+    """A Source whose images are below a folder of this machine."""
+
+    atomic = False
+    remote = False
+
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.name = str(root)
 
     def list(self) -> Listing:
         """Every image file, by its name, in every folder that is not hidden. Links to folders are not followed."""
@@ -59,41 +52,24 @@ class Folder:
                         elif is_image_name(path) and (version := _version(entry)) is not None:
                             objects[path] = version
             except OSError as error:
-                unread[folder or "."] = f"The folder cannot be read: {error.strerror}."
+                unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
         return Listing(objects, unread)
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
-        """Read and hash one version of a file. Raises ChangedError, OSError, and ImageError for one that is too large
-        to be moved."""
         if version.size > BLOB_LIMIT:
             raise ImageError(f"The file has more than {size_text(BLOB_LIMIT)}, which is the most that is processed.")
-        digest = hashlib.sha256()
-        with (self.root / path).open("rb", buffering=0) as file:
-            _check(file.fileno(), version)
-            if version.size <= inline_limit:
-                data = file.read(version.size + 1)
-                digest.update(data)
-            else:
-                data = None
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-            _check(file.fileno(), version)
-        if data is not None and len(data) != version.size:
-            raise ChangedError
-        return Loaded(digest.digest(), data)
-
-    def reader(self, path: str, version: Version) -> Callable[[int, int], bytes]:
-        """(offset, length) -> bytes of this version; an OSError once the file is another."""
-
-        def read(offset: int, length: int) -> bytes:
-            with (self.root / path).open("rb", buffering=0) as file:
-                try:
-                    _check(file.fileno(), version)
-                except ChangedError:
-                    raise OSError(0, "it changed while it was being sent") from None
-                return os.pread(file.fileno(), length, offset)
-
-        return read
+        try:
+            file = _OneVersion(self.root / path, version)
+            blob = whole(file) if version.size <= inline_limit else file
+            digest = hashlib.sha256()
+            for part in parts(blob):
+                digest.update(part)
+            file.check()
+        except (ChangedError, FileNotFoundError):
+            raise ChangedError from None
+        except OSError as error:
+            raise TransferError(f"The file cannot be read: {error.strerror}.", transient=True) from None
+        return Loaded(digest.digest(), blob)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call changed() soon after something happens in the folder, if the system tells; returns stop()."""
@@ -134,7 +110,25 @@ def _version(entry: os.DirEntry[str]) -> Version | None:
     return Version(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
-def _check(descriptor: int, version: Version) -> None:
-    found = os.fstat(descriptor)
-    if (found.st_size, found.st_mtime_ns) != (version.size, version.mtime_ns):
-        raise ChangedError
+class _OneVersion(FileBlob):
+    """A file that can be read for as long as it is the version that it was."""
+
+    def __init__(self, file: Path, version: Version) -> None:
+        """Raises ChangedError and OSError."""
+        super().__init__(os.open(file, os.O_RDONLY))
+        self._version = version
+        self.check()
+
+    def check(self) -> None:
+        """Raises ChangedError."""
+        found = os.fstat(self.fileno())
+        if (found.st_size, found.st_mtime_ns) != (self._version.size, self._version.mtime_ns):
+            raise ChangedError
+
+    def read(self, offset: int, length: int) -> bytes:
+        data = super().read(offset, length)
+        try:
+            self.check()
+        except ChangedError:
+            raise OSError(0, "it changed while it was being sent") from None
+        return data

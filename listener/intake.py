@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 
 from common.protocol import Result
@@ -21,7 +21,6 @@ class JobInHand:
     waiting: dict[str, Version] = field(default_factory=dict)
     result: Result | None = None
     turnaround: float = 0.0  # seconds
-    tries: Counter[str] = field(default_factory=Counter)  # at writing the outputs of each path
 
 
 @dataclass(slots=True)
@@ -33,12 +32,18 @@ class _Weight:
 
 
 class Intake:
-    """The line of pending objects, and the window of those under way: so many objects at most, of which those with no
-    more than small bytes are in memory."""
+    """The line of pending objects, and the window of those under way: so many objects at most.
 
-    def __init__(self, window: int, small: int) -> None:
+    An object of no more than small bytes is in memory, a larger one in a temporary file. What a cloud is on one end or
+    the other of passes through files anyhow; all files together have no more than disk bytes, unless it is one alone.
+    """
+
+    def __init__(self, window: int, small: int, disk: int = DISK, *, spooled: bool = False) -> None:
+        """spooled: images pass through files, however small they are."""
         self.window = window
+        self.disk = disk
         self._small = small
+        self._spooled = spooled
         self.jobs: dict[bytes, JobInHand] = {}
         self._fresh: deque[tuple[str, Version]] = deque()
         self._backfill: deque[tuple[str, Version]] = deque()
@@ -64,7 +69,7 @@ class Intake:
                     line.rotate(-1)
                     continue
                 weight = _Weight()
-                self._add(weight, version.size)
+                self._add(weight, version.size, spooled=self._spooled)
                 if not self._has_room(weight):
                     return None
                 line.popleft()
@@ -72,9 +77,9 @@ class Intake:
                 return path, version, fresh
         return None
 
-    def add_outputs(self, path: str, size: int) -> None:
-        """An active object's outputs are here, so many bytes, and are to be written."""
-        self._add(self._active[path], size)
+    def add_outputs(self, path: str, size: int, *, spooled: bool = False) -> None:
+        """An active object's outputs are here, so many bytes, and are to be written; spooled: through files."""
+        self._add(self._active[path], size, spooled=spooled)
 
     def release(self, path: str) -> None:
         del self._active[path]
@@ -84,13 +89,13 @@ class Intake:
         return (
             len(active) < self.window
             and _fits(weight.memory, sum(other.memory for other in active), MEMORY)
-            and _fits(weight.disk, sum(other.disk for other in active), DISK)
+            and _fits(weight.disk, sum(other.disk for other in active), self.disk)
         )
 
-    def _add(self, weight: _Weight, size: int) -> None:
+    def _add(self, weight: _Weight, size: int, *, spooled: bool) -> None:
         if size <= self._small:
             weight.memory += size
-        else:
+        if spooled or size > self._small:
             weight.disk += size
 
 

@@ -22,6 +22,8 @@ REPORT = (
     *("queue", "decode", "filter", "encode", "write", "status", "reason"),
 )
 
+FORM = 2  # of the tables: PRAGMA user_version in schema.sql
+
 
 @dataclass(frozen=True, slots=True)
 class Processed:
@@ -68,9 +70,17 @@ class Ledger:
             self._db.text_factory = _text
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_read("schema.sql"))
+            self._make_tables(file)
         except (sqlite3.Error, OSError) as error:
             raise FleetError(f"The ledger {file} cannot be opened: {error}.") from None
+
+    def _make_tables(self, file: Path) -> None:
+        (form,) = self._db.execute("PRAGMA user_version").fetchone()
+        if form > FORM:
+            raise FleetError(f"The ledger {file} was made by a newer version of filterfleet: use that one.")
+        if form < FORM:  # the first form never left development: what it knows is done again
+            self._db.executescript("DROP TABLE IF EXISTS objects; DROP TABLE IF EXISTS results;")
+        self._db.executescript(_read("schema.sql"))
 
     def close(self) -> None:
         self._db.close()
@@ -90,32 +100,45 @@ class Ledger:
         self._run("redo")
 
     def settled(self) -> dict[str, Version]:
-        """The last version handed on of every object, under the present recipe."""
-        return {path: Version(size, mtime_ns) for path, size, mtime_ns in self._run("settled")}
+        """The last version handed on of every object at the source, under the present recipe."""
+        return {path: Version(*version) for path, *version in self._run("settled")}
 
     def pending(self) -> list[tuple[str, Version, bool]]:
         """(path, version, fresh) of what is to be done, in the order of arrival."""
-        rows = self._run("pending")
-        return [(path, Version(size, mtime_ns), bool(fresh)) for path, size, mtime_ns, fresh in rows]
+        return [(path, Version(*version), bool(fresh)) for path, *version, fresh in self._run("pending")]
 
     def add(self, path: str, version: Version, *, fresh: bool) -> None:
         """A version to be processed; it takes the place of the one before."""
-        self._run("add", path, version, fresh=fresh)
+        self._run("add", path, version, state="pending", fresh=fresh)
+
+    def skip(self, path: str, version: Version) -> None:
+        """A version that is not to be processed."""
+        self._run("add", path, version, state="skipped", fresh=False)
 
     def forget(self, path: str) -> None:
-        """The object is no longer at the source. What was made of it stays recorded."""
+        """The object is no longer at the source. What was made of it stays recorded, and can still be copied."""
+        self._run("vanished", path)
         self._run("forget", path)
 
     def forget_failed(self, path: str) -> None:
         """The same, if all there is of it is a failure."""
         self._run("forget_failed", path)
 
+    @property
+    def was_listed(self) -> bool:
+        """Whether the source has ever been listed to its end under this recipe."""
+        return self._run("is_listed").fetchone() is not None
+
+    def set_listed(self) -> None:
+        self._run("set_listed")
+
     # --- outcomes ----
 
     def done(
-        self, path: str, version: Version, result: Result, *, engine: str, write: float, turnaround: float
+        self, path: str, version: Version, result: Result, *, engine: str, write: float, turnaround: float, depart: bool = False
     ) -> None:
-        """The outputs are in their places. Recording it twice leaves one row, the later one, and counts."""
+        """The outputs are in their places. Recording it twice leaves one row, the later one, and counts. depart: the
+        source's object is to be taken away now."""
         report = result.report
         self._run(
             "record",
@@ -130,11 +153,35 @@ class Ledger:
             finished_at=time.time(),
             **{name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")},
         )
-        self._run("set_state", path, version, state="done", reason=None, transient=False)
+        departure = "due" if depart else None
+        self._run("set_state", path, version, state="done", reason=None, transient=False, departure=departure)
 
     def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
         """This version cannot be processed; reason is a sentence for the user. A newer version stays pending."""
-        self._run("set_state", path, version, state="failed", reason=reason, transient=transient)
+        self._run("set_state", path, version, state="failed", reason=reason, transient=transient, departure=None)
+
+    def due(self) -> list[tuple[str, Version]]:
+        """What is done and still to be taken away from the source."""
+        return [(path, Version(*version)) for path, *version in self._run("due")]
+
+    def departed(self, path: str, version: Version) -> None:
+        """It has been taken away: its disappearance is no news."""
+        self._run("depart", path, version, departure="ours")
+
+    def stays(self, path: str, version: Version) -> None:
+        """It is not to be taken away after all."""
+        self._run("depart", path, version, departure=None)
+
+    def tell(self, path: str) -> None:
+        """The output's folder for failures tells of this object from now on."""
+        self._run("tell", path)
+
+    def take_back(self, path: str) -> None:
+        """The output's folder for failures tells of it no more."""
+        self._run("take_back", path)
+
+    def is_told(self, path: str) -> bool:
+        return self._run("is_told", path).fetchone() is not None
 
     def same_job(self, job: bytes) -> tuple[str, Result] | None:
         """Path and result (without blobs) of an object of this source for which this very job has been done."""
@@ -170,7 +217,7 @@ class Ledger:
     def _run(self, query: str, path: str = "", version: Version | None = None, **values: Any) -> sqlite3.Cursor:
         values |= self._key | {"path": _octets(path)}
         if version is not None:
-            values |= {"size": version.size, "mtime_ns": version.mtime_ns}
+            values |= {"size": version.size, "mtime_ns": version.mtime_ns, "tag": version.tag}
         with _in_words():
             return self._db.execute(self._queries[query], values)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common.blob import Blob, FileBlob
@@ -14,19 +14,21 @@ from common.errors import FleetError
 from common.files import sweep, write_atomically
 from common.jobs import output_path
 from common.protocol import Output
+from common.text import printable
+from listener.store import TransferError
 
 PRIVATE = ".filterfleet"  # our own folder below the output root: ledger, logs, temporary files
+
+FAILED = "failed"  # the folder that tells of what could not be processed
 
 # What no amount of waiting changes; everything else (a full or read-only disk, say) may pass.
 _PERMANENT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
 
 
-def is_permanent(error: OSError) -> bool:
-    return error.errno in _PERMANENT
-
-
 class OutputTree:
-    """An output root that belongs to this process until close(). Raises FleetError when it cannot be had."""
+    """A Sink below a folder of this machine. Raises FleetError when it cannot be had."""
+
+    remote = False
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -46,25 +48,19 @@ class OutputTree:
     def close(self) -> None:
         self._lock.close()
 
-    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> list[Path]:
-        """Put every output of one source path in its place; where each is now. Raises OSError."""
-        places = [self._place(source, output) for output in outputs]
-        for place, blob in zip(places, blobs, strict=True):
-            write_atomically(place, blob, self._scratch)
-        return places
+    def place(self, source: str, output: Output) -> Path:
+        return self.root / output_path(output.name, source, output.format)
 
-    def write_timed(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> float:
-        """The same; returns the seconds it took."""
-        began = time.perf_counter()
-        self.write(source, outputs, blobs)
-        return time.perf_counter() - began
+    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> None:
+        with _in_words():
+            for output, blob in zip(outputs, blobs, strict=True):
+                write_atomically(self.place(source, output), blob, self._scratch)
 
     def copy(self, original: str, source: str, outputs: Sequence[Output]) -> bool:
-        """Place the outputs of another source path with the same content; False when they are no longer there."""
         blobs = []
         for output in outputs:
             try:
-                blob = FileBlob(os.open(self._place(original, output), os.O_RDONLY))
+                blob = FileBlob(os.open(self.place(original, output), os.O_RDONLY))
             except OSError:
                 return False
             if len(blob) != output.size:
@@ -73,5 +69,26 @@ class OutputTree:
         self.write(source, outputs, blobs)
         return True
 
-    def _place(self, source: str, output: Output) -> Path:
-        return self.root / output_path(output.name, source, output.format)
+    def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
+        copy, text = self._failed(source)
+        with _in_words():
+            if image is not None:
+                write_atomically(copy, image, self._scratch)
+            write_atomically(text, f"{printable(reason)}\n".encode(), self._scratch)
+
+    def clear_failed(self, source: str) -> None:
+        with _in_words():
+            for file in self._failed(source):
+                file.unlink(missing_ok=True)
+
+    def _failed(self, source: str) -> tuple[Path, Path]:
+        return self.root / FAILED / source, self.root / FAILED / f"{source}.txt"
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = f"The outputs cannot be written: {error.strerror}."
+        raise TransferError(reason, transient=error.errno not in _PERMANENT) from None

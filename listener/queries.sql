@@ -6,53 +6,66 @@ UPDATE objects SET state = 'pending', reason = NULL
 WHERE source = CAST(:source AS TEXT) AND state = 'failed' AND transient;
 
 -- name: settled
-SELECT path, size, mtime_ns FROM objects
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
+SELECT path, size, mtime_ns, tag FROM objects
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND (departure IS NULL OR departure = 'due');
 
 -- name: pending
-SELECT path, size, mtime_ns, fresh FROM objects
+SELECT path, size, mtime_ns, tag, fresh FROM objects
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'pending'
 ORDER BY rowid;
 
 -- name: add
-INSERT OR REPLACE INTO objects (source, path, size, mtime_ns, recipe, state, fresh)
-VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :recipe, 'pending', :fresh);
+INSERT OR REPLACE INTO objects (source, path, size, mtime_ns, tag, recipe, state, fresh)
+VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :tag, :recipe, :state, :fresh);
 
 -- name: forget
 DELETE FROM objects
-WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state <> 'done';
+
+-- name: vanished
+UPDATE objects SET departure = 'theirs'
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state = 'done';
 
 -- name: forget_failed
 DELETE FROM objects
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state = 'failed';
 
 -- name: set_state
-UPDATE objects SET state = :state, reason = :reason, transient = :transient
+UPDATE objects SET state = :state, reason = :reason, transient = :transient, departure = :departure
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
-  AND size = :size AND mtime_ns = :mtime_ns AND recipe = :recipe;
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe;
+
+-- name: due
+SELECT path, size, mtime_ns, tag FROM objects
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND departure = 'due';
+
+-- name: depart
+UPDATE objects SET departure = :departure
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe AND state = 'done';
 
 -- name: record
 INSERT INTO results (
-    source, path, size, mtime_ns, recipe, job, outputs, width, height, engine, worker,
+    source, path, size, mtime_ns, tag, recipe, job, outputs, width, height, engine, worker,
     decode, filter, encode, write, turnaround, finished_at
 ) VALUES (
-    CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :recipe, :job, :outputs, :width, :height,
+    CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :tag, :recipe, :job, :outputs, :width, :height,
     :engine, :worker, :decode, :filter, :encode, :write, :turnaround, :finished_at
 )
-ON CONFLICT (source, path, size, mtime_ns, recipe) DO UPDATE SET
+ON CONFLICT (source, path, size, mtime_ns, tag, recipe) DO UPDATE SET
     times = times + 1, engine = excluded.engine, worker = excluded.worker, decode = excluded.decode,
     filter = excluded.filter, encode = excluded.encode, write = excluded.write,
     turnaround = excluded.turnaround, finished_at = excluded.finished_at;
 
 -- name: same_job
 SELECT path, outputs, width, height, worker
-FROM results JOIN objects USING (source, path, size, mtime_ns, recipe)
+FROM results JOIN objects USING (source, path, size, mtime_ns, tag, recipe)
 WHERE source = CAST(:source AS TEXT) AND job = :job AND state = 'done'
 LIMIT 1;
 
 -- name: progress
 SELECT state, count(*) FROM objects
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND departure IS NOT 'theirs'
 GROUP BY state;
 
 -- name: failures
@@ -62,17 +75,32 @@ ORDER BY path;
 
 -- name: processed
 SELECT path, size, width, height, worker, decode + filter + encode, turnaround, outputs, finished_at
-FROM results JOIN objects USING (source, path, size, mtime_ns, recipe)
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'done'
+FROM results JOIN objects USING (source, path, size, mtime_ns, tag, recipe)
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'done' AND departure IS NOT 'theirs'
 ORDER BY finished_at;
 
 -- name: redo
 UPDATE objects SET state = 'pending', reason = NULL
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND departure IS NULL;
 
 -- name: report
 SELECT path, size, width, height, width * height, engine, worker, turnaround - decode - filter - encode, decode, filter, encode, write,
        state, reason
-FROM objects LEFT JOIN results USING (source, path, size, mtime_ns, recipe)
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe
+FROM objects LEFT JOIN results USING (source, path, size, mtime_ns, tag, recipe)
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state <> 'skipped' AND departure IS NOT 'theirs'
 ORDER BY path;
+
+-- name: is_listed
+SELECT 1 FROM listed WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
+
+-- name: set_listed
+INSERT OR IGNORE INTO listed (source, recipe) VALUES (CAST(:source AS TEXT), :recipe);
+
+-- name: tell
+INSERT OR IGNORE INTO told (source, path) VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT));
+
+-- name: is_told
+SELECT 1 FROM told WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);
+
+-- name: take_back
+DELETE FROM told WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 HINT_DELAY = 0.1  # seconds from a notification to the scan, so that a burst of them costs one
-SHARE = 10  # between two scans passes at least so many times what the last one took
+SHARE = 10.0  # what a listener takes for itself of its source's time is less than one part of so many
+JITTER = 0.1  # share of a pause that dice may add, so that many listeners do not ask a cloud at one time
 SETTLE_MINIMUM = 0.05  # seconds between scans while something settles
 
 
 class Rhythm:
-    """interval and settle are in seconds: between scans, and while a file is watched until it settles."""
+    """interval and settle are in seconds: between scans, and while a file is watched until it settles.
 
-    def __init__(self, interval: float, settle: float) -> None:
+    share: between two scans passes at least so many times what the last one took.
+    """
+
+    def __init__(self, interval: float, settle: float, share: float = SHARE) -> None:
         self._interval = interval
+        self._share = share
         self._settle = max(settle, SETTLE_MINIMUM)
         self._next = 0.0
         self._earliest = 0.0
@@ -30,11 +35,12 @@ class Rhythm:
     def begin(self, now: float) -> None:
         self._began = now
 
-    def end(self, now: float, *, unsettled: bool) -> None:
-        """The scan is over; unsettled: it is watching files that may still grow."""
+    def end(self, now: float, *, unsettled: bool, dice: float = 0.0) -> None:
+        """The scan is over; unsettled: it is watching files that may still grow. dice is from 0 to 1."""
         assert self._began is not None
-        self._earliest = now + SHARE * (now - self._began)
-        pause = self._settle if unsettled else self._interval
+        longer = 1 + JITTER * dice
+        self._earliest = now + self._share * (now - self._began) * longer
+        pause = (self._settle if unsettled else self._interval) * longer
         self._next = max(self._earliest, now + (HINT_DELAY if self._hinted else pause))
         self._began = None
         self._hinted = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ROOT = "."  # as the name of a folder that could not be read
 MASS = 0.2  # share of all known objects that may vanish between two scans and be believed
 MASS_MINIMUM = 10  # and this many may always vanish
 
@@ -66,6 +67,7 @@ class Scan:
         self._settle = settle
         self._settled = dict(settled)
         self._watched: dict[str, tuple[Version, float]] = {}  # with the instant each was first seen so
+        self._departed: set[str] = set()  # taken away by us, and not yet missing in a listing
 
     @property
     def unsettled(self) -> int:
@@ -83,6 +85,7 @@ class Scan:
             if watched[1] + self._settle <= now and (self._settle == 0 or watched[1] < now):
                 del self._watched[path]
                 self._settled[path] = version
+                self._departed.discard(path)
                 findings.append(Settled(path, version))
         if not listing.unread:
             findings += self._disappearances(listing)
@@ -91,6 +94,9 @@ class Scan:
     def _disappearances(self, listing: Listing) -> list[Finding]:
         for path in self._watched.keys() - listing.objects.keys():
             del self._watched[path]
+        for path in self._departed - listing.objects.keys():
+            del self._settled[path]
+            self._departed.discard(path)
         gone = self._settled.keys() - listing.objects.keys()
         if len(gone) > max(MASS_MINIMUM, MASS * len(self._settled)):
             return [MassDisappearance(frozenset(gone), len(self._settled))]
@@ -103,4 +109,18 @@ class Scan:
         if self._settled.get(path) != version:
             return False
         del self._settled[path]
+        self._departed.discard(path)
         return True
+
+    def knows(self, path: str, version: Version) -> bool:
+        """Whether this is the version that was last handed on."""
+        return self._settled.get(path) == version
+
+    def skip(self, path: str, version: Version) -> None:
+        """This version is not to be processed."""
+        self._settled[path] = version
+
+    def depart(self, path: str) -> None:
+        """We take this object away: it is no news when it is gone."""
+        if path in self._settled:
+            self._departed.add(path)

@@ -4,11 +4,13 @@ CREATE TABLE IF NOT EXISTS objects (
     path TEXT NOT NULL,
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
+    tag TEXT NOT NULL,                -- what else tells this version from others: a hash, an id, or nothing
     recipe TEXT NOT NULL,             -- digest of the recipe that applies, hexadecimal
-    state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed')),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed', 'skipped')),
     transient INTEGER NOT NULL DEFAULT 0,  -- of a failure: worth another try at the next start
     fresh INTEGER NOT NULL,           -- arrived while the listener ran: goes before the backfill
     reason TEXT,
+    departure TEXT CHECK (departure IN ('due', 'ours', 'theirs')),  -- from the source: we are to take it away, we did, it vanished
     PRIMARY KEY (source, path)
 );
 
@@ -18,6 +20,7 @@ CREATE TABLE IF NOT EXISTS results (
     path TEXT NOT NULL,
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
+    tag TEXT NOT NULL,
     recipe TEXT NOT NULL,
     job TEXT NOT NULL,
     outputs TEXT NOT NULL,            -- JSON: [name, format, size in bytes] of each
@@ -29,7 +32,23 @@ CREATE TABLE IF NOT EXISTS results (
     turnaround REAL,                  -- seconds from submission to result
     finished_at REAL NOT NULL,        -- seconds since the epoch
     times INTEGER NOT NULL DEFAULT 1, -- how often the outcome arrived; more than once is harmless
-    PRIMARY KEY (source, path, size, mtime_ns, recipe)
+    PRIMARY KEY (source, path, size, mtime_ns, tag, recipe)
 );
 
 CREATE INDEX IF NOT EXISTS results_by_job ON results (job);
+
+-- Sources that have been listed to their end: what is new there from then on is no backfill.
+CREATE TABLE IF NOT EXISTS listed (
+    source TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    PRIMARY KEY (source, recipe)
+);
+
+-- Objects of which the output's folder for failures tells something.
+CREATE TABLE IF NOT EXISTS told (
+    source TEXT NOT NULL,
+    path TEXT NOT NULL,
+    PRIMARY KEY (source, path)
+);
+
+PRAGMA user_version = 2;

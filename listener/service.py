@@ -1,20 +1,15 @@
-"""The listener's loop: one thread decides and keeps the ledger; others list, read, write and talk to the broker.
+"""The listener: one thread decides and keeps the ledger; others list, load, write and talk to the broker.
 
-Whatever another thread has to say comes as a call on one queue. Every change of the ledger is committed
-before anybody is told: only then is a result acknowledged.
+Every change of the ledger is committed before anybody is told: only then is a result acknowledged.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import queue
+import random
 import time
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 
 from common.engine import Engine
 from common.errors import ImageError, ProtocolError, SourceChangedError
@@ -23,129 +18,118 @@ from common.logs import get_logger
 from common.notify import Notifier
 from common.protocol import Failed, Result
 from common.recipe import Recipe
+from common.text import size_text
 from common.wakeup import StopSignal
-from listener.folder import ChangedError, Folder, Loaded
+from listener.attempts import Attempts, Final
+from listener.delivery import Delivery
 from listener.intake import Intake, JobInHand
 from listener.ledger import Ledger
-from listener.placement import OutputTree, is_permanent
-from listener.rhythm import Rhythm
-from listener.scan import Gone, Listing, MassDisappearance, Scan, Settled, Version
+from listener.loop import Loop
+from listener.options import Backfill, Options
+from listener.rhythm import SHARE, Rhythm
+from listener.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Scan, Settled, Version
+from listener.store import Loaded, Sink, Source, TransferError
 
 TURN = 0.5  # seconds the loop sleeps at most
-WRITE_RETRY = 5.0  # seconds between tries to write outputs where the disk is full or away
-ONCE_TRIES = 3  # of these when the listener is to end by itself
+ONCE_PATIENCE = 60.0  # seconds that a listener which is to end by itself waits for a source or an output
+ANOTHER_TRY = 600.0  # seconds until what was given up at the source is tried again by one that does not end
 FRESH, BACKFILL = 0, 5  # priorities at the broker
 
 log = get_logger("listener")
 
-Event = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """settle and interval are in seconds; once ends the listener when everything there has been done."""
-
-    source: Path
-    settle: float
-    interval: float
-    once: bool
-
 
 class ListenerService:
-    """Runs one source through one engine: the fleet behind a broker, or any other."""
+    """Runs one source through one engine, the fleet behind a broker or any other, into one sink."""
 
-    def __init__(self, options: Options, recipe: Recipe, engine: Engine, ledger: Ledger, tree: OutputTree) -> None:
+    def __init__(
+        self, options: Options, recipe: Recipe, engine: Engine, ledger: Ledger, source: Source, sink: Sink
+    ) -> None:
         self._options = options
-        self._engine = engine
         self._recipe = recipe
         self._recipe_bytes = recipe.to_bytes()
         self._needs = tuple(sorted(recipe.filters))
+        self._engine = engine
         self._ledger = ledger
-        self._tree = tree
-        self._folder = Folder(options.source)
-        self._intake = Intake(engine.window, engine.inline_limit)
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._readers = ThreadPoolExecutor(2, thread_name_prefix="read")
-        self._writers = ThreadPoolExecutor(4, thread_name_prefix="write")
-        self._scanner = ThreadPoolExecutor(1, thread_name_prefix="scan")
-        self._acknowledge: list[bytes] = []
-        self._later: list[tuple[float, Event]] = []
-        self._rhythm = Rhythm(options.interval, options.settle)
-        self._stopping = False
-        self._backfill: Collection[str] | None = None  # what the first scan found
+        self._source = source
+        self._sink = sink
+        self._loop = Loop()
+        self._scanner = self._loop.pool("scan", 1)
+        patience = ONCE_PATIENCE if options.once else float("inf")
+        self._at_source = Attempts(self._loop, "source", options.transfers, patience)
+        self._at_sink = Attempts(self._loop, "output", options.transfers, patience)
+        self._delivery = Delivery(self._loop, options, ledger, source, sink, self._at_source, self._at_sink)
+        self._intake = Intake(self._window(), engine.inline_limit, options.spool, spooled=source.remote)
+        self._settle = 0.0 if source.atomic else options.settle
+        self._rhythm = Rhythm(options.interval, self._settle, 0.0 if options.once else SHARE)
+        self._first: frozenset[str] | None = None  # what the first scan found
+        self._readable_at = float("-inf")  # the instant of the last scan that saw the source's root
         self._quiet_scans = 0  # in a row that found nothing
         self._doubted: frozenset[str] = frozenset()  # what vanished all at once, when it was last said
+        self._acknowledge: list[bytes] = []
         self.unread: Mapping[str, str] = {}  # folders of the last scan that could not be read, and why
 
-    def run(self, stop: StopSignal, notifier: Notifier, turned: Callable[[], None]) -> None:
-        """Serve until told to stop or, with once, until everything is done; turned is called in every turn."""
+    def run(
+        self, stop: StopSignal, notifier: Notifier, turned: Callable[[], None], interrupt: Callable[[], None]
+    ) -> None:
+        """Serve until told to stop or, with once, until everything is done; turned is called in every turn, and
+        interrupt at the end, to cut short what takes long at the source or the sink."""
         self._load_ledger()
         unwatch = self._watch()
         notifier.ready()
-        log.info("listener started", source=str(self._options.source), pending=self._intake.waiting)
+        log.info("listener started", source=self._source.name, pending=self._intake.waiting)
         while not stop.is_set and not self.finished:
             self._turn()
             turned()
             notifier.alive()
         notifier.stopping()
         unwatch()
-        self._stopping = True
-        for pool in (self._scanner, self._readers, self._writers):
-            pool.shutdown(cancel_futures=True)
-        self._drain_events()
+        self._loop.stopping = True
+        interrupt()
+        self._loop.stop()
+        self._commit()
         log.info("listener stopped", failed=self._ledger.progress().failed)
 
     @property
     def finished(self) -> bool:
-        return self._options.once and self._quiet_scans > 0 and not self._scan.unsettled and self._intake.idle
+        quiet = self._quiet_scans > 0 and not self._scan.unsettled
+        return self._options.once and quiet and self._intake.idle and self._delivery.idle
+
+    def _window(self) -> int:
+        """Images worth having under way; while some are being moved to or from a cloud, others are to keep the engine
+        busy."""
+        return self._engine.window + self._options.transfers * (self._source.remote + self._sink.remote)
 
     def _watch(self) -> Callable[[], None]:
         """Hear of changes; of no use to a run that scans until nothing is left. Returns what ends it."""
-        return (lambda: None) if self._options.once else self._folder.watch(lambda: self._events.put(self._hint))
+        return (lambda: None) if self._options.once else self._source.watch(lambda: self._loop.post(self._hint))
 
     def _load_ledger(self) -> None:
         self._ledger.retry_transient()
         self._ledger.commit()
-        self._scan = Scan(self._ledger.settled(), self._options.settle)
+        self._scan = Scan(self._ledger.settled(), self._settle)
         for path, version, fresh in self._ledger.pending():
             self._intake.add(path, version, fresh=fresh)
+        if self._options.departs:
+            for path, version in self._ledger.due():
+                self._delivery.take_away(path, version, self._scan.depart)
 
     def _turn(self) -> None:
+        self._loop.turn(min(TURN, self._rhythm.wait(time.monotonic())))
         now = time.monotonic()
-        wait = min([TURN, self._rhythm.wait(now), *(max(0.0, when - now) for when, _ in self._later)])
-        with contextlib.suppress(queue.Empty):
-            self._events.get(timeout=wait)()
-        now = time.monotonic()
-        due = [event for when, event in self._later if when <= now]
-        self._later = [(when, event) for when, event in self._later if when > now]
-        for event in due:
-            event()
         if self._options.once and self._intake.idle:
             self._rhythm.hint(now)  # one more look, to find that nothing is left
         if self._rhythm.wait(now) == 0 and not self.finished:
             self._rhythm.begin(now)
-            self._do(self._scanner, self._folder.list, self._on_listing)
-        self._drain_events()
+            self._loop.do(self._scanner, self._source.list, self._on_listing)
+        self._commit()
         self._feed()
 
-    def _drain_events(self) -> None:
-        """Handle what has come, make it durable, then tell the broker what it may forget."""
-        for _ in range(self._events.qsize()):
-            self._events.get()()
+    def _commit(self) -> None:
+        """Make durable what has come, then tell the engine what it may forget."""
         self._ledger.commit()
         for job in self._acknowledge:
             self._engine.acknowledge(job)
         self._acknowledge.clear()
-
-    def _do(self, pool: ThreadPoolExecutor, work: Callable[[], Any], done: Callable[[Future[Any]], None]) -> None:
-        """Run work on a pool; done gets its future, here on the loop. What has not begun at the end never does."""
-
-        def tell(future: Future[Any]) -> None:
-            if not future.cancelled():
-                self._events.put(functools.partial(done, future))
-
-        if not self._stopping:
-            pool.submit(work).add_done_callback(tell)
 
     # --- from the source to the window ----
 
@@ -155,26 +139,67 @@ class ListenerService:
     def _on_listing(self, future: Future[Listing]) -> None:
         listing = future.result()
         now = time.monotonic()
-        if self._backfill is None:
-            self._backfill = frozenset(listing.objects)
+        self._skip_backfill(listing)
         findings = self._scan.update(listing, now)
-        for finding in findings:
+        for finding in self._in_order(findings):
             match finding:
                 case Settled(path, version):
-                    fresh = path not in self._backfill
-                    self._ledger.add(path, version, fresh=fresh)
-                    self._intake.add(path, version, fresh=fresh)
+                    self._settled(path, version)
                 case Gone(path):
                     self._ledger.forget(path)
                 case MassDisappearance(gone, known):
                     self._doubt(gone, known)
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # said again by every scan
-        self._quiet_scans = self._quiet_scans + 1 if quiet else 0
-        if listing.unread != self.unread:
-            self.unread = listing.unread
-            for folder, reason in listing.unread.items():
-                log.error("folder left out", folder=folder, reason=reason)
-        self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0)
+        self._quiet_scans = self._quiet_scans + 1 if quiet and not self._may_come_back(listing, now) else 0
+        self._say_unread(listing)
+        if ROOT not in listing.unread:
+            self._readable_at = now
+            self._first = frozenset(listing.objects) if self._first is None else self._first
+        self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0, dice=random.random())
+
+    def _may_come_back(self, listing: Listing, now: float) -> bool:
+        """The source is away, but has been there a moment ago."""
+        return ROOT in listing.unread and now - self._readable_at < ONCE_PATIENCE
+
+    def _say_unread(self, listing: Listing) -> None:
+        if listing.unread == self.unread:
+            return
+        for folder, reason in listing.unread.items():
+            log.error("folder left out", folder=folder, reason=reason)
+        if not listing.unread:
+            log.info("every folder can be read again")
+        self.unread = listing.unread
+
+    def _skip_backfill(self, listing: Listing) -> None:
+        """What is there when a source is listed for the first time is no upload. What is still being written then
+        becomes another version, and is."""
+        if self._ledger.was_listed:
+            return
+        if self._options.backfill is Backfill.NONE:
+            for path, version in listing.objects.items():
+                self._ledger.skip(path, version)
+                self._scan.skip(path, version)
+        if not listing.unread:
+            self._ledger.set_listed()
+
+    def _in_order(self, findings: Iterable[Finding]) -> list[Finding]:
+        newest = self._options.backfill is Backfill.NEWEST
+
+        def age(finding: Finding) -> int:
+            mtime = finding.version.mtime_ns if isinstance(finding, Settled) else 0
+            return -mtime if newest else mtime
+
+        return sorted(findings, key=age)
+
+    def _settled(self, path: str, version: Version) -> None:
+        fresh = self._first is not None and path not in self._first
+        self._ledger.add(path, version, fresh=fresh)
+        if self._source.remote and version.size > self._intake.disk:
+            sizes = f"{size_text(version.size)}, and the spool {size_text(self._intake.disk)}"
+            reason = f"The file has {sizes}: give the spool more with --spool-limit."
+            self._ledger.failed(path, version, reason, transient=True)
+        else:
+            self._intake.add(path, version, fresh=fresh)
 
     def _doubt(self, gone: frozenset[str], known: int) -> None:
         """Nothing is forgotten, but for failures: there is nothing to protect, and nobody to read of them."""
@@ -185,33 +210,33 @@ class ListenerService:
         self._doubted = gone
 
     def _feed(self) -> None:
-        while (taken := self._intake.take()) is not None:
+        while not self._at_source.pause and (taken := self._intake.take()) is not None:
             path, version, fresh = taken
-            work = functools.partial(self._folder.load, path, version, self._engine.inline_limit)
-            self._do(self._readers, work, functools.partial(self._on_loaded, path, version, fresh))
+            self._at_source.do(
+                path,
+                functools.partial(self._load, path, version),
+                functools.partial(self._on_loaded, path, version, fresh),
+                functools.partial(self._on_unloaded, path, version),
+            )
 
-    def _on_loaded(self, path: str, version: Version, fresh: bool, future: Future[Loaded]) -> None:
+    def _load(self, path: str, version: Version) -> Loaded | ImageError:
         try:
-            loaded = future.result()
-        except (ChangedError, FileNotFoundError):
+            return self._source.load(path, version, self._engine.inline_limit)
+        except ImageError as error:  # no trouble of the source's
+            return error
+
+    def _on_unloaded(self, path: str, version: Version, error: Final) -> None:
+        if not isinstance(error, TransferError):
             self._look_again(path, version)
             return
-        except OSError as error:
-            self._fail(path, version, f"The file cannot be read: {error.strerror}.", transient=True)
-            return
-        except ImageError as error:
-            self._fail(path, version, str(error), transient=False)
-            return
-        job = job_id(loaded.digest, self._recipe)
-        if job in self._intake.jobs:
-            self._attach(job, path, version)
-        elif (twin := self._ledger.same_job(job)) is not None:
-            original, result = twin
-            work = functools.partial(self._tree.copy, original, path, result.outputs)
-            retry = functools.partial(self._submit, job, path, version, fresh, loaded)
-            self._do(self._writers, work, functools.partial(self._on_copied, path, version, result, retry))
-        else:
-            self._submit(job, path, version, fresh, loaded)
+        self._fail(path, version, str(error), transient=error.transient)
+        if error.transient and not self._options.once:
+            self._loop.later(ANOTHER_TRY, functools.partial(self._try_again, path, version))
+
+    def _try_again(self, path: str, version: Version) -> None:
+        if self._scan.knows(path, version):
+            self._ledger.add(path, version, fresh=False)
+            self._intake.add(path, version, fresh=False)
 
     def _look_again(self, path: str, version: Version) -> None:
         """It is no longer what the scan saw: the next scan decides, unless an earlier one has already."""
@@ -221,17 +246,34 @@ class ListenerService:
         self._quiet_scans = 0
         self._hint()
 
+    # --- through the engine ----
+
+    def _on_loaded(self, path: str, version: Version, fresh: bool, loaded: Loaded | ImageError) -> None:
+        if isinstance(loaded, ImageError):
+            self._fail(path, version, str(loaded), transient=False)
+            return
+        job = job_id(loaded.digest, self._recipe)
+        submit = functools.partial(self._submit, job, path, version, fresh, loaded)
+        if job in self._intake.jobs:
+            self._attach(job, path, version)
+        elif (twin := self._ledger.same_job(job)) is not None:
+            original, result = twin
+            record = functools.partial(self._record, path, version, result, 0.0, 0.0)
+            self._delivery.copy(original, path, result, record, self._release(path), submit)
+        else:
+            submit()
+
     def _submit(self, job: bytes, path: str, version: Version, fresh: bool, loaded: Loaded) -> None:
-        if self._stopping:
+        if self._loop.stopping:
             return
         if job not in self._intake.jobs:
             self._intake.jobs[job] = JobInHand(time.monotonic())
-            payload = () if loaded.data is None else (loaded.data,)
+            payload, read = loaded.to_submit()
             priority = FRESH if fresh else BACKFILL
             submission = Job(job, self._recipe_bytes, self._needs, version.size, payload, priority)
-            reader = self._folder.reader(path, version) if loaded.data is None else None
-            future = self._engine.submit(submission, reader)
-            future.add_done_callback(lambda future: self._events.put(functools.partial(self._on_outcome, job, future)))
+            self._engine.submit(submission, read).add_done_callback(
+                lambda future: self._loop.post(functools.partial(self._on_outcome, job, future))
+            )
         self._attach(job, path, version)
 
     def _attach(self, job: bytes, path: str, version: Version) -> None:
@@ -239,8 +281,6 @@ class ListenerService:
         in_hand.waiting[path] = version
         if in_hand.result is not None:
             self._write(job, path)
-
-    # --- from the result to the ledger ----
 
     def _on_outcome(self, job: bytes, future: Future[Result | Failed]) -> None:
         error = future.exception()
@@ -264,52 +304,43 @@ class ListenerService:
             return
         in_hand.result = outcome
         for path in list(in_hand.waiting):
-            self._intake.add_outputs(path, sum(output.size for output in outcome.outputs))
             self._write(job, path)
 
-    def _write(self, job: bytes, path: str) -> None:
-        result = self._intake.jobs[job].result
-        assert result is not None
-        work = functools.partial(self._tree.write_timed, path, result.outputs, result.payload)
-        self._do(self._writers, work, functools.partial(self._on_written, job, path))
+    # --- from the result to the ledger ----
 
-    def _on_written(self, job: bytes, path: str, future: Future[float]) -> None:
+    def _write(self, job: bytes, path: str) -> None:
         in_hand = self._intake.jobs[job]
-        error = future.exception()
-        if isinstance(error, OSError) and not self._is_final(error, in_hand, path):
-            log.error("outputs cannot be written, trying again", path=path, error=error.strerror)
-            self._later.append((time.monotonic() + WRITE_RETRY, lambda: self._write(job, path)))
-            return
-        version = in_hand.waiting.pop(path)
-        if isinstance(error, OSError):
-            reason = f"The outputs cannot be written: {error.strerror}."
-            self._fail(path, version, reason, transient=not is_permanent(error))
-        else:
-            seconds = future.result()  # anything but an OSError is a bug, and ends the listener
+        assert in_hand.result is not None
+        version = in_hand.waiting[path]
+        self._intake.add_outputs(
+            path, sum(output.size for output in in_hand.result.outputs), spooled=self._sink.remote
+        )
+
+        def record(seconds: float) -> None:
             assert in_hand.result is not None
             self._record(path, version, in_hand.result, seconds, in_hand.turnaround)
-        if not in_hand.waiting:
-            self._end_job(job)
 
-    def _is_final(self, error: OSError, in_hand: JobInHand, path: str) -> bool:
-        in_hand.tries[path] += 1
-        return is_permanent(error) or (self._options.once and in_hand.tries[path] >= ONCE_TRIES)
+        def ended() -> None:
+            self._intake.release(path)
+            del in_hand.waiting[path]
+            if not in_hand.waiting:
+                self._end_job(job)
 
-    def _on_copied(self, path: str, version: Version, result: Result, retry: Event, future: Future[bool]) -> None:
-        if future.exception() is None and future.result():
-            self._record(path, version, result, 0.0, 0.0)
-        else:
-            retry()
+        self._delivery.write(path, version, in_hand.result, record, ended)
 
     def _record(self, path: str, version: Version, result: Result, write: float, turnaround: float) -> None:
-        engine = self._engine.name
-        self._ledger.done(path, version, result, engine=engine, write=write, turnaround=turnaround)
-        self._intake.release(path)
+        departs = self._options.departs
+        self._ledger.done(
+            path, version, result, engine=self._engine.name, write=write, turnaround=turnaround, depart=departs
+        )
+        if departs:
+            self._delivery.take_away(path, version, self._scan.depart)
 
     def _fail(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
-        log.warning("image failed", path=path, reason=reason)
-        self._ledger.failed(path, version, reason, transient=transient)
-        self._intake.release(path)
+        self._delivery.fail(path, version, reason, transient=transient, ended=self._release(path))
+
+    def _release(self, path: str) -> Callable[[], None]:
+        return functools.partial(self._intake.release, path)
 
     def _end_job(self, job: bytes) -> None:
         del self._intake.jobs[job]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,52 +15,113 @@ from common.notify import Notifier
 from common.recipe import Recipe
 from common.wakeup import StopSignal
 from listener.ledger import Failure, Ledger
-from listener.placement import PRIVATE, OutputTree
-from listener.service import ListenerService, Options
+from listener.location import Location, Remote, parse_location
+from listener.options import Failures, Options
+from listener.placement import FAILED, PRIVATE
+from listener.service import ListenerService
+from listener.store import Sink, Source
 
 log = get_logger("listener")
 
 
+def check_locations(source: str, output: str) -> tuple[Location, Location]:
+    """What the user wrote, parsed; folders as absolute paths. Raises FleetError unless they can be a source and an
+    output. Nothing is asked of a cloud."""
+    there, here = parse_location(source), parse_location(output)
+    if isinstance(there, Path) and isinstance(here, Path):
+        return check_folders(there, here)
+    if isinstance(there, Path):
+        return check_source(there), here
+    if isinstance(here, Path):
+        return there, Path(os.path.realpath(here))
+    if there.remote == here.remote and _overlap(there.path, here.path):
+        raise FleetError(_OVERLAP.format(output=here, source=there))
+    return there, here
+
+
 def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
-    """Both as absolute paths. Raises FleetError unless they can be a source and an output."""
+    """The same for two local folders."""
+    source, output = check_source(source), Path(os.path.realpath(output))  # no error for a loop of links
+    if source == output or source in output.parents or output in source.parents:
+        raise FleetError(_OVERLAP.format(output=output, source=source))
+    return source, output
+
+
+def check_source(source: Path) -> Path:
+    """The absolute path of a local source. Raises FleetError."""
     if not os.path.exists(source):  # noqa: PTH110 - unlike Path's it is False, too, for a name no file can have
         raise FleetError(f"The source folder {source} does not exist.")
     if not source.is_dir():
         raise FleetError(f"The source {source} is not a folder.")
     if not os.access(source, os.R_OK | os.X_OK):
         raise FleetError(f"The source folder {source} cannot be read.")
-    source, output = Path(os.path.realpath(source)), Path(os.path.realpath(output))  # no error for a loop of links
-    if source == output or source in output.parents or output in source.parents:
+    return Path(os.path.realpath(source))
+
+
+_OVERLAP = (
+    "The output folder {output} and the source folder {source} overlap: results would be taken "
+    "for new images. Choose an output folder outside the source."
+)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths without slashes at their ends are the same or one is below the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/") or not (one and other)
+
+
+def state_folder(source: Location, output: Location, state: Path | None) -> Path:
+    """Where the ledger is, and all else that belongs to this source and output: the folder given, or else one in a
+    local output, or else one of this user's."""
+    if state is not None:
+        return state.absolute()
+    if isinstance(output, Path):
+        return output / PRIVATE
+    name = hashlib.sha256(f"{source}\n{output}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return _base() / name
+
+
+def _base() -> Path:
+    """STATE_DIRECTORY is a service manager's word, the other one the XDG Base Directory Specification's."""
+    if of_service := os.environ.get("STATE_DIRECTORY"):
+        return Path(of_service.split(":")[0])
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "filterfleet"
+
+
+def open_ledger(source: Location, output: Location, state: Path | None, recipe: Recipe) -> Ledger:
+    """The ledger of this source, as check_locations returned both. Raises FleetError."""
+    return Ledger(state_folder(source, output, state) / "ledger.sqlite3", str(source), recipe.digest.hex())
+
+
+def check_recipe_for(options: Options, recipe: Recipe) -> None:
+    """Raises FleetError when an output has the name of the folder for failures."""
+    if options.failures is not Failures.OFF and any(output.name == FAILED for output in recipe.outputs):
         raise FleetError(
-            f"The output folder {output} and the source folder {source} overlap: results would be taken "
-            "for new images. Choose an output folder outside the source."
+            f"The recipe has an output called {FAILED}, where the images go that cannot be processed: "
+            "call it something else, or say --failed off."
         )
-    return source, output
-
-
-def open_ledger(source: Path, output: Path, state: Path | None, recipe: Recipe) -> Ledger:
-    """The ledger of this source, as check_folders returned both. Raises FleetError."""
-    return Ledger((state or output / PRIVATE) / "ledger.sqlite3", str(source), recipe.digest.hex())
 
 
 def serve(
     options: Options,
-    tree: OutputTree,
+    source: Source,
+    sink: Sink,
     ledger: Ledger,
     engine: Engine,
     recipe: Recipe,
     *,
     stop: StopSignal,
     turned: Callable[[], None] = lambda: None,
+    interrupt: Callable[[], None] = lambda: None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
-    options.source and tree.root are as check_folders returned them; turned is called in every turn of the loop.
+    turned is called in every turn of the loop; interrupt at the end, to cut short what is under way at source and sink.
     Returns what has failed by then. Raises FleetError, and of that InterruptedRunError when the end of the work was
     not reached.
     """
-    service = ListenerService(options, recipe, engine, ledger, tree)
-    service.run(stop, Notifier(), turned)
+    check_recipe_for(options, recipe)
+    service = ListenerService(options, recipe, engine, ledger, source, sink)
+    service.run(stop, Notifier(), turned, interrupt)
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
     return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]

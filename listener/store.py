@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.blob import Blob
+from common.blob import Blob, FileBlob, Payload
+from common.engine import ReadImage
 from common.errors import FleetError
 from common.protocol import Output
 from listener.scan import Listing, Version
@@ -31,6 +32,10 @@ class Loaded:
 
     digest: bytes
     blob: Blob
+
+    def to_submit(self) -> tuple[tuple[Payload, ...], ReadImage | None]:
+        """As an engine wants it: a payload, or how to read the image in parts."""
+        return ((), self.blob.read) if isinstance(self.blob, FileBlob) else ((self.blob,), None)
 
 
 class Source(Protocol):

@@ -1,0 +1,76 @@
+"""Transfers to and from one place, tried again for as long as that makes sense."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from common.logs import get_logger
+from listener.loop import Loop
+from listener.patience import Patience
+from listener.store import ChangedError, TransferError
+
+Final = TransferError | ChangedError  # how a transfer ends that is not tried again
+
+log = get_logger("listener")
+
+
+class Attempts:
+    """At a source, or at an output: so many at a time, in the order in which they were asked for."""
+
+    def __init__(self, loop: Loop, place: str, threads: int, limit: float) -> None:
+        """limit: seconds of trouble after which an object is given up, whatever others do."""
+        self._loop = loop
+        self._place = place
+        self._pool = loop.pool(place, threads)
+        self._patience = Patience(limit)
+        self._trouble = ""  # the last that was told
+
+    @property
+    def pause(self) -> float:
+        """Seconds for which nothing new should be begun there."""
+        return self._patience.pause(time.monotonic())
+
+    def do(
+        self,
+        path: str,
+        work: Callable[[], Any],
+        succeeded: Callable[[Any], None],
+        failed: Callable[[Final], None],
+    ) -> None:
+        """Run work, which is about path, until it succeeds or there is no point in trying again."""
+        done = functools.partial(self._done, path, work, succeeded, failed)
+        self._loop.do(self._pool, work, done)
+
+    def _done(
+        self,
+        path: str,
+        work: Callable[[], Any],
+        succeeded: Callable[[Any], None],
+        failed: Callable[[Final], None],
+        future: Future[Any],
+    ) -> None:
+        error = future.exception()
+        if isinstance(error, ChangedError):
+            failed(error)
+        elif isinstance(error, TransferError):
+            if error.transient and self._patience.failed(path, time.monotonic()):
+                self._tell(str(error), path)
+                self._loop.later(self.pause, functools.partial(self.do, path, work, succeeded, failed))
+            else:
+                failed(error)
+        else:
+            value = future.result()  # any other exception is a bug, and ends the listener
+            self._patience.succeeded(path)
+            if self._trouble:
+                log.info("going on", place=self._place)
+                self._trouble = ""
+            succeeded(value)
+
+    def _tell(self, trouble: str, path: str) -> None:
+        if trouble != self._trouble:
+            log.error("trying again", place=self._place, path=path, reason=trouble)
+            self._trouble = trouble
