@@ -239,3 +239,73 @@ def test_others_can_read_while_we_write(opened, tmp_path):
     reader = sqlite3.connect(tmp_path / "state" / "ledger.sqlite3")
     assert reader.execute("SELECT path FROM objects").fetchall() == [("a.jpg",)]
     reader.close()
+
+
+# --- where images come from and go to ----
+
+
+def test_a_version_is_another_when_only_its_tag_is(opened):
+    ledger = opened()
+    tagged = Version(V1.size, V1.mtime_ns, "md5")
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    ledger.add("a.jpg", tagged, fresh=True)
+    assert ledger.pending() == [("a.jpg", tagged, True)]
+    ledger.done("a.jpg", tagged, Result(b"job 2", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    assert rows(ledger) == [("a.jpg", 1), ("a.jpg", 1)]
+    assert ledger.same_job(b"job") is None
+
+
+def test_what_is_to_leave_its_source_is_due_until_it_has(opened):
+    ledger = opened()
+    for path in ("left.jpg", "stays.jpg", "vanished.jpg"):
+        ledger.add(path, V1, fresh=True)
+        ledger.done(
+            path, V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0, depart=True
+        )
+    assert sorted(ledger.due()) == [("left.jpg", V1), ("stays.jpg", V1), ("vanished.jpg", V1)]
+    ledger.departed("left.jpg", V1)
+    ledger.stays("stays.jpg", V1)
+    ledger.forget("vanished.jpg")
+    assert ledger.due() == []
+    assert ledger.settled() == {"stays.jpg": V1}
+    assert {image.path for image in ledger.processed()} == {"left.jpg", "stays.jpg"}
+    assert ledger.progress() == Progress(pending=0, done=2, failed=0)
+    ledger.add("left.jpg", V2, fresh=True)
+    assert ledger.pending() == [("left.jpg", V2, True)]
+
+
+def test_what_is_skipped_is_settled_and_not_pending(opened):
+    ledger = opened()
+    assert not ledger.was_listed
+    ledger.skip("old.jpg", V1)
+    ledger.set_listed()
+    assert ledger.was_listed
+    assert (ledger.settled(), ledger.pending(), ledger.report()) == ({"old.jpg": V1}, [], [])
+    assert ledger.progress().total == 0
+    assert not opened(recipe="r2").was_listed
+
+
+def test_it_knows_of_what_the_output_tells(opened):
+    ledger = opened()
+    ledger.tell("a.jpg")
+    ledger.tell("a.jpg")
+    assert ledger.is_told("a.jpg")
+    ledger.take_back("a.jpg")
+    assert not ledger.is_told("a.jpg")
+
+
+def test_a_ledger_of_a_newer_form_is_not_touched(opened, tmp_path):
+    ledger = opened()
+    ledger._db.execute("PRAGMA user_version = 99")
+    with pytest.raises(FleetError, match="newer version"):
+        opened()
+
+
+def test_a_ledger_of_the_first_form_begins_anew(opened, tmp_path):
+    opened().close()
+    with sqlite3.connect(tmp_path / "state" / "ledger.sqlite3") as old:
+        old.executescript("DROP TABLE objects; CREATE TABLE objects (source TEXT, path TEXT); PRAGMA user_version = 0;")
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    assert ledger.progress().pending == 1
