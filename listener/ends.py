@@ -104,7 +104,8 @@ def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str
     said = ""
     while True:
         try:
-            return rclone.facts(str(end)).root
+            facts = rclone.facts(str(end))
+            return facts.root.removeprefix("local:") if facts.kind == "local" else facts.root
         except TransferError as error:
             if once or not error.transient:
                 raise FleetError(str(error)) from None

@@ -34,7 +34,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Serve]:
-    """One life of a listener, until its end or until(ledger); the failures by then. The ledger is that of every life."""
+    """One life of a listener, until its end or until(ledger); the failures by then. The ledger outlives it."""
     with contextlib.closing(StopSignal()) as stop:
 
         def run(
