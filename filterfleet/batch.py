@@ -25,9 +25,10 @@ from common.text import printable
 from common.wakeup import StopSignal
 from filterfleet.fleet import INTERRUPTED, LOOK, print_failures
 from filterfleet.recipes import load_recipe
+from listener.folder import Folder
 from listener.ledger import REPORT, Failure, Ledger
+from listener.options import Options
 from listener.placement import OutputTree
-from listener.service import Options
 from listener.setup import check_folders, open_ledger, serve
 
 
@@ -59,14 +60,16 @@ def process_folder(
     """Every image of source that is not done yet, through the engine, until stop; the recipe was checked. Raises
     FleetError."""
     source, output = check_folders(source, output)
-    options = Options(source, settle=0.0, interval=1.0, once=True)
+    options = Options(settle=0.0, interval=1.0, once=True)
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(OutputTree(output)))
         ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
         if force:
             ledger.redo()
         try:
-            failures = serve(options, tree, ledger, engine, recipe, stop=stop, turned=lambda: turned(ledger))
+            failures = serve(
+                options, Folder(source), tree, ledger, engine, recipe, stop=stop, turned=lambda: turned(ledger)
+            )
             interrupted = False
         except InterruptedRunError:
             failures = ledger.failures()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,8 +18,7 @@ from common.system import cores
 from common.text import printable
 from filterfleet.recipes import load_recipe
 from listener.ledger import Failure, Ledger
-from listener.placement import PRIVATE
-from listener.setup import check_folders, open_ledger
+from listener.setup import check_locations, open_ledger, state_folder
 from worker.memory import share
 from worker.process import arguments
 
@@ -30,45 +29,48 @@ INTERRUPTED = 130
 
 
 class Fleet:
-    """recipe is a file or the name of one that ships. It and the folders are checked at once: raises FleetError.
-    threads 0 shares the cores among the workers; memory, in bytes for each worker, is shared out if None."""
+    """recipe is a file or the name of one that ships. It and the places are checked at once: raises FleetError.
+    threads 0 shares the cores among the workers; memory, in bytes for each worker, is shared out if None; ports are the
+    frontend's and the backend's; listener: more options of the listener's, where None is not given."""
 
     def __init__(
         self,
-        source: Path,
-        output: Path,
+        source: str,
+        output: str,
         recipe: str,
-        state: Path | None,
+        *,
         workers: int,
         threads: int,
         memory: int | None,
-        frontend_port: int,
-        backend_port: int,
-        settle: float,
-        interval: float,
+        ports: tuple[int, int],
+        state: Path | None,
+        listener: Mapping[str, object],
     ) -> None:
-        if frontend_port == backend_port:
+        frontend, backend = map(str, ports)
+        if frontend == backend:
             raise FleetError("The frontend and the backend need two different ports.")
         loaded = load_recipe(recipe)
-        self.source, self.output = check_folders(source, output)
-        self.logs = (state.resolve() if state else self.output / PRIVATE) / "logs"
+        self.source, self.output = check_locations(source, output)
+        folder = state_folder(self.source, self.output, state)
+        self.logs = folder / "logs"
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FleetError(f"The folder {self.logs} cannot be written: {error.strerror}.") from None
         self.ledger: Ledger = open_ledger(self.source, self.output, state, loaded)
         self.console = Console()
-        ports = ("--frontend-port", str(frontend_port))
         worker = arguments(
-            LOOPBACK, backend_port, threads or max(1, cores() // workers), memory or share(workers), DRAIN_LIMIT
+            LOOPBACK, int(backend), threads or max(1, cores() // workers), memory or share(workers), DRAIN_LIMIT
         )
-        self._broker = self._spec("broker", "-m", "broker", *ports, "--backend-port", str(backend_port), last=True)
+        self._broker = self._spec(
+            "broker", "-m", "broker", "--frontend-port", frontend, "--backend-port", backend, last=True
+        )
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
         self._listener = [
-            *("-m", "listener", "--source", str(self.source), "--output", str(self.output), *ports),
+            *("-m", "listener", f"--source={self.source}", f"--output={self.output}", "--frontend-port", frontend),
+            f"--state={folder}",
             *("--recipe", recipe if recipe in shipped() else os.path.abspath(recipe)),  # noqa: PTH100 - links stay
-            *("--settle", str(settle), "--interval", str(interval)),
-            *(("--state", str(state.resolve())) if state else ()),
+            *_options(listener),
         ]
 
     def _spec(self, name: str, *argv: str, final: frozenset[int] = frozenset(), last: bool = False) -> Spec:
@@ -114,6 +116,12 @@ class Fleet:
             self.console.print(f"{what}: see {self.logs / 'listener.log'}", soft_wrap=True)
         if code == INTERRUPTED:
             self.console.print("Interrupted: the same command goes on where this one stopped.")
+
+
+def _options(values: Mapping[str, object]) -> Iterator[str]:
+    for option, value in values.items():
+        each = value if isinstance(value, list) else [] if value is None else [value]
+        yield from (f"{option}={one}" for one in each)  # in one word: a value may begin with a dash
 
 
 def print_failures(console: Console, failures: Sequence[Failure]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import time
@@ -31,15 +32,25 @@ def run_demo(folder: Path, recipe: str, workers: int) -> int:
             file.unlink()  # a demo starts anew each time
     except OSError as error:
         raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
-    frontend_port, backend_port = _free_ports()
+    ports = _free_ports()
     began = time.time()
-    fleet = Fleet(photographs, results, recipe, None, workers, 0, None, frontend_port, backend_port, SETTLE, 5.0)
-    fleet.console.print(f"Broker on ports {frontend_port} and {backend_port}, {workers} workers, one listener.")
+    fleet = Fleet(
+        os.path.abspath(photographs),  # noqa: PTH100 - a colon in a relative name would make it a remote's
+        os.path.abspath(results),  # noqa: PTH100
+        recipe,
+        workers=workers,
+        threads=0,
+        memory=None,
+        ports=ports,
+        state=None,
+        listener={"--settle": SETTLE},
+    )
+    fleet.console.print(f"Broker on ports {ports[0]} and {ports[1]}, {workers} workers, one listener.")
     code = fleet.run_once()
     processed = fleet.ledger.processed()
     fleet.console.print(_table(processed))
     if processed:
-        sheet = write_contact_sheet(fleet.source, fleet.output, processed, folder / "contact-sheet.png")
+        sheet = write_contact_sheet(photographs, results, processed, folder / "contact-sheet.png")
         first = processed[0].finished_at - began
         fleet.console.print(f"First result after {first:.1f} s, all after {processed[-1].finished_at - began:.1f} s.")
         fleet.console.print(f"Before and after, side by side: {sheet.resolve()}", soft_wrap=True)

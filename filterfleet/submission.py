@@ -12,10 +12,11 @@ from common.jobs import Job, check_outputs, job_id
 from common.protocol import Failed, Result
 from common.protocol.messages import INLINE_LIMIT
 from common.recipe import Recipe
-from listener.folder import ChangedError, Folder, Loaded
+from listener.folder import Folder
 from listener.placement import OutputTree
 from listener.scan import Version
 from listener.setup import MissingFilters
+from listener.store import ChangedError, TransferError
 
 WINDOW = 32  # files under way at a time
 LOOK = 1.0  # seconds between looks at what the fleet can do, while nothing comes back

@@ -7,14 +7,32 @@ from typing import Annotated
 import typer
 
 from common.options import BackendPort, FrontendPort, Memory, RecipeChoice
-from listener.cli import Interval, OutputRoot, Settle, Source, State
+from listener.cli import (
+    AfterSuccess,
+    BackfillOrder,
+    Bandwidth,
+    Exclude,
+    FailedImages,
+    Include,
+    Interval,
+    MaxSize,
+    Once,
+    OutputRoot,
+    RcloneConfig,
+    Settle,
+    SourceRoot,
+    SpoolLimit,
+    State,
+    Transfers,
+)
+from listener.options import Backfill, Failures
 
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
 Threads = Annotated[int, typer.Option(min=0, max=1024, help="Threads in each; 0 shares the cores among the workers.")]
 
 
 def up(
-    source: Source,
+    source: SourceRoot,
     output: OutputRoot,
     recipe: RecipeChoice = "default",
     workers: Workers = 2,
@@ -23,9 +41,19 @@ def up(
     frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
     state: State = None,
+    once: Once = False,
     settle: Settle = 1.0,
-    interval: Interval = 5.0,
-    once: Annotated[bool, typer.Option("--once", help="End when everything in the source is done.")] = False,
+    interval: Interval = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    max_size: MaxSize = None,
+    backfill: BackfillOrder = Backfill.OLDEST,
+    after: AfterSuccess = "keep",
+    failed: FailedImages = Failures.COPY,
+    rclone_config: RcloneConfig = None,
+    bandwidth: Bandwidth = None,
+    transfers: Transfers = 4,
+    spool_limit: SpoolLimit = None,
 ) -> None:
     """Run everything on this machine: broker, workers and listener.
 
@@ -36,7 +64,28 @@ def up(
     from filterfleet.fleet import Fleet
 
     fleet = Fleet(
-        source, output, recipe, state, workers, threads, memory, frontend_port, backend_port, settle, interval
+        source,
+        output,
+        recipe,
+        workers=workers,
+        threads=threads,
+        memory=memory,
+        ports=(frontend_port, backend_port),
+        state=state,
+        listener={
+            "--settle": settle,
+            "--interval": interval,
+            "--include": include,
+            "--exclude": exclude,
+            "--max-size": max_size,
+            "--backfill": backfill,
+            "--after": after,
+            "--failed": failed,
+            "--rclone-config": rclone_config and rclone_config.absolute(),
+            "--bandwidth": bandwidth,
+            "--transfers": transfers,
+            "--spool-limit": spool_limit,
+        },
     )
     if not once:
         typer.echo(f"Watching {fleet.source}; results appear in {fleet.output}. Ctrl-C ends it.")

@@ -59,7 +59,8 @@ RcloneConfig = Annotated[
 Bandwidth = Annotated[str | None, typer.Option(metavar="RATE", help="Bytes a second to and from clouds, such as 10M.")]
 Transfers = Annotated[int, typer.Option(min=1, max=64, help="Transfers at a time, in each direction.")]
 SpoolLimit = Annotated[
-    int, typer.Option("--spool-limit", parser=_size, metavar="SIZE", help="Temporary files at most.")
+    int | None,
+    typer.Option("--spool-limit", parser=_size, metavar="SIZE", help="Temporary files at most.  [default: 1G]"),
 ]
 
 
@@ -84,7 +85,7 @@ def listener(
     rclone_config: RcloneConfig = None,
     bandwidth: Bandwidth = None,
     transfers: Transfers = 4,
-    spool_limit: SpoolLimit = "1G",  # type: ignore[assignment] - parsed like any value
+    spool_limit: SpoolLimit = None,
 ) -> None:
     """Watch a folder, here or in a cloud, have every image in it processed, and put the results into the output folder.
 
@@ -102,6 +103,7 @@ def listener(
     from common.wakeup import StopSignal
     from listener.aftermath import Keep, parse_after
     from listener.ends import Cloud, open_ends
+    from listener.intake import DISK
     from listener.options import Options
     from listener.selection import Selection
     from listener.setup import MissingFilters, check_locations, open_ledger, serve
@@ -127,7 +129,7 @@ def listener(
             failures=failed,
             departs=aftermath != Keep(),
             transfers=transfers,
-            spool=spool_limit,
+            spool=spool_limit or DISK,
         )
         missing = MissingFilters(chosen, client)
         failures = serve(

@@ -18,7 +18,10 @@ from common.jobs import is_image_name
 from common.logs import get_logger
 from common.protocol.messages import BLOB_LIMIT
 from common.text import size_text
+from listener.aftermath import After, Keep
+from listener.ignore import LIMIT, IgnoreFile
 from listener.scan import ROOT, Listing, Version
+from listener.selection import IGNORE_FILE, Selection
 from listener.store import ChangedError, Loaded, TransferError
 
 log = get_logger("listener")
@@ -30,12 +33,16 @@ class Folder:
     atomic = False
     remote = False
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, selection: Selection = Selection(), after: After = Keep()) -> None:  # noqa: B008 - frozen
         self.root = root
         self.name = str(root)
+        self._ignore_file = IgnoreFile(selection)
+        self._after = after
 
     def list(self) -> Listing:
-        """Every image file, by its name, in every folder that is not hidden. Links to folders are not followed."""
+        """Every selected image, by its name, in every folder that is not hidden. Links to folders are not followed."""
+        self._ignore_file.update(self._read_ignore_file())
+        wants = self._ignore_file.selection.wants
         objects: dict[str, Version] = {}
         unread: dict[str, str] = {}
         folders = [""]
@@ -49,11 +56,21 @@ class Folder:
                             continue
                         if entry.is_dir(follow_symlinks=False):
                             folders.append(path + "/")
-                        elif is_image_name(path) and (version := _version(entry)) is not None:
+                        elif is_image_name(path) and (version := _version(entry)) and wants(path, version.size):
                             objects[path] = version
             except OSError as error:
                 unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
         return Listing(objects, unread)
+
+    def _read_ignore_file(self) -> bytes | None:
+        try:
+            with (self.root / IGNORE_FILE).open("rb") as file:
+                return file.read(LIMIT + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            log.warning("the ignore file cannot be read", reason=error.strerror)
+            return None
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
         if version.size > BLOB_LIMIT:
@@ -70,6 +87,9 @@ class Folder:
         except OSError as error:
             raise TransferError(f"The file cannot be read: {error.strerror}.", transient=True) from None
         return Loaded(digest.digest(), blob)
+
+    def take_away(self, path: str, version: Version) -> None:
+        raise NotImplementedError
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call changed() soon after something happens in the folder, if the system tells; returns stop()."""

@@ -135,7 +135,15 @@ class Ledger:
     # --- outcomes ----
 
     def done(
-        self, path: str, version: Version, result: Result, *, engine: str, write: float, turnaround: float, depart: bool = False
+        self,
+        path: str,
+        version: Version,
+        result: Result,
+        *,
+        engine: str,
+        write: float,
+        turnaround: float,
+        depart: bool = False,
     ) -> None:
         """The outputs are in their places. Recording it twice leaves one row, the later one, and counts. depart: the
         source's object is to be taken away now."""

@@ -1,5 +1,5 @@
-"""One thread that decides. Whatever another thread has to say comes as a call on one queue, and what is to be done later
-waits here for its time."""
+"""One thread that decides. Whatever another thread has to say comes as a call on one queue, and what is to be done
+later waits here for its time."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ class ListenerService:
         if ROOT not in listing.unread:
             self._readable_at = now
             self._first = frozenset(listing.objects) if self._first is None else self._first
-        self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0, dice=random.random())
+        self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0, dice=random.random())  # noqa: S311 - no secret
 
     def _may_come_back(self, listing: Listing, now: float) -> bool:
         """The source is away, but has been there a moment ago."""
@@ -312,9 +312,7 @@ class ListenerService:
         in_hand = self._intake.jobs[job]
         assert in_hand.result is not None
         version = in_hand.waiting[path]
-        self._intake.add_outputs(
-            path, sum(output.size for output in in_hand.result.outputs), spooled=self._sink.remote
-        )
+        self._intake.add_outputs(path, sum(output.size for output in in_hand.result.outputs), spooled=self._sink.remote)
 
         def record(seconds: float) -> None:
             assert in_hand.result is not None

@@ -15,7 +15,7 @@ from common.notify import Notifier
 from common.recipe import Recipe
 from common.wakeup import StopSignal
 from listener.ledger import Failure, Ledger
-from listener.location import Location, Remote, parse_location
+from listener.location import Location, parse_location
 from listener.options import Failures, Options
 from listener.placement import FAILED, PRIVATE
 from listener.service import ListenerService
@@ -34,17 +34,25 @@ def check_locations(source: str, output: str) -> tuple[Location, Location]:
         return check_source(there), here
     if isinstance(here, Path):
         return there, Path(os.path.realpath(here))
-    if there.remote == here.remote and _overlap(there.path, here.path):
-        raise FleetError(_OVERLAP.format(output=here, source=there))
+    check_roots(str(there), str(here))
     return there, here
 
 
 def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
     """The same for two local folders."""
     source, output = check_source(source), Path(os.path.realpath(output))  # no error for a loop of links
-    if source == output or source in output.parents or output in source.parents:
-        raise FleetError(_OVERLAP.format(output=output, source=source))
+    check_roots(str(source), str(output))
     return source, output
+
+
+def check_roots(source: str, output: str) -> None:
+    """Raises FleetError when one of two places is the other, or is in it. A remote ends with a colon."""
+    one, other = (root if root.endswith((":", "/")) else f"{root}/" for root in (source, output))
+    if one.startswith(other) or other.startswith(one):
+        raise FleetError(
+            f"The output folder {output} and the source folder {source} overlap: results would be taken "
+            "for new images. Choose an output folder outside the source."
+        )
 
 
 def check_source(source: Path) -> Path:
@@ -56,17 +64,6 @@ def check_source(source: Path) -> Path:
     if not os.access(source, os.R_OK | os.X_OK):
         raise FleetError(f"The source folder {source} cannot be read.")
     return Path(os.path.realpath(source))
-
-
-_OVERLAP = (
-    "The output folder {output} and the source folder {source} overlap: results would be taken "
-    "for new images. Choose an output folder outside the source."
-)
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether two paths without slashes at their ends are the same or one is below the other."""
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/") or not (one and other)
 
 
 def state_folder(source: Location, output: Location, state: Path | None) -> Path:

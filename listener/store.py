@@ -59,9 +59,6 @@ class Source(Protocol):
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call changed() soon after something happens there, if anybody tells; returns stop()."""
 
-    def close(self) -> None:
-        """End what is under way; it fails."""
-
 
 class Sink(Protocol):
     """Results below a root, which belongs to this process until close(). Everything may be called from any thread,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,9 +53,10 @@ def submit(engine: Engine, folder: Folder, size: int | None = None) -> Result:
     """As the listener does."""
     (version,) = folder.list().objects.values()
     loaded = folder.load("a.bmp", version, engine.inline_limit)
-    assert loaded.data is None
+    payload, read = loaded.to_submit()
+    assert payload == ()
     job = Job(b"large", RECIPE.to_bytes(), ("grayscale",), size or version.size)
-    outcome = engine.submit(job, folder.reader("a.bmp", version)).result(60)
+    outcome = engine.submit(job, read).result(60)
     assert isinstance(outcome, Result), outcome
     return outcome
 
@@ -76,7 +78,8 @@ def test_an_image_that_changes_while_it_is_read_is_to_be_looked_at_again(engine:
     with pytest.raises(SourceChangedError, match="shorter"):
         submit(engine, folder, version.size + 1)
     job = Job(b"changed", RECIPE.to_bytes(), (), version.size)
-    read = folder.reader("a.bmp", type(version)(version.size, version.mtime_ns + 1))
+    _, read = folder.load("a.bmp", version, engine.inline_limit).to_submit()
+    os.utime(folder.root / "a.bmp", ns=(0, version.mtime_ns + 1))
     with pytest.raises(SourceChangedError, match="it changed while it was being sent"):
         engine.submit(job, read).result(60)
 

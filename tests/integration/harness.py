@@ -24,7 +24,7 @@ from common.client import Client, require_broker
 from common.jobs import output_path
 from common.recipe import DEFAULT, Recipe
 from listener.folder import Folder
-from listener.placement import PRIVATE
+from listener.placement import FAILED, PRIVATE
 from worker.pipeline import process
 
 COMMAND = str(Path(sys.executable).with_name("filterfleet"))
@@ -210,10 +210,10 @@ def expected_outputs(source: Path, recipe: Recipe = DEFAULT) -> dict[str, bytes]
 
 
 def output_files(output: Path) -> dict[str, Path]:
-    """Every file in an output folder by its path below it, our own folder left out."""
+    """Every file in an output folder by its path below it, our own folder and that for failures left out."""
     files = (Path(folder) / name for folder, _, names in os.walk(output) for name in names)
     found = {str(file.relative_to(output)): file for file in files}
-    return {path: file for path, file in found.items() if not path.startswith(PRIVATE + "/")}
+    return {path: file for path, file in found.items() if not path.startswith((f"{PRIVATE}/", f"{FAILED}/"))}
 
 
 def check_outputs(output: Path, expected: dict[str, bytes]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from listener.placement import FAILED
 from tests.integration.harness import (
     LOOPBACK,
     Fleet,
@@ -57,6 +58,10 @@ def test_the_good_images_are_done_and_the_bad_ones_listed_with_reasons(processes
     assert said.count("failed ") == 3
     assert "3 images done, 3 failed." in said
     check_outputs(tmp_path / "out", good)
+    failed = {file.name: file.read_bytes() for file in (tmp_path / "out" / FAILED).iterdir()}
+    assert {name: failed[name] for name in bad} == bad
+    assert failed["empty.jpg.txt"] == b"The file is empty.\n"
+    assert len(failed) == 6
 
 
 def test_many_bad_files_with_the_same_content_all_fail(fleet: Fleet, tmp_path):

@@ -66,8 +66,6 @@ reports = st.dictionaries(
 def test_whatever_a_worker_reports_the_outcome_is_recorded(report):
     ledger = Ledger(Path(":memory:"), "source", "recipe")
     ledger.add("a.jpg", Version(1, 1), fresh=True)
-    ledger.done(
-        "a.jpg", Version(1, 1), Result(b"job", (), report), engine="threads", write=0.0, turnaround=1.0
-    )
+    ledger.done("a.jpg", Version(1, 1), Result(b"job", (), report), engine="threads", write=0.0, turnaround=1.0)
     assert [image.path for image in ledger.processed()] == ["a.jpg"]
     ledger.close()

@@ -6,10 +6,12 @@ import threading
 
 import pytest
 
+from common.blob import FileBlob, whole
 from common.errors import ImageError
 from common.protocol.messages import BLOB_LIMIT
-from listener.folder import ChangedError, Folder
+from listener.folder import Folder
 from listener.scan import Version
+from listener.store import ChangedError
 
 LIMIT = 1000
 
@@ -85,7 +87,7 @@ def test_names_that_are_no_utf8_are_listed_and_read(folder):
     name = os.fsdecode(b"\xff\xfe'\n\".jpg")
     version = put(folder, name)
     assert folder.list().objects == {name: version}
-    assert folder.load(name, version, LIMIT).data == b"picture"
+    assert folder.load(name, version, LIMIT).blob == b"picture"
 
 
 @pytest.mark.parametrize("size", [0, 1, LIMIT, LIMIT + 1, 3 << 20])
@@ -93,7 +95,8 @@ def test_a_file_is_hashed_and_kept_up_to_the_limit(folder, size):
     data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
     loaded = folder.load("a.jpg", put(folder, "a.jpg", data), LIMIT)
     assert loaded.digest == hashlib.sha256(data).digest()
-    assert loaded.data == (data if size <= LIMIT else None)
+    assert isinstance(loaded.blob, FileBlob) is (size > LIMIT)
+    assert whole(loaded.blob) == data
 
 
 def test_a_file_that_is_not_the_version_that_was_listed_is_not_taken_for_it(folder):
@@ -104,7 +107,7 @@ def test_a_file_that_is_not_the_version_that_was_listed_is_not_taken_for_it(fold
             folder.load("a.jpg", other, LIMIT)
         with pytest.raises(ChangedError):
             folder.load("a.jpg", other, 0)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ChangedError):
         folder.load("b.jpg", version, LIMIT)
 
 
@@ -118,7 +121,8 @@ def test_a_file_too_large_to_be_moved_is_one_sentence(folder):
 
 def test_parts_of_a_file_are_read_while_it_is_the_same(folder):
     version = put(folder, "a.jpg", b"0123456789")
-    read = folder.reader("a.jpg", version)
+    payload, read = folder.load("a.jpg", version, 0).to_submit()
+    assert payload == ()
     assert (read(0, 4), read(8, 2), read(8, 5)) == (b"0123", b"89", b"89")
     put(folder, "a.jpg", b"something longer")
     with pytest.raises(OSError, match="changed while it was being sent"):

@@ -104,3 +104,16 @@ def test_it_is_idle_when_nothing_waits_and_nothing_is_under_way():
     assert not intake.idle
     intake.release("a")
     assert intake.idle
+
+
+def test_what_passes_through_files_counts_against_the_spool_however_small_it_is():
+    intake = Intake(WINDOW, SMALL_BYTES, 100, spooled=True)
+    for name, size in (("a", 60), ("b", 60), ("c", 40)):
+        intake.add(name, Version(size, 0), fresh=False)
+    assert taken(intake) == ["a"]
+    intake.release("a")
+    assert taken(intake) == ["b", "c"]
+    intake.release("c")
+    intake.add_outputs("b", 50, spooled=True)
+    intake.add("d", Version(1, 0), fresh=False)
+    assert taken(intake) == []

@@ -55,9 +55,7 @@ def test_a_new_version_takes_the_place_of_the_old_one_at_the_end_of_the_line(ope
 def test_what_is_done_is_told_with_everything_about_it(opened):
     ledger = opened()
     ledger.add("a.jpg", V1, fresh=True)
-    ledger.done(
-        "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5
-    )
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5)
     (image,) = ledger.processed()
     assert (image.path, image.size, image.width, image.height, image.worker) == ("a.jpg", 100, 30, 20, "host/1")
     assert image.seconds == pytest.approx(0.6)
@@ -70,9 +68,7 @@ def test_a_report_has_a_row_for_every_object(opened):
     ledger = opened()
     ledger.add("b.jpg", V1, fresh=True)
     ledger.add("a.jpg", V1, fresh=True)
-    ledger.done(
-        "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5
-    )
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5)
     done, pending = ledger.report()
     assert list(done) == list(REPORT_FIELDS)
     assert (done["path"], done["pixels"], done["engine"], done["write"], done["status"]) == (
@@ -89,9 +85,7 @@ def test_a_report_has_a_row_for_every_object(opened):
 def test_redo_makes_everything_pending(opened):
     ledger = opened()
     ledger.add("a.jpg", V1, fresh=True)
-    ledger.done(
-        "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5
-    )
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.5)
     ledger.redo()
     assert ledger.pending() == [("a.jpg", V1, True)]
 
@@ -100,9 +94,7 @@ def test_done_twice_is_one_row_that_counts(opened):
     ledger = opened()
     ledger.add("a.jpg", V1, fresh=True)
     for _ in range(2):
-        ledger.done(
-            "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0
-        )
+        ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
     assert rows(ledger) == [("a.jpg", 2)]
     assert ledger.progress().done == 1
 
@@ -110,9 +102,7 @@ def test_done_twice_is_one_row_that_counts(opened):
 def test_an_outcome_for_an_old_version_does_not_end_the_new_one(opened):
     ledger = opened()
     ledger.add("a.jpg", V2, fresh=True)
-    ledger.done(
-        "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0
-    )
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
     ledger.failed("a.jpg", V1, "No.", transient=False)
     assert ledger.pending() == [("a.jpg", V2, True)]
     assert ledger.processed() == []
@@ -135,9 +125,7 @@ def test_failures_are_told_and_only_passing_ones_tried_again(opened):
 def test_a_forgotten_object_is_new_again_and_its_results_stay_recorded(opened):
     ledger = opened()
     ledger.add("a.jpg", V1, fresh=True)
-    ledger.done(
-        "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0
-    )
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
     ledger.forget("a.jpg")
     assert (ledger.settled(), ledger.processed()) == ({}, [])
     assert ledger.same_job(b"job") is not None
@@ -148,9 +136,7 @@ def test_the_same_job_is_found_by_its_id_while_its_outputs_are_current(opened):
     ledger = opened()
     ledger.add("a.jpg", V1, fresh=True)
     assert ledger.same_job(b"job") is None
-    ledger.done(
-        "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0
-    )
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
     report = {"width": 30, "height": 20, "worker": "host/1"}
     assert ledger.same_job(b"job") == ("a.jpg", Result(b"job", OUTPUTS, report))
     ledger.add("a.jpg", V2, fresh=True)
@@ -168,16 +154,12 @@ def test_what_is_committed_survives_and_what_is_not_does_not(opened):
 def test_another_recipe_makes_everything_new_and_the_first_one_finds_its_work_again(opened):
     ledger = opened(recipe="r1")
     ledger.add("a.jpg", V1, fresh=True)
-    ledger.done(
-        "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0
-    )
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
     ledger.commit()
     ledger = opened(recipe="r2")
     assert (ledger.settled(), ledger.processed(), ledger.progress().total) == ({}, [], 0)
     ledger.add("a.jpg", V1, fresh=False)
-    ledger.done(
-        "a.jpg", V1, Result(b"other job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0
-    )
+    ledger.done("a.jpg", V1, Result(b"other job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
     ledger.commit()
     assert rows(ledger) == [("a.jpg", 1), ("a.jpg", 1)]
 
@@ -185,9 +167,7 @@ def test_another_recipe_makes_everything_new_and_the_first_one_finds_its_work_ag
 def test_sources_do_not_see_each_other(opened):
     ledger = opened(source="/one")
     ledger.add("a.jpg", V1, fresh=True)
-    ledger.done(
-        "a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0
-    )
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
     ledger.commit()
     other = opened(source="/two")
     assert (other.settled(), other.same_job(b"job"), other.progress().total) == ({}, None, 0)
@@ -259,3 +239,73 @@ def test_others_can_read_while_we_write(opened, tmp_path):
     reader = sqlite3.connect(tmp_path / "state" / "ledger.sqlite3")
     assert reader.execute("SELECT path FROM objects").fetchall() == [("a.jpg",)]
     reader.close()
+
+
+# --- where images come from and go to ----
+
+
+def test_a_version_is_another_when_only_its_tag_is(opened):
+    ledger = opened()
+    tagged = Version(V1.size, V1.mtime_ns, "md5")
+    ledger.add("a.jpg", V1, fresh=True)
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    ledger.add("a.jpg", tagged, fresh=True)
+    assert ledger.pending() == [("a.jpg", tagged, True)]
+    ledger.done("a.jpg", tagged, Result(b"job 2", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0)
+    assert rows(ledger) == [("a.jpg", 1), ("a.jpg", 1)]
+    assert ledger.same_job(b"job") is None
+
+
+def test_what_is_to_leave_its_source_is_due_until_it_has(opened):
+    ledger = opened()
+    for path in ("left.jpg", "stays.jpg", "vanished.jpg"):
+        ledger.add(path, V1, fresh=True)
+        ledger.done(
+            path, V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.25, turnaround=1.0, depart=True
+        )
+    assert sorted(ledger.due()) == [("left.jpg", V1), ("stays.jpg", V1), ("vanished.jpg", V1)]
+    ledger.departed("left.jpg", V1)
+    ledger.stays("stays.jpg", V1)
+    ledger.forget("vanished.jpg")
+    assert ledger.due() == []
+    assert ledger.settled() == {"stays.jpg": V1}
+    assert {image.path for image in ledger.processed()} == {"left.jpg", "stays.jpg"}
+    assert ledger.progress() == Progress(pending=0, done=2, failed=0)
+    ledger.add("left.jpg", V2, fresh=True)
+    assert ledger.pending() == [("left.jpg", V2, True)]
+
+
+def test_what_is_skipped_is_settled_and_not_pending(opened):
+    ledger = opened()
+    assert not ledger.was_listed
+    ledger.skip("old.jpg", V1)
+    ledger.set_listed()
+    assert ledger.was_listed
+    assert (ledger.settled(), ledger.pending(), ledger.report()) == ({"old.jpg": V1}, [], [])
+    assert ledger.progress().total == 0
+    assert not opened(recipe="r2").was_listed
+
+
+def test_it_knows_of_what_the_output_tells(opened):
+    ledger = opened()
+    ledger.tell("a.jpg")
+    ledger.tell("a.jpg")
+    assert ledger.is_told("a.jpg")
+    ledger.take_back("a.jpg")
+    assert not ledger.is_told("a.jpg")
+
+
+def test_a_ledger_of_a_newer_form_is_not_touched(opened, tmp_path):
+    ledger = opened()
+    ledger._db.execute("PRAGMA user_version = 99")
+    with pytest.raises(FleetError, match="newer version"):
+        opened()
+
+
+def test_a_ledger_of_the_first_form_begins_anew(opened, tmp_path):
+    opened().close()
+    with sqlite3.connect(tmp_path / "state" / "ledger.sqlite3") as old:
+        old.executescript("DROP TABLE objects; CREATE TABLE objects (source TEXT, path TEXT); PRAGMA user_version = 0;")
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    assert ledger.progress().pending == 1

@@ -8,8 +8,9 @@ from common.blob import STEP, FileBlob, whole
 from common.errors import FleetError
 from common.protocol import Output
 from common.recipe import DEFAULT
-from listener.placement import PRIVATE, OutputTree, is_permanent
+from listener.placement import PRIVATE, OutputTree
 from listener.setup import check_folders, open_ledger
+from listener.store import TransferError
 
 OUTPUTS = (Output("grayscale", "jpeg", 4), Output("edges", "png", 5))
 BLOBS = (b"gray", b"edges")
@@ -23,7 +24,8 @@ def tree(tmp_path):
 
 
 def test_every_output_lies_where_the_design_says(tree):
-    places = tree.write("trip/a.jpg", OUTPUTS, BLOBS)
+    tree.write("trip/a.jpg", OUTPUTS, BLOBS)
+    places = [tree.place("trip/a.jpg", output) for output in OUTPUTS]
     assert places == [tree.root / "grayscale/trip/a.jpg", tree.root / "edges/trip/a.jpg.png"]
     assert [place.read_bytes() for place in places] == list(BLOBS)
     assert list((tree.root / PRIVATE / "tmp").iterdir()) == []
@@ -60,7 +62,8 @@ def test_an_output_in_a_file_is_placed_and_copied_like_any_other(tree):
     large = FileBlob()
     large.append(os.urandom(STEP + 5))
     outputs = (Output("large", "png", STEP + 5),)
-    (place,) = tree.write("a.jpg", outputs, (large,))
+    tree.write("a.jpg", outputs, (large,))
+    place = tree.place("a.jpg", outputs[0])
     assert place.read_bytes() == whole(large)
     assert tree.copy("a.jpg", "b.jpg", outputs)
     assert (tree.root / "large/b.jpg.png").read_bytes() == whole(large)
@@ -77,39 +80,59 @@ def test_outputs_that_are_missing_or_tampered_with_are_not_copied(tree):
 
 def test_names_are_as_long_as_the_file_system_allows(tree):
     longest = "n" * 251 + ".jpg"
-    (place,) = tree.write(longest, OUTPUTS[:1], BLOBS[:1])
-    assert place.name == longest
-    with pytest.raises(OSError, match="too long") as raised:
+    tree.write(longest, OUTPUTS[:1], BLOBS[:1])
+    assert (tree.root / "grayscale" / longest).exists()
+    with pytest.raises(TransferError, match="too long") as raised:
         tree.write(longest, OUTPUTS, BLOBS)  # edges appends .png
-    assert is_permanent(raised.value)
+    assert not raised.value.transient
 
 
 @pytest.mark.parametrize("inner", ["b.jpg", "sub/b.jpg"])
 def test_a_source_folder_with_an_images_name_ends_in_a_failure_and_not_in_endless_tries(tree, inner):
     """a.jpg's edges are the file edges/a.jpg.png; those of a.jpg.png/b.jpg want a folder of that name."""
     tree.write("a.jpg", OUTPUTS, BLOBS)
-    with pytest.raises(OSError, match=r"exists|Not a directory") as raised:
+    with pytest.raises(TransferError, match=r"exists|Not a directory") as raised:
         tree.write(f"a.jpg.png/{inner}", OUTPUTS, BLOBS)
-    assert is_permanent(raised.value)
+    assert not raised.value.transient
 
 
 def test_a_file_cannot_take_the_place_of_a_folder(tree):
     (tree.root / "grayscale/a.jpg").mkdir(parents=True)
-    with pytest.raises(IsADirectoryError) as raised:
+    with pytest.raises(TransferError, match="Is a directory") as raised:
         tree.write("a.jpg", OUTPUTS, BLOBS)
-    assert is_permanent(raised.value)
+    assert not raised.value.transient
     assert list((tree.root / PRIVATE / "tmp").iterdir()) == []
 
 
 def test_a_name_that_is_no_utf8_is_placed_as_it_is(tree):
     name = os.fsdecode(b"\xff.jpg")
-    (place,) = tree.write(name, OUTPUTS[:1], BLOBS[:1])
-    assert os.listdir(os.fsencode(place.parent)) == [b"\xff.jpg"]
+    tree.write(name, OUTPUTS[:1], BLOBS[:1])
+    assert os.listdir(os.fsencode(tree.root / "grayscale")) == [b"\xff.jpg"]
 
 
 @pytest.mark.parametrize("error", [28, 30, 5, 13])  # no space, read-only, input/output, permission
-def test_what_may_pass_is_not_permanent(error):
-    assert not is_permanent(OSError(error, os.strerror(error)))
+def test_what_may_pass_is_transient(tree, monkeypatch, error):
+    def fail(*_: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr("listener.placement.write_atomically", fail)
+    with pytest.raises(TransferError, match=os.strerror(error)) as raised:
+        tree.write("a.jpg", OUTPUTS, BLOBS)
+    assert raised.value.transient
+
+
+def test_what_failed_is_told_with_its_reason_and_taken_back(tree):
+    tree.write_failed("trip/a.jpg", "It is\nno image.", b"text")
+    folder = tree.root / "failed/trip"
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
+        "a.jpg": b"text",
+        "a.jpg.txt": b"It is\\nno image.\n",
+    }
+    tree.write_failed("trip/b.jpg", "No.", None)
+    assert not (folder / "b.jpg").exists()
+    for path in ("trip/a.jpg", "trip/b.jpg", "trip/never.jpg"):
+        tree.clear_failed(path)
+    assert list(folder.iterdir()) == []
 
 
 # --- the two folders ----

@@ -1,0 +1,122 @@
+"""A source and a sink for what the user named: folders here, or in clouds through rclone."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import FleetError, InterruptedRunError
+from common.liveness import Backoff
+from common.logs import get_logger
+from common.notify import Notifier
+from common.wakeup import StopSignal
+from listener.aftermath import After
+from listener.folder import Folder
+from listener.location import Location, Remote
+from listener.placement import OutputTree
+from listener.selection import Selection
+from listener.setup import check_roots, state_folder
+from listener.store import Sink, Source, TransferError
+
+if TYPE_CHECKING:
+    from listener.rclone.remote_files import Rclone
+
+LONGEST_WAIT = 60.0  # seconds between looks whether a remote is there, at the start
+BEAT = 1.0  # seconds between signs of life meanwhile
+
+log = get_logger("listener")
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """How rclone is to be run: its configuration, bytes a second in its own notation, transfers at a time."""
+
+    config: Path | None
+    bandwidth: str | None
+    transfers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """interrupt cuts short what is under way in a cloud."""
+
+    source: Source
+    sink: Sink
+    interrupt: Callable[[], None]
+
+
+@contextlib.contextmanager
+def open_ends(
+    source: Location,
+    output: Location,
+    state: Path | None,
+    cloud: Cloud,
+    selection: Selection,
+    after: After,
+    *,
+    stop: StopSignal,
+    once: bool,
+) -> Iterator[Ends]:
+    """Both as check_locations returned them. Waits for a remote that cannot be reached, unless once. Raises
+    FleetError."""
+    with contextlib.ExitStack() as stack:
+        remotes = [end for end in (source, output) if isinstance(end, Remote)]
+        if not remotes:
+            assert isinstance(source, Path)
+            assert isinstance(output, Path)
+            sink = stack.enter_context(contextlib.closing(OutputTree(output)))
+            yield Ends(Folder(source, selection, after), sink, lambda: None)
+            return
+        from listener.cloud_sink import CloudSink
+        from listener.cloud_source import CloudSource
+        from listener.rclone.remote_files import Rclone, check_remote
+
+        for remote in remotes:
+            check_remote(str(remote), cloud.config)
+        folder = state_folder(source, output, state)
+        rclone = stack.enter_context(
+            contextlib.closing(
+                Rclone(folder / "rclone", config=cloud.config, bandwidth=cloud.bandwidth, transfers=cloud.transfers)
+            )
+        )
+        roots = [_root(end, rclone, stop, once=once) for end in (source, output)]
+        check_roots(*roots)
+        origin: Source = (
+            Folder(source, selection, after)
+            if isinstance(source, Path)
+            else CloudSource(rclone, source, folder / "spool" / "in", selection, after)
+        )
+        target: Sink = OutputTree(output) if isinstance(output, Path) else CloudSink(rclone, output, folder)
+        stack.callback(target.close)
+        yield Ends(origin, target, rclone.close)
+
+
+def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str:
+    """What a location really is, behind a remote that is another name for it."""
+    if isinstance(end, Path):
+        return str(end)
+    notifier = Notifier()
+    backoff = Backoff(1.0, LONGEST_WAIT)
+    said = ""
+    while True:
+        try:
+            facts = rclone.facts(str(end))
+            return facts.root.removeprefix("local:") if facts.kind == "local" else facts.root
+        except TransferError as error:
+            if once or not error.transient:
+                raise FleetError(str(error)) from None
+            if str(error) != said:
+                said = str(error)
+                log.error("waiting for a remote", remote=str(end), reason=said)
+        wait = backoff.next()
+        notifier.ready()  # it is up, and the remote is not
+        while wait > 0:
+            notifier.alive()
+            select.select([stop], [], [], min(wait, BEAT))
+            if stop.is_set:
+                raise InterruptedRunError("Stopped before the remote could be reached.")
+            wait -= BEAT

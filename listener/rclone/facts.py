@@ -1,0 +1,62 @@
+"""What a remote is and can do, from what rclone says about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Stores that show an object only once it is complete.
+ATOMIC = frozenset(
+    ("azureblob", "b2", "box", "drive", "dropbox", "google cloud storage", "onedrive", "oracleobjectstorage", "s3")
+)
+# What shows the files of one other remote, each as one file there.
+WRAPPERS = frozenset({"alias", "crypt", "hasher"})
+# Stores where a new object takes the place of the one before, so that nobody need look for that first.
+REPLACING = frozenset({"local", "s3", "google cloud storage", "azureblob", "b2", "sftp", "webdav", "swift"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """kind: "s3", "drive", "sftp"...; root: what the folder really is, an alias resolved; atomic: objects appear when
+    they are complete; can_move, can_copy: on the server; duplicates: several files may have one name; hash: listings
+    have one at no further cost; whole_seconds: a listing may say more of a time than a look at one object."""
+
+    kind: str
+    root: str
+    atomic: bool
+    can_move: bool
+    can_copy: bool
+    duplicates: bool
+    hash: bool
+    whole_seconds: bool = False
+
+
+def make_facts(info: Mapping[str, Any], kind: str, *, atomic: bool) -> Facts:
+    """info: the answer of operations/fsinfo."""
+    features = info["Features"]
+    return Facts(
+        kind=kind,
+        root=f"{remote_name(info)}:{str(info['Root']).strip('/') if kind != 'local' else info['Root']}",
+        atomic=atomic,
+        can_move=features["Move"],
+        can_copy=features["Copy"],
+        duplicates=features["DuplicateFiles"],
+        # S3 has the hash of an object that came in parts in its metadata only: another request for each
+        hash=bool(info.get("Hashes")) and not features["SlowHash"] and kind != "s3",
+        whole_seconds=features["BucketBased"],
+    )
+
+
+def remote_name(info: Mapping[str, Any]) -> str:
+    """Without the mark that rclone gives to one with options of its own."""
+    return str(info["Name"]).partition("{")[0]
+
+
+def kind_of(name: str, config: Mapping[str, Any]) -> str:
+    """A remote's backend: by its section of the configuration, by the environment, or by its own name."""
+    if name.startswith(":") or not name:
+        return name.lstrip(":") or "local"
+    variable = f"RCLONE_CONFIG_{name}_TYPE".upper().replace("-", "_")
+    return str(config.get("type") or os.environ.get(variable) or ("local" if name == "local" else "unknown"))

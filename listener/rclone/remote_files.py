@@ -1,0 +1,191 @@
+"""Files of remotes: one object for a process, which any of its threads may use."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from listener.rclone.binary import check_config
+from listener.rclone.calls import CallError, Calls
+from listener.rclone.daemon import SOCKET, Daemon
+from listener.rclone.errors import explain, shown
+from listener.rclone.facts import ATOMIC, REPLACING, WRAPPERS, Facts, kind_of, make_facts, remote_name
+from listener.rclone.listing import Entry, Lister, parse_entry
+from listener.rclone.processes import Processes
+from listener.store import ChangedError, TransferError
+
+__all__ = ["Entry", "Facts", "Rclone"]
+
+NOT_FOUND = 404
+# Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say. A silent peer has
+# a minute: some stores put a large file together before they answer.
+LIMITS = ("--contimeout=5s", "--timeout=60s", "--low-level-retries=3", "--retries=1")
+COMMON = (
+    *LIMITS,
+    "--ask-password=false",
+    "--use-server-modtime",  # else a request more for each object, of stores that keep our time in its metadata
+    "--drive-skip-gdocs",
+    "--drive-skip-shortcuts",
+)
+
+
+class Rclone:
+    """A supervised `rclone rcd` of our own on a private unix socket, and a process of its own for each listing."""
+
+    def __init__(
+        self, state: Path, *, config: Path | None = None, bandwidth: str | None = None, transfers: int = 4
+    ) -> None:
+        """state: a folder that belongs to this process, for socket and log. bandwidth: as rclone's --bwlimit has it.
+        Raises FleetError when there is no rclone or no such configuration."""
+        arguments = [*COMMON, *check_config(config)]
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state.chmod(0o700)
+        self._processes = Processes(state)
+        self._lister = Lister(self._processes, arguments)
+        self._calls = Calls(state, SOCKET)
+        self._transfers = threading.BoundedSemaphore(transfers)
+        self._facts: dict[str, Facts] = {}
+        arguments += [
+            f"--transfers={transfers}",
+            *([f"--bwlimit={bandwidth}"] if bandwidth else []),
+            "--inplace",  # who calls us knows where a file must not be seen half
+            "--ignore-times",  # an upload is always wanted, also of a file that looks like the one there
+            "--rc-server-read-timeout=10000h",  # between two calls on one connection
+            "--rc-server-write-timeout=10000h",  # of one call: a large file over a slow line
+        ]
+        self._daemon = Daemon(self._processes, state, arguments, self._calls.answers)
+
+    def facts(self, fs: str) -> Facts:
+        """What the folder is and can do; asked once. fs as in all of these: "s3:bucket/photos"."""
+        known = self._facts.get(fs)
+        if known is None:
+            info = self._call("operations/fsinfo", fs)
+            name = remote_name(info)
+            section = self._call("config/get", fs, name=name)
+            kind = kind_of(name, section)
+            atomic = kind in ATOMIC
+            if kind in WRAPPERS and section.get("remote"):
+                atomic = self.facts(section["remote"]).atomic
+            known = self._facts[fs] = make_facts(info, kind, atomic=atomic)
+        return known
+
+    def list(self, fs: str, patterns: Sequence[str]) -> Iterator[Entry]:
+        """All files below, as they come. patterns: rclone's filter rules. Raises TransferError, at the end when only
+        a part could be listed."""
+        facts = self.facts(fs)
+        yield from self._lister.entries(fs, patterns, hashes=facts.hash, whole_seconds=facts.whole_seconds)
+
+    def stat(self, fs: str, path: str) -> Entry | None:
+        """The same of one file that list() says of it; None when it is not there."""
+        facts = self.facts(fs)
+        options = {"filesOnly": True, "noMimeType": True, "showHash": facts.hash}
+        item = self._call("operations/stat", fs, path, remote=path, opt=options)["item"]
+        return None if item is None else parse_entry(item, whole_seconds=facts.whole_seconds)
+
+    def download(self, fs: str, path: str, file: Path) -> None:
+        """Raises ChangedError when it is not there."""
+        places = {"srcFs": fs, "srcRemote": path, "dstFs": str(file.parent.absolute()), "dstRemote": file.name}
+        with self._transfers:
+            try:
+                self._call("operations/copyfile", fs, path, **places, **_config(replaces=True))
+            except _MissingError:
+                raise ChangedError(f"{shown(fs, path)} is not there.") from None
+
+    def download_by_id(self, fs: str, id: str, file: Path) -> None:  # noqa: A002
+        """From Google Drive, where a name may belong to several files. Raises ChangedError when it is not there."""
+        with self._transfers:
+            try:
+                self._call("backend/command", fs, id, fs=fs, command="copyid", arg=[id, str(file.absolute())])
+            except _MissingError:
+                raise ChangedError(f"{shown(fs)} has no file with the id {id}.") from None
+
+    def upload(self, file: Path, fs: str, path: str) -> None:
+        """To its final name, and in the place of what is there; where a store is not atomic, half of it can be seen."""
+        source = {"srcFs": str(file.parent.absolute()), "srcRemote": file.name}
+        with self._transfers:
+            config = _config(replaces=self.facts(fs).kind in REPLACING)
+            self._call("operations/copyfile", fs, path, **source, dstFs=fs, dstRemote=path, **config)
+
+    def copy(self, fs: str, path: str, target_fs: str, target: str) -> None:
+        """On the server where it can, else through this machine. Raises ChangedError when it is not there."""
+        self._put("operations/copyfile", fs, path, target_fs, target)
+
+    def move(self, fs: str, path: str, target_fs: str, target: str) -> None:
+        """As copy."""
+        self._put("operations/movefile", fs, path, target_fs, target)
+
+    def _put(self, command: str, fs: str, path: str, target_fs: str, target: str) -> None:
+        places = {"srcFs": fs, "srcRemote": path, "dstFs": target_fs, "dstRemote": target}
+        with self._transfers:
+            config = _config(replaces=self.facts(target_fs).kind in REPLACING)
+            try:
+                self._call(command, fs, path, **places, **config)
+            except _MissingError:
+                raise ChangedError(f"{shown(fs, path)} is not there.") from None
+
+    def make_folder(self, fs: str, path: str) -> None:
+        """With those above it; nothing when it is there."""
+        self._call("operations/mkdir", fs, path, remote=path)
+
+    def delete(self, fs: str, path: str) -> None:
+        """A file; nothing when it is not there."""
+        try:
+            self._call("operations/deletefile", fs, path, remote=path)
+        except _MissingError:
+            return
+
+    def purge(self, fs: str, path: str) -> None:
+        """A folder and all in it; nothing when it is not there."""
+        try:
+            self._call("operations/purge", fs, path, remote=path)
+        except _MissingError:
+            return
+
+    def forget(self) -> None:
+        """What rclone remembers of folders: somebody else may have removed them."""
+        self._call("fscache/clear", "")
+
+    def close(self) -> None:
+        """End rclone; calls under way fail with TransferError."""
+        self._lister.close()
+        self._daemon.close()
+        self._calls.close()
+        self._processes.close()
+
+    def _call(self, command: str, place: str, path: str = "", /, **parameters: Any) -> dict[str, Any]:
+        """Wait for the server, ask it, and say in one sentence about that place what went wrong."""
+        parameters.setdefault("fs", place)
+        _check_names(parameters, place, path)
+        self._daemon.wait()
+        try:
+            return self._calls.call(command, parameters)
+        except CallError as error:
+            if error.status == NOT_FOUND:
+                raise _MissingError(str(explain(error.text, place, path)), transient=True) from None
+            raise explain(error.text, place, path) from None
+        except (OSError, http.client.HTTPException):
+            raise TransferError(
+                f"{shown(place, path)}: rclone ended in the middle of the work; it is tried again.", transient=True
+            ) from None
+
+
+class _MissingError(TransferError):
+    """rclone says that something is not there."""
+
+
+def _config(*, replaces: bool) -> dict[str, Any]:
+    """For one call: whether rclone need not look first for what is in the place."""
+    return {"_config": {"NoCheckDest": True}} if replaces else {}
+
+
+def _check_names(parameters: dict[str, Any], place: str, path: str) -> None:
+    """JSON has no bytes that are no UTF-8: rclone would take them for another name."""
+    for value in parameters.values():
+        if isinstance(value, str) and os.fsencode(value) != value.encode("utf-8", "replace"):
+            raise TransferError(
+                f"{shown(place, path)}: the name is not valid UTF-8, which rclone cannot transfer.", transient=False
+            )

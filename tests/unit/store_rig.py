@@ -1,0 +1,100 @@
+"""A source and a sink in memory that fail as they are told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from common.blob import Blob, whole
+from common.jobs import output_path
+from common.protocol import Output
+from listener.scan import ROOT, Listing, Version
+from listener.store import ChangedError, Loaded, TransferError
+
+
+class Troubled:
+    """trouble: called with what is about to be done, "load a.jpg" for instance; may raise."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.trouble: Callable[[str], None] = lambda _: None
+
+    def begin(self, what: str) -> None:
+        self.trouble(what)
+        self.done.append(what)
+
+
+class MemorySource(Troubled):
+    name = "memory"
+    remote = True
+
+    def __init__(self, files: dict[str, bytes], *, atomic: bool = True) -> None:
+        super().__init__()
+        self.atomic = atomic
+        self.files = files
+        self.before_listing: Callable[[], None] = lambda: None
+
+    def version(self, path: str) -> Version:
+        data = self.files[path]
+        return Version(len(data), 0, hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+    def list(self) -> Listing:
+        try:
+            self.begin("list")
+        except TransferError as error:
+            return Listing({}, {ROOT: str(error)})
+        self.before_listing()
+        return Listing({path: self.version(path) for path in list(self.files)})
+
+    def load(self, path: str, version: Version, _inline_limit: int) -> Loaded:
+        self.begin(f"load {path}")
+        self._check(path, version)
+        return Loaded(hashlib.sha256(self.files[path]).digest(), self.files[path])
+
+    def take_away(self, path: str, version: Version) -> None:
+        self.begin(f"take away {path}")
+        if path in self.files:
+            self._check(path, version)
+            del self.files[path]
+
+    def _check(self, path: str, version: Version) -> None:
+        if path not in self.files or self.version(path) != version:
+            raise ChangedError
+
+    def watch(self, _changed: Callable[[], None]) -> Callable[[], None]:
+        return lambda: None
+
+
+class MemorySink(Troubled):
+    remote = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: dict[str, bytes] = {}
+
+    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> None:
+        self.begin(f"write {source}")
+        for output, blob in zip(outputs, blobs, strict=True):
+            self.files[output_path(output.name, source, output.format)] = bytes(whole(blob))
+
+    def copy(self, original: str, source: str, outputs: Sequence[Output]) -> bool:
+        self.begin(f"copy {original} {source}")
+        places = {output: output_path(output.name, original, output.format) for output in outputs}
+        if not all(place in self.files for place in places.values()):
+            return False
+        for output, place in places.items():
+            self.files[output_path(output.name, source, output.format)] = self.files[place]
+        return True
+
+    def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
+        self.begin(f"tell {source}")
+        self.files[f"failed/{source}.txt"] = reason.encode()
+        if image is not None:
+            self.files[f"failed/{source}"] = bytes(whole(image))
+
+    def clear_failed(self, source: str) -> None:
+        self.begin(f"take back {source}")
+        self.files.pop(f"failed/{source}", None)
+        self.files.pop(f"failed/{source}.txt", None)
+
+    def close(self) -> None: ...
