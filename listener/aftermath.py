@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from common.errors import FleetError
+from listener.names import fitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class MoveTo:
     def target(self, path: str, number: int) -> str:
         """Where path goes when number - 1 places are taken: done/trip/a.jpg, then done/trip/a (2).jpg."""
         place = PurePosixPath(path)
-        name = place.name if number == 1 else f"{place.stem} ({number}){place.suffix}"
+        name = place.name if number == 1 else fitted(place.stem, f" ({number}){place.suffix}")
         return str(PurePosixPath(self.folder) / place.with_name(name))
 
 

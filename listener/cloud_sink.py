@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import functools
-import secrets
-import threading
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from common.blob import Blob
+from common.blob import Blob, parts
 from common.errors import FleetError
 from common.jobs import output_path
 from common.protocol import Output
-from common.text import printable
+from listener.claim import claim
+from listener.failed import failed_places, failed_text
 from listener.location import Remote
-from listener.placement import FAILED, PRIVATE
-from listener.rclone.remote_files import Rclone
+from listener.rclone.errors import shown
+from listener.rclone.remote_files import Entry, Rclone
+from listener.remote_folders import RemoteFolders
 from listener.spool import Spool
+from listener.staging import Staging
 from listener.store import ChangedError, TransferError
 
-STAGING = f"{PRIVATE}/staging"  # below the output root: for uploads of which some stores show the first half
+_COMPARED = ("md5", "sha1", "sha256")  # of the stores' hashes, those that we can make as well
+_ATTEMPTS = 2  # the second with folders made anew
 
 
 class CloudSink:
-    """A Sink. That two never write to one place is what its callers promise. That one folder is made by one thread it
-    sees to itself: Google Drive would make it twice."""
+    """A Sink. Its callers see to it that no two write to one place: no two source paths share one."""
 
     remote = True
 
     def __init__(self, rclone: Rclone, root: Remote, state: Path) -> None:
-        """The remote can be reached; state is a folder for this source and output. Raises FleetError."""
-        self._root = str(root)
+        """state: a folder for this source and output. Raises FleetError; does not mind a remote that is away."""
         self._rclone = rclone
-        self._facts = rclone.facts(self._root)
-        self._staged = self._facts.can_move and not self._facts.atomic
-        self._spool = Spool(state / "spool" / "out")
-        self._making = threading.Lock()
-        self._made: set[str] = set()  # folders
-        self._swept = not self._staged
-        self._lock = (state / "lock").open("w")
+        self._root = str(root)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise FleetError(f"Another listener is writing to {root}: stop it, or choose another --output.") from None
+            state.mkdir(parents=True, exist_ok=True)
+            self._lock = claim(state / "lock", self._root)
+        except OSError as error:
+            raise FleetError(f"The state folder {state} cannot be written: {error.strerror}.") from None
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._lock.close)
+            self._spool = Spool(state / "spool" / "out")
+            undo.pop_all()
+        self._folders = RemoteFolders(rclone, self._root)
+        self._staging = Staging(rclone, self._root, self._folders)
+        with contextlib.suppress(TransferError):  # then it is swept before the first upload
+            if self._staged:
+                self._staging.sweep()
 
     def close(self) -> None:
         self._lock.close()
@@ -54,66 +58,93 @@ class CloudSink:
             self._upload(output_path(output.name, source, output.format), blob)
 
     def copy(self, original: str, source: str, outputs: Sequence[Output]) -> bool:
-        places = [(output_path(output.name, original, output.format), output) for output in outputs]
-        for place, output in places:
-            entry = self._rclone.stat(self._root, place)
+        originals = []
+        for output in outputs:
+            entry = self._rclone.stat(self._root, output_path(output.name, original, output.format))
             if entry is None or entry.size != output.size:
                 return False
+            originals.append(entry)
         try:
-            for place, output in places:
-                put = functools.partial(self._rclone.copy, self._root, place, self._root)
-                self._put(output_path(output.name, source, output.format), output.size, put)
-        except ChangedError:
+            for output, entry in zip(outputs, originals, strict=True):
+                put = functools.partial(self._rclone.copy, self._root, entry.path, self._root)
+                self._put(output_path(output.name, source, output.format), put, functools.partial(_is_like, entry))
+        except ChangedError:  # it is gone since
             return False
         return True
 
     def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
+        copy, text = failed_places(source)
         if image is not None:
-            self._upload(f"{FAILED}/{source}", image)
-        self._upload(f"{FAILED}/{source}.txt", f"{printable(reason)}\n".encode())
+            self._upload(copy, image)
+        self._upload(text, failed_text(reason))
 
     def clear_failed(self, source: str) -> None:
-        self._rclone.delete(self._root, f"{FAILED}/{source}")
-        self._rclone.delete(self._root, f"{FAILED}/{source}.txt")
+        for place in failed_places(source):
+            self._rclone.delete(self._root, place)
+
+    @property
+    def _staged(self) -> bool:
+        """Whether half an upload could be seen, and there is something to be done about it."""
+        facts = self._rclone.facts(self._root)
+        return facts.can_move and not facts.atomic
 
     def _upload(self, place: str, blob: Blob) -> None:
         with self._spool.holding(blob) as file:
-            self._put(place, len(blob), lambda to: self._rclone.upload(file, self._root, to))
+            put = functools.partial(self._rclone.upload, file, self._root)
+            self._put(place, put, functools.partial(_is_content, blob))
 
-    def _put(self, place: str, size: int, put: Callable[[str], None]) -> None:
-        """Have put(path) bring so many bytes there, and see that they are."""
-        self._sweep()
-        for _ in range(2):
-            self._make_folder(str(PurePosixPath(place).parent))
-            if self._staged:
-                staged = f"{STAGING}/{secrets.token_hex(8)}"
-                self._make_folder(STAGING)
-                put(staged)
-                self._rclone.move(self._root, staged, self._root, place)
-            else:
-                put(place)
-            entry = self._rclone.stat(self._root, place)
-            if entry is not None and entry.size == size:
-                return
-            self._forget()  # somebody has removed a folder, and rclone still puts files into it
-        raise TransferError(f"{self._root}/{printable(place)} was uploaded, and is not there.", transient=True)
+    def _put(self, place: str, put: Callable[[str], None], is_right: Callable[[Entry], bool]) -> None:
+        """Have put(path) bring something to its place, and see that it is there. Raises ChangedError when put does."""
+        try:
+            for _ in range(_ATTEMPTS):
+                self._folders.make(str(PurePosixPath(place).parent))
+                if self._staged:
+                    self._staging.put(place, put)
+                else:
+                    put(place)
+                entry = self._rclone.stat(self._root, place)
+                if entry is not None and is_right(entry):
+                    return
+                self._folders.forget()
+        except TransferError as error:
+            self._folders.doubt()
+            if error.transient:
+                self._check_way(place)
+            raise
+        raise TransferError(
+            f"{shown(self._root, place)} was uploaded, and is not there as it was sent.", transient=True
+        )
 
-    def _make_folder(self, folder: str) -> None:
-        if not self._facts.folders or folder in self._made:
+    def _check_way(self, place: str) -> None:
+        """No waiting helps where a folder is wanted and a file has its name. Raises TransferError."""
+        facts = self._rclone.facts(self._root)
+        if not facts.folders or facts.duplicates:  # a file and a folder may have one name
             return
-        with self._making:
-            if folder not in self._made:
-                self._rclone.make_folder(self._root, folder)
-                self._made.add(folder)
+        for folder in map(str, PurePosixPath(place).parents[:-1]):
+            if self._is_file(folder):
+                reason = f"{shown(self._root, place)} cannot be written: {shown(self._root, folder)} is a file."
+                raise TransferError(reason, transient=False)
 
-    def _forget(self) -> None:
-        with self._making:
-            self._made.clear()
-            self._rclone.forget()
+    def _is_file(self, place: str) -> bool:
+        """False also when nobody knows."""
+        try:
+            return self._rclone.stat(self._root, place) is not None
+        except TransferError:
+            return False
 
-    def _sweep(self) -> None:
-        """What a killed predecessor left half uploaded; before the first upload, when the store can be reached."""
-        with self._making:
-            if not self._swept:
-                self._rclone.purge(self._root, STAGING)
-                self._swept = True
+
+def _is_content(blob: Blob, entry: Entry) -> bool:
+    """Whether what is in the store is this, as far as it tells."""
+    kind, _, told = entry.hash.partition(":")
+    if entry.size != len(blob):
+        return False
+    if kind not in _COMPARED:
+        return True
+    digest = hashlib.new(kind, usedforsecurity=False)
+    for part in parts(blob):
+        digest.update(part)
+    return digest.hexdigest() == told
+
+
+def _is_like(original: Entry, entry: Entry) -> bool:
+    return entry.size == original.size and (not entry.hash or not original.hash or entry.hash == original.hash)

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 
+from listener.names import fitted
+from listener.rclone.remote_files import Entry
 
-def distinct(entries: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """(path, id) pairs -> id by a path that is nobody else's.
 
-    Of objects with one path the one with the smallest id keeps it; the others have their id in the name, so that each
-    keeps its path when others come and go, and has outputs of its own.
+def distinct(entries: Iterable[Entry]) -> tuple[dict[str, Entry], frozenset[str]]:
+    """Entries by paths, no two of which are the same; and which of those paths belong to objects of one name.
+
+    The object with the smallest id keeps the path. The others have their ids in their names, so that they keep their
+    paths when others come and go, and have outputs of their own.
     """
-    ids = defaultdict(list)
-    for path, identity in entries:
-        ids[path].append(identity)
-    named = {path: min(of_path) for path, of_path in ids.items()}
-    for path, of_path in ids.items():
-        for identity in of_path:
-            if identity != named[path]:
-                named[_free(path, identity, named)] = identity
-    return named
+    of_path: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in entries:
+        of_path[entry.path][entry.id] = entry
+    named = {path: of_id[min(of_id)] for path, of_id in of_path.items()}
+    shared = set()
+    for path, of_id in of_path.items():
+        for identity in sorted(of_id)[1:]:
+            name = _free(path, identity, named)
+            named[name] = of_id[identity]
+            shared |= {path, name}
+    return named, frozenset(shared)
 
 
-def _free(path: str, identity: str, taken: dict[str, str]) -> str:
+def _free(path: str, identity: str, taken: Collection[str]) -> str:
     place = PurePosixPath(path)
-    mark = identity
-    while (name := str(place.with_name(f"{place.stem} ({mark}){place.suffix}"))) in taken:
-        mark += "_"
+    while (name := str(place.with_name(fitted(place.stem, f" ({identity}){place.suffix}")))) in taken:
+        identity += "_"
     return name
