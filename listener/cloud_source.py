@@ -207,7 +207,8 @@ def _patterns(after: After) -> tuple[str, ...]:
     """For rclone: what is done with is not even looked at, since it becomes more and more."""
     if not isinstance(after, MoveTo):
         return _PATTERNS
-    return (f"- /{re.sub(r'([][*?{}\\])', r'\\\1', after.folder)}/**", *_PATTERNS)
+    folder = re.sub(r"([][*?{}\\])", r"\\\1", after.folder)
+    return (f"- /{folder}/**", *_PATTERNS)
 
 
 def _is_plain(path: str) -> bool:

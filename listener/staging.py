@@ -12,7 +12,7 @@ from listener.rclone.remote_files import Rclone
 from listener.remote_folders import RemoteFolders
 from listener.store import ChangedError, TransferError
 
-STAGING = f"{PRIVATE}/tmp"  # below the output root
+STAGING = f"{PRIVATE}/staging"  # below the output root
 
 
 class Staging:
