@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.cloud.drive import DriveEmulator
-from tests.cloud.drive_api import RATE_LIMITED, SERVER_ERROR
+from tests.cloud.drive_api import ACCESS_TOKEN, RATE_LIMITED, REFRESH_TOKEN, SERVER_ERROR
 from tests.cloud.drive_files import DOCUMENT, FOLDER, Drive
 from tests.cloud.drive_query import QueryError, parse_query
 
@@ -188,6 +190,33 @@ def test_a_root_folder_a_new_token_and_the_space_left(rclone: Rclone) -> None:
     assert rclone.operations()[0] == "token"
     assert json.loads(rclone("about", "--json", "gdrive:"))["used"] == 1
     assert json.loads(rclone("backend", "drives", "gdrive:")) == []
+
+
+@pytest.mark.slow
+def test_the_set_up_for_a_machine_without_a_browser(rclone: Rclone) -> None:
+    """The command of docs/cloud/google-drive.md, with what "rclone authorize" prints."""
+    rclone.drive.add("Photos/a.jpg", b"a")
+    token = json.dumps({"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "expiry": "2100-01-01T00:00:00Z"})
+    options = ["client_id=ID", "client_secret=SECRET", "scope=drive", "config_is_local=false", f"config_token={token}"]
+    rclone("config", "create", "headless", "drive", *options)
+    assert rclone("lsf", "headless:Photos").split() == ["a.jpg"]
+
+
+@pytest.mark.slow
+def test_the_set_up_with_a_service_account(rclone: Rclone, tmp_path: Path) -> None:
+    """The commands of docs/cloud/google-drive.md, with a key of our own."""
+    drive = rclone.drive
+    drive.add("shared/a.jpg", b"a")
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    account = {"type": "service_account", "client_email": "fleet@example.iam.gserviceaccount.com", "private_key": pem}
+    (tmp_path / "key.json").write_text(json.dumps(account | {"token_uri": "https://oauth2.googleapis.com/token"}))
+    options = ["scope=drive", f"service_account_file={tmp_path}/key.json"]
+    rclone("config", "create", "folder", "drive", *options, f"root_folder_id={drive.folder('shared')}")
+    rclone("config", "create", "member", "drive", *options, "impersonate=anna@example.com")
+    assert rclone("lsf", "folder:").split() == ["a.jpg"]
+    assert rclone("lsf", "member:shared").split() == ["a.jpg"]
+    assert rclone.operations().count("token") == 2
 
 
 @pytest.mark.slow
