@@ -147,8 +147,8 @@ class DriveApi:
             return _NOT_FOUND.answer()
         try:
             return perform(request, *arguments)
-        except MissingError:
-            return _NOT_FOUND.answer()
+        except MissingError as missing:
+            return _NOT_FOUND._replace(message=f"File not found: {missing}.").answer()
         except (QueryError, KeyError, ValueError):
             return _INVALID.answer()
 
