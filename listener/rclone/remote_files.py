@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from listener.store import ChangedError, TransferError
 __all__ = ["Entry", "Facts", "Rclone"]
 
 NOT_FOUND = 404
+# The same from Google by way of a command of the backend, which rclone's server calls a fault of its own.
+GOOGLE_NOT_FOUND = re.compile(r"googleapi: Error 404: .*\bnotFound$")
 # Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say. A silent peer has
 # a minute: some stores put a large file together before they answer.
 LIMITS = ("--contimeout=5s", "--timeout=60s", "--low-level-retries=3", "--retries=1")
@@ -164,7 +167,7 @@ class Rclone:
         try:
             return self._calls.call(command, parameters)
         except CallError as error:
-            if error.status == NOT_FOUND:
+            if error.status == NOT_FOUND or GOOGLE_NOT_FOUND.search(error.text):
                 raise _MissingError(str(explain(error.text, place, path)), transient=True) from None
             raise explain(error.text, place, path) from None
         except (OSError, http.client.HTTPException):
