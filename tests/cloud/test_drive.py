@@ -112,3 +112,18 @@ def test_a_withdrawn_authorisation_is_one_sentence_and_passes(drive: DriveEmulat
     assert refused.value.transient
     drive.api.authorised = True
     assert [entry.path for entry in rclone.list("gdrive:Photos", [])] == ["a.jpg"]
+
+
+def test_what_went_into_a_trashed_folder_is_seen_to_be_missing_and_repeated(
+    drive: DriveEmulator, rclone: Rclone, upload: Path
+) -> None:
+    rclone.upload(upload, "gdrive:Results", "gray/a.jpg")
+    drive.trash("Results")
+    rclone.upload(upload, "gdrive:Results", "gray/b.jpg")
+    assert drive.files() == {}, "rclone remembers the folder, and Drive does not mind"
+    assert rclone.stat("gdrive:Results", "gray/b.jpg") is None
+    rclone.forget()
+    rclone.upload(upload, "gdrive:Results", "gray/b.jpg")
+    assert rclone.stat("gdrive:Results", "gray/b.jpg") is not None
+    assert drive.files() == {"Results/gray/b.jpg": [b"result"]}
+    assert drive.folders() == ["Results", "Results/gray"]
