@@ -100,13 +100,18 @@ class DriveEmulator:
             parent = (there[0] if there else self._drive.create(new, None)).id
         return parent
 
-    def replace(self, file_id: str, content: bytes) -> None:
-        self._drive.update(file_id, {}, content)
+    def replace(self, file_id: str, content: bytes, *, modified: str = "") -> None:
+        self._drive.update(file_id, {"modifiedTime": modified}, content)
 
     def trash(self, path: NamePath) -> None:
         """Everything of this path, as a user does it."""
         for item in self._drive.find(_names(path)):
             self._drive.update(item.id, {"trashed": True})
+
+    def erase(self, path: NamePath) -> None:
+        """Everything of this path, for good."""
+        for item in self._drive.find(_names(path)):
+            self._drive.delete(item.id)
 
     def files(self) -> dict[str, list[bytes]]:
         """The contents of all files that are not in the trash, by path; oldest first where several have one path."""
