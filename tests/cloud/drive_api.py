@@ -47,6 +47,7 @@ class Fault(NamedTuple):
 
 RATE_LIMITED = Fault(403, "userRateLimitExceeded", "User rate limit exceeded.")
 SERVER_ERROR = Fault(500, "backendError", "Internal error.")
+DENIED = Fault(403, "insufficientFilePermissions", "The user does not have sufficient permissions for this file.")
 QUOTA_EXCEEDED = Fault(403, "storageQuotaExceeded", "The user's Drive storage quota has been exceeded.")
 _UNAUTHORISED = Fault(401, "authError", "Invalid credentials")
 _NOT_FOUND = Fault(404, "notFound", "File not found.")

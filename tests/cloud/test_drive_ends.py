@@ -29,7 +29,7 @@ from listener.selection import Selection
 from listener.setup import serve
 from listener.store import ChangedError, TransferError
 from tests.cloud.drive import DriveEmulator
-from tests.cloud.drive_api import RATE_LIMITED, SERVER_ERROR
+from tests.cloud.drive_api import DENIED, RATE_LIMITED
 from tests.cloud.drive_files import DOCUMENT
 from tests.unit.samples import cv2, picture
 from worker.engines.local import SequentialEngine
@@ -148,8 +148,9 @@ def test_a_look_at_a_drive_that_refuses_or_does_not_know_us_is_no_empty_folder(
     drive: DriveEmulator, source: CloudSource
 ) -> None:
     drive.add("Photos/a.jpg", b"one")
-    drive.api.fail(SERVER_ERROR, 6, "files.list")
+    drive.api.fail(DENIED, 50, "files.list")
     assert source.list().unread
+    drive.api.recover()
     drive.api.authorised = False
     assert source.list().unread
     drive.api.authorised = True
@@ -254,6 +255,6 @@ def test_a_drive_goes_through_the_listener(
         options = Options(settle=0.0, interval=0.1, once=True)
         assert serve(options, source, sink, ledger, engine, DEFAULT, stop=stop) == []
     results = [held for path, versions in drive.files().items() if path.startswith("Results/") for held in versions]
-    wanted = Counter(bytes(whole(blob)) for image in images for blob in process(image, DEFAULT).blobs)
+    wanted = Counter(blob for image in images for blob in process(image, DEFAULT).values())
     assert Counter(results) == wanted
     assert not [path for path, count in Counter(drive.folders()).items() if count > 1]
