@@ -122,6 +122,10 @@ class DriveApi:
         with self._lock:
             self._faults.clear()
 
+    def count(self, operation: str) -> int:
+        """Calls of it so far."""
+        return sum(call.operation == operation for call in self.calls)
+
     def answer(self, request: Request) -> Answer:
         time.sleep(self.latency)
         operation, arguments = _route(request)

@@ -200,6 +200,18 @@ def test_a_replaced_result_is_a_new_content_of_the_same_file(drive: DriveEmulato
     assert drive.files() == {"Results/gray/a.jpg": [b"newer!"], "Results/edges/a.jpg.png": [b"newer"]}
 
 
+def test_the_results_of_the_same_content_are_copied_on_the_server(drive: DriveEmulator, sink: CloudSink) -> None:
+    sink.write("a.jpg", OUTPUTS, BLOBS)
+    sink.write("trip/b.jpg", OUTPUTS, [b"older!", b"older"])
+    uploads = drive.api.count("files.upload")
+    for path in ("trip/b.jpg", "trip/c.jpg"):
+        assert sink.copy("a.jpg", path, OUTPUTS)
+    assert not sink.copy("gone.jpg", "trip/d.jpg", OUTPUTS)
+    assert drive.api.count("files.upload") == uploads
+    assert drive.files().keys() == places("a.jpg", "trip/b.jpg", "trip/c.jpg")
+    assert set(map(tuple, drive.files().values())) == {(b"gray a",), (b"edges",)}
+
+
 def test_a_burst_of_refusals_is_ridden_out(drive: DriveEmulator, sink: CloudSink) -> None:
     drive.api.fail(RATE_LIMITED, 4, "files.upload")  # rclone itself tries three times
     insist(lambda: sink.write("a.jpg", OUTPUTS, BLOBS))
