@@ -22,7 +22,8 @@ from listener.store import ChangedError, TransferError
 __all__ = ["Entry", "Facts", "Rclone", "check_remote"]
 
 NOT_FOUND = 404
-NOT_FOUND_BY_WEBDAV = ": 404 Not Found"  # passed on as a failure of rclone's own
+# The same, passed on by rclone's server as a fault of its own: by WebDAV, and by Google by way of a command.
+NOT_FOUND_TEXT = re.compile(r": 404 Not Found$|googleapi: Error 404: .*\bnotFound$")
 # Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say. The S3 library
 # multiplies the tries: with two, an upload into a network that swallows everything takes 44 s to fail, with one 10.
 LIMITS = ("--contimeout=5s", "--timeout=30s", "--retries=1")
@@ -170,7 +171,7 @@ class Rclone:
         try:
             return self._calls.call(command, parameters)
         except CallError as error:
-            if error.status == NOT_FOUND or error.text.endswith(NOT_FOUND_BY_WEBDAV):
+            if error.status == NOT_FOUND or NOT_FOUND_TEXT.search(error.text):
                 raise _MissingError(str(explain(error.text, place, path)), transient=True) from None
             raise explain(error.text, place, path) from None
         except (OSError, http.client.HTTPException):
