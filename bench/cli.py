@@ -1,4 +1,4 @@
-"""`filterfleet bench compare` and `filterfleet bench huge`."""
+"""`filterfleet bench compare`, `filterfleet bench huge` and `filterfleet bench scan`."""
 
 from __future__ import annotations
 
@@ -36,3 +36,15 @@ def huge(
     from bench.huge import run_huge
 
     run_huge(megapixels, rounds)
+
+
+def scan(
+    objects: Annotated[int, typer.Option(min=1, max=1_000_000, help="Objects in the source.")] = 100_000,
+) -> None:
+    """Look twice at a large source in a cloud: time, calls of the server, and memory of the listener and of rclone.
+
+    The cloud is an S3 server on this machine, which takes its part of the time.
+    """
+    from bench.scan import run_scan
+
+    run_scan(objects)

@@ -28,7 +28,8 @@ from common.wakeup import StopSignal
 
 WATCHDOG = 30.0  # seconds of silence after which a child is killed, from its start on
 TURN = 0.1  # seconds between looks at the children
-RESTART_DELAY = 0.1  # seconds; doubles when a child keeps ending by itself before it is ready
+RESTART_DELAY = 0.1  # seconds; doubles when a child keeps ending by itself
+STABLE = 10.0  # seconds after which a child's end has nothing to do with its start
 USAGE_EXIT = 2  # a child that ends so before it was ready would do so again
 
 log = get_logger("supervisor")
@@ -54,6 +55,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     ready: bool = False
     heard: float = 0.0
+    started: float = 0.0
     start_at: float = 0.0
     exit_code: int | None = None  # set once it has ended for good
     backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_DELAY, 5.0))
@@ -122,7 +124,7 @@ class Supervisor:
                 process_group=0,  # Ctrl-C reaches us alone: we end the children, in our order
             )
         child.ready = False
-        child.heard = time.monotonic()
+        child.started = child.heard = time.monotonic()
 
     def _listen(self, child: Child) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -131,7 +133,6 @@ class Supervisor:
                 child.heard = time.monotonic()
                 if b"READY=1" in text:
                     child.ready = True
-                    child.backoff.reset()
 
     def _on_exit(self, child: Child, code: int) -> None:
         child.process = None
@@ -140,6 +141,8 @@ class Supervisor:
             return
         if code == USAGE_EXIT and not child.ready:
             raise FleetError(_last_line(child.spec) or f"The {child.spec.name} cannot start, see above.")
+        if time.monotonic() - child.started > STABLE:
+            child.backoff.reset()
         # Killed by a signal it was no fault of its own, and waiting would only starve a fleet under fire.
         delay = RESTART_DELAY if code < 0 else child.backoff.next()
         child.start_at = time.monotonic() + delay

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import compare, huge
+from bench.cli import compare, huge, scan
 from broker.cli import broker
 from common.command import daemon
 from filterfleet.demo import demo
@@ -28,6 +28,7 @@ app = typer.Typer(
 bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the sequential program.")
 bench.command()(compare)
 bench.command()(huge)
+bench.command()(scan)
 for command in (demo, up, run, broker, worker, listener, submit, status, filters):
     app.command()(command)
 app.add_typer(recipe, name="recipe")

@@ -73,7 +73,8 @@ def open_ends(
             return
         from listener.cloud_sink import CloudSink
         from listener.cloud_source import CloudSource
-        from listener.rclone.remote_files import Rclone, check_remote
+        from listener.rclone.remote_files import Rclone
+        from listener.rclone.remotes import check_remote
 
         for remote in remotes:
             check_remote(str(remote), cloud.config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -18,7 +19,7 @@ from common.jobs import is_image_name
 from common.logs import get_logger
 from common.protocol.messages import BLOB_LIMIT
 from common.text import size_text
-from listener.aftermath import After, Keep
+from listener.aftermath import TARGETS, After, Delete, Keep, MoveTo, is_departed
 from listener.ignore import LIMIT, IgnoreFile
 from listener.scan import ROOT, Listing, Version
 from listener.selection import IGNORE_FILE, Selection
@@ -42,7 +43,6 @@ class Folder:
     def list(self) -> Listing:
         """Every selected image, by its name, in every folder that is not hidden. Links to folders are not followed."""
         self._ignore_file.update(self._read_ignore_file())
-        wants = self._ignore_file.selection.wants
         objects: dict[str, Version] = {}
         unread: dict[str, str] = {}
         folders = [""]
@@ -56,11 +56,14 @@ class Folder:
                             continue
                         if entry.is_dir(follow_symlinks=False):
                             folders.append(path + "/")
-                        elif is_image_name(path) and (version := _version(entry)) and wants(path, version.size):
+                        elif is_image_name(path) and (version := _version(entry)) and self._wants(path, version):
                             objects[path] = version
             except OSError as error:
                 unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
         return Listing(objects, unread)
+
+    def _wants(self, path: str, version: Version) -> bool:
+        return self._ignore_file.selection.wants(path, version.size) and not is_departed(path, self._after)
 
     def _read_ignore_file(self) -> bytes | None:
         try:
@@ -89,7 +92,28 @@ class Folder:
         return Loaded(digest.digest(), blob)
 
     def take_away(self, path: str, version: Version) -> None:
-        raise NotImplementedError
+        file = self.root / path
+        try:
+            _OneVersion(file, version)
+            if isinstance(self._after, Delete):
+                file.unlink()
+            elif isinstance(self._after, MoveTo):
+                self._move(path, self._after)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise TransferError(f"The file cannot be taken away: {error.strerror}.", transient=True) from None
+
+    def _move(self, path: str, after: MoveTo) -> None:
+        """Over an empty file that takes the name first, since a rename would replace what has it."""
+        for number in range(1, TARGETS):
+            target = self.root / after.target(path, number)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                target.touch(exist_ok=False)
+                (self.root / path).rename(target)
+                return
+        raise TransferError(f"The file cannot be moved: {after.folder} has too many of its name.", transient=False)
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call changed() soon after something happens in the folder, if the system tells; returns stop()."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,12 +13,11 @@ from common.errors import FleetError
 from common.files import sweep, write_atomically
 from common.jobs import output_path
 from common.protocol import Output
-from common.text import printable
+from listener.claim import claim
+from listener.failed import failed_places, failed_text
 from listener.store import TransferError
 
 PRIVATE = ".filterfleet"  # our own folder below the output root: ledger, logs, temporary files
-
-FAILED = "failed"  # the folder that tells of what could not be processed
 
 # What no amount of waiting changes; everything else (a full or read-only disk, say) may pass.
 _PERMANENT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
@@ -35,14 +33,9 @@ class OutputTree:
         self._scratch = root / PRIVATE / "tmp"
         try:
             self._scratch.mkdir(parents=True, exist_ok=True)
-            self._lock = (root / PRIVATE / "lock").open("w")
+            self._lock = claim(root / PRIVATE / "lock", str(root))
         except OSError as error:
             raise FleetError(f"The output folder {root} cannot be written: {error.strerror}.") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise FleetError(f"Another listener is writing to {root}: stop it, or choose another --output.") from None
         sweep(self._scratch)
 
     def close(self) -> None:
@@ -74,7 +67,7 @@ class OutputTree:
         with _in_words():
             if image is not None:
                 write_atomically(copy, image, self._scratch)
-            write_atomically(text, f"{printable(reason)}\n".encode(), self._scratch)
+            write_atomically(text, failed_text(reason), self._scratch)
 
     def clear_failed(self, source: str) -> None:
         with _in_words():
@@ -82,7 +75,8 @@ class OutputTree:
                 file.unlink(missing_ok=True)
 
     def _failed(self, source: str) -> tuple[Path, Path]:
-        return self.root / FAILED / source, self.root / FAILED / f"{source}.txt"
+        image, text = failed_places(source)
+        return self.root / image, self.root / text
 
 
 @contextlib.contextmanager

@@ -47,7 +47,8 @@ class Selection:
     def with_ignore_file(self, text: str) -> Selection:
         """The same with the lines of this ignore file, instead of an earlier one's. As for git, a bad line is passed
         over and the others count; what is wrong with it is in problems."""
-        lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip() and not line.startswith("#")]
+        lines = [line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n")]
+        lines = [line for line in lines if line.strip() and not line.startswith("#")]
         problems = {line: _problem(line) for line in lines}
         return replace(
             self,
@@ -71,9 +72,41 @@ class Selection:
 
 def _compiled(patterns: Sequence[str]) -> GitIgnoreSpec:
     from pathspec import GitIgnoreSpec  # only who has patterns pays for it
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-    # Its other engines take no surrogates, and which of them are there differs from machine to machine.
-    return GitIgnoreSpec.from_lines(patterns, backend="simple")
+    def pattern(line: str) -> GitIgnoreSpecPattern:
+        expression, include = GitIgnoreSpecPattern.pattern_to_regex(line)
+        return GitIgnoreSpecPattern(expression and re.compile(_steady(expression)), include)
+
+    # The library's other engines take no surrogates, and which of them are there differs from machine to machine.
+    return GitIgnoreSpec.from_lines(patterns, pattern, backend="simple")
+
+
+_STAR = "[^/]*"
+_HEAD, _MIDDLE = "^(?:.+/)?", "(?:/.+)?"  # of '**/' and of '/**/'
+
+
+def _steady(expression: str) -> str:
+    """A pattern's regular expression that finds the same in a time that does not explode with the number of its stars:
+    names and ignore files may come from anybody.
+
+    What stands between two stars may as well be where it is found first, since the second one takes all that follows.
+    """
+    *fixed, last = [_steady_stars(part) for part in expression.split(_MIDDLE)]
+    if not fixed:
+        return last
+    first, *others = fixed
+    if first.startswith(_HEAD):
+        first = f"^(?>(?:.+?/)??{first.removeprefix(_HEAD)}(?=/))"
+    return "".join([first, *(f"(?>(?:/.+?)??{part}(?=/))" for part in others), _MIDDLE, last])
+
+
+def _steady_stars(expression: str) -> str:
+    first, *others = expression.split(_STAR)
+    if not others:
+        return first
+    *between, last = others
+    return "".join([first, *(f"(?>{_STAR}?{part})" for part in between), _STAR, last])
 
 
 def _problem(pattern: str) -> str:
@@ -81,8 +114,7 @@ def _problem(pattern: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # of re, about sets such as [[:alpha:]] that it would not take as git does
-            (compiled,) = _compiled([pattern]).patterns
-        usable = compiled.include is not None  # else a comment, or a range such as [z-
+            usable = any(compiled.include is not None for compiled in _compiled([pattern]).patterns)
     except (ValueError, re.error, Warning):
         usable = False
     hint = "write one as in a .gitignore, such as '*.png' or 'drafts/'"

@@ -14,10 +14,11 @@ from common.logs import get_logger
 from common.notify import Notifier
 from common.recipe import Recipe
 from common.wakeup import StopSignal
+from listener.failed import FAILED
 from listener.ledger import Failure, Ledger
 from listener.location import Location, parse_location
 from listener.options import Failures, Options
-from listener.placement import FAILED, PRIVATE
+from listener.placement import PRIVATE
 from listener.service import ListenerService
 from listener.store import Sink, Source
 

@@ -82,8 +82,10 @@ class Calls:
         connection.close()
 
     def close(self) -> None:
-        """After the server's end: calls under way have failed then."""
+        """After the server's end: calls under way have failed then. May be called again."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             for connection in self._idle:
                 connection.close()

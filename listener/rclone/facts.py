@@ -21,7 +21,8 @@ REPLACING = frozenset({"local", "s3", "google cloud storage", "azureblob", "b2",
 class Facts:
     """kind: "s3", "drive", "sftp"...; root: what the folder really is, an alias resolved; atomic: objects appear when
     they are complete; can_move, can_copy: on the server; duplicates: several files may have one name; hash: listings
-    have one at no further cost; whole_seconds: a listing may say more of a time than a look at one object."""
+    have one at no further cost; folders: they have to be made; whole_seconds: a listing may say more of a time than a
+    look at one object."""
 
     kind: str
     root: str
@@ -30,6 +31,7 @@ class Facts:
     can_copy: bool
     duplicates: bool
     hash: bool
+    folders: bool
     whole_seconds: bool = False
 
 
@@ -45,6 +47,7 @@ def make_facts(info: Mapping[str, Any], kind: str, *, atomic: bool) -> Facts:
         duplicates=features["DuplicateFiles"],
         # S3 has the hash of an object that came in parts in its metadata only: another request for each
         hash=bool(info.get("Hashes")) and not features["SlowHash"] and kind != "s3",
+        folders=features["CanHaveEmptyDirectories"],
         whole_seconds=features["BucketBased"],
     )
 

@@ -23,8 +23,9 @@ from common.blob import whole
 from common.client import Client, require_broker
 from common.jobs import output_path
 from common.recipe import DEFAULT, Recipe
+from listener.failed import FAILED
 from listener.folder import Folder
-from listener.placement import FAILED, PRIVATE
+from listener.placement import PRIVATE
 from worker.pipeline import process
 
 COMMAND = str(Path(sys.executable).with_name("filterfleet"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from listener.placement import FAILED
+from listener.failed import FAILED
 from tests.integration.harness import (
     LOOPBACK,
     Fleet,

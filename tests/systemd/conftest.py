@@ -200,6 +200,7 @@ def _install(box: Box, python: Path) -> None:
     site = box.run(f"{home}/bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     (box.root / site.lstrip("/") / "dependencies.pth").write_text("/mnt/dependencies\n")
     box.run("sh", "-c", f"{home}/bin/pip install --quiet --no-index --no-deps --force-reinstall /mnt/dist/*.whl")
+    shutil.copy(Path(sys.executable).with_name("rclone"), box.root / f"{home}/bin/rclone".lstrip("/"))
     share = f"{home}/share/filterfleet/systemd"
     box.run("sh", "-c", f"cp {share}/*.service /etc/systemd/system/")
     box.run("install", "-D", "-m", "644", f"{share}/filterfleet.sysusers.conf", "/etc/sysusers.d/filterfleet.conf")

@@ -21,7 +21,7 @@ WATCHDOG = f"[Service]\nWatchdogSec={WATCHDOG_LIMIT}s\n"
 STORM = 400  # images: some seconds of work
 
 # Where the box may have new files after a run: ours, then what systemd itself keeps.
-OURS = ("srv/filterfleet/", "var/lib/filterfleet")
+OURS = ("srv/filterfleet/", "srv/cloud/", "var/lib/filterfleet")
 SYSTEM = ("var/log/", "var/lib/systemd/", "var/tmp/systemd-private-", "var/lib/private", "var/cache/private")
 
 needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs the apt package systemd")
@@ -193,6 +193,44 @@ def test_units_stop_cleanly(fleet: Fleet) -> None:
 def test_rest_of_the_machine_is_read_only(fleet: Fleet, unit: str, folder: str) -> None:
     target = ("nsenter", "-t", fleet.main_pid(unit), "-m", "touch", f"{folder}/intruder")  # as root
     assert "Read-only file system" in fleet.box.run(*target, check=False)
+
+
+@pytest.mark.slow
+def test_listener_serves_cloud_folders(fleet: Fleet) -> None:
+    box, root = fleet.box, fleet.box.root
+    cloud = root / "srv/cloud"
+    (cloud / "in").mkdir(parents=True)
+    serve = (
+        "/opt/filterfleet/bin/rclone",
+        "serve",
+        "webdav",
+        "--addr=127.0.0.1:8080",
+        "--dir-cache-time=1s",
+        "/srv/cloud",
+    )
+    box.run("systemd-run", "--quiet", "--unit=cloud", "--property=Restart=always", *serve)
+    config = root / "var/lib/filterfleet/rclone.conf"
+    config.write_text("[cloud]\ntype = webdav\nurl = http://127.0.0.1:8080\nvendor = rclone\n")
+    box.run("chown", "filterfleet:", "/var/lib/filterfleet/rclone.conf")
+    drop_in = root / f"etc/systemd/system/{LISTENER}.service.d/cloud.conf"
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_text(
+        "[Service]\nEnvironment=SOURCE=cloud:in OUTPUT=cloud:out\n"
+        'Environment="OPTIONS=--rclone-config %S/filterfleet/rclone.conf --interval 1"\n'
+    )
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "restart", LISTENER)
+    for photo in PHOTOS:
+        shutil.copy(photo, cloud / "in")
+    edges = cloud / "out/edges"
+    box.wait_until(lambda: edges.is_dir() and len(list(edges.iterdir())) == len(PHOTOS), "the cloud's results", 90)
+    box.run("systemctl", "stop", LISTENER)
+    assert box.show(LISTENER, "Result") == "success"
+    assert "rcd" not in box.run("ps", "-eo", "args")
+    drop_in.unlink()
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "start", LISTENER)
+    box.run("systemctl", "stop", "cloud")
 
 
 @pytest.mark.slow

@@ -1,0 +1,181 @@
+"""What it costs to look at a large source in a cloud, and to look at it again when nothing has changed there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from common.errors import FleetError
+from common.system import cores
+from listener.rclone.binary import environment, find_rclone
+
+PLACE = "photographs/incoming"  # a bucket and a folder in it
+FOLDER = 1000  # objects in each folder
+LISTS, OTHERS = "serve s3: bucketname:", (" HEAD OBJECT ", " GET OBJECT ")  # in the log of rclone's server
+START = 20.0  # seconds for the server
+SAMPLE = 0.02  # seconds between looks at the memory of processes that end
+_KEYS = ("bench-access-key", "bench-secret-access-key")
+_REMOTE = """\
+[bench]
+type = s3
+provider = Other
+access_key_id = {}
+secret_access_key = {}
+endpoint = {}
+force_path_style = true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One listing and what the listener made of it: seconds for each, objects, and calls that the server had."""
+
+    listing: float
+    ledger: float
+    objects: int
+    new: int
+    lists: int
+    others: int
+
+
+@dataclass(slots=True)
+class Peaks:
+    """The most memory, in bytes, of the listener and of any one process of rclone."""
+
+    listener: int = 0
+    rclone: int = 0
+
+
+def run_scan(objects: int) -> None:
+    """Measure and print. Raises FleetError when something cannot be started or finds something else than it should."""
+    console = Console()
+    console.print(f"{objects:,} objects at an S3 server on this machine (rclone serve s3), {cores()} cores")
+    with tempfile.TemporaryDirectory(prefix="filterfleet-bench-") as name:
+        folder = Path(name)
+        make_objects(folder / "served" / PLACE, objects)
+        with s3_server(folder) as config:
+            looks, peaks = measure(folder, config)
+    for look, new in zip(looks, (objects, 0), strict=True):
+        if (look.objects, look.new) != (objects, new):
+            raise FleetError(
+                f"{look.objects} objects were found and {look.new} new ones, instead of {objects} and {new}."
+            )
+    table = Table(
+        "look", "listing s", "comparing and ledger s", "list calls", "other calls", title="Looking at a source"
+    )
+    for title, look in zip(("first", "nothing changed"), looks, strict=True):
+        table.add_row(title, f"{look.listing:.2f}", f"{look.ledger:.2f}", f"{look.lists}", f"{look.others}")
+    console.print(table)
+    console.print(
+        f"Memory at most: {peaks.listener / 1e6:.0f} MB for the listener, {peaks.rclone / 1e6:.0f} MB for rclone"
+    )
+
+
+def make_objects(place: Path, objects: int) -> None:
+    """Small files with the names of images; nobody decodes them."""
+    for number in range(objects):
+        folder = place / f"{number // FOLDER:04}"
+        if number % FOLDER == 0:
+            folder.mkdir(parents=True)
+        (folder / f"IMG_{number:07}.jpg").write_bytes(b"%d" % number)
+
+
+@contextlib.contextmanager
+def s3_server(folder: Path) -> Iterator[Path]:
+    """Serve the buckets in folder/served; the configuration of a remote called bench."""
+    log, config = _log(folder), folder / "rclone.conf"
+    config.touch(mode=0o600)
+    serve = [
+        "serve",
+        "s3",
+        "--addr=127.0.0.1:0",
+        f"--auth-key={','.join(_KEYS)}",
+        "--log-level=DEBUG",
+        f"--log-file={log}",
+    ]
+    command = [str(find_rclone()), *serve, f"--config={config}", str(folder / "served")]
+    server = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + START
+        while not (found := log.is_file() and re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise FleetError("rclone serve s3 does not start.")
+            time.sleep(SAMPLE)
+        config.write_text(_REMOTE.format(*_KEYS, found[0]))
+        yield config
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def measure(folder: Path, config: Path) -> tuple[list[Look], Peaks]:
+    """Two looks by a process of its own."""
+    command = [sys.executable, "-P", "-m", "bench.listing", str(config), f"bench:{PLACE}", str(folder / "state")]
+    looks, peaks, before = [], Peaks(), _calls(folder)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for _ in range(2):
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            while not select.select([process.stdout], [], [], SAMPLE)[0]:
+                _sample(peaks, process.pid)
+            line = process.stdout.readline()
+            if not line:
+                raise FleetError(f"The listener failed: {process.stderr.read().decode().strip().splitlines()[-1:]}")
+            _sample(peaks, process.pid)
+            calls = _calls(folder)
+            lists, others = (now - then for now, then in zip(calls, before, strict=True))
+            looks.append(Look(**json.loads(line), lists=lists, others=others))
+            before = calls
+    return looks, peaks
+
+
+def _log(folder: Path) -> Path:
+    return folder / "server.log"
+
+
+def _calls(folder: Path) -> tuple[int, int]:
+    """What the server has been asked: for a part of a listing, and about or for single objects."""
+    lists = others = 0
+    with _log(folder).open(errors="replace") as log:
+        for line in log:
+            lists += LISTS in line
+            others += any(other in line for other in OTHERS)
+    return lists, others
+
+
+def _sample(peaks: Peaks, pid: int) -> None:
+    peaks.listener = max(peaks.listener, _high_water(pid))
+    for child in _descendants(pid):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{child}/comm").read_text().strip() == "rclone":
+                peaks.rclone = max(peaks.rclone, _high_water(child))
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    with contextlib.suppress(OSError):
+        for file in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, file.read_text().split()):
+                yield child
+                yield from _descendants(child)
+
+
+def _high_water(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        if found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
+            return int(found[1]) * 1024
+    return 0
