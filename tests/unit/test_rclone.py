@@ -97,7 +97,12 @@ def test_what_is_no_listing_is_an_error(line):
 
 
 def features(**known):
-    return dict.fromkeys(("Move", "Copy", "DuplicateFiles", "SlowHash", "BucketBased", "IsLocal"), False) | known
+    return (
+        dict.fromkeys(
+            ("Move", "Copy", "DuplicateFiles", "CanHaveEmptyDirectories", "SlowHash", "BucketBased", "IsLocal"), False
+        )
+        | known
+    )
 
 
 def test_facts_of_an_alias_are_those_of_what_it_stands_for():
