@@ -179,6 +179,20 @@ def test_what_failed_before_it_was_in_its_place_is_tried_again_and_leaves_nothin
     assert rclone.contents == WRITTEN
 
 
+def test_a_name_that_the_store_cannot_have_is_told_as_it_is_and_leaves_nothing(sink_of):
+    rclone = MemoryRclone(PLAIN)
+
+    def refuse(call):
+        if call.startswith("move"):
+            raise TransferError(f"cloud:results/{call.split()[1]}: the store cannot have it.", transient=False)
+
+    rclone.before = refuse
+    with pytest.raises(TransferError, match=r"^cloud:results/grayscale/a\.jpg: the store cannot have it\.$") as raised:
+        sink_of(rclone).write("a.jpg", OUTPUTS[:1], BLOBS[:1])
+    assert not raised.value.transient
+    assert rclone.contents == {}
+
+
 # --- copies ----
 
 
