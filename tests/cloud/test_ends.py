@@ -254,22 +254,25 @@ def test_only_the_same_version_is_deleted(rig: Rig) -> None:
 # --- the sink ----
 
 
-def test_outputs_come_as_they_are_under_every_name(rig: Rig) -> None:
-    sink = rig.sink()
+def test_outputs_have_the_names_of_the_images_that_were_listed(rig: Rig) -> None:
+    """rclone lists control characters as pictures of them, and makes them what they were."""
     names = [name for name in NAMES if len(os.fsencode(name)) < 250]  # edges appends .png
-    for name in names:
-        sink.write(name, OUTPUTS, BLOBS)
+    if rig.server.kind == "webdav":
+        names.remove("e\u0301.jpg")  # rclone as a server takes it for the name with one character
+    images = {name: str(number).encode() for number, name in enumerate(names)}
+    rig.photos.put_all(images)
+    source, sink = rig.source(), rig.sink()
+    for path, version in listed(source, len(images)).items():
+        sink.write(path, OUTPUTS, (source.load(path, version, LIMIT).blob,) * 2)
     assert rig.results.files() == {
-        output_path(output.name, name, output.format): blob
-        for name in names
-        for output, blob in zip(OUTPUTS, BLOBS, strict=True)
+        output_path(output.name, name, output.format): image for name, image in images.items() for output in OUTPUTS
     }
     assert not list(rig.state.parent.rglob("canary"))
 
 
 def test_names_that_a_store_cannot_have_are_not_waited_for(rig: Rig) -> None:
-    if rig.server.kind == "s3":
-        pytest.skip("rclone as a server has only a fault to tell; a real one takes names of 1,024 bytes")
+    if rig.server.kind != "sftp":
+        pytest.skip("rclone as a server says something else: 500 for S3, 403 for WebDAV")
     sink = rig.sink()
     with pytest.raises(TransferError) as raised:
         sink.write("n" * 251 + ".jpg", OUTPUTS, BLOBS)
@@ -305,7 +308,7 @@ def test_an_output_is_at_every_moment_the_old_one_or_the_new_one(rig: Rig) -> No
 
 def test_many_are_written_at_once(rig: Rig) -> None:
     sink = rig.sink()
-    paths = [f"{number % 7}/{number % 3}/{number}.jpg" for number in range(60)]
+    paths = [f"{number % 7}/{number % 3}/{number}.jpg" for number in range(30)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda path: sink.write(path, OUTPUTS, BLOBS), paths))
         copies = list(pool.map(lambda path: sink.copy(path, f"copy/{path}", OUTPUTS), paths))
