@@ -137,6 +137,15 @@ def test_a_file_where_a_folder_is_wanted_is_not_waited_for(sink_of):
     assert raised.value.transient
 
 
+def test_where_a_file_and_a_folder_may_have_one_name_a_file_is_in_nobodys_way(sink_of):
+    rclone = MemoryRclone(DRIVE)
+    rclone.put("grayscale/trip", b"a file")
+    rclone.before = failing("upload")
+    with pytest.raises(TransferError, match="reached") as raised:
+        sink_of(rclone).write("trip/a.jpg", OUTPUTS[:1], BLOBS[:1])
+    assert raised.value.transient
+
+
 # --- staging ----
 
 
