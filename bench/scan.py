@@ -121,22 +121,25 @@ def s3_server(folder: Path) -> Iterator[Path]:
 
 
 def measure(folder: Path, config: Path) -> tuple[list[Look], Peaks]:
-    """Two looks by a process of its own."""
+    """Two looks by a process of its own. Raises FleetError."""
     command = [sys.executable, "-P", "-m", "bench.listing", str(config), f"bench:{PLACE}", str(folder / "state")]
     looks, peaks, before = [], Peaks(), _calls(folder)
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said) as process,
+    ):
         assert process.stdin is not None
         assert process.stdout is not None
-        assert process.stderr is not None
         for _ in range(2):
             process.stdin.write(b"\n")
             process.stdin.flush()
             while not select.select([process.stdout], [], [], SAMPLE)[0]:
                 _sample(peaks, process.pid)
+            _sample(peaks, process.pid)
             line = process.stdout.readline()
             if not line:
-                raise FleetError(f"The listener failed: {process.stderr.read().decode().strip().splitlines()[-1:]}")
-            _sample(peaks, process.pid)
+                said.seek(0)
+                raise FleetError(f"The listener failed: {said.read().decode(errors='replace').splitlines()[-1:]}")
             calls = _calls(folder)
             lists, others = (now - then for now, then in zip(calls, before, strict=True))
             looks.append(Look(**json.loads(line), lists=lists, others=others))

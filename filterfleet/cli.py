@@ -13,6 +13,7 @@ from filterfleet.demo import demo
 from filterfleet.filters_command import filters
 from filterfleet.recipe_command import recipe
 from filterfleet.recipes import check_filter
+from filterfleet.remotes_command import remotes
 from filterfleet.run_command import run
 from filterfleet.status import status
 from filterfleet.submit import submit
@@ -29,7 +30,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the se
 bench.command()(compare)
 bench.command()(huge)
 bench.command()(scan)
-for command in (demo, up, run, broker, worker, listener, submit, status, filters):
+for command in (demo, up, run, broker, worker, listener, submit, status, filters, remotes):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(bench, name="bench")

@@ -110,7 +110,8 @@ class CloudSource:
             return True
         if path not in self._left_out:
             self._left_out.add(path)
-            log.warning("image left out: its name cannot be used", path=printable(path))
+            shown = printable(path.encode(errors="backslashreplace").decode())
+            log.warning("image left out: its name cannot be used", path=shown)
         return False
 
     def _is_found(self, path: str) -> bool:

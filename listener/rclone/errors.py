@@ -53,7 +53,7 @@ _SENTENCES = {
     "the server cannot be reached.": r"""
         connection refused|connection reset|broken pipe|i/o timeout|no route to host|network is unreachable|\bEOF\b
         deadline exceeded|handshake failed|connection (?:lost|closed)|closed network|couldn't connect|Client\.Timeout
-        server closed
+        server closed|timeout awaiting response|request send failed
     """,
     "the server has a fault of its own at the moment.": r"""
         \b50[0234]\b|Internal ?(?:Server ?)?Error|Bad Gateway|Service ?Unavailable|backendError
@@ -78,8 +78,9 @@ def shown(fs: str, path: str = "") -> str:
 def explain(text: str, fs: str, path: str = "") -> TransferError:
     """What rclone's text means for the user who named this place."""
     place = shown(fs, path)
+    searched = text.replace(path, "") if path else text  # anybody may have named a file after an error
     for pattern, sentence in _PATTERNS:
-        if pattern.search(text):
+        if pattern.search(searched):
             return TransferError(f"{place}: {sentence}", transient=sentence != UNNAMEABLE)
     return TransferError(f"{place}: rclone says: {quoted(text, fs)}", transient=True)
 

@@ -19,7 +19,8 @@ REPLACING = frozenset({"local", "s3", "google cloud storage", "azureblob", "b2",
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """kind: "s3", "drive", "sftp"...; root: what the folder really is, an alias resolved; atomic: objects appear when
+    """kind: "s3", "drive", "sftp"...; root: what the folder really is, an alias resolved,
+    a path when it is on this machine; atomic: objects appear when
     they are complete; can_move, can_copy: on the server; duplicates: several files may have one name; hash: listings
     have one at no further cost; folders: they have to be made; whole_seconds: a listing may say more of a time than a
     look at one object."""
@@ -38,9 +39,11 @@ class Facts:
 def make_facts(info: Mapping[str, Any], kind: str, *, atomic: bool) -> Facts:
     """info: the answer of operations/fsinfo."""
     features = info["Features"]
+    name, root = str(info["Name"]), str(info["Root"])
+    name = name if name.startswith(":") else remote_name(info)  # a nameless one is known by its options alone
     return Facts(
         kind=kind,
-        root=f"{remote_name(info)}:{str(info['Root']).strip('/') if kind != 'local' else info['Root']}",
+        root=root if features["IsLocal"] else f"{name}:{root.strip('/')}",
         atomic=atomic,
         can_move=features["Move"],
         can_copy=features["Copy"],

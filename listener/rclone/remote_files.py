@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,14 +16,18 @@ from listener.rclone.errors import explain, shown
 from listener.rclone.facts import ATOMIC, REPLACING, WRAPPERS, Facts, kind_of, make_facts, remote_name
 from listener.rclone.listing import Entry, Lister, parse_entry
 from listener.rclone.processes import Processes
+from listener.rclone.remotes import check_remote
 from listener.store import ChangedError, TransferError
 
-__all__ = ["Entry", "Facts", "Rclone"]
+__all__ = ["Entry", "Facts", "Rclone", "check_remote"]
 
 NOT_FOUND = 404
-# Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say. A silent peer has
-# a minute: some stores put a large file together before they answer.
-LIMITS = ("--contimeout=5s", "--timeout=60s", "--low-level-retries=3", "--retries=1")
+# The same, passed on by rclone's server as a fault of its own: by WebDAV, and by Google by way of a command.
+NOT_FOUND_TEXT = re.compile(r": 404 Not Found$|googleapi: Error 404: .*\bnotFound$")
+# Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say. The S3 library
+# multiplies the tries: with two, an upload into a network that swallows everything takes 44 s to fail, with one 10.
+LIMITS = ("--contimeout=5s", "--timeout=30s", "--retries=1")
+ONE_TRY = "--low-level-retries=1"
 COMMON = (
     *LIMITS,
     "--ask-password=false",
@@ -31,6 +35,8 @@ COMMON = (
     "--drive-skip-gdocs",
     "--drive-skip-shortcuts",
 )
+
+_UNPAIRED = re.compile("[\ud800-\udfff]")  # how Python holds bytes that are no UTF-8
 
 
 class Rclone:
@@ -50,6 +56,7 @@ class Rclone:
         self._transfers = threading.BoundedSemaphore(transfers)
         self._facts: dict[str, Facts] = {}
         arguments += [
+            ONE_TRY,
             f"--transfers={transfers}",
             *([f"--bwlimit={bandwidth}"] if bandwidth else []),
             "--inplace",  # who calls us knows where a file must not be seen half
@@ -164,7 +171,7 @@ class Rclone:
         try:
             return self._calls.call(command, parameters)
         except CallError as error:
-            if error.status == NOT_FOUND:
+            if error.status == NOT_FOUND or NOT_FOUND_TEXT.search(error.text):
                 raise _MissingError(str(explain(error.text, place, path)), transient=True) from None
             raise explain(error.text, place, path) from None
         except (OSError, http.client.HTTPException):
@@ -185,7 +192,7 @@ def _config(*, replaces: bool) -> dict[str, Any]:
 def _check_names(parameters: dict[str, Any], place: str, path: str) -> None:
     """JSON has no bytes that are no UTF-8: rclone would take them for another name."""
     for value in parameters.values():
-        if isinstance(value, str) and os.fsencode(value) != value.encode("utf-8", "replace"):
+        if isinstance(value, str) and not value.isascii() and _UNPAIRED.search(value):
             raise TransferError(
                 f"{shown(place, path)}: the name is not valid UTF-8, which rclone cannot transfer.", transient=False
             )

@@ -108,7 +108,8 @@ def _check_drive(name: str, section: dict[str, str]) -> None:
         return
     raise FleetError(
         f"The Google Drive remote {name!r} has no client id of its own, and the one that rclone shares among its users "
-        "is being retired: make one (https://rclone.org/drive/#making-your-own-client-id) and give it to the remote with "
+        "is being retired: make one (https://rclone.org/drive/#making-your-own-client-id) and give it to the remote "
+        "with "
         f"`rclone config update {name!r} client_id ID client_secret SECRET`, or use a service account."
     )
 

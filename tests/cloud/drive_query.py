@@ -1,0 +1,74 @@
+"""The search language of the Drive API (the q of files.list), as far as rclone speaks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Resource = dict[str, Any]
+Test = Callable[[Resource], bool]
+
+_TOKEN = re.compile(r"\s*('(?:\\.|[^\\'])*'|\w+|!?=|[()])")
+
+
+class QueryError(ValueError):
+    """Not a query, or more of the language than is spoken here."""
+
+
+def parse_query(text: str) -> Test:
+    """A test of file resources in their JSON form. "and" and "or" bind alike, from the left; rclone always sets
+    parentheses. Raises QueryError."""
+    tokens = _tokens(text)
+    test, end = _terms(tokens)
+    if end:
+        raise QueryError(f"{end!r} is not expected in {text!r}")
+    return test
+
+
+def _tokens(text: str) -> Iterator[str]:
+    position, text = 0, text.strip()
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise QueryError(f"cannot read {text[position:]!r}")
+        yield match[1]
+        position = match.end()
+
+
+def _terms(tokens: Iterator[str]) -> tuple[Test, str]:
+    """Terms joined by and/or, and the token behind them ("" at the end)."""
+    test = _term(tokens)
+    while (joint := next(tokens, "")) in ("and", "or"):
+        test = _join(joint, test, _term(tokens))
+    return test, joint
+
+
+def _join(joint: str, left: Test, right: Test) -> Test:
+    if joint == "and":
+        return lambda resource: left(resource) and right(resource)
+    return lambda resource: left(resource) or right(resource)
+
+
+def _term(tokens: Iterator[str]) -> Test:
+    first = next(tokens, "")
+    if first == "(":
+        test, end = _terms(tokens)
+        if end != ")":
+            raise QueryError("a parenthesis is not closed")
+        return test
+    comparison, second = next(tokens, ""), next(tokens, "")
+    if comparison == "in":
+        return lambda resource: _value(first) in resource.get(second, ())
+    if comparison not in ("=", "!="):
+        raise QueryError(f"{first} {comparison} {second} is not understood")
+    wanted = _value(second)
+    return lambda resource: (resource[first] == wanted) is (comparison == "=")
+
+
+def _value(token: str) -> str | bool:
+    if token in ("true", "false"):
+        return token == "true"
+    if not token.startswith("'"):
+        raise QueryError(f"{token!r} is not a value")
+    return re.sub(r"\\(.)", r"\1", token[1:-1])

@@ -1,0 +1,99 @@
+"""The adapter's interface over a store in memory: what the ends make of its answers is tested, not what rclone does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from listener.rclone.facts import Facts
+from listener.rclone.remote_files import Entry
+from listener.store import ChangedError, TransferError
+
+ATOMIC = Facts("s3", "s3:bucket", True, False, True, False, False, False)
+PLAIN = Facts("sftp", "sftp:root", False, True, False, False, False, True)  # half an upload is seen
+DRIVE = Facts("drive", "drive:root", True, True, True, True, True, True)  # several files of one name, and hashes
+
+
+class MemoryRclone:
+    """files: what is in the store, in any order. before(call) is called with "upload grayscale/a.jpg" and the like, and
+    may raise; calls has all that did not."""
+
+    def __init__(self, facts: Facts, *files: Entry) -> None:
+        self._facts = facts
+        self.files = list(files)
+        self.contents: dict[str, bytes] = {}
+        self.calls: list[str] = []
+        self.before: Callable[[str], None] = lambda _: None
+        self.listing_fails = ""  # with this reason, after all entries
+
+    def _call(self, *words: str) -> None:
+        self.before(" ".join(words))
+        self.calls.append(" ".join(words))
+
+    def facts(self, _fs: str) -> Facts:
+        return self._facts
+
+    def list(self, _fs: str, _patterns: Sequence[str]) -> Iterator[Entry]:
+        self._call("list")
+        yield from self.files
+        if self.listing_fails:
+            raise TransferError(self.listing_fails, transient=True)
+
+    def stat(self, _fs: str, path: str) -> Entry | None:
+        self._call("stat", path)
+        return next((entry for entry in self.files if entry.path == path), None)
+
+    def download(self, _fs: str, path: str, file: Path) -> None:
+        self._call("download", path)
+        if path not in self.contents:
+            raise ChangedError
+        file.write_bytes(self.contents[path])
+
+    def download_by_id(self, _fs: str, id: str, file: Path) -> None:  # noqa: A002
+        self._call("download", id)
+        file.write_bytes(self.contents[id])
+
+    def upload(self, file: Path, _fs: str, path: str) -> None:
+        self._call("upload", path)
+        self.put(path, file.read_bytes())
+
+    def copy(self, _fs: str, path: str, _target_fs: str, target: str) -> None:
+        self._call("copy", path, target)
+        if path not in self.contents:
+            raise ChangedError
+        self.put(target, self.contents[path])
+
+    def move(self, _fs: str, path: str, _target_fs: str, target: str) -> None:
+        self._call("move", path, target)
+        if path not in self.contents:
+            raise ChangedError
+        self.put(target, self.contents[path])
+        self.remove(path)
+
+    def make_folder(self, _fs: str, path: str) -> None:
+        self._call("make", path)
+
+    def delete(self, _fs: str, path: str) -> None:
+        self._call("delete", path)
+        self.remove(path)
+
+    def purge(self, _fs: str, path: str) -> None:
+        self._call("purge", path)
+        for inner in [inner for inner in self.contents if inner.startswith(f"{path}/")]:
+            self.remove(inner)
+
+    def forget(self) -> None:
+        self._call("forget")
+
+    def put(self, path: str, content: bytes, *, mtime_ns: int = 0, id: str = "", hash: str = "") -> Entry:  # noqa: A002
+        """Beside others of the name, if it has an id."""
+        if not id:
+            self.remove(path)
+        entry = Entry(path, len(content), mtime_ns, id, hash)
+        self.files.append(entry)
+        self.contents[id or path] = content
+        return entry
+
+    def remove(self, path: str) -> None:
+        self.files = [entry for entry in self.files if entry.path != path]
+        self.contents.pop(path, None)
