@@ -21,7 +21,7 @@ from tests.cloud.servers import PASSWORD, Place, Server, write_config
 from tests.integration.harness import Daemon, Fleet, is_running, wait_until
 from worker.pipeline import process
 
-PATIENCE = 90.0  # seconds for the work of a test; far more than it takes
+PATIENCE = 40.0  # seconds for the work of a test; far more than it takes
 
 
 @dataclass(frozen=True)
