@@ -41,10 +41,13 @@ class Work:
     def config(self) -> Path:
         return self.home / "rclone.conf"
 
-    def configure(self, *servers: Server, through: FaultProxy | None = None, password: str = PASSWORD) -> None:
-        """Write the rclone.conf of the listeners."""
-        port = through and through.port
-        write_config(self.config, {server.kind: server.section(port, password) for server in servers})
+    def configure(
+        self, *servers: Server, through: Mapping[str, FaultProxy] | None = None, password: str = PASSWORD
+    ) -> None:
+        """Write the rclone.conf of the listeners. through: proxies by the kind of the server that they stand before."""
+        ports = {kind: proxy.port for kind, proxy in (through or {}).items()}
+        sections = {server.kind: server.section(ports.get(server.kind), password) for server in servers}
+        write_config(self.config, sections)
 
     def listen(self, *options: object) -> Daemon:
         """A listener that looks often. Returns at once."""
