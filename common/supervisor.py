@@ -140,7 +140,7 @@ class Supervisor:
             child.exit_code = code
             return
         if code == USAGE_EXIT and not child.ready:
-            raise FleetError(_last_line(child.spec) or f"The {child.spec.name} cannot start, see above.")
+            raise FleetError(last_line(child.spec.log) or f"The {child.spec.name} cannot start, see above.")
         if time.monotonic() - child.started > STABLE:
             child.backoff.reset()
         # Killed by a signal it was no fault of its own, and waiting would only starve a fleet under fire.
@@ -173,11 +173,9 @@ class Supervisor:
             child.socket.close()
 
 
-def _last_line(spec: Spec) -> str:
+def last_line(log: Path | None) -> str:
     """The sentence a child ended with, if it went to a file."""
-    if spec.log is None:
-        return ""
-    lines = spec.log.read_text(errors="replace").strip().splitlines()
+    lines = log.read_text(errors="replace").strip().splitlines() if log else []
     return lines[-1].removeprefix("filterfleet: ") if lines else ""
 
 

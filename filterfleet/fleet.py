@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from common.errors import FleetError
 from common.recipes import shipped
-from common.supervisor import Spec, Supervisor, supervise
+from common.supervisor import Spec, Supervisor, last_line, supervise
 from common.system import cores
 from common.text import printable
 from filterfleet.recipes import load_recipe
@@ -113,7 +113,8 @@ class Fleet:
         )
         if code not in (0, INTERRUPTED) and not failures:
             what = f"{progress.pending} images are not done" if progress.pending else "Some folders could not be read"
-            self.console.print(f"{what}: see {self.logs / 'listener.log'}", soft_wrap=True)
+            log = self.logs / "listener.log"
+            self.console.print(escape(f"{what}: see {log}, which ends with: {last_line(log)}"), soft_wrap=True)
         if code == INTERRUPTED:
             self.console.print("Interrupted: the same command goes on where this one stopped.")
 

@@ -23,7 +23,7 @@ from common.wakeup import StopSignal
 from listener.attempts import Attempts, Final
 from listener.delivery import Delivery
 from listener.intake import Intake, JobInHand
-from listener.ledger import Ledger
+from listener.ledger import Ledger, Progress
 from listener.loop import Loop
 from listener.options import Backfill, Options
 from listener.rhythm import SHARE, Rhythm
@@ -32,6 +32,7 @@ from listener.store import Loaded, Sink, Source, TransferError
 
 TURN = 0.5  # seconds the loop sleeps at most
 ONCE_PATIENCE = 60.0  # seconds that a listener which is to end by itself waits for a source or an output
+PROGRESS = 60.0  # seconds between words in the log about how far it is
 ANOTHER_TRY = 600.0  # seconds until what was given up at the source is tried again by one that does not end
 FRESH, BACKFILL = 0, 5  # priorities at the broker
 
@@ -77,6 +78,7 @@ class ListenerService:
         unwatch = self._watch()
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._intake.waiting)
+        self._loop.later(PROGRESS, functools.partial(self._say_progress, self._ledger.progress()))
         while not stop.is_set and not self.finished:
             self._turn()
             turned()
@@ -123,6 +125,12 @@ class ListenerService:
             self._loop.do(self._scanner, self._source.list, self._on_listing)
         self._commit()
         self._feed()
+
+    def _say_progress(self, before: Progress) -> None:
+        progress = self._ledger.progress()
+        if progress != before:
+            log.info("progress", pending=progress.pending, done=progress.done, failed=progress.failed)
+        self._loop.later(PROGRESS, functools.partial(self._say_progress, progress))
 
     def _commit(self) -> None:
         """Make durable what has come, then tell the engine what it may forget."""

@@ -25,6 +25,10 @@ class CallError(Exception):
         self.status = status
 
 
+class NoServerError(Exception):
+    """There is nobody to call; nothing was asked."""
+
+
 class Calls:
     """Any thread may call; connections are kept and used again."""
 
@@ -39,8 +43,8 @@ class Calls:
         self._closed = False
 
     def call(self, command: str, parameters: dict[str, Any], limit: float | None = None) -> dict[str, Any]:
-        """The answer. limit: seconds that each part of it may take. Raises CallError when rclone says no, OSError and
-        http.client.HTTPException when it cannot be reached or dies meanwhile."""
+        """The answer. limit: seconds that each part of it may take. Raises CallError when rclone says no,
+        NoServerError when there is none, OSError and http.client.HTTPException when it dies meanwhile."""
         connection = self._take()
         try:
             connection.limit(limit)
@@ -61,7 +65,7 @@ class Calls:
         """Whether the server lives."""
         try:
             self.call("rc/noop", {}, limit)
-        except (OSError, http.client.HTTPException, CallError):
+        except (NoServerError, OSError, http.client.HTTPException, CallError):
             return False
         return True
 
@@ -100,7 +104,10 @@ class _Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self._address)
+        try:
+            self.sock.connect(self._address)
+        except OSError as error:
+            raise NoServerError(str(error)) from None
 
     def limit(self, seconds: float | None) -> None:
         self.timeout = seconds

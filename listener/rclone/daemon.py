@@ -45,11 +45,13 @@ class Daemon:
         self._closed = False
         self._changed = threading.Condition()
         self._ready = False
+        self._number = 0  # of the times that calls became possible
         self._thread = threading.Thread(target=self._run, name="rclone-daemon", daemon=True)
         self._thread.start()
 
-    def wait(self) -> None:
-        """Until the server answers. Raises TransferError when that takes too long, and after close()."""
+    def wait(self) -> int:
+        """Until the server answers; a number for lost(). Raises TransferError when that takes too long, and after
+        close()."""
         with self._changed:
             self._changed.wait_for(lambda: self._ready or self._closed, PATIENCE)
             if self._closed:
@@ -57,9 +59,17 @@ class Daemon:
             if not self._ready:
                 reason = quoted(self._log.tail)
                 raise TransferError(f"rclone does not start; it says: {reason}", transient=True)
+            return self._number
+
+    def lost(self, number: int) -> None:
+        """The server of that number broke a connection: let nobody call until it is seen whether it lives."""
+        with self._changed:
+            if self._ready and self._number == number:
+                self._ready = False
+                self._wakeup.set()
 
     def close(self) -> None:
-        """End the server, and with it the calls under way."""
+        """End the server, and with it the calls under way. Once."""
         self._set(closed=True)
         self._wakeup.set()
         self._thread.join()
@@ -68,6 +78,7 @@ class Daemon:
 
     def _set(self, *, ready: bool = False, closed: bool = False) -> None:
         with self._changed:
+            self._number += ready and not self._ready
             self._ready = ready
             self._closed = self._closed or closed
             self._changed.notify_all()
@@ -106,6 +117,7 @@ class Daemon:
                 if not self._answers(ANSWER):
                     self._log.write(b"The server no longer answered and was killed.\n")
                     return
+                self._set(ready=True)
         finally:
             self._end(process)
 
@@ -113,17 +125,20 @@ class Daemon:
         return not self._closed and self._probe(seconds)
 
     def _read(self, process: subprocess.Popen[bytes], seconds: float) -> bool:
-        """Write down what it says for so long; False when it has ended or is to end."""
+        """Write down what it says for so long, or until lost(); False when it has ended or is to end."""
         assert process.stderr is not None
-        stderr = process.stderr.fileno()
+        stderr, wakeup = process.stderr.fileno(), self._wakeup.fileno()
         deadline = time.monotonic() + seconds
         while not self._closed and (left := deadline - time.monotonic()) > 0:
-            readable, _, _ = select.select([stderr, self._wakeup.fileno()], [], [], left)
+            readable, _, _ = select.select([stderr, wakeup], [], [], left)
             if stderr in readable:
                 said = os.read(stderr, 1 << 16)
                 if not said:
                     return False
                 self._log.write(said)
+            if wakeup in readable:
+                self._wakeup.clear()
+                break
         return not self._closed
 
     @staticmethod

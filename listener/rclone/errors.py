@@ -10,6 +10,11 @@ from listener.store import TransferError
 LONGEST = 300  # characters of rclone's own text that are quoted
 
 
+class MissingError(TransferError):
+    """A folder or file is not there."""
+
+
+MISSING = "there is no such folder or file."
 UNNAMEABLE = "the store cannot have a file of this name."  # the only one that no waiting changes
 
 # What is said when rclone's text has one of these in it; the first that is found counts.
@@ -43,7 +48,7 @@ _SENTENCES = {
         AccessDenied|permission denied|\b403\b|Forbidden|insufficient.?(?:file)?.?permission|not authorized
         read-only file system
     """,
-    "there is no such folder or file.": r"""
+    MISSING: r"""
         (?:directory|object|file) not found|no such file or directory|\b404\b|couldn't find .*directory
         is a file not a directory
     """,
@@ -81,7 +86,8 @@ def explain(text: str, fs: str, path: str = "") -> TransferError:
     searched = text.replace(path, "") if path else text  # anybody may have named a file after an error
     for pattern, sentence in _PATTERNS:
         if pattern.search(searched):
-            return TransferError(f"{place}: {sentence}", transient=sentence != UNNAMEABLE)
+            error = MissingError if sentence == MISSING else TransferError
+            return error(f"{place}: {sentence}", transient=sentence != UNNAMEABLE)
     return TransferError(f"{place}: rclone says: {quoted(text, fs)}", transient=True)
 
 

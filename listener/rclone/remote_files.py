@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from listener.rclone.binary import check_config
-from listener.rclone.calls import CallError, Calls
+from listener.rclone.calls import CallError, Calls, NoServerError
 from listener.rclone.daemon import SOCKET, Daemon
-from listener.rclone.errors import explain, shown
+from listener.rclone.errors import MissingError, explain, shown
 from listener.rclone.facts import ATOMIC, REPLACING, WRAPPERS, Facts, kind_of, make_facts, remote_name
 from listener.rclone.listing import Entry, Lister, parse_entry
 from listener.rclone.processes import Processes
@@ -21,9 +21,6 @@ from listener.store import ChangedError, TransferError
 
 __all__ = ["Entry", "Facts", "Rclone", "check_remote"]
 
-NOT_FOUND = 404
-# The same, passed on by rclone's server as a fault of its own: by WebDAV, and by Google by way of a command.
-NOT_FOUND_TEXT = re.compile(r": 404 Not Found$|googleapi: Error 404: .*\bnotFound$")
 # Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say. The S3 library
 # multiplies the tries: with two, an upload into a network that swallows everything takes 44 s to fail, with one 10.
 LIMITS = ("--contimeout=5s", "--timeout=30s", "--retries=1")
@@ -55,6 +52,8 @@ class Rclone:
         self._calls = Calls(state, SOCKET)
         self._transfers = threading.BoundedSemaphore(transfers)
         self._facts: dict[str, Facts] = {}
+        self._closing = threading.Lock()
+        self._closed = False
         arguments += [
             ONE_TRY,
             f"--transfers={transfers}",
@@ -99,15 +98,15 @@ class Rclone:
         with self._transfers:
             try:
                 self._call("operations/copyfile", fs, path, **places, **_config(replaces=True))
-            except _MissingError:
-                raise ChangedError(f"{shown(fs, path)} is not there.") from None
+            except MissingError as error:
+                raise self._ask_why_missing(fs, path, error) from None
 
     def download_by_id(self, fs: str, id: str, file: Path) -> None:  # noqa: A002
         """From Google Drive, where a name may belong to several files. Raises ChangedError when it is not there."""
         with self._transfers:
             try:
                 self._call("backend/command", fs, id, fs=fs, command="copyid", arg=[id, str(file.absolute())])
-            except _MissingError:
+            except MissingError:
                 raise ChangedError(f"{shown(fs)} has no file with the id {id}.") from None
 
     def upload(self, file: Path, fs: str, path: str) -> None:
@@ -131,8 +130,8 @@ class Rclone:
             config = _config(replaces=self.facts(target_fs).kind in REPLACING)
             try:
                 self._call(command, fs, path, **places, **config)
-            except _MissingError:
-                raise ChangedError(f"{shown(fs, path)} is not there.") from None
+            except MissingError as error:
+                raise self._ask_why_missing(fs, path, error) from None
 
     def make_folder(self, fs: str, path: str) -> None:
         """With those above it; nothing when it is there."""
@@ -142,14 +141,14 @@ class Rclone:
         """A file; nothing when it is not there."""
         try:
             self._call("operations/deletefile", fs, path, remote=path)
-        except _MissingError:
+        except MissingError:
             return
 
     def purge(self, fs: str, path: str) -> None:
         """A folder and all in it; nothing when it is not there."""
         try:
             self._call("operations/purge", fs, path, remote=path)
-        except _MissingError:
+        except MissingError:
             return
 
     def forget(self) -> None:
@@ -157,7 +156,11 @@ class Rclone:
         self._call("fscache/clear", "")
 
     def close(self) -> None:
-        """End rclone; calls under way fail with TransferError."""
+        """End rclone; calls under way fail with TransferError. Nothing when it has ended."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
         self._lister.close()
         self._daemon.close()
         self._calls.close()
@@ -167,21 +170,25 @@ class Rclone:
         """Wait for the server, ask it, and say in one sentence about that place what went wrong."""
         parameters.setdefault("fs", place)
         _check_names(parameters, place, path)
-        self._daemon.wait()
+        number = self._daemon.wait()
         try:
-            return self._calls.call(command, parameters)
+            try:
+                return self._calls.call(command, parameters)
+            except NoServerError:  # it has just died
+                self._daemon.lost(number)
+                number = self._daemon.wait()
+                return self._calls.call(command, parameters)
         except CallError as error:
-            if error.status == NOT_FOUND or NOT_FOUND_TEXT.search(error.text):
-                raise _MissingError(str(explain(error.text, place, path)), transient=True) from None
             raise explain(error.text, place, path) from None
-        except (OSError, http.client.HTTPException):
+        except (NoServerError, OSError, http.client.HTTPException):
+            self._daemon.lost(number)
             raise TransferError(
                 f"{shown(place, path)}: rclone ended in the middle of the work; it is tried again.", transient=True
             ) from None
 
-
-class _MissingError(TransferError):
-    """rclone says that something is not there."""
+    def _ask_why_missing(self, fs: str, path: str, error: MissingError) -> Exception:
+        """What is missing may be the source, or a folder of the target."""
+        return ChangedError(f"{shown(fs, path)} is not there.") if self.stat(fs, path) is None else error
 
 
 def _config(*, replaces: bool) -> dict[str, Any]:

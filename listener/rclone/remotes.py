@@ -29,7 +29,7 @@ _SETTINGS = {
 }
 # Any of these is an identity of the user's own at Google.
 _OWN = ("client_id", "service_account_file", "service_account_credentials", "env_auth")
-_DEPTH = 8  # remotes that stand on remotes, until it must be a circle
+_DEPTH = 5  # remotes that stand on remotes, until it must be a circle
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,13 @@ def room(name: str, config: Path | None) -> Room | None:
 def check_remote(fs: str, config: Path | None) -> None:
     """Refuse what cannot work, before anything starts: a remote that is not configured, and Google Drive without an
     identity of the user's own. Raises FleetError."""
+    configured: list[Known] | None = None
     for _ in range(_DEPTH):
         name = fs.partition(":")[0].partition(",")[0]
         if not name or fs.startswith("/"):  # a backend without a configuration, or a local folder
             return
-        kind = known(name, config).kind
+        configured = known_remotes(config) if configured is None else configured
+        kind = _find(name, configured).kind
         section = _section(name, config)
         if kind == "drive":
             _check_drive(name, section)
@@ -95,7 +97,11 @@ def check_remote(fs: str, config: Path | None) -> None:
 
 def known(name: str, config: Path | None) -> Known:
     """Raises FleetError when there is no remote of this name."""
-    remotes = {remote.name: remote for remote in known_remotes(config)}
+    return _find(name, known_remotes(config))
+
+
+def _find(name: str, configured: list[Known]) -> Known:
+    remotes = {remote.name: remote for remote in configured}
     if name not in remotes:
         told = did_you_mean(name, remotes) if remotes else "none is configured yet; `rclone config` makes one."
         raise FleetError(f"rclone knows no remote {name!r}: {told}")
@@ -109,8 +115,7 @@ def _check_drive(name: str, section: dict[str, str]) -> None:
     raise FleetError(
         f"The Google Drive remote {name!r} has no client id of its own, and the one that rclone shares among its users "
         "is being retired: make one (https://rclone.org/drive/#making-your-own-client-id) and give it to the remote "
-        "with "
-        f"`rclone config update {name!r} client_id ID client_secret SECRET`, or use a service account."
+        f"with `rclone config update {name!r} client_id ID client_secret SECRET`, or use a service account."
     )
 
 

@@ -96,6 +96,7 @@ def test_wrong_recipes(recipe: str, sentence: str, run: Run, good: Path, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_wrong_folders(run: Run, good: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

@@ -23,9 +23,8 @@ from tests.integration.harness import count_done, output_files
 IMAGES = 36
 
 
-@pytest.mark.parametrize(
-    "name", ["processes", *(pytest.param(name, marks=pytest.mark.slow) for name in SETUPS if name != "processes")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SETUPS)
 def test_interrupted_at_half_and_run_again(
     name: str,
     setup_of: SetupOf,

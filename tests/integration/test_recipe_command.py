@@ -179,6 +179,7 @@ def test_up_passes_its_recipe_on(processes: Processes, fleet: Fleet, few, tmp_pa
     assert ledger_rows(tmp_path / "out", "SELECT DISTINCT recipe FROM results") == [(recipe.digest.hex(),)]
 
 
+@pytest.mark.slow
 def test_listener_and_submit_with_recipes_of_their_own(fleet: Fleet, few, tmp_path):
     """The same images under two recipes, in turns, on one output."""
     fleet.start_broker()
@@ -207,6 +208,7 @@ def test_a_listener_that_does_not_know_the_filters_checks_what_it_can(processes:
     assert said.splitlines() == [f"filterfleet: {wrong}: {SENTENCES[n]}" for n in (0, 3)]
 
 
+@pytest.mark.slow
 def test_a_listener_says_once_what_no_worker_can_do(fleet: Fleet, few, tmp_path):
     """Like one whose workers lack a plugin: the images wait."""
     (tmp_path / "far.toml").write_text('[outputs.far]\nsteps = ["invert", "far_away", "beyond"]')

@@ -125,6 +125,7 @@ _HOSTILE_NAMES = [
 HOSTILE_NAMES = [os.fsdecode(name) for name in _HOSTILE_NAMES]
 
 
+@pytest.mark.slow
 def test_hostile_names_come_out_unharmed(fleet: Fleet, images, tmp_path):
     """As files and as folders; each with an image of its own, and one that fails and is therefore listed."""
     source, bad = tmp_path / "in", tmp_path / "bad"

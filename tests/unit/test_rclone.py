@@ -8,7 +8,7 @@ import pytest
 from common.errors import FleetError
 from listener.rclone import binary
 from listener.rclone.binary import check_config, environment, find_rclone
-from listener.rclone.calls import Calls
+from listener.rclone.calls import Calls, NoServerError
 from listener.rclone.daemon import LOG_LIMIT, BoundedLog
 from listener.rclone.errors import LONGEST, explain, shown
 from listener.rclone.facts import kind_of, make_facts
@@ -97,7 +97,12 @@ def test_what_is_no_listing_is_an_error(line):
 
 
 def features(**known):
-    return dict.fromkeys(("Move", "Copy", "DuplicateFiles", "SlowHash", "BucketBased", "IsLocal"), False) | known
+    return (
+        dict.fromkeys(
+            ("Move", "Copy", "DuplicateFiles", "CanHaveEmptyDirectories", "SlowHash", "BucketBased", "IsLocal"), False
+        )
+        | known
+    )
 
 
 def test_facts_of_an_alias_are_those_of_what_it_stands_for():
@@ -169,7 +174,7 @@ def test_a_server_that_is_not_there_does_not_answer(tmp_path):
     calls = Calls(folder, "rclone.sock")
     try:
         assert not calls.answers(0.1)
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(NoServerError):
             calls.call("rc/noop", {})
     finally:
         calls.close()

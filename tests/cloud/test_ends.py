@@ -1,0 +1,380 @@
+"""Source and sink between real stores: what the listener is told of images there, and what becomes of its outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from common.blob import FileBlob, whole
+from common.protocol import Output
+from listener.aftermath import After, Delete, Keep, MoveTo
+from listener.cloud_sink import CloudSink
+from listener.cloud_source import CloudSource
+from listener.location import Remote
+from listener.rclone.remote_files import Rclone
+from listener.scan import ROOT, Version
+from listener.selection import IGNORE_FILE, Selection
+from listener.staging import STAGING
+from listener.store import ChangedError, TransferError
+from tests.cloud.conftest import StartServer
+from tests.cloud.servers import KINDS, Place, Server, write_config
+from tests.integration.harness import wait_until
+
+pytestmark = pytest.mark.slow
+
+LIMIT = 1000
+OUTPUTS = (Output("grayscale", "jpeg", 4), Output("edges", "png", 5))
+BLOBS = (b"gray", b"edges")
+# As users and their cameras write them, and as nobody should. Without those that no file of this machine can have.
+NAMES = (
+    *("a.jpg", "IMG 0001.JPG", "trip/day 1/b.png", "é.jpg", "e\u0301.jpg", "漢字/🎈.webp", "r\ufffd.jpg"),
+    *(
+        "$(touch canary).jpg",
+        "`touch canary`.jpg",
+        "; touch canary;.jpg",
+        "'\".jpg",
+        "a\nb.jpg",
+        "a\tb.jpg",
+        "\x7f.jpg",
+    ),
+    *(
+        "-rf.jpg",
+        "--config=x.jpg",
+        "~.jpg",
+        "~/a.jpg",
+        "a..jpg",
+        "a...b/..c../d.jpg",
+        "%2e%2e%2fa.jpg",
+        "a?b=c#d&e.jpg",
+    ),
+    *("*.jpg", "[a-z].jpg", "{a,b}.jpg", "a\\b.jpg", "a:b.jpg", " a .jpg", " / /a.jpg", "\N{FULLWIDTH SOLIDUS}.jpg"),
+    *("n" * 251 + ".jpg", "é" * 125 + "n.jpg"),
+)
+
+
+@dataclass
+class Rig:
+    """A store with the remotes kind:bucket/in and kind:bucket/out."""
+
+    server: Server
+    rclone: Rclone
+    state: Path
+
+    @property
+    def photos(self) -> Place:
+        return self.server.root / "in"
+
+    @property
+    def results(self) -> Place:
+        return self.server.root / "out"
+
+    def source(self, *, selection: Selection | None = None, after: After | None = None) -> CloudSource:
+        root = Remote(self.server.kind, "bucket/in")
+        return CloudSource(self.rclone, root, self.state / "in", selection or Selection(), after or Keep())
+
+    def sink(self) -> CloudSink:
+        return CloudSink(self.rclone, Remote(self.server.kind, "bucket/out"), self.state)
+
+    @property
+    def spooled(self) -> list[Path]:
+        return [file for file in self.state.rglob("*") if file.is_file() and file.parent.name in ("in", "out")]
+
+
+@pytest.fixture(params=KINDS)
+def rig(request: pytest.FixtureRequest, start_server: StartServer, tmp_path: Path) -> Iterator[Rig]:
+    server = start_server(request.param)
+    server.root.put("in/.keep", b"")  # both roots are there
+    config = write_config(tmp_path / "rclone.conf", {server.kind: server.section()})
+    rclone = Rclone(tmp_path / "rclone", config=config)
+    try:
+        yield Rig(server, rclone, tmp_path / "state")
+    finally:
+        rclone.close()
+
+
+def listed(source: CloudSource, count: int) -> dict[str, Version]:
+    """Once there are so many: servers remember folders for a moment."""
+    found: dict[str, Version] = {}
+
+    def look() -> bool:
+        listing = source.list()
+        assert not listing.unread
+        found.clear()
+        found.update(listing.objects)
+        return len(found) == count
+
+    wait_until(look, what=f"a listing of {count}")
+    return found
+
+
+# --- the source ----
+
+
+def test_images_are_listed_and_nothing_else_and_each_is_loaded_as_it_is(rig: Rig) -> None:
+    files = {name: os.urandom(number * 100) for number, name in enumerate(NAMES)}
+    rig.photos.put_all(files)
+    rig.photos.put_all(dict.fromkeys((".a.jpg", ".hidden/b.jpg", "trip/.hidden/c/d.jpg", "a.txt", "a.jpg.txt"), b"x"))
+    rig.photos.put_all(dict.fromkeys(("a.jpg.8c3d.partial", "jpg", "b.jpgx"), b"x"))
+    source = rig.source()
+    objects = listed(source, len(files))
+    loaded = {path: source.load(path, version, LIMIT) for path, version in objects.items()}
+    assert {image.digest for image in loaded.values()} == {hashlib.sha256(data).digest() for data in files.values()}
+    for image in loaded.values():
+        data = bytes(whole(image.blob))
+        assert hashlib.sha256(data).digest() == image.digest
+        assert isinstance(image.blob, FileBlob) is (len(data) > LIMIT)
+    for name in ("a.jpg", "trip/day 1/b.png", "n" * 251 + ".jpg", "[a-z].jpg", "r\ufffd.jpg"):
+        assert whole(loaded[name].blob) == files[name]
+    assert rig.spooled == []
+    assert not list(rig.state.parent.rglob("canary"))
+
+
+def test_a_name_that_is_no_utf8_blocks_nothing(rig: Rig) -> None:
+    rig.photos.put_all({os.fsdecode(b"\xff\xfe.jpg"): b"x", "a.jpg": b"a"})
+    source = rig.source()
+    assert listed(source, 1).keys() == {"a.jpg"}
+    assert source.list().unread == {}
+
+
+def test_a_version_stays_the_same_until_the_image_is_another(rig: Rig) -> None:
+    rig.photos.put_all({"a.jpg": b"one", "b.jpg": b"other"})
+    source = rig.source()
+    first = listed(source, 2)
+    assert source.list().objects == first
+    for path, version in first.items():
+        source.load(path, version, LIMIT)
+    assert source.list().objects == first, "our reading is no change"
+    rig.photos.put("a.jpg", b"longer")
+    wait_until(lambda: source.list().objects["a.jpg"] != first["a.jpg"], what="another version")
+    with pytest.raises(ChangedError):
+        source.load("a.jpg", first["a.jpg"], LIMIT)
+    rig.photos.delete("b.jpg")
+    listed(source, 1)
+    with pytest.raises(ChangedError):
+        source.load("b.jpg", first["b.jpg"], LIMIT)
+
+
+def test_selection_and_ignore_file_count(rig: Rig) -> None:
+    rig.photos.put_all({"a.jpg": b"a", "b.png": b"b", "drafts/c.jpg": b"c", "large.jpg": bytes(2000)})
+    source = rig.source(selection=Selection(exclude=("*.png",), max_size=1000))
+    assert listed(source, 2).keys() == {"a.jpg", "drafts/c.jpg"}
+    rig.photos.put(IGNORE_FILE, b"drafts/\n")
+    assert listed(source, 1).keys() == {"a.jpg"}
+    rig.photos.put(IGNORE_FILE, b"a.jpg\n# and nothing more\n")
+    wait_until(lambda: source.list().objects.keys() == {"drafts/c.jpg"}, what="the other")
+    rig.photos.delete(IGNORE_FILE)
+    listed(source, 2)
+
+
+def test_a_server_that_is_away_is_a_sentence_and_no_empty_folder(rig: Rig) -> None:
+    rig.photos.put("a.jpg", b"a")
+    source = rig.source()
+    objects = listed(source, 1)
+    rig.server.stop()
+    listing = source.list()
+    assert listing.objects == {}
+    assert listing.unread.keys() == {ROOT}
+    with pytest.raises(TransferError, match=r"^[^\n]+\.$") as raised:
+        source.load("a.jpg", objects["a.jpg"], LIMIT)
+    assert raised.value.transient
+    rig.server.start()
+    wait_until(lambda: source.list().objects == objects, what="the same as before")
+    assert source.load("a.jpg", objects["a.jpg"], LIMIT).blob == b"a"
+    assert rig.spooled == []
+
+
+def test_a_full_spool_disk_is_named(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.photos.put("a.jpg", b"12345")
+    source = rig.source()
+    objects = listed(source, 1)
+    (rig.state / "in").rmdir()
+    (rig.state / "in").write_text("rclone cannot write below a file")
+    with pytest.raises(TransferError, match=r"^[^\n]+\.$"):
+        source.load("a.jpg", objects["a.jpg"], LIMIT)
+
+
+# --- what happens after success ----
+
+
+@pytest.mark.parametrize("folder", ["done", "done/[2026] {a,b}*", "done/$(touch canary)\n"])
+def test_what_is_done_moves_and_is_not_listed_again(rig: Rig, folder: str) -> None:
+    paths = ["a.jpg", "trip/b.jpg", "trip/'c'.jpg"]
+    source = rig.source(after=MoveTo(folder))
+    for data in (b"one", b"two!"):
+        rig.photos.put_all(dict.fromkeys(paths, data))
+        objects = listed(source, 3)
+        for _ in range(2):  # the second time, it has been done
+            for path in paths:
+                source.take_away(path, objects[path])
+        assert listed(source, 0) == {}
+    found = rig.photos.files()
+    contents = {found[path] for path in found if path.endswith("(2).jpg")}
+    assert contents == {b"two!"}
+    assert len(found) == 7  # with .keep
+    assert len([path for path in rig.source().list().objects if path.endswith(".jpg")]) == 6
+
+
+def test_only_the_same_version_is_deleted(rig: Rig) -> None:
+    rig.photos.put_all({"a.jpg": b"a", "b.jpg": b"b"})
+    source = rig.source(after=Delete())
+    objects = listed(source, 2)
+    rig.photos.put("a.jpg", b"another")
+    wait_until(lambda: source.list().objects["a.jpg"] != objects["a.jpg"], what="another version")
+    with pytest.raises(ChangedError):
+        source.take_away("a.jpg", objects["a.jpg"])
+    source.take_away("b.jpg", objects["b.jpg"])
+    assert rig.photos.files() == {"a.jpg": b"another", ".keep": b""}
+
+
+# --- the sink ----
+
+
+def test_outputs_come_as_they_are_under_every_name(rig: Rig) -> None:
+    """The output's names are the source's: what comes back through the same remote is what was written."""
+    sink = rig.sink()
+    names = [name for name in NAMES if len(os.fsencode(name)) < 250]  # edges appends .png
+    for name in names:
+        sink.write(name, OUTPUTS, BLOBS)
+    sink.close()
+    results = CloudSource(rig.rclone, Remote(rig.server.kind, "bucket/out"), rig.state / "in", Selection(), Keep())
+    found = listed(results, 2 * len(names))
+    for name in names:
+        gray = found[f"grayscale/{name}" if name.lower().endswith(".jpg") else f"grayscale/{name}.jpg"]
+        assert gray.size == 4, name
+    assert sorted(rig.results.files().values()) == sorted(BLOBS * len(names))
+    assert rig.spooled == []
+    assert not list(rig.state.parent.rglob("canary"))
+
+
+def test_names_that_a_store_cannot_have_are_not_waited_for(rig: Rig) -> None:
+    sink = rig.sink()
+    with pytest.raises(TransferError) as raised:
+        sink.write("n" * 251 + ".jpg", OUTPUTS, BLOBS)
+    assert not raised.value.transient
+    sink.close()
+
+
+def test_an_output_is_replaced_and_is_at_every_moment_the_old_one_or_the_new_one(rig: Rig) -> None:
+    sink = rig.sink()
+    old, new = (FileBlob(), FileBlob())
+    for blob in (old, new):
+        blob.append(os.urandom(1 << 20) * 16)
+    output = (Output("grayscale", "jpeg", len(old)),)
+    sink.write("a.jpg", output, (old,))
+    done = threading.Event()
+    wrong: list[int] = []
+
+    def watch() -> None:
+        while not done.is_set():
+            for data in rig.results.files().values():
+                if rig.server.kind != "s3" and hashlib.md5(data).digest() not in whole_ones:
+                    wrong.append(len(data))
+
+    whole_ones = {hashlib.md5(bytes(whole(blob))).digest() for blob in (old, new)}
+    rig.results.files()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        sink.write("a.jpg", output, (new,))
+    finally:
+        done.set()
+        watcher.join()
+    sink.close()
+    assert rig.results.files() == {"grayscale/a.jpg": bytes(whole(new))}
+
+
+def test_many_are_written_at_once(rig: Rig) -> None:
+    sink = rig.sink()
+    paths = [f"{number % 7}/{number % 3}/{number}.jpg" for number in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda path: sink.write(path, OUTPUTS, BLOBS), paths))
+        copies = list(pool.map(lambda path: sink.copy(path, f"copy/{path}", OUTPUTS), paths))
+    sink.close()
+    assert all(copies)
+    found = rig.results.files()
+    assert len(found) == 4 * len(paths)
+    assert {path: found[path] for path in found if path.startswith("edges/copy")} == {
+        f"edges/copy/{path}.png": b"edges" for path in paths
+    }
+
+
+def test_outputs_that_are_missing_are_not_copied(rig: Rig) -> None:
+    sink = rig.sink()
+    assert not sink.copy("a.jpg", "b.jpg", OUTPUTS)
+    sink.write("a.jpg", OUTPUTS, BLOBS)
+    sink.write("a.jpg", OUTPUTS[1:], (b"cut",))
+    assert not sink.copy("a.jpg", "b.jpg", OUTPUTS)
+    sink.close()
+    assert rig.results.names() == ["edges/a.jpg.png", "grayscale/a.jpg"]
+
+
+def test_a_folder_that_was_removed_is_made_again(rig: Rig) -> None:
+    sink = rig.sink()
+    sink.write("trip/a.jpg", OUTPUTS, BLOBS)
+    rig.rclone.purge(f"{rig.server.kind}:bucket", "out")
+    sink.write("trip/a.jpg", OUTPUTS, BLOBS)
+    sink.close()
+    assert rig.results.files() == {"grayscale/trip/a.jpg": b"gray", "edges/trip/a.jpg.png": b"edges"}
+
+
+def test_a_file_where_a_folder_is_wanted_ends_the_tries(rig: Rig) -> None:
+    """a.jpg's edges are the file edges/a.jpg.png; those of a.jpg.png/b.jpg want a folder of that name."""
+    if rig.server.kind == "s3":
+        pytest.skip("rclone serves S3 from files; a real one has no folders, and keeps both")
+    sink = rig.sink()
+    sink.write("a.jpg", OUTPUTS, BLOBS)
+    with pytest.raises(TransferError, match="is a file") as raised:
+        sink.write("a.jpg.png/deep/b.jpg", OUTPUTS, BLOBS)
+    assert not raised.value.transient
+    sink.close()
+
+
+def test_failures_are_told_and_taken_back_whatever_the_name(rig: Rig) -> None:
+    sink = rig.sink()
+    longest = "n" * 251 + ".jpg"
+    for path in ("trip/a.jpg", longest):
+        sink.write_failed(path, "It is\nno image.", b"text")
+    texts = [data for path, data in rig.results.files().items() if path.endswith(".txt")]
+    assert texts == [b"It is\\nno image.\n"] * 2
+    assert rig.results.files()[f"failed/{longest}"] == b"text"
+    for path in ("trip/a.jpg", longest, "never.jpg"):
+        sink.clear_failed(path)
+    sink.close()
+    assert rig.results.files() == {}
+
+
+def test_what_a_killed_one_left_is_swept(rig: Rig) -> None:
+    rig.results.put(f"{STAGING}/0123", b"half")
+    (rig.state / "spool/out").mkdir(parents=True)
+    (rig.state / "spool/out/0123").write_bytes(b"half")
+    sink = rig.sink()
+    sink.write("a.jpg", OUTPUTS, BLOBS)
+    sink.close()
+    assert rig.spooled == []
+    swept = [name for name in rig.results.names() if name.startswith(STAGING)] == []
+    assert swept is (rig.server.kind != "s3")  # where nothing is ever staged
+
+
+def test_a_server_that_is_away_does_not_stop_a_start_and_outputs_come_when_it_is_back(rig: Rig) -> None:
+    rig.sink().close()  # the remote has been reached once, as it is before a sink is made
+    rig.results.put(f"{STAGING}/0123", b"half")
+    rig.server.stop()
+    sink = rig.sink()
+    with pytest.raises(TransferError, match=r"^[^\n]+\.$") as raised:
+        sink.write("a.jpg", OUTPUTS, BLOBS)
+    assert raised.value.transient
+    rig.server.start()
+    sink.write("a.jpg", OUTPUTS, BLOBS)
+    sink.close()
+    if rig.server.kind != "s3":
+        assert rig.results.names() == ["edges/a.jpg.png", "grayscale/a.jpg"]
+
+
+Make = Callable[[], None]
