@@ -36,10 +36,13 @@ _SENTENCES = {
         no space left|(?:disk|storage|over|insufficient).?quota|quota.?(?:has been )?exceeded|\b507\b
         insufficient.?(?:storage|space)|teamDriveFileLimit
     """,
+    "the server's host key is not one that known_hosts has for it.": r"""
+        knownhosts: key|host key
+    """,
     "the store does not accept the credentials in the rclone configuration.": r"""
         InvalidAccessKeyId|SignatureDoesNotMatch|unable to authenticate|\b401\b|Unauthorized|InvalidToken|authError
         couldn't fetch token|invalid_grant|invalid_client|expired_?(?:access_)?token|AuthenticationFailed|no ?credential
-        Login incorrect|LOGON_FAILURE|incorrect (?:user|password)|knownhosts: key
+        Login incorrect|LOGON_FAILURE|incorrect (?:user|password)
     """,
     "there is no such bucket.": r"""
         NoSuchBucket|bucket .*(?:not found|does not exist)

@@ -43,7 +43,7 @@ def make_facts(info: Mapping[str, Any], kind: str, *, atomic: bool) -> Facts:
     name = name if name.startswith(":") else remote_name(info)  # a nameless one is known by its options alone
     return Facts(
         kind=kind,
-        root=root if features["IsLocal"] else f"{name}:{root.strip('/')}",
+        root=root if features["IsLocal"] else f"{name}:{root.rstrip('/')}",
         atomic=atomic,
         can_move=features["Move"],
         can_copy=features["Copy"],

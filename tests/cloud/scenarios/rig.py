@@ -1,0 +1,133 @@
+"""A fleet of real processes between two places, and what must have come of its work."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from common.blob import whole
+from common.jobs import output_path
+from common.recipe import DEFAULT
+from listener.failed import FAILED
+from listener.placement import PRIVATE
+from tests.cloud.faults import FaultProxy
+from tests.cloud.servers import PASSWORD, Place, Server, write_config
+from tests.integration.harness import Daemon, Fleet, is_running, wait_until
+from worker.pipeline import process
+
+PATIENCE = 40.0  # seconds for the work of a test; far more than it takes
+
+
+@dataclass(frozen=True)
+class Work:
+    """Images on their way from one place to another; its processes come from fleet."""
+
+    fleet: Fleet
+    home: Path  # for the ledger and the spool
+    source: Place
+    output: Place
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    @property
+    def config(self) -> Path:
+        return self.home / "rclone.conf"
+
+    def configure(
+        self, *servers: Server, through: Mapping[str, FaultProxy] | None = None, password: str = PASSWORD
+    ) -> None:
+        """Write the rclone.conf of the listeners. through: proxies by the kind of the server that they stand before."""
+        ports = {kind: proxy.port for kind, proxy in (through or {}).items()}
+        sections = {server.kind: server.section(ports.get(server.kind), password) for server in servers}
+        write_config(self.config, sections)
+
+    def listen(self, *options: object) -> Daemon:
+        """A listener that looks often. Returns at once."""
+        often = ("--interval", 0.3, "--settle", 0.3, "--frontend-port", self.fleet.frontend)
+        return self.fleet.processes.start("listener", *self.ends(), *often, *options)
+
+    def ends(self) -> tuple[object, ...]:
+        places = ("--source", self.source.fs, "--output", self.output.fs)
+        return (*places, "--state", self.state, "--rclone-config", self.config)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """From the ledger; none before there is one."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            file = f"file:{self.state / 'ledger.sqlite3'}?mode=ro"
+            with contextlib.closing(sqlite3.connect(file, uri=True)) as ledger:
+                return ledger.execute(query).fetchall()
+        return []
+
+    def done(self) -> int:
+        """Images that are, by the ledger."""
+        return sum(count for (count,) in self.rows("SELECT count(*) FROM objects WHERE state = 'done'"))
+
+    def results(self) -> dict[tuple[str, int, int, str], tuple[int, float]]:
+        """path, size, mtime, tag -> how often that was processed, and when the last time."""
+        rows = self.rows("SELECT path, size, mtime_ns, tag, times, finished_at FROM results")
+        return {(path, size, mtime, tag): (times, at) for path, size, mtime, tag, times, at in rows}
+
+    def wait_for(self, images: int, listener: Daemon) -> None:
+        """Until so many are done."""
+        wait_until(lambda: self.done() >= images or not listener.alive, PATIENCE, f"{images} images, not {self.done()}")
+        assert listener.alive, listener.said[-2000:]
+
+    def outputs(self) -> dict[str, bytes]:
+        """Every file at the output that is neither our own nor tells of a failure."""
+        files = self.output.files()
+        return {path: data for path, data in files.items() if not path.startswith((f"{PRIVATE}/", f"{FAILED}/"))}
+
+    def failures(self) -> dict[str, bytes]:
+        return {path: data for path, data in self.output.files().items() if path.startswith(f"{FAILED}/")}
+
+    def check_outputs(self, expected: Mapping[str, bytes]) -> None:
+        """What should be there is, byte for byte, and nothing else, nor anything that was left on the way."""
+        found = self.outputs()
+        assert sorted(found) == sorted(expected)
+        assert [path for path in found if found[path] != expected[path]] == []
+        self.check_tidy()
+
+    def check_tidy(self) -> None:
+        own = [name for name in self.output.names() if name.startswith(f"{PRIVATE}/") and name != f"{PRIVATE}/lock"]
+        assert own == [], "temporary files at the output"
+        assert [file for file in (self.state / "spool").rglob("*") if file.is_file()] == [], "files in the spool"
+
+    def check_no_rclone(self) -> None:
+        """None of the listener's is left."""
+        wait_until(lambda: not self.rclones(), 10, "the end of every rclone")
+
+    def rclones(self) -> list[psutil.Process]:
+        """What runs with our configuration, the listener itself apart."""
+        found = []
+        for candidate in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                words = candidate.cmdline()
+                ours = any(str(self.config) in word for word in words)
+                if ours and "listener" not in words[:3] and is_running(candidate):
+                    found.append(candidate)
+        return found
+
+
+def expected_of(images: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Outputs by their paths, from the sequential pipeline."""
+    expected = {}
+    for path, data in images.items():
+        done = process(data, DEFAULT)
+        for output, blob in zip(done.outputs, done.blobs, strict=True):
+            expected[output_path(output.name, path, output.format)] = bytes(whole(blob))
+    return expected
+
+
+def check_clean(listener: Daemon) -> None:
+    assert "Traceback" not in listener.said, listener.said[-3000:]
+
+
+MakeWork = Callable[[Place, Place], Work]

@@ -1,0 +1,84 @@
+"""The listener killed twenty times, in the middle of everything it does."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.cloud.conftest import StartServer
+from tests.cloud.faults import FaultProxy, Pass, Slow
+from tests.cloud.scenarios.rig import MakeWork, Work, check_clean
+from tests.integration.harness import Daemon, is_running, wait_until
+
+KILLS = 20
+RATE = 3_000_000  # bytes a second: so that transfers take a while
+LATER = 0.15  # seconds at most from the moment looked for to the kill
+
+
+def files_in(work: Work, spool: str) -> bool:
+    folder = work.state / "spool" / spool
+    return folder.exists() and any(folder.iterdir())
+
+
+def scanning(work: Work, daemon: Daemon) -> bool:
+    return any("lsjson" in _words(child) for child in daemon.descendants())
+
+
+def downloading(work: Work, daemon: Daemon) -> bool:
+    return files_in(work, "in")
+
+
+def submitting(work: Work, daemon: Daemon) -> bool:
+    status = work.fleet.status()
+    return bool(status["waiting"] or status["running"])
+
+
+def uploading(work: Work, daemon: Daemon) -> bool:
+    return files_in(work, "out")
+
+
+def _words(child: psutil.Process) -> list[str]:
+    try:
+        return child.cmdline()
+    except psutil.Error:
+        return []
+
+
+@pytest.mark.slow
+def test_the_end_is_the_same_after_twenty_kills(
+    start_server: StartServer, make_work: MakeWork, images: dict[str, bytes], expected: dict[str, bytes]
+) -> None:
+    rng = random.Random(5)
+    phases: list[Callable[[Work, Daemon], bool]] = [scanning, downloading, submitting, uploading] * (KILLS // 4)
+    rng.shuffle(phases)
+    source, output = start_server("sftp"), start_server("webdav")
+    work = make_work(source.root / "in", output.root / "out")
+    work.source.put_all(images)
+    missed = []
+    with FaultProxy(output.port) as proxy:
+        work.configure(source, output, through={output.kind: proxy})
+        proxy.set_mode(Slow(RATE))
+        for phase in phases:
+            listener = work.listen("--settle", 0, "--transfers", 2)
+            wait_until(lambda: phase(work, listener) or work.done() == len(images), 30, phase.__name__)  # noqa: B023
+            if work.done() == len(images):
+                missed.append(phase.__name__)
+            time.sleep(rng.uniform(0, LATER))  # the moment is to be any
+            below = listener.descendants()
+            assert listener.alive, listener.said
+            listener.kill()
+            check_clean(listener)
+            wait_until(lambda: not any(map(is_running, below)), 10, "the end of its rclone")  # noqa: B023
+        assert missed == []
+        print("done before the last start:", work.done())
+        proxy.set_mode(Pass())
+        listener = work.listen("--once")
+        assert listener.wait(90) == 0, listener.said
+    work.check_outputs(expected)
+    assert work.rows("SELECT state, count(*) FROM objects GROUP BY state") == [("done", len(images))]
+    assert len(work.results()) == len(images)
+    work.check_no_rclone()
