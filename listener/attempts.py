@@ -57,6 +57,8 @@ class Attempts:
         if isinstance(error, ChangedError):
             failed(error)
         elif isinstance(error, TransferError):
+            if self._loop.stopping:  # it was cut short by us
+                return
             if error.transient and self._patience.failed(path, time.monotonic()):
                 self._tell(str(error), path)
                 self._loop.later(self.pause, functools.partial(self.do, path, work, succeeded, failed))

@@ -148,6 +148,8 @@ class ListenerService:
 
     def _on_listing(self, future: Future[Listing]) -> None:
         listing = future.result()
+        if self._loop.stopping:  # it was cut short by us, and says nothing of the source
+            return
         now = time.monotonic()
         self._skip_backfill(listing)
         findings = self._scan.update(listing, now)

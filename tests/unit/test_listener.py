@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def run(tmp_path: Path) -> Iterator[Serve]:
             sink: MemorySink,
             options: Options = ONCE,
             until: Callable[[Ledger], bool] = lambda _: False,
+            interrupt: Callable[[], None] = lambda: None,
         ) -> list[tuple[str, str]]:
             stop.count = 0
             with (
@@ -52,7 +54,9 @@ def run(tmp_path: Path) -> Iterator[Serve]:
                 def turned() -> None:
                     stop.count += until(ledger)
 
-                failures = serve(options, source, sink, ledger, engine, DEFAULT, stop=stop, turned=turned)
+                failures = serve(
+                    options, source, sink, ledger, engine, DEFAULT, stop=stop, turned=turned, interrupt=interrupt
+                )
             return [(failure.path, failure.reason) for failure in failures]
 
         yield run
@@ -271,3 +275,43 @@ def test_an_image_larger_than_the_spool_is_a_sentence(run: Serve, source: Memory
     assert path == "large.jpg"
     assert "--spool-limit" in reason
     assert "blur/small.jpg" in sink.files
+
+
+def test_a_scan_that_is_cut_short_at_the_end_of_the_work_says_nothing(
+    run: Serve, source: MemorySource, sink: MemorySink
+) -> None:
+    """The last image is written while a scan is under way, which then fails because the listener ends."""
+    scanning, ending = threading.Event(), threading.Event()
+
+    def trouble_at_source(_: str) -> None:
+        if source.done.count("list") == 3:  # by then the scan before has found nothing new
+            scanning.set()
+            assert ending.wait(10)
+            raise TransferError("The work with remotes has ended.", transient=True)
+
+    def trouble_at_sink(_: str) -> None:
+        assert scanning.wait(10)
+
+    source.trouble, sink.trouble = trouble_at_source, trouble_at_sink
+
+    assert run(source, sink, interrupt=ending.set) == []  # and does not raise InterruptedRunError
+    assert sink.files == expected(source.files)
+
+
+def test_a_transfer_that_is_cut_short_by_the_end_is_no_trouble(
+    run: Serve, source: MemorySource, sink: MemorySink, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writing, ending = threading.Event(), threading.Event()
+
+    def trouble(_: str) -> None:
+        writing.set()
+        assert ending.wait(10)
+        raise TransferError("The work with remotes has ended.", transient=True)
+
+    sink.trouble = trouble
+    run(source, sink, WATCH, until=lambda _: writing.is_set(), interrupt=ending.set)
+    assert "The work with remotes has ended" not in "".join(capsys.readouterr())
+
+    sink.trouble = lambda _: None
+    assert run(source, sink) == []
+    assert sink.files == expected(source.files)
