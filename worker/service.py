@@ -55,7 +55,7 @@ class WorkerService:
         self._session = WorkerSession(profile, random.SystemRandom(), FileBlob)
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
-        self._entrance = Entrance(self._socket, backend, keys)
+        self._entrance: Entrance | None = None
         self._refusals = Occasionally(REFUSALS)
         self._pool = ThreadPoolExecutor(profile.threads, thread_name_prefix="image")
         self._runs: dict[bytes, Run] = {}  # what waits for a thread: the pool would keep a cancelled image
@@ -85,7 +85,8 @@ class WorkerService:
             self._turn()
             self._check_stuck(now)
         self._hear_out()
-        self._entrance.close()
+        if self._entrance is not None:
+            self._entrance.close()
         self._socket.close(linger=2000)
         self._context.term()
         log.info("worker stopped")
@@ -109,7 +110,7 @@ class WorkerService:
 
     def _turn(self) -> None:
         actions: list[Action] = []
-        if (refusal := self._entrance.refusal()) is not None:
+        if self._entrance is not None and (refusal := self._entrance.refusal()) is not None:
             actions += self._session.on_refused(time.monotonic())
             if self._refusals.count("refused", time.monotonic()):
                 log.warning(refusal)
@@ -173,7 +174,8 @@ class WorkerService:
             log.warning("message dropped", error=error.strerror)  # the session repeats what matters
 
     def _connect(self, identity: bytes) -> None:
-        self._entrance.close()
+        if self._entrance is not None:
+            self._entrance.close()
         self._socket.close(linger=0)
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.routing_id = identity
