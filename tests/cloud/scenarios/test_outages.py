@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-
 import pytest
-
-from tests.cloud.conftest import StartServer
-from tests.cloud.faults import Answer, Cut, FaultProxy, Mode, Pass, Refuse, Slow, Stall
-from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean
-from tests.cloud.servers import Server
-from tests.integration.harness import Daemon, wait_until
 
 FEW, SOME = 5, 25  # images done before the trouble begins, and those that are there then
 LONG, SHORT = 30.0, 5.0  # seconds
