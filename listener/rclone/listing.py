@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from listener.rclone.errors import explain
+from listener.rclone.errors import complaints, explain
 from listener.rclone.facts import Facts, tries
 from listener.rclone.processes import Processes
 from listener.store import TransferError
@@ -90,7 +90,7 @@ class Lister:
                 self._end(process)
             if code != 0:
                 said.seek(0)
-                raise explain(said.read(1 << 16).decode(errors="replace"), fs)
+                raise explain(complaints(said.read(1 << 16).decode(errors="replace")), fs)
 
     def _start(self, arguments: Sequence[str], said: Any) -> subprocess.Popen[bytes]:
         with self._lock:

@@ -10,7 +10,7 @@ from listener.rclone import binary
 from listener.rclone.binary import check_config, environment, find_rclone
 from listener.rclone.calls import Calls, NoServerError
 from listener.rclone.daemon import LOG_LIMIT, BoundedLog
-from listener.rclone.errors import LONGEST, explain, shown
+from listener.rclone.errors import LONGEST, complaints, explain, shown
 from listener.rclone.facts import base_name, kind_of, make_facts
 from listener.rclone.listing import parse_lines, parse_time
 
@@ -49,6 +49,16 @@ def test_what_nobody_knows_is_quoted_on_one_printable_line():
     assert error.startswith("store:bucket/photos: rclone says: all is\\x1b[31m lost")
     assert error.isprintable()
     assert len(error) < LONGEST + 60
+
+
+def test_what_rclone_advises_is_not_taken_for_what_went_wrong():
+    said = (
+        "2026/11/22 23:00:00 NOTICE: store: No host key validation is being performed.\n"
+        "2026/11/22 23:00:01 ERROR : : error listing: directory not found\n"
+        "2026/11/22 23:00:01 NOTICE: Failed to lsjson: error in ListJSON: directory not found\n"
+    )
+    assert complaints(said).count("directory not found") == 2
+    assert "no such folder" in str(explain(complaints(said), FS))
 
 
 def test_a_file_may_have_the_name_of_an_error():
