@@ -72,6 +72,7 @@ _PATTERNS = [
     for sentence, text in _SENTENCES.items()
 ]
 _OPTIONS = re.compile(r"^(:?[^:,/]+),.*?:(?=[^:]*$)", re.DOTALL)
+_ADVICE = re.compile(r"\S+ \S+ (?:NOTICE|INFO|DEBUG) *: (?!Failed to )")
 _TIME = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z]+ *: *)?", re.MULTILINE)
 
 
@@ -92,6 +93,12 @@ def explain(text: str, fs: str, path: str = "") -> TransferError:
             error = MissingError if sentence == MISSING else TransferError
             return error(f"{place}: {sentence}", transient=sentence != UNNAMEABLE)
     return TransferError(f"{place}: rclone says: {quoted(text, fs)}", transient=True)
+
+
+def complaints(said: str) -> str:
+    """What a command of rclone's printed, without what it merely wants to be known. The last, why it failed, is a
+    notice, too."""
+    return "\n".join(line for line in said.splitlines() if not _ADVICE.match(line))
 
 
 def quoted(text: str, fs: str = "") -> str:
