@@ -27,6 +27,10 @@ def tries(kind: str) -> int:
     return _TRIES.get(kind, 2)
 
 
+# Stores where a file that is moved onto a folder takes the place of that and of all that is in it.
+RUTHLESS = frozenset({"webdav"})
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """kind: "s3", "drive", "sftp"...; root: what the folder really is, an alias resolved,

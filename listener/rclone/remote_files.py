@@ -103,6 +103,11 @@ class Rclone:
         item = self._call("operations/stat", fs, path, remote=path, opt=options)["item"]
         return None if item is None else parse_entry(item, whole_seconds=facts.whole_seconds)
 
+    def is_folder(self, fs: str, path: str) -> bool:
+        """Whether there is a folder of this name."""
+        answer = self._call("operations/stat", fs, path, remote=path, opt={"dirsOnly": True})
+        return answer["item"] is not None
+
     def download(self, fs: str, path: str, file: Path) -> None:
         """Raises ChangedError when it is not there."""
         places = {"srcFs": fs, "srcRemote": path, "dstFs": str(file.parent.absolute()), "dstRemote": file.name}

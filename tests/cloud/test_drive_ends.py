@@ -63,7 +63,9 @@ def source(rclone: Rclone, tmp_path: Path) -> CloudSource:
 
 @pytest.fixture
 def sink(rclone: Rclone, tmp_path: Path) -> Iterator[CloudSink]:
-    with contextlib.closing(CloudSink(rclone, Remote("gdrive", "Results"), tmp_path)) as made:
+    with contextlib.closing(
+        CloudSink(rclone, Remote("gdrive", "Results"), tmp_path / "spool", tmp_path / "lock")
+    ) as made:
         yield made
 
 

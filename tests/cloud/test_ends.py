@@ -83,7 +83,11 @@ class Rig:
         return CloudSource(self.rclone, root, self.state / "in", selection or Selection(), after or Keep())
 
     def sink(self) -> CloudSink:
-        self.sinks.append(CloudSink(self.rclone, Remote(self.server.kind, "bucket/out"), self.state))
+        self.sinks.append(
+            CloudSink(
+                self.rclone, Remote(self.server.kind, "bucket/out"), self.state / "spool/out", self.state / "lock"
+            )
+        )
         return self.sinks[-1]
 
     @property

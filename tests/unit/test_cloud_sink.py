@@ -25,7 +25,8 @@ def sink_of(tmp_path):
     sinks = []
 
     def make(rclone, state="state"):
-        sinks.append(CloudSink(rclone, Remote("cloud", "results"), tmp_path / state))
+        folder = tmp_path / state
+        sinks.append(CloudSink(rclone, Remote("cloud", "results"), folder / "spool/out", folder / "lock"))
         return sinks[-1]
 
     yield make
@@ -273,7 +274,7 @@ def test_one_that_is_refused_leaves_the_others_spool_alone(sink_of, tmp_path):
 
 def test_a_state_folder_that_cannot_be_had_is_one_sentence(sink_of, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(FleetError, match=r"^The state folder .* cannot be written: .*\.$"):
+    with pytest.raises(FleetError, match=r"^The folder .* cannot be written: .*\.$"):
         sink_of(MemoryRclone(ATOMIC), "file")
     (tmp_path / "state").mkdir()
     (tmp_path / "state/spool").write_text("no folder")
