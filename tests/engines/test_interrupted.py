@@ -87,6 +87,7 @@ def test_only_what_is_new_or_changed_is_done(run: Run, setup_of: SetupOf, good: 
     assert done == {f"{output}/{path}{more}" for path in ("trip/twin.jpg", "new.jpg") for output, more in names}
 
 
+@pytest.mark.slow
 def test_a_service_manager_may_stop_it_too(
     setup_of: SetupOf, start: Start, many: Path, slow_recipe: Path, soft: dict[str, bytes], tmp_path: Path
 ) -> None:
