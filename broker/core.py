@@ -64,8 +64,12 @@ class BrokerCore:
             case _:
                 raise ProtocolError("this message does not belong on this port")
 
+    def knows(self, side: Side, peer: bytes) -> bool:
+        """Whether the peer is registered."""
+        return peer in (self.scheduler.workers if side is Side.BACKEND else self._clients.clients)
+
     def on_unreachable(self, side: Side, peer: bytes, now: float) -> list[Action]:
-        """A message to this peer could not be sent: its connection is gone."""
+        """This peer is gone: a message to it could not be sent, or it is not to be talked to any more."""
         self._now = now
         if side is Side.BACKEND:
             if (worker := self.scheduler.workers.get(peer)) is not None:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import ipaddress
 import random
 import secrets
 import time
-from collections.abc import Iterator
+from pathlib import Path
 
 import zmq
 
 from broker.actions import Action, Note, Side
 from broker.batching import multiparts
 from broker.core import BrokerCore
+from broker.door import Door, GuardedDoor, OpenDoor
 from broker.settings import Settings
 from common.errors import FleetError
-from common.frames import poll, receive, send
+from common.frames import poll, send
 from common.logs import get_logger
 from common.notify import Notifier
-from common.protocol import Payload
-from common.protocol.messages import INLINE_LIMIT
+from common.protocol.messages import FRAME_LIMIT
 from common.wakeup import StopSignal
 
 DRAIN_LIMIT = 512  # messages of one side handled before the other side and the clock get their turn
@@ -31,22 +32,25 @@ log = get_logger("broker")
 
 
 class BrokerService:
-    """Raises FleetError when it cannot bind."""
+    """keys is the broker's key folder, None: anybody may use it. Raises FleetError when it cannot start."""
 
-    def __init__(self, bind: str, frontend_port: int, backend_port: int, settings: Settings) -> None:
+    def __init__(
+        self, bind: str, frontend_port: int, backend_port: int, settings: Settings, keys: Path | None = None
+    ) -> None:
         # libzmq names anonymous peers by rand(), which it never seeds: without this their routing ids
         # repeat in every life, and a peer that claims the next one makes libzmq abort the process.
         ctypes.CDLL(None).srand(secrets.randbits(32))
         self._context = zmq.Context()
+        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic())
         try:
+            self._door: Door = GuardedDoor(self._context, keys, self._core.knows) if keys else OpenDoor()
             self._sockets = {
-                Side.FRONTEND: self._router(bind, frontend_port),
-                Side.BACKEND: self._router(bind, backend_port),
+                Side.FRONTEND: self._router(bind, Side.FRONTEND, frontend_port),
+                Side.BACKEND: self._router(bind, Side.BACKEND, backend_port),
             }
         except FleetError:
             self._context.destroy(linger=0)
             raise
-        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic())
         log.info(
             "broker started",
             bind=bind,
@@ -55,13 +59,14 @@ class BrokerService:
             life=self._core.life.hex(),
         )
 
-    def _router(self, bind: str, port: int) -> zmq.Socket[bytes]:
+    def _router(self, bind: str, side: Side, port: int) -> zmq.Socket[bytes]:
         router = self._context.socket(zmq.ROUTER)
         router.router_mandatory = True
-        router.maxmsgsize = INLINE_LIMIT + (1 << 20)
+        router.maxmsgsize = FRAME_LIMIT
         router.sndhwm = SEND_QUEUE
         router.linger = 1000
         router.ipv6 = ":" in bind
+        self._door.guard(router, side)
         address = f"[{bind}]" if ":" in bind else bind
         try:
             router.bind(f"tcp://{address}:{port}")
@@ -72,29 +77,24 @@ class BrokerService:
     def run(self, stop: StopSignal, notifier: Notifier) -> None:
         """Serve until told to stop."""
         poller = zmq.Poller()
-        for socket in self._sockets.values():
-            poller.register(socket, zmq.POLLIN)
-        poller.register(stop.fileno(), zmq.POLLIN)
+        for waited_for in (*self._sockets.values(), *self._door.pollable(), stop.fileno()):
+            poller.register(waited_for, zmq.POLLIN)
         notifier.ready()
         while not stop.is_set:
             poll(poller, self._core.deadline() - time.monotonic())
             notifier.alive()
             actions: list[Action] = []
-            for side, peer, frames in self._arrived():
-                actions += self._core.on_message(side, peer, frames, time.monotonic())
+            for side, peer in self._door.turn(time.monotonic()):
+                actions += self._core.on_unreachable(side, peer, time.monotonic())
+            for side, socket in self._sockets.items():
+                for peer, frames in self._door.receive(side, socket, DRAIN_LIMIT):
+                    actions += self._core.on_message(side, peer, frames, time.monotonic())
             actions += self._core.on_tick(time.monotonic())
             while actions:
                 actions = self._act(actions)
         log.info("broker stopped", **self._core.report())
+        self._door.close()
         self._context.destroy(linger=1000)
-
-    def _arrived(self) -> Iterator[tuple[Side, bytes, list[Payload]]]:
-        for side, socket in self._sockets.items():
-            for _ in range(DRAIN_LIMIT):
-                frames = receive(socket)
-                if frames is None:
-                    break
-                yield side, bytes(frames[0]), frames[1:]
 
     def _act(self, actions: list[Action]) -> list[Action]:
         """Carry the actions out; what they lead to comes back."""
@@ -119,9 +119,32 @@ def _why_not_bound(bind: str, port: int, error: zmq.ZMQError) -> str:
     return f"Cannot listen on {bind}:{port}: {error.strerror}."
 
 
-def serve(bind: str, frontend_port: int, backend_port: int, settings: Settings | None = None) -> None:
-    """Run a broker until SIGTERM or SIGINT."""
+def serve(
+    bind: str,
+    frontend_port: int,
+    backend_port: int,
+    keys: Path | None = None,
+    *,
+    insecure: bool = False,
+    settings: Settings | None = None,
+) -> None:
+    """Run a broker until SIGTERM or SIGINT. Without keys only on loopback, unless insecure."""
     if frontend_port == backend_port:
         raise FleetError("The frontend and the backend need two different ports.")
+    if not keys and not _is_loopback(bind):
+        if not insecure:
+            raise FleetError(
+                f"Whoever reaches {bind} could use this fleet: make keys with `filterfleet keys FOLDER` and name them "
+                "with --keys FOLDER, or say --insecure where everybody who can connect is trusted."
+            )
+        log.warning("no keys: whoever reaches the ports can use the fleet", bind=bind)
     with contextlib.closing(StopSignal()) as stop:
-        BrokerService(bind, frontend_port, backend_port, settings or Settings()).run(stop, Notifier())
+        BrokerService(bind, frontend_port, backend_port, settings or Settings(), keys).run(stop, Notifier())
+
+
+def _is_loopback(bind: str) -> bool:
+    """A name is one of an interface, as libzmq has it."""
+    try:
+        return ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return bind == "lo"

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Self
 
 import zmq
@@ -18,11 +19,16 @@ from common.client_core import Action, ClientCore, Deliver, Open, ReadBlob, Send
 from common.engine import ReadImage, read_part
 from common.errors import FleetError, ProtocolError, SourceChangedError
 from common.frames import poll, receive, send
+from common.handshakes import Entrance, show_keys
 from common.jobs import Job
+from common.keys import Role, peer_keys
 from common.logs import get_logger
+from common.occasionally import Occasionally
 from common.protocol import Catalogue, Data, Failed, Hello, Message, Result, Status, encode
-from common.protocol.messages import INLINE_LIMIT
+from common.protocol.messages import FRAME_LIMIT, INLINE_LIMIT
 from common.wakeup import Wakeup
+
+REFUSALS = 30.0  # seconds between two log lines about a broker that does not let us in
 
 log = get_logger("client")
 
@@ -30,6 +36,7 @@ log = get_logger("client")
 class Client:
     """One connection to one broker, on a thread of its own: the engine of a whole fleet.
 
+    keys is a folder with a client's keys, for a broker that has keys; raises FleetError when they cannot be used.
     Close it, or use it as a context manager.
     """
 
@@ -37,12 +44,16 @@ class Client:
     inline_limit = INLINE_LIMIT
     window = 256
 
-    def __init__(self, host: str, frontend_port: int) -> None:
+    def __init__(self, host: str, frontend_port: int, keys: Path | None = None) -> None:
         self.catalogue = Catalogue((), 0)
+        self.refusal: str | None = None  # why the broker does not let us in, as long as it does not
+        self._keys = peer_keys(keys, Role.CLIENT) if keys else None
         self._address = f"tcp://[{host}]:{frontend_port}" if ":" in host else f"tcp://{host}:{frontend_port}"
         self._core = ClientCore(random.SystemRandom(), FileBlob)
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
+        self._entrance: Entrance | None = None
+        self._refusals = Occasionally(REFUSALS)
         self._wakeup = Wakeup()
         self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
         self._futures: dict[bytes, Future[Result | Failed]] = {}
@@ -124,6 +135,8 @@ class Client:
 
     def _end(self) -> None:
         self._ended = True
+        if self._entrance is not None:
+            self._entrance.close()
         if self._socket is not None:
             self._socket.close(linger=2000 if self._connected.is_set() else 0)
         self._context.term()
@@ -141,7 +154,7 @@ class Client:
         poller.register(self._socket, zmq.POLLIN)
         poll(poller, 0.0 if self._calls else self._core.deadline() - time.monotonic())
         self._wakeup.clear()
-        actions: list[Action] = []
+        actions = self._look_at_entrance(time.monotonic())
         while self._calls:
             actions += self._calls.popleft()(time.monotonic())
         while (frames := receive(self._socket)) is not None:
@@ -151,6 +164,15 @@ class Client:
                 log.warning("broker sent what is no message", error=str(error))
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
+
+    def _look_at_entrance(self, now: float) -> list[Action]:
+        assert self._entrance is not None
+        if (refusal := self._entrance.refusal()) is None:
+            return []
+        again, self.refusal = self.refusal is not None, refusal
+        if again and self._refusals.count("refused", now):  # the first one is for require_broker() to tell
+            log.warning(refusal)
+        return self._core.on_refused(now)
 
     def _execute(self, actions: list[Action]) -> None:
         to_send: list[Message] = []
@@ -175,14 +197,18 @@ class Client:
             self._send(batch)
 
     def _open(self, identity: bytes) -> None:
-        if self._socket is not None:
+        if self._socket is not None and self._entrance is not None:
+            self._entrance.close()
             self._socket.close(linger=0)
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.routing_id = identity
         self._socket.sndhwm = 0  # what may be under way is bounded by the application and by BUSY
         self._socket.reconnect_ivl = 100
         self._socket.reconnect_ivl_max = 1000
+        self._socket.maxmsgsize = FRAME_LIMIT
         self._socket.ipv6 = "[" in self._address
+        show_keys(self._socket, self._keys)
+        self._entrance = Entrance(self._socket, self._address, self._keys)
         try:
             self._socket.connect(self._address)
         except zmq.ZMQError as error:
@@ -214,6 +240,7 @@ class Client:
     def _hear(self, message: Catalogue | Status | Hello) -> None:
         match message:
             case Hello():
+                self.refusal = None
                 self._connected.set()
             case Catalogue():
                 self.catalogue = message
@@ -225,9 +252,12 @@ class Client:
 def require_broker(
     client: Client, host: str, port: int, patience: float = 10.0, *, stopped: Callable[[], bool] = lambda: False
 ) -> None:
-    """Raise FleetError, with what to do, when no broker answers in time and stopped() has not become true."""
+    """Raise FleetError, with what to do, when no broker answers in time, or one does not let us in, and stopped() has
+    not become true."""
     deadline = time.monotonic() + patience
     while not client.wait_connected(0.1) and not stopped():
+        if (refusal := client.refusal) is not None:
+            raise FleetError(refusal)
         if time.monotonic() >= deadline:
             raise FleetError(
                 f"No broker answers at {host}, port {port}: start one there with `filterfleet broker`, "

@@ -189,14 +189,19 @@ class ClientCore:
             handler(message, now)
         return self._take()
 
+    def on_refused(self, now: float) -> list[Action]:
+        """The broker does not let this socket in: try another after a pause."""
+        if not self._link.broken:
+            self._give_up(now)
+        return self._take()
+
     def on_tick(self, now: float) -> list[Action]:
         if self._link.broken:
             if self._link.reopens(now):
                 self._open(now)
             return self._take()
         if self._link.silent(now):
-            self.connected = False
-            self._link.breaks(now)
+            self._give_up(now)
             return self._take()
         if self._link.beats(now):
             self._send(Beat(self._session))
@@ -231,6 +236,10 @@ class ClientCore:
         self._link.opened(now)
         self._actions.append(Open(new_identity(self._rng)))
         self._send(Beat(b""))
+
+    def _give_up(self, now: float) -> None:
+        self.connected = False
+        self._link.breaks(now)
 
     def _send_job(self, entry: _Entry, now: float) -> None:
         job = entry.job

@@ -18,7 +18,24 @@ def receive(socket: zmq.Socket[bytes]) -> list[Payload] | None:
         frames = socket.recv_multipart(zmq.DONTWAIT, copy=False)
     except zmq.Again:
         return None
-    return [frame.bytes if len(frame) < COPY_BELOW else frame.buffer for frame in frames]
+    return [_content(frame) for frame in frames]
+
+
+def receive_from(socket: zmq.Socket[bytes]) -> tuple[str, list[Payload]] | None:
+    """Likewise, with the user id that ZAP (RFC 27) has given the connection; "" if it was not asked."""
+    try:
+        frames = socket.recv_multipart(zmq.DONTWAIT, copy=False)
+    except zmq.Again:
+        return None
+    try:
+        user = str(frames[0].get("User-Id"))
+    except zmq.ZMQError:
+        user = ""
+    return user, [_content(frame) for frame in frames]
+
+
+def _content(frame: zmq.Frame) -> Payload:
+    return frame.bytes if len(frame) < COPY_BELOW else frame.buffer
 
 
 def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:

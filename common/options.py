@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,10 @@ def _memory(text: str) -> int:
 BrokerHost = Annotated[str, typer.Option("--broker", help="Name or address of the broker's machine.")]
 FrontendPort = Annotated[int, typer.Option("--frontend-port", min=1, max=65535, help="The broker's port for clients.")]
 BackendPort = Annotated[int, typer.Option("--backend-port", min=1, max=65535, help="The broker's port for workers.")]
+Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", metavar="FOLDER", help="Folder with the keys to connect with; see `filterfleet keys`."),
+]
 # Every command that talks to a broker takes both, so that one set of options fits them all.
 RecipeChoice = Annotated[
     str,

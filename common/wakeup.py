@@ -33,13 +33,13 @@ class Wakeup:
         self._write.close()
 
 
-class StopSignal:
-    """Counts SIGTERM and SIGINT, and wakes whoever polls fileno(). Made in the main thread."""
+class Caught:
+    """Counts some signals, and wakes whoever polls fileno(). Made in the main thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *numbers: signal.Signals) -> None:
         self.count = 0
         self._wakeup = Wakeup()
-        self._before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._before = {number: signal.signal(number, self._on_signal) for number in numbers}
 
     @property
     def is_set(self) -> bool:
@@ -59,3 +59,23 @@ class StopSignal:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._wakeup.close()
+
+
+class StopSignal(Caught):
+    """SIGTERM and SIGINT."""
+
+    def __init__(self) -> None:
+        super().__init__(signal.SIGTERM, signal.SIGINT)
+
+
+class ReloadSignal(Caught):
+    """SIGHUP."""
+
+    def __init__(self) -> None:
+        super().__init__(signal.SIGHUP)
+
+    def take(self) -> bool:
+        """Whether it has come since the last call."""
+        self.clear()
+        came, self.count = self.is_set, 0
+        return came

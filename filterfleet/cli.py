@@ -11,6 +11,7 @@ from broker.cli import broker
 from common.command import daemon
 from filterfleet.demo import demo
 from filterfleet.filters_command import filters
+from filterfleet.keys_command import keys
 from filterfleet.recipe_command import recipe
 from filterfleet.recipes import check_filter
 from filterfleet.remotes_command import remotes
@@ -30,7 +31,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the se
 bench.command()(compare)
 bench.command()(huge)
 bench.command()(scan)
-for command in (demo, up, run, broker, worker, listener, submit, status, filters, remotes):
+for command in (demo, up, run, broker, worker, listener, submit, status, filters, keys, remotes):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(bench, name="bench")

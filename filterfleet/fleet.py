@@ -43,6 +43,7 @@ class Fleet:
         threads: int,
         memory: int | None,
         ports: tuple[int, int],
+        keys: Path | None = None,
         state: Path | None,
         listener: Mapping[str, object],
     ) -> None:
@@ -59,15 +60,18 @@ class Fleet:
             raise FleetError(f"The folder {self.logs} cannot be written: {error.strerror}.") from None
         self.ledger: Ledger = open_ledger(self.source, self.output, state, loaded)
         self.console = Console()
+        keys = keys and keys.resolve()
+        with_keys = ("--keys", str(keys)) if keys else ()
         worker = arguments(
-            LOOPBACK, int(backend), threads or max(1, cores() // workers), memory or share(workers), DRAIN_LIMIT
+            LOOPBACK, int(backend), threads or max(1, cores() // workers), memory or share(workers), DRAIN_LIMIT, keys
         )
         self._broker = self._spec(
-            "broker", "-m", "broker", "--frontend-port", frontend, "--backend-port", backend, last=True
+            "broker", "-m", "broker", "--frontend-port", frontend, "--backend-port", backend, *with_keys, last=True
         )
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
         self._listener = [
             *("-m", "listener", f"--source={self.source}", f"--output={self.output}", "--frontend-port", frontend),
+            *with_keys,
             f"--state={folder}",
             *("--recipe", recipe if recipe in shipped() else os.path.abspath(recipe)),  # noqa: PTH100 - links stay
             *_options(listener),

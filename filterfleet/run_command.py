@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from common.engine import EngineName
-from common.options import BackendPort, BrokerHost, FrontendPort, Memory, RecipeChoice
+from common.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory, RecipeChoice
 
 
 def run(
@@ -27,6 +27,7 @@ def run(
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
+    keys: Keys = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT.  [default: one of our own]")
     ] = None,
@@ -51,6 +52,7 @@ def run(
         broker=broker,
         frontend_port=frontend_port,
         scheduler=scheduler,
+        keys=keys,
     )
     # From now on Ctrl-C is asked for: as an exception in the middle of a library's start it may get lost.
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:

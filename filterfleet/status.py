@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort
+from common.options import BackendPort, BrokerHost, FrontendPort, Keys
 
 PATIENCE = 5.0  # seconds for the broker to answer
 
@@ -13,6 +13,7 @@ def status(
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
+    keys: Keys = None,
 ) -> None:
     """Show a running broker's workers, queue and counters, as JSON."""
     import json
@@ -22,7 +23,7 @@ def status(
     from common.system import check_host
 
     check_host(broker)
-    with Client(broker, frontend_port) as client:
+    with Client(broker, frontend_port, keys) as client:
         require_broker(client, broker, frontend_port, PATIENCE)
         try:
             report = client.status().result(PATIENCE)

@@ -23,7 +23,7 @@ LOOK = 1.0  # seconds between looks at what the fleet can do, while nothing come
 
 
 def submit_files(
-    files: Sequence[Path], output: Path, recipe: Recipe, broker: str, frontend_port: int
+    files: Sequence[Path], output: Path, recipe: Recipe, broker: str, frontend_port: int, keys: Path | None = None
 ) -> Iterator[tuple[Path, list[Path] | str]]:
     """Yields each file with the paths of its outputs, or with the sentence that says why there are none.
 
@@ -31,7 +31,7 @@ def submit_files(
     """
     tree = OutputTree(output)
     try:
-        with Client(broker, frontend_port) as client:
+        with Client(broker, frontend_port, keys) as client:
             require_broker(client, broker, frontend_port)
             yield from _Submission(client, tree, recipe).run(files)
     finally:

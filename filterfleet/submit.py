@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort, RecipeChoice
+from common.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
 
 
 def submit(
@@ -17,6 +17,7 @@ def submit(
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
+    keys: Keys = None,
 ) -> None:
     """Send image files to a running broker and wait for the results.
 
@@ -30,7 +31,7 @@ def submit(
     check_host(broker)
     chosen = load_recipe(recipe)
     succeeded = True
-    for file, outcome in submit_files(files, output, chosen, broker, frontend_port):
+    for file, outcome in submit_files(files, output, chosen, broker, frontend_port, keys):
         if isinstance(outcome, str):
             succeeded = False
             typer.echo(f"{printable(str(file))}: {outcome}", err=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, FrontendPort, Memory, RecipeChoice
+from common.options import BackendPort, FrontendPort, Keys, Memory, RecipeChoice
 from listener.cli import (
     AfterSuccess,
     BackfillOrder,
@@ -40,6 +40,7 @@ def up(
     memory: Memory = None,
     frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
+    keys: Keys = None,
     state: State = None,
     once: Once = False,
     settle: Settle = 1.0,
@@ -71,6 +72,7 @@ def up(
         threads=threads,
         memory=memory,
         ports=(frontend_port, backend_port),
+        keys=keys,
         state=state,
         listener={
             "--settle": settle,

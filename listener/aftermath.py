@@ -47,7 +47,7 @@ def parse_after(text: str) -> After:
     parts = [part for part in folder.split("/") if part]
     if word != "move":
         raise FleetError(f"{text!r} is nothing that can happen to an image: say keep, delete or move:FOLDER.")
-    if not parts or folder.startswith("/") or not {".", ".."}.isdisjoint(parts):
+    if not parts or folder.startswith("/") or not {".", ".."}.isdisjoint(parts) or not folder.isprintable():
         raise FleetError(f"{folder!r} is no folder below the source, such as move:done.")
     return MoveTo("/".join(parts))
 

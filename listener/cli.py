@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort, RecipeChoice
+from common.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
 from listener.options import Backfill, Failures
 
 
@@ -72,6 +72,7 @@ def listener(
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
+    keys: Keys = None,
     state: State = None,
     settle: Settle = 1.0,
     interval: Interval = None,
@@ -118,7 +119,7 @@ def listener(
         stop = stack.enter_context(contextlib.closing(StopSignal()))
         ends = stack.enter_context(open_ends(there, here, state, cloud, selection, aftermath, stop=stop, once=once))
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, chosen)))
-        client = stack.enter_context(Client(broker, frontend_port))
+        client = stack.enter_context(Client(broker, frontend_port, keys))
         if once:
             require_broker(client, broker, frontend_port, stopped=lambda: stop.is_set)
         options = Options(

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from common.blob import Blob, parts
-from common.errors import FleetError
 from common.jobs import output_path
 from common.protocol import Output
 from listener.claim import claim
 from listener.failed import failed_places, failed_text
 from listener.location import Remote
 from listener.rclone.errors import shown
+from listener.rclone.facts import RUTHLESS
 from listener.rclone.remote_files import Entry, Rclone
 from listener.remote_folders import RemoteFolders
 from listener.spool import Spool
@@ -31,18 +31,15 @@ class CloudSink:
 
     remote = True
 
-    def __init__(self, rclone: Rclone, root: Remote, state: Path) -> None:
-        """state: a folder for this source and output. Raises FleetError; does not mind a remote that is away."""
+    def __init__(self, rclone: Rclone, root: Remote, spool: Path, lock: Path) -> None:
+        """lock: a file that stands for this output on this machine. Raises FleetError; does not mind a remote that is
+        away."""
         self._rclone = rclone
         self._root = str(root)
-        try:
-            state.mkdir(parents=True, exist_ok=True)
-            self._lock = claim(state / "lock", self._root)
-        except OSError as error:
-            raise FleetError(f"The state folder {state} cannot be written: {error.strerror}.") from None
+        self._lock = claim(lock, f"writing to {self._root}", "choose another --output")
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.close)
-            self._spool = Spool(state / "spool" / "out")
+            self._spool = Spool(spool)
             undo.pop_all()
         self._folders = RemoteFolders(rclone, self._root)
         self._staging = Staging(rclone, self._root, self._folders)
@@ -99,6 +96,7 @@ class CloudSink:
             for _ in range(_ATTEMPTS):
                 self._folders.make(str(PurePosixPath(place).parent))
                 if self._staged:
+                    self._check_place(place)
                     self._staging.put(place, put)
                 else:
                     put(place)
@@ -114,6 +112,12 @@ class CloudSink:
         raise TransferError(
             f"{shown(self._root, place)} was uploaded, and is not there as it was sent.", transient=True
         )
+
+    def _check_place(self, place: str) -> None:
+        """Raises TransferError where a folder, with all that is in it, would have to give way."""
+        if self._rclone.facts(self._root).kind in RUTHLESS and self._rclone.is_folder(self._root, place):
+            reason = f"{shown(self._root, place)} cannot be written: a folder has this name."
+            raise TransferError(reason, transient=False)
 
     def _check_way(self, place: str) -> None:
         """No waiting helps where a folder is wanted and a file has its name. Raises TransferError."""

@@ -155,7 +155,7 @@ class CloudSource:
                 self._rclone.download_by_id(self.name, version.tag.partition(" ")[0], file)
             else:
                 self._rclone.download(self.name, path, file)
-            blob = self._spool.take(file)
+            blob = self._spool.read(file)
         if len(blob) != version.size:
             raise ChangedError
         if not self.atomic and not self._check(path, version):  # it may be written while it is read

@@ -32,7 +32,9 @@ class Delivery:
         sink: Sink,
         at_source: Attempts,
         at_sink: Attempts,
+        given_up: Callable[[str, Version], None],
     ) -> None:
+        """given_up(path, version) is called for what failed and may not fail later."""
         self._loop = loop
         self._options = options
         self._ledger = ledger
@@ -40,6 +42,7 @@ class Delivery:
         self._sink = sink
         self._at_source = at_source
         self._at_sink = at_sink
+        self._given_up = given_up
         self._under_way = 0  # of what nobody waits for
 
     @property
@@ -88,6 +91,8 @@ class Delivery:
         def record() -> None:
             self._ledger.failed(path, version, reason, transient=transient)
             ended()
+            if transient:
+                self._given_up(path, version)
 
         if transient or self._options.failures is Failures.OFF:
             record()

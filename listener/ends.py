@@ -15,11 +15,12 @@ from common.logs import get_logger
 from common.notify import Notifier
 from common.wakeup import StopSignal
 from listener.aftermath import After
+from listener.claim import claim
 from listener.folder import Folder
 from listener.location import Location, Remote
 from listener.placement import OutputTree
 from listener.selection import Selection
-from listener.setup import check_roots, state_folder
+from listener.setup import check_roots, output_lock, state_folder
 from listener.store import Sink, Source, TransferError
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def open_ends(
         for remote in remotes:
             check_remote(str(remote), cloud.config)
         folder = state_folder(source, output, state)
+        lock = claim(folder / "listener.lock", f"using {folder}", "choose another --state")
+        stack.enter_context(contextlib.closing(lock))
         rclone = stack.enter_context(
             contextlib.closing(
                 Rclone(folder / "rclone", config=cloud.config, bandwidth=cloud.bandwidth, transfers=cloud.transfers)
@@ -91,7 +94,11 @@ def open_ends(
             if isinstance(source, Path)
             else CloudSource(rclone, source, folder / "spool" / "in", selection, after)
         )
-        target: Sink = OutputTree(output) if isinstance(output, Path) else CloudSink(rclone, output, folder)
+        target: Sink = (
+            OutputTree(output)
+            if isinstance(output, Path)
+            else CloudSink(rclone, output, folder / "spool" / "out", output_lock(output))
+        )
         stack.callback(target.close)
         yield Ends(origin, target, rclone.close)
 

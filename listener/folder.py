@@ -111,7 +111,11 @@ class Folder:
             target.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 target.touch(exist_ok=False)
-                (self.root / path).rename(target)
+                try:
+                    (self.root / path).rename(target)
+                except OSError:
+                    target.unlink()
+                    raise
                 return
         raise TransferError(f"The file cannot be moved: {after.folder} has too many of its name.", transient=False)
 

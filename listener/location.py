@@ -15,7 +15,8 @@ _REMOTE = re.compile(r"(?P<remote>:?[\w.+@][\w.+@ -]*(?:,[^:/]*)?):(?P<path>.*)"
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A folder that rclone knows: remote without its colon, and the path there without slashes at its ends."""
+    """A folder that rclone knows: remote without its colon, and the path there without slashes at its end. One that
+    begins with a slash begins at the root of a server, else perhaps in this user's folder."""
 
     remote: str
     path: str
@@ -38,4 +39,4 @@ def parse_location(text: str) -> Location:
     parts = [part for part in found["path"].split("/") if part not in ("", ".")]
     if ".." in parts:
         raise FleetError(f"{text} has '..' in it, which means nothing in a remote: write the path without it.")
-    return Remote(found["remote"], "/".join(parts))
+    return Remote(found["remote"], "/" * found["path"].startswith("/") + "/".join(parts))

@@ -33,9 +33,9 @@ class OutputTree:
         self._scratch = root / PRIVATE / "tmp"
         try:
             self._scratch.mkdir(parents=True, exist_ok=True)
-            self._lock = claim(root / PRIVATE / "lock", str(root))
         except OSError as error:
             raise FleetError(f"The output folder {root} cannot be written: {error.strerror}.") from None
+        self._lock = claim(root / PRIVATE / "lock", f"writing to {root}", "choose another --output")
         sweep(self._scratch)
 
     def close(self) -> None:

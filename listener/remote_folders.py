@@ -32,5 +32,6 @@ class RemoteFolders:
 
     def forget(self) -> None:
         """The same, and have rclone forget them, too: one of them is gone, and rclone still puts files into it."""
-        self.doubt()
-        self._rclone.forget()
+        with self._lock:  # nobody makes one while rclone forgets, who would make it a second time
+            self._made.clear()
+            self._rclone.forget()

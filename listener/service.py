@@ -33,7 +33,7 @@ from listener.store import Loaded, Sink, Source, TransferError
 TURN = 0.5  # seconds the loop sleeps at most
 ONCE_PATIENCE = 60.0  # seconds that a listener which is to end by itself waits for a source or an output
 PROGRESS = 60.0  # seconds between words in the log about how far it is
-ANOTHER_TRY = 600.0  # seconds until what was given up at the source is tried again by one that does not end
+ANOTHER_TRY = 600.0  # seconds until one that does not end tries again what was given up
 FRESH, BACKFILL = 0, 5  # priorities at the broker
 
 log = get_logger("listener")
@@ -58,7 +58,9 @@ class ListenerService:
         patience = ONCE_PATIENCE if options.once else float("inf")
         self._at_source = Attempts(self._loop, "source", options.transfers, patience)
         self._at_sink = Attempts(self._loop, "output", options.transfers, patience)
-        self._delivery = Delivery(self._loop, options, ledger, source, sink, self._at_source, self._at_sink)
+        self._delivery = Delivery(
+            self._loop, options, ledger, source, sink, self._at_source, self._at_sink, self._given_up
+        )
         self._intake = Intake(self._window(), engine.inline_limit, options.spool, spooled=source.remote)
         self._settle = 0.0 if source.atomic else options.settle
         self._rhythm = Rhythm(options.interval, self._settle, 0.0 if options.once else SHARE)
@@ -240,7 +242,9 @@ class ListenerService:
             self._look_again(path, version)
             return
         self._fail(path, version, str(error), transient=error.transient)
-        if error.transient and not self._options.once:
+
+    def _given_up(self, path: str, version: Version) -> None:
+        if not self._options.once:
             self._loop.later(ANOTHER_TRY, functools.partial(self._try_again, path, version))
 
     def _try_again(self, path: str, version: Version) -> None:

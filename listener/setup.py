@@ -16,7 +16,7 @@ from common.recipe import Recipe
 from common.wakeup import StopSignal
 from listener.failed import FAILED
 from listener.ledger import Failure, Ledger
-from listener.location import Location, parse_location
+from listener.location import Location, Remote, parse_location
 from listener.options import Failures, Options
 from listener.placement import PRIVATE
 from listener.service import ListenerService
@@ -74,8 +74,16 @@ def state_folder(source: Location, output: Location, state: Path | None) -> Path
         return state.absolute()
     if isinstance(output, Path):
         return output / PRIVATE
-    name = hashlib.sha256(f"{source}\n{output}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return _base() / name
+    return _base() / _name(f"{source}\n{output}")
+
+
+def output_lock(output: Remote) -> Path:
+    """The file that stands for a remote output among the listeners of this user."""
+    return _base() / "outputs" / _name(str(output))
+
+
+def _name(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _base() -> Path:

@@ -50,12 +50,10 @@ class Spool:
                         view = view[target.write(view) :]
             yield file
 
-    def take(self, file: Path) -> FileBlob:
-        """The content of a file that loses its name by that, so that it ends with us, however we end."""
+    def read(self, file: Path) -> FileBlob:
+        """The content of a file, which stays when the file has lost its name: it ends with us, however we end."""
         with self._in_words():
-            blob = FileBlob(os.open(file, os.O_RDONLY))
-            file.unlink()
-            return blob
+            return FileBlob(os.open(file, os.O_RDONLY))
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[Path]:

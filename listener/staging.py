@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 from listener.placement import PRIVATE
+from listener.rclone.errors import shown
 from listener.rclone.remote_files import Rclone
 from listener.remote_folders import RemoteFolders
 from listener.store import ChangedError, TransferError
@@ -42,18 +43,27 @@ class Staging:
         try:
             put(staged)
             self._move(staged, place)
-        except BaseException:
-            with self._lock:
-                self._litter.add(staged)
+        except ChangedError:
+            self._leave(staged)
             raise
+        except TransferError as error:
+            self._leave(staged)
+            if not error.transient:  # nobody comes again
+                self._tidy()
+            reason = str(error).replace(shown(self._root, staged), shown(self._root, place))
+            raise TransferError(reason, transient=error.transient) from None
         self._tidy()
 
     def _move(self, staged: str, place: str) -> None:
         try:
             self._rclone.move(self._root, staged, self._root, place)
         except ChangedError:
-            reason = f"{self._root}/{STAGING}: an upload was removed before it was in its place."
+            reason = f"{shown(self._root, place)}: the upload was removed before it was in its place."
             raise TransferError(reason, transient=True) from None
+
+    def _leave(self, staged: str) -> None:
+        with self._lock:
+            self._litter.add(staged)
 
     def _tidy(self) -> None:
         """Now that the store does what it is told: of an upload that was cut off it has kept half."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort, Memory
+from common.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory
 
 Threads = Annotated[int, typer.Option(min=0, max=1024, help="Images one process works on at a time; 0: one per core.")]
 
@@ -18,6 +18,7 @@ def worker(
     threads: Threads = 0,
     processes: Annotated[int, typer.Option(min=1, help="Processes, each with its own threads.")] = 1,
     memory: Memory = None,
+    keys: Keys = None,
     drain_limit: Annotated[
         float,
         typer.Option(min=0, help="Seconds to finish what is leased after SIGTERM; then it is handed back."),
@@ -28,12 +29,15 @@ def worker(
     Each process is watched and started again when it dies. SIGTERM finishes what is leased and ends;
     a second SIGTERM hands it back to the broker at once.
     """
+    from common.keys import Role, peer_keys
     from common.supervisor import Spec, supervise
     from common.system import check_host, cores
     from worker.memory import share
     from worker.process import arguments
 
     check_host(broker)
+    if keys:
+        peer_keys(keys, Role.WORKER)  # said once, here, when they cannot be used
     threads = threads or max(1, cores() // processes)
-    argv = arguments(broker, backend_port, threads, memory or share(processes), drain_limit)
+    argv = arguments(broker, backend_port, threads, memory or share(processes), drain_limit, keys)
     supervise([Spec(f"worker-{n + 1}", argv) for n in range(processes)], patience=drain_limit + 10)

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import socket
+from pathlib import Path
 
 from common.command import daemon
 from common.notify import Notifier
@@ -16,11 +17,14 @@ from common.wakeup import StopSignal
 PREFETCH = 2  # tasks held beyond those that run, so that no thread waits for the network
 
 
-def arguments(host: str, backend_port: int, threads: int, memory: int, drain_limit: float) -> list[str]:
+def arguments(
+    host: str, backend_port: int, threads: int, memory: int, drain_limit: float, keys: Path | None = None
+) -> list[str]:
     """The command line of a worker process, behind the interpreter. memory is in bytes, for images."""
     return [
         *("-m", "worker.process", "--broker", host, "--backend-port", str(backend_port)),
         *("--threads", str(threads), "--memory", str(memory), "--drain-limit", str(drain_limit)),
+        *(("--keys", str(keys)) if keys else ()),
     ]
 
 
@@ -31,21 +35,25 @@ def _serve() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--memory", type=int, required=True)
     parser.add_argument("--drain-limit", type=float, required=True)
+    parser.add_argument("--keys", type=Path)
     options = parser.parse_args()
 
+    from common.keys import Role, peer_keys
     from worker import filters
     from worker.memory import Memory, confine
     from worker.resources import Resources
     from worker.service import WorkerService
     from worker.session import Profile
 
+    keys = peer_keys(options.keys, Role.WORKER) if options.keys else None
     confine(options.memory)
     resources = Resources(options.threads, Memory(options.memory))
     name = f"{socket.gethostname()}/{os.getpid()}"
     profile = Profile(options.threads, PREFETCH, filters.names(), name, version(), BLOB_LIMIT)
     host = f"[{options.broker}]" if ":" in options.broker else options.broker
     with contextlib.closing(StopSignal()) as stop:
-        service = WorkerService(f"tcp://{host}:{options.backend_port}", profile, resources, options.drain_limit)
+        backend = f"tcp://{host}:{options.backend_port}"
+        service = WorkerService(backend, profile, resources, options.drain_limit, keys)
         service.run(stop, Notifier())
     os._exit(0)  # a thread may still be in a filter whose task was handed back
 

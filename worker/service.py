@@ -18,8 +18,11 @@ from common.batches import batches
 from common.blob import FileBlob, read
 from common.errors import ProtocolError
 from common.frames import poll, receive, send
+from common.handshakes import Entrance, show_keys
+from common.keys import PeerKeys
 from common.logs import get_logger
 from common.notify import Notifier
+from common.occasionally import Occasionally
 from common.protocol import Data, Failed, Message, Output, Payload, encode
 from common.protocol.messages import INLINE_LIMIT
 from common.wakeup import StopSignal, Wakeup
@@ -30,22 +33,30 @@ from worker.session import Abandon, Action, Done, Open, Profile, ReadBlob, Run, 
 
 HEAR_OUT = 1.0  # seconds at most for what the broker still sends to a worker that is leaving
 QUIET = 100  # milliseconds without a message after which nothing more is on its way
+FRAME_LIMIT = 256 << 20  # bytes: somebody else's queue sends images whole
+REFUSALS = 30.0  # seconds between two log lines about a broker that does not let us in
 GRACE = 5.0  # seconds beyond its limit until a running task is called stuck
 
 log = get_logger("worker")
 
 
 class WorkerService:
-    """backend is the ZeroMQ address of the broker's backend; drain_limit is in seconds."""
+    """backend is the ZeroMQ address of the broker's backend; drain_limit is in seconds; keys are for a broker that
+    has some."""
 
-    def __init__(self, backend: str, profile: Profile, resources: Resources, drain_limit: float) -> None:
+    def __init__(
+        self, backend: str, profile: Profile, resources: Resources, drain_limit: float, keys: PeerKeys | None = None
+    ) -> None:
         prepare_process()
         self._resources = resources
         self._backend = backend
         self._drain_limit = drain_limit
+        self._keys = keys
         self._session = WorkerSession(profile, random.SystemRandom(), FileBlob)
         self._context = zmq.Context()
-        self._socket = self._new_socket(b"")
+        self._socket = self._context.socket(zmq.DEALER)
+        self._entrance: Entrance | None = None
+        self._refusals = Occasionally(REFUSALS)
         self._pool = ThreadPoolExecutor(profile.threads, thread_name_prefix="image")
         self._runs: dict[bytes, Run] = {}  # what waits for a thread: the pool would keep a cancelled image
         self._futures: dict[bytes, Future[None]] = {}
@@ -74,6 +85,8 @@ class WorkerService:
             self._turn()
             self._check_stuck(now)
         self._hear_out()
+        if self._entrance is not None:
+            self._entrance.close()
         self._socket.close(linger=2000)
         self._context.term()
         log.info("worker stopped")
@@ -97,6 +110,10 @@ class WorkerService:
 
     def _turn(self) -> None:
         actions: list[Action] = []
+        if self._entrance is not None and (refusal := self._entrance.refusal()) is not None:
+            actions += self._session.on_refused(time.monotonic())
+            if self._refusals.count("refused", time.monotonic()):
+                log.warning(refusal)
         while (frames := receive(self._socket)) is not None:
             try:
                 actions += self._session.on_message(frames, time.monotonic())
@@ -126,8 +143,7 @@ class WorkerService:
                     self._send(list(frames))
                 case Open(identity):
                     to_send.clear()  # what was meant for the old socket is void with its session
-                    self._socket.close(linger=0)
-                    self._socket = self._new_socket(identity)
+                    self._connect(identity)
                 case Run():
                     self._runs[action.lease] = action
                     self._futures[action.lease] = self._pool.submit(self._work, action.lease)
@@ -157,16 +173,20 @@ class WorkerService:
         except zmq.ZMQError as error:
             log.warning("message dropped", error=error.strerror)  # the session repeats what matters
 
-    def _new_socket(self, identity: bytes) -> zmq.Socket[bytes]:
-        socket = self._context.socket(zmq.DEALER)
-        if identity:
-            socket.routing_id = identity
-            socket.sndhwm = 0  # bounded by our own slots
-            socket.reconnect_ivl = 100
-            socket.reconnect_ivl_max = 1000
-            socket.ipv6 = "[" in self._backend
-            socket.connect(self._backend)
-        return socket
+    def _connect(self, identity: bytes) -> None:
+        if self._entrance is not None:
+            self._entrance.close()
+        self._socket.close(linger=0)
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.routing_id = identity
+        self._socket.sndhwm = 0  # bounded by our own slots
+        self._socket.maxmsgsize = FRAME_LIMIT
+        self._socket.reconnect_ivl = 100
+        self._socket.reconnect_ivl_max = 1000
+        self._socket.ipv6 = "[" in self._backend
+        show_keys(self._socket, self._keys)
+        self._entrance = Entrance(self._socket, self._backend, self._keys)
+        self._socket.connect(self._backend)
 
     # --- the pool's threads ----
 

@@ -251,6 +251,12 @@ class WorkerSession:
                 handler(message, now)
         return self._take()
 
+    def on_refused(self, now: float) -> list[Action]:
+        """The broker does not let this socket in: try another after a pause."""
+        if not self._link.broken:
+            self._give_up(now)
+        return self._take()
+
     def on_tick(self, now: float) -> list[Action]:
         if self._link.broken:
             if self._link.reopens(now):
@@ -259,8 +265,7 @@ class WorkerSession:
         if self._silence_is_due:
             self._link.heard(now)
         if self._link.silent(now):
-            self._void_leases()
-            self._link.breaks(now)
+            self._give_up(now)
             return self._take()
         if self._link.beats(now):
             self._beat()
@@ -303,6 +308,10 @@ class WorkerSession:
             self._send(Beat(self._session, tuple(self._leases), tuple(waiting)))
         elif len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((HEARTBEAT,)))
+
+    def _give_up(self, now: float) -> None:
+        self._void_leases()
+        self._link.breaks(now)
 
     def _void_leases(self) -> None:
         """The broker knows nothing of them any more: what comes of them is worth nothing."""

@@ -21,6 +21,7 @@ PPX = b"PPX1"
 TAG = b"fx1|"  # a routing id that starts so belongs to a peer that speaks PPX
 
 INLINE_LIMIT = 8 << 20  # bytes of payload that one multipart message carries at most
+FRAME_LIMIT = INLINE_LIMIT + (1 << 20)  # bytes of one frame; a larger one costs its sender the connection
 BLOB_LIMIT = 4 << 30  # bytes of the largest image or output that is moved at all
 CHUNK = 1 << 20  # bytes asked for by one GET
 NAMES_LIMIT = 1024  # filters one message can name

@@ -10,8 +10,11 @@ from pathlib import Path
 from common.errors import FleetError
 
 # Settings of the user's rclone are ours, too, but for those that would change what our own server listens to and logs,
-# or have it do nothing at all.
-_FOREIGN = ("RCLONE_RC", "RCLONE_LOG", "RCLONE_DRY_RUN", "RCLONE_INTERACTIVE", "RCLONE_VERBOSE", "RCLONE_QUIET")
+# or have it do nothing at all. And rclone's server would tell our service manager that it is ready, who asks us.
+_FOREIGN = (
+    *("RCLONE_RC", "RCLONE_LOG", "RCLONE_DRY_RUN", "RCLONE_INTERACTIVE", "RCLONE_VERBOSE", "RCLONE_QUIET"),
+    *("NOTIFY_SOCKET", "WATCHDOG_"),
+)
 
 
 def find_rclone() -> Path:

@@ -36,10 +36,13 @@ _SENTENCES = {
         no space left|(?:disk|storage|over|insufficient).?quota|quota.?(?:has been )?exceeded|\b507\b
         insufficient.?(?:storage|space)|teamDriveFileLimit
     """,
+    "the server's host key is not one that known_hosts has for it.": r"""
+        knownhosts: key|host key
+    """,
     "the store does not accept the credentials in the rclone configuration.": r"""
         InvalidAccessKeyId|SignatureDoesNotMatch|unable to authenticate|\b401\b|Unauthorized|InvalidToken|authError
         couldn't fetch token|invalid_grant|invalid_client|expired_?(?:access_)?token|AuthenticationFailed|no ?credential
-        Login incorrect|LOGON_FAILURE|incorrect (?:user|password)|knownhosts: key
+        Login incorrect|LOGON_FAILURE|incorrect (?:user|password)
     """,
     "there is no such bucket.": r"""
         NoSuchBucket|bucket .*(?:not found|does not exist)
@@ -69,6 +72,7 @@ _PATTERNS = [
     for sentence, text in _SENTENCES.items()
 ]
 _OPTIONS = re.compile(r"^(:?[^:,/]+),.*?:(?=[^:]*$)", re.DOTALL)
+_ADVICE = re.compile(r"\S+ \S+ (?:NOTICE|INFO|DEBUG) *: (?!Failed to )")
 _TIME = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z]+ *: *)?", re.MULTILINE)
 
 
@@ -89,6 +93,12 @@ def explain(text: str, fs: str, path: str = "") -> TransferError:
             error = MissingError if sentence == MISSING else TransferError
             return error(f"{place}: {sentence}", transient=sentence != UNNAMEABLE)
     return TransferError(f"{place}: rclone says: {quoted(text, fs)}", transient=True)
+
+
+def complaints(said: str) -> str:
+    """What a command of rclone's printed, without what it merely wants to be known. The last, why it failed, is a
+    notice, too."""
+    return "\n".join(line for line in said.splitlines() if not _ADVICE.match(line))
 
 
 def quoted(text: str, fs: str = "") -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from listener.rclone.errors import explain
+from listener.rclone.errors import complaints, explain
+from listener.rclone.facts import Facts, tries
 from listener.rclone.processes import Processes
 from listener.store import TransferError
 
@@ -63,11 +64,6 @@ def parse_lines(lines: Iterable[bytes], *, whole_seconds: bool) -> Iterator[Entr
             yield parse_entry(json.loads(text), whole_seconds=whole_seconds)
 
 
-# A listing of many requests must not fail for one that the server refuses for its haste. On stores of buckets, whose
-# library multiplies them, fewer tries take as long.
-TRIES, BUCKET_TRIES = 4, 2
-
-
 class Lister:
     """Listings under way, so that close() can end them."""
 
@@ -78,15 +74,15 @@ class Lister:
         self._running: set[subprocess.Popen[bytes]] = set()
         self._closed = False
 
-    def entries(self, fs: str, patterns: Sequence[str], *, hashes: bool, whole_seconds: bool) -> Iterator[Entry]:
+    def entries(self, fs: str, patterns: Sequence[str], facts: Facts) -> Iterator[Entry]:
         """Raises TransferError, also at the end of a listing that is not complete."""
-        options = [f"--filter={pattern}" for pattern in patterns] + (["--hash"] if hashes else [])
-        options.append(f"--low-level-retries={BUCKET_TRIES if whole_seconds else TRIES}")
+        options = [f"--filter={pattern}" for pattern in patterns] + (["--hash"] if facts.hash else [])
+        options.append(f"--low-level-retries={tries(facts.kind)}")
         with tempfile.TemporaryFile() as said:
             process = self._start([*self._arguments, *options, "--", fs], said)
             assert process.stdout is not None
             try:
-                yield from parse_lines(process.stdout, whole_seconds=whole_seconds)
+                yield from parse_lines(process.stdout, whole_seconds=facts.whole_seconds)
                 code = process.wait()
             except (ValueError, KeyError) as error:
                 raise explain(f"its listing cannot be understood: {error}", fs) from None
@@ -94,7 +90,7 @@ class Lister:
                 self._end(process)
             if code != 0:
                 said.seek(0)
-                raise explain(said.read(1 << 16).decode(errors="replace"), fs)
+                raise explain(complaints(said.read(1 << 16).decode(errors="replace")), fs)
 
     def _start(self, arguments: Sequence[str], said: Any) -> subprocess.Popen[bytes]:
         with self._lock:

@@ -13,7 +13,17 @@ from listener.rclone.binary import check_config
 from listener.rclone.calls import CallError, Calls, NoServerError
 from listener.rclone.daemon import SOCKET, Daemon
 from listener.rclone.errors import MissingError, explain, shown
-from listener.rclone.facts import ATOMIC, REPLACING, WRAPPERS, Facts, kind_of, make_facts, remote_name
+from listener.rclone.facts import (
+    ATOMIC,
+    REPLACING,
+    WRAPPERS,
+    Facts,
+    base_name,
+    kind_of,
+    make_facts,
+    remote_name,
+    tries,
+)
 from listener.rclone.listing import Entry, Lister, parse_entry
 from listener.rclone.processes import Processes
 from listener.rclone.remotes import check_remote
@@ -21,10 +31,8 @@ from listener.store import ChangedError, TransferError
 
 __all__ = ["Entry", "Facts", "Rclone", "check_remote"]
 
-# Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say. The S3 library
-# multiplies the tries: with two, an upload into a network that swallows everything takes 44 s to fail, with one 10.
+# Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say.
 LIMITS = ("--contimeout=5s", "--timeout=30s", "--retries=1")
-ONE_TRY = "--low-level-retries=1"
 COMMON = (
     *LIMITS,
     "--ask-password=false",
@@ -55,7 +63,6 @@ class Rclone:
         self._closing = threading.Lock()
         self._closed = False
         arguments += [
-            ONE_TRY,
             f"--transfers={transfers}",
             *([f"--bwlimit={bandwidth}"] if bandwidth else []),
             "--inplace",  # who calls us knows where a file must not be seen half
@@ -69,21 +76,25 @@ class Rclone:
         """What the folder is and can do; asked once. fs as in all of these: "s3:bucket/photos"."""
         known = self._facts.get(fs)
         if known is None:
-            info = self._call("operations/fsinfo", fs)
-            name = remote_name(info)
-            section = self._call("config/get", fs, name=name)
-            kind = kind_of(name, section)
-            atomic = kind in ATOMIC
-            if kind in WRAPPERS and section.get("remote"):
-                atomic = self.facts(section["remote"]).atomic
-            known = self._facts[fs] = make_facts(info, kind, atomic=atomic)
+            known = self._facts[fs] = self._find_facts(fs)
         return known
+
+    def _find_facts(self, fs: str) -> Facts:
+        kind, section = self._configured(fs, base_name(fs))
+        info = self._call("operations/fsinfo", fs, _config={"LowLevelRetries": tries(kind)})
+        if remote_name(info) != base_name(fs):  # an alias, resolved
+            kind, section = self._configured(fs, remote_name(info))
+        wraps = kind in WRAPPERS and section.get("remote")
+        return make_facts(info, kind, atomic=self.facts(section["remote"]).atomic if wraps else kind in ATOMIC)
+
+    def _configured(self, fs: str, name: str) -> tuple[str, dict[str, Any]]:
+        section = self._call("config/get", fs, name=name)
+        return kind_of(name, section), section
 
     def list(self, fs: str, patterns: Sequence[str]) -> Iterator[Entry]:
         """All files below, as they come. patterns: rclone's filter rules. Raises TransferError, at the end when only
         a part could be listed."""
-        facts = self.facts(fs)
-        yield from self._lister.entries(fs, patterns, hashes=facts.hash, whole_seconds=facts.whole_seconds)
+        yield from self._lister.entries(fs, patterns, self.facts(fs))
 
     def stat(self, fs: str, path: str) -> Entry | None:
         """The same of one file that list() says of it; None when it is not there."""
@@ -91,6 +102,11 @@ class Rclone:
         options = {"filesOnly": True, "noMimeType": True, "showHash": facts.hash}
         item = self._call("operations/stat", fs, path, remote=path, opt=options)["item"]
         return None if item is None else parse_entry(item, whole_seconds=facts.whole_seconds)
+
+    def is_folder(self, fs: str, path: str) -> bool:
+        """Whether there is a folder of this name."""
+        answer = self._call("operations/stat", fs, path, remote=path, opt={"dirsOnly": True})
+        return answer["item"] is not None
 
     def download(self, fs: str, path: str, file: Path) -> None:
         """Raises ChangedError when it is not there."""
@@ -169,6 +185,8 @@ class Rclone:
     def _call(self, command: str, place: str, path: str = "", /, **parameters: Any) -> dict[str, Any]:
         """Wait for the server, ask it, and say in one sentence about that place what went wrong."""
         parameters.setdefault("fs", place)
+        if place in self._facts:  # rclone forgets how it was told to treat a remote, and makes it anew
+            parameters["_config"] = {"LowLevelRetries": tries(self._facts[place].kind)} | parameters.get("_config", {})
         _check_names(parameters, place, path)
         number = self._daemon.wait()
         try:

@@ -18,6 +18,7 @@ from common.errors import FleetError
 from common.text import did_you_mean
 from listener.rclone.binary import check_config, environment, find_rclone
 from listener.rclone.errors import quoted, shown
+from listener.rclone.facts import base_name
 
 _HARMLESS = re.compile(r"[\w.+@][\w.+@ -]*")  # between double quotes, in any shell
 _SETTINGS = {
@@ -82,8 +83,8 @@ def check_remote(fs: str, config: Path | None) -> None:
     identity of the user's own. Raises FleetError."""
     configured: list[Known] | None = None
     for _ in range(_DEPTH):
-        name = fs.partition(":")[0].partition(",")[0]
-        if not name or fs.startswith("/"):  # a backend without a configuration, or a local folder
+        name = base_name(fs)
+        if not name or name.startswith(":"):  # a backend without a configuration, or a local folder
             return
         configured = known_remotes(config) if configured is None else configured
         kind = _find(name, configured).kind

@@ -84,11 +84,11 @@ def test_a_listing_in_pages_and_folders_is_whole(drive: DriveEmulator, rclone: R
     )
 
 
-def test_a_short_burst_of_refusals_is_ridden_out(drive: DriveEmulator, rclone: Rclone, upload: Path) -> None:
-    drive.api.fail(RATE_LIMITED, 1, "files.upload")
+def test_a_listing_rides_out_a_short_burst_of_refusals(drive: DriveEmulator, rclone: Rclone) -> None:
+    drive.add("Photos/a.jpg", b"a")
+    drive.api.fail(RATE_LIMITED, 1, "files.list")
     drive.api.fail(SERVER_ERROR, 1, "files.list")
-    rclone.upload(upload, "gdrive:Results", "a.jpg")
-    assert drive.files() == {"Results/a.jpg": [b"result"]}
+    assert [entry.path for entry in rclone.list("gdrive:Photos", [])] == ["a.jpg"]
 
 
 @pytest.mark.parametrize("fault", [RATE_LIMITED, QUOTA_EXCEEDED])

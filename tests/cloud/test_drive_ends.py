@@ -63,7 +63,9 @@ def source(rclone: Rclone, tmp_path: Path) -> CloudSource:
 
 @pytest.fixture
 def sink(rclone: Rclone, tmp_path: Path) -> Iterator[CloudSink]:
-    with contextlib.closing(CloudSink(rclone, Remote("gdrive", "Results"), tmp_path)) as made:
+    with contextlib.closing(
+        CloudSink(rclone, Remote("gdrive", "Results"), tmp_path / "spool", tmp_path / "lock")
+    ) as made:
         yield made
 
 
@@ -213,7 +215,7 @@ def test_the_results_of_the_same_content_are_copied_on_the_server(drive: DriveEm
 
 
 def test_a_burst_of_refusals_is_ridden_out(drive: DriveEmulator, sink: CloudSink) -> None:
-    drive.api.fail(RATE_LIMITED, 4, "files.upload")  # rclone itself tries three times
+    drive.api.fail(RATE_LIMITED, 3, "files.upload")
     insist(lambda: sink.write("a.jpg", OUTPUTS, BLOBS))
     assert drive.files().keys() == places("a.jpg")
     check_one_tree(drive)

@@ -9,12 +9,13 @@ import pytest
 from tests.integration.harness import Processes
 
 OPTIONS = {
-    "broker": ("--bind", "--frontend-port", "--backend-port"),
-    "worker": ("--broker", "--backend-port", "--threads", "--processes", "--drain-limit"),
+    "broker": ("--bind", "--frontend-port", "--backend-port", "--keys", "--insecure"),
+    "keys": ("FOLDER", "--worker", "--client"),
+    "worker": ("--broker", "--backend-port", "--threads", "--processes", "--drain-limit", "--keys"),
     "listener": ("--source", "--output", "--recipe", "--broker", "--state", "--settle", "--interval", "--once"),
     "up": ("--source", "--output", "--recipe", "--workers", "--threads", "--frontend-port", "--backend-port", "--once"),
     "submit": ("FILE", "--output", "--recipe", "--broker", "--frontend-port"),
-    "status": ("--broker", "--frontend-port"),
+    "status": ("--broker", "--frontend-port", "--keys"),
     "demo": ("--output", "--recipe", "--workers"),
     "recipe": ("init", "check", "list", "show"),
     "filters": ("NAME",),

@@ -149,7 +149,7 @@ def test_killed_worker_costs_the_fleet_no_image(work: Work) -> None:
     work.slurm.kill(workers["n2"])
     ended = work.slurm.wait(job)
     assert (ended.state, ended.code) == ("COMPLETED", 0), ended.said
-    assert "srun: error: n2: task 1: Killed" in ended.said
+    assert "srun: error: n2: task 1: Exited with exit code 137" in ended.said
     check_outputs(output, work.expected)
 
 

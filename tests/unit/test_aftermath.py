@@ -22,7 +22,20 @@ def test_it_is_said_in_a_word(text, after):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Keep", "delete:done", "move", "move:", "move:/", "move:/done", "move:../done", "move:a/..", "move:."]
+    "text",
+    [
+        "",
+        "Keep",
+        "delete:done",
+        "move",
+        "move:",
+        "move:/",
+        "move:/done",
+        "move:../done",
+        "move:a/..",
+        "move:.",
+        "move:a\n",
+    ],
 )
 def test_anything_else_is_one_sentence(text):
     with pytest.raises(FleetError, match=r"^[^\n]+\.$"):

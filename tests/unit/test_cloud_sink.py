@@ -25,7 +25,8 @@ def sink_of(tmp_path):
     sinks = []
 
     def make(rclone, state="state"):
-        sinks.append(CloudSink(rclone, Remote("cloud", "results"), tmp_path / state))
+        folder = tmp_path / state
+        sinks.append(CloudSink(rclone, Remote("cloud", "results"), folder / "spool/out", folder / "lock"))
         return sinks[-1]
 
     yield make
@@ -137,6 +138,15 @@ def test_a_file_where_a_folder_is_wanted_is_not_waited_for(sink_of):
     assert raised.value.transient
 
 
+def test_where_a_file_and_a_folder_may_have_one_name_a_file_is_in_nobodys_way(sink_of):
+    rclone = MemoryRclone(DRIVE)
+    rclone.put("grayscale/trip", b"a file")
+    rclone.before = failing("upload")
+    with pytest.raises(TransferError, match="reached") as raised:
+        sink_of(rclone).write("trip/a.jpg", OUTPUTS[:1], BLOBS[:1])
+    assert raised.value.transient
+
+
 # --- staging ----
 
 
@@ -177,6 +187,20 @@ def test_what_failed_before_it_was_in_its_place_is_tried_again_and_leaves_nothin
     assert [path for path in rclone.contents if path.startswith(STAGING)]
     sink.write("trip/a.jpg", OUTPUTS, BLOBS)
     assert rclone.contents == WRITTEN
+
+
+def test_a_name_that_the_store_cannot_have_is_told_as_it_is_and_leaves_nothing(sink_of):
+    rclone = MemoryRclone(PLAIN)
+
+    def refuse(call):
+        if call.startswith("move"):
+            raise TransferError(f"cloud:results/{call.split()[1]}: the store cannot have it.", transient=False)
+
+    rclone.before = refuse
+    with pytest.raises(TransferError, match=r"^cloud:results/grayscale/a\.jpg: the store cannot have it\.$") as raised:
+        sink_of(rclone).write("a.jpg", OUTPUTS[:1], BLOBS[:1])
+    assert not raised.value.transient
+    assert rclone.contents == {}
 
 
 # --- copies ----
@@ -250,7 +274,7 @@ def test_one_that_is_refused_leaves_the_others_spool_alone(sink_of, tmp_path):
 
 def test_a_state_folder_that_cannot_be_had_is_one_sentence(sink_of, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(FleetError, match=r"^The state folder .* cannot be written: .*\.$"):
+    with pytest.raises(FleetError, match=r"^The folder .* cannot be written: .*\.$"):
         sink_of(MemoryRclone(ATOMIC), "file")
     (tmp_path / "state").mkdir()
     (tmp_path / "state/spool").write_text("no folder")

@@ -313,6 +313,13 @@ def test_what_moves_takes_a_name_that_is_free(source_of):
         source.take_away("trip/a.jpg", Version(1, 0))
     assert rclone.contents == {"done/trip/a.jpg": b"1", "done/trip/a (2).jpg": b"2", "done/trip/a (3).jpg": b"3"}
     assert rclone.calls.count("make done/trip") == 1
+    rclone.put("trip/a.jpg", b"4")
+    rclone.before = fail("move")
+    with pytest.raises(TransferError):
+        source.take_away("trip/a.jpg", Version(1, 0))
+    rclone.before = lambda _: None
+    source.take_away("trip/a.jpg", Version(1, 0))
+    assert rclone.calls.count("make done/trip") == 2, "that it is gone may be why"
 
 
 def test_a_name_that_is_taken_too_often_is_one_sentence(source_of):

@@ -10,8 +10,8 @@ from listener.rclone import binary
 from listener.rclone.binary import check_config, environment, find_rclone
 from listener.rclone.calls import Calls, NoServerError
 from listener.rclone.daemon import LOG_LIMIT, BoundedLog
-from listener.rclone.errors import LONGEST, explain, shown
-from listener.rclone.facts import kind_of, make_facts
+from listener.rclone.errors import LONGEST, complaints, explain, shown
+from listener.rclone.facts import base_name, kind_of, make_facts
 from listener.rclone.listing import parse_lines, parse_time
 
 FS = "store:bucket/photos"
@@ -49,6 +49,16 @@ def test_what_nobody_knows_is_quoted_on_one_printable_line():
     assert error.startswith("store:bucket/photos: rclone says: all is\\x1b[31m lost")
     assert error.isprintable()
     assert len(error) < LONGEST + 60
+
+
+def test_what_rclone_advises_is_not_taken_for_what_went_wrong():
+    said = (
+        "2026/11/22 23:00:00 NOTICE: store: No host key validation is being performed.\n"
+        "2026/11/22 23:00:01 ERROR : : error listing: directory not found\n"
+        "2026/11/22 23:00:01 NOTICE: Failed to lsjson: error in ListJSON: directory not found\n"
+    )
+    assert complaints(said).count("directory not found") == 2
+    assert "no such folder" in str(explain(complaints(said), FS))
 
 
 def test_a_file_may_have_the_name_of_an_error():
@@ -97,12 +107,8 @@ def test_what_is_no_listing_is_an_error(line):
 
 
 def features(**known):
-    return (
-        dict.fromkeys(
-            ("Move", "Copy", "DuplicateFiles", "CanHaveEmptyDirectories", "SlowHash", "BucketBased", "IsLocal"), False
-        )
-        | known
-    )
+    asked = ("Move", "Copy", "DuplicateFiles", "SlowHash", "BucketBased", "IsLocal", "CanHaveEmptyDirectories")
+    return dict.fromkeys(asked, False) | known
 
 
 def test_facts_of_an_alias_are_those_of_what_it_stands_for():
@@ -124,6 +130,21 @@ def test_the_kind_comes_from_configuration_environment_or_name(monkeypatch):
     assert kind_of(":sftp", {}) == "sftp"
     assert kind_of("local", {}) == "local"
     assert kind_of("x", {}) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("fs", "name"),
+    [
+        ("store:bucket/a:b", "store"),
+        ("my drive:", "my drive"),
+        ("store,endpoint='http://a':x", "store"),
+        (":s3,env_auth=true:x", ":s3"),
+        ("/photos/a:b", ""),
+        ("/photos", ""),
+    ],
+)
+def test_the_name_is_what_comes_before_options_and_path(fs, name):
+    assert base_name(fs) == name
 
 
 def executable(folder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from common.client import Client, require_broker
 from common.engine import Engine, EngineName
 from common.errors import FleetError
@@ -17,9 +19,10 @@ def open_engine(
     broker: str,
     frontend_port: int,
     scheduler: str | None,
+    keys: Path | None = None,
 ) -> Engine:
     """The engine, ready for jobs. Raises FleetError when it cannot be had, or when an option is not for it."""
-    _check_options(name, workers, threads, memory, scheduler)
+    _check_options(name, workers, threads, memory, scheduler, keys)
     match name:
         case EngineName.SEQUENTIAL:
             from worker.engines.local import SequentialEngine
@@ -43,7 +46,7 @@ def open_engine(
             return DaskEngine(scheduler, workers or cores(), threads or 1)
         case EngineName.CLUSTER:
             check_host(broker)
-            client = Client(broker, frontend_port)
+            client = Client(broker, frontend_port, keys)
             try:
                 require_broker(client, broker, frontend_port)
             except FleetError:
@@ -53,13 +56,19 @@ def open_engine(
 
 
 def _check_options(
-    name: EngineName, workers: int | None, threads: int | None, memory: int | None, scheduler: str | None
+    name: EngineName,
+    workers: int | None,
+    threads: int | None,
+    memory: int | None,
+    scheduler: str | None,
+    keys: Path | None,
 ) -> None:
     for option, value, engines in (
         ("--workers", workers, {EngineName.PROCESSES, EngineName.DASK}),
         ("--threads", threads, {EngineName.THREADS, EngineName.PROCESSES, EngineName.DASK}),
         ("--memory", memory, {EngineName.SEQUENTIAL, EngineName.THREADS, EngineName.PROCESSES}),
         ("--scheduler", scheduler, {EngineName.DASK}),
+        ("--keys", keys, {EngineName.CLUSTER}),
     ):
         if value is not None and name not in engines:
             raise FleetError(f"{option} is not for the engine {name}, but for {', '.join(sorted(engines))}.")

@@ -1,0 +1,49 @@
+"""What worker and client do when the broker does not let them in: they leave it alone for a while, each time longer."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from common import client_core
+from common.client_core import ClientCore
+from common.jobs import Job
+from common.protocol import Hello, Submit, encode
+from tests.memory_file import MemoryFile
+from worker import session
+from worker.session import Profile, WorkerSession
+
+
+def a_worker() -> WorkerSession:
+    return WorkerSession(Profile(1, 1, (), "host", "1", 100), random.Random(1), MemoryFile)
+
+
+def a_client() -> ClientCore:
+    return ClientCore(random.Random(1), MemoryFile)
+
+
+@pytest.mark.parametrize(("make", "opens"), [(a_worker, session.Open), (a_client, client_core.Open)])
+def test_a_refused_peer_comes_back_on_a_new_socket_after_growing_pauses(make, opens):
+    peer, now, identities = make(), 100.0, set()
+    actions = peer.start(now)
+    for pause in (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0):
+        identities.update(action.identity for action in actions if isinstance(action, opens))
+        now += 0.1
+        assert peer.on_refused(now) == []
+        assert peer.on_refused(now) == []  # said twice, it is one refusal
+        assert peer.deadline() == now + pause
+        assert peer.on_tick(now + pause - 0.01) == []
+        now += pause
+        actions = peer.on_tick(now)
+    assert len(identities) == 7
+
+
+def test_a_refused_client_submits_later_what_it_was_given():
+    client = a_client()
+    client.start(0.0)
+    client.on_refused(0.1)
+    assert client.submit(Job(b"job", b"", (), 5, b"image"), 0.2) == []
+    assert any(isinstance(action, client_core.Open) for action in client.on_tick(1.2))
+    actions = client.on_message(encode([Hello(b"life", b"session", 1.0, 4, 1000)]), 1.3)
+    assert [action.message.id for action in actions if isinstance(getattr(action, "message", None), Submit)] == [b"job"]
