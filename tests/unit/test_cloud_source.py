@@ -7,10 +7,12 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from common.blob import FileBlob, whole
 from common.errors import ImageError
+from common.logs import get_logger
 from common.protocol.messages import BLOB_LIMIT
 from listener.aftermath import Delete, Keep, MoveTo
 from listener.cloud_source import CloudSource
@@ -24,6 +26,17 @@ from tests.unit.memory_rclone import ATOMIC, DRIVE, PLAIN, MemoryRclone
 
 LIMIT = 1000
 KEEP = Keep()
+
+
+@pytest.fixture(autouse=True)
+def logs_can_be_read(monkeypatch):
+    """Whatever an earlier test has set up."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    for module in ("listener.cloud_source", "listener.ignore"):
+        monkeypatch.setattr(f"{module}.log", get_logger("listener"))
+    yield
+    structlog.configure(**before)
 
 
 def fail(what):
