@@ -97,6 +97,7 @@ def listener(
     import contextlib
 
     from common.client import Client, require_broker
+    from common.errors import InterruptedRunError
     from common.recipe_file import unchecked
     from common.recipes import find_recipe
     from common.system import check_host
@@ -116,6 +117,8 @@ def listener(
     aftermath = parse_after(after)
     cloud = Cloud(rclone_config, bandwidth, transfers)
     with contextlib.ExitStack() as stack:
+        if not once:  # told to stop while it waited for a remote
+            stack.enter_context(contextlib.suppress(InterruptedRunError))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
         ends = stack.enter_context(open_ends(there, here, state, cloud, selection, aftermath, stop=stop, once=once))
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, chosen)))

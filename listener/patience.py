@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.liveness import Backoff
+from listener.scan import Version
 
 TRIES = 3  # of an object while others succeed
+HIDING = 10.0  # seconds for which a listing may show what cannot be loaded as it shows it
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds; doubling
 
 
@@ -51,3 +53,26 @@ class Patience:
         if self.pause(now) == 0:  # else others have failed since, in the same outage
             self._until = now + self._backoff.next()
         return True
+
+
+class Misses:
+    """Objects that are listed, and not there like this when they are loaded. Mostly the next listing knows better; but
+    some stores list names that nobody can ask for, and without an end to it they would be listed for that for ever."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[Version, float]] = {}
+
+    def missed(self, path: str, version: Version, now: float) -> bool:
+        """False when this version is to be given up."""
+        known, since = self._since.get(path, (version, now))
+        if known != version:
+            since = now
+        if now - since >= HIDING:
+            del self._since[path]
+            return False
+        self._since[path] = version, since
+        return True
+
+    def found(self, path: str) -> None:
+        """It was loaded, or has gone."""
+        self._since.pop(path, None)

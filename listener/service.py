@@ -26,6 +26,7 @@ from listener.intake import Intake, JobInHand
 from listener.ledger import Ledger, Progress
 from listener.loop import Loop
 from listener.options import Backfill, Options
+from listener.patience import Misses
 from listener.rhythm import SHARE, Rhythm
 from listener.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Scan, Settled, Version
 from listener.store import Loaded, Sink, Source, TransferError
@@ -68,6 +69,7 @@ class ListenerService:
         self._readable_at = float("-inf")  # the instant of the last scan that saw the source's root
         self._quiet_scans = 0  # in a row that found nothing
         self._doubted: frozenset[str] = frozenset()  # what vanished all at once, when it was last said
+        self._misses = Misses()
         self._acknowledge: list[bytes] = []
         self.unread: Mapping[str, str] = {}  # folders of the last scan that could not be read, and why
 
@@ -159,6 +161,7 @@ class ListenerService:
                     self._settled(path, version)
                 case Gone(path):
                     self._ledger.forget(path)
+                    self._misses.found(path)
                 case MassDisappearance(gone, known):
                     self._doubt(gone, known)
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # said again by every scan
@@ -239,8 +242,10 @@ class ListenerService:
 
     def _on_unloaded(self, path: str, version: Version, error: Final) -> None:
         if not isinstance(error, TransferError):
-            self._look_again(path, version)
-            return
+            if self._misses.missed(path, version, time.monotonic()):
+                self._look_again(path, version)
+                return
+            error = TransferError("The source lists this file, and does not find it when it is loaded.", transient=True)
         self._fail(path, version, str(error), transient=error.transient)
 
     def _given_up(self, path: str, version: Version) -> None:
@@ -263,6 +268,7 @@ class ListenerService:
     # --- through the engine ----
 
     def _on_loaded(self, path: str, version: Version, fresh: bool, loaded: Loaded | ImageError) -> None:
+        self._misses.found(path)
         if isinstance(loaded, ImageError):
             self._fail(path, version, str(loaded), transient=False)
             return

@@ -15,6 +15,7 @@ class MissingError(TransferError):
 
 
 MISSING = "there is no such folder or file."
+TAKEN_FOR_FILE = "is a file not a directory"  # rclone's own words, also for an S3 folder it could not ask for
 UNNAMEABLE = "the store cannot have a file of this name."  # the only one that no waiting changes
 
 # What is said when rclone's text has one of these in it; the first that is found counts.
@@ -49,11 +50,11 @@ _SENTENCES = {
     """,
     "access is denied: this account may not do that there.": r"""
         AccessDenied|permission denied|\b403\b|Forbidden|insufficient.?(?:file)?.?permission|not authorized
-        read-only file system
+        read.only file ?system
     """,
-    MISSING: r"""
+    MISSING: rf"""
         (?:directory|object|file) not found|no such file or directory|\b404\b|couldn't find .*directory
-        is a file not a directory
+        {TAKEN_FOR_FILE}
     """,
     "the name of the server cannot be resolved: is it misspelt, or the network down?": r"""
         no such host|server misbehaving|failure in name resolution

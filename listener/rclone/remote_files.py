@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from listener.location import Remote, parse_location
 from listener.rclone.binary import check_config
 from listener.rclone.calls import CallError, Calls, NoServerError
 from listener.rclone.daemon import SOCKET, Daemon
-from listener.rclone.errors import MissingError, explain, shown
+from listener.rclone.errors import TAKEN_FOR_FILE, MissingError, explain, shown
 from listener.rclone.facts import (
     ATOMIC,
     REPLACING,
@@ -81,11 +82,24 @@ class Rclone:
 
     def _find_facts(self, fs: str) -> Facts:
         kind, section = self._configured(fs, base_name(fs))
-        info = self._call("operations/fsinfo", fs, _config={"LowLevelRetries": tries(kind)})
+        config = {"LowLevelRetries": tries(kind)}
+        try:
+            info = self._call("operations/fsinfo", fs, _config=config)
+        except MissingError:
+            self._list_anyway(fs, config)
+            raise
         if remote_name(info) != base_name(fs):  # an alias, resolved
             kind, section = self._configured(fs, remote_name(info))
         wraps = kind in WRAPPERS and section.get("remote")
         return make_facts(info, kind, atomic=self.facts(section["remote"]).atomic if wraps else kind in ATOMIC)
+
+    def _list_anyway(self, fs: str, config: dict[str, Any]) -> None:
+        """Have the store say itself what is wrong: rclone takes every S3 folder for a file when the server cannot be
+        reached or does not accept the keys. Raises TransferError."""
+        folder = parse_location(fs)
+        if isinstance(folder, Remote):
+            root = f"{folder.remote}:"
+            self._call("operations/list", fs, fs=root, remote=folder.path, opt={"noModTime": True}, _config=config)
 
     def _configured(self, fs: str, name: str) -> tuple[str, dict[str, Any]]:
         section = self._call("config/get", fs, name=name)
@@ -197,6 +211,8 @@ class Rclone:
                 number = self._daemon.wait()
                 return self._calls.call(command, parameters)
         except CallError as error:
+            if TAKEN_FOR_FILE in error.text:  # which rclone would remember, though it may have been an outage
+                self.forget()
             raise explain(error.text, place, path) from None
         except (NoServerError, OSError, http.client.HTTPException):
             self._daemon.lost(number)

@@ -129,8 +129,8 @@ class FaultProxy:
                 await self._answer(reader, writer, self.mode.status)
             else:
                 await self._forward(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            _reset(writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            _reset(writer)  # cancelled by _shut() only, which waits for us
         finally:
             self._writers.discard(writer)
             writer.close()

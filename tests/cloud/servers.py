@@ -237,7 +237,7 @@ class RcloneServer(Server):
         self.home = home
         self.port = free_ports()[0]
         self.store = self.disk = DiskStore(home / "data" / BUCKET)
-        self._options = options
+        self.options = options
 
     def section(self, port: int | None = None, password: str = PASSWORD) -> dict[str, str]:
         port = port or self.port
@@ -252,7 +252,7 @@ class RcloneServer(Server):
         user = [f"--auth-key={USER},{PASSWORD}"] if self.kind == "s3" else [f"--user={USER}", f"--pass={PASSWORD}"]
         cache = ["--dir-cache-time=100ms", "--poll-interval=0", "--config="]  # files change behind its back
         address = f"--addr={LOOPBACK}:{self.port}"
-        return [find_rclone(), "serve", self.kind, address, *user, *cache, *self._options, str(self.home / "data")]
+        return [find_rclone(), "serve", self.kind, address, *user, *cache, *self.options, str(self.home / "data")]
 
     def answers(self) -> bool:
         with socket.create_connection((LOOPBACK, self.port), TIMEOUT) as connection:

@@ -16,7 +16,7 @@ from listener import patience, service
 from listener.ledger import Ledger
 from listener.options import Backfill, Failures, Options
 from listener.setup import serve
-from listener.store import TransferError
+from listener.store import ChangedError, TransferError
 from tests.unit.samples import cv2, picture
 from tests.unit.store_rig import MemorySink, MemorySource
 from worker.engines.local import SequentialEngine
@@ -315,3 +315,18 @@ def test_a_transfer_that_is_cut_short_by_the_end_is_no_trouble(
     sink.trouble = lambda _: None
     assert run(source, sink) == []
     assert sink.files == expected(source.files)
+
+
+def test_an_object_that_is_listed_and_never_found_is_given_up_in_a_sentence(
+    run: Serve, source: MemorySource, sink: MemorySink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "HIDING", 0.3)
+
+    def trouble(what: str) -> None:
+        if what == "load trip/3.jpg":
+            raise ChangedError
+
+    source.trouble = trouble
+    ((path, reason),) = run(source, sink)
+    assert (path, reason) == ("trip/3.jpg", "The source lists this file, and does not find it when it is loaded.")
+    assert sink.files == expected({name: data for name, data in PHOTOGRAPHS.items() if name != path})

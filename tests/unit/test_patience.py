@@ -1,6 +1,7 @@
 """Outages are waited for; one bad object is given up."""
 
-from listener.patience import LONGEST_PAUSE, TRIES, Patience
+from listener.patience import HIDING, LONGEST_PAUSE, TRIES, Misses, Patience
+from listener.scan import Version
 
 
 def test_the_pauses_of_an_outage_double_up_to_a_limit_and_nothing_is_given_up():
@@ -45,3 +46,20 @@ def test_what_has_to_end_by_itself_waits_no_longer_than_its_limit():
     assert patience.failed("a", 0.0)
     assert patience.failed("a", 59.0)
     assert not patience.failed("a", 60.0)
+
+
+def test_what_is_listed_and_never_found_is_given_up_but_not_a_version_that_is_new():
+    misses, old, new = Misses(), Version(1, 1), Version(2, 2)
+    assert misses.missed("a", old, 0.0)
+    assert misses.missed("a", old, HIDING / 2)
+    assert misses.missed("a", new, HIDING)  # it changes all the time: somebody writes it
+    assert misses.missed("a", new, 2 * HIDING - 1)
+    assert not misses.missed("a", new, 2 * HIDING)
+    assert misses.missed("a", new, 2 * HIDING)  # anew
+
+
+def test_what_was_found_meanwhile_has_all_the_time_again():
+    misses, version = Misses(), Version(1, 1)
+    assert misses.missed("a", version, 0.0)
+    misses.found("a")
+    assert misses.missed("a", version, HIDING)

@@ -22,7 +22,7 @@ def make_work(fleet: Fleet, tmp_path: Path) -> MakeWork:
         fleet.start_worker(threads=2)
         fleet.wait_for_workers(1)
         home = tmp_path / "home"
-        home.mkdir()
+        home.mkdir(exist_ok=True)
         return Work(fleet, home, source, output)
 
     return make

@@ -91,14 +91,18 @@ class Work:
     def check_outputs(self, expected: Mapping[str, bytes]) -> None:
         """What should be there is, byte for byte, and nothing else, nor anything that was left on the way."""
         found = self.outputs()
-        assert sorted(found) == sorted(expected)
-        assert [path for path in found if found[path] != expected[path]] == []
+        missing, besides = expected.keys() - found.keys(), found.keys() - expected.keys()
+        assert not missing, f"missing: {sorted(missing)}"
+        assert not besides, f"there besides: {sorted(besides)}"
+        different = [path for path in found if found[path] != expected[path]]
+        assert not different, different
         self.check_tidy()
 
     def check_tidy(self) -> None:
         own = [name for name in self.output.names() if name.startswith(f"{PRIVATE}/") and name != f"{PRIVATE}/lock"]
-        assert own == [], "temporary files at the output"
-        assert [file for file in (self.state / "spool").rglob("*") if file.is_file()] == [], "files in the spool"
+        assert not own, f"temporary files at the output: {own}"
+        left = [file for file in (self.state / "spool").rglob("*") if file.is_file()]
+        assert not left, f"in the spool: {left}"
 
     def check_no_rclone(self) -> None:
         """None of the listener's is left."""
