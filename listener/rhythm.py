@@ -35,11 +35,13 @@ class Rhythm:
     def begin(self, now: float) -> None:
         self._began = now
 
-    def end(self, now: float, *, unsettled: bool, dice: float = 0.0) -> None:
-        """The scan is over; unsettled: it is watching files that may still grow. dice is from 0 to 1."""
+    def end(self, now: float, *, unsettled: bool, failed: bool = False, dice: float = 0.0) -> None:
+        """The scan is over; unsettled: it is watching files that may still grow; failed: how long it took says nothing
+        of the source but how long that did not answer. dice is from 0 to 1."""
         assert self._began is not None
         longer = 1 + JITTER * dice
-        self._earliest = now + self._share * (now - self._began) * longer
+        rest = self._share * (now - self._began)
+        self._earliest = now + (min(rest, self._interval) if failed else rest) * longer
         pause = (self._settle if unsettled else self._interval) * longer
         self._next = max(self._earliest, now + (HINT_DELAY if self._hinted else pause))
         self._began = None

@@ -170,7 +170,8 @@ class ListenerService:
         if ROOT not in listing.unread:
             self._readable_at = now
             self._first = frozenset(listing.objects) if self._first is None else self._first
-        self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0, dice=random.random())  # noqa: S311 - no secret
+        dice = random.random()  # noqa: S311 - no secret
+        self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0, failed=ROOT in listing.unread, dice=dice)
 
     def _may_come_back(self, listing: Listing, now: float) -> bool:
         """The source is away, but has been there a moment ago."""

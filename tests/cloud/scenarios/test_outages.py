@@ -62,9 +62,9 @@ def test_a_server_that_was_away_for_half_a_minute_is_waited_for(
 @pytest.mark.parametrize(
     ("kind", "troubles"),
     [
-        ("seaweed", {Answer(403): "access is denied", Answer(503): "a fault of its own at the moment", Stall(): ""}),
+        ("seaweed", {Answer(403): "access is denied", Stall(): ""}),
         ("webdav", {Answer(500): "a fault of its own at the moment", Slow(RATE): "", Cut(AFTER): "cannot be reached"}),
-        ("sftp", {Refuse(): "the server cannot be reached", Cut(AFTER): "cannot be reached", Slow(RATE): ""}),
+        ("sftp", {Refuse(): "the server cannot be reached"}),
     ],
 )
 def test_a_server_that_misbehaves_for_a_while_is_waited_for(
