@@ -159,6 +159,7 @@ class Supervisor:
         hurried = False
         for process in running:
             process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)  # as systemd does: a stopped one could not end
         while any(process.poll() is None for process in running) and time.monotonic() < deadline:
             if hurry() and not hurried:
                 hurried = True
