@@ -20,7 +20,7 @@ from common.wakeup import StopSignal
 from filterfleet.chaos_photographs import Photographs
 from filterfleet.chaos_plan import make_plan
 from filterfleet.chaos_storm import BACKLOG, Storm
-from filterfleet.chaos_verdict import images_in, outcomes, survivors, wrong_in_ledger, wrong_in_outputs
+from filterfleet.chaos_verdict import images_in, survivors, wrong_in_ledger, wrong_in_outputs
 from filterfleet.fleet import INTERRUPTED, LOOPBACK, Fleet
 from listener.placement import PRIVATE
 from worker.opencv import prepare_process
@@ -90,17 +90,12 @@ def _run(order: Order, folder: Path, stop: StopSignal) -> int:
     if stop.is_set:
         typer.echo("Interrupted: not everything was verified.")
         return INTERRUPTED
-    again = outcomes(ledger) - len(images)
-    typer.echo(
-        f"{len(images)} images, {len(images) * len(DEFAULT.outputs)} outputs; results that came again and were "
-        f"recorded once: {again}"
-    )
     if wrong:
-        typer.echo("\n  ".join(("Verdict: NOT clean", *wrong)))
+        typer.echo("\n  ".join(("Verdict: NOT clean.", *wrong)))
         return WRONG
     typer.echo(
-        "Verdict: clean (nothing lost, nothing twice, every output as the sequential pipeline makes it, no temporary "
-        "file and no process left)"
+        f"Verdict: clean. {len(images)} images, each recorded once; {len(images) * len(DEFAULT.outputs)} outputs, byte "
+        "for byte those of the sequential pipeline; no other file, and no process left."
     )
     return 0
 

@@ -31,8 +31,8 @@ class _Frozen:
 
 
 class Storm:
-    """watch(supervisor) is for common.supervisor.supervise. Only the supervisor's own Popen objects are signalled: those
-    never hit another process that has got the same pid."""
+    """watch(supervisor) is for common.supervisor.supervise. It signals nothing but the supervisor's own Popen objects:
+    they never hit another process that has got the same pid."""
 
     def __init__(
         self,

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from common.blob import whole
 from common.command import SUPERVISOR
-from common.errors import FleetError
 from common.jobs import output_path
 from common.recipe import Recipe
 from listener.placement import PRIVATE
@@ -81,16 +80,6 @@ def survivors() -> list[str]:
             if ours in environment.read_bytes().split(b"\0"):
                 found.append(environment.parent.name)
     return _sentence("still running", found)
-
-
-def outcomes(ledger: Path) -> int:
-    """How often a result has arrived, those that arrived again included. Raises FleetError."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as database:
-            (times,) = database.execute("SELECT coalesce(sum(times), 0) FROM results").fetchone()
-    except sqlite3.Error as error:
-        raise FleetError(f"The ledger {ledger} cannot be read: {error}.") from None
-    return int(times)
 
 
 def _files(root: Path) -> Iterator[str]:

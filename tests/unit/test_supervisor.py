@@ -125,6 +125,16 @@ def test_children_end_by_sigterm(tmp_path):
     assert time.monotonic() - began < DEADLINE
 
 
+def test_a_child_that_is_stopped_ends_by_sigterm_too(tmp_path):
+    log = tmp_path / "log"
+    handler = "signal.signal(signal.SIGTERM, lambda *_: (print('goodbye', flush=True), sys.exit(0)))"
+    code = READY.replace("notify =", f"{handler}\nnotify =") + FOREVER
+    with Supervisor([spec(code, log)], patience=DEADLINE) as supervisor:
+        turn_until(supervisor, lambda: supervisor.ready)
+        supervisor.children[0].process.send_signal(signal.SIGSTOP)
+    assert log.read_text() == "goodbye\n"
+
+
 def test_a_child_that_does_not_end_is_killed_when_patience_is_over():
     code = READY.replace("notify =", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nnotify =") + FOREVER * 9
     with Supervisor([spec(code)], patience=0.3) as supervisor:
