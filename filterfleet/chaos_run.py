@@ -61,8 +61,11 @@ def run_chaos(order: Order, keep: Path | None) -> int:
 
 def _run(order: Order, folder: Path, stop: StopSignal) -> int:
     source, output, drafts = folder / "photographs", folder / "results", folder / "drafts"
-    for each in (source, output, drafts):
-        each.mkdir()
+    try:
+        for each in (source, output, drafts):
+            each.mkdir()
+    except OSError as error:
+        raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
     photographs = Photographs(source, drafts, order.seed)
     while not stop.is_set and photographs.count < min(BACKLOG, order.images or BACKLOG):
         photographs.add()
