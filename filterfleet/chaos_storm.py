@@ -57,7 +57,6 @@ class Storm:
         self._known: dict[str, int] = {}  # pid of each process when it was last ready
         self._progress = 0
         self._progress_at = 0.0
-        self.deeds = 0
         self.over = False  # all work has ended, or nothing has for too long
 
     @property
@@ -105,7 +104,6 @@ class Storm:
         if child.process is None or child.process.poll() is not None:
             self._say(elapsed, step.whom, f"is down already, nothing to {step.deed}")
             return
-        self.deeds += 1
         how_long = f" for {step.lasts:.1f} s" if step.deed is Deed.FREEZE else ""
         self._say(elapsed, step.whom, f"{_SAID[step.deed]}{how_long} (pid {child.process.pid}){_starting(child)}")
         match step.deed:
@@ -120,7 +118,8 @@ class Storm:
     def _thaw(self, elapsed: float) -> None:
         for frozen in [frozen for frozen in self._frozen if frozen.until <= elapsed]:
             self._frozen.remove(frozen)
-            if frozen.process.poll() is None:
+            again = any(other.process is frozen.process for other in self._frozen)
+            if not again and frozen.process.poll() is None:
                 frozen.process.send_signal(signal.SIGCONT)
                 self._say(elapsed, frozen.child, "goes on")
 

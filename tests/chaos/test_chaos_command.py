@@ -31,12 +31,12 @@ def interrupt_when(chaos: Daemon, said: str, number: signal.Signals) -> None:
 
 def test_a_short_storm_ends_clean(processes: Processes, tmp_path):
     keep = tmp_path / "kept"
-    chaos = start(processes, 4, "--seed", 3, "--images", 45, "--keep", keep)
+    chaos = start(processes, 3, "--seed", 3, "--images", 24, "--keep", keep)
     assert chaos.wait(PATIENCE) == 0, chaos.said
     assert "Verdict: clean" in chaos.said
     assert len(STEP.findall(chaos.said)) >= 2
-    assert len(output_files(keep / "results")) == 135
-    assert ledger_rows(keep / "results", "SELECT state, count(*) FROM objects GROUP BY state") == [("done", 45)]
+    assert len(output_files(keep / "results")) == 72
+    assert ledger_rows(keep / "results", "SELECT state, count(*) FROM objects GROUP BY state") == [("done", 24)]
 
 
 @pytest.mark.slow
@@ -44,11 +44,10 @@ def test_a_short_storm_ends_clean(processes: Processes, tmp_path):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_longer_storm_ends_clean_and_leaves_nothing(processes: Processes, tmp_path, monkeypatch, seed):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    before = set(tmp_path.iterdir())
     chaos = start(processes, 20, "--seed", seed)
     assert chaos.wait(380) == 0, chaos.said
     assert "Verdict: clean" in chaos.said
-    assert set(tmp_path.iterdir()) == before | {chaos.log}
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
