@@ -29,7 +29,7 @@ def wrong_in_ledger(ledger: Path, images: Sequence[str]) -> list[str]:
     recorded = dict(rows)
     return [
         *_sentence("not recorded as done", [path for path in images if states.get(path) != "done"]),
-        *_sentence("done, but without a result", [path for path in images if path not in recorded]),
+        *_sentence("without a recorded result", [path for path in images if path not in recorded]),
         *_sentence("recorded more than once", [path for path, count in rows if count > 1]),
         *_sentence("recorded, but never there", sorted((states.keys() | recorded.keys()) - set(images))),
     ]

@@ -108,7 +108,7 @@ def test_an_image_that_is_not_done_is_seen(batch, state):
 
 def test_an_image_that_is_not_recorded_is_seen(batch):
     batch.sql("DELETE FROM results WHERE path = ?", batch.images[1])
-    assert batch.wrong == [f"1 done, but without a result: {batch.images[1]}."]
+    assert batch.wrong == [f"1 without a recorded result: {batch.images[1]}."]
 
 
 def test_an_image_that_is_recorded_twice_is_seen(batch):
