@@ -8,6 +8,7 @@ import random
 import shutil
 import socket
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +86,18 @@ def _run(order: Order, folder: Path, stop: StopSignal) -> int:
     if wrong is None:
         typer.echo("Interrupted: every process has ended, and nothing was verified.")
         return INTERRUPTED
+    return _verify(source, output, wrong, stop)
+
+
+def _verify(source: Path, output: Path, wrong: Sequence[str], stop: StopSignal) -> int:
+    """Say the verdict; wrong: sentences on what is known to be."""
     typer.echo("Verifying, with the sequential pipeline:")
     images = images_in(source)
-    ledger = output / PRIVATE / "ledger.sqlite3"
-    wrong += wrong_in_ledger(ledger, images)
-    wrong += wrong_in_outputs(source, output, images, DEFAULT, lambda: stop.is_set)
+    wrong = [
+        *wrong,
+        *wrong_in_ledger(output / PRIVATE / "ledger.sqlite3", images),
+        *wrong_in_outputs(source, output, images, DEFAULT, lambda: stop.is_set),
+    ]
     if stop.is_set:
         typer.echo("Interrupted: not everything was verified.")
         return INTERRUPTED

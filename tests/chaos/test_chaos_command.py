@@ -74,7 +74,8 @@ def test_a_signal_ends_it_early_while_a_process_is_frozen(processes: Processes, 
 
 
 @pytest.mark.slow
-def test_no_process_survives_when_it_is_killed_itself(processes: Processes):
+def test_no_process_survives_when_it_is_killed_itself(processes: Processes, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where it now leaves its folder
     chaos = start(processes, 60, "--seed", 1)
     wait_until(lambda: "frozen for" in chaos.said, 60, "a frozen process")
     children = chaos.descendants()
