@@ -30,7 +30,7 @@ WATCHDOG = 30.0  # seconds of silence after which a child is killed, from its st
 TURN = 0.1  # seconds between looks at the children
 RESTART_DELAY = 0.1  # seconds; doubles when a child keeps ending by itself
 STABLE = 10.0  # seconds after which a child's end has nothing to do with its start
-USAGE_EXIT = 2  # a child that ends so before it was ready would do so again
+USAGE_EXIT = 2  # a child that ends so and never was ready would do so again
 
 log = get_logger("supervisor")
 
@@ -54,6 +54,7 @@ class Child:
     address: str
     process: subprocess.Popen[bytes] | None = None
     ready: bool = False
+    served: bool = False  # it has been ready: what keeps it from starting now, a full disk for instance, may pass
     heard: float = 0.0
     started: float = 0.0
     start_at: float = 0.0
@@ -132,14 +133,14 @@ class Supervisor:
                 text = child.socket.recv(4096)
                 child.heard = time.monotonic()
                 if b"READY=1" in text:
-                    child.ready = True
+                    child.ready = child.served = True
 
     def _on_exit(self, child: Child, code: int) -> None:
         child.process = None
         if code in child.spec.final:
             child.exit_code = code
             return
-        if code == USAGE_EXIT and not child.ready:
+        if code == USAGE_EXIT and not child.served:
             raise FleetError(last_line(child.spec.log) or f"The {child.spec.name} cannot start, see above.")
         if time.monotonic() - child.started > STABLE:
             child.backoff.reset()
@@ -159,6 +160,7 @@ class Supervisor:
         hurried = False
         for process in running:
             process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)  # as systemd does: a stopped one could not end
         while any(process.poll() is None for process in running) and time.monotonic() < deadline:
             if hurry() and not hurried:
                 hurried = True

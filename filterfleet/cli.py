@@ -9,6 +9,7 @@ import typer
 from bench.cli import compare, huge, scan
 from broker.cli import broker
 from common.command import daemon
+from filterfleet.chaos import chaos
 from filterfleet.demo import demo
 from filterfleet.filters_command import filters
 from filterfleet.keys_command import keys
@@ -31,7 +32,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the se
 bench.command()(compare)
 bench.command()(huge)
 bench.command()(scan)
-for command in (demo, up, run, broker, worker, listener, submit, status, filters, keys, remotes):
+for command in (demo, up, run, broker, worker, listener, submit, status, filters, keys, remotes, chaos):
     app.command()(command)
 app.add_typer(recipe, name="recipe")
 app.add_typer(bench, name="bench")

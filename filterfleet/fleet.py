@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -80,9 +80,10 @@ class Fleet:
     def _spec(self, name: str, *argv: str, final: frozenset[int] = frozenset(), last: bool = False) -> Spec:
         return Spec(name, argv, self.logs / f"{name}.log", final, last)
 
-    def run_until_stopped(self) -> None:
-        """Until SIGTERM or SIGINT."""
-        supervise([self._broker, *self._workers, self._spec("listener", *self._listener)], patience=DRAIN_LIMIT + 5)
+    def run_until_stopped(self, watch: Callable[[Supervisor], bool] | None = None) -> None:
+        """Until SIGTERM, SIGINT, or watch(supervisor) returns True."""
+        listener = self._spec("listener", *self._listener)
+        supervise([self._broker, *self._workers, listener], patience=DRAIN_LIMIT + 5, watch=watch)
 
     def run_once(self) -> int:
         """Process everything in the source, with a progress bar. 0: all succeeded, 1: some images failed."""

@@ -17,6 +17,7 @@ OPTIONS = {
     "submit": ("FILE", "--output", "--recipe", "--broker", "--frontend-port"),
     "status": ("--broker", "--frontend-port", "--keys"),
     "demo": ("--output", "--recipe", "--workers"),
+    "chaos": ("--seconds", "--seed", "--workers", "--images", "--keep"),
     "recipe": ("init", "check", "list", "show"),
     "filters": ("NAME",),
 }

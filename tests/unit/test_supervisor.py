@@ -69,6 +69,25 @@ def test_a_child_that_fails_is_started_again_and_its_log_is_kept(tmp_path):
         turn_until(supervisor, lambda: log.exists() and log.read_text().count("life") == 3)
 
 
+def test_a_child_that_has_served_once_may_fail_to_start_for_a_while(tmp_path):
+    """As with a full disk, which was not full before."""
+    log = tmp_path / "log"
+    code = f"""
+import pathlib, sys
+life = pathlib.Path({str(tmp_path / "life")!r})
+lives = len(life.read_text()) if life.exists() else 0
+life.write_text("x" * (lives + 1))
+if lives in (1, 2):
+    sys.exit({USAGE_EXIT})
+{READY}
+if lives == 0:
+    sys.exit({USAGE_EXIT})
+{FOREVER}"""
+    with Supervisor([spec(code, log)], patience=5) as supervisor:
+        turn_until(supervisor, lambda: (tmp_path / "life").exists() and len((tmp_path / "life").read_text()) == 4)
+        turn_until(supervisor, lambda: supervisor.ready)
+
+
 def test_a_child_that_has_done_its_work_is_left_in_peace():
     with Supervisor([spec("raise SystemExit(1)", final=(0, 1))], patience=5) as supervisor:
         (child,) = supervisor.children
@@ -123,6 +142,16 @@ def test_children_end_by_sigterm(tmp_path):
         began = time.monotonic()
     assert log.read_text() == "goodbye\n"
     assert time.monotonic() - began < DEADLINE
+
+
+def test_a_child_that_is_stopped_ends_by_sigterm_too(tmp_path):
+    log = tmp_path / "log"
+    handler = "signal.signal(signal.SIGTERM, lambda *_: (print('goodbye', flush=True), sys.exit(0)))"
+    code = READY.replace("notify =", f"{handler}\nnotify =") + FOREVER
+    with Supervisor([spec(code, log)], patience=DEADLINE) as supervisor:
+        turn_until(supervisor, lambda: supervisor.ready)
+        supervisor.children[0].process.send_signal(signal.SIGSTOP)
+    assert log.read_text() == "goodbye\n"
 
 
 def test_a_child_that_does_not_end_is_killed_when_patience_is_over():

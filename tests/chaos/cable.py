@@ -1,0 +1,68 @@
+"""Two hosts on this machine, with a cable between them that can be pulled: network namespaces, for root only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not (shutil.which("ip") and shutil.which("mount")), reason="needs root, iproute2 and mount"
+)
+
+
+@dataclass(frozen=True)
+class Host:
+    namespace: str
+    address: str
+
+    def program(self, command: str) -> tuple[str, ...]:
+        """The beginning of a command line that runs there; its process is the command's own."""
+        return ("ip", "netns", "exec", self.namespace, command)
+
+
+class Cable:
+    """Hosts one and two. Nothing outside of their namespaces is touched."""
+
+    def __init__(self) -> None:
+        name = secrets.token_hex(3)
+        self.one = Host(f"ff-{name}-1", "10.77.91.1")
+        self.two = Host(f"ff-{name}-2", "10.77.91.2")
+        for host in (self.one, self.two):
+            _ip("netns", "add", host.namespace)
+        _ip(
+            "-n",
+            self.one.namespace,
+            "link",
+            "add",
+            "cable",
+            "type",
+            "veth",
+            "peer",
+            "cable",
+            "netns",
+            self.two.namespace,
+        )
+        for host in (self.one, self.two):
+            _ip("-n", host.namespace, "address", "add", f"{host.address}/24", "dev", "cable")
+            _ip("-n", host.namespace, "link", "set", "lo", "up")
+            _ip("-n", host.namespace, "link", "set", "cable", "up")
+
+    def pull(self) -> None:
+        """Packets are lost both ways, and nobody is told: the sockets of both ends stay open."""
+        _ip("-n", self.two.namespace, "link", "set", "cable", "down")
+
+    def plug(self) -> None:
+        _ip("-n", self.two.namespace, "link", "set", "cable", "up")
+
+    def close(self) -> None:
+        for host in (self.one, self.two):
+            _ip("netns", "delete", host.namespace)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(("ip", *arguments), check=True, capture_output=True, text=True)

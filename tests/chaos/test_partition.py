@@ -1,0 +1,55 @@
+"""Broker and workers, or broker and listener, on two hosts, and for a while nothing gets through between them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.cable import Cable, needs_root
+from tests.integration.harness import COMMAND, Processes, as_json, check_ledger, check_outputs, count_done, wait_until
+
+IMAGES = 100
+DEADLY = 10.0  # seconds; heartbeats give up a peer after 4
+IN_HAND = 8  # images that may be on their way when the cable is pulled
+
+pytestmark = [pytest.mark.slow, needs_root]
+
+
+@pytest.fixture
+def cable():
+    made = Cable()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("seconds", [1.5, DEADLY], ids=["short", "declared-dead"])
+@pytest.mark.parametrize("apart", ["workers", "listener"])
+def test_everything_arrives_after_a_partition(
+    cable: Cable, processes: Processes, photographs, expected, tmp_path, seconds, apart
+):
+    """apart: who is on another host than the broker."""
+    source, output = photographs(IMAGES, 1200, 2000), tmp_path / "out"
+    here, there = cable.one.program(COMMAND), cable.two.program(COMMAND)
+    at = ("--broker", cable.one.address)
+    broker = processes.start("broker", "--bind", cable.one.address, "--insecure", program=here)
+    wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker")
+    place = there if apart == "workers" else here
+    workers = [processes.start("worker", *at, "--threads", 1, program=place) for _ in range(2)]
+    folders = ("--source", source, "--output", output, "--settle", 0.1, "--once")
+    listener = processes.start("listener", *folders, *at, program=there if apart == "listener" else here)
+    wait_until(lambda: count_done(output) >= 10, 60, "work")
+
+    cable.pull()
+    done = count_done(output)
+    with pytest.raises(AssertionError):
+        wait_until(lambda: not listener.alive, patience=seconds)
+    assert done < IMAGES - IN_HAND, "the batch was too small"
+    assert count_done(output) <= done + IN_HAND, "the cable was not pulled"
+    if (apart, seconds) == ("workers", DEADLY):
+        _, said = processes.run("status", *at, program=here)
+        assert as_json(said)["counters"]["workers_lost"] == len(workers)
+    cable.plug()
+
+    assert listener.wait(150) == 0, listener.said
+    check_outputs(output, expected(source))
+    check_ledger(output, IMAGES)
+    assert all(worker.alive for worker in workers)
