@@ -18,11 +18,11 @@ demo: venv
 test: venv
 	$(BIN)/pytest -m "not slow"
 
+# Two at a time: most of them wait, for outages to pass and for processes to be missed.
 test-slow: venv
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n 2 --dist loadfile
 
-test-all: venv
-	$(BIN)/pytest
+test-all: test test-slow
 
 simulate: venv
 	$(BIN)/pytest tests/simulation --seeds $(SEEDS) --timeout 0
