@@ -27,7 +27,7 @@ class Attempts:
         self._place = place
         self._pool = loop.pool(place, threads)
         self._patience = Patience(limit)
-        self._trouble = ""  # the last that was told
+        self._trouble = ""  # the kind that was told last
 
     @property
     def pause(self) -> float:
@@ -73,6 +73,7 @@ class Attempts:
             succeeded(value)
 
     def _tell(self, trouble: str, path: str) -> None:
-        if trouble != self._trouble:
+        kind = trouble.rpartition(": ")[2]  # without what it happened to: an outage happens to many objects
+        if kind != self._trouble:
             log.error("trying again", place=self._place, path=path, reason=trouble)
-            self._trouble = trouble
+            self._trouble = kind
