@@ -15,12 +15,14 @@ venv: .venv/ready
 demo: venv
 	$(BIN)/filterfleet demo
 
-test: venv
-	$(BIN)/pytest -m "not slow"
+# Two at a time: many wait most of the time, for processes that start and for outages that pass.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
-# Two at a time: most of them wait, for outages to pass and for processes to be missed.
+test: venv
+	$(PYTEST) -m "not slow"
+
 test-slow: venv
-	$(BIN)/pytest -m slow -n 2 --dist loadfile
+	$(PYTEST) -m slow
 
 test-all: test test-slow
 
