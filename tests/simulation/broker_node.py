@@ -31,8 +31,9 @@ class BrokerNode(Node):
         self.wake()
 
     def wake(self) -> None:
-        self._act(self.core.on_tick(self.now))
+        actions = self.core.on_tick(self.now)
         self._watch.look(self.now)
+        self._act(actions)
 
     def _act(self, actions: list) -> None:
         while actions:

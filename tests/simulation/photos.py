@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from listener.scan import Version
 
 # Some are good at first sight only: flaky fails once, hang gets stuck once. The last four never end well.
-KINDS = ["good"] * 20 + ["flaky", "hang", "bad", "failing", "poison", "endless"]
+KINDS = ["good"] * 40 + ["flaky", "hang", "bad", "failing", "poison", "endless"]
 SIZES = [20, 90, 300]  # bytes; the largest is pulled
 ENDS = {  # how the reason of a failure begins, by kind
     "bad": ("bad image",),
