@@ -178,7 +178,7 @@ class ListenerNode(Peer):
 
     @property
     def finished(self) -> bool:
-        return self.alive and not self._recorded and self.ledger.progress().pending == 0 and self._all_found
+        return self.alive and self.intake.idle and not self._recorded and self._all_found and not self.left
 
     @property
     def _all_found(self) -> bool:
