@@ -177,25 +177,11 @@ def _task_taken_twice(self: WorkerSession, task: Any, now: float) -> None:
 _original_on_task = WorkerSession._on_task
 
 
-def _old_leases_kept(self: WorkerSession) -> None:
-    """A worker that has lost its broker believes in its leases for ever."""
-
-
-def _wrong_line(self: Pull, offset: int, data: Any) -> None:
-    """A part of an image is put where the one before it belongs, when it comes again."""
-    _original_store(self, 0, data)
-
-
-_original_store = Pull.store
-
-
-def _stuck_thread_blames(self: Scheduler, worker: Worker, now: float) -> None:
-    """Whoever is on trial beside a stuck thread is blamed for its end."""
-    worker.overran = float("-inf")
-    _original_lose(self, worker, now)
-
-
-_original_lose = Scheduler.lose
+def _part_counted_twice(self: Pull, offset: int, data: Any) -> None:
+    """A part of an image that comes twice stands for one that is missing."""
+    self.sink.write(offset, data)
+    self._asked.pop(offset, None)
+    self._received += len(data)
 
 
 MUTANTS: dict[str, tuple[Patch, ...]] = {
@@ -225,9 +211,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "reservation kept": ((Scheduler, "_end_trial", _reservation_kept),),
     "race not ended": ((Scheduler, "finish", _race_not_ended),),
     "task taken twice": ((WorkerSession, "_on_task", _task_taken_twice),),
-    "old leases kept": ((WorkerSession, "_void_leases", _old_leases_kept),),
-    "parts mixed up": ((Pull, "store", _wrong_line),),
-    "stuck thread blames": ((Scheduler, "lose", _stuck_thread_blames),),
+    "part counted twice": ((Pull, "store", _part_counted_twice),),
 }
 
 

@@ -11,7 +11,7 @@ from listener.scan import Version
 
 # Some are good at first sight only: flaky fails once, hang gets stuck once. The last four never end well.
 KINDS = ["good"] * 40 + ["flaky", "hang", "bad", "failing", "poison", "endless"]
-SIZES = [20, 90, 300]  # bytes; the largest is pulled
+SIZES = [20, 90, 300]  # bytes; the largest is pulled, in parts
 ENDS = {  # how the reason of a failure begins, by kind
     "bad": ("bad image",),
     "failing": ("never works",),
@@ -46,7 +46,7 @@ class Camera:
         self._runs: Counter[bytes] = Counter()
 
     def shoot(self, path: str, mtime_ns: int) -> Photo:
-        content = b"photo-%010d" % next(self._numbers) + b"x" * self._rng.choice(SIZES)
+        content = b"photo-%010d" % next(self._numbers) + self._rng.randbytes(self._rng.choice(SIZES))
         photo = Photo(path, Version(len(content), mtime_ns), content, self._rng.choice(KINDS))
         self._photos[photo.job] = photo
         return photo

@@ -10,6 +10,7 @@ from unittest import mock
 
 import msgpack
 
+import common.pull
 import listener.ledger
 from common.protocol import PPX
 from tests.memory_file import FullDisk, MemoryFile
@@ -24,6 +25,7 @@ from tests.simulation.photos import Camera
 from tests.simulation.worker_node import WorkerNode
 
 PATIENCE = 400.0  # by then everything must be done
+CHUNK = 60  # bytes of an image or an output in one message
 CLEARANCE = 40.0  # seconds more until nobody holds anything: enough for every acknowledgement to be repeated
 
 
@@ -104,7 +106,7 @@ class World:
         for node in (self.broker, *self.workers, *self.listeners, self.echo, self.lazy):
             self.clock.after(self.rng.uniform(0, 0.5), node.start)
         Faults(self).plan()
-        with mock.patch.object(listener.ledger, "time", self.wall):
+        with mock.patch.object(listener.ledger, "time", self.wall), mock.patch.object(common.pull, "CHUNK", CHUNK):
             self._run_until_done()
             self._run_until_nothing_is_held()
         for node in self.listeners:
