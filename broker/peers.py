@@ -88,6 +88,7 @@ class Worker:
     version: str = ""
     credited: bool = False  # its CREDIT has arrived
     draining: bool = False
+    overran: float = float("-inf")  # when a lease of it expired: its thread may be stuck, and be its end
     reserved: bool = False  # being emptied for a trial, or running one
     leases: dict[bytes, Lease] = field(default_factory=dict)
 

@@ -4,8 +4,9 @@ Retry rules, by how a lease ends:
 
   lost       its worker died. Requeued at once. After `shared_losses` of them the task is a suspect and runs
              alone on an emptied worker, one suspect at a time, so that nobody else is blamed for its deaths
-             or dies of them. Only a death in an otherwise calm fleet counts against it; for that to be seen,
-             the next trial waits until the last one's death is no longer recent.
+             or dies of them. Only a death in an otherwise calm fleet counts against it, and none of a worker
+             that may have given itself up because of another task's stuck thread; for that to be seen, the
+             next trial waits until the last one's death is no longer recent.
   failed     transient: again after a doubling delay. Permanent failures never come here.
   expired    the worker lives but is too slow. Requeued, elsewhere if there is an elsewhere.
   given back by its worker, or lost on the way to it: requeued, nobody to blame.
@@ -92,6 +93,9 @@ class Scheduler:
                     break
         worker = self._trial_worker
         if worker is None or worker.leases:
+            return []
+        if worker.draining:  # it wanted to leave while it was being emptied
+            self._end_trial()
             return []
         for task in self.suspects:
             if self._eligible(task, worker):
@@ -190,6 +194,7 @@ class Scheduler:
         """The worker is gone; decide for each of its leases."""
         del self.workers[worker.peer]
         calm = not any(death > now - self.settings.calm for death in self._deaths)
+        calm = calm and worker.overran <= now - self.settings.stuck_patience
         if worker.leases or not worker.draining:
             self._deaths.append(now)
         for lease in list(worker.leases.values()):
@@ -229,6 +234,7 @@ class Scheduler:
         task = lease.task
         self.release(lease)
         self._revoke(lease)
+        lease.worker.overran = now
         if task.leases:
             return
         task.expiries += 1

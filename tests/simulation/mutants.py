@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from broker.clients import ClientDesk
+from broker.fairness import FairQueue
 from broker.peers import Lease, Task, Worker
 from broker.scheduler import Scheduler
 from broker.workers import WorkerDesk
 from common.client_core import ClientCore
+from common.protocol import ResultOk
+from common.pull import Pull
+from listener.ledger import Ledger
+from worker.session import WorkerSession
 
-Patch = tuple[type, str, Callable[..., Any]]
+Patch = tuple[type, str, Any]
 
 
 def _expiry_off(self: Scheduler, lease: Lease, now: float) -> None:
@@ -79,6 +84,106 @@ def _trial_in_company(self: Scheduler, now: float) -> list[Lease]:
     return granted
 
 
+def _leaver_open(self: Worker) -> bool:
+    """A worker that drains is given work."""
+    return not self.reserved and len(self.leases) < self.slots
+
+
+def _backfill_first(self: FairQueue, eligible: Any) -> Task | None:
+    """The least urgent task is begun first."""
+    for lane in (self._lanes[priority] for priority in sorted(self._lanes, reverse=True)):
+        for line in lane.values():
+            for tasks in line.values():
+                if eligible(task := tasks[0]):
+                    self.remove(task)
+                    return task
+    return None
+
+
+def _fail_forever(self: Scheduler, lease: Lease, reason: str, now: float) -> None:
+    """A task that fails is tried again without limit."""
+    self.release(lease)
+    if not lease.task.leases:
+        self._requeue_at(now + self.settings.retry_delay, lease.task)
+
+
+def _retry_forgotten(self: Scheduler, task: Task, _now: float) -> None:
+    """The timer of a task that was to be tried again does nothing."""
+
+
+def _acknowledged_at_once(self: ClientCore, entry: Any, outcome: Any) -> None:
+    """An outcome is acknowledged when it comes, not when it has been recorded."""
+    _original_deliver(self, entry, outcome)
+    self._send(ResultOk(entry.job.id))
+
+
+_original_deliver = ClientCore._deliver
+
+
+def _never_committed(self: Ledger) -> None:
+    """What is recorded stays in an open transaction."""
+
+
+def _version_ignored(self: Ledger, path: str, version: Any, *args: Any, **named: Any) -> None:
+    """The result of an old version of a file is recorded for the one that took its place."""
+    _original_done(self, path, self.settled().get(path, version), *args, **named)
+
+
+_original_done = Ledger.done
+
+
+def _always_room(self: ClientDesk, _size: int) -> bool:
+    """Tasks and bytes have no cap."""
+    return True
+
+
+def _busy_forgotten(self: ClientCore, busy: Any, _now: float) -> None:
+    """A job the broker had no room for is taken for accepted."""
+    self._jobs[busy.id].resend_at = float("inf")
+
+
+def _bytes_leaked(self: ClientDesk, task: Task) -> None:
+    """The bytes of a task that has ended are still counted."""
+    self.held_bytes += task.held_bytes
+    _original_end(self, task)
+
+
+_original_end = ClientDesk._end
+
+
+def _dead_client_kept(self: ClientDesk, client: Any) -> None:
+    """The tasks of a client that is gone stay for ever."""
+    self.clients.pop(client.peer, None)
+
+
+def _reservation_kept(self: Scheduler) -> None:
+    """A worker that was emptied for a trial is never open again."""
+    self._trial_worker = None
+
+
+def _race_not_ended(self: Scheduler, lease: Lease, now: float) -> None:
+    """The loser of a race keeps its lease."""
+    if lease.alone:
+        lease.alone = False
+        self._end_trial()
+
+
+def _task_taken_twice(self: WorkerSession, task: Any, now: float) -> None:
+    """A worker runs a task again that comes again."""
+    self._leases.pop(task.id, None)
+    _original_on_task(self, task, now)
+
+
+_original_on_task = WorkerSession._on_task
+
+
+def _part_counted_twice(self: Pull, offset: int, data: Any) -> None:
+    """A part of an image that comes twice stands for one that is missing."""
+    self.sink.write(offset, data)
+    self._asked.pop(offset, None)
+    self._received += len(data)
+
+
 MUTANTS: dict[str, tuple[Patch, ...]] = {
     "expiry off": ((Scheduler, "_on_expiry", _expiry_off),),
     "credit leaked": ((Scheduler, "release", _credit_leaked),),
@@ -92,6 +197,21 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "hello ignored": ((ClientCore, "_on_hello", _hello_ignored),),
     "outcome sent once": ((ClientDesk, "_on_resend", _outcome_sent_once),),
     "delivered twice": ((ClientCore, "_open_entry", _delivered_twice),),
+    "leaver given work": ((Worker, "open", property(_leaver_open)),),
+    "backfill before fresh": ((FairQueue, "pop", _backfill_first),),
+    "retries without limit": ((Scheduler, "fail", _fail_forever),),
+    "retry forgotten": ((Scheduler, "_on_retry", _retry_forgotten),),
+    "acknowledged before recorded": ((ClientCore, "_deliver", _acknowledged_at_once),),
+    "never committed": ((Ledger, "commit", _never_committed),),
+    "version ignored": ((Ledger, "done", _version_ignored),),
+    "caps ignored": ((ClientDesk, "_room_for", _always_room),),
+    "busy forgotten": ((ClientCore, "_on_busy", _busy_forgotten),),
+    "bytes leaked": ((ClientDesk, "_end", _bytes_leaked),),
+    "dead client kept": ((ClientDesk, "drop", _dead_client_kept),),
+    "reservation kept": ((Scheduler, "_end_trial", _reservation_kept),),
+    "race not ended": ((Scheduler, "finish", _race_not_ended),),
+    "task taken twice": ((WorkerSession, "_on_task", _task_taken_twice),),
+    "part counted twice": ((Pull, "store", _part_counted_twice),),
 }
 
 

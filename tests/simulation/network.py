@@ -6,9 +6,12 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Frames = list[bytes]
+Arrive = Callable[[Frames], None]
+
+UNREACHABLE_AFTER = 0.02  # seconds until the broker's libzmq has noticed that a socket is gone
 
 
 @dataclass(frozen=True)
@@ -49,25 +52,88 @@ class Connection:
     and is made again. Reordering only ever happens between connections.
     """
 
-    def __init__(self, clock: Clock, rng: random.Random, identity: bytes, receive: Callable[[Frames], None]) -> None:
+    def __init__(self, owner: str, identity: bytes, receive: Arrive, slowness: float) -> None:
+        self.owner = owner
         self.identity = identity
         self.receive = receive
+        self.slowness = slowness  # its delays are so many times the weather's
         self.open = True
         self.closed_at = 0.0
-        self.cut: set[str] = set()  # "up" to the broker, "down" from it
+        self.last = {"up": 0.0, "down": 0.0}  # when the last message arrives; up is to the broker
+
+    def close(self, now: float) -> None:
+        self.open = False
+        self.closed_at = now
+
+
+@dataclass
+class Partition:
+    """What keeps one peer's messages from passing. Held ones come when it ends, even from sockets closed since:
+    they were in the kernel's buffers."""
+
+    ways: frozenset[str]
+    holds: bool
+    held: list[Callable[[], None]] = field(default_factory=list)
+
+
+class Network:
+    def __init__(self, clock: Clock, rng: random.Random, weather: Weather) -> None:
+        self.weather = weather
         self._clock = clock
         self._rng = rng
-        self._last = {"up": 0.0, "down": 0.0}
+        self._connections: dict[bytes, Connection] = {}
+        self._partitions: dict[str, Partition] = {}
 
-    def close(self) -> None:
-        self.open = False
-        self.closed_at = self._clock.now
+    def connect(self, owner: str, identity: bytes, receive: Arrive) -> Connection:
+        connection = Connection(owner, identity, receive, self._rng.choice([1.0, 1.0, 1.0, 5.0]))
+        self._connections[identity] = connection
+        return connection
 
-    def carry(self, way: str, frames: Frames, weather: Weather, arrive: Callable[[Frames], None]) -> None:
+    def owner_of(self, identity: bytes) -> str:
+        return self._connections[identity].owner
+
+    def is_gone(self, identity: bytes) -> bool:
+        """The broker's libzmq knows that nobody is there."""
+        connection = self._connections.get(identity)
+        if connection is None:
+            return True
+        return not connection.open and self._clock.now - connection.closed_at > UNREACHABLE_AFTER
+
+    def send_down(self, identity: bytes, frames: Frames) -> None:
+        connection = self._connections[identity]
+
+        def arrive(frames: Frames) -> None:
+            if connection.open:
+                connection.receive(frames)
+
+        self.carry(connection, "down", frames, arrive)
+
+    def carry(self, connection: Connection, way: str, frames: Frames, arrive: Arrive) -> None:
         """Have frames arrive later, unless they are lost on the way."""
-        if way in self.cut or self._rng.random() < weather.loss:
+        partition = self._partitions.get(connection.owner)
+        if partition is not None and way in partition.ways:
+            if partition.holds:
+                partition.held.append(lambda: self.carry(connection, way, frames, arrive))
             return
-        for _ in range(2 if self._rng.random() < weather.duplicate else 1):
-            when = self._clock.now + self._rng.expovariate(1 / weather.delay)
-            self._last[way] = max(self._last[way], when)
-            self._clock.at(self._last[way], lambda: arrive(frames))
+        weather, rng = self.weather, self._rng
+        if weather.loss and rng.random() < weather.loss:
+            return
+        for _ in range(2 if weather.duplicate and rng.random() < weather.duplicate else 1):
+            when = self._clock.now + rng.expovariate(1 / (weather.delay * connection.slowness))
+            connection.last[way] = when = max(connection.last[way], when)
+            self._clock.at(when, lambda: arrive(frames))
+
+    def part(self, owner: str, ways: frozenset[str], *, holds: bool) -> None:
+        """Let none of this peer's messages pass these ways, whichever socket they belong to."""
+        self.heal(owner)
+        self._partitions[owner] = Partition(ways, holds)
+
+    def heal(self, owner: str) -> None:
+        partition = self._partitions.pop(owner, None)
+        for send in partition.held if partition is not None else ():
+            send()
+
+    def clear_up(self) -> None:
+        self.weather = CALM
+        for owner in list(self._partitions):
+            self.heal(owner)

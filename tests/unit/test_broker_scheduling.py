@@ -292,6 +292,42 @@ def test_a_worker_is_emptied_before_a_trial():
     assert outcomes(rig) == [(Result, b"innocent"), (Result, b"suspect"), (Result, b"third")]
 
 
+def suspect_waits_for(rig, worker, beside):
+    """A suspect for whose trial this worker, which runs another task, is being emptied. Returns the other's lease."""
+    rig.submit(b"suspect")
+    kill_beside_each_other(rig, rig.settings.shared_losses - 1)
+    rig.worker(A)
+    rig.worker(worker)
+    rig.submit(beside)
+    token = rig.token(worker)
+    rig.die(A)
+    return token
+
+
+def test_no_trial_begins_on_a_worker_that_wants_to_leave():
+    rig = Rig()
+    innocent = suspect_waits_for(rig, B, beside=b"innocent")
+    rig.from_worker(B, Drain())
+    rig.result(B, innocent)
+    assert rig.tasks(B) == []
+    rig.worker(C)
+    rig.result(C, rig.token(C))
+    assert outcomes(rig) == [(Result, b"innocent"), (Result, b"suspect")]
+
+
+def test_nobody_on_trial_is_blamed_for_a_thread_that_was_stuck_before():
+    rig = Rig(Settings(task_timeout=30.0, trial_losses=1))
+    suspect_waits_for(rig, B, beside=b"endless")
+    rig.after(31.0)
+    assert len(rig.tasks(B)) == 1  # the trial
+    rig.die(B)
+    assert outcomes(rig) == []
+    rig.after(rig.settings.calm)
+    rig.worker(C)
+    rig.result(C, rig.token(C))
+    assert (Result, b"suspect") in outcomes(rig)
+
+
 def test_poison_is_called_only_after_trial_losses_in_a_calm_fleet():
     rig = Rig()
     rig.submit(b"poison")

@@ -1,0 +1,107 @@
+"""What goes wrong, and when: crashes, freezes, partitions, revoked keys, bursts, and clocks that are set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.simulation.listener_node import ListenerNode
+from tests.simulation.nodes import Node, Peer
+from tests.simulation.worker_node import WorkerNode
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+FAULTS_END = 20.0  # seconds of virtual time
+WAYS = [frozenset({"up"}), frozenset({"down"}), frozenset({"up", "down"})]
+
+
+class Faults:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rng = world.rng
+        self._kinds: list[Callable[[Node], None]] = [
+            *[self._crash] * 3,
+            *[self._freeze] * 2,
+            *[self._part] * 2,
+            self._part_many,
+            self._drain,
+            self._revoke,
+            self._burst,
+            self._replace,
+            self._set_clock,
+        ]
+
+    def plan(self) -> None:
+        clock = self._world.clock
+        intensity = self._rng.choice([0.0, 0.5, 2.0])  # mean seconds between two faults; 0: none
+        when = 1.0
+        while intensity and (when := when + self._rng.expovariate(1 / intensity)) < FAULTS_END:
+            clock.at(when, self._happen)
+        clock.at(FAULTS_END, self._clear_up)
+
+    def _happen(self) -> None:
+        world = self._world
+        node = self._rng.choice([world.broker, *world.listeners, *world.workers * 3, world.echo])
+        if node.alive and not node.frozen:
+            self._rng.choice(self._kinds)(node)
+
+    def _clear_up(self) -> None:
+        self._world.tell("world", "faults end")
+        self._world.network.clear_up()
+        self._world.revoked.clear()
+
+    # --- by kind ----
+
+    def _crash(self, node: Node) -> None:
+        node.tell("CRASHES")
+        self._world.crash_for(node, self._rng.choice([0.1, 0.5, 5.0]))
+
+    def _freeze(self, node: Node) -> None:
+        seconds = self._rng.choice([0.5, 3.0, 8.0])
+        node.tell(f"FREEZES for {seconds} s")
+        node.freeze(seconds)
+
+    def _part(self, node: Node) -> None:
+        self._cut_off([node], self._rng.choice(WAYS))
+
+    def _part_many(self, node: Node) -> None:
+        """A switch that dies takes several peers with it."""
+        self._cut_off([node, *self._rng.sample(self._world.workers, 2)], WAYS[-1])
+
+    def _cut_off(self, nodes: list[Node], ways: frozenset[str]) -> None:
+        network = self._world.network
+        seconds = self._rng.choice([0.5, 3.0, 10.0])
+        holds = self._rng.random() < 0.5
+        for node in nodes:
+            if isinstance(node, Peer):
+                node.tell(f"CUT OFF for {seconds} s: {' and '.join(sorted(ways))}{', held' if holds else ''}")
+                network.part(node.name, ways, holds=holds)
+                self._world.clock.after(seconds, lambda name=node.name: network.heal(name))
+
+    def _drain(self, node: Node) -> None:
+        if isinstance(node, WorkerNode):
+            node.tell("DRAINS")
+            node.do(node.drain)
+
+    def _revoke(self, node: Node) -> None:
+        world = self._world
+        if isinstance(node, WorkerNode | ListenerNode) and node.connection is not None:
+            node.tell("KEY REVOKED")
+            world.revoked.add(node.name)
+            connection = node.connection
+            world.broker.do(lambda: world.broker.strike_off(node.side, connection.identity))
+            world.clock.after(self._rng.choice([1.0, 6.0]), lambda: world.revoked.discard(node.name))
+
+    def _burst(self, _node: Node) -> None:
+        listener = self._rng.choice(self._world.listeners)
+        for _ in range(self._rng.choice([1, 3, 10])):
+            listener.upload()
+
+    def _replace(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).replace()
+
+    def _set_clock(self, _node: Node) -> None:
+        step = self._rng.choice([-86400.0, -3600.0, -1.0, 1.0, 3600.0])
+        self._world.tell("world", f"WALL CLOCK SET by {step} s")
+        self._world.wall.offset += step
