@@ -58,6 +58,7 @@ class ListenerNode(Peer):
         self.core = ClientCore(self.world.rng_for(self), self.world.new_file)
         self.intake = Intake(self.world.rng.choice([4, 12, 40]), SETTINGS.inline_limit)
         self._in_hand: dict[bytes, Photo] = {}
+        self._delivered: set[bytes] = set()  # of these; their images are not read any more
         self._recorded: list[bytes] = []  # jobs to acknowledge after the next commit
         self.ledger.retry_transient()
         self._known = self.ledger.settled()
@@ -127,13 +128,14 @@ class ListenerNode(Peer):
                 case client_core.ReadBlob(get):
                     self._read(get, messages)
                 case client_core.Deliver(job, outcome):
+                    self._delivered.add(job)
                     writing = self.world.rng.uniform(0.0, 0.2)
                     self.later(writing, functools.partial(self._apply, job, outcome))
         self.send_messages(messages)
 
     def _read(self, get: object, messages: list[Message]) -> None:
         photo = self._in_hand.get(get.id)
-        if photo is None:
+        if photo is None or get.id in self._delivered:
             return
         if self.source[photo.path] is photo:
             messages.append(Data(get.id, "", get.offset, (photo.content[get.offset : get.offset + get.length],)))

@@ -14,7 +14,7 @@ KINDS = ["good"] * 40 + ["flaky", "hang", "bad", "failing", "poison", "endless"]
 SIZES = [20, 90, 300]  # bytes; the largest is pulled, in parts
 ENDS = {  # how the reason of a failure begins, by kind
     "bad": ("bad image",),
-    "failing": ("never works",),
+    "failing": ("never works", "The worker cannot keep", "unreadable"),  # the last of its failures,
     "poison": ("The worker process died",),
     "endless": ("The worker process died", "No worker finished"),
 }

@@ -58,6 +58,7 @@ class World:
         )
         self.network = Network(self.clock, self.rng, weather)
         self.camera = Camera(self.rng)
+        self._disk_failures = 0
         self.broker = BrokerNode(self, "broker")
         self.listeners = [
             ListenerNode(self, f"listener-{n}", self.rng.choice([5, 15, 30])) for n in range(self.rng.choice([1, 1, 2]))
@@ -72,8 +73,10 @@ class World:
         return random.Random(f"{self.seed}/{node.name}/{node.life}")
 
     def disk_fails(self) -> bool:
-        """Seldom: a job takes it only a few times in a row."""
-        return self.clock.now < FAULTS_END and self.rng.random() < 0.01
+        """Twice in all at most: of four failures the broker gives a photo up, and a flaky one has one of its own."""
+        fails = self._disk_failures < 2 and self.clock.now < FAULTS_END and self.rng.random() < 0.01
+        self._disk_failures += fails
+        return fails
 
     def new_file(self) -> MemoryFile:
         return FullDisk() if self.disk_fails() else MemoryFile()
