@@ -62,6 +62,7 @@ class Lease:
     expires: float
     alone: bool = False  # a trial: nothing else may run beside it
     pulling: bool = False  # its worker has asked for parts of the image
+    waiting: bool = False  # its worker has said that no thread works on it yet
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +89,6 @@ class Worker:
     version: str = ""
     credited: bool = False  # its CREDIT has arrived
     draining: bool = False
-    overran: float = float("-inf")  # when a lease of it expired: its thread may be stuck, and be its end
     reserved: bool = False  # being emptied for a trial, or running one
     leases: dict[bytes, Lease] = field(default_factory=dict)
 

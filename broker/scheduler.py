@@ -4,9 +4,9 @@ Retry rules, by how a lease ends:
 
   lost       its worker died. Requeued at once. After `shared_losses` of them the task is a suspect and runs
              alone on an emptied worker, one suspect at a time, so that nobody else is blamed for its deaths
-             or dies of them. Only a death in an otherwise calm fleet counts against it, and none of a worker
-             that may have given itself up because of another task's stuck thread; for that to be seen, the
-             next trial waits until the last one's death is no longer recent.
+             or dies of them. Only a death in an otherwise calm fleet counts against it (for that to be seen, the
+             next trial waits until the last one's death is no longer recent), and none before it has begun: the
+             worker may still be busy with what we do not know of, and die of that.
   failed     transient: again after a doubling delay. Permanent failures never come here.
   expired    the worker lives but is too slow. Requeued, elsewhere if there is an elsewhere.
   given back by its worker, or lost on the way to it: requeued, nobody to blame.
@@ -194,11 +194,10 @@ class Scheduler:
         """The worker is gone; decide for each of its leases."""
         del self.workers[worker.peer]
         calm = not any(death > now - self.settings.calm for death in self._deaths)
-        calm = calm and worker.overran <= now - self.settings.stuck_patience
         if worker.leases or not worker.draining:
             self._deaths.append(now)
         for lease in list(worker.leases.values()):
-            alone = lease.alone
+            alone, blamed = lease.alone, lease.alone and calm and not lease.waiting
             self.release(lease)
             task = lease.task
             if task.state is TaskState.DELIVERING:
@@ -206,13 +205,13 @@ class Scheduler:
             elif task.leases:
                 task.losses += 1  # and what raced it goes on
             else:
-                self._after_loss(task, now, alone=alone, calm=calm)
+                self._after_loss(task, now, alone=alone, blamed=blamed)
         if worker is self._trial_worker:
             self._end_trial()
 
-    def _after_loss(self, task: Task, now: float, *, alone: bool, calm: bool) -> None:
+    def _after_loss(self, task: Task, now: float, *, alone: bool, blamed: bool) -> None:
         task.losses += 1
-        task.trial_losses += alone and calm
+        task.trial_losses += blamed
         limits = self.settings
         if task.trial_losses >= limits.trial_losses or task.losses >= limits.total_losses:
             times = f"{task.losses} times, {task.trial_losses} of them with nothing else running"
@@ -234,7 +233,6 @@ class Scheduler:
         task = lease.task
         self.release(lease)
         self._revoke(lease)
-        lease.worker.overran = now
         if task.leases:
             return
         task.expiries += 1

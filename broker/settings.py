@@ -22,7 +22,6 @@ class Settings:
     trial_losses: int = 2  # workers lost alone, in a calm fleet, before it is called poison
     total_losses: int = 20  # the end, however stormy the fleet is
     calm: float = 5.0  # no other worker died for so long: the loss says something about the task
-    stuck_patience: float = 15.0  # for so long after a lease expired, its thread may be why the worker dies
     failures: int = 3  # transient failures before giving up
     retry_delay: float = 1.0  # doubles with every failure
     expiries: int = 2  # deadlines missed before giving up

@@ -140,11 +140,15 @@ class WorkerDesk:
         for lease in _lost_on_the_way(worker, held, now - self._settings.dispatch_patience):
             self._outbox.count("lease_not_received")
             self._scheduler.give_back(lease)
-        for token in held - worker.leases.keys():
-            self._outbox.send(BACK, worker.peer, Cancel(token))
-        for token in beat.waiting:
-            if (waiting := worker.leases.get(token)) is not None:
-                self._scheduler.renew(waiting, now)
+        waiting = set(beat.waiting)
+        for token in beat.leases:
+            named = worker.leases.get(token)
+            if named is None:
+                self._outbox.send(BACK, worker.peer, Cancel(token))
+                continue
+            named.waiting = token in waiting
+            if named.waiting:
+                self._scheduler.renew(named, now)
 
     def _on_credit(self, worker: Worker, credit: Credit, _now: float) -> None:
         worker.credited = True
@@ -217,7 +221,7 @@ class WorkerDesk:
             self._outbox.send_frames(BACK, lease.worker.peer, lease.token, b"", *task.payload)
             return
         timeout = self._settings.task_timeout
-        message = Task(lease.token, task.recipe, task.size, timeout, task.opaque, task.payload)
+        message = Task(lease.token, task.recipe, task.size, timeout, task.opaque, lease.alone, task.payload)
         self._outbox.send(BACK, lease.worker.peer, message)
 
     def revoke(self, lease: Lease) -> None:

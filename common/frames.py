@@ -43,6 +43,6 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
     socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
 
 
-def poll(poller: zmq.Poller, patience: float) -> None:
-    """Wait for something registered, at most so many seconds (negative: not at all)."""
-    poller.poll(math.ceil(max(0.0, patience) * 1000))
+def poll(poller: zmq.Poller, patience: float) -> bool:
+    """Wait for something registered, at most so many seconds (negative: not at all). Whether it has come."""
+    return bool(poller.poll(math.ceil(max(0.0, patience) * 1000)))

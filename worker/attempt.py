@@ -43,7 +43,7 @@ def attempt(
         reason = "The worker has too little memory for this image."
     except OSError as error:
         reason = f"The worker cannot read or write a file: {error.strerror or error}."
-    except Exception as error:  # a bug in a filter must cost one image, not the worker
+    except (Exception, SystemExit) as error:  # a bug in a filter must cost one image, not the worker
         log.exception("unexpected failure")
         reason = f"The worker failed unexpectedly: {type(error).__name__}: {error}"
     return Failed(id, kind, reason)

@@ -53,7 +53,7 @@ def _serve() -> None:
     host = f"[{options.broker}]" if ":" in options.broker else options.broker
     with contextlib.closing(StopSignal()) as stop:
         backend = f"tcp://{host}:{options.backend_port}"
-        service = WorkerService(backend, profile, resources, options.drain_limit, keys)
+        service = WorkerService([backend], profile, resources, options.drain_limit, keys)
         service.run(stop, Notifier())
     os._exit(0)  # a thread may still be in a filter whose task was handed back
 

@@ -93,13 +93,15 @@ class SendFrames:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Process this image. An opaque task carries the body of a basic client, and wants one blob back."""
+    """Process this image. An opaque task carries the body of a basic client, and wants one blob back; nothing else
+    may run in this process beside one that is to be alone."""
 
     lease: bytes
     recipe: bytes
     image: Blob
     timeout: float
-    opaque: bool
+    opaque: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class _Lease:
     state: _State
     task: Task | None = None
     opaque: bool = False
+    alone: bool = False
     stack: tuple[bytes, ...] = ()  # of a basic request
     pull: Pull[FileBlob] | None = None
     outcome: Message | None = None
@@ -182,11 +185,14 @@ class WorkerSession:
         self._open(now)
         return self._take()
 
-    def on_begun(self, lease: bytes) -> None:
+    def on_begun(self, lease: bytes) -> list[Action]:
         """A thread works on the task; telling it twice does no harm."""
         held = self._leases.get(lease)
         if held is not None and held.state is _State.HANDED_OVER:
             held.state = _State.BEGUN
+            if held.alone:  # from now on its process dies of it and of nothing else: the broker is to know
+                self._beat()
+        return self._take()
 
     def on_result(self, lease: bytes, done: Done, now: float) -> list[Action]:
         """The task is done. Nothing happens if its lease has become void in the meantime."""
@@ -324,13 +330,12 @@ class WorkerSession:
         """The basic profile: somebody else's queue sends the body of a client we know nothing about."""
         token = self._rng.randbytes(16)
         self._leases[token] = _Lease(token, _State.HANDED_OVER, opaque=True, stack=request.stack)
-        self._run(token, b"", request.body, 0.0, opaque=True)
+        self._actions.append(Run(token, b"", _joined(request.body), 0.0, opaque=True))
         if len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((READY,)))
 
-    def _run(self, token: bytes, recipe: bytes, body: tuple[Payload, ...], timeout: float, *, opaque: bool) -> None:
-        image = body[0] if len(body) == 1 else b"".join(body)
-        self._actions.append(Run(token, recipe, image, timeout, opaque))
+    def _run(self, task: Task, image: Blob) -> None:
+        self._actions.append(Run(task.id, task.recipe, image, task.timeout, task.opaque, task.alone))
 
     def _on_hello(self, hello: Hello, now: float) -> None:
         self._inline_limit = hello.inline_limit
@@ -357,10 +362,10 @@ class WorkerSession:
             self._leases[task.id] = held = _Lease(task.id, _State.HANDED_OVER)
             self._finish(held, Failed(task.id, "permanent", reason), now)
         elif task.payload or task.size == 0:
-            self._leases[task.id] = _Lease(task.id, _State.HANDED_OVER, opaque=task.opaque)
-            self._run(task.id, task.recipe, task.payload, task.timeout, opaque=task.opaque)
+            self._leases[task.id] = _Lease(task.id, _State.HANDED_OVER, opaque=task.opaque, alone=task.alone)
+            self._run(task, _joined(task.payload))
         else:
-            self._leases[task.id] = held = _Lease(task.id, _State.PULLING, task=task)
+            self._leases[task.id] = held = _Lease(task.id, _State.PULLING, task=task, alone=task.alone)
             try:
                 held.pull = Pull(task.size, self._new_file())
             except OSError as error:
@@ -380,9 +385,8 @@ class WorkerSession:
             self._send(Get(held.token, "", offset, length))
         if held.pull.complete:
             held.state = _State.HANDED_OVER
-            task, image = held.task, held.pull.sink
-            held.pull = None
-            self._actions.append(Run(held.token, task.recipe, image, task.timeout, opaque=False))
+            image, held.pull = held.pull.sink, None
+            self._run(held.task, image)
 
     def _on_data(self, data: Data, now: float) -> None:
         held = self._leases.get(data.id)
@@ -416,3 +420,7 @@ class WorkerSession:
         held = self._leases.pop(message.id, None)
         if held is not None and held.in_work:
             self._actions.append(Abandon(held.token))
+
+
+def _joined(body: tuple[Payload, ...]) -> Payload:
+    return body[0] if len(body) == 1 else b"".join(body)

@@ -75,13 +75,15 @@ class Hello:
 @dataclass(frozen=True, slots=True)
 class Task:
     """Run this recipe within timeout seconds. No payload: pull size bytes of blob "". opaque: the
-    payload is the body of a basic client, and the answer is one frame for it."""
+    payload is the body of a basic client, and the answer is one frame for it. alone: it may be the end of
+    its process, where nothing else is to run beside it."""
 
     id: bytes
     recipe: bytes
     size: int
     timeout: float
     opaque: bool = False
+    alone: bool = False
     payload: tuple[Payload, ...] = ()
 
 

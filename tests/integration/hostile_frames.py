@@ -66,7 +66,7 @@ def messages(rng: random.Random) -> list[Message]:
         Failed(name, "transient", "no reason"),
         Get(name, "", 0, 100),
         Data(name, "blur", 0, (b"abcd",)),
-        Task(name, b"", 3, 10.0, False, (b"abc",)),
+        Task(name, b"", 3, 10.0, payload=(b"abc",)),
         ResultOk(name),
         Cancel(name),
         Nack(name),

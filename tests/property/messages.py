@@ -50,11 +50,11 @@ def tasks(draw):
     timeout = draw(seconds)
     if draw(st.booleans()):
         body = tuple(draw(st.lists(blobs, min_size=1, max_size=3)))
-        return Task(draw(ids), b"", sum(map(len, body)), timeout, True, body)
+        return Task(draw(ids), b"", sum(map(len, body)), timeout, True, draw(st.booleans()), body)
     if draw(st.booleans()):
-        return Task(draw(ids), draw(blobs), draw(sizes), timeout)
+        return Task(draw(ids), draw(blobs), draw(sizes), timeout, alone=draw(st.booleans()))
     image = draw(blobs)
-    return Task(draw(ids), draw(blobs), len(image), timeout, False, (image,))
+    return Task(draw(ids), draw(blobs), len(image), timeout, False, draw(st.booleans()), (image,))
 
 
 @st.composite

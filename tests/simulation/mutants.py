@@ -45,11 +45,11 @@ def _stale_token_accepted(self: WorkerDesk, worker: Worker, token: bytes) -> Lea
     return worker.leases.get(token) or _ended.get(token)
 
 
-def _lost_tasks_forgotten(self: Scheduler, task: Task, now: float, *, alone: bool, calm: bool) -> None:
+def _lost_tasks_forgotten(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> None:
     """The tasks of a dead worker are not queued again."""
 
 
-def _blame_at_once(self: Scheduler, task: Task, now: float, *, alone: bool, calm: bool) -> None:
+def _blame_at_once(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> None:
     """Whoever was in a worker that died three times is called poison, without a trial."""
     task.losses += 1
     if task.losses >= self.settings.shared_losses:

@@ -12,6 +12,7 @@ from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
 from worker import session as worker_session
+from worker.runs import Runs
 from worker.session import Done, Profile, WorkerSession
 
 OURS = b"not an image"  # how our own workers answer a basic client's echo request
@@ -29,8 +30,8 @@ class WorkerNode(Peer):
         self.threads = self.world.rng.choice([1, 2, 3])
         profile = Profile(self.threads, 2, ("f",), self.name, "sim", 10_000)
         self.session = WorkerSession(profile, rng, self.world.new_file)
-        self.queue: list[worker_session.Run] = []
-        self.running: set[bytes] = set()
+        self.runs = Runs(self.threads)
+        self.known: set[bytes] = set()  # leases to be run
         self._act(self.session.start(self.now))
 
     def deadline(self) -> float:
@@ -64,7 +65,8 @@ class WorkerNode(Peer):
                 case worker_session.Run():
                     self._take(action)
                 case worker_session.Abandon(lease):
-                    self.queue = [run for run in self.queue if run.lease != lease]
+                    self.known.discard(lease)
+                    self.runs.drop((0, lease))
                 case worker_session.ReadBlob():
                     self._read(action, messages)
         self.send_messages(messages)
@@ -74,9 +76,10 @@ class WorkerNode(Peer):
             self.world.crash_for(self, 0.5)
 
     def _take(self, run: worker_session.Run) -> None:
-        if run.lease in self.running or any(other.lease == run.lease for other in self.queue):
+        if run.lease in self.known:
             raise InvariantError(f"{self.name} is to run one lease twice")
-        self.queue.append(run)
+        self.known.add(run.lease)
+        self.runs.add((0, run.lease), run)
 
     def _read(self, action: worker_session.ReadBlob, messages: list[Message]) -> None:
         get = action.get
@@ -87,10 +90,9 @@ class WorkerNode(Peer):
             messages.append(Data(get.id, get.blob, get.offset, (bytes(read(action.blob, get.offset, get.length)),)))
 
     def _fill_threads(self) -> None:
-        while self.queue and len(self.running) < self.threads:
-            run = self.queue.pop(0)
-            self.running.add(run.lease)
-            self.session.on_begun(run.lease)
+        while (begun := self.runs.next()) is not None:
+            _, run = begun
+            self._act(self.session.on_begun(run.lease))
             photo = None if run.opaque else self.world.camera.photo(bytes(run.image)[:16])
             if photo is not None and self._gets_stuck(photo):
                 self.tell(f"has a thread stuck on {photo.job!r}")
@@ -106,7 +108,8 @@ class WorkerNode(Peer):
             self.tell(f"dies of {photo.job!r}")
             self.world.crash_for(self, 0.3)
             return
-        self.running.discard(run.lease)
+        self.known.discard(run.lease)
+        self.runs.ended((0, run.lease))
         if photo is None:
             self._act(self._done(run, "answer", OURS))
         elif photo.kind == "bad":

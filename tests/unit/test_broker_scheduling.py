@@ -315,17 +315,21 @@ def test_no_trial_begins_on_a_worker_that_wants_to_leave():
     assert outcomes(rig) == [(Result, b"innocent"), (Result, b"suspect")]
 
 
-def test_nobody_on_trial_is_blamed_for_a_thread_that_was_stuck_before():
+@pytest.mark.parametrize(("waiting", "blamed"), [(True, False), (False, True)])
+def test_nobody_on_trial_is_blamed_for_what_its_worker_dies_of_before_it_has_begun(waiting, blamed):
     rig = Rig(Settings(task_timeout=30.0, trial_losses=1))
     suspect_waits_for(rig, B, beside=b"endless")
     rig.after(31.0)
-    assert len(rig.tasks(B)) == 1  # the trial
+    session = rig.core.scheduler.workers[B].session
+    (trial,) = rig.take(B, Task)
+    assert trial.alone
+    rig.from_worker(B, Beat(session, (trial.id,), (trial.id,) if waiting else ()))  # a thread may be stuck there
     rig.die(B)
-    assert outcomes(rig) == []
     rig.after(rig.settings.calm)
     rig.worker(C)
-    rig.result(C, rig.token(C))
-    assert (Result, b"suspect") in outcomes(rig)
+    if not blamed:
+        rig.result(C, rig.token(C))
+    assert ((Result, b"suspect") in outcomes(rig)) is not blamed
 
 
 def test_poison_is_called_only_after_trial_losses_in_a_calm_fleet():

@@ -34,7 +34,7 @@ from worker.session import RESEND, Abandon, Done, Open, Profile, ReadBlob, Run, 
 READY, HEARTBEAT = SendFrames((b"\x01",)), SendFrames((b"\x02",))
 PROFILE = Profile(2, 1, ("canny",), "host/1", "1.0", 10 * CHUNK)
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
-TASK = Task(b"lease", b"recipe", 5, 60.0, False, (b"image",))
+TASK = Task(b"lease", b"recipe", 5, 60.0, payload=(b"image",))
 DONE = Done((Output("edges", "png", 3),), (b"png",), {"width": 1})
 RESULT = Result(b"lease", DONE.outputs, DONE.report, DONE.blobs)
 
@@ -126,7 +126,7 @@ def test_a_cancelled_task_is_abandoned_and_its_result_worth_nothing(worker):
 
 
 def test_a_hello_of_another_session_voids_every_lease(worker):
-    worker.hears(TASK, Task(b"finished", b"", 1, 1.0, False, (b"x",)))
+    worker.hears(TASK, Task(b"finished", b"", 1, 1.0, payload=(b"x",)))
     worker.session.on_result(b"finished", DONE, 0.0)
     actions = worker.hears(Hello(b"new life", b"new", 1.0, 4, INLINE_LIMIT))
     assert actions[0] == Abandon(b"lease")
@@ -141,8 +141,17 @@ def test_the_same_hello_again_is_answered_and_voids_nothing(worker):
     assert worker.session.on_result(b"lease", DONE, 1.0) == [Send(RESULT)]
 
 
+def test_the_broker_is_told_at_once_that_a_trial_has_begun(worker):
+    trial = replace(TASK, id=b"trial", alone=True)
+    runs = [action for action in worker.hears(TASK, trial) if isinstance(action, Run)]
+    assert [run.alone for run in runs] == [False, True]
+    assert worker.session.on_begun(b"lease") == []
+    assert worker.session.on_begun(b"trial") == [Send(Beat(b"session", (b"lease", b"trial"), ()))]
+    assert worker.session.on_begun(b"trial") == []
+
+
 def test_heartbeats_name_the_leases_and_those_that_wait_for_a_thread(worker):
-    worker.hears(TASK, Task(b"waits", b"", 1, 1.0, False, (b"x",)), Task(b"pulls", b"", 9, 1.0))
+    worker.hears(TASK, Task(b"waits", b"", 1, 1.0, payload=(b"x",)), Task(b"pulls", b"", 9, 1.0))
     worker.session.on_begun(b"lease")
     worker.session.on_begun(b"lease")
     worker.session.on_begun(b"unknown")
@@ -254,7 +263,7 @@ def test_the_space_of_a_half_pulled_image_is_free_when_its_lease_has_ended(end):
 def test_draining_finishes_what_is_leased_and_refuses_the_rest(worker):
     worker.hears(TASK)
     assert worker.session.drain(0.0) == [Send(Drain())]
-    late = worker.hears(Task(b"late", b"", 1, 1.0, False, (b"x",)))
+    late = worker.hears(Task(b"late", b"", 1, 1.0, payload=(b"x",)))
     assert sent(late, Nack) == [Nack(b"late")]
     assert worker.session.on_result(b"lease", DONE, 1.0) == [Send(RESULT)]
     worker.hears(ResultOk(b"lease"))
@@ -268,7 +277,7 @@ def test_a_broker_met_while_draining_hears_of_it_at_once():
 
 
 def test_handing_back_gives_up_everything_that_is_not_finished(worker):
-    worker.hears(TASK, Task(b"finished", b"", 1, 1.0, False, (b"x",)), Task(b"pulls", b"", 9, 1.0))
+    worker.hears(TASK, Task(b"finished", b"", 1, 1.0, payload=(b"x",)), Task(b"pulls", b"", 9, 1.0))
     worker.session.on_result(b"finished", DONE, 0.0)
     actions = worker.session.hand_back(1.0)
     assert {nack.id for nack in sent(actions, Nack)} == {b"lease", b"pulls"}

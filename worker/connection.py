@@ -1,0 +1,145 @@
+"""A worker and one of its brokers: the session with it, and the socket that the session asks for."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import zmq
+
+from common.batches import batches
+from common.blob import FileBlob, read
+from common.errors import ProtocolError
+from common.frames import receive, send
+from common.handshakes import Entrance, show_keys
+from common.keys import PeerKeys
+from common.logs import get_logger
+from common.occasionally import Occasionally
+from common.protocol import Data, Failed, Message, Payload, encode
+from common.protocol.messages import INLINE_LIMIT
+from worker.session import Abandon, Action, Done, Open, Profile, ReadBlob, Run, Send, SendFrames, WorkerSession
+from worker.threads import ImageThreads
+
+FRAME_LIMIT = 256 << 20  # bytes: somebody else's queue sends images whole
+REFUSALS = 30.0  # seconds between two log lines about a broker that does not let us in
+
+log = get_logger("worker")
+
+
+class BrokerConnection:
+    """backend is the ZeroMQ address of the broker's backend, number tells its leases from those of other brokers; keys
+    are for a broker that has some."""
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        number: int,
+        backend: str,
+        profile: Profile,
+        threads: ImageThreads,
+        keys: PeerKeys | None,
+    ) -> None:
+        self.session = WorkerSession(profile, random.SystemRandom(), FileBlob)
+        self.socket = context.socket(zmq.DEALER)  # another one each time the broker is met again
+        self._context = context
+        self._number = number
+        self._backend = backend
+        self._threads = threads
+        self._keys = keys
+        self._entrance: Entrance | None = None
+        self._refusals = Occasionally(REFUSALS)
+        self._actions: list[Action] = []  # for the next turn: what comes together travels together
+
+    def start(self) -> None:
+        self._execute(self.session.start(time.monotonic()))
+
+    def turn(self) -> None:
+        """Do what has arrived, and what time brings."""
+        actions, self._actions = self._actions, []
+        if self._entrance is not None and (refusal := self._entrance.refusal()) is not None:
+            actions += self.session.on_refused(time.monotonic())
+            if self._refusals.count("refused", time.monotonic()):
+                log.warning(refusal)
+        while (frames := receive(self.socket)) is not None:
+            try:
+                actions += self.session.on_message(frames, time.monotonic())
+            except ProtocolError as error:
+                log.warning("broker sent what is no message", error=str(error))
+        self._execute([*actions, *self.session.on_tick(time.monotonic())])
+
+    def begun(self, lease: bytes) -> None:
+        self._actions += self.session.on_begun(lease)
+
+    def ended(self, lease: bytes, outcome: Done | Failed) -> None:
+        now = time.monotonic()
+        if isinstance(outcome, Failed):
+            self._actions += self.session.on_failed(lease, outcome.kind, outcome.reason, now)
+        else:
+            self._actions += self.session.on_result(lease, outcome, now)
+
+    def drain(self) -> None:
+        self._execute(self.session.drain(time.monotonic()))
+
+    def hand_back(self) -> None:
+        self._execute(self.session.hand_back(time.monotonic()))
+
+    def close(self) -> None:
+        if self._entrance is not None:
+            self._entrance.close()
+        self.socket.close(linger=2000)
+
+    # --- inside ----
+
+    def _execute(self, actions: list[Action]) -> None:
+        to_send: list[Message] = []
+        for action in actions:
+            match action:
+                case Send(message):
+                    to_send.append(message)
+                case SendFrames(frames):
+                    self._flush(to_send)
+                    self._send(list(frames))
+                case Open(identity):
+                    to_send.clear()  # what was meant for the old socket is void with its session
+                    self._connect(identity)
+                case Run():
+                    self._threads.add((self._number, action.lease), action)
+                case Abandon(lease):
+                    self._threads.drop((self._number, lease))
+                case ReadBlob():
+                    self._read(action, to_send)
+        self._flush(to_send)
+
+    def _read(self, action: ReadBlob, to_send: list[Message]) -> None:
+        get = action.get
+        try:
+            to_send.append(Data(get.id, get.blob, get.offset, (read(action.blob, get.offset, get.length),)))
+        except OSError as error:
+            reason = f"The worker cannot read an output from its disk: {error.strerror}."
+            self._execute(self.session.on_unreadable(get.id, reason, time.monotonic()))
+
+    def _flush(self, messages: list[Message]) -> None:
+        for batch in batches(messages, INLINE_LIMIT):
+            self._send(encode(batch))
+        messages.clear()
+
+    def _send(self, frames: list[Payload]) -> None:
+        try:
+            send(self.socket, frames)
+        except zmq.ZMQError as error:
+            log.warning("message dropped", error=error.strerror)  # the session repeats what matters
+
+    def _connect(self, identity: bytes) -> None:
+        if self._entrance is not None:
+            self._entrance.close()
+        self.socket.close(linger=0)
+        self.socket = self._context.socket(zmq.DEALER)
+        self.socket.routing_id = identity
+        self.socket.sndhwm = 0  # bounded by our own slots
+        self.socket.maxmsgsize = FRAME_LIMIT
+        self.socket.reconnect_ivl = 100
+        self.socket.reconnect_ivl_max = 1000
+        self.socket.ipv6 = "[" in self._backend
+        show_keys(self.socket, self._keys)
+        self._entrance = Entrance(self.socket, self._backend, self._keys)
+        self.socket.connect(self._backend)
