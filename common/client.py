@@ -15,6 +15,7 @@ import zmq
 
 from common.batches import batches
 from common.blob import FileBlob
+from common.brokers import addresses, hosts
 from common.client_core import Action, ClientCore, Deliver, Open, ReadBlob, Send, Tell
 from common.engine import ReadImage, read_part
 from common.errors import FleetError, ProtocolError, SourceChangedError
@@ -34,22 +35,24 @@ log = get_logger("client")
 
 
 class Client:
-    """One connection to one broker, on a thread of its own: the engine of a whole fleet.
+    """The connection to a broker, on a thread of its own: the engine of a whole fleet.
 
-    keys is a folder with a client's keys, for a broker that has keys; raises FleetError when they cannot be used.
-    Close it, or use it as a context manager.
+    brokers is a name or an address, or several with commas between them: it is with the first one that answers, and
+    goes to the next when that falls silent. keys is a folder with a client's keys, for brokers that have keys. Raises
+    FleetError when it cannot use them. Close it, or use it as a context manager.
     """
 
     name = "cluster"
     inline_limit = INLINE_LIMIT
     window = 256
 
-    def __init__(self, host: str, frontend_port: int, keys: Path | None = None) -> None:
+    def __init__(self, brokers: str, frontend_port: int, keys: Path | None = None) -> None:
         self.catalogue = Catalogue((), 0)
-        self.refusal: str | None = None  # why the broker does not let us in, as long as it does not
+        self._refused: dict[str, str] = {}  # address of each broker that does not let us in: why
         self._keys = peer_keys(keys, Role.CLIENT) if keys else None
-        self._address = f"tcp://[{host}]:{frontend_port}" if ":" in host else f"tcp://{host}:{frontend_port}"
-        self._core = ClientCore(random.SystemRandom(), FileBlob)
+        self._addresses = addresses(brokers, frontend_port)
+        self._address = ""  # of these, where the socket is connected to
+        self._core = ClientCore(random.SystemRandom(), FileBlob, len(self._addresses))
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
         self._entrance: Entrance | None = None
@@ -88,6 +91,11 @@ class Client:
     def acknowledge(self, job: bytes) -> None:
         """The outcome has been made permanent here."""
         self._call(lambda now: self._core.acknowledge(job, now))
+
+    @property
+    def refusal(self) -> str | None:
+        """Why no broker lets us in, as long as each of them refuses."""
+        return "\n".join(self._refused.values()) if len(self._refused) == len(self._addresses) else None
 
     def wait_connected(self, timeout: float) -> bool:
         """Whether a broker has answered within so many seconds."""
@@ -169,7 +177,8 @@ class Client:
         assert self._entrance is not None
         if (refusal := self._entrance.refusal()) is None:
             return []
-        again, self.refusal = self.refusal is not None, refusal
+        again = self._address in self._refused
+        self._refused[self._address] = refusal
         if again and self._refusals.count("refused", now):  # the first one is for require_broker() to tell
             log.warning(refusal)
         return self._core.on_refused(now)
@@ -180,10 +189,10 @@ class Client:
             match action:
                 case Send(message):
                     to_send.append(message)
-                case Open(identity):
+                case Open(identity, broker):
                     to_send.clear()  # what was meant for the old socket is void with its session
                     self._connected.clear()
-                    self._open(identity)
+                    self._open(identity, self._addresses[broker])
                 case ReadBlob(get):
                     self._read(get.id, get.offset, get.length, to_send)
                 case Deliver(job, outcome):
@@ -196,10 +205,11 @@ class Client:
         for batch in batches(to_send, INLINE_LIMIT):
             self._send(batch)
 
-    def _open(self, identity: bytes) -> None:
+    def _open(self, identity: bytes, address: str) -> None:
         if self._socket is not None and self._entrance is not None:
             self._entrance.close()
             self._socket.close(linger=0)
+        self._address = address
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.routing_id = identity
         self._socket.sndhwm = 0  # what may be under way is bounded by the application and by BUSY
@@ -240,7 +250,7 @@ class Client:
     def _hear(self, message: Catalogue | Status | Hello) -> None:
         match message:
             case Hello():
-                self.refusal = None
+                self._refused.clear()
                 self._connected.set()
             case Catalogue():
                 self.catalogue = message
@@ -250,16 +260,16 @@ class Client:
 
 
 def require_broker(
-    client: Client, host: str, port: int, patience: float = 10.0, *, stopped: Callable[[], bool] = lambda: False
+    client: Client, brokers: str, port: int, patience: float = 10.0, *, stopped: Callable[[], bool] = lambda: False
 ) -> None:
-    """Raise FleetError, with what to do, when no broker answers in time, or one does not let us in, and stopped() has
-    not become true."""
-    deadline = time.monotonic() + patience
+    """Raise FleetError, with what to do, when no broker answers in time, or none lets us in, and stopped() has
+    not become true. patience is in seconds, for each of them."""
+    deadline = time.monotonic() + patience * len(hosts(brokers))
     while not client.wait_connected(0.1) and not stopped():
         if (refusal := client.refusal) is not None:
             raise FleetError(refusal)
         if time.monotonic() >= deadline:
             raise FleetError(
-                f"No broker answers at {host}, port {port}: start one there with `filterfleet broker`, "
+                f"No broker answers at {brokers}, port {port}: start one there with `filterfleet broker`, "
                 "or name another with --broker and --frontend-port."
             )

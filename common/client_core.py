@@ -54,9 +54,10 @@ REVIEW_INTERVAL = 0.25  # seconds between looks at what is to be repeated
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Close the socket, if there is one, and connect a new one under this routing id."""
+    """Close the socket, if there is one, and connect a new one under this routing id, to the broker of this number."""
 
     identity: bytes
+    broker: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +110,18 @@ class _Entry:
 class ClientCore:
     """Call start() once, then on_message() for what arrives and on_tick() at deadline() at the latest.
 
-    new_file gives an empty file for each output that is pulled; it may raise OSError, and so may writing to it.
+    new_file gives an empty file for each output that is pulled; it may raise OSError, and so may writing to it. brokers
+    is how many there are to choose from: it is with one of them, and goes to the next when that falls silent.
     """
 
-    def __init__(self, rng: Randomness, new_file: Callable[[], FileBlob]) -> None:
+    def __init__(self, rng: Randomness, new_file: Callable[[], FileBlob], brokers: int = 1) -> None:
         self.connected = False  # a HELLO has come on this socket
         self._rng = rng
         self._new_file = new_file
         self._jobs: dict[bytes, _Entry] = {}
         self._unanswered: dict[bytes, None] = {}  # jobs in the order of their last SUBMIT
         self._session = b""
-        self._link = Link()
+        self._link = Link(brokers)
         self._next_review = 0.0
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
@@ -234,7 +236,7 @@ class ClientCore:
         self.connected = False
         self._session = b""
         self._link.opened(now)
-        self._actions.append(Open(new_identity(self._rng)))
+        self._actions.append(Open(new_identity(self._rng), self._link.broker))
         self._send(Beat(b""))
 
     def _give_up(self, now: float) -> None:

@@ -7,11 +7,26 @@ from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS, Backoff, Liveness
 
 
 class Link:
-    """Instants are of one monotonic clock, in seconds. Broken is the time between two sockets."""
+    """Instants are of one monotonic clock, in seconds. Broken is the time between two sockets. Where there are several
+    brokers, each new socket goes to the next one, whose number is `broker`: without a pause until all have been tried.
+    """
 
-    __slots__ = ("_backoff", "_interval", "_liveness", "_missed", "_next_beat", "_reopen_at")
+    __slots__ = (
+        "_backoff",
+        "_brokers",
+        "_interval",
+        "_liveness",
+        "_missed",
+        "_next_beat",
+        "_reopen_at",
+        "_tried",
+        "broker",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, brokers: int = 1) -> None:
+        self.broker = 0
+        self._brokers = brokers
+        self._tried = 0  # in vain, since one was heard or since the last pause
         self._interval = HEARTBEAT_INTERVAL
         self._missed = MISSED_BEATS
         self._liveness = Liveness(0.0)
@@ -45,14 +60,17 @@ class Link:
         """The broker is alive."""
         self._liveness.heard(now)
         self._backoff.reset()
+        self._tried = 0
 
     def silent(self, now: float) -> bool:
         """The broker has not been heard for so long that it counts as dead."""
         return self._liveness.expired(now)
 
     def breaks(self, now: float) -> None:
-        """Give the socket up; the pause before the next one doubles each time."""
-        self._reopen_at = now + self._backoff.next()
+        """Give the socket up; the pause before the next round of brokers doubles each time."""
+        self.broker = (self.broker + 1) % self._brokers
+        self._tried = (self._tried + 1) % self._brokers
+        self._reopen_at = now if self._tried else now + self._backoff.next()
 
     def reopens(self, now: float) -> bool:
         """Whether the pause is over."""

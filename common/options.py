@@ -19,7 +19,14 @@ def _memory(text: str) -> int:
     return size
 
 
-BrokerHost = Annotated[str, typer.Option("--broker", help="Name or address of the broker's machine.")]
+BrokerHost = Annotated[
+    str,
+    typer.Option(
+        "--broker",
+        metavar="HOST[,HOST...]",
+        help="Name or address of the broker's machine, or of several brokers' that stand in for each other.",
+    ),
+]
 FrontendPort = Annotated[int, typer.Option("--frontend-port", min=1, max=65535, help="The broker's port for clients.")]
 BackendPort = Annotated[int, typer.Option("--backend-port", min=1, max=65535, help="The broker's port for workers.")]
 Keys = Annotated[

@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import resource
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -25,14 +24,6 @@ def version() -> str:
 def cores() -> int:
     """Processors this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def check_host(host: str) -> None:
-    """Raise FleetError when a host name means nothing here."""
-    try:
-        socket.getaddrinfo(host, None)
-    except (OSError, UnicodeError):
-        raise FleetError(f"The name {host!r} cannot be resolved: check --broker.") from None
 
 
 def die_with_parent(parent: int) -> None:

@@ -18,11 +18,11 @@ def status(
     """Show a running broker's workers, queue and counters, as JSON."""
     import json
 
+    from common.brokers import check_brokers
     from common.client import Client, require_broker
     from common.errors import FleetError
-    from common.system import check_host
 
-    check_host(broker)
+    check_brokers(broker)
     with Client(broker, frontend_port, keys) as client:
         require_broker(client, broker, frontend_port, PATIENCE)
         try:

@@ -23,12 +23,12 @@ def submit(
 
     The exit code is 0 when every file succeeded and 1 when some failed.
     """
-    from common.system import check_host
+    from common.brokers import check_brokers
     from common.text import printable
     from filterfleet.recipes import load_recipe
     from filterfleet.submission import submit_files
 
-    check_host(broker)
+    check_brokers(broker)
     chosen = load_recipe(recipe)
     succeeded = True
     for file, outcome in submit_files(files, output, chosen, broker, frontend_port, keys):

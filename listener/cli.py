@@ -96,11 +96,11 @@ def listener(
     # A listener does not know the filters: whoever does, puts a common.recipe_file.Check into the context.
     import contextlib
 
+    from common.brokers import check_brokers
     from common.client import Client, require_broker
     from common.errors import InterruptedRunError
     from common.recipe_file import unchecked
     from common.recipes import find_recipe
-    from common.system import check_host
     from common.text import printable
     from common.wakeup import StopSignal
     from listener.aftermath import Keep, parse_after
@@ -110,7 +110,7 @@ def listener(
     from listener.selection import Selection
     from listener.setup import MissingFilters, check_locations, open_ledger, serve
 
-    check_host(broker)
+    check_brokers(broker)
     chosen = find_recipe(recipe, context.obj or unchecked)
     there, here = check_locations(source, output)
     selection = Selection(tuple(include or ()), tuple(exclude or ()), max_size)

@@ -29,13 +29,14 @@ def worker(
     Each process is watched and started again when it dies. SIGTERM finishes what is leased and ends;
     a second SIGTERM hands it back to the broker at once.
     """
+    from common.brokers import check_brokers
     from common.keys import Role, peer_keys
     from common.supervisor import Spec, supervise
-    from common.system import check_host, cores
+    from common.system import cores
     from worker.memory import share
     from worker.process import arguments
 
-    check_host(broker)
+    check_brokers(broker)
     if keys:
         peer_keys(keys, Role.WORKER)  # said once, here, when they cannot be used
     threads = threads or max(1, cores() // processes)

@@ -18,11 +18,11 @@ PREFETCH = 2  # tasks held beyond those that run, so that no thread waits for th
 
 
 def arguments(
-    host: str, backend_port: int, threads: int, memory: int, drain_limit: float, keys: Path | None = None
+    brokers: str, backend_port: int, threads: int, memory: int, drain_limit: float, keys: Path | None = None
 ) -> list[str]:
     """The command line of a worker process, behind the interpreter. memory is in bytes, for images."""
     return [
-        *("-m", "worker.process", "--broker", host, "--backend-port", str(backend_port)),
+        *("-m", "worker.process", "--broker", brokers, "--backend-port", str(backend_port)),
         *("--threads", str(threads), "--memory", str(memory), "--drain-limit", str(drain_limit)),
         *(("--keys", str(keys)) if keys else ()),
     ]
@@ -38,6 +38,7 @@ def _serve() -> None:
     parser.add_argument("--keys", type=Path)
     options = parser.parse_args()
 
+    from common.brokers import addresses
     from common.keys import Role, peer_keys
     from worker import filters
     from worker.memory import Memory, confine
@@ -50,10 +51,9 @@ def _serve() -> None:
     resources = Resources(options.threads, Memory(options.memory))
     name = f"{socket.gethostname()}/{os.getpid()}"
     profile = Profile(options.threads, PREFETCH, filters.names(), name, version(), BLOB_LIMIT)
-    host = f"[{options.broker}]" if ":" in options.broker else options.broker
     with contextlib.closing(StopSignal()) as stop:
-        backend = f"tcp://{host}:{options.backend_port}"
-        service = WorkerService([backend], profile, resources, options.drain_limit, keys)
+        backends = addresses(options.broker, options.backend_port)
+        service = WorkerService(backends, profile, resources, options.drain_limit, keys)
         service.run(stop, Notifier())
     os._exit(0)  # a thread may still be in a filter whose task was handed back
 

@@ -162,10 +162,10 @@ class Fleet:
         self.processes = processes
         self.frontend, self.backend = free_ports()
 
-    def start_broker(self) -> Daemon:
+    def start_broker(self, *options: object) -> Daemon:
         """Returns when it listens."""
         ports = ("--frontend-port", self.frontend, "--backend-port", self.backend)
-        broker = self.processes.start("broker", *ports)
+        broker = self.processes.start("broker", *ports, *options)
         wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker")
         return broker
 

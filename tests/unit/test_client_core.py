@@ -49,8 +49,8 @@ FAILED = Failed(b"job", "permanent", "Damaged.")
 
 
 class Client:
-    def __init__(self, new_file=MemoryFile):
-        self.core = ClientCore(random.Random(1), new_file)
+    def __init__(self, new_file=MemoryFile, brokers=1):
+        self.core = ClientCore(random.Random(1), new_file, brokers)
         self.opening = self.core.start(0.0)
 
     def hears(self, *messages, now=0.0):
@@ -157,6 +157,16 @@ def test_hello_of_a_new_session_makes_every_job_without_outcome_be_submitted_aga
     assert {submit.id for submit in sent(actions, Submit)} == {b"accepted", b"pulling"}
     assert client.hears(OTHER_HELLO) == []
     assert delivered(client.hears(Result(b"pulling", RESULT.outputs, {}, (b"png",))))
+
+
+def test_where_there_is_another_broker_a_silent_one_is_left_for_it_and_all_jobs_go_along():
+    client = Client(brokers=2)
+    client.core.submit(JOB, 0.0)
+    client.hears(HELLO)
+    client.hears(Accepted(b"job"))
+    (opened,) = [action for _, action in client.until(4.0, broker_alive=False) if isinstance(action, Open)]
+    assert opened.broker == 1
+    assert client.hears(OTHER_HELLO, now=4.0) == [Tell(OTHER_HELLO), Send(SUBMIT)]
 
 
 def test_a_silent_broker_is_met_again_on_new_sockets_after_doubling_delays():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from common.brokers import check_brokers
 from common.client import Client, require_broker
 from common.engine import Engine, EngineName
 from common.errors import FleetError
-from common.system import check_host, cores
+from common.system import cores
 
 
 def open_engine(
@@ -45,7 +46,7 @@ def open_engine(
 
             return DaskEngine(scheduler, workers or cores(), threads or 1)
         case EngineName.CLUSTER:
-            check_host(broker)
+            check_brokers(broker)
             client = Client(broker, frontend_port, keys)
             try:
                 require_broker(client, broker, frontend_port)

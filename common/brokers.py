@@ -1,0 +1,41 @@
+"""--broker: the machine of the broker, or of several that stand in for each other."""
+
+from __future__ import annotations
+
+import socket
+
+from common.errors import FleetError
+from common.logs import get_logger
+
+log = get_logger("common")
+
+
+def hosts(brokers: str) -> list[str]:
+    """Names or addresses, without the commas between them. Raises FleetError."""
+    found = [host.strip() for host in brokers.split(",")]
+    if not all(found) or len({*found}) < len(found):
+        raise FleetError(f"--broker takes different names or addresses with commas between them, not {brokers!r}.")
+    return found
+
+
+def addresses(brokers: str, port: int) -> list[str]:
+    """The ZeroMQ address of each, at this port."""
+    return [f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}" for host in hosts(brokers)]
+
+
+def check_brokers(brokers: str) -> None:
+    """Raise FleetError when none of the names means anything here; a warning is enough as long as one does."""
+    found = hosts(brokers)
+    unknown = [host for host in found if not _is_known(host)]
+    if len(unknown) == len(found):
+        raise FleetError(f"The name {brokers!r} cannot be resolved: check --broker.")
+    for host in unknown:
+        log.warning("the name of a broker cannot be resolved", broker=host)
+
+
+def _is_known(host: str) -> bool:
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return False
+    return True

@@ -1,0 +1,24 @@
+"""--broker with one name, and with several."""
+
+import pytest
+
+from common.brokers import addresses, check_brokers, hosts
+from common.errors import FleetError
+
+
+def test_names_and_addresses_of_several():
+    assert hosts("a, b.example ,192.0.2.1") == ["a", "b.example", "192.0.2.1"]
+    assert addresses("a,::1", 5555) == ["tcp://a:5555", "tcp://[::1]:5555"]
+
+
+@pytest.mark.parametrize("text", ["", ",", "a,", "a,,b", "a,b,a"])
+def test_what_is_no_list_of_brokers(text):
+    with pytest.raises(FleetError, match="different names or addresses with commas between them"):
+        hosts(text)
+
+
+def test_one_name_that_means_something_is_enough(capsys):
+    check_brokers("127.0.0.1,no-such-host.invalid")
+    assert "no-such-host.invalid" in "".join(capsys.readouterr())
+    with pytest.raises(FleetError, match="cannot be resolved"):
+        check_brokers("no-such-host.invalid")
