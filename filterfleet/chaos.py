@@ -12,6 +12,7 @@ def chaos(
     seconds: Annotated[float, typer.Option(min=1, max=86400, help="How long the storm lasts.")] = 60.0,
     seed: Annotated[int, typer.Option(help="The same seed draws the same plan.")] = 1,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 3,
+    brokers: Annotated[int, typer.Option(min=1, max=8, help="Brokers, which stand in for each other.")] = 1,
     images: Annotated[
         int | None, typer.Option(min=1, help="Photographs at most.  [default: as many as the fleet can do]")
     ] = None,
@@ -25,4 +26,4 @@ def chaos(
     """
     from filterfleet.chaos_run import Order, run_chaos
 
-    raise typer.Exit(run_chaos(Order(seconds, seed, workers, images), keep))
+    raise typer.Exit(run_chaos(Order(seconds, seed, brokers, workers, images), keep))

@@ -38,6 +38,7 @@ class Order:
 
     seconds: float
     seed: int
+    brokers: int
     workers: int
     images: int | None
 
@@ -74,6 +75,7 @@ def _run(order: Order, folder: Path, stop: StopSignal) -> int:
         str(source),
         str(output),
         "default",
+        brokers=order.brokers,
         workers=order.workers,
         threads=1,
         memory=None,
@@ -113,9 +115,8 @@ def _verify(source: Path, output: Path, wrong: Sequence[str], stop: StopSignal) 
 
 def _storm(order: Order, fleet: Fleet, photographs: Photographs, stop: StopSignal) -> list[str] | None:
     """What is wrong when the fleet has ended, in sentences; None when it was interrupted."""
-    names = ["broker", *(f"worker-{n + 1}" for n in range(order.workers)), "listener"]
-    plan = make_plan(order.seed, order.seconds, names)
-    typer.echo(f"Plan of seed {order.seed}, {order.seconds:g} s, {order.workers} workers: {len(plan)} steps")
+    plan = make_plan(order.seed, order.seconds, fleet.names)
+    typer.echo(f"Plan of seed {order.seed}, {order.seconds:g} s, for {', '.join(fleet.names)}: {len(plan)} steps")
     for step in plan:
         typer.echo(f"  {step}")
     typer.echo("What happens:")

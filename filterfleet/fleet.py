@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from worker.memory import share
 from worker.process import arguments
 
 LOOPBACK = "127.0.0.1"
+FIRST_LOOPBACK = ipaddress.IPv4Address(LOOPBACK)
 DRAIN_LIMIT = 20.0  # seconds the workers get to finish at the end
 LOOK = 0.2  # seconds between looks at the ledger
 INTERRUPTED = 130
@@ -30,8 +32,9 @@ INTERRUPTED = 130
 
 class Fleet:
     """recipe is a file or the name of one that ships. It and the places are checked at once: raises FleetError.
-    threads 0 shares the cores among the workers; memory, in bytes for each worker, is shared out if None; ports are the
-    frontend's and the backend's; listener: more options of the listener's, where None is not given."""
+    brokers stand in for each other, on loopback addresses of their own. threads 0 shares the cores among the workers;
+    memory, in bytes for each worker, is shared out if None; ports are the frontend's and the backend's; listener: more
+    options of the listener's, where None is not given."""
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Fleet:
         output: str,
         recipe: str,
         *,
+        brokers: int = 1,
         workers: int,
         threads: int,
         memory: int | None,
@@ -62,20 +66,31 @@ class Fleet:
         self.console = Console()
         keys = keys and keys.resolve()
         with_keys = ("--keys", str(keys)) if keys else ()
+        addresses = [str(FIRST_LOOPBACK + n) for n in range(brokers)]
+        everywhere = ",".join(addresses)
         worker = arguments(
-            LOOPBACK, int(backend), threads or max(1, cores() // workers), memory or share(workers), DRAIN_LIMIT, keys
+            everywhere, int(backend), threads or max(1, cores() // workers), memory or share(workers), DRAIN_LIMIT, keys
         )
-        self._broker = self._spec(
-            "broker", "-m", "broker", "--frontend-port", frontend, "--backend-port", backend, *with_keys, last=True
-        )
+        ports_and_keys = ("--frontend-port", frontend, "--backend-port", backend, *with_keys)
+        names = ["broker"] if brokers == 1 else [f"broker-{n + 1}" for n in range(brokers)]
+        self._brokers = [
+            self._spec(name, "-m", "broker", "--bind", address, *ports_and_keys, last=True)
+            for name, address in zip(names, addresses, strict=True)
+        ]
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
         self._listener = [
-            *("-m", "listener", f"--source={self.source}", f"--output={self.output}", "--frontend-port", frontend),
+            *("-m", "listener", f"--source={self.source}", f"--output={self.output}"),
+            *("--broker", everywhere, "--frontend-port", frontend),
             *with_keys,
             f"--state={folder}",
             *("--recipe", recipe if recipe in shipped() else os.path.abspath(recipe)),  # noqa: PTH100 - links stay
             *_options(listener),
         ]
+
+    @property
+    def names(self) -> list[str]:
+        """Of its processes."""
+        return [*(spec.name for spec in (*self._brokers, *self._workers)), "listener"]
 
     def _spec(self, name: str, *argv: str, final: frozenset[int] = frozenset(), last: bool = False) -> Spec:
         return Spec(name, argv, self.logs / f"{name}.log", final, last)
@@ -83,7 +98,7 @@ class Fleet:
     def run_until_stopped(self, watch: Callable[[Supervisor], bool] | None = None) -> None:
         """Until SIGTERM, SIGINT, or watch(supervisor) returns True."""
         listener = self._spec("listener", *self._listener)
-        supervise([self._broker, *self._workers, listener], patience=DRAIN_LIMIT + 5, watch=watch)
+        supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + 5, watch=watch)
 
     def run_once(self) -> int:
         """Process everything in the source, with a progress bar. 0: all succeeded, 1: some images failed."""
@@ -105,7 +120,7 @@ class Fleet:
                     ended = code
                 return code is not None
 
-            supervise([self._broker, *self._workers, listener], patience=DRAIN_LIMIT + 5, watch=watch)
+            supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + 5, watch=watch)
         return ended
 
     def report(self, code: int) -> None:

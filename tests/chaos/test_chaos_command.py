@@ -41,10 +41,10 @@ def test_a_short_storm_ends_clean(processes: Processes, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_longer_storm_ends_clean_and_leaves_nothing(processes: Processes, tmp_path, monkeypatch, seed):
+@pytest.mark.parametrize(("seed", "brokers"), [(1, 1), (2, 2), (3, 2)])
+def test_a_longer_storm_ends_clean_and_leaves_nothing(processes: Processes, tmp_path, monkeypatch, seed, brokers):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    chaos = start(processes, 20, "--seed", seed)
+    chaos = start(processes, 20, "--seed", seed, "--brokers", brokers)
     assert chaos.wait(380) == 0, chaos.said
     assert "Verdict: clean" in chaos.said
     assert not list(tmp_path.iterdir())
