@@ -53,3 +53,30 @@ def test_everything_arrives_after_a_partition(
     check_outputs(output, expected(source))
     check_ledger(output, IMAGES)
     assert all(worker.alive for worker in workers)
+
+
+def test_with_a_broker_on_each_host_work_goes_on_while_they_are_apart(
+    cable: Cable, processes: Processes, photographs, expected, tmp_path
+):
+    """The listener's first broker is on the other host."""
+    source, output = photographs(IMAGES, 1200, 2000), tmp_path / "out"
+    hosts = (cable.one, cable.two)
+    both = ("--broker", f"{cable.one.address},{cable.two.address}")
+    for host in hosts:
+        broker = processes.start("broker", "--bind", host.address, "--insecure", program=host.program(COMMAND))
+        wait_until(lambda broker=broker: "broker started" in broker.said or not broker.alive, what="a broker")
+    workers = [processes.start("worker", *both, "--threads", 1, program=host.program(COMMAND)) for host in hosts]
+    folders = ("--source", source, "--output", output, "--settle", 0.1, "--once")
+    listener = processes.start("listener", *folders, *both, program=cable.two.program(COMMAND))
+    wait_until(lambda: count_done(output) >= 10, 60, "work")
+
+    cable.pull()
+    done = count_done(output)
+    assert done < IMAGES - 2 * IN_HAND, "the batch was too small"
+    wait_until(lambda: count_done(output) > done + IN_HAND, 60, "work with the other broker")
+    cable.plug()
+
+    assert listener.wait(150) == 0, listener.said
+    check_outputs(output, expected(source))
+    check_ledger(output, IMAGES)
+    assert all(worker.alive for worker in workers)
