@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
+import re
 import socket
 
 from common.errors import FleetError
 from common.logs import get_logger
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 log = get_logger("common")
 
@@ -13,8 +18,8 @@ log = get_logger("common")
 def hosts(brokers: str) -> list[str]:
     """Names or addresses, without the commas between them. Raises FleetError."""
     found = [host.strip() for host in brokers.split(",")]
-    if not all(found) or len({*found}) < len(found):
-        raise FleetError(f"--broker takes different names or addresses with commas between them, not {brokers!r}.")
+    if not all(map(_is_host, found)) or len({*found}) < len(found):
+        raise FleetError(f"--broker takes a name or an address, or several with commas between them, not {brokers!r}.")
     return found
 
 
@@ -31,6 +36,13 @@ def check_brokers(brokers: str) -> None:
         raise FleetError(f"The name {brokers!r} cannot be resolved: check --broker.")
     for host in unknown:
         log.warning("the name of a broker cannot be resolved", broker=host)
+
+
+def _is_host(text: str) -> bool:
+    """Whether libzmq will take it, if it means anything."""
+    with contextlib.suppress(ValueError):
+        return bool(ipaddress.ip_address(text))
+    return NAME.fullmatch(text) is not None
 
 
 def _is_known(host: str) -> bool:

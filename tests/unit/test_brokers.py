@@ -8,12 +8,15 @@ from common.errors import FleetError
 
 def test_names_and_addresses_of_several():
     assert hosts("a, b.example ,192.0.2.1") == ["a", "b.example", "192.0.2.1"]
+    assert hosts("fe80::1%lo,my_host-2") == ["fe80::1%lo", "my_host-2"]
     assert addresses("a,::1", 5555) == ["tcp://a:5555", "tcp://[::1]:5555"]
 
 
-@pytest.mark.parametrize("text", ["", ",", "a,", "a,,b", "a,b,a"])
+@pytest.mark.parametrize(
+    "text", ["", ",", "a,", "a,,b", "a,b,a", "a b", "a,-b", "a/b", "a:5555", "tcp://a", "m\u00fcller"]
+)
 def test_what_is_no_list_of_brokers(text):
-    with pytest.raises(FleetError, match="different names or addresses with commas between them"):
+    with pytest.raises(FleetError, match="a name or an address, or several with commas between them"):
         hosts(text)
 
 
