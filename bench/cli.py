@@ -1,4 +1,4 @@
-"""`filterfleet bench compare`, `filterfleet bench huge` and `filterfleet bench scan`."""
+"""`filterfleet bench ...`: each command measures one thing."""
 
 from __future__ import annotations
 
@@ -48,3 +48,30 @@ def scan(
     from bench.scan import run_scan
 
     run_scan(objects)
+
+
+def stragglers(
+    images: Annotated[int, typer.Option(min=1, help="Photographs to process in each run.")] = 200,
+    megapixels: Annotated[float, typer.Option(min=0.01, max=20, help="Size of each photograph.")] = 2.0,
+    workers: Annotated[int, typer.Option(min=1, help="Workers beside the slow one.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="How often both run; medians count.")] = 3,
+) -> None:
+    """Measure what a worker that is ten times slower than its peers costs a batch.
+
+    The slow one is stopped nine tenths of the time (SIGSTOP).
+    """
+    from bench.stragglers import run_stragglers
+
+    run_stragglers(images, megapixels, workers, rounds)
+
+
+def curve(
+    images: Annotated[int, typer.Option(min=1, help="Photographs to process in each run.")] = 100,
+    megapixels: Annotated[float, typer.Option(min=0.01, max=20, help="Size of each photograph.")] = 2.0,
+    tiny: Annotated[int, typer.Option(min=1, help="Tiny photographs, in runs of their own.")] = 1000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each runs; medians count.")] = 3,
+) -> None:
+    """Compare a fleet with keys, where everything is encrypted, with one without."""
+    from bench.curve import run_curve
+
+    run_curve(images, megapixels, tiny, rounds)

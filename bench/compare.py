@@ -5,7 +5,6 @@ from __future__ import annotations
 import filecmp
 import json
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -19,18 +18,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.fleet import free_ports, running
 from bench.photographs import make_photographs
-from common.client import Client
 from common.errors import FleetError
 from common.recipe import DEFAULT
-from common.supervisor import Spec, Supervisor
 from common.system import cores
 from listener.setup import open_ledger
-from worker.memory import share
-from worker.process import arguments
 
-LOOPBACK = "127.0.0.1"
-START = 20.0  # seconds a fleet has to come up
 PLAIN = "plain OpenCV, one process"
 SEQUENTIAL = "our pipeline, one process"
 
@@ -73,28 +67,17 @@ def run_comparison(images: int, megapixels: float, rounds: int, report: Path | N
 
 
 def _fleet(workers: int) -> Contender:
-    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
-        frontend, backend = one.getsockname()[1], other.getsockname()[1]
+    ports = free_ports()
 
     @contextmanager
     def surroundings(logs: Path) -> Iterator[None]:
-        ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
-        worker = arguments(LOOPBACK, backend, 1, share(2), 10.0)
-        specs = [Spec("broker", ("-m", "broker", *ports), logs / "broker.log")]
-        specs += [Spec(f"worker-{n}", worker, logs / f"worker-{n}.log") for n in range(workers)]
-        with Supervisor(specs, 10.0) as supervisor, Client(LOOPBACK, frontend) as client:
-            deadline = time.monotonic() + START
-            while client.catalogue.threads < workers:
-                supervisor.turn()
-                time.sleep(0.02)
-                if time.monotonic() > deadline:
-                    raise FleetError(f"The fleet did not come up within {START:g} s.")
+        with running(ports, logs, workers):
             yield
 
     def command(source: Path, output: Path) -> list[str]:
         return [
             *("-m", "listener", "--source", str(source), "--output", str(output), "--settle", "0", "--once"),
-            *("--frontend-port", str(frontend)),
+            *("--frontend-port", str(ports.frontend)),
         ]
 
     return Contender(f"fleet, {workers} worker{'s' if workers > 1 else ''}", command, surroundings)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import compare, huge, scan
+from bench.cli import compare, curve, huge, scan, stragglers
 from broker.cli import broker
 from common.command import daemon
 from filterfleet.chaos import chaos
@@ -32,6 +32,8 @@ bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the se
 bench.command()(compare)
 bench.command()(huge)
 bench.command()(scan)
+bench.command()(stragglers)
+bench.command()(curve)
 for command in (demo, up, run, broker, worker, listener, submit, status, filters, keys, remotes, chaos):
     app.command()(command)
 app.add_typer(recipe, name="recipe")

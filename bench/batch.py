@@ -1,0 +1,39 @@
+"""The same images through a fleet again and again, as new jobs each time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.client import Client
+from common.errors import FleetError
+from common.jobs import Job
+from common.protocol import Failed, Result
+from common.recipe import DEFAULT, Recipe
+
+PATIENCE = 300.0  # seconds for the whole batch
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """images are files, each small enough for one message."""
+
+    images: Sequence[bytes]
+    recipe: Recipe = DEFAULT
+
+    def seconds(self, client: Client) -> float:
+        """From the first submission to the last outcome. Raises FleetError when an image fails."""
+        needs = tuple(sorted(self.recipe.filters))
+        recipe = self.recipe.to_bytes()
+        began = time.perf_counter()
+        futures = [client.submit(Job(os.urandom(16), recipe, needs, len(i), (i,), 5)) for i in self.images]
+        for future in futures:
+            self._check(client, future.result(PATIENCE))
+        return time.perf_counter() - began
+
+    def _check(self, client: Client, outcome: Result | Failed) -> None:
+        if isinstance(outcome, Failed):
+            raise FleetError(f"An image of the benchmark failed: {outcome.reason}")
+        client.acknowledge(outcome.id)

@@ -1,0 +1,49 @@
+"""A broker and workers on loopback, for as long as something is measured."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.client import Client
+from common.errors import FleetError
+from common.supervisor import Spec, Supervisor
+from worker.memory import share
+from worker.process import arguments
+
+LOOPBACK = "127.0.0.1"
+START = 20.0  # seconds a fleet has to come up
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    frontend: int
+    backend: int
+
+
+def free_ports() -> Ports:
+    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
+        return Ports(one.getsockname()[1], other.getsockname()[1])
+
+
+@contextmanager
+def running(ports: Ports, logs: Path, workers: int, keys: Path | None = None) -> Iterator[tuple[Supervisor, Client]]:
+    """A fleet of so many worker processes of one thread, and a client of it. The supervisor's children are the broker
+    and the workers, in this order. logs is a folder. Raises FleetError when it does not come up."""
+    with_keys = ("--keys", str(keys)) if keys else ()
+    broker = ("-m", "broker", "--frontend-port", str(ports.frontend), "--backend-port", str(ports.backend), *with_keys)
+    worker = arguments(LOOPBACK, ports.backend, 1, share(workers), 10.0, keys)
+    specs = [Spec("broker", broker, logs / "broker.log")]
+    specs += [Spec(f"worker-{n + 1}", worker, logs / f"worker-{n + 1}.log") for n in range(workers)]
+    with Supervisor(specs, 10.0) as supervisor, Client(LOOPBACK, ports.frontend, keys) as client:
+        deadline = time.monotonic() + START
+        while client.catalogue.threads < workers:
+            supervisor.turn()
+            time.sleep(0.02)
+            if time.monotonic() > deadline:
+                raise FleetError(f"The fleet did not come up within {START:g} s.")
+        yield supervisor, client
