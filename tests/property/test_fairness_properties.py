@@ -1,5 +1,6 @@
 """The waiting line neither loses nor doubles a task, whatever is pushed, taken and removed."""
 
+import functools
 from collections import Counter
 
 from hypothesis import given
@@ -10,9 +11,16 @@ from broker.peers import Task
 
 clients = st.sampled_from((b"anna", b"berta", b"carl"))
 needs = st.sampled_from((frozenset(), frozenset({"a"}), frozenset({"a", "b"})))
+workers = st.sampled_from((b"x", b"y"))
+avoided = workers | st.just(b"")
 served = st.sampled_from((frozenset(), frozenset({"a"}), frozenset({"a", "b"})))
-pushes = st.tuples(st.just("push"), clients, needs, st.integers(0, 2), st.booleans())
-operations = st.lists(pushes | st.tuples(st.just("pop"), served) | st.tuples(st.just("remove"), st.integers(0, 99)))
+pushes = st.tuples(st.just("push"), clients, needs, avoided, st.integers(0, 2), st.booleans())
+pops = st.tuples(st.just("pop"), served, workers)
+operations = st.lists(pushes | pops | st.tuples(st.just("remove"), st.integers(0, 99)))
+
+
+def takes(served, worker, task):
+    return task.needs <= served and task.avoid != worker
 
 
 @given(operations)
@@ -20,13 +28,14 @@ def test_every_task_leaves_exactly_once(script):
     queue, inside, left = FairQueue(), [], Counter()
     for number, (what, *details) in enumerate(script):
         if what == "push":
-            client, need, priority, first = details
-            task = Task(client, bytes([number]), b"", need, priority, 0, ())
+            client, need, avoid, priority, first = details
+            task = Task(client, bytes([number]), b"", need, priority, 0, (), avoid=avoid)
             queue.push(task, first=first)
             inside.append(task)
         elif what == "pop":
-            task = queue.pop(lambda task, served=details[0]: task.needs <= served)
-            candidates = [waiting for waiting in inside if waiting.needs <= details[0]]
+            taken_by = functools.partial(takes, *details)
+            task = queue.pop(taken_by)
+            candidates = [waiting for waiting in inside if taken_by(waiting)]
             assert (task is None) == (not candidates)
             if task is not None:
                 assert task.priority == min(waiting.priority for waiting in candidates)
@@ -57,12 +66,12 @@ def test_within_a_priority_no_client_is_served_twice_while_another_waits_once_mo
                 assert set(turns[index:]) == {client}  # everybody else's line is empty
 
 
-@given(st.lists(clients, min_size=1, max_size=40))
+@given(st.lists(st.tuples(clients, needs, avoided), min_size=1, max_size=40))
 def test_the_tasks_of_one_client_leave_in_the_order_they_came(script):
     queue = FairQueue()
-    for number, client in enumerate(script):
-        queue.push(Task(client, bytes([number]), b"", frozenset(), 0, 0, ()))
+    for number, (client, need, avoid) in enumerate(script):
+        queue.push(Task(client, bytes([number]), b"", need, 0, 0, (), avoid=avoid))
     served = [queue.pop(lambda _task: True) for _ in script]
-    for client in set(script):
+    for client in {client for client, *_ in script}:
         own = [task.id for task in served if task.client == client]
         assert own == sorted(own)

@@ -56,9 +56,10 @@ class BrokerWatch:
     def _check_priority(self, lease: Lease) -> None:
         scheduler = self._core.scheduler
         for priority, lane in scheduler.queue._lanes.items():
-            heads = [tasks[0] for line in lane.values() for tasks in line.values()]
-            if priority < lease.task.priority and any(scheduler._eligible(task, lease.worker) for task in heads):
-                raise InvariantError("a task is begun while a more urgent one waits")
+            if priority < lease.task.priority:
+                waiting = [task for line in lane.values() for tasks in line.values() for _, task in tasks]
+                if any(scheduler._eligible(task, lease.worker) for task in waiting):
+                    raise InvariantError("a task is begun while a more urgent one waits")
 
 
 def audit(core: BrokerCore) -> None:

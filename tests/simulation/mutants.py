@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
+from broker import fairness
 from broker.clients import ClientDesk
 from broker.fairness import FairQueue
 from broker.peers import Lease, Task, Worker
@@ -17,7 +19,7 @@ from common.pull import Pull
 from listener.ledger import Ledger
 from worker.session import WorkerSession
 
-Patch = tuple[type, str, Any]
+Patch = tuple[type | ModuleType, str, Any]
 
 
 def _expiry_off(self: Scheduler, lease: Lease, now: float) -> None:
@@ -94,10 +96,15 @@ def _backfill_first(self: FairQueue, eligible: Any) -> Task | None:
     for lane in (self._lanes[priority] for priority in sorted(self._lanes, reverse=True)):
         for line in lane.values():
             for tasks in line.values():
-                if eligible(task := tasks[0]):
+                if eligible(task := tasks[0][1]):
                     self.remove(task)
                     return task
     return None
+
+
+def _kept_apart_by_needs(task: Task) -> Any:
+    """A task that avoids a worker blocks what is behind it."""
+    return task.needs, b""
 
 
 def _fail_forever(self: Scheduler, lease: Lease, reason: str, now: float) -> None:
@@ -199,6 +206,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "delivered twice": ((ClientCore, "_open_entry", _delivered_twice),),
     "leaver given work": ((Worker, "open", property(_leaver_open)),),
     "backfill before fresh": ((FairQueue, "pop", _backfill_first),),
+    "line blocked by its head": ((fairness, "_kind", _kept_apart_by_needs),),
     "retries without limit": ((Scheduler, "fail", _fail_forever),),
     "retry forgotten": ((Scheduler, "_on_retry", _retry_forgotten),),
     "acknowledged before recorded": ((ClientCore, "_deliver", _acknowledged_at_once),),

@@ -5,8 +5,8 @@ from tests.unit.broker_rig import Rig
 FRESH, BACKFILL = 0, 5
 
 
-def task(name, client=b"c", priority=BACKFILL, needs=()):
-    return Task(client, name, b"", frozenset(needs), priority, 0, ())
+def task(name, client=b"c", priority=BACKFILL, needs=(), avoid=b""):
+    return Task(client, name, b"", frozenset(needs), priority, 0, (), avoid=avoid)
 
 
 def drained(queue, eligible=lambda _task: True):
@@ -44,6 +44,18 @@ def test_a_task_nobody_can_do_blocks_nobody():
     assert drained(queue, lambda candidate: not candidate.needs) == "1 2"
     assert len(queue) == 1
     assert drained(queue) == "rare"
+
+
+def test_a_task_that_avoids_a_worker_blocks_nobody_and_is_the_first_for_the_others():
+    queue = filled(task(b"1"), task(b"2"), task(b"late", priority=BACKFILL + 1))
+    queue.push(task(b"again", avoid=b"slow"), first=True)
+    assert queue.pop(lambda candidate: candidate.avoid != b"slow").id == b"1"
+    assert drained(queue) == "again 2 late"
+
+
+def test_a_client_s_tasks_are_begun_in_order_whatever_they_need():
+    queue = filled(task(b"1", needs=("a",)), task(b"2", needs=("b",)), task(b"3", needs=("a",)))
+    assert drained(queue) == "1 2 3"
 
 
 def test_a_task_can_be_taken_out():
