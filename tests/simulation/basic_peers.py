@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from broker.actions import Side
 from tests.simulation.invariants import InvariantError
 from tests.simulation.network import Frames
@@ -34,11 +32,11 @@ class EchoWorker(Peer):
             elif not self.busy:
                 self.send([b"\x02"])
 
-    def receive(self, frames: Frames) -> None:
+    def receive(self, frames: Frames, _broker: int) -> None:
         self.heard = self.now
         if len(frames) == 3:
             self.busy = True
-            self.later(0.3, functools.partial(self._reply, frames))
+            self.later(0.3, self._reply, frames)
 
     def _reply(self, frames: Frames) -> None:
         self.busy = False
@@ -46,18 +44,20 @@ class EchoWorker(Peer):
 
 
 class LazyPirate(Peer):
-    """A client that only knows REQ: asks, waits 2.5 s, and asks again under a new identity."""
+    """A client that only knows REQ: asks, waits 2.5 s, and asks the next broker under a new identity."""
 
     side = Side.FRONTEND
 
     def boot(self) -> None:
-        self.number = 0
+        self.number = self.broker = 0
         self._ask()
 
     def _ask(self) -> None:
         self.next_try = self.now + 2.5
-        self.open(b"lazy" + self.world.rng.randbytes(4))
-        self.send([b"", b"echo:%d" % self.number])
+        self.close(self.broker)
+        self.broker = (self.broker + 1) % len(self.world.brokers)
+        self.open(b"lazy" + self.world.rng.randbytes(4), self.broker)
+        self.send([b"", b"echo:%d" % self.number], self.broker)
 
     def deadline(self) -> float:
         return self.next_try
@@ -66,7 +66,7 @@ class LazyPirate(Peer):
         if self.next_try <= self.now:
             self._ask()
 
-    def receive(self, frames: Frames) -> None:
+    def receive(self, frames: Frames, _broker: int) -> None:
         if frames == [b"", OURS] or frames == [b"", b"echo:%d" % self.number]:
             self.number += 1
             self.next_try = self.now + 2.5

@@ -42,7 +42,7 @@ class Faults:
 
     def _happen(self) -> None:
         world = self._world
-        node = self._rng.choice([world.broker, *world.listeners, *world.workers * 3, world.echo])
+        node = self._rng.choice([*world.brokers, *world.listeners, *world.workers * 3, world.echo])
         if node.alive and not node.frozen:
             self._rng.choice(self._kinds)(node)
 
@@ -70,14 +70,18 @@ class Faults:
         self._cut_off([node, *self._rng.sample(self._world.workers, 2)], WAYS[-1])
 
     def _cut_off(self, nodes: list[Node], ways: frozenset[str]) -> None:
-        network = self._world.network
+        """From one broker, or from all of them."""
+        network, brokers = self._world.network, range(len(self._world.brokers))
         seconds = self._rng.choice([0.5, 3.0, 10.0])
         holds = self._rng.random() < 0.5
+        cut = self._rng.choice([brokers, *([broker] for broker in brokers)])
         for node in nodes:
             if isinstance(node, Peer):
-                node.tell(f"CUT OFF for {seconds} s: {' and '.join(sorted(ways))}{', held' if holds else ''}")
-                network.part(node.name, ways, holds=holds)
-                self._world.clock.after(seconds, lambda name=node.name: network.heal(name))
+                how = f"{' and '.join(sorted(ways))}{', held' if holds else ''}"
+                node.tell(f"CUT OFF from brokers {list(cut)} for {seconds} s: {how}")
+                for broker in cut:
+                    network.part(node.name, broker, ways, holds=holds)
+                    self._world.clock.after(seconds, network.heal, node.name, broker)
 
     def _drain(self, node: Node) -> None:
         if isinstance(node, WorkerNode):
@@ -86,12 +90,13 @@ class Faults:
 
     def _revoke(self, node: Node) -> None:
         world = self._world
-        if isinstance(node, WorkerNode | ListenerNode) and node.connection is not None:
+        if isinstance(node, WorkerNode | ListenerNode):
             node.tell("KEY REVOKED")
             world.revoked.add(node.name)
-            connection = node.connection
-            world.broker.do(lambda: world.broker.strike_off(node.side, connection.identity))
-            world.clock.after(self._rng.choice([1.0, 6.0]), lambda: world.revoked.discard(node.name))
+            for number, connection in node.connections.items():
+                broker = world.brokers[number]
+                broker.do(broker.strike_off, node.side, connection.identity)
+            world.clock.after(self._rng.choice([1.0, 6.0]), world.revoked.discard, node.name)
 
     def _burst(self, _node: Node) -> None:
         listener = self._rng.choice(self._world.listeners)

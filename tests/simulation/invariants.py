@@ -115,14 +115,14 @@ def check_outcomes(listener: ListenerNode) -> None:
 
 def what_is_held(world: World) -> str | None:
     """Who still holds something although everything is done and acknowledged; the lazy pirate always asks on."""
-    core = world.broker.core
-    clients = core._clients.clients.values()
-    if any(client.tasks for client in clients if client.peer.startswith(TAG)):
-        return f"the broker still holds {core._clients.tasks} tasks, {core._clients.held_bytes} bytes"
-    for worker in core.scheduler.workers.values():
-        if worker.leases and not worker.basic and not all(lease.task.opaque for lease in worker.leases.values()):
-            return f"{worker.host} still has {len(worker.leases)} leases: credit has leaked"
+    for broker in world.brokers:
+        desk = broker.core._clients
+        if any(client.tasks for client in desk.clients.values() if client.peer.startswith(TAG)):
+            return f"{broker.name} still holds {desk.tasks} tasks, {desk.held_bytes} bytes"
+        for worker in broker.core.scheduler.workers.values():
+            if not worker.basic and not all(lease.task.opaque for lease in worker.leases.values()):
+                return f"{worker.host} still has {len(worker.leases)} leases at {broker.name}: credit has leaked"
     for node in world.workers:
-        if any(not lease.opaque for lease in node.session._leases.values()):
+        if any(not lease.opaque for session in node.sessions for lease in session._leases.values()):
             return f"{node.name} still holds leases"
     return None if world.lazy.number else "the lazy pirate was never answered"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +54,8 @@ class ListenerNode(Peer):
     # --- the process ----
 
     def boot(self) -> None:
-        self.core = ClientCore(self.world.rng_for(self), self.world.new_file)
+        self.core = ClientCore(self.world.rng_for(self), self.world.new_file, len(self.world.brokers))
+        self._broker = 0
         self.intake = Intake(self.world.rng.choice([4, 12, 40]), SETTINGS.inline_limit)
         self._in_hand: dict[bytes, Photo] = {}
         self._delivered: set[bytes] = set()  # of these; their images are not read any more
@@ -79,10 +79,10 @@ class ListenerNode(Peer):
     def wake(self) -> None:
         self._act(self.core.on_tick(self.now))
 
-    def receive(self, frames: Frames) -> None:
+    def receive(self, frames: Frames, _broker: int) -> None:
         self._act(self.core.on_message(frames, self.now) + self.core.on_tick(self.now))
 
-    def refused(self) -> None:
+    def refused(self, _broker: int) -> None:
         self._act(self.core.on_refused(self.now))
 
     def _turn(self) -> None:
@@ -122,16 +122,18 @@ class ListenerNode(Peer):
                     if isinstance(message, ResultOk) and message.id in self._in_hand:
                         raise InvariantError(f"{self.name} acknowledges {message.id!r} before it is recorded")
                     messages.append(message)
-                case client_core.Open(identity):
+                case client_core.Open(identity, broker):
                     messages = []
-                    self.open(identity)
+                    self.close(self._broker)
+                    self._broker = broker
+                    self.open(identity, broker)
                 case client_core.ReadBlob(get):
                     self._read(get, messages)
                 case client_core.Deliver(job, outcome):
                     self._delivered.add(job)
                     writing = self.world.rng.uniform(0.0, 0.2)
-                    self.later(writing, functools.partial(self._apply, job, outcome))
-        self.send_messages(messages)
+                    self.later(writing, self._apply, job, outcome)
+        self.send_messages(messages, self._broker)
 
     def _read(self, get: object, messages: list[Message]) -> None:
         photo = self._in_hand.get(get.id)
@@ -156,7 +158,7 @@ class ListenerNode(Peer):
             self.tell(f"records {job!r}: {outcome.reason}")
             self.ledger.failed(photo.path, photo.version, outcome.reason, transient=transient)
             if transient:
-                self.later(ANOTHER_TRY, functools.partial(self._try_again, photo))
+                self.later(ANOTHER_TRY, self._try_again, photo)
         else:
             self._place(photo, outcome)
         self.intake.release(photo.path)

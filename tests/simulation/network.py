@@ -7,9 +7,10 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 Frames = list[bytes]
-Arrive = Callable[[Frames], None]
+Arrive = Callable[["Connection", Frames], None]
 
 UNREACHABLE_AFTER = 0.02  # seconds until the broker's libzmq has noticed that a socket is gone
 
@@ -31,35 +32,38 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = itertools.count()
 
-    def at(self, when: float, event: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (max(when, self.now), next(self._order), event))
+    def at(self, when: float, event: Callable[..., object], *args: Any) -> None:
+        heapq.heappush(self._events, (max(when, self.now), next(self._order), event, args))
 
-    def after(self, delay: float, event: Callable[[], None]) -> None:
-        self.at(self.now + delay, event)
+    def after(self, delay: float, event: Callable[..., object], *args: Any) -> None:
+        self.at(self.now + delay, event, *args)
 
-    def run_next(self) -> None:
-        self.now, _, event = heapq.heappop(self._events)
-        event()
+    def run_until(self, end: float) -> None:
+        """Run what happens before this instant, and the first event that does not."""
+        while self.now < end:
+            self.now, _, event, args = heapq.heappop(self._events)
+            event(*args)
 
 
 class Connection:
-    """One peer's socket as the broker sees it, by its routing id. First in, first out, both ways.
+    """One peer's socket as its broker sees it, by its routing id. First in, first out, both ways.
 
     A copy of a message may be lost or doubled, as happens to libzmq's messages when a connection breaks
     and is made again. Reordering only ever happens between connections.
     """
 
-    def __init__(self, owner: str, identity: bytes, receive: Arrive, slowness: float) -> None:
+    def __init__(self, owner: str, broker: int, identity: bytes, up: Arrive, down: Arrive, slowness: float) -> None:
         self.owner = owner
+        self.broker = broker
         self.identity = identity
-        self.receive = receive
+        self.arrive = {"up": up, "down": down}  # what takes the frames at the other end; up is at the broker
+        self.last = {"up": 0.0, "down": 0.0}  # when the last message arrives
         self.slowness = slowness  # its delays are so many times the weather's
         self.open = True
         self.closed_at = 0.0
-        self.last = {"up": 0.0, "down": 0.0}  # when the last message arrives; up is to the broker
 
     def close(self, now: float) -> None:
         self.open = False
@@ -68,12 +72,12 @@ class Connection:
 
 @dataclass
 class Partition:
-    """What keeps one peer's messages from passing. Held ones come when it ends, even from sockets closed since:
-    they were in the kernel's buffers."""
+    """What keeps a peer's messages to and from one broker. Held ones come when it ends, even from sockets closed
+    since: they were in the kernel's buffers."""
 
     ways: frozenset[str]
     holds: bool
-    held: list[Callable[[], None]] = field(default_factory=list)
+    held: list[tuple[Connection, str, Frames]] = field(default_factory=list)
 
 
 class Network:
@@ -82,15 +86,13 @@ class Network:
         self._clock = clock
         self._rng = rng
         self._connections: dict[bytes, Connection] = {}
-        self._partitions: dict[str, Partition] = {}
+        self._partitions: dict[tuple[str, int], Partition] = {}  # by peer and broker
 
-    def connect(self, owner: str, identity: bytes, receive: Arrive) -> Connection:
-        connection = Connection(owner, identity, receive, self._rng.choice([1.0, 1.0, 1.0, 5.0]))
+    def connect(self, owner: str, broker: int, identity: bytes, up: Arrive, down: Arrive) -> Connection:
+        """up and down are called with the connection and the frames."""
+        connection = Connection(owner, broker, identity, up, down, self._rng.choice([1.0, 1.0, 1.0, 5.0]))
         self._connections[identity] = connection
         return connection
-
-    def owner_of(self, identity: bytes) -> str:
-        return self._connections[identity].owner
 
     def is_gone(self, identity: bytes) -> bool:
         """The broker's libzmq knows that nobody is there."""
@@ -100,20 +102,14 @@ class Network:
         return not connection.open and self._clock.now - connection.closed_at > UNREACHABLE_AFTER
 
     def send_down(self, identity: bytes, frames: Frames) -> None:
-        connection = self._connections[identity]
+        self.carry(self._connections[identity], "down", frames)
 
-        def arrive(frames: Frames) -> None:
-            if connection.open:
-                connection.receive(frames)
-
-        self.carry(connection, "down", frames, arrive)
-
-    def carry(self, connection: Connection, way: str, frames: Frames, arrive: Arrive) -> None:
+    def carry(self, connection: Connection, way: str, frames: Frames) -> None:
         """Have frames arrive later, unless they are lost on the way."""
-        partition = self._partitions.get(connection.owner)
+        partition = self._partitions.get((connection.owner, connection.broker))
         if partition is not None and way in partition.ways:
             if partition.holds:
-                partition.held.append(lambda: self.carry(connection, way, frames, arrive))
+                partition.held.append((connection, way, frames))
             return
         weather, rng = self.weather, self._rng
         if weather.loss and rng.random() < weather.loss:
@@ -121,19 +117,19 @@ class Network:
         for _ in range(2 if weather.duplicate and rng.random() < weather.duplicate else 1):
             when = self._clock.now + rng.expovariate(1 / (weather.delay * connection.slowness))
             connection.last[way] = when = max(connection.last[way], when)
-            self._clock.at(when, lambda: arrive(frames))
+            self._clock.at(when, connection.arrive[way], connection, frames)
 
-    def part(self, owner: str, ways: frozenset[str], *, holds: bool) -> None:
+    def part(self, owner: str, broker: int, ways: frozenset[str], *, holds: bool) -> None:
         """Let none of this peer's messages pass these ways, whichever socket they belong to."""
-        self.heal(owner)
-        self._partitions[owner] = Partition(ways, holds)
+        self.heal(owner, broker)
+        self._partitions[owner, broker] = Partition(ways, holds)
 
-    def heal(self, owner: str) -> None:
-        partition = self._partitions.pop(owner, None)
-        for send in partition.held if partition is not None else ():
-            send()
+    def heal(self, owner: str, broker: int) -> None:
+        partition = self._partitions.pop((owner, broker), None)
+        for message in partition.held if partition is not None else ():
+            self.carry(*message)
 
     def clear_up(self) -> None:
         self.weather = CALM
-        for owner in list(self._partitions):
-            self.heal(owner)
+        for link in list(self._partitions):
+            self.heal(*link)

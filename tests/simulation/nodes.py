@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from broker.actions import Side
 from broker.settings import Settings
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SETTINGS = Settings(
-    inline_limit=100, task_timeout=12.0, dispatch_patience=5.0, resend=6.0, tasks=24, held_bytes=3000, calm=5.0
+    inline_limit=240, task_timeout=12.0, dispatch_patience=5.0, resend=6.0, tasks=24, held_bytes=1000, calm=5.0
 )
 REFUSED_AFTER = 0.05  # seconds until a new socket learns that its key is not let in
 
@@ -33,7 +33,7 @@ class Node:
         self.frozen = False
         self.life = 0
         self._epoch = world.rng.uniform(0, 1e5)
-        self._inbox: list[Callable[[], None]] = []
+        self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._wake_at = float("inf")
 
     def boot(self) -> None:
@@ -58,49 +58,46 @@ class Node:
         self._inbox.clear()
         self._wake_at = float("inf")
         self.boot()
-        self.sleep()
+        self._sleep()
 
     def crash(self) -> None:
         self.alive = False
         self.frozen = False
 
     def freeze(self, seconds: float) -> None:
-        life = self.life
         self.frozen = True
-        self.world.clock.after(seconds, lambda: self._thaw(life))
+        self.world.clock.after(seconds, self._thaw, self.life)
 
     def _thaw(self, life: int) -> None:
         if life == self.life and self.frozen:
             self.frozen = False
             inbox, self._inbox = self._inbox, []
-            for event in inbox:
-                self.do(event)
+            for event, args in inbox:
+                self.do(event, *args)
             self.do(self.wake)
 
-    def do(self, event: Callable[[], None]) -> None:
+    def do(self, event: Callable[..., None], *args: Any) -> None:
         """Run something in this process, as soon as it can run at all."""
-        if not self.alive:
-            return
         if self.frozen:
-            self._inbox.append(event)
-            return
-        event()
-        self.sleep()
+            self._inbox.append((event, args))
+        elif self.alive:
+            event(*args)
+            self._sleep()
 
-    def later(self, delay: float, event: Callable[[], None]) -> None:
+    def later(self, delay: float, event: Callable[..., None], *args: Any) -> None:
         """The same after a while, unless this process has died by then."""
-        life = self.life
-        self.world.clock.after(delay, lambda: self.life == life and self.do(event))
+        self.world.clock.after(delay, self._do_in_life, self.life, event, args)
 
-    def sleep(self) -> None:
-        if not self.alive or self.frozen:
-            return
-        now = self.world.clock.now
-        deadline = max(self.deadline() - self._epoch, now + 1e-6)
-        if deadline < self._wake_at or self._wake_at <= now:
-            self._wake_at = deadline
-            life = self.life
-            self.world.clock.at(deadline, lambda: self._on_alarm(life, deadline))
+    def _do_in_life(self, life: int, event: Callable[..., None], args: tuple[Any, ...]) -> None:
+        if self.life == life:
+            self.do(event, *args)
+
+    def _sleep(self) -> None:
+        """Set an alarm for the deadline, unless there is an earlier one."""
+        deadline = self.deadline() - self._epoch
+        if deadline < self._wake_at and self.alive:
+            self._wake_at = deadline = max(deadline, self.world.clock.now + 1e-6)
+            self.world.clock.at(deadline, self._on_alarm, self.life, deadline)
 
     def _on_alarm(self, life: int, deadline: float) -> None:
         if life == self.life and self._wake_at == deadline:
@@ -109,37 +106,54 @@ class Node:
 
 
 class Peer(Node):
-    """A process with one DEALER socket to the broker."""
+    """A process with DEALER sockets, one to a broker at most."""
 
     side: Side
-    connection: Connection | None = None
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self.connections: dict[int, Connection] = {}  # by the broker's number
 
     def crash(self) -> None:
         super().crash()
-        if self.connection is not None:
-            self.connection.close(self.world.clock.now)
+        for broker in list(self.connections):
+            self.close(broker)
 
-    def open(self, identity: bytes) -> None:
-        if self.connection is not None:
-            self.connection.close(self.world.clock.now)
-        life = self.life
-        self.connection = connection = self.world.network.connect(
-            self.name, identity, lambda frames: self.life == life and self.do(lambda: self.receive(frames))
+    def close(self, broker: int) -> None:
+        if (connection := self.connections.pop(broker, None)) is not None:
+            connection.close(self.world.clock.now)
+
+    def open(self, identity: bytes, broker: int = 0) -> None:
+        """Close the socket to this broker, if there is one, and connect a new one."""
+        self.close(broker)
+        connection = self.world.network.connect(
+            self.name, broker, identity, self.world.brokers[broker].arrive, self._arrive
         )
+        self.connections[broker] = connection
         if self.name in self.world.revoked:
-            self.later(REFUSED_AFTER, lambda: connection.open and self.refused())
+            self.later(REFUSED_AFTER, self._refuse, connection)
 
-    def receive(self, frames: Frames) -> None:
+    def _arrive(self, connection: Connection, frames: Frames) -> None:
+        self.do(self._hear, connection, frames)
+
+    def _hear(self, connection: Connection, frames: Frames) -> None:
+        if connection.open:
+            self.receive(frames, connection.broker)
+
+    def _refuse(self, connection: Connection) -> None:
+        if connection.open:
+            self.refused(connection.broker)
+
+    def receive(self, frames: Frames, broker: int) -> None:
         raise NotImplementedError
 
-    def refused(self) -> None:
-        """The broker does not know our key."""
+    def refused(self, broker: int) -> None:
+        """This broker does not know our key."""
 
-    def send(self, frames: Frames) -> None:
-        assert self.connection is not None
-        self.world.to_broker(self, self.connection, frames)
+    def send(self, frames: Frames, broker: int = 0) -> None:
+        self.world.show_sent(self.name, broker, frames)
+        self.world.network.carry(self.connections[broker], "up", frames)
 
-    def send_messages(self, messages: list[Message]) -> None:
-        if messages:
-            for batch in batches(messages, SETTINGS.inline_limit):
-                self.send([bytes(frame) for frame in encode(batch)])
+    def send_messages(self, messages: list[Message], broker: int) -> None:
+        for batch in batches(messages, SETTINGS.inline_limit):
+            self.send([bytes(frame) for frame in encode(batch)], broker)

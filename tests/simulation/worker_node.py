@@ -1,8 +1,6 @@
-"""A worker's process: the session, and threads that take virtual time."""
+"""A worker's process: a session with each broker, and threads that take virtual time."""
 
 from __future__ import annotations
-
-import functools
 
 from broker.actions import Side
 from common.blob import read
@@ -12,8 +10,8 @@ from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
 from worker import session as worker_session
-from worker.runs import Runs
-from worker.session import Done, Profile, WorkerSession
+from worker.runs import Key, Runs
+from worker.session import Action, Done, Profile, Run, WorkerSession
 
 OURS = b"not an image"  # how our own workers answer a basic client's echo request
 STUCK_AFTER = SETTINGS.task_timeout + 5  # seconds
@@ -29,97 +27,106 @@ class WorkerNode(Peer):
         self.speed = self.world.rng.choice([0.2, 0.5, 1.0, 1.0, 4.0, 10.0])  # seconds a task takes at most
         self.threads = self.world.rng.choice([1, 2, 3])
         profile = Profile(self.threads, 2, ("f",), self.name, "sim", 10_000)
-        self.session = WorkerSession(profile, rng, self.world.new_file)
+        self.sessions = [WorkerSession(profile, rng, self.world.new_file) for _ in self.world.brokers]
         self.runs = Runs(self.threads)
-        self.known: set[bytes] = set()  # leases to be run
-        self._act(self.session.start(self.now))
+        self.known: set[Key] = set()  # leases to be run
+        for broker, session in enumerate(self.sessions):
+            self._act(broker, session.start(self.now))
 
     def deadline(self) -> float:
-        return self.session.deadline()
+        return min(session.deadline() for session in self.sessions)
 
     def wake(self) -> None:
-        self._act(self.session.on_tick(self.now))
+        for broker, session in enumerate(self.sessions):
+            self._act(broker, session.on_tick(self.now))
 
-    def receive(self, frames: Frames) -> None:
-        self._act(self.session.on_message(frames, self.now) + self.session.on_tick(self.now))
+    def receive(self, frames: Frames, broker: int) -> None:
+        session = self.sessions[broker]
+        self._act(broker, session.on_message(frames, self.now) + session.on_tick(self.now))
 
-    def refused(self) -> None:
-        self._act(self.session.on_refused(self.now))
+    def refused(self, broker: int) -> None:
+        self._act(broker, self.sessions[broker].on_refused(self.now))
 
     def drain(self) -> None:
-        self._act(self.session.drain(self.now))
+        for broker, session in enumerate(self.sessions):
+            self._act(broker, session.drain(self.now))
 
-    def _act(self, actions: list) -> None:
+    def _act(self, broker: int, actions: list[Action]) -> None:
         messages: list[Message] = []
         for action in actions:
             match action:
                 case worker_session.Send(message):
                     messages.append(message)
                 case worker_session.SendFrames(frames):
-                    self.send_messages(messages)
+                    self.send_messages(messages, broker)
                     messages = []
-                    self.send([bytes(frame) for frame in frames])
+                    self.send([bytes(frame) for frame in frames], broker)
                 case worker_session.Open(identity):
                     messages = []
-                    self.open(identity)
-                case worker_session.Run():
-                    self._take(action)
+                    self.open(identity, broker)
+                case Run():
+                    self._take((broker, action.lease), action)
                 case worker_session.Abandon(lease):
-                    self.known.discard(lease)
-                    self.runs.drop((0, lease))
+                    self.known.discard((broker, lease))
+                    self.runs.drop((broker, lease))
                 case worker_session.ReadBlob():
-                    self._read(action, messages)
-        self.send_messages(messages)
+                    self._read(broker, action, messages)
+        self.send_messages(messages, broker)
         self._fill_threads()
-        if self.session.draining and self.session.idle:
+        if all(session.draining and session.idle for session in self.sessions):
             self.tell("has drained and ends")
             self.world.crash_for(self, 0.5)
 
-    def _take(self, run: worker_session.Run) -> None:
-        if run.lease in self.known:
+    def _take(self, key: Key, run: Run) -> None:
+        if key in self.known:
             raise InvariantError(f"{self.name} is to run one lease twice")
-        self.known.add(run.lease)
-        self.runs.add((0, run.lease), run)
+        self.known.add(key)
+        self.runs.add(key, run)
 
-    def _read(self, action: worker_session.ReadBlob, messages: list[Message]) -> None:
+    def _read(self, broker: int, action: worker_session.ReadBlob, messages: list[Message]) -> None:
         get = action.get
         if self.world.disk_fails():
             self.tell("cannot read an output")
-            self._act(self.session.on_unreadable(get.id, "unreadable", self.now))
+            self._act(broker, self.sessions[broker].on_unreadable(get.id, "unreadable", self.now))
         else:
             messages.append(Data(get.id, get.blob, get.offset, (bytes(read(action.blob, get.offset, get.length)),)))
 
     def _fill_threads(self) -> None:
         while (begun := self.runs.next()) is not None:
-            _, run = begun
-            self._act(self.session.on_begun(run.lease))
+            key, run = begun
+            broker, lease = key
+            self._act(broker, self.sessions[broker].on_begun(lease))
             photo = None if run.opaque else self.world.camera.photo(bytes(run.image)[:16])
             if photo is not None and self._gets_stuck(photo):
                 self.tell(f"has a thread stuck on {photo.job!r}")
-                self.later(STUCK_AFTER, lambda: self.world.crash_for(self, 0.3))
+                self.later(STUCK_AFTER, self.world.crash_for, self, 0.3)
             else:
-                self.later(self.speed * self.world.rng.uniform(0.05, 1.0), functools.partial(self._end, run, photo))
+                self.later(self.speed * self.world.rng.uniform(0.05, 1.0), self._end, key, run, photo)
 
     def _gets_stuck(self, photo: Photo) -> bool:
         return photo.kind == "endless" or (photo.kind == "hang" and self.world.camera.first_time(photo))
 
-    def _end(self, run: worker_session.Run, photo: Photo | None) -> None:
+    def _end(self, key: Key, run: Run, photo: Photo | None) -> None:
         if photo is not None and photo.kind == "poison":
             self.tell(f"dies of {photo.job!r}")
             self.world.crash_for(self, 0.3)
             return
-        self.known.discard(run.lease)
-        self.runs.ended((0, run.lease))
-        if photo is None:
-            self._act(self._done(run, "answer", OURS))
-        elif photo.kind == "bad":
-            self._act(self.session.on_failed(run.lease, "permanent", "bad image", self.now))
-        elif photo.kind == "failing":
-            self._act(self.session.on_failed(run.lease, "transient", "never works", self.now))
-        elif photo.kind == "flaky" and self.world.camera.first_time(photo):
-            self._act(self.session.on_failed(run.lease, "transient", "flaky", self.now))
-        else:
-            self._act(self._done(run, "out", b"done:" + bytes(run.image)))
+        self.known.discard(key)
+        self.runs.ended(key)
+        broker, lease = key
+        self._act(broker, self._outcome(self.sessions[broker], lease, run, photo))
 
-    def _done(self, run: worker_session.Run, name: str, blob: bytes) -> list:
-        return self.session.on_result(run.lease, Done((Output(name, "jpeg", len(blob)),), (blob,), {}), self.now)
+    def _outcome(self, session: WorkerSession, lease: bytes, run: Run, photo: Photo | None) -> list[Action]:
+        if photo is None:
+            return session.on_result(lease, _done("answer", OURS), self.now)
+        if photo.kind == "bad":
+            return session.on_failed(lease, "permanent", "bad image", self.now)
+        if photo.kind == "failing":
+            return session.on_failed(lease, "transient", "never works", self.now)
+        if photo.kind == "flaky" and self.world.camera.first_time(photo):
+            return session.on_failed(lease, "transient", "flaky", self.now)
+        return session.on_result(lease, _done("out", b"done:" + bytes(run.image)), self.now)
+
+
+def _done(name: str, blob: bytes) -> Done:
+    return Done((Output(name, "jpeg", len(blob)),), (blob,), {})

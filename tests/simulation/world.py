@@ -1,4 +1,4 @@
-"""Broker, workers, listeners and basic peers as pure cores, driven through faults by one seed.
+"""Brokers, workers, listeners and basic peers as pure cores, driven through faults by one seed.
 
 World(seed).run() raises InvariantError when an invariant breaks; the same seed always takes the same course.
 """
@@ -19,7 +19,7 @@ from tests.simulation.broker_node import BrokerNode
 from tests.simulation.faults import FAULTS_END, Faults
 from tests.simulation.invariants import InvariantError, audit, check_outcomes, what_is_held
 from tests.simulation.listener_node import ListenerNode
-from tests.simulation.network import Clock, Connection, Frames, Network, Weather
+from tests.simulation.network import Clock, Frames, Network, Weather
 from tests.simulation.nodes import Node, Peer
 from tests.simulation.photos import Camera
 from tests.simulation.worker_node import WorkerNode
@@ -59,13 +59,16 @@ class World:
         self.network = Network(self.clock, self.rng, weather)
         self.camera = Camera(self.rng)
         self._disk_failures = 0
-        self.broker = BrokerNode(self, "broker")
+        self.brokers = [BrokerNode(self, f"broker-{n}") for n in range(self.rng.choice([1, 1, 2]))]
         self.listeners = [
             ListenerNode(self, f"listener-{n}", self.rng.choice([5, 15, 30])) for n in range(self.rng.choice([1, 1, 2]))
         ]
         self.workers = [WorkerNode(self, f"worker-{n}") for n in range(self.rng.choice([2, 3, 4]))]
         self.echo = EchoWorker(self, "echo")
         self.lazy = LazyPirate(self, "lazy")
+        self.peers: dict[str, Peer] = {
+            peer.name: peer for peer in (*self.workers, *self.listeners, self.echo, self.lazy)
+        }
 
     # --- what nodes ask ----
 
@@ -85,28 +88,23 @@ class World:
         if self.transcript is not None:
             self.transcript.append(f"{self.clock.now:9.4f}  {who:<12} {what}")
 
-    def to_broker(self, peer: Peer, connection: Connection, frames: Frames) -> None:
+    def show_sent(self, who: str, broker: int, frames: Frames) -> None:
         if self.transcript is not None:
-            self.tell(peer.name, f"-> broker    {_show(frames)}")
-
-        def arrive(frames: Frames) -> None:
-            if self.broker.alive:
-                self.broker.do(lambda: self.broker.receive(peer.side, connection.identity, frames))
-            elif connection.open and self.rng.random() < 0.5:  # still in the sender's queue: sent on reconnection
-                self.clock.after(0.2, lambda: arrive(frames))
-
-        self.network.carry(connection, "up", frames, arrive)
+            self.tell(who, f"-> broker-{broker}  {_show(frames)}")
 
     def crash_for(self, node: Node, seconds: float) -> None:
         node.crash()
-        life = node.life
-        self.clock.after(seconds, lambda: node.life == life and not node.alive and node.start())
+        self.clock.after(seconds, self._start_again, node, node.life)
+
+    def _start_again(self, node: Node, life: int) -> None:
+        if node.life == life and not node.alive:
+            node.start()
 
     # --- the run ----
 
     def run(self) -> None:
         """Raises InvariantError."""
-        for node in (self.broker, *self.workers, *self.listeners, self.echo, self.lazy):
+        for node in (*self.brokers, *self.peers.values()):
             self.clock.after(self.rng.uniform(0, 0.5), node.start)
         Faults(self).plan()
         with mock.patch.object(listener.ledger, "time", self.wall), mock.patch.object(common.pull, "CHUNK", CHUNK):
@@ -117,11 +115,10 @@ class World:
             node.ledger.close()
 
     def _run_until_done(self) -> None:
-        while self.clock.now <= FAULTS_END:
-            self.clock.run_next()
+        self.clock.run_until(FAULTS_END)
         for node in self.listeners:
             while not node.finished:
-                self._run_on(0.25)
+                self.clock.run_until(self.clock.now + 0.25)
                 if self.clock.now > PATIENCE:
                     raise InvariantError(f"no progress: {node.left} not done after {PATIENCE:g} s")
 
@@ -130,13 +127,9 @@ class World:
         while (held := what_is_held(self)) is not None:
             if self.clock.now > end:
                 raise InvariantError(held)
-            self._run_on(0.5)
-        audit(self.broker.core)
-
-    def _run_on(self, seconds: float) -> None:
-        end = self.clock.now + seconds
-        while self.clock.now < end:
-            self.clock.run_next()
+            self.clock.run_until(self.clock.now + 0.5)
+        for broker in self.brokers:
+            audit(broker.core)
 
 
 def _show(frames: Frames) -> str:
