@@ -59,6 +59,7 @@ class Scheduler:
         self.lose_worker = lose_worker
         self._deaths: deque[float] = deque(maxlen=64)
         self._trial_worker: Worker | None = None
+        self._next_trial = 0.0  # not before this instant
         self._mean = 0.0  # duration of a lease, exponentially averaged, in seconds
 
     # --- granting ----
@@ -84,7 +85,7 @@ class Scheduler:
 
     def _start_trial(self, now: float) -> list[Lease]:
         """Empty one worker for the first suspect that has one, then run the suspect on it alone."""
-        if self._trial_worker is None:
+        if self._trial_worker is None and self._next_trial <= now:
             for task in self.suspects:
                 fit = [w for w in self.workers.values() if w.slots and not w.draining and self._eligible(task, w)]
                 if fit:
@@ -213,6 +214,8 @@ class Scheduler:
         task.losses += 1
         task.trial_losses += blamed
         limits = self.settings
+        if alone:
+            self._next_trial = now + limits.calm
         if task.trial_losses >= limits.trial_losses or task.losses >= limits.total_losses:
             times = f"{task.losses} times, {task.trial_losses} of them with nothing else running"
             self._give_up(task, f"The worker process died while it worked on this image ({times}).")

@@ -375,18 +375,28 @@ def test_the_storm_has_an_end():
     assert outcomes(rig) == [(Failed, b"job")]
 
 
-def test_poison_in_a_fleet_that_restarts_at_once_costs_few_workers():
+def deaths_until_given_up(*poisons):
     rig = Rig()
-    rig.submit(b"poison")
+    for poison in poisons:
+        rig.submit(poison)
     rig.worker(A)
-    deaths = 0
-    while not rig.take(CLIENT, Failed):
+    deaths = given_up = 0
+    while given_up < len(poisons):
         if rig.tasks(A):
             deaths += 1
             rig.die(A)
             rig.worker(A)
         rig.after(0.5)
-    assert deaths == rig.settings.shared_losses + 1 + rig.settings.trial_losses
+        given_up += len(rig.take(CLIENT, Failed))
+    return deaths
+
+
+def test_poison_in_a_fleet_that_restarts_at_once_costs_few_workers():
+    assert deaths_until_given_up(b"1") == Settings().shared_losses + 1 + Settings().trial_losses
+
+
+def test_several_poisons_do_not_speak_for_each_other():
+    assert deaths_until_given_up(b"1", b"2", b"3") <= 3 * deaths_until_given_up(b"1")
 
 
 # --- stragglers ----
