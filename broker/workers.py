@@ -53,6 +53,7 @@ class WorkerDesk:
         self._outbox = outbox
         self._scheduler = scheduler
         self._clients = clients
+        self._catalogue: Catalogue | None = None  # until a worker comes, goes or changes
         self._handlers: dict[type, Callable[[Worker, Any, float], None]] = {
             Beat: self._on_beat,
             Credit: self._on_credit,
@@ -105,6 +106,7 @@ class WorkerDesk:
         liveness = Liveness(now, self._settings.interval, self._settings.missed)
         worker = Worker(peer, self._rng.randbytes(8), basic, liveness, slots=int(basic))
         self._scheduler.workers[peer] = worker
+        self._catalogue = None
         if not basic:
             self._hello(worker)
         self._outbox.note("worker_registered", basic=basic, worker=peer.hex())
@@ -151,6 +153,7 @@ class WorkerDesk:
                 self._scheduler.renew(named, now)
 
     def _on_credit(self, worker: Worker, credit: Credit, _now: float) -> None:
+        self._catalogue = None
         worker.credited = True
         worker.slots = credit.slots
         worker.threads = credit.threads
@@ -200,6 +203,7 @@ class WorkerDesk:
             self._scheduler.give_back(lease)
 
     def _on_drain(self, worker: Worker, _drain: Drain, _now: float) -> None:
+        self._catalogue = None
         worker.draining = True
 
     def _on_get(self, worker: Worker, get: Get, _now: float) -> None:
@@ -234,6 +238,7 @@ class WorkerDesk:
         else:
             self._outbox.note("worker_lost", worker=worker.peer.hex(), host=worker.host, leases=len(worker.leases))
             self._outbox.counters["workers_lost"] += 1
+        self._catalogue = None
         self._scheduler.lose(worker, now)
 
     def beat(self, now: float) -> None:
@@ -245,6 +250,11 @@ class WorkerDesk:
                 self._outbox.heartbeat(BACK, worker.peer)
 
     def catalogue(self) -> Catalogue:
+        if self._catalogue is None:
+            self._catalogue = self._look_at_workers()
+        return self._catalogue
+
+    def _look_at_workers(self) -> Catalogue:
         workers = [worker for worker in self._scheduler.workers.values() if not worker.draining]
         filters = sorted(frozenset().union(*(worker.needs_served for worker in workers)))
         return Catalogue(tuple(filters[:NAMES_LIMIT]), sum(worker.threads for worker in workers if not worker.basic))

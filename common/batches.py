@@ -15,6 +15,10 @@ MAPS = HEADER_LIMIT - 3  # bytes: the map frame is a list of up to 65535
 def batches(messages: Iterable[Message], limit: int) -> Iterator[list[Message]]:
     """Cut messages, in order, into lists with at most limit bytes of payload each (one message always fits),
     and never more than parse() takes."""
+    messages = list(messages)
+    if len(messages) < 2:  # most are, and need no measuring
+        yield from ([message] for message in messages)
+        return
     batch: list[Message] = []
     weight = frames = maps = 0
     for message in messages:

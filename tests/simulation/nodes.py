@@ -155,5 +155,5 @@ class Peer(Node):
         self.world.network.carry(self.connections[broker], "up", frames)
 
     def send_messages(self, messages: list[Message], broker: int) -> None:
-        for batch in batches(messages, SETTINGS.inline_limit):
+        for batch in batches(messages, SETTINGS.inline_limit) if messages else ():
             self.send([bytes(frame) for frame in encode(batch)], broker)
