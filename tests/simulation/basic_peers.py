@@ -5,12 +5,12 @@ from __future__ import annotations
 from broker.actions import Side
 from tests.simulation.invariants import InvariantError
 from tests.simulation.network import Frames
-from tests.simulation.nodes import Peer
+from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.worker_node import OURS
 
 
 class EchoWorker(Peer):
-    """READY, a heartbeat a second while idle, one echo a request."""
+    """READY, heartbeats while idle, one echo a request."""
 
     side = Side.BACKEND
 
@@ -26,7 +26,7 @@ class EchoWorker(Peer):
     def wake(self) -> None:
         now = self.now
         if self.next_beat <= now:
-            self.next_beat = now + 1.0
+            self.next_beat = now + SETTINGS.interval
             if not self.busy and now - self.heard > 4.0:
                 self.boot()
             elif not self.busy:

@@ -14,8 +14,17 @@ from tests.simulation.network import Connection, Frames
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SETTINGS = Settings(
-    inline_limit=240, task_timeout=12.0, dispatch_patience=5.0, resend=6.0, tasks=24, held_bytes=1000, calm=5.0
+SETTINGS = Settings(  # all smaller than in life, in proportion
+    interval=1.5,
+    missed=3,
+    inline_limit=240,
+    task_timeout=12.0,
+    dispatch_patience=5.0,
+    resend=6.0,
+    tasks=24,
+    held_bytes=1000,
+    calm=5.0,
+    retry_delay=0.5,
 )
 REFUSED_AFTER = 0.05  # seconds until a new socket learns that its key is not let in
 

@@ -11,7 +11,9 @@ from listener.scan import Version
 
 # Some are good at first sight only: flaky fails once, hang gets stuck once. The last four never end well.
 KINDS = ["good"] * 40 + ["flaky", "hang", "bad", "failing", "poison", "endless"]
-SIZES = [20, 90, 300]  # bytes; the largest is pulled, in parts
+DEADLY = {"poison", "endless"}
+DEADLY_LIMIT = 2  # in one world: each keeps the fleet busy for half a minute, most of which is waiting
+SIZES = [20, 20, 90, 300]  # bytes; the largest is pulled, in parts
 ENDS = {  # how the reason of a failure begins, by kind
     "bad": ("bad image",),
     "failing": ("never works", "The worker cannot keep", "unreadable"),  # the last of its failures,
@@ -44,12 +46,20 @@ class Camera:
         self._numbers = itertools.count()
         self._photos: dict[bytes, Photo] = {}
         self._runs: Counter[bytes] = Counter()
+        self._deadly = 0
 
     def shoot(self, path: str, mtime_ns: int) -> Photo:
         content = b"photo-%010d" % next(self._numbers) + self._rng.randbytes(self._rng.choice(SIZES))
-        photo = Photo(path, Version(len(content), mtime_ns), content, self._rng.choice(KINDS))
+        photo = Photo(path, Version(len(content), mtime_ns), content, self._choose_kind())
         self._photos[photo.job] = photo
         return photo
+
+    def _choose_kind(self) -> str:
+        kind = self._rng.choice(KINDS)
+        if kind not in DEADLY:
+            return kind
+        self._deadly += 1
+        return kind if self._deadly <= DEADLY_LIMIT else "good"
 
     def photo(self, job: bytes) -> Photo:
         return self._photos[job]

@@ -5,11 +5,13 @@ World(seed).run() raises InvariantError when an invariant breaks; the same seed 
 
 from __future__ import annotations
 
+import contextlib
 import random
 from unittest import mock
 
 import msgpack
 
+import common.client_core
 import common.pull
 import listener.ledger
 from common.protocol import PPX
@@ -25,7 +27,10 @@ from tests.simulation.photos import Camera
 from tests.simulation.worker_node import WorkerNode
 
 PATIENCE = 400.0  # by then everything must be done
-CHUNK = 60  # bytes of an image or an output in one message
+SMALLER = [  # than in life, as the broker's numbers are
+    mock.patch.object(common.pull, "CHUNK", 72),  # bytes of an image or an output in one message
+    mock.patch.object(common.client_core, "ACCEPT_PATIENCE", 12.0),
+]
 CLEARANCE = 40.0  # seconds more until nobody holds anything: enough for every acknowledgement to be repeated
 
 
@@ -61,7 +66,7 @@ class World:
         self._disk_failures = 0
         self.brokers = [BrokerNode(self, f"broker-{n}") for n in range(self.rng.choice([1, 1, 2]))]
         self.listeners = [
-            ListenerNode(self, f"listener-{n}", self.rng.choice([5, 15, 30])) for n in range(self.rng.choice([1, 1, 2]))
+            ListenerNode(self, f"listener-{n}", self.rng.choice([4, 12, 24])) for n in range(self.rng.choice([1, 1, 2]))
         ]
         self.workers = [WorkerNode(self, f"worker-{n}") for n in range(self.rng.choice([2, 3, 4]))]
         self.echo = EchoWorker(self, "echo")
@@ -107,7 +112,9 @@ class World:
         for node in (*self.brokers, *self.peers.values()):
             self.clock.after(self.rng.uniform(0, 0.5), node.start)
         Faults(self).plan()
-        with mock.patch.object(listener.ledger, "time", self.wall), mock.patch.object(common.pull, "CHUNK", CHUNK):
+        with contextlib.ExitStack() as patches:
+            for patch in (mock.patch.object(listener.ledger, "time", self.wall), *SMALLER):
+                patches.enter_context(patch)
             self._run_until_done()
             self._run_until_nothing_is_held()
         for node in self.listeners:
