@@ -52,6 +52,8 @@ class WorkerNode(Peer):
             self._act(broker, session.drain(self.now))
 
     def _act(self, broker: int, actions: list[Action]) -> None:
+        if not self.alive:  # it has ended after what another session had to do
+            return
         messages: list[Message] = []
         for action in actions:
             match action:
