@@ -54,8 +54,15 @@ class Faults:
     # --- by kind ----
 
     def _crash(self, node: Node) -> None:
-        node.tell("CRASHES")
-        self._world.crash_for(node, self._rng.choice([0.1, 0.5, 5.0]))
+        """For a while; one of two brokers perhaps for good, if it is the first."""
+        world = self._world
+        if len(world.brokers) > 1 and node in world.brokers and not world.gone and self._rng.random() < 0.3:
+            node.tell("CRASHES FOR GOOD")
+            world.gone = node
+            node.crash()
+        else:
+            node.tell("CRASHES")
+            world.crash_for(node, self._rng.choice([0.1, 0.5, 5.0]))
 
     def _freeze(self, node: Node) -> None:
         seconds = self._rng.choice([0.5, 3.0, 8.0])

@@ -115,7 +115,7 @@ def check_outcomes(listener: ListenerNode) -> None:
 
 def what_is_held(world: World) -> str | None:
     """Who still holds something although everything is done and acknowledged; the lazy pirate always asks on."""
-    for broker in world.brokers:
+    for broker in world.brokers_left:
         desk = broker.core._clients
         if any(client.tasks for client in desk.clients.values() if client.peer.startswith(TAG)):
             return f"{broker.name} still holds {desk.tasks} tasks, {desk.held_bytes} bytes"

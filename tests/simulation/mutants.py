@@ -14,10 +14,12 @@ from broker.peers import Lease, Task, Worker
 from broker.scheduler import Scheduler
 from broker.workers import WorkerDesk
 from common.client_core import ClientCore
+from common.link import Link
 from common.protocol import ResultOk
 from common.pull import Pull
 from listener.ledger import Ledger
-from worker.session import WorkerSession
+from worker.runs import Key, Runs
+from worker.session import Run, WorkerSession
 
 Patch = tuple[type | ModuleType, str, Any]
 
@@ -184,6 +186,20 @@ def _task_taken_twice(self: WorkerSession, task: Any, now: float) -> None:
 _original_on_task = WorkerSession._on_task
 
 
+def _trial_in_a_crowd(self: Runs) -> tuple[Key, Run] | None:
+    """A worker begins what comes next, although an image on trial runs or is to run by itself."""
+    if not self._waiting or len(self._running) >= self._threads:
+        return None
+    key, run = next(iter(self._waiting.items()))
+    self._running[key] = self._waiting.pop(key)
+    return key, run
+
+
+def _first_broker_only(self: Link, now: float) -> None:
+    """A client whose broker has died waits for that one."""
+    self._reopen_at = now + self._backoff.next()
+
+
 def _part_counted_twice(self: Pull, offset: int, data: Any) -> None:
     """A part of an image that comes twice stands for one that is missing."""
     self.sink.write(offset, data)
@@ -219,6 +235,8 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "reservation kept": ((Scheduler, "_end_trial", _reservation_kept),),
     "race not ended": ((Scheduler, "finish", _race_not_ended),),
     "task taken twice": ((WorkerSession, "_on_task", _task_taken_twice),),
+    "trial in a crowd": ((Runs, "next", _trial_in_a_crowd),),
+    "first broker only": ((Link, "breaks", _first_broker_only),),
     "part counted twice": ((Pull, "store", _part_counted_twice),),
 }
 

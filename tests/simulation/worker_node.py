@@ -96,6 +96,7 @@ class WorkerNode(Peer):
     def _fill_threads(self) -> None:
         while (begun := self.runs.next()) is not None:
             key, run = begun
+            self._check_company()
             broker, lease = key
             self._act(broker, self.sessions[broker].on_begun(lease))
             photo = None if run.opaque else self.world.camera.photo(bytes(run.image)[:16])
@@ -104,6 +105,13 @@ class WorkerNode(Peer):
                 self.later(STUCK_AFTER, self.world.crash_for, self, 0.3)
             else:
                 self.later(self.speed * self.world.rng.uniform(0.05, 1.0), self._end, key, run, photo)
+
+    def _check_company(self) -> None:
+        running = self.runs._running.values()
+        if len(running) > self.threads:
+            raise InvariantError(f"{self.name} runs more images than it has threads")
+        if len(running) > 1 and any(run.alone for run in running):
+            raise InvariantError(f"{self.name} runs a trial beside something else")
 
     def _gets_stuck(self, photo: Photo) -> bool:
         return photo.kind == "endless" or (photo.kind == "hang" and self.world.camera.first_time(photo))

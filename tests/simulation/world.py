@@ -65,6 +65,7 @@ class World:
         self.camera = Camera(self.rng)
         self._disk_failures = 0
         self.brokers = [BrokerNode(self, f"broker-{n}") for n in range(self.rng.choice([1, 1, 2]))]
+        self.gone: Node | None = None  # the broker that has died for good
         self.listeners = [
             ListenerNode(self, f"listener-{n}", self.rng.choice([4, 12, 24])) for n in range(self.rng.choice([1, 1, 2]))
         ]
@@ -74,6 +75,10 @@ class World:
         self.peers: dict[str, Peer] = {
             peer.name: peer for peer in (*self.workers, *self.listeners, self.echo, self.lazy)
         }
+
+    @property
+    def brokers_left(self) -> list[BrokerNode]:
+        return [broker for broker in self.brokers if broker is not self.gone]
 
     # --- what nodes ask ----
 
@@ -135,7 +140,7 @@ class World:
             if self.clock.now > end:
                 raise InvariantError(held)
             self.clock.run_until(self.clock.now + 0.5)
-        for broker in self.brokers:
+        for broker in self.brokers_left:
             audit(broker.core)
 
 
