@@ -88,10 +88,11 @@ class ClientDesk:
     def on_envelope(self, peer: bytes, envelope: Envelope, now: float) -> None:
         """The request of a basic client: opaque, volatile, and dropped when there is no room."""
         size = sum(len(frame) for frame in envelope.body)
-        if not self._room_for(size):
+        client = self.clients.get(peer) or Client(peer, b"", True, Liveness(now))
+        if not self._room_for(client, size, 0):
             self._outbox.count("basic_request_dropped")
             return
-        client = self.clients.setdefault(peer, Client(peer, b"", True, Liveness(now)))
+        self.clients[peer] = client
         task = Task(peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack)
         self._add(client, task)
         self._timers.at(now + self._settings.opaque_life, self._on_opaque_age, task)
@@ -109,7 +110,10 @@ class ClientDesk:
     def _on_submit(self, client: Client, submit: Submit, now: float) -> None:
         known = client.tasks.get(submit.id)
         if known is None:
-            if not self._room_for(sum(len(frame) for frame in submit.payload)):
+            size = sum(len(frame) for frame in submit.payload)
+            if not self._room_for(client, size, submit.priority):
+                self._outbox.counters["refused"] += 1
+                self._outbox.counters["refused_bytes"] += size
                 self._outbox.send(FRONT, client.peer, Busy(submit.id, self._settings.busy_delay))
                 return
             task = Task(
@@ -161,36 +165,46 @@ class ClientDesk:
 
     # --- the life of a task ----
 
-    def _room_for(self, size: int) -> bool:
+    def _room_for(self, client: Client, size: int, priority: int) -> bool:
+        """One client may hold so many times what is left: however many fill the broker, each ends up with as much as
+        the others, and who comes later still finds room (A. Choudhury and E. Hahne, "Dynamic Queue Length Thresholds
+        for Shared-Memory Packet Switches", IEEE/ACM Transactions on Networking 6(2), 1998)."""
         limits = self._settings
-        fits = self.held_bytes + size <= limits.held_bytes or self.held_bytes == 0
-        return self.tasks < limits.tasks and fits
+        share = limits.share if priority else limits.urgent_share
+        tasks_left, bytes_left = limits.tasks - self.tasks, limits.held_bytes - self.held_bytes
+        bytes_fit = size <= bytes_left and client.held_bytes + size <= share * bytes_left
+        return len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
+
+    def _hold(self, client: Client, size: int) -> None:
+        """So many bytes more, or fewer."""
+        self.held_bytes += size
+        client.held_bytes += size
 
     def _add(self, client: Client, task: Task) -> None:
         client.tasks[task.id] = task
         self.tasks += 1
-        self.held_bytes += task.held_bytes
+        self._hold(client, task.held_bytes)
         self.scheduler.queue.push(task)
         self._outbox.counters["submitted"] += 1
 
     def _end(self, task: Task) -> None:
         self.scheduler.drop(task)
-        self.held_bytes -= task.held_bytes
+        client = self.clients[task.client]
+        self._hold(client, -task.held_bytes)
         task.payload, task.outcome = (), None  # timers may know the task for minutes
         self.tasks -= 1
-        client = self.clients[task.client]
         del client.tasks[task.id]
         if client.basic and not client.tasks:
             del self.clients[task.client]
 
     def deliver(self, task: Task, outcome: Result | Failed, now: float) -> None:
         """Give the client its task's outcome, again and again until it is acknowledged."""
-        self.held_bytes -= task.held_bytes
+        client, before = self.clients[task.client], task.held_bytes
         task.state = TaskState.DELIVERING
         task.outcome = replace(outcome, id=task.id)
         if not task.leases:
             task.payload = ()  # with a lease left the outputs are pulled from a worker that may still die
-        self.held_bytes += task.held_bytes
+        self._hold(client, task.held_bytes - before)
         self._send_outcome(task, now)
 
     def answer(self, task: Task, *body: Any) -> None:

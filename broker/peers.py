@@ -72,6 +72,7 @@ class Client:
     basic: bool
     liveness: Liveness
     tasks: dict[bytes, Task] = field(default_factory=dict)
+    held_bytes: int = 0  # of all its tasks
 
 
 @dataclass(slots=True, eq=False)

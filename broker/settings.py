@@ -31,5 +31,7 @@ class Settings:
 
     tasks: int = 100_000  # held at most
     held_bytes: int = 1 << 30  # of images and results, at most
+    share: float = 8.0  # times what is left of either cap: so much one client may hold
+    urgent_share: float = 64.0  # the same for tasks of priority 0
     busy_delay: float = 0.5  # what a client refused for these caps is told to wait
     resend: float = 30.0  # until an outcome nobody acknowledged is sent again

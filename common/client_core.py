@@ -2,13 +2,13 @@
 
 The broker is soft state, so all certainty lives here. A HELLO means "I hold nothing of yours" and makes
 every job that has no outcome be submitted again; a SUBMIT without an answer is repeated; an outcome is
-handed to the application once and acknowledged only when the application says so.
+handed to the application once and acknowledged only when the application says so. How jobs come into the broker
+is common.submissions, and how many at a time common.flow.
 """
 
 from __future__ import annotations
 
 import enum
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,13 +37,12 @@ from common.protocol import (
     ResultOk,
     Status,
     StatusRequest,
-    Submit,
     new_identity,
     parse,
 )
 from common.pull import Pull
+from common.submissions import Submissions
 
-ACCEPT_PATIENCE = 60.0  # seconds until a SUBMIT nobody answered is repeated; a slow link needs some of them
 ROOM_PATIENCE = 10.0  # seconds, up to twice as many, until outputs that found no room are asked for again
 SHORTAGES = 5  # of these until the job counts as failed
 REVIEW_INTERVAL = 0.25  # seconds between looks at what is to be repeated
@@ -67,7 +66,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class ReadBlob:
-    """Read this part of the job's image and send it as DATA."""
+    """Read this part of the job's image, which is not in memory, and send it as DATA."""
 
     get: Get
 
@@ -91,17 +90,17 @@ Action = Open | Send | ReadBlob | Deliver | Tell
 
 
 class _State(enum.Enum):
-    TO_SEND = 1  # at resend_at
-    ACCEPTED = 2
-    PULLING = 3
+    OPEN = 1
+    PULLING = 2
+    WITHOUT_ROOM = 3  # for the outputs, which are asked for again at retry_at
     DELIVERED = 4
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
     job: Job
-    state: _State
-    resend_at: float
+    state: _State = _State.OPEN
+    retry_at: float = 0.0
     result: Result | None = None
     pulls: dict[str, Pull[FileBlob]] = field(default_factory=dict)
     shortages: int = 0  # of room for the outputs
@@ -119,7 +118,8 @@ class ClientCore:
         self._rng = rng
         self._new_file = new_file
         self._jobs: dict[bytes, _Entry] = {}
-        self._unanswered: dict[bytes, None] = {}  # jobs in the order of their last SUBMIT
+        self._submissions = Submissions()
+        self._fetching: dict[bytes, _Entry] = {}  # whose outputs are being pulled, or wait for room
         self._session = b""
         self._link = Link(brokers)
         self._next_review = 0.0
@@ -150,9 +150,9 @@ class ClientCore:
         """
         known = self._jobs.get(job.id)
         if known is None or known.state is _State.DELIVERED:
-            self._jobs[job.id] = _Entry(job, _State.TO_SEND, now)
-            if self.connected:
-                self._send_job(self._jobs[job.id], now)
+            self._jobs[job.id] = _Entry(job)
+            self._submissions.add(job)
+            self._submit(now)
         return self._take()
 
     def acknowledge(self, job: bytes, _now: float) -> list[Action]:
@@ -166,6 +166,8 @@ class ClientCore:
     def cancel(self, job: bytes, _now: float) -> list[Action]:
         """Forget a job, whatever its state."""
         if self._jobs.pop(job, None) is not None:
+            self._fetching.pop(job, None)
+            self._submissions.end(job)
             self._send(Cancel(job))
         return self._take()
 
@@ -184,11 +186,14 @@ class ClientCore:
         if isinstance(parsed, Ready | Envelope):
             raise ProtocolError("a broker does not send this to a PPX client")
         self._link.heard(now)
-        for message in () if isinstance(parsed, Heartbeat) else parsed:
+        if isinstance(parsed, Heartbeat):
+            return self._take()
+        for message in parsed:
             handler = self._handlers.get(type(message))
             if handler is None:
                 raise ProtocolError(f"a client does not receive {type(message).__name__.upper()}")
             handler(message, now)
+        self._submit(now)
         return self._take()
 
     def on_refused(self, now: float) -> list[Action]:
@@ -209,15 +214,13 @@ class ClientCore:
             self._send(Beat(self._session))
         if self.connected and self._next_review <= now:
             self._next_review = now + REVIEW_INTERVAL
-            for entry in self._jobs.values():
-                if entry.state is _State.TO_SEND and entry.resend_at <= now:
-                    self._send_job(entry, now)
-                elif entry.state is _State.PULLING:
-                    self._pull(entry, now)
+            for entry in list(self._fetching.values()):
+                self._review(entry, now)
+        self._submit(now)
         return self._take()
 
     def deadline(self) -> float:
-        if self.connected and self._jobs:
+        if self.connected and (self._submissions.pending or self._fetching):
             return min(self._link.deadline, self._next_review)
         return self._link.deadline
 
@@ -243,12 +246,9 @@ class ClientCore:
         self.connected = False
         self._link.breaks(now)
 
-    def _send_job(self, entry: _Entry, now: float) -> None:
-        job = entry.job
-        entry.resend_at = now + ACCEPT_PATIENCE
-        self._unanswered.pop(job.id, None)
-        self._unanswered[job.id] = None
-        self._send(Submit(job.id, job.recipe, job.needs, job.priority, job.size, job.payload))
+    def _submit(self, now: float) -> None:
+        if self.connected:
+            self._actions += map(Send, self._submissions.due(now))
 
     def _on_hello(self, hello: Hello, now: float) -> None:
         self._link.agreed(hello.interval, hello.missed, now)
@@ -256,36 +256,17 @@ class ClientCore:
             return
         self._session = hello.session
         self.connected = True
-        self._unanswered.clear()
         self._actions.append(Tell(hello))
-        for entry in self._jobs.values():
-            if entry.state is not _State.DELIVERED:
-                entry.state = _State.TO_SEND
-                entry.pulls.clear()
-                self._send_job(entry, now)
-
-    def _answered(self, job: bytes, now: float) -> None:
-        """The broker answers in order: what was submitted before this job and has no answer was lost."""
-        if job not in self._unanswered:
-            return
-        for earlier in list(itertools.takewhile(lambda other: other != job, self._unanswered)):
-            del self._unanswered[earlier]
-            entry = self._jobs.get(earlier)
-            if entry is not None and entry.state is _State.TO_SEND:
-                self._send_job(entry, now)
-        self._unanswered.pop(job, None)
+        self._submissions.restart()
+        for entry in self._fetching.values():
+            entry.state, entry.pulls = _State.OPEN, {}
+        self._fetching.clear()
 
     def _on_accepted(self, accepted: Accepted, now: float) -> None:
-        self._answered(accepted.id, now)
-        entry = self._jobs.get(accepted.id)
-        if entry is not None and entry.state is _State.TO_SEND:
-            entry.state = _State.ACCEPTED
+        self._submissions.accepted(accepted.id, now)
 
     def _on_busy(self, busy: Busy, now: float) -> None:
-        self._answered(busy.id, now)
-        entry = self._jobs.get(busy.id)
-        if entry is not None and entry.state is _State.TO_SEND:
-            entry.resend_at = now + busy.retry_after * (1 + self._rng.random())
+        self._submissions.refused(busy.id, now + busy.retry_after * (1 + self._rng.random()), now)
 
     def _on_result(self, result: Result, now: float) -> None:
         entry = self._open_entry(result.id)
@@ -296,6 +277,8 @@ class ClientCore:
             return
         if entry.state is _State.PULLING and entry.result == result:
             return  # the broker says it again while we are at it
+        self._submissions.arrived(result.id)
+        self._fetching[result.id] = entry
         entry.state = _State.PULLING
         entry.result = result
         try:
@@ -324,7 +307,11 @@ class ClientCore:
         if entry is None:
             self._send(Cancel(get.id))
         elif get.blob == "" and get.offset + get.length <= entry.job.size:
-            self._actions.append(ReadBlob(get))
+            if entry.job.payload:  # it was to travel with the job, and there was no room for it
+                part = memoryview(entry.job.payload[0])[get.offset : get.offset + get.length]
+                self._send(Data(get.id, "", get.offset, (part,)))
+            else:
+                self._actions.append(ReadBlob(get))
 
     def _on_data(self, data: Data, now: float) -> None:
         entry = self._jobs.get(data.id)
@@ -342,11 +329,19 @@ class ClientCore:
         entry.result = None
         entry.shortages += 1
         if entry.shortages < SHORTAGES:
-            entry.state = _State.TO_SEND
-            entry.resend_at = now + ROOM_PATIENCE * (1 + self._rng.random())
+            entry.state = _State.WITHOUT_ROOM
+            entry.retry_at = now + ROOM_PATIENCE * (1 + self._rng.random())
             return
         reason = f"The outputs cannot be kept on their way to the output folder: {error.strerror} ($TMPDIR)."
         self._deliver(entry, Failed(entry.job.id, "transient", reason))
+
+    def _review(self, entry: _Entry, now: float) -> None:
+        if entry.state is _State.PULLING:
+            self._pull(entry, now)
+        elif entry.retry_at <= now:
+            del self._fetching[entry.job.id]
+            entry.state = _State.OPEN
+            self._submissions.again(entry.job.id)
 
     def _pull(self, entry: _Entry, now: float) -> None:
         """One output after the other; the last chunk of the last one completes the result."""
@@ -364,6 +359,8 @@ class ClientCore:
         entry.state = _State.DELIVERED
         entry.result = None
         entry.pulls = {}
+        self._fetching.pop(entry.job.id, None)
+        self._submissions.end(entry.job.id)
         self._actions.append(Deliver(entry.job.id, outcome))
 
     def _on_news(self, message: Catalogue | Status, _now: float) -> None:

@@ -17,6 +17,7 @@ from common.client_core import ClientCore
 from common.link import Link
 from common.protocol import ResultOk
 from common.pull import Pull
+from common.submissions import Submissions
 from listener.ledger import Ledger
 from worker.runs import Key, Runs
 from worker.session import Run, WorkerSession
@@ -141,14 +142,14 @@ def _version_ignored(self: Ledger, path: str, version: Any, *args: Any, **named:
 _original_done = Ledger.done
 
 
-def _always_room(self: ClientDesk, _size: int) -> bool:
+def _always_room(self: ClientDesk, *_: Any) -> bool:
     """Tasks and bytes have no cap."""
     return True
 
 
-def _busy_forgotten(self: ClientCore, busy: Any, _now: float) -> None:
+def _busy_forgotten(self: Submissions, job: bytes, _retry_at: float, now: float) -> None:
     """A job the broker had no room for is taken for accepted."""
-    self._jobs[busy.id].resend_at = float("inf")
+    self.accepted(job, now)
 
 
 def _bytes_leaked(self: ClientDesk, task: Task) -> None:
@@ -229,7 +230,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "never committed": ((Ledger, "commit", _never_committed),),
     "version ignored": ((Ledger, "done", _version_ignored),),
     "caps ignored": ((ClientDesk, "_room_for", _always_room),),
-    "busy forgotten": ((ClientCore, "_on_busy", _busy_forgotten),),
+    "busy forgotten": ((Submissions, "refused", _busy_forgotten),),
     "bytes leaked": ((ClientDesk, "_end", _bytes_leaked),),
     "dead client kept": ((ClientDesk, "drop", _dead_client_kept),),
     "reservation kept": ((Scheduler, "_end_trial", _reservation_kept),),

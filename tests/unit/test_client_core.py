@@ -6,7 +6,6 @@ import random
 import pytest
 
 from common.client_core import (
-    ACCEPT_PATIENCE,
     ROOM_PATIENCE,
     SHORTAGES,
     ClientCore,
@@ -38,6 +37,7 @@ from common.protocol import (
     encode,
 )
 from common.protocol.messages import CHUNK, INLINE_LIMIT, TAG
+from common.submissions import ACCEPT_PATIENCE
 from tests.memory_file import FullDisk, MemoryFile
 
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
