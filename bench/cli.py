@@ -75,3 +75,19 @@ def curve(
     from bench.curve import run_curve
 
     run_curve(images, megapixels, tiny, rounds)
+
+
+def flow(
+    tasks: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tiny tasks, submitted at once.")] = 100_000,
+    gigabytes: Annotated[
+        float, typer.Option(min=0.01, max=1000, help="Images of 8 MiB, submitted at once, as long as they fill this.")
+    ] = 20.0,
+) -> None:
+    """Submit more than the broker takes, against one slow worker: its memory, and what crosses the network twice.
+
+    The images are noise that nobody decodes. The worker is slow until the broker has been full for 10 seconds, then as
+    fast as it can be.
+    """
+    from bench.flow import run_flow
+
+    run_flow(tasks, gigabytes)

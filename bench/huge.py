@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.huge_image import make_huge_jpeg, make_tiled_tiff
+from bench.memory import high_water
 from common.errors import FleetError
 from common.system import cores
 from worker.vips import pyvips
@@ -120,7 +120,7 @@ def _measured(module: str, *arguments: str) -> Measurement:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     peak = 0
     while process.poll() is None:  # what wait4 tells begins with the memory of the parent
-        peak = max(peak, _high_water(process.pid))
+        peak = max(peak, high_water(process.pid))
         time.sleep(0.02)
     seconds = time.perf_counter() - began
     assert process.stderr is not None
@@ -128,13 +128,3 @@ def _measured(module: str, *arguments: str) -> Measurement:
         if process.returncode != 0:
             raise FleetError(f"{module} failed: {said.read().strip().splitlines()[-1:]}")
     return Measurement(seconds, peak)
-
-
-def _high_water(pid: int) -> int:
-    """The most bytes of memory a process has had in use; 0 once it has ended."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found[1]) * 1024 if found else 0

@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.memory import high_water
 from common.errors import FleetError
 from common.system import cores
 from listener.rclone.binary import environment, find_rclone
@@ -162,11 +163,11 @@ def _calls(folder: Path) -> tuple[int, int]:
 
 
 def _sample(peaks: Peaks, pid: int) -> None:
-    peaks.listener = max(peaks.listener, _high_water(pid))
+    peaks.listener = max(peaks.listener, high_water(pid))
     for child in _descendants(pid):
         with contextlib.suppress(OSError):
             if Path(f"/proc/{child}/comm").read_text().strip() == "rclone":
-                peaks.rclone = max(peaks.rclone, _high_water(child))
+                peaks.rclone = max(peaks.rclone, high_water(child))
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -175,10 +176,3 @@ def _descendants(pid: int) -> Iterator[int]:
             for child in map(int, file.read_text().split()):
                 yield child
                 yield from _descendants(child)
-
-
-def _high_water(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        if found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
-            return int(found[1]) * 1024
-    return 0

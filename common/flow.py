@@ -5,8 +5,8 @@ Submissions without an answer fit into a window of so many jobs and bytes. A ref
 the probe, and every job that is accepted opens it by one: slow start (V. Jacobson, "Congestion Avoidance and Control",
 SIGCOMM 1988; RFC 5681, 3.1), with BUSY in place of the lost segment.
 
-An image over SMALL that was refused is not sent whole a second time: its job is submitted without it, and the worker
-that gets the job pulls it. How many bytes of our images the broker has room for is learnt from its refusals, by additive
+An image over SMALL that was refused is not sent a second time: its job is submitted without it, and the worker that
+gets the job pulls it. How many bytes of our images the broker has room for is learnt from its refusals, by additive
 increase and multiplicative decrease; beyond that, images are pulled from the start.
 """
 

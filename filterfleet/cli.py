@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import compare, curve, huge, scan, stragglers
+from bench.cli import compare, curve, flow, huge, scan, stragglers
 from broker.cli import broker
 from common.command import daemon
 from filterfleet.chaos import chaos
@@ -32,6 +32,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the se
 bench.command()(compare)
 bench.command()(huge)
 bench.command()(scan)
+bench.command()(flow)
 bench.command()(stragglers)
 bench.command()(curve)
 for command in (demo, up, run, broker, worker, listener, submit, status, filters, keys, remotes, chaos):

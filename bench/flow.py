@@ -1,0 +1,206 @@
+"""More work than the broker takes, against one worker that is slow: how much memory that costs, and what is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.memory import high_water
+from bench.slow_worker import FILTER, LOOPBACK, edges
+from common.client import Client, require_broker
+from common.errors import FleetError
+from common.jobs import Job
+from common.protocol import Data, Failed, Message, Result, Submit
+from common.protocol.messages import INLINE_LIMIT
+from common.system import cores
+from common.text import size_text
+
+TINY = 200  # bytes
+SLOTS = 16  # of the worker
+FULL = 10.0  # seconds for which the worker stays slow once the broker has refused something
+UNFILLED = 30.0  # seconds after which the worker is slow no longer, though the broker has room for everything
+PATIENCE = 60.0  # seconds without any outcome until the rest counts as lost
+LOOK = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many jobs of so many bytes each, all submitted at once; rate: of the worker as long as it is slow."""
+
+    name: str
+    jobs: int
+    size: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """sent: bytes of images that the client has sent; refused: how often the broker said BUSY; held: the most bytes of
+    images and results that it has reported; lost, twice: jobs without the right outcome, and with more than one
+    result."""
+
+    seconds: float
+    peak: int
+    held: int
+    sent: int
+    refused: int
+    lost: int
+    twice: int
+
+
+class Images:
+    """Jobs that are all different and share their bytes, so that gigabytes of them take no memory here."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._noise = memoryview(random.Random(1).randbytes(size + (1 << 20)))  # noqa: S311 - no secret
+
+    def job(self, number: int) -> Job:
+        return Job(b"%d" % number, b"", (FILTER,), self._size, (self.image(number),), 5)
+
+    def image(self, number: int) -> memoryview:
+        offset = number * 7919 % (1 << 20)
+        return self._noise[offset : offset + self._size]
+
+
+class CountingClient(Client):
+    """Counts the bytes of images that it sends."""
+
+    sent = 0
+
+    def _send(self, batch: list[Message]) -> None:
+        for message in batch:
+            if isinstance(message, Submit | Data):
+                self.sent += sum(len(frame) for frame in message.payload)
+        super()._send(batch)
+
+
+class Tally:
+    """What has come of the jobs; fed on the client's thread."""
+
+    def __init__(self, client: Client, images: Images) -> None:
+        self.right = self.wrong = 0
+        self._client = client
+        self._images = images
+
+    @property
+    def ended(self) -> int:
+        return self.right + self.wrong
+
+    def submit(self, number: int) -> None:
+        def on_outcome(future: Future[Result | Failed]) -> None:
+            if future.exception() is None:
+                outcome = future.result()
+                right = isinstance(outcome, Result) and outcome.payload == (edges(self._images.image(number)),)
+                self.right += right
+                self.wrong += not right
+                self._client.acknowledge(outcome.id)
+
+        self._client.submit(self._images.job(number)).add_done_callback(on_outcome)
+
+
+def run_flow(tasks: int, gigabytes: float) -> None:
+    """Measure and print. Raises FleetError when something was lost."""
+    console = Console()
+    console.print(f"One broker, one worker with {SLOTS} slots that is slow at first, one client; {cores()} cores")
+    loads = [
+        Load("tiny tasks", tasks, TINY, 50.0),
+        Load("images", max(1, round(gigabytes * 1e9 / INLINE_LIMIT)), INLINE_LIMIT, 5.0),
+    ]
+    table = Table(
+        *("load", "jobs", "bytes", "s", "broker's memory", "held at most", "refused", "times on the wire"),
+        *("lost", "done twice"),
+        title="Flow control",
+    )
+    lost = 0
+    for load in loads:
+        outcome = measure(load)
+        total = load.jobs * load.size
+        table.add_row(
+            *(load.name, f"{load.jobs:,}", size_text(total), f"{outcome.seconds:.0f}"),
+            *(size_text(outcome.peak), size_text(outcome.held), f"{outcome.refused:,}"),
+            *(f"{outcome.sent / total:.3f}", f"{outcome.lost}", f"{outcome.twice}"),
+        )
+        lost += outcome.lost
+    console.print(table)
+    if lost:
+        raise FleetError(f"{lost} jobs had no outcome, or a wrong one.")
+
+
+def measure(load: Load) -> Outcome:
+    """All jobs of one load through a fleet of its own. Raises FleetError when there is none."""
+    with fleet(load.rate) as (broker, worker, frontend), CountingClient(LOOPBACK, frontend) as client:
+        require_broker(client, LOOPBACK, frontend)
+        images = Images(load.size)
+        tally = Tally(client, images)
+        began = time.monotonic()
+        for number in range(load.jobs):
+            tally.submit(number)
+        held = _watch(load, client, tally, worker)
+        seconds = time.monotonic() - began
+        counters = client.status().result(PATIENCE)["counters"]
+        return Outcome(
+            seconds,
+            high_water(broker.pid),
+            held,
+            client.sent,
+            counters.get("refused", 0),
+            load.jobs - tally.right,
+            counters["results"] - tally.ended,
+        )
+
+
+def _watch(load: Load, client: Client, tally: Tally, worker: subprocess.Popen[bytes]) -> int:
+    """Until everything has its outcome, or nothing comes any more; the most bytes that the broker has held. The worker
+    is slow until the broker has been full for a while."""
+    assert worker.stdin is not None
+    held, ended = 0, 0
+    release_at = time.monotonic() + UNFILLED
+    give_up_at = time.monotonic() + UNFILLED + PATIENCE
+    refused = False
+    while tally.ended < load.jobs and (now := time.monotonic()) < give_up_at:
+        report: dict[str, Any] = client.status().result(PATIENCE)
+        held = max(held, report["held_bytes"])
+        if tally.ended > ended:
+            ended, give_up_at = tally.ended, max(give_up_at, now + PATIENCE)
+        if not refused and report["counters"].get("refused"):
+            refused, release_at = True, now + FULL
+        if now >= release_at:
+            worker.stdin.close()
+        time.sleep(LOOK)
+    return held
+
+
+@contextlib.contextmanager
+def fleet(rate: float) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], int]]:
+    """A broker and a slow worker as processes of their own, and the port for clients."""
+    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
+        frontend, backend = one.getsockname()[1], other.getsockname()[1]
+    ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
+    with contextlib.ExitStack() as stack:
+        broker = stack.enter_context(_process("broker", *ports))
+        worker = stack.enter_context(_process("bench.slow_worker", str(backend), str(SLOTS), str(rate)))
+        yield broker, worker, frontend
+
+
+@contextlib.contextmanager
+def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()

@@ -1,0 +1,15 @@
+"""How much memory a process takes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+
+
+def high_water(pid: int) -> int:
+    """The most bytes of memory a process has had in use; 0 once it has ended."""
+    with contextlib.suppress(OSError):
+        if found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
+            return int(found[1]) * 1024
+    return 0
