@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from common.logs import get_logger
-from listener.loop import Loop
+from listener.loop import Event, Loop
 from listener.patience import Patience
 from listener.store import ChangedError, TransferError
 
@@ -19,7 +19,7 @@ log = get_logger("listener")
 
 
 class Attempts:
-    """At a source, or at an output: so many at a time, in the order in which they were asked for."""
+    """At a source, or at an output: so many at a time, urgent ones first, the others as they were asked for."""
 
     def __init__(self, loop: Loop, place: str, threads: int, limit: float) -> None:
         """limit: seconds of trouble after which an object is given up, whatever others do."""
@@ -40,15 +40,17 @@ class Attempts:
         work: Callable[[], Any],
         succeeded: Callable[[Any], None],
         failed: Callable[[Final], None],
+        *,
+        urgent: bool = False,
     ) -> None:
         """Run work, which is about path, until it succeeds or there is no point in trying again."""
-        done = functools.partial(self._done, path, work, succeeded, failed)
-        self._loop.do(self._pool, work, done)
+        again = functools.partial(self.do, path, work, succeeded, failed, urgent=urgent)
+        self._loop.do(self._pool, work, functools.partial(self._done, path, again, succeeded, failed), urgent=urgent)
 
     def _done(
         self,
         path: str,
-        work: Callable[[], Any],
+        again: Event,
         succeeded: Callable[[Any], None],
         failed: Callable[[Final], None],
         future: Future[Any],
@@ -61,7 +63,7 @@ class Attempts:
                 return
             if error.transient and self._patience.failed(path, time.monotonic()):
                 self._tell(str(error), path)
-                self._loop.later(self.pause, functools.partial(self.do, path, work, succeeded, failed))
+                self._loop.later(self.pause, again)
             else:
                 failed(error)
         else:

@@ -49,7 +49,16 @@ class Delivery:
     def idle(self) -> bool:
         return self._under_way == 0
 
-    def write(self, path: str, version: Version, result: Result, record: Callable[[float], None], ended: Event) -> None:
+    def write(
+        self,
+        path: str,
+        version: Version,
+        result: Result,
+        record: Callable[[float], None],
+        ended: Event,
+        *,
+        urgent: bool,
+    ) -> None:
         """Place the outputs of a job, and record them with the seconds that took."""
 
         def written(seconds: float) -> None:
@@ -60,7 +69,7 @@ class Delivery:
         def failed(error: Final) -> None:
             self.fail(path, version, str(error), transient=_is_transient(error), ended=ended)
 
-        self._at_sink.do(path, functools.partial(self._write, path, result), written, failed)
+        self._at_sink.do(path, functools.partial(self._write, path, result), written, failed, urgent=urgent)
 
     def copy(self, original: str, path: str, result: Result, record: Event, ended: Event, otherwise: Event) -> None:
         """Place the outputs that another path of the same content has; otherwise() when they are no longer there."""

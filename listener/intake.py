@@ -10,6 +10,7 @@ from listener.scan import Version
 
 # Bytes under way at most, of images and of outputs that wait to be written. What is larger goes when it is alone there.
 MEMORY = 128 << 20
+RESERVE = 16  # objects that may be under way beyond the window, if they are fresh
 DISK = 1 << 30  # in temporary files
 
 
@@ -24,9 +25,10 @@ class JobInHand:
 
 
 @dataclass(slots=True)
-class _Weight:
-    """Bytes."""
+class _Active:
+    """An object under way, with its bytes in memory and in temporary files."""
 
+    fresh: bool
     memory: int = 0
     disk: int = 0
 
@@ -47,7 +49,7 @@ class Intake:
         self.jobs: dict[bytes, JobInHand] = {}
         self._fresh: deque[tuple[str, Version]] = deque()
         self._backfill: deque[tuple[str, Version]] = deque()
-        self._active: dict[str, _Weight] = {}
+        self._active: dict[str, _Active] = {}
 
     @property
     def idle(self) -> bool:
@@ -68,12 +70,12 @@ class Intake:
                 if path in self._active:  # an older version of it is not finished yet
                     line.rotate(-1)
                     continue
-                weight = _Weight()
-                self._add(weight, version.size, spooled=self._spooled)
-                if not self._has_room(weight):
+                taken = _Active(fresh)
+                self._add(taken, version.size, spooled=self._spooled)
+                if not self._has_room(taken):
                     return None
                 line.popleft()
-                self._active[path] = weight
+                self._active[path] = taken
                 return path, version, fresh
         return None
 
@@ -81,22 +83,26 @@ class Intake:
         """An active object's outputs are here, so many bytes, and are to be written; spooled: through files."""
         self._add(self._active[path], size, spooled=spooled)
 
+    def is_fresh(self, path: str) -> bool:
+        """Whether this active object goes before the backfill."""
+        return self._active[path].fresh
+
     def release(self, path: str) -> None:
         del self._active[path]
 
-    def _has_room(self, weight: _Weight) -> bool:
+    def _has_room(self, wanted: _Active) -> bool:
         active = self._active.values()
         return (
-            len(active) < self.window
-            and _fits(weight.memory, sum(other.memory for other in active), MEMORY)
-            and _fits(weight.disk, sum(other.disk for other in active), self.disk)
+            len(active) < self.window + (RESERVE if wanted.fresh else 0)
+            and _fits(wanted.memory, sum(other.memory for other in active), MEMORY)
+            and _fits(wanted.disk, sum(other.disk for other in active), self.disk)
         )
 
-    def _add(self, weight: _Weight, size: int, *, spooled: bool) -> None:
+    def _add(self, active: _Active, size: int, *, spooled: bool) -> None:
         if size <= self._small:
-            weight.memory += size
+            active.memory += size
         if spooled or size > self._small:
-            weight.disk += size
+            active.disk += size
 
 
 def _fits(size: int, taken: int, limit: int) -> bool:

@@ -126,7 +126,7 @@ class ListenerService:
             self._rhythm.hint(now)  # one more look, to find that nothing is left
         if self._rhythm.wait(now) == 0 and not self.finished:
             self._rhythm.begin(now)
-            self._loop.do(self._scanner, self._source.list, self._on_listing)
+            self._loop.do(self._scanner, self._source.list, self._on_listing, urgent=True)  # fresh ones may be in it
         self._commit()
         self._feed()
 
@@ -172,6 +172,7 @@ class ListenerService:
             self._first = frozenset(listing.objects) if self._first is None else self._first
         dice = random.random()  # noqa: S311 - no secret
         self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0, failed=ROOT in listing.unread, dice=dice)
+        self._feed()  # before all else that has come: a fresh upload is not to wait for it
 
     def _may_come_back(self, listing: Listing, now: float) -> bool:
         """The source is away, but has been there a moment ago."""
@@ -233,6 +234,7 @@ class ListenerService:
                 functools.partial(self._load, path, version),
                 functools.partial(self._on_loaded, path, version, fresh),
                 functools.partial(self._on_unloaded, path, version),
+                urgent=fresh,
             )
 
     def _load(self, path: str, version: Version) -> Loaded | ImageError:
@@ -293,7 +295,7 @@ class ListenerService:
             priority = FRESH if fresh else BACKFILL
             submission = Job(job, self._recipe_bytes, self._needs, version.size, payload, priority)
             self._engine.submit(submission, read).add_done_callback(
-                lambda future: self._loop.post(functools.partial(self._on_outcome, job, future))
+                lambda future: self._loop.post(functools.partial(self._on_outcome, job, future), urgent=fresh)
             )
         self._attach(job, path, version)
 
@@ -345,7 +347,8 @@ class ListenerService:
             if not in_hand.waiting:
                 self._end_job(job)
 
-        self._delivery.write(path, version, in_hand.result, record, ended)
+        urgent = self._intake.is_fresh(path)
+        self._delivery.write(path, version, in_hand.result, record, ended, urgent=urgent)
 
     def _record(self, path: str, version: Version, result: Result, write: float, turnaround: float) -> None:
         departs = self._options.departs

@@ -1,0 +1,90 @@
+"""Fresh uploads in the middle of a large backfill: counted, not timed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.client import Client
+from common.protocol import Result
+from common.recipe import DEFAULT
+from common.wakeup import StopSignal
+from listener.folder import Folder
+from listener.ledger import Ledger
+from listener.options import Options
+from listener.placement import PRIVATE, OutputTree
+from listener.scan import Version
+from listener.setup import serve
+from tests.integration.harness import LOOPBACK, Fleet
+from worker.opencv import cv2
+from worker.process import PREFETCH
+
+BACKFILL = 10_000
+WORKERS, THREADS = 2, 1
+SLOTS = WORKERS * (THREADS + PREFETCH)
+UPLOADS = [f"fresh-{number}.jpg" for number in range(3)]  # together
+
+
+class CountingLedger(Ledger):
+    """overtaken: for each upload, how many others were recorded between the scan by which it had settled and its
+    own outcome."""
+
+    def __init__(self, file: Path, source: str, recipe: str) -> None:
+        super().__init__(file, source, recipe)
+        self.recorded = 0
+        self.overtaken: dict[str, int] = {}
+        self._settled: dict[str, int] = {}
+
+    def add(self, path: str, version: Version, *, fresh: bool) -> None:
+        super().add(path, version, fresh=fresh)
+        self._settled[path] = self.recorded
+
+    def done(self, path: str, version: Version, result: Result, **more: Any) -> None:
+        super().done(path, version, result, **more)
+        if path in UPLOADS:
+            self.overtaken[path] = self.recorded - self._settled[path]
+        self.recorded += 1
+
+
+def variants() -> Callable[[int], bytes]:
+    """Tiny images, so that as many as possible could overtake. They differ in a comment (ITU-T T.81, B.2.4.5)."""
+    jpeg = cv2.imencode(".jpg", np.full((16, 16, 3), 128, np.uint8))[1].tobytes()
+    return lambda number: jpeg[:2] + b"\xff\xfe\x00\x0a%08d" % number + jpeg[2:]
+
+
+@pytest.mark.slow
+def test_fresh_uploads_do_not_wait_for_the_backfill(fleet: Fleet, tmp_path: Path):
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    output.mkdir()
+    image = variants()
+    for number in range(BACKFILL):
+        (source / f"{number}.jpg").write_bytes(image(number))
+    fleet.start_broker()
+    fleet.start_worker("--processes", WORKERS, threads=THREADS)
+    fleet.wait_for_workers(WORKERS)
+    with (
+        contextlib.closing(StopSignal()) as stop,
+        Client(LOOPBACK, fleet.frontend) as client,
+        contextlib.closing(OutputTree(output)) as tree,
+        contextlib.closing(
+            CountingLedger(output / PRIVATE / "ledger.sqlite3", str(source), DEFAULT.digest.hex())
+        ) as ledger,
+    ):
+
+        def turned() -> None:
+            if ledger.recorded >= BACKFILL / 20:
+                for number, name in enumerate(UPLOADS):
+                    if not (source / name).exists():
+                        (source / name).write_bytes(image(BACKFILL + number))
+            stop.count += len(ledger.overtaken) == len(UPLOADS)
+
+        options = Options(settle=0.1, interval=0.3)
+        serve(options, Folder(source), tree, ledger, client, DEFAULT, stop=stop, turned=turned)
+        assert ledger.progress().pending > SLOTS  # they did come in the middle
+        assert max(ledger.overtaken.values()) <= 10 * SLOTS, ledger.overtaken
