@@ -30,6 +30,15 @@ class _Submission:
     asked: bool = False  # sent, and not answered since
     ambiguous: bool = False  # sent again meanwhile: an answer may be to either
 
+    @property
+    def image(self) -> int:
+        """Bytes of the image, if that is in memory."""
+        return sum(len(frame) for frame in self.job.payload)
+
+    def message(self, *, with_image: bool) -> Submit:
+        job = self.job
+        return Submit(job.id, job.recipe, job.needs, job.priority, job.size, job.payload if with_image else ())
+
 
 class Submissions:
     """Every job that has no outcome yet. The most urgent are sent first, and those of one priority in order."""
@@ -72,7 +81,7 @@ class Submissions:
         self.arrived(job)
         if (submission := self._jobs.pop(job, None)) is not None:
             self._flow.forgotten(submission.carried)
-            self._flow.ended(sum(len(frame) for frame in submission.job.payload))
+            self._flow.ended(submission.image)
 
     def arrived(self, job: bytes) -> None:
         """The broker has it, though it may not have said so."""
@@ -101,9 +110,7 @@ class Submissions:
         messages = []
         if self._unanswered and self._repeat_at <= now:
             self._repeat_at = now + ACCEPT_PATIENCE
-            for submission in list(self._unanswered.values()):
-                submission.lean = True
-                messages.append(self._send(submission, now))
+            messages += [self._repeat(submission) for submission in list(self._unanswered.values())]
         while self._line:
             submission = self._line[0][2]
             if submission.state is _State.WAITING and self._jobs.get(submission.job.id) is submission:
@@ -122,20 +129,24 @@ class Submissions:
 
     def _to_carry(self, submission: _Submission) -> int:
         """Bytes of the image that would be sent now."""
-        size = sum(len(frame) for frame in submission.job.payload)
+        size = submission.image
         return size if size <= SMALL or (not submission.lean and self._flow.carries(size)) else 0
 
     def _send(self, submission: _Submission, now: float) -> Submit:
-        self._leave(submission)
-        self._flow.forgotten(submission.carried)
         if not self._unanswered:
             self._repeat_at = now + ACCEPT_PATIENCE
-        job, carried = submission.job, self._to_carry(submission)
+        carried = self._to_carry(submission)
         submission.state, submission.carried = _State.SENT, carried
         submission.ambiguous, submission.asked = submission.asked, True
-        self._unanswered[job.id] = submission
+        self._unanswered[submission.job.id] = submission
         self._flow.sent(carried)
-        return Submit(job.id, job.recipe, job.needs, job.priority, job.size, job.payload if carried else ())
+        return submission.message(with_image=carried > 0)
+
+    def _repeat(self, submission: _Submission) -> Submit:
+        """What may still be on its way, with its image."""
+        submission.ambiguous = True
+        self._unanswered[submission.job.id] = self._unanswered.pop(submission.job.id)
+        return submission.message(with_image=submission.image <= SMALL)
 
     def _leave(self, submission: _Submission) -> None:
         """It is no longer on its way."""

@@ -126,6 +126,8 @@ class Broker(RuleBasedStateMachine):
         tasks, desk = self._tasks(), self.core._clients
         assert desk.tasks == len(tasks) <= SETTINGS.tasks
         assert desk.held_bytes == sum(task.held_bytes for task in tasks)
+        for client in desk.clients.values():
+            assert client.held_bytes == sum(task.held_bytes for task in client.tasks.values())
 
     @invariant()
     def a_task_is_where_its_state_says(self):

@@ -1,6 +1,6 @@
 import pytest
 
-from listener.intake import DISK, MEMORY, Intake
+from listener.intake import DISK, MEMORY, RESERVE, Intake
 from listener.scan import Version
 
 SMALL = Version(1, 0)
@@ -32,6 +32,18 @@ def test_no_more_objects_than_the_window_are_under_way():
     assert intake.waiting == 2
     intake.release("7")
     assert taken(intake) == [str(WINDOW)]
+
+
+def test_a_full_window_has_some_room_left_for_fresh_uploads():
+    intake = Intake(WINDOW, SMALL_BYTES)
+    for n in range(WINDOW + 1):
+        intake.add(f"old {n}", SMALL, fresh=False)
+    taken(intake)
+    for n in range(RESERVE + 1):
+        intake.add(f"new {n}", SMALL, fresh=True)
+    assert taken(intake) == [f"new {n}" for n in range(RESERVE)]
+    assert intake.is_fresh("new 0")
+    assert not intake.is_fresh("old 0")
 
 
 @pytest.mark.parametrize(("limit", "small"), [(MEMORY, MEMORY), (DISK, 0)])

@@ -52,3 +52,27 @@ def test_at_the_end_what_is_under_way_is_heard_and_nothing_begins():
     loop.turn(0.0)
     assert heard[0] == "under way"
     assert "too late" not in heard
+
+
+def test_what_is_urgent_is_done_before_all_that_was_asked_for_earlier():
+    loop, done = Loop(), []
+    pool, go = loop.pool("work", 1), threading.Event()
+    loop.do(pool, functools.partial(go.wait, 10), lambda _: None)
+    for name in ("a", "b"):
+        loop.do(pool, functools.partial(done.append, name), lambda _: None)
+    loop.do(pool, functools.partial(done.append, "urgent"), lambda _: None, urgent=True)
+    go.set()
+    while len(done) < 3:
+        loop.turn(1.0)
+    assert done == ["urgent", "a", "b"]
+    loop.stop()
+
+
+def test_an_urgent_event_is_next_whatever_is_in_line():
+    loop, heard = Loop(), []
+    loop.post(lambda: (heard.append("first"), loop.post(functools.partial(heard.append, "urgent"), urgent=True)))
+    for name in ("a", "b"):
+        loop.post(functools.partial(heard.append, name))
+    loop.turn(1.0)
+    loop.turn(0.0)
+    assert heard == ["first", "urgent", "a", "b"]

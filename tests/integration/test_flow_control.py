@@ -1,0 +1,114 @@
+"""More than the broker takes, at once: real sockets, one slow worker, small caps."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import pytest
+import zmq
+
+from bench.flow import CountingClient, Images, Tally
+from bench.slow_worker import SlowWorker
+from broker.service import BrokerService
+from broker.settings import Settings
+from common.client import Client
+from common.notify import Notifier
+from common.wakeup import Wakeup
+from tests.integration.harness import LOOPBACK, free_ports, wait_until
+
+CAPS = Settings(tasks=500, held_bytes=64 << 20)
+SLOTS = 4
+SLOW = 20.0  # tasks a second
+
+
+class Stop:
+    """As StopSignal, for a thread."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._wakeup = Wakeup()
+        self.fileno = self._wakeup.fileno
+        self.close = self._wakeup.close
+
+    def set(self) -> None:
+        self.is_set = True
+        self._wakeup.set()
+
+
+class Fleet:
+    """A broker with small caps and a slow worker, on threads."""
+
+    def __init__(self) -> None:
+        self.frontend, backend = free_ports()
+        self._broker = BrokerService(LOOPBACK, self.frontend, backend, CAPS)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._worker = SlowWorker(self._context, backend, SLOTS, SLOW)
+        self._stops = Stop(), Stop()
+        self._threads = [threading.Thread(target=self._serve), threading.Thread(target=self._work)]
+        for thread in self._threads:
+            thread.start()
+
+    def hurry(self) -> None:
+        self._worker.rate = None
+
+    def close(self) -> None:
+        for stop, thread in zip(self._stops, self._threads, strict=True):
+            stop.set()
+            thread.join()
+            stop.close()
+        self._worker.close()
+        self._context.term()
+
+    def _serve(self) -> None:
+        self._broker.run(self._stops[0], Notifier())
+
+    def _work(self) -> None:
+        while not self._worker.turn(self._stops[1].fileno()):
+            pass
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    with contextlib.closing(Fleet()) as fleet:
+        yield fleet
+
+
+def report(client: Client) -> dict:
+    found = client.status().result(10)
+    assert found["tasks"] <= CAPS.tasks
+    assert found["held_bytes"] <= CAPS.held_bytes
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("jobs", "size", "most_sent"), [(5000, 200, 1.5), (1000, 1 << 20, 1.2)])
+def test_nothing_is_dropped_and_little_is_sent_twice(fleet: Fleet, jobs, size, most_sent):
+    images = Images(size)
+    with CountingClient(LOOPBACK, fleet.frontend) as client:
+        tally = Tally(client, images)
+        for number in range(jobs):
+            tally.submit(number)
+        wait_until(lambda: report(client)["counters"].get("refused"), what="a full broker")
+        fleet.hurry()
+        wait_until(lambda: report(client) and tally.ended == jobs, patience=60, what="all outcomes")
+        assert (tally.right, tally.wrong) == (jobs, 0)
+        assert jobs * size <= client.sent <= most_sent * jobs * size
+        assert report(client)["counters"]["results"] == jobs
+
+
+@pytest.mark.slow
+def test_who_comes_to_a_full_broker_gets_on_beside_who_fills_it(fleet: Fleet):
+    images = Images(200)
+    with CountingClient(LOOPBACK, fleet.frontend) as hog, CountingClient(LOOPBACK, fleet.frontend) as other:
+        of_hog, of_other = Tally(hog, images), Tally(other, images)
+        for number in range(3000):
+            of_hog.submit(number)
+        wait_until(lambda: report(hog)["counters"].get("refused"), what="a full broker")
+        for number in range(20):
+            of_other.submit(number)
+        wait_until(lambda: of_other.ended == 20, what="the other's outcomes")
+        assert of_hog.ended < 500  # still in the middle
+        fleet.hurry()
+        wait_until(lambda: of_hog.right == 3000, patience=60, what="all outcomes")

@@ -1,0 +1,92 @@
+"""Several clients and a full broker: who gets in."""
+
+import itertools
+
+import pytest
+
+from broker.settings import Settings
+from common.protocol import Accepted, Busy, Cancel
+from tests.unit.broker_rig import IMAGE, SIZE, Rig
+
+HOG, OTHER = b"fx1|hog", b"fx1|other"
+CAP = 90
+CAPS = [Settings(tasks=CAP), Settings(held_bytes=CAP * SIZE)]
+ALONE = CAP * 8 // 9  # what one client may hold
+
+
+class Submitter:
+    """Holds what was accepted; jobs are numbered."""
+
+    def __init__(self, rig, peer):
+        self.rig = rig
+        self.peer = peer
+        self.held = []
+        self._numbers = itertools.count()
+
+    def submit(self, priority=5):
+        """Whether the broker had room."""
+        job = b"%d" % next(self._numbers)
+        self.rig.submit(job, client=self.peer, priority=priority, payload=(IMAGE,))
+        (answer,) = self.rig.take(self.peer, Accepted | Busy)
+        if isinstance(answer, Accepted):
+            self.held.append(job)
+        return isinstance(answer, Accepted)
+
+    def fill(self):
+        while self.submit():
+            pass
+
+    def end_one(self):
+        self.rig.from_client(self.peer, Cancel(self.held.pop(0)))
+
+
+@pytest.fixture(params=CAPS, ids=["tasks", "bytes"])
+def rig(request):
+    return Rig(request.param)
+
+
+def test_one_client_alone_leaves_a_little_for_who_comes_later(rig):
+    hog, other = Submitter(rig, HOG), Submitter(rig, OTHER)
+    hog.fill()
+    assert len(hog.held) == ALONE
+    assert other.submit()
+    assert not hog.submit()
+
+
+def test_who_asks_rarely_ends_up_with_as_much_as_who_asks_all_the_time(rig):
+    """Work goes on, for both in turn as the queue has it; the hog asks until it is refused, the other does not."""
+    hog, other = Submitter(rig, HOG), Submitter(rig, OTHER)
+    hog.fill()
+    for _ in range(300):
+        for client in (hog, other):
+            if client.held:
+                client.end_one()
+        hog.fill()
+        other.submit()
+        other.submit()
+    assert abs(len(hog.held) - len(other.held)) <= 2
+    assert len(hog.held) + len(other.held) > CAP * 0.9
+
+
+def test_many_clients_share_and_the_last_still_gets_in(rig):
+    clients = [Submitter(rig, b"fx1|%d" % number) for number in range(8)]
+    for _ in range(100):
+        for client in clients:
+            client.fill()
+            if len(client.held) > 1:
+                client.end_one()
+    assert Submitter(rig, OTHER).submit()
+    assert min(len(client.held) for client in clients) >= CAP // 8 - 2
+
+
+def test_an_urgent_job_finds_room_where_a_clients_own_backfill_has_left_none(rig):
+    hog = Submitter(rig, HOG)
+    hog.fill()
+    assert hog.submit(priority=0)
+    assert not hog.submit()
+
+
+def test_refusals_are_counted_with_their_bytes(rig):
+    hog = Submitter(rig, HOG)
+    hog.fill()
+    assert (rig.counters["refused"], rig.counters["refused_bytes"]) == (1, SIZE)
