@@ -64,7 +64,7 @@ def test_who_asks_rarely_ends_up_with_as_much_as_who_asks_all_the_time(rig):
         hog.fill()
         other.submit()
         other.submit()
-    assert abs(len(hog.held) - len(other.held)) <= 2
+    assert len(other.held) >= 0.8 * len(hog.held)
     assert len(hog.held) + len(other.held) > CAP * 0.9
 
 
@@ -76,7 +76,8 @@ def test_many_clients_share_and_the_last_still_gets_in(rig):
             if len(client.held) > 1:
                 client.end_one()
     assert Submitter(rig, OTHER).submit()
-    assert min(len(client.held) for client in clients) >= CAP // 8 - 2
+    shares = [len(client.held) for client in clients]
+    assert min(shares) >= max(shares) / 2
 
 
 def test_an_urgent_job_finds_room_where_a_clients_own_backfill_has_left_none(rig):
