@@ -7,7 +7,8 @@ import heapq
 import itertools
 from dataclasses import dataclass
 
-from common.flow import SMALL, Flow
+from common import flow
+from common.flow import Flow
 from common.jobs import Job
 from common.protocol import Submit
 
@@ -101,7 +102,7 @@ class Submissions:
         submission = self._jobs.get(job)
         if submission is not None and submission.state is _State.SENT:
             self._flow.refused(submission.job.priority, submission.carried, retry_at, now)
-            submission.lean = submission.lean or submission.carried > SMALL
+            submission.lean = submission.lean or submission.carried > flow.SMALL
             submission.carried = 0
             self._put_in_line(submission)
 
@@ -130,7 +131,7 @@ class Submissions:
     def _to_carry(self, submission: _Submission) -> int:
         """Bytes of the image that would be sent now."""
         size = submission.image
-        return size if size <= SMALL or (not submission.lean and self._flow.carries(size)) else 0
+        return size if size <= flow.SMALL or (not submission.lean and self._flow.carries(size)) else 0
 
     def _send(self, submission: _Submission, now: float) -> Submit:
         if not self._unanswered:
@@ -146,7 +147,7 @@ class Submissions:
         """What may still be on its way, with its image."""
         submission.ambiguous = True
         self._unanswered[submission.job.id] = self._unanswered.pop(submission.job.id)
-        return submission.message(with_image=submission.image <= SMALL)
+        return submission.message(with_image=submission.image <= flow.SMALL)
 
     def _leave(self, submission: _Submission) -> None:
         """It is no longer on its way."""

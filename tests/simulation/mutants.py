@@ -14,6 +14,7 @@ from broker.peers import Lease, Task, Worker
 from broker.scheduler import Scheduler
 from broker.workers import WorkerDesk
 from common.client_core import ClientCore
+from common.flow import Flow
 from common.link import Link
 from common.protocol import ResultOk
 from common.pull import Pull
@@ -152,6 +153,10 @@ def _busy_forgotten(self: Submissions, job: bytes, _retry_at: float, now: float)
     self.accepted(job, now)
 
 
+def _window_leaked(self: Flow, size: int) -> None:
+    """What has been answered still counts as on its way."""
+
+
 def _bytes_leaked(self: ClientDesk, task: Task) -> None:
     """The bytes of a task that has ended are still counted."""
     self.held_bytes += task.held_bytes
@@ -231,6 +236,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "version ignored": ((Ledger, "done", _version_ignored),),
     "caps ignored": ((ClientDesk, "_room_for", _always_room),),
     "busy forgotten": ((Submissions, "refused", _busy_forgotten),),
+    "window leaked": ((Flow, "answered", _window_leaked),),
     "bytes leaked": ((ClientDesk, "_end", _bytes_leaked),),
     "dead client kept": ((ClientDesk, "drop", _dead_client_kept),),
     "reservation kept": ((Scheduler, "_end_trial", _reservation_kept),),
