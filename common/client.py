@@ -212,7 +212,7 @@ class Client:
         self._address = address
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.routing_id = identity
-        self._socket.sndhwm = 0  # what may be under way is bounded by the application and by BUSY
+        self._socket.sndhwm = 0  # common.flow bounds what is on its way
         self._socket.reconnect_ivl = 100
         self._socket.reconnect_ivl_max = 1000
         self._socket.maxmsgsize = FRAME_LIMIT
