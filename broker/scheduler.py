@@ -17,6 +17,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 
 from broker.fairness import FairQueue
 from broker.peers import Lease, Task, TaskState, Worker
@@ -111,23 +112,29 @@ class Scheduler:
             self._trial_worker = None
 
     def _second_leases(self, now: float) -> list[Lease]:
-        """With nothing waiting, let idle workers race the stragglers; the first result wins. A task that has lost
-        a worker is not raced: it may be poison."""
+        """With nothing waiting in the queue, let free threads race what is late; the first result wins. A task that
+        has lost a worker is not raced: it may be poison."""
         if self.queue or not self.leases:
             return []
-        idle = [w for w in self.workers.values() if w.open and not w.basic and not w.leases]
-        old = now - max(self.settings.straggler_age, self.settings.straggler_factor * self._mean)
+        idle = [worker for worker in self.workers.values() if _has_free_thread(worker)]
         granted: list[Lease] = []
-        for lease in list(self.leases.values()) if idle else ():
+        for lease in self._late(now) if idle else ():
             task = lease.task
-            if lease.began > old or not idle:
-                break
             if task.state is TaskState.RUNNING and len(task.leases) == 1 and not (task.losses or task.opaque):
                 worker = next((w for w in idle if w is not lease.worker and self._eligible(task, w)), None)
                 if worker is not None:
-                    idle.remove(worker)
                     granted.append(self._grant(task, worker, now))
+                    if not _has_free_thread(worker):
+                        idle.remove(worker)
         return granted
+
+    def _late(self, now: float) -> list[Lease]:
+        """What no thread of its worker works on yet, the last in line first, so that a racer and the worker's own
+        threads meet in the middle; then what has taken much longer than usual, the oldest first."""
+        behind = {lease.token for worker in self.workers.values() for lease in _behind(worker)}
+        waiting = [lease for lease in reversed(self.leases.values()) if lease.token in behind]
+        old = now - max(self.settings.straggler_age, self.settings.straggler_factor * self._mean)
+        return [*waiting, *takewhile(lambda lease: lease.began <= old, self.leases.values())]
 
     def _eligible(self, task: Task, worker: Worker) -> bool:
         if task.opaque:  # for basic workers; ours step in when there is none
@@ -278,3 +285,13 @@ class Scheduler:
 
 def _serves(worker: Worker, task: Task) -> bool:
     return not worker.basic and worker.slots > 0 and task.needs <= worker.needs_served
+
+
+def _has_free_thread(worker: Worker) -> bool:
+    return worker.open and not worker.basic and worker.load < 1
+
+
+def _behind(worker: Worker) -> list[Lease]:
+    """Its leases beyond those that its threads run: it takes them in the order in which they were granted."""
+    under_way = [lease for lease in worker.leases.values() if lease.task.state is TaskState.RUNNING]
+    return under_way[worker.threads :]

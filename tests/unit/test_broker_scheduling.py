@@ -451,6 +451,67 @@ def test_nobody_races_while_something_waits():
     assert len(rig.tasks(B)) == 1
 
 
+def queueing(threads=1):
+    """A holds three tasks and runs as many as it has threads; B, with two threads, becomes free."""
+    rig = Rig()
+    rig.worker(A, slots=3, threads=threads)
+    for name in (b"1", b"2", b"3"):
+        rig.submit(name)
+    tokens = rig.tasks(A)
+    rig.worker(B, slots=3, threads=2)
+    return rig, tokens, rig.take(B, Task)
+
+
+def test_free_threads_race_at_once_what_waits_at_a_busy_worker_the_last_in_line_first():
+    rig, (_first, second, third), tasks = queueing()
+    assert len(tasks) == 2
+    rig.result(B, tasks[0].id)
+    assert rig.take(A) == [Cancel(third)]
+    rig.result(B, tasks[1].id)
+    assert rig.take(A) == [Cancel(second)]
+    assert outcomes(rig) == [(Result, b"3"), (Result, b"2")]
+
+
+def test_what_a_thread_works_on_is_not_raced_before_it_is_late():
+    rig, _tokens, tasks = queueing(threads=3)
+    assert tasks == []
+    rig.after(rig.settings.straggler_age - 0.1)
+    assert rig.tasks(B) == []
+
+
+def test_a_free_thread_of_a_busy_worker_races_a_straggler():
+    rig = Rig()
+    rig.worker(A, slots=2, threads=1)
+    rig.submit(b"straggler")
+    rig.worker(B, slots=4, threads=2)
+    rig.tasks(A)
+    rig.submit(b"long")
+    assert len(rig.tasks(B)) == 1
+    rig.after(rig.settings.straggler_age + 1.1)
+    assert len(rig.tasks(B)) == 1
+
+
+def test_a_racer_never_holds_more_leases_than_it_has_slots():
+    rig = Rig()
+    rig.worker(A, slots=4, threads=1)
+    for name in (b"1", b"2", b"3", b"4"):
+        rig.submit(name)
+    rig.worker(B, slots=1, threads=4)
+    assert len(rig.tasks(B)) == 1
+
+
+def test_what_waits_at_a_worker_and_has_lost_another_is_not_raced():
+    rig = Rig()
+    rig.worker(A, slots=2, threads=1)
+    rig.submit(b"1")
+    rig.submit(b"2")
+    rig.die(A)
+    rig.worker(B, slots=2, threads=1)
+    assert len(rig.tasks(B)) == 2
+    rig.worker(C, slots=2, threads=1)
+    assert rig.tasks(C) == []
+
+
 # --- caps, duplicates, delivery ----
 
 
