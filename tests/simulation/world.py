@@ -29,7 +29,7 @@ from tests.simulation.worker_node import WorkerNode
 PATIENCE = 400.0  # by then everything must be done
 SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(common.pull, "CHUNK", 72),  # bytes of an image or an output in one message
-    mock.patch.multiple(common.flow, JOBS=8, BYTES=300, SMALL=40),
+    mock.patch.multiple(common.flow, JOBS=12, BYTES=800, SMALL=60),
 ]
 CLEARANCE = 40.0  # seconds more until nobody holds anything: enough for every acknowledgement to be repeated
 
