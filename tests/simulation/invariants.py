@@ -81,6 +81,8 @@ def audit(core: BrokerCore) -> None:
     leased = [lease for worker in scheduler.workers.values() for lease in worker.leases.values()]
     if {*leased} != {*scheduler.leases.values()} or {*leased} != {lease for task in tasks for lease in task.leases}:
         raise InvariantError("a lease is not known to its worker, its task and the scheduler alike")
+    if any(lease.expires <= core._now for lease in leased):
+        raise InvariantError("a lease is past its time")
     for worker in scheduler.workers.values():
         if worker.reserved and worker is not scheduler._trial_worker:
             raise InvariantError(f"{worker.host} is reserved for no trial")
