@@ -62,7 +62,7 @@ class Lease:
     expires: float
     alone: bool = False  # a trial: nothing else may run beside it
     pulling: bool = False  # its worker has asked for parts of the image
-    waiting: bool = False  # its worker has said that no thread works on it yet
+    begun: bool = False  # its worker has said that a thread works on it
 
 
 @dataclass(slots=True, eq=False)

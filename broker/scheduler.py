@@ -5,8 +5,8 @@ Retry rules, by how a lease ends:
   lost       its worker died. Requeued at once. After `shared_losses` of them the task is a suspect and runs
              alone on an emptied worker, one suspect at a time, so that nobody else is blamed for its deaths
              or dies of them. Only a death in an otherwise calm fleet counts against it (for that to be seen, the
-             next trial waits until the last one's death is no longer recent), and none before it has begun: the
-             worker may still be busy with what we do not know of, and die of that.
+             next trial waits until the last one's death is no longer recent), and none before the worker has said that
+             it begins: it may still be busy with what we do not know of, and die of that.
   failed     transient: again after a doubling delay. Permanent failures never come here.
   expired    the worker lives but is too slow. Requeued, elsewhere if there is an elsewhere.
   given back by its worker, or lost on the way to it: requeued, nobody to blame.
@@ -205,7 +205,7 @@ class Scheduler:
         if worker.leases or not worker.draining:
             self._deaths.append(now)
         for lease in list(worker.leases.values()):
-            alone, blamed = lease.alone, lease.alone and calm and not lease.waiting
+            alone, blamed = lease.alone, lease.alone and calm and (lease.begun or worker.basic)
             self.release(lease)
             task = lease.task
             if task.state is TaskState.DELIVERING:

@@ -148,8 +148,8 @@ class WorkerDesk:
             if named is None:
                 self._outbox.send(BACK, worker.peer, Cancel(token))
                 continue
-            named.waiting = token in waiting
-            if named.waiting:
+            named.begun = token not in waiting
+            if not named.begun:
                 self._scheduler.renew(named, now)
 
     def _on_credit(self, worker: Worker, credit: Credit, _now: float) -> None:
@@ -210,6 +210,7 @@ class WorkerDesk:
         lease = self._lease(worker, get.id)
         if lease is not None and get.blob == "":
             lease.pulling = True
+            lease.begun = False  # a BEAT does not tell this from work
             self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
 
     def _on_data(self, worker: Worker, data: Data, _now: float) -> None:

@@ -110,10 +110,12 @@ class WorkerService:
         stop.clear()
 
     def _turn(self) -> None:
-        for number, lease in self._threads.begun():
+        begun = self._threads.begun()
+        for number, lease in begun:
             self._brokers[number].begun(lease)
         while self._threads.outcomes:
             (number, lease), outcome = self._threads.outcomes.popleft()
             self._brokers[number].ended(lease, outcome)
         for broker in self._brokers:
             broker.turn()
+        self._threads.told(begun)

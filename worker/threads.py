@@ -17,7 +17,8 @@ GRACE = 5.0  # seconds beyond its limit until a running task is called stuck
 
 
 class ImageThreads:
-    """wakeup is set when an outcome is there, and when an image on trial is begun."""
+    """wakeup is set when an outcome is there, and when an image on trial is taken: its work begins when its broker has
+    been told, because from then on it is the one that the process dies of."""
 
     def __init__(self, threads: int, resources: Resources, wakeup: Wakeup) -> None:
         self.outcomes: collections.deque[tuple[Key, Done | Failed]] = collections.deque()
@@ -27,6 +28,7 @@ class ImageThreads:
         self._closed = False
         self._runs = Runs(threads)  # this and the next under the condition's lock
         self._limits: dict[Key, float] = {}  # of what runs: the instant from which it counts as stuck
+        self._told: set[Key] = set()  # of what runs: what the brokers know of
         for number in range(threads):
             threading.Thread(target=self._serve, name=f"image-{number + 1}", daemon=True).start()
 
@@ -42,9 +44,15 @@ class ImageThreads:
             self._change.notify_all()  # it may have kept others back
 
     def begun(self) -> list[Key]:
-        """What is being worked on."""
+        """What is being worked on, or will be as soon as told() says so."""
         with self._change:
             return list(self._limits)
+
+    def told(self, keys: list[Key]) -> None:
+        """The brokers have been told that these are being worked on."""
+        with self._change:
+            self._told = set(keys)
+            self._change.notify_all()
 
     def stuck(self, now: float) -> bool:
         """Whether something has run for so long that it will never end. A thread cannot be killed, a process can."""
@@ -70,8 +78,8 @@ class ImageThreads:
             assert begun is not None
             key, run = begun
             self._limits[key] = time.monotonic() + (run.timeout or TIME_LIMIT) + GRACE
-        if run.alone:
-            self._wakeup.set()
+            if run.alone and not self._told_of(key):
+                return False
         try:
             self.outcomes.append((key, _outcome(run, self._resources)))
         finally:
@@ -81,6 +89,12 @@ class ImageThreads:
                 self._change.notify_all()
             self._wakeup.set()
         return True
+
+    def _told_of(self, key: Key) -> bool:
+        """Wait until the broker has been told, or this is closed."""
+        self._wakeup.set()
+        self._change.wait_for(lambda: self._closed or key in self._told)
+        return not self._closed
 
 
 def _outcome(run: Run, resources: Resources) -> Done | Failed:

@@ -57,6 +57,10 @@ class Rig:
     def result(self, worker, token, payload=BLOBS):
         self.from_worker(worker, Result(token, OUTPUTS, {}, payload))
 
+    def begin(self, worker):
+        """The worker says that it works on all that it has."""
+        self._heartbeat(Side.BACKEND, worker)
+
     def die(self, peer):
         """The worker's connection is gone."""
         self.keeping_alive.discard((Side.BACKEND, peer))

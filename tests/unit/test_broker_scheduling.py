@@ -315,15 +315,20 @@ def test_no_trial_begins_on_a_worker_that_wants_to_leave():
     assert outcomes(rig) == [(Result, b"innocent"), (Result, b"suspect")]
 
 
-@pytest.mark.parametrize(("waiting", "blamed"), [(True, False), (False, True)])
-def test_nobody_on_trial_is_blamed_for_what_its_worker_dies_of_before_it_has_begun(waiting, blamed):
+BEATS = {"nothing": [], "it waits": [True], "it has begun": [False], "it waits, and has begun": [True, False]}
+
+
+@pytest.mark.parametrize("said", BEATS)
+def test_nobody_on_trial_is_blamed_for_what_its_worker_dies_of_before_it_has_begun(said):
     rig = Rig(Settings(task_timeout=30.0, trial_losses=1))
     suspect_waits_for(rig, B, beside=b"endless")
-    rig.after(31.0)
+    rig.after(rig.settings.task_timeout)
     session = rig.core.scheduler.workers[B].session
     (trial,) = rig.take(B, Task)
     assert trial.alone
-    rig.from_worker(B, Beat(session, (trial.id,), (trial.id,) if waiting else ()))  # a thread may be stuck there
+    for waiting in BEATS[said]:  # for a stuck thread, perhaps
+        rig.from_worker(B, Beat(session, (trial.id,), (trial.id,) if waiting else ()))
+    blamed = "begun" in said
     rig.die(B)
     rig.after(rig.settings.calm)
     rig.worker(C)
@@ -341,6 +346,7 @@ def test_poison_is_called_only_after_trial_losses_in_a_calm_fleet():
         rig.after(rig.settings.calm + 1)
         worker = b"fx1|trial-%d" % n
         rig.worker(worker, slots=3)
+        rig.begin(worker)
         rig.die(worker)
     (failed,) = rig.take(CLIENT, Failed)
     assert (failed.id, failed.kind) == (b"poison", "permanent")
@@ -384,6 +390,7 @@ def deaths_until_given_up(*poisons):
     while given_up < len(poisons):
         if rig.tasks(A):
             deaths += 1
+            rig.begin(A)
             rig.die(A)
             rig.worker(A)
         rig.after(0.5)

@@ -84,17 +84,20 @@ def test_the_image_of_a_task_that_is_done_is_let_go_while_its_thread_waits_for_a
     wait_until(lambda: gc.collect() is not None and watched() is None)
 
 
-def test_the_broker_hears_at_once_that_a_trial_has_begun(connection, threads, works):
+def test_the_broker_is_told_of_a_trial_before_it_begins(connection, threads, works):
     begun, _ = works
     connection.start()
     connection.session.on_message(encode([Hello(b"life", b"session", 1.0, 4, 1 << 20)]), 0.0)
     connection._execute(connection.session.on_message(encode([TRIAL]), 0.0))
-    wait_until(lambda: begun)
+    wait_until(threads.begun)
     assert threads.begun() == [(7, b"trial")]
     del connection.sent[:]
     connection.begun(b"trial")
     connection.turn()
     assert encode([Beat(b"session", (b"trial",), ())]) in connection.sent
+    assert not begun
+    threads.told([(7, b"trial")])
+    wait_until(lambda: begun)
 
 
 def test_outputs_are_read_from_their_files(connection):
