@@ -28,7 +28,7 @@ class ImageThreads:
         self._closed = False
         self._runs = Runs(threads)  # this and the next under the condition's lock
         self._limits: dict[Key, float] = {}  # of what runs: the instant from which it counts as stuck
-        self._told: set[Key] = set()  # of what runs: what the brokers know of
+        self._untold: Key | None = None  # an image on trial that is about to begin
         for number in range(threads):
             threading.Thread(target=self._serve, name=f"image-{number + 1}", daemon=True).start()
 
@@ -51,8 +51,9 @@ class ImageThreads:
     def told(self, keys: list[Key]) -> None:
         """The brokers have been told that these are being worked on."""
         with self._change:
-            self._told = set(keys)
-            self._change.notify_all()
+            if self._untold in keys:
+                self._untold = None
+                self._change.notify_all()
 
     def stuck(self, now: float) -> bool:
         """Whether something has run for so long that it will never end. A thread cannot be killed, a process can."""
@@ -78,8 +79,8 @@ class ImageThreads:
             assert begun is not None
             key, run = begun
             self._limits[key] = time.monotonic() + (run.timeout or TIME_LIMIT) + GRACE
-            if run.alone and not self._told_of(key):
-                return False
+            if run.alone:
+                self._have_told(key)
         try:
             self.outcomes.append((key, _outcome(run, self._resources)))
         finally:
@@ -90,11 +91,11 @@ class ImageThreads:
             self._wakeup.set()
         return True
 
-    def _told_of(self, key: Key) -> bool:
-        """Wait until the broker has been told, or this is closed."""
+    def _have_told(self, key: Key) -> None:
+        """Wait until the broker has been told that this one begins."""
+        self._untold = key
         self._wakeup.set()
-        self._change.wait_for(lambda: self._closed or key in self._told)
-        return not self._closed
+        self._change.wait_for(lambda: self._closed or self._untold is None)
 
 
 def _outcome(run: Run, resources: Resources) -> Done | Failed:
