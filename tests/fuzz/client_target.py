@@ -59,5 +59,10 @@ class _Application:
     def check(self) -> None:
         """It knows the application's jobs and nothing of a stranger's, and tells each outcome once."""
         assert set(self.core._jobs) == set(self._outcomes)
-        assert set(self.core._unanswered) <= {job.id for job in JOBS}
+        submissions = self.core._submissions
+        assert set(submissions._unanswered) <= set(submissions._jobs) <= set(self._outcomes)
+        assert set(self.core._fetching) <= set(self._outcomes)
+        flow = submissions._flow
+        assert min(flow._jobs, flow._bytes, flow._held, flow._window) >= 0
+        assert flow._jobs == len(submissions._unanswered)
         assert all(count <= 1 for count in self._outcomes.values())

@@ -5,13 +5,12 @@ import pytest
 from broker.peers import OBJECT
 from broker.settings import Settings
 from common.protocol import Accepted, Beat, Busy, Cancel, Credit, Drain, Failed, Get, Nack, Result, ResultOk, Task
-from tests.unit.broker_rig import BLOBS, IMAGE, OUTPUTS, Rig
+from tests.unit.broker_rig import BLOBS, IMAGE, JOB_BYTES, OUTPUTS, Rig
 
 CLIENT = b"fx1|client"
 A, B, C = b"fx1|worker-a", b"fx1|worker-b", b"fx1|worker-c"
 
 
-JOB_BYTES = len(IMAGE) + len(b"recipe") + len("canny") + 2 * OBJECT  # what rig.submit() has the broker hold
 RESULT_BYTES = len(b"recipe") + len("canny") + OBJECT + len(BLOBS[0]) + OBJECT
 FAILED_BYTES = len(b"recipe") + len("canny") + OBJECT
 
