@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 20000
+SECONDS ?= 60
 
-.PHONY: venv demo test test-slow test-all simulate check bench clean
+.PHONY: venv demo test test-slow test-all simulate fuzz check bench clean
 venv: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -28,6 +29,11 @@ test-all: test test-slow
 
 simulate: venv
 	$(BIN)/pytest tests/simulation --seeds $(SEEDS) --timeout 0
+
+fuzz: venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz.target --seconds $(SECONDS)
+	$(BIN)/python -m tests.fuzz.live --seconds $(SECONDS)
 
 check: venv
 	$(BIN)/ruff check .

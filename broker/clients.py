@@ -75,6 +75,8 @@ class ClientDesk:
         """PPX messages of one peer. Raises ProtocolError on one that is not a client's to send."""
         client = self.clients.get(peer)
         if client is None:
+            if self._turned_away():
+                return
             liveness = Liveness(now, self._settings.interval, self._settings.missed)
             client = self.clients[peer] = Client(peer, self._rng.randbytes(8), False, liveness)
             self._hello(client)
@@ -88,12 +90,14 @@ class ClientDesk:
     def on_envelope(self, peer: bytes, envelope: Envelope, now: float) -> None:
         """The request of a basic client: opaque, volatile, and dropped when there is no room."""
         size = sum(len(frame) for frame in envelope.body)
+        task = Task(peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack)
         client = self.clients.get(peer) or Client(peer, b"", True, Liveness(now))
-        if not self._room_for(client, size, 0):
+        if not self._room_for(client, task):
             self._outbox.count("basic_request_dropped")
             return
+        if not client.tasks and self._turned_away():
+            return
         self.clients[peer] = client
-        task = Task(peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack)
         self._add(client, task)
         self._timers.at(now + self._settings.opaque_life, self._on_opaque_age, task)
 
@@ -110,12 +114,6 @@ class ClientDesk:
     def _on_submit(self, client: Client, submit: Submit, now: float) -> None:
         known = client.tasks.get(submit.id)
         if known is None:
-            size = sum(len(frame) for frame in submit.payload)
-            if not self._room_for(client, size, submit.priority):
-                self._outbox.counters["refused"] += 1
-                self._outbox.counters["refused_bytes"] += size
-                self._outbox.send(FRONT, client.peer, Busy(submit.id, self._settings.busy_delay))
-                return
             task = Task(
                 client.peer,
                 submit.id,
@@ -125,6 +123,11 @@ class ClientDesk:
                 submit.size,
                 submit.payload,
             )
+            if not self._room_for(client, task):
+                self._outbox.counters["refused"] += 1
+                self._outbox.counters["refused_bytes"] += task.held_bytes
+                self._outbox.send(FRONT, client.peer, Busy(submit.id, self._settings.busy_delay))
+                return
             self._add(client, task)
         self._outbox.send(FRONT, client.peer, Accepted(submit.id))
         if known is not None and known.outcome is not None:
@@ -165,12 +168,13 @@ class ClientDesk:
 
     # --- the life of a task ----
 
-    def _room_for(self, client: Client, size: int, priority: int) -> bool:
+    def _room_for(self, client: Client, task: Task) -> bool:
         """One client may hold so many times what is left: however many fill the broker, each ends up with as much as
         the others, and who comes later still finds room (A. Choudhury and E. Hahne, "Dynamic Queue Length Thresholds
         for Shared-Memory Packet Switches", IEEE/ACM Transactions on Networking 6(2), 1998)."""
         limits = self._settings
-        share = limits.share if priority else limits.urgent_share
+        size = task.held_bytes
+        share = limits.share if task.priority else limits.urgent_share
         tasks_left, bytes_left = limits.tasks - self.tasks, limits.held_bytes - self.held_bytes
         bytes_fit = size <= bytes_left and client.held_bytes + size <= share * bytes_left
         return len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
@@ -179,6 +183,13 @@ class ClientDesk:
         """So many bytes more, or fewer."""
         self.held_bytes += size
         client.held_bytes += size
+
+    def _turned_away(self) -> bool:
+        """Whether there is no place for one more client; it is not answered, and comes back after a while."""
+        if len(self.clients) < self._settings.peers:
+            return False
+        self._outbox.count("client_turned_away", limit=self._settings.peers)
+        return True
 
     def _add(self, client: Client, task: Task) -> None:
         client.tasks[task.id] = task
@@ -191,7 +202,6 @@ class ClientDesk:
         self.scheduler.drop(task)
         client = self.clients[task.client]
         self._hold(client, -task.held_bytes)
-        task.payload, task.outcome = (), None  # timers may know the task for minutes
         self.tasks -= 1
         del client.tasks[task.id]
         if client.basic and not client.tasks:
@@ -222,17 +232,14 @@ class ClientDesk:
     def _send_outcome(self, task: Task, now: float) -> None:
         assert task.outcome is not None
         self._outbox.send(FRONT, task.client, task.outcome)
-        task.resend_at = now + self._settings.resend
-        self._timers.at(task.resend_at, self._on_resend, task)
+        self._timers.at(now + self._settings.resend, self._on_resend, task)
 
     def _on_resend(self, task: Task, now: float) -> None:
-        if task.state is TaskState.DELIVERING and task.resend_at <= now:
+        if task.state is TaskState.DELIVERING:
             self._send_outcome(task, now)
 
     def _on_opaque_age(self, task: Task, now: float) -> None:
         """Nobody waits for the answer any more; a basic worker that still has the request is taken for dead."""
-        if task.state is TaskState.ENDED:
-            return
         self._outbox.count("basic_request_expired")
         silent = [lease.worker for lease in task.leases if lease.worker.basic]
         self._end(task)

@@ -64,6 +64,11 @@ class BrokerCore:
             case _:
                 raise ProtocolError("this message does not belong on this port")
 
+    @property
+    def held_bytes(self) -> int:
+        """Of all tasks, their images and their results."""
+        return self._clients.held_bytes
+
     def knows(self, side: Side, peer: bytes) -> bool:
         """Whether the peer is registered."""
         return peer in (self.scheduler.workers if side is Side.BACKEND else self._clients.clients)
@@ -104,7 +109,7 @@ class BrokerCore:
             "tasks": self._clients.tasks,
             "waiting": len(scheduler.queue) + len(scheduler.suspects),
             "running": len(scheduler.leases),
-            "held_bytes": self._clients.held_bytes,
+            "held_bytes": self.held_bytes,
             "clients": len(self._clients.clients),
             "counters": dict(self._outbox.counters),
             "workers": [

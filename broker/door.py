@@ -42,8 +42,11 @@ class Door(Protocol):
     def receive(self, side: Side, router: zmq.Socket[bytes], limit: int, /) -> Iterator[Arrived]:
         """At most so many messages, those of strangers left out."""
 
+    def leave(self, side: Side) -> None:
+        """Before the side's router is closed."""
+
     def close(self) -> None:
-        """Before the routers are closed."""
+        """After both sides have been left."""
 
 
 class OpenDoor:
@@ -63,6 +66,9 @@ class OpenDoor:
             if (frames := receive(router)) is None:
                 return
             yield bytes(frames[0]), frames[1:]
+
+    def leave(self, side: Side) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -156,9 +162,10 @@ class GuardedDoor:
             log.warning("peer cut off", side=side.value, name=before.get(key, ""), peer=peer.hex())
         return [peer for peer, _key in gone]
 
+    def leave(self, side: Side) -> None:
+        self._monitors.pop(side).close()
+
     def close(self) -> None:
-        for monitor in self._monitors.values():
-            monitor.close()
         self._zap.close()
         self._reload.close()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from common.liveness import Liveness
 from common.protocol import Message, Payload
 
+OBJECT = 100  # bytes that a frame or a name takes beside its content, about
 OPAQUE = frozenset({"\0opaque"})  # what a basic client's task needs; no filter can have this name
 
 
@@ -39,12 +40,15 @@ class Task:
     failures: int = 0  # transient ones
     expiries: int = 0
     outcome: Message | None = None
-    resend_at: float = 0.0  # when the outcome is due once more
 
     @property
     def held_bytes(self) -> int:
-        """Payload that the broker keeps for this task, its image's and its result's."""
-        return sum(len(frame) for frame in (*self.payload, *getattr(self.outcome, "payload", ())))
+        """What the broker keeps for this task: its image and its result, and all that came with them and is of no
+        fixed size, so that no task is larger than it seems."""
+        payload = (*self.payload, *getattr(self.outcome, "payload", ()))
+        small = (*self.stack, *self.needs)
+        objects = len(payload) + len(small)
+        return sum(map(len, payload)) + sum(map(len, small)) + len(self.recipe) + OBJECT * objects
 
     @property
     def opaque(self) -> bool:

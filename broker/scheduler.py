@@ -169,6 +169,7 @@ class Scheduler:
 
     def release(self, lease: Lease) -> None:
         """The lease is over; its slot is free and its token worth nothing."""
+        self._timers.forget(lease)
         del self.leases[lease.token]
         del lease.worker.leases[lease.token]
         lease.task.leases.remove(lease)
@@ -232,8 +233,6 @@ class Scheduler:
             self._requeue(task)
 
     def _on_expiry(self, lease: Lease, now: float) -> None:
-        if self.leases.get(lease.token) is not lease:
-            return
         if lease.expires > now:  # renewed since
             self._timers.at(lease.expires, self._on_expiry, lease)
             return
@@ -272,6 +271,7 @@ class Scheduler:
 
     def drop(self, task: Task) -> None:
         """Nobody wants this task any more."""
+        self._timers.forget(task)
         if task.state is TaskState.WAITING:
             if task in self.suspects:
                 self.suspects.remove(task)

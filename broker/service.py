@@ -17,16 +17,21 @@ from broker.actions import Action, Note, Side
 from broker.batching import multiparts
 from broker.core import BrokerCore
 from broker.door import Door, GuardedDoor, OpenDoor
+from broker.memory import MemoryWatch
 from broker.settings import Settings
-from common.errors import FleetError
+from common.errors import FleetError, FloodError
 from common.frames import poll, send
 from common.logs import get_logger
 from common.notify import Notifier
+from common.occasionally import Throttle
 from common.protocol.messages import FRAME_LIMIT
 from common.wakeup import StopSignal
 
 DRAIN_LIMIT = 512  # messages of one side handled before the other side and the clock get their turn
 SEND_QUEUE = 4096  # messages libzmq keeps for one peer; beyond them the peer counts as unreachable
+RECEIVE_QUEUE = 64  # messages libzmq keeps of one peer; beyond them its connection waits
+REBIND_PATIENCE = 10.0  # seconds for the ports to be free again after we have hung up
+LINES, PERIOD = 100, 60.0  # of each kind of event, log lines in so many seconds
 
 log = get_logger("broker")
 
@@ -42,12 +47,13 @@ class BrokerService:
         ctypes.CDLL(None).srand(secrets.randbits(32))
         self._context = zmq.Context()
         self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic())
+        self._memory = MemoryWatch(settings.spare)
+        self._lines = Throttle(LINES, PERIOD)
+        self._bind = bind
+        self._ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
         try:
             self._door: Door = GuardedDoor(self._context, keys, self._core.knows) if keys else OpenDoor()
-            self._sockets = {
-                Side.FRONTEND: self._router(bind, Side.FRONTEND, frontend_port),
-                Side.BACKEND: self._router(bind, Side.BACKEND, backend_port),
-            }
+            self._sockets = {side: self._router(side) for side in Side}
         except FleetError:
             self._context.destroy(linger=0)
             raise
@@ -59,11 +65,13 @@ class BrokerService:
             life=self._core.life.hex(),
         )
 
-    def _router(self, bind: str, side: Side, port: int) -> zmq.Socket[bytes]:
+    def _router(self, side: Side) -> zmq.Socket[bytes]:
+        bind, port = self._bind, self._ports[side]
         router = self._context.socket(zmq.ROUTER)
         router.router_mandatory = True
         router.maxmsgsize = FRAME_LIMIT
         router.sndhwm = SEND_QUEUE
+        router.rcvhwm = RECEIVE_QUEUE
         router.linger = 1000
         router.ipv6 = ":" in bind
         self._door.guard(router, side)
@@ -71,37 +79,76 @@ class BrokerService:
         try:
             router.bind(f"tcp://{address}:{port}")
         except zmq.ZMQError as error:
+            self._door.leave(side)
+            router.close(linger=0)
             raise FleetError(_why_not_bound(bind, port, error)) from None
         return router
 
     def run(self, stop: StopSignal, notifier: Notifier) -> None:
         """Serve until told to stop."""
-        poller = zmq.Poller()
-        for waited_for in (*self._sockets.values(), *self._door.pollable(), stop.fileno()):
-            poller.register(waited_for, zmq.POLLIN)
+        poller = self._poller(stop)
         notifier.ready()
         while not stop.is_set:
             poll(poller, self._core.deadline() - time.monotonic())
             notifier.alive()
-            actions: list[Action] = []
-            for side, peer in self._door.turn(time.monotonic()):
-                actions += self._core.on_unreachable(side, peer, time.monotonic())
-            for side, socket in self._sockets.items():
-                for peer, frames in self._door.receive(side, socket, DRAIN_LIMIT):
-                    actions += self._core.on_message(side, peer, frames, time.monotonic())
-            actions += self._core.on_tick(time.monotonic())
-            while actions:
-                actions = self._act(actions)
+            try:
+                self._turn()
+                flooded = self._memory.exceeded(self._core.held_bytes, time.monotonic())
+            except FloodError:
+                flooded = True
+            if flooded:
+                self._hang_up()
+                poller = self._poller(stop)
         log.info("broker stopped", **self._core.report())
+        for side in self._sockets:
+            self._door.leave(side)
         self._door.close()
         self._context.destroy(linger=1000)
+
+    def _poller(self, stop: StopSignal) -> zmq.Poller:
+        poller = zmq.Poller()
+        for waited_for in (*self._sockets.values(), *self._door.pollable(), stop.fileno()):
+            poller.register(waited_for, zmq.POLLIN)
+        return poller
+
+    def _turn(self) -> None:
+        """Raises FloodError; what was to be said before is lost then, as everybody's connections will be."""
+        actions: list[Action] = []
+        for side, peer in self._door.turn(time.monotonic()):
+            actions += self._core.on_unreachable(side, peer, time.monotonic())
+        for side, socket in self._sockets.items():
+            for peer, frames in self._door.receive(side, socket, DRAIN_LIMIT):
+                actions += self._core.on_message(side, peer, frames, time.monotonic())
+        actions += self._core.on_tick(time.monotonic())
+        while actions:
+            actions = self._act(actions)
+
+    def _hang_up(self) -> None:
+        """Close every connection, with what libzmq holds for it, and listen again."""
+        log.error("messages without end: all connections are closed", **self._core.report())
+        for side, socket in self._sockets.items():
+            self._door.leave(side)
+            socket.close(linger=0)
+        deadline = time.monotonic() + REBIND_PATIENCE
+        for side in self._sockets:
+            self._sockets[side] = self._bound_again(side, deadline)
+
+    def _bound_again(self, side: Side, deadline: float) -> zmq.Socket[bytes]:
+        while True:
+            try:
+                return self._router(side)
+            except FleetError:  # libzmq closes on a thread of its own
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.05)
 
     def _act(self, actions: list[Action]) -> list[Action]:
         """Carry the actions out; what they lead to comes back."""
         more: list[Action] = []
         for item in multiparts(actions, self._core.settings.inline_limit):
             if isinstance(item, Note):
-                log.info(item.event, **item.fields)
+                if self._lines.admits(item.event, time.monotonic()):
+                    log.info(item.event, **item.fields)
                 continue
             side, peer, frames = item
             try:

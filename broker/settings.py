@@ -29,9 +29,11 @@ class Settings:
     straggler_factor: float = 4.0  # times the mean duration before a second lease is given
     straggler_age: float = 2.0  # and at least this old
 
+    peers: int = 4096  # known at a time at each port; the next one is not answered
     tasks: int = 100_000  # held at most
-    held_bytes: int = 1 << 30  # of images and results, at most
+    held_bytes: int = 1 << 30  # of images and results, and of what comes with them, at most
     share: float = 8.0  # times what is left of either cap: so much one client may hold
     urgent_share: float = 64.0  # the same for tasks of priority 0
+    spare: int = 2 << 30  # bytes of memory beside them, above all for what libzmq has in its queues
     busy_delay: float = 0.5  # what a client refused for these caps is told to wait
     resend: float = 30.0  # until an outcome nobody acknowledged is sent again

@@ -34,6 +34,7 @@ from common.protocol import (
 )
 from common.protocol.messages import NAMES_LIMIT
 
+CANCELS = 64  # tokens of no lease that one BEAT is told of; it comes again
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 
 
@@ -93,6 +94,8 @@ class WorkerDesk:
     def on_envelope(self, peer: bytes, envelope: Envelope, now: float, *, basic: bool) -> None:
         """The reply of a basic worker; its address stack is the lease token we sent."""
         worker = self._scheduler.workers.get(peer) or self._register(peer, now, basic=basic)
+        if worker is None:
+            return
         worker.liveness.heard(now)
         lease = self._lease(worker, envelope.stack[0]) if len(envelope.stack) == 1 else None
         if lease is None or not lease.task.opaque:
@@ -102,7 +105,11 @@ class WorkerDesk:
         self._scheduler.release(lease)
         self._clients.answer(lease.task, *envelope.body)
 
-    def _register(self, peer: bytes, now: float, *, basic: bool) -> Worker:
+    def _register(self, peer: bytes, now: float, *, basic: bool) -> Worker | None:
+        """None when there is no place for one more; it is not answered, and comes back after a while."""
+        if len(self._scheduler.workers) >= self._settings.peers:
+            self._outbox.count("worker_turned_away", limit=self._settings.peers)
+            return None
         liveness = Liveness(now, self._settings.interval, self._settings.missed)
         worker = Worker(peer, self._rng.randbytes(8), basic, liveness, slots=int(basic))
         self._scheduler.workers[peer] = worker
@@ -122,6 +129,8 @@ class WorkerDesk:
     def on_messages(self, peer: bytes, messages: list[Message], now: float) -> None:
         """PPX messages of one peer. Raises ProtocolError on one that is not a worker's to send."""
         worker = self._scheduler.workers.get(peer) or self._register(peer, now, basic=False)
+        if worker is None:
+            return
         worker.liveness.heard(now)
         for message in messages:
             handler = self._handlers.get(type(message))
@@ -143,14 +152,12 @@ class WorkerDesk:
             self._outbox.count("lease_not_received")
             self._scheduler.give_back(lease)
         waiting = set(beat.waiting)
-        for token in beat.leases:
-            named = worker.leases.get(token)
-            if named is None:
-                self._outbox.send(BACK, worker.peer, Cancel(token))
-                continue
-            named.begun = token not in waiting
-            if not named.begun:
-                self._scheduler.renew(named, now)
+        for lease in [worker.leases[token] for token in beat.leases if token in worker.leases]:
+            lease.begun = lease.token not in waiting
+            if not lease.begun:
+                self._scheduler.renew(lease, now)
+        for token in [token for token in beat.leases if token not in worker.leases][:CANCELS]:
+            self._outbox.send(BACK, worker.peer, Cancel(token))
 
     def _on_credit(self, worker: Worker, credit: Credit, _now: float) -> None:
         self._catalogue = None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from common.protocol import Message
-from common.protocol.codec import FRAMES_LIMIT, HEADER_LIMIT, map_size
+from common.protocol.codec import FRAMES_LIMIT, HEADER_LIMIT, MESSAGES_LIMIT, map_size
 
-MESSAGES_LIMIT = 256  # in one multipart message
 FRAMES = FRAMES_LIMIT - 3  # of payload: delimiter, mark and map go before
 MAPS = HEADER_LIMIT - 3  # bytes: the map frame is a list of up to 65535
 

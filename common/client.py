@@ -29,7 +29,7 @@ from common.protocol import Catalogue, Data, Failed, Hello, Message, Result, Sta
 from common.protocol.messages import FRAME_LIMIT, INLINE_LIMIT
 from common.wakeup import Wakeup
 
-REFUSALS = 30.0  # seconds between two log lines about a broker that does not let us in
+QUIET = 30.0  # seconds between two log lines of one kind about a broker
 
 log = get_logger("client")
 
@@ -56,7 +56,7 @@ class Client:
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
         self._entrance: Entrance | None = None
-        self._refusals = Occasionally(REFUSALS)
+        self._lines = Occasionally(QUIET)
         self._wakeup = Wakeup()
         self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
         self._futures: dict[bytes, Future[Result | Failed]] = {}
@@ -165,11 +165,14 @@ class Client:
         actions = self._look_at_entrance(time.monotonic())
         while self._calls:
             actions += self._calls.popleft()(time.monotonic())
-        while (frames := receive(self._socket)) is not None:
+        while True:
             try:
+                if (frames := receive(self._socket)) is None:
+                    break
                 actions += self._core.on_message(frames, time.monotonic())
             except ProtocolError as error:
-                log.warning("broker sent what is no message", error=str(error))
+                if total := self._lines.count("no message", time.monotonic()):
+                    log.warning("broker sent what is no message", error=str(error), total=total)
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
 
@@ -179,7 +182,7 @@ class Client:
             return []
         again = self._address in self._refused
         self._refused[self._address] = refusal
-        if again and self._refusals.count("refused", now):  # the first one is for require_broker() to tell
+        if again and self._lines.count("refused", now):  # the first one is for require_broker() to tell
             log.warning(refusal)
         return self._core.on_refused(now)
 

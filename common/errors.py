@@ -23,6 +23,10 @@ class ProtocolError(FleetError):
     """The peer sent frames that are no message of the protocol. Counted and dropped, never fatal."""
 
 
+class FloodError(ProtocolError):
+    """The peer sends a message of more frames than it is worth reading to its end."""
+
+
 class RecipeError(FleetError):
     """A recipe names something that does not exist or is out of range. One sentence, and one line, a problem."""
 

@@ -7,31 +7,60 @@ from collections.abc import Sequence
 
 import zmq
 
+from common.errors import FloodError
 from common.protocol import Payload
+from common.protocol.codec import FRAMES_LIMIT
 
 COPY_BELOW = 1 << 16  # bytes; smaller frames are cheaper to copy than to keep alive
+MESSAGE_LIMIT = 512 << 20  # bytes of all frames of one message
+FLOOD = 100_000  # frames of one message that are not worth the time to throw them away
+_FRAMES = FRAMES_LIMIT + 1  # a routing id and the most that parse() takes
 
 
 def receive(socket: zmq.Socket[bytes]) -> list[Payload] | None:
-    """The next message that has arrived, or None. Big frames are views of libzmq's own memory."""
-    try:
-        frames = socket.recv_multipart(zmq.DONTWAIT, copy=False)
-    except zmq.Again:
-        return None
-    return [_content(frame) for frame in frames]
+    """The next message that has arrived, or None. Big frames are views of libzmq's own memory.
+
+    Of a message with more frames than any has, or of more than MESSAGE_LIMIT bytes, only the first frame is left.
+    Raises FloodError after FLOOD frames of one message, which the next call goes on with: better to close the socket.
+    """
+    first = _next(socket)
+    return None if first is None else _contents(socket, first)
 
 
 def receive_from(socket: zmq.Socket[bytes]) -> tuple[str, list[Payload]] | None:
     """Likewise, with the user id that ZAP (RFC 27) has given the connection; "" if it was not asked."""
-    try:
-        frames = socket.recv_multipart(zmq.DONTWAIT, copy=False)
-    except zmq.Again:
+    first = _next(socket)
+    if first is None:
         return None
     try:
-        user = str(frames[0].get("User-Id"))
+        user = str(first.get("User-Id"))
     except zmq.ZMQError:
         user = ""
-    return user, [_content(frame) for frame in frames]
+    return user, _contents(socket, first)
+
+
+def _next(socket: zmq.Socket[bytes]) -> zmq.Frame | None:
+    try:
+        return socket.recv(zmq.DONTWAIT, copy=False)
+    except zmq.Again:
+        return None
+
+
+def _contents(socket: zmq.Socket[bytes], frame: zmq.Frame) -> list[Payload]:
+    """Of all frames of a message. The others are there with the first: libzmq shows all of a message, or nothing."""
+    found = [_content(frame)]
+    count, size = 1, len(frame)
+    while frame.more:
+        if count == FLOOD:
+            raise FloodError(f"a message has more than {FLOOD} frames")
+        frame = socket.recv(zmq.DONTWAIT, copy=False)
+        count += 1
+        size += len(frame)
+        if count <= _FRAMES and size <= MESSAGE_LIMIT:
+            found.append(_content(frame))
+        else:
+            del found[1:]
+    return found
 
 
 def _content(frame: zmq.Frame) -> Payload:

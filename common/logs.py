@@ -10,12 +10,15 @@ from typing import Any
 
 import structlog
 
+from common.text import printable
+
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}  # of syslog(3)
 
 
 def configure(level: int = logging.INFO) -> None:
     """Plain `time level event key=value` lines, coloured on a terminal; for journald without the time."""
     plain = (
+        _printable,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
     )
@@ -38,6 +41,14 @@ def _to_journal() -> bool:
     """Whether standard error is journald's, as systemd.exec(5) says it is told."""
     error = os.fstat(2)
     return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
+
+
+def _printable(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What strangers call themselves must not control the terminal on which the log is read."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = printable(value)
+    return event
 
 
 def _journal_line(_logger: Any, level: str, event: MutableMapping[str, Any]) -> str:

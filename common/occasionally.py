@@ -21,3 +21,19 @@ class Occasionally:
             return 0
         self._next[kind] = now + self._every
         return total
+
+
+class Throttle:
+    """Lets so many events of each kind through in so many seconds, which begin with the first. Kinds must be few."""
+
+    def __init__(self, most: int, every: float) -> None:
+        self._most = most
+        self._every = every
+        self._periods: dict[Hashable, tuple[float, int]] = {}  # when it began, events in it
+
+    def admits(self, kind: Hashable, now: float) -> bool:
+        began, count = self._periods.get(kind, (now, 0))
+        if now >= began + self._every:
+            began, count = now, 0
+        self._periods[kind] = began, count + 1
+        return count < self._most

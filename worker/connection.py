@@ -21,7 +21,7 @@ from worker.session import Abandon, Action, Done, Open, Profile, ReadBlob, Run, 
 from worker.threads import ImageThreads
 
 FRAME_LIMIT = 256 << 20  # bytes: somebody else's queue sends images whole
-REFUSALS = 30.0  # seconds between two log lines about a broker that does not let us in
+QUIET = 30.0  # seconds between two log lines of one kind about a broker
 
 log = get_logger("worker")
 
@@ -47,7 +47,7 @@ class BrokerConnection:
         self._threads = threads
         self._keys = keys
         self._entrance: Entrance | None = None
-        self._refusals = Occasionally(REFUSALS)
+        self._lines = Occasionally(QUIET)
         self._actions: list[Action] = []  # for the next turn: what comes together travels together
 
     def start(self) -> None:
@@ -58,13 +58,16 @@ class BrokerConnection:
         actions, self._actions = self._actions, []
         if self._entrance is not None and (refusal := self._entrance.refusal()) is not None:
             actions += self.session.on_refused(time.monotonic())
-            if self._refusals.count("refused", time.monotonic()):
+            if self._lines.count("refused", time.monotonic()):
                 log.warning(refusal)
-        while (frames := receive(self.socket)) is not None:
+        while True:
             try:
+                if (frames := receive(self.socket)) is None:
+                    break
                 actions += self.session.on_message(frames, time.monotonic())
             except ProtocolError as error:
-                log.warning("broker sent what is no message", error=str(error))
+                if total := self._lines.count("no message", time.monotonic()):
+                    log.warning("broker sent what is no message", error=str(error), total=total)
         self._execute([*actions, *self.session.on_tick(time.monotonic())])
 
     def begun(self, lease: bytes) -> None:

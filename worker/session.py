@@ -40,9 +40,10 @@ from common.protocol import (
     new_identity,
     parse,
 )
-from common.protocol.messages import INLINE_LIMIT
+from common.protocol.messages import INLINE_LIMIT, LEASES_LIMIT
 from common.pull import Pull
 
+CROWD = 4  # times its slots: what a worker holds unfinished at most, whatever its broker believes
 RESEND = 10.0  # seconds until a result that nobody acknowledged is sent again
 
 
@@ -181,6 +182,11 @@ class WorkerSession:
         """Nothing is leased, and every outcome has been taken over by the broker."""
         return not self._leases
 
+    @property
+    def most_unfinished(self) -> int:
+        """A broker that follows CREDIT is ahead of us by the CANCELs that were lost, and never by so many."""
+        return CROWD * self.profile.slots
+
     def start(self, now: float) -> list[Action]:
         self._open(now)
         return self._take()
@@ -293,6 +299,11 @@ class WorkerSession:
         """Somebody else's queue sends heartbeats to available workers only, and we are not."""
         return not self._extended and len(self._leases) >= self.profile.threads
 
+    @property
+    def _crowded(self) -> bool:
+        unfinished = sum(held.state is not _State.FINISHED for held in self._leases.values())
+        return unfinished >= self.most_unfinished or len(self._leases) >= LEASES_LIMIT
+
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
         return actions
@@ -328,6 +339,8 @@ class WorkerSession:
 
     def _on_request(self, request: Envelope) -> None:
         """The basic profile: somebody else's queue sends the body of a client we know nothing about."""
+        if self._crowded:
+            return  # its client asks again
         token = self._rng.randbytes(16)
         self._leases[token] = _Lease(token, _State.HANDED_OVER, opaque=True, stack=request.stack)
         self._actions.append(Run(token, b"", _joined(request.body), 0.0, opaque=True))
@@ -355,6 +368,9 @@ class WorkerSession:
         if self.draining:
             self._send(Nack(task.id))
             self._send(Drain())  # it crossed the first one, or that was lost
+            return
+        if self._crowded:
+            self._send(Nack(task.id))
             return
         if task.size > self.profile.largest_image:
             limit = self.profile.largest_image

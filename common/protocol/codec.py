@@ -12,8 +12,11 @@ from common.protocol import fields as f
 from common.protocol import messages as m
 
 HEADER_LIMIT = 1 << 20  # bytes of the map frame
+MESSAGES_LIMIT = 256  # maps in it
 FRAMES_LIMIT = 4096  # frames of one multipart message
 RECIPE_LIMIT = 64 << 10
+REPORT_LIMIT = 4096  # values, characters and bytes in what is reported with a result
+SHORTEST_INTERVAL = 0.1  # seconds between heartbeats
 
 _id = f.octets(64, minimum=1)
 _session = f.octets(32)
@@ -33,7 +36,7 @@ _FIELDS: dict[type, dict[str, f.Check]] = {
     m.Hello: {
         "life": _id,
         "session": _id,
-        "interval": f.seconds(3600),
+        "interval": f.seconds(3600, minimum=SHORTEST_INTERVAL),
         "missed": f.integer(1, 100),
         "inline_limit": f.integer(0, m.BLOB_LIMIT),
     },
@@ -48,7 +51,7 @@ _FIELDS: dict[type, dict[str, f.Check]] = {
     m.Accepted: {"id": _id},
     m.Busy: {"id": _id, "retry_after": f.seconds(3600)},
     m.Catalogue: {"filters": _names, "threads": f.integer(0, 1 << 32)},
-    m.Status: {"report": f.plain_map},
+    m.Status: {"report": f.plain_map(HEADER_LIMIT)},
     m.Credit: {
         "slots": f.integer(0, m.LEASES_LIMIT),
         "threads": f.integer(1, m.LEASES_LIMIT),
@@ -66,7 +69,7 @@ _FIELDS: dict[type, dict[str, f.Check]] = {
         "size": _size,
     },
     m.StatusRequest: {},
-    m.Result: {"id": _id, "outputs": f.sequence(_output, 64), "report": f.plain_map},
+    m.Result: {"id": _id, "outputs": f.sequence(_output, 64), "report": f.plain_map(REPORT_LIMIT)},
     m.Failed: {"id": _id, "kind": f.one_of("permanent", "transient"), "reason": f.text(2000)},
     m.ResultOk: {"id": _id},
     m.Cancel: {"id": _id},
@@ -150,6 +153,8 @@ def _messages(frames: Sequence[m.Payload]) -> list[m.Message]:
     if not isinstance(header, list) or not header:
         raise ProtocolError("the map frame holds no list of messages")
     payload = iter(frames[1:])
+    if len(header) > MESSAGES_LIMIT:
+        raise ProtocolError(f"more than {MESSAGES_LIMIT} messages in one")
     found = [_message(item, payload) for item in header]
     if next(payload, None) is not None:
         raise ProtocolError("payload frames are left over")
@@ -192,6 +197,8 @@ def _check_payload(message: m.Message) -> None:
     match message:
         case m.Submit() | m.Task(opaque=False):
             whole = not message.payload or [len(p) for p in message.payload] == [message.size]
+        case m.Result() if len({o.name for o in message.outputs}) < len(message.outputs):
+            raise ProtocolError("two outputs have one name")
         case m.Result():
             whole = not message.payload or [len(p) for p in message.payload] == [o.size for o in message.outputs]
         case m.Data():

@@ -48,11 +48,11 @@ def integer(minimum: int, maximum: int) -> Check:
     return check
 
 
-def seconds(maximum: float) -> Check:
+def seconds(maximum: float, minimum: float = 0.0) -> Check:
     def check(value: Any) -> float:
-        if type(value) in (int, float) and math.isfinite(value) and 0 <= value <= maximum:
+        if type(value) in (int, float) and math.isfinite(value) and minimum <= value <= maximum:
             return float(value)
-        raise ProtocolError(f"expected 0 to {maximum} seconds")
+        raise ProtocolError(f"expected {minimum:g} to {maximum:g} seconds")
 
     return check
 
@@ -72,17 +72,23 @@ def sequence(item: Check, maximum: int) -> Check:
     return check
 
 
-def plain_map(value: Any) -> Mapping[str, Any]:
-    """A map with text keys, not deeply nested; its values are only ever shown or stored, and their size is
-    the header's. Deeper ones could be read, but not every msgpack can write them again."""
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value) and _shallow(value, NESTING):
-        return value
-    raise ProtocolError("expected a map with text keys, not deeply nested")
+def plain_map(most: int) -> Check:
+    """A map with text keys, not deeply nested, of at most so many values, characters and bytes in all. They are only
+    ever shown or stored. Deeper ones could be read, but not every msgpack can write them again."""
+
+    def check(value: Any) -> Mapping[str, Any]:
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value) and _weight(value, NESTING) <= most:
+            return value
+        raise ProtocolError("expected a map with text keys, neither large nor deeply nested")
+
+    return check
 
 
-def _shallow(value: Any, levels: int) -> bool:
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return True
-    return levels > 0 and all(_shallow(inner, levels - 1) for inner in value)
+def _weight(value: Any, levels: int) -> float:
+    """Of values, characters and bytes; infinite when it is nested deeper than that."""
+    if isinstance(value, str | bytes):
+        return 1 + len(value)
+    if not isinstance(value, dict | list):
+        return 1
+    inner = (*value.keys(), *value.values()) if isinstance(value, dict) else value
+    return 1 + sum(_weight(one, levels - 1) for one in inner) if levels > 0 else math.inf

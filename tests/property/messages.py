@@ -23,6 +23,7 @@ from common.protocol import (
     Submit,
     Task,
 )
+from common.protocol.codec import SHORTEST_INTERVAL
 from common.protocol.messages import BLOB_LIMIT, INLINE_LIMIT, LEASES_LIMIT
 
 ids = st.binary(min_size=1, max_size=64)
@@ -59,9 +60,10 @@ def tasks(draw):
 
 @st.composite
 def results(draw):
-    payload = tuple(draw(st.lists(blobs, max_size=4)))
+    called = draw(st.lists(names, max_size=4, unique=True))
+    payload = tuple(draw(blobs) for _ in called)
     formats = st.sampled_from(("jpeg", "png", ""))
-    outputs = tuple(Output(draw(names), draw(formats), len(blob)) for blob in payload)
+    outputs = tuple(Output(name, draw(formats), len(blob)) for name, blob in zip(called, payload, strict=True))
     if draw(st.booleans()):
         payload = ()  # to be pulled
     return Result(draw(ids), outputs, draw(reports), payload)
@@ -90,7 +92,7 @@ worker_messages = st.one_of(
 broker_messages = st.one_of(
     tasks(),
     results(),
-    st.builds(Hello, ids, ids, seconds, st.integers(1, 100), sizes),
+    st.builds(Hello, ids, ids, st.floats(SHORTEST_INTERVAL, 3600), st.integers(1, 100), sizes),
     st.builds(Accepted, ids),
     st.builds(Busy, ids, seconds),
     st.builds(Catalogue, name_lists, st.integers(0, 1 << 32)),

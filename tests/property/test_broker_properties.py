@@ -29,7 +29,7 @@ from tests.property.messages import client_messages, worker_messages
 
 CLIENTS = (b"fx1|anna", b"fx1|berta", b"basic-client")
 WORKERS = (b"fx1|one", b"fx1|two", b"basic-worker")
-SETTINGS = Settings(tasks=6, held_bytes=60, task_timeout=5.0, opaque_life=8.0, calm=2.0)
+SETTINGS = Settings(tasks=6, held_bytes=600, task_timeout=5.0, opaque_life=8.0, calm=2.0)
 jobs = st.sampled_from((b"1", b"2", b"3"))
 OUTPUTS = (Output("edges", "png", 3),)
 

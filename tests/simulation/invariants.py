@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from broker.core import BrokerCore
-from broker.peers import Lease, TaskState
+from broker.peers import OBJECT, Lease, TaskState
 from common.protocol import TAG
 from tests.simulation.photos import ENDS
 
@@ -72,7 +72,7 @@ def audit(core: BrokerCore) -> None:
         raise InvariantError("the broker's counts of tasks or bytes are not those of its tasks")
     if len(tasks) > settings.tasks:
         raise InvariantError(f"the broker holds {len(tasks)} tasks and may hold {settings.tasks}")
-    results = sum(len(frame) for task in tasks for frame in getattr(task.outcome, "payload", ()))
+    results = sum(len(frame) + OBJECT for task in tasks for frame in getattr(task.outcome, "payload", ()))
     if desk.held_bytes - results > settings.held_bytes:
         raise InvariantError("the broker holds more bytes than it may")
     waiting = sum(task.state is TaskState.WAITING for task in tasks)

@@ -22,7 +22,7 @@ SETTINGS = Settings(  # all smaller than in life, in proportion
     dispatch_patience=5.0,
     resend=6.0,
     tasks=24,
-    held_bytes=1000,
+    held_bytes=5000,
     calm=5.0,
     retry_delay=0.5,
 )

@@ -6,11 +6,13 @@ import random
 
 from broker.actions import Note, Send, SendFrames, Side
 from broker.core import BrokerCore
+from broker.peers import OBJECT
 from broker.settings import Settings
 from common.protocol import Beat, Credit, Hello, Output, Result, Submit, Task, encode
 
 IMAGE = b"image of 16 byte"
 SIZE = len(IMAGE)
+JOB_BYTES = SIZE + len(b"recipe") + len("canny") + 2 * OBJECT  # what Rig.submit() has the broker hold
 OUTPUTS = (Output("edges", "png", 3),)
 BLOBS = (b"png",)
 

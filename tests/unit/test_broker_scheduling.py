@@ -2,12 +2,17 @@
 
 import pytest
 
+from broker.peers import OBJECT
 from broker.settings import Settings
 from common.protocol import Accepted, Beat, Busy, Cancel, Credit, Drain, Failed, Get, Nack, Result, ResultOk, Task
-from tests.unit.broker_rig import BLOBS, IMAGE, OUTPUTS, Rig
+from tests.unit.broker_rig import BLOBS, IMAGE, JOB_BYTES, OUTPUTS, Rig
 
 CLIENT = b"fx1|client"
 A, B, C = b"fx1|worker-a", b"fx1|worker-b", b"fx1|worker-c"
+
+
+RESULT_BYTES = len(b"recipe") + len("canny") + OBJECT + len(BLOBS[0]) + OBJECT
+FAILED_BYTES = len(b"recipe") + len("canny") + OBJECT
 
 
 def outcomes(rig, client=CLIENT):
@@ -522,7 +527,7 @@ def test_what_waits_at_a_worker_and_has_lost_another_is_not_raced():
 # --- caps, duplicates, delivery ----
 
 
-@pytest.mark.parametrize("caps", [Settings(tasks=2), Settings(held_bytes=2 * len(IMAGE))])
+@pytest.mark.parametrize("caps", [Settings(tasks=2), Settings(held_bytes=2 * JOB_BYTES)])
 def test_over_the_caps_a_client_is_told_to_come_back(caps):
     rig = Rig(caps)
     for job in (b"1", b"2", b"3"):
@@ -641,13 +646,13 @@ def test_bytes_are_accounted_for_until_everything_is_gone():
     for job in (b"done", b"failed", b"pulled", b"cancelled"):
         rig.submit(job)
     held = rig.core.report
-    assert held()["held_bytes"] == 4 * len(IMAGE)
+    assert held()["held_bytes"] == 4 * JOB_BYTES
     tokens = {lease.task.id: lease.token for lease in rig.core.scheduler.leases.values()}
     rig.result(A, tokens[b"done"])
-    assert held()["held_bytes"] == 3 * len(IMAGE) + len(BLOBS[0])
+    assert held()["held_bytes"] == 3 * JOB_BYTES + RESULT_BYTES
     rig.from_worker(A, Failed(tokens[b"failed"], "permanent", "No."))
     rig.result(A, tokens[b"pulled"], payload=())
-    assert held()["held_bytes"] == 2 * len(IMAGE) + len(BLOBS[0])
+    assert held()["held_bytes"] == 2 * JOB_BYTES + RESULT_BYTES + FAILED_BYTES
     rig.from_client(CLIENT, Cancel(b"cancelled"), *(ResultOk(job) for job in (b"done", b"failed", b"pulled")))
     assert held()["held_bytes"] == 0
     assert held()["tasks"] == 0

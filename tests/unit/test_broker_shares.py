@@ -6,11 +6,11 @@ import pytest
 
 from broker.settings import Settings
 from common.protocol import Accepted, Busy, Cancel
-from tests.unit.broker_rig import IMAGE, SIZE, Rig
+from tests.unit.broker_rig import IMAGE, JOB_BYTES, Rig
 
 HOG, OTHER = b"fx1|hog", b"fx1|other"
 CAP = 360
-CAPS = [Settings(tasks=CAP), Settings(held_bytes=CAP * SIZE)]
+CAPS = [Settings(tasks=CAP), Settings(held_bytes=CAP * JOB_BYTES)]
 ALONE = CAP * 8 // 9  # what one client may hold
 
 
@@ -90,4 +90,4 @@ def test_an_urgent_job_finds_room_where_a_clients_own_backfill_has_left_none(rig
 def test_refusals_are_counted_with_their_bytes(rig):
     hog = Submitter(rig, HOG)
     hog.fill()
-    assert (rig.counters["refused"], rig.counters["refused_bytes"]) == (1, SIZE)
+    assert (rig.counters["refused"], rig.counters["refused_bytes"]) == (1, JOB_BYTES)

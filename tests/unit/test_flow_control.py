@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from common.batches import batches
 from common.client_core import ClientCore, Send
 from common.flow import BYTES, JOBS, SMALL
 from common.jobs import Job
@@ -33,7 +34,11 @@ class Client:
             self._do(self.core.submit(Job(name, b"", (), len(image), (image,), priority), self.now))
 
     def hears(self, *messages):
-        return self._do(self.core.on_message(encode(messages), self.now))
+        return [
+            sent
+            for batch in batches(messages, INLINE_LIMIT)
+            for sent in self._do(self.core.on_message(encode(batch), self.now))
+        ]
 
     def passes(self, seconds):
         """So much time, with a broker that lives and says nothing."""

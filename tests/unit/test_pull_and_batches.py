@@ -1,7 +1,8 @@
 import pytest
 
-from common.batches import MESSAGES_LIMIT, batches
+from common.batches import batches
 from common.protocol import Data, Drain, Nack
+from common.protocol.codec import MESSAGES_LIMIT
 from common.protocol.messages import CHUNK
 from common.pull import PATIENCE, WINDOW, Pull
 from tests.memory_file import FullDisk, MemoryFile

@@ -1,0 +1,64 @@
+"""The broker's core, and clients and workers, tagged and not, that say anything."""
+
+from __future__ import annotations
+
+from broker.actions import Action, Note, Side
+from broker.batching import multiparts
+from broker.core import BrokerCore
+from common.protocol import TAG, parse
+from tests.fuzz.peers import PEERS, SMALL, START, Counting
+from tests.fuzz.scripts import unpack
+
+FOREVER = SMALL.opaque_life + 2 * SMALL.interval * SMALL.missed
+
+
+def broker(script: bytes) -> None:
+    """The lowest bit of a step's `who` is the port, the others are the peer. Without frames its connection breaks."""
+    core = BrokerCore(SMALL, Counting(), START)
+    now = START
+    for step in unpack(script):
+        now += step.seconds
+        _check_sent(core.on_tick(now))
+        side = Side.BACKEND if step.who % 2 else Side.FRONTEND
+        peer = PEERS[step.who // 2 % len(PEERS)]
+        if step.frames:
+            _check_sent(core.on_message(side, peer, list(step.frames), now))
+        else:
+            _check_sent(core.on_unreachable(side, peer, now))
+        _check_sent(core.on_tick(now))
+        _check_books(core)
+    _check_forgotten(core, now)
+
+
+def _check_sent(actions: list[Action]) -> None:
+    for item in multiparts(actions, SMALL.inline_limit):
+        if not isinstance(item, Note):
+            _side, peer, frames = item
+            parse(frames, extended=peer.startswith(TAG))
+
+
+def _check_books(core: BrokerCore) -> None:
+    """They balance, and nothing is larger than the settings allow."""
+    desk, scheduler = core._clients, core.scheduler
+    tasks = [task for client in desk.clients.values() for task in client.tasks.values()]
+    leases = [lease for task in tasks for lease in task.leases]
+    assert len(desk.clients) <= SMALL.peers
+    assert len(scheduler.workers) <= SMALL.peers
+    assert desk.tasks == len(tasks) <= SMALL.tasks
+    assert desk.held_bytes == sum(task.held_bytes for task in tasks)
+    for client in desk.clients.values():
+        assert client.held_bytes == sum(task.held_bytes for task in client.tasks.values())
+    assert len(scheduler.queue) + len(scheduler.suspects) <= len(tasks)
+    assert {id(lease) for lease in leases} == {id(lease) for lease in scheduler.leases.values()}
+    assert len(core._timers) <= 2 * len(tasks) + len(leases)
+    assert len(core._outbox.counters) < 32
+
+
+def _check_forgotten(core: BrokerCore, now: float) -> None:
+    """When everybody falls silent, nothing is left."""
+    for _ in range(2):
+        now += FOREVER
+        core.on_tick(now)
+    report = core.report()
+    assert (report["clients"], report["workers"], report["tasks"], report["held_bytes"]) == (0, [], 0, 0)
+    assert (report["waiting"], report["running"], len(core._timers)) == (0, 0, 0)

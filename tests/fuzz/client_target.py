@@ -1,0 +1,68 @@
+"""A client's core with some jobs, and a broker that says anything."""
+
+from __future__ import annotations
+
+import contextlib
+
+from common.blob import FileBlob
+from common.client_core import Action, ClientCore, Deliver, ReadBlob, Send
+from common.errors import ProtocolError
+from common.protocol import Result, encode, parse
+from tests.fuzz.peers import JOBS, START, Counting
+from tests.fuzz.scripts import unpack
+
+
+def client(script: bytes) -> None:
+    """A step's `who` is what the application does after it."""
+    application = _Application(ClientCore(Counting(), FileBlob, 2))
+    now = START
+    application.take(application.core.start(now))
+    for step in unpack(script):
+        application.work(step.who, now)
+        now += step.seconds
+        application.take(application.core.on_tick(now))
+        with contextlib.suppress(ProtocolError):
+            application.take(application.core.on_message(list(step.frames), now))
+        application.check()
+
+
+class _Application:
+    def __init__(self, core: ClientCore) -> None:
+        self.core = core
+        self._outcomes: dict[bytes, int] = {}  # jobs it waits for: the outcomes they have had
+
+    def take(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Send(message):
+                    parse(encode([message]), extended=True)
+                case ReadBlob(get):
+                    assert get.offset + get.length <= next(job.size for job in JOBS if job.id == get.id)
+                case Deliver(job, outcome):
+                    self._outcomes[job] += 1
+                    if isinstance(outcome, Result):
+                        assert [len(blob) for blob in outcome.payload] == [output.size for output in outcome.outputs]
+
+    def work(self, what: int, now: float) -> None:
+        job = JOBS[what % len(JOBS)]
+        match what // len(JOBS) % 4:
+            case 0 | 1 if job.id not in self._outcomes:
+                self._outcomes[job.id] = 0
+                self.take(self.core.submit(job, now))
+            case 2 if self._outcomes.get(job.id):
+                del self._outcomes[job.id]
+                self.take(self.core.acknowledge(job.id, now))
+            case 3:
+                self._outcomes.pop(job.id, None)
+                self.take(self.core.cancel(job.id, now))
+
+    def check(self) -> None:
+        """It knows the application's jobs and nothing of a stranger's, and tells each outcome once."""
+        assert set(self.core._jobs) == set(self._outcomes)
+        submissions = self.core._submissions
+        assert set(submissions._unanswered) <= set(submissions._jobs) <= set(self._outcomes)
+        assert set(self.core._fetching) <= set(self._outcomes)
+        flow = submissions._flow
+        assert min(flow._jobs, flow._bytes, flow._held, flow._window) >= 0
+        assert flow._jobs == len(submissions._unanswered)
+        assert all(count <= 1 for count in self._outcomes.values())

@@ -1,0 +1,152 @@
+"""Scripts to begin with, made by the real encoder: one of every message, and whole conversations of honest peers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from common.protocol import (
+    HEARTBEAT,
+    READY,
+    Accepted,
+    Beat,
+    Busy,
+    Cancel,
+    Catalogue,
+    Credit,
+    Data,
+    Drain,
+    Failed,
+    Get,
+    Hello,
+    Message,
+    Nack,
+    Output,
+    Result,
+    ResultOk,
+    Status,
+    StatusRequest,
+    Submit,
+    Task,
+    encode,
+)
+from common.protocol.messages import INLINE_LIMIT
+from tests.fuzz.peers import JOBS
+from tests.fuzz.scripts import Step, pack
+
+CLIENT, WORKER, BASIC_CLIENT, BASIC_WORKER = 0, 3, 12, 15  # as the broker's target reads `who`
+OUTPUTS = (Output("edges", "png", 3),)
+
+
+def _name(number: int, size: int = 16) -> bytes:
+    """What Counting makes of the number."""
+    return number.to_bytes(size, "big")
+
+
+def _said(who: int, *messages: Message, quiet: int = 0) -> Step:
+    return Step(who, quiet, tuple(bytes(frame) for frame in encode(messages)))
+
+
+def messages() -> Iterator[Message]:
+    inline, pulled = JOBS
+    yield Hello(b"life", _name(3, 8), 1.0, 4, INLINE_LIMIT)
+    yield Task(_name(7), b"recipe", 3, 300.0, payload=(b"abc",))
+    yield Task(_name(8), b"", 4, 60.0, opaque=True, payload=(b"ab", b"cd"))
+    yield Task(_name(9), b"recipe", 500, 300.0, alone=True)
+    yield Accepted(inline.id)
+    yield Busy(inline.id, 0.5)
+    yield Catalogue(("canny", "grayscale"), 4)
+    yield Status({"tasks": 1, "counters": {"malformed": 1}, "workers": [{"host": "h", "slots": 2}]})
+    yield Credit(2, 1, ("canny",), "host", "1")
+    yield Nack(_name(7))
+    yield Drain()
+    yield Submit(inline.id, inline.recipe, inline.needs, 5, 3, (b"abc",))
+    yield Submit(pulled.id, pulled.recipe, (), 0, pulled.size)
+    yield StatusRequest()
+    yield Result(inline.id, OUTPUTS, {"width": 3}, (b"png",))
+    yield Result(pulled.id, OUTPUTS, {})
+    yield Failed(inline.id, "transient", "no reason")
+    yield ResultOk(inline.id)
+    yield Cancel(inline.id)
+    yield Beat(_name(3, 8), (_name(7), _name(8)), (_name(7),))
+    yield Get(inline.id, "", 0, 3)
+    yield Data(pulled.id, "edges", 0, (b"png",))
+
+
+def _to_broker() -> Iterator[list[Step]]:
+    """The first lease that Counting names is 4: before it come the broker's life and two sessions."""
+    inline, pulled = JOBS
+    came = [_said(CLIENT, Beat(b"")), Step(WORKER, 0, (READY,)), _said(WORKER, Credit(2, 1, ("canny",), "host", "1"))]
+    asked = [*came, _said(CLIENT, Submit(inline.id, inline.recipe, inline.needs, 5, 3, (b"abc",)))]
+    lease, beat = _name(4), Beat(_name(3, 8), (_name(4),), (_name(4),))
+    yield [*asked, _said(WORKER, Result(lease, OUTPUTS, {}, (b"png",))), _said(CLIENT, ResultOk(inline.id))]
+    yield [
+        *asked,
+        _said(WORKER, beat, quiet=64),
+        _said(WORKER, Failed(lease, "transient", "no")),
+        _said(CLIENT, quiet=80),
+    ]
+    yield [*asked, _said(WORKER, Nack(lease), Drain()), _said(CLIENT, Cancel(inline.id), StatusRequest())]
+    yield [*asked, Step(WORKER, 0, ()), Step(WORKER, 0, (READY,)), Step(CLIENT, 0, ())]
+    yield [
+        *came,
+        _said(CLIENT, Submit(pulled.id, pulled.recipe, (), 0, pulled.size)),
+        _said(WORKER, Get(lease, "", 0, pulled.size)),
+        _said(CLIENT, Data(pulled.id, "", 0, (bytes(pulled.size),))),
+        _said(WORKER, Result(lease, OUTPUTS, {})),
+        _said(CLIENT, Get(pulled.id, "edges", 0, 3)),
+        _said(WORKER, Data(lease, "edges", 0, (b"png",))),
+        _said(CLIENT, ResultOk(pulled.id)),
+    ]
+    yield [  # the second name is the request's, the session of the worker being the third
+        Step(BASIC_WORKER, 0, (READY,)),
+        Step(BASIC_CLIENT, 0, (b"address", b"", b"body", b"more")),
+        Step(BASIC_WORKER, 64, (_name(4), b"", b"reply")),
+        Step(BASIC_WORKER, 0, (HEARTBEAT,)),
+    ]
+
+
+def _to_worker() -> Iterator[list[Step]]:
+    hello = _said(0, Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT))
+    inline = _said(1, Task(b"one", b"recipe", 3, 300.0, payload=(b"abc",)))
+    yield [hello, inline, Step(3, 64, (HEARTBEAT,)), _said(0, ResultOk(b"one"))]
+    yield [
+        hello,
+        _said(0, Task(b"one", b"recipe", 3, 300.0)),
+        _said(1, Data(b"one", "", 0, (b"abc",))),
+        Step(4, 0, (HEARTBEAT,)),
+        _said(0, Get(b"one", "edges", 0, 0x7F)),
+        _said(0, Cancel(b"one")),
+    ]
+    yield [Step(3, 0, (b"address", b"", b"body")), Step(0, 64, (HEARTBEAT,))]
+
+
+def _to_client() -> Iterator[list[Step]]:
+    hello = _said(0, Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT), Catalogue(("canny",), 1))
+    inline, pulled = JOBS
+    yield [
+        hello,
+        _said(1, Accepted(inline.id)),
+        _said(0, Result(inline.id, OUTPUTS, {}, (b"png",))),
+        _said(4, *[Accepted(b"x")]),
+    ]
+    yield [
+        hello,
+        _said(1, Busy(inline.id, 0.5)),
+        _said(1, Get(pulled.id, "", 0, 500)),
+        _said(1, Result(pulled.id, OUTPUTS, {})),
+        _said(1, Data(pulled.id, "edges", 0, (b"png",)), quiet=64),
+        _said(5, ResultOk(b"x"), quiet=90),
+    ]
+
+
+CONVERSATIONS = {"broker": _to_broker, "worker": _to_worker, "client": _to_client}
+
+
+def corpus(target: str) -> Iterator[bytes]:
+    """Scripts for the target of this name."""
+    for who in (1, WORKER):
+        yield pack([_said(who, message) for message in messages()])
+    for message in messages():
+        yield pack([_said(1, message)])
+    for steps in CONVERSATIONS.get(target, tuple)():
+        yield pack(steps)

@@ -1,0 +1,179 @@
+"""Real processes under attack, and what they must still be able to do:
+
+    python -m tests.fuzz.live --seconds 60 --seed 1
+
+For one half of the time strangers have their way with a broker, for the other half a worker and a listener know a
+broker that is a stranger. Then the same processes do real work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import zmq
+
+import filterfleet
+from common.system import allow_many_files
+from tests.fuzz.attacks import Strangers
+from tests.fuzz.corpus import corpus
+from tests.fuzz.mutations import mutate
+from tests.fuzz.scripts import unpack
+from tests.integration.harness import Daemon, Fleet, Processes, check_outputs, expected_outputs, high_water_mark
+from tests.integration.hostile_frames import hostile_messages
+
+GROWTH = 256 << 20  # bytes of memory that a process may have at most, more than at its start
+LINES = 500  # of its log at most, in each minute that has begun
+
+
+class Trial:
+    """One process that is attacked."""
+
+    def __init__(self, name: str, daemon: Daemon, process: psutil.Process) -> None:
+        self._name = name
+        self._daemon = daemon
+        self._process = process
+        self._before = process.memory_info().rss
+        self._began = time.monotonic()
+
+    def check(self) -> str:
+        """What to tell of it. Fails when it ended, grew, complained too much or has a bug."""
+        assert self._process.is_running(), self._daemon.said[-3000:]
+        said = self._daemon.said
+        assert "Traceback" not in said, said[said.index("Traceback") - 500 :][:3000]
+        lines, peak = said.count("\n"), high_water_mark(self._process.pid)
+        assert lines <= LINES * (1 + (time.monotonic() - self._began) // 60), said[-3000:]
+        assert peak <= self._before + GROWTH, f"the {self._name} took {peak >> 20} MiB"
+        return f"{self._name}: {self._before >> 20} MiB before, {peak >> 20} MiB at most, {lines} lines in its log"
+
+
+def attack_broker(fleet: Fleet, seconds: float, seed: int, work: Path) -> None:
+    broker = fleet.start_broker()
+    trial = Trial("broker", broker, psutil.Process(broker.pid))
+    fleet.start_worker()
+    fleet.wait_for_workers(1)
+    strangers = Strangers((fleet.frontend, fleet.backend), random.Random(seed))
+    deadline = time.monotonic() + seconds
+    with contextlib.closing(strangers):
+        while time.monotonic() < deadline and broker.alive:
+            strangers.turn()
+    print(", ".join(f"{name} {count}" for name, count in sorted(strangers.tried.items())))
+    _do_real_work(fleet, work)
+    print(trial.check())
+
+
+def attack_peers(fleet: Fleet, seconds: float, seed: int, work: Path) -> None:
+    rng = random.Random(seed)
+    source = _photographs(work)
+    with _false_broker(fleet) as ports:
+        worker = fleet.start_worker()
+        listener = fleet.start_listener(source, work / "out", "--once", "--settle", 0)
+        trials: list[Trial] = []
+        deadline = time.monotonic() + seconds
+        sent = 0
+        while time.monotonic() < deadline:
+            sent += sum(port.say(rng) for port in ports)
+            if not trials and all(port.heard for port in ports):
+                (process,) = worker.worker_processes()
+                trials = [Trial("worker", worker, process), Trial("listener", listener, psutil.Process(listener.pid))]
+    assert trials
+    print(f"{sent} messages of a false broker")
+    fleet.start_broker()
+    assert listener.wait(60) == 0, listener.said
+    check_outputs(work / "out", expected_outputs(source))
+    print(trials[0].check())
+
+
+class _Port:
+    """One port of a broker that says anything to whoever has spoken."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], port: int, target: str) -> None:
+        self.heard = False
+        self._scripts = list(corpus(target))
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.linger = 0
+        self._socket.sndhwm = 100
+        self._socket.bind(f"tcp://127.0.0.1:{port}")
+        self._peers: list[bytes] = []
+
+    def say(self, rng: random.Random) -> int:
+        """How many messages."""
+        while self._socket.poll(5 if not self._peers else 0):
+            peer = self._socket.recv_multipart()[0]
+            self.heard = True
+            if peer not in self._peers:
+                self._peers = [*self._peers[-3:], peer]
+        messages = [list(step.frames) for step in unpack(self._script(rng)) if step.frames]
+        messages += list(hostile_messages(rng, 2))
+        for frames in messages if self._peers else ():
+            with contextlib.suppress(zmq.ZMQError):
+                self._socket.send_multipart([rng.choice(self._peers), *frames], zmq.DONTWAIT)
+        return len(messages) if self._peers else 0
+
+    def _script(self, rng: random.Random) -> bytes:
+        script = rng.choice(self._scripts)
+        for _ in range(rng.randint(1, 4)):
+            script = mutate(script, rng, rng.choice(self._scripts))
+        return script
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def _false_broker(fleet: Fleet) -> Iterator[list[_Port]]:
+    with zmq.Context() as context:
+        ports = [_Port(context, fleet.frontend, "client"), _Port(context, fleet.backend, "worker")]
+        try:
+            yield ports
+        finally:
+            for port in ports:
+                port.close()
+
+
+def _do_real_work(fleet: Fleet, work: Path) -> None:
+    source, output = _photographs(work), work / "out"
+    listener = fleet.start_listener(source, output, "--once", "--settle", 0)
+    assert listener.wait(60) == 0, listener.said
+    check_outputs(output, expected_outputs(source))
+
+
+def _photographs(work: Path) -> Path:
+    source = work / "in"
+    source.mkdir(parents=True)
+    photographs = sorted(
+        (Path(filterfleet.__file__).parent / "photos").glob("*.[jp][pn]g"), key=lambda f: f.stat().st_size
+    )
+    for photograph in photographs[:3]:
+        shutil.copy(photograph, source)
+    return source
+
+
+ATTACKS = (attack_broker, attack_peers)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    allow_many_files()
+    with tempfile.TemporaryDirectory() as folder:
+        for attack in ATTACKS:
+            work = Path(folder) / attack.__name__
+            work.mkdir()
+            with contextlib.closing(Processes(work)) as processes:
+                attack(Fleet(processes), arguments.seconds / len(ATTACKS), arguments.seed, work)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""Names, numbers and small settings that the targets and their corpus agree on."""
+
+from __future__ import annotations
+
+from broker.settings import Settings
+from common.jobs import Job
+from worker.session import Profile
+
+START = 100.0  # seconds: the clock when a script begins
+
+# Few enough that a fuzzer meets the same peer again, and more than the broker takes at a time.
+PEERS = (*(b"fx1|%d" % number for number in range(6)), b"plain", b"\0libzmq")
+SMALL = Settings(
+    tasks=6, held_bytes=2000, peers=5, task_timeout=5.0, dispatch_patience=4.0, opaque_life=8.0, calm=2.0, resend=6.0
+)
+PROFILE = Profile(threads=2, prefetch=1, filters=("canny", "grayscale"), host="host", version="1", largest_image=4096)
+
+JOBS = (Job(b"inline", b"recipe", ("canny",), 3, (b"abc",)), Job(b"pulled", b"recipe", (), 500))
+
+
+class Counting:
+    """Random numbers that are none: what the cores name has names that a fuzzer can find, and repeat."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def randbytes(self, n: int, /) -> bytes:
+        self._number += 1
+        return self._number.to_bytes(n, "big")
+
+    def random(self) -> float:
+        return 0.5

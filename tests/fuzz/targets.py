@@ -1,0 +1,37 @@
+"""What is fuzzed: functions of any bytes that return, or fail by any exception at all.
+
+A core may raise ProtocolError where its contract says so; everything else that it raises is a bug. What it keeps must
+stay within its limits after every step, and what it sends must be a message to whoever gets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from common.errors import ProtocolError
+from common.protocol import Message, Payload, encode, parse
+from tests.fuzz.broker_target import broker
+from tests.fuzz.client_target import client
+from tests.fuzz.scripts import unpack
+from tests.fuzz.worker_target import worker
+
+
+def parser(script: bytes) -> None:
+    """Frames are a message or refused; a message that is written again is the same."""
+    for step in unpack(script):
+        try:
+            found = parse(step.frames, extended=bool(step.who % 2))
+        except ProtocolError:
+            continue
+        if isinstance(found, list):
+            written = encode(found)
+            assert encode(_messages(written)) == written
+
+
+def _messages(frames: Sequence[Payload]) -> list[Message]:
+    found = parse(frames, extended=True)
+    assert isinstance(found, list)
+    return found
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {target.__name__: target for target in (parser, broker, worker, client)}

@@ -1,0 +1,70 @@
+"""A worker's session, and a broker that says anything."""
+
+from __future__ import annotations
+
+import contextlib
+
+from common.blob import FileBlob
+from common.errors import ProtocolError
+from common.protocol import Output, encode, parse
+from common.protocol.messages import LEASES_LIMIT
+from tests.fuzz.peers import PROFILE, START, Counting
+from tests.fuzz.scripts import unpack
+from worker.session import Abandon, Action, Done, ReadBlob, Run, Send, SendFrames, WorkerSession
+
+
+def worker(script: bytes) -> None:
+    """A step's `who` is what the worker's threads do after it."""
+    threads = _Threads(WorkerSession(PROFILE, Counting(), FileBlob))
+    now = START
+    threads.take(threads.session.start(now))
+    for step in unpack(script):
+        now += step.seconds
+        threads.take(threads.session.on_tick(now))
+        with contextlib.suppress(ProtocolError):
+            threads.take(threads.session.on_message(list(step.frames), now))
+        threads.work(step.who, now)
+        threads.check()
+
+
+class _Threads:
+    """What the session has handed over, and what becomes of it."""
+
+    def __init__(self, session: WorkerSession) -> None:
+        self.session = session
+        self._runs: dict[bytes, Run] = {}
+
+    def take(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Run():
+                    self._runs[action.lease] = action
+                case Abandon(lease):
+                    self._runs.pop(lease, None)
+                case ReadBlob(get, _):
+                    assert get.blob == "edges"
+                case Send(message):
+                    parse(encode([message]), extended=True)
+                case SendFrames(frames):
+                    parse(frames, extended=False)
+
+    def work(self, what: int, now: float) -> None:
+        if not self._runs or what % 5 == 0:
+            return
+        lease, run = next(iter(self._runs.items()))
+        if what % 5 == 1:
+            self.take(self.session.on_begun(lease))
+            return
+        del self._runs[lease]
+        if what % 5 == 2:
+            self.take(self.session.on_failed(lease, "transient", "no reason", now))
+        else:
+            blob = b"answer" if what % 5 == 3 or run.opaque else FileBlob()
+            done = Done((Output("edges", "png", len(blob)),), (blob,), {})
+            self.take(self.session.on_result(lease, done, now))
+
+    def check(self) -> None:
+        """No more is held than the worker takes, and what threads run is held."""
+        assert len(self._runs) <= self.session.most_unfinished
+        assert set(self._runs) <= set(self.session._leases)
+        assert len(self.session._leases) <= LEASES_LIMIT

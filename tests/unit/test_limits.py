@@ -1,0 +1,198 @@
+"""What strangers can make the cores keep, say and do: each of these was without a limit once."""
+
+import random
+import tracemalloc
+
+import pytest
+
+from broker.actions import Side
+from broker.core import BrokerCore
+from broker.settings import Settings
+from broker.workers import CANCELS
+from common.errors import ProtocolError
+from common.occasionally import Throttle
+from common.protocol import (
+    Accepted,
+    Beat,
+    Busy,
+    Cancel,
+    Hello,
+    Nack,
+    Output,
+    Result,
+    Status,
+    StatusRequest,
+    Submit,
+    Task,
+    encode,
+    parse,
+)
+from common.protocol.codec import MESSAGES_LIMIT
+from common.protocol.messages import LEASES_LIMIT
+from tests.integration.hostile_frames import hostile_messages
+from tests.memory_file import MemoryFile
+from tests.unit.broker_rig import Rig
+from worker.session import Profile, Run, Send, WorkerSession
+
+CLIENT, WORKER = b"fx1|client", b"fx1|worker"
+PROFILE = Profile(2, 1, ("canny",), "host", "1", 1 << 20)
+
+
+# --- what the parser lets in ----
+
+
+def test_a_request_for_the_status_cannot_be_multiplied():
+    """50,000 fit into one header, and each would be answered with all of the fleet."""
+    parse(encode([StatusRequest()] * MESSAGES_LIMIT), extended=True)
+    with pytest.raises(ProtocolError, match="more than 256 messages"):
+        parse(encode([StatusRequest()] * (MESSAGES_LIMIT + 1)), extended=True)
+
+
+def test_two_outputs_of_one_name_are_no_result():
+    """The client would pull one of them and deliver two."""
+    with pytest.raises(ProtocolError, match="one name"):
+        parse(encode([Result(b"id", (Output("edges", "png", 1),) * 2, {})]), extended=True)
+
+
+@pytest.mark.parametrize("report", [{"a": "x" * 5000}, {"a": [0] * 5000}, {str(n): 0 for n in range(2000)}])
+def test_the_report_of_a_result_is_short_and_that_of_a_fleet_may_be_long(report):
+    """A list of a million nothings is 8 MiB in memory, and the broker keeps results."""
+    parse(encode([Status(report)]), extended=True)
+    with pytest.raises(ProtocolError, match="neither large"):
+        parse(encode([Result(b"id", (), report)]), extended=True)
+
+
+def test_a_broker_cannot_ask_for_heartbeats_without_pause():
+    with pytest.raises(ProtocolError, match=r"0\.1 to 3600 seconds"):
+        parse(encode([Hello(b"life", b"session", 1e-9, 4, 0)]), extended=True)
+
+
+# --- what the broker keeps ----
+
+
+def test_peers_beyond_the_limit_are_not_answered_until_others_are_gone():
+    rig = Rig(Settings(peers=2))
+    for number in range(5):
+        rig.from_client(b"fx1|%d" % number, Beat(b""))
+        rig.frames(Side.BACKEND, b"fx1|%d" % number, [b"\x01"])
+        rig.frames(Side.BACKEND, b"plain-%d" % number, [b"\x02"])
+        rig.frames(Side.FRONTEND, b"plain-%d" % number, [b"", b"request"])
+    report = rig.core.report()
+    assert (report["clients"], len(report["workers"])) == (2, 2)
+    assert (rig.counters["client_turned_away"], rig.counters["worker_turned_away"]) == (8, 8)
+    assert rig.hellos(b"fx1|4") == []
+    rig.after(rig.settings.opaque_life)
+    rig.client(b"fx1|4")
+    rig.worker(b"fx1|4")
+    assert rig.core.report()["clients"] == 1
+
+
+@pytest.mark.parametrize(
+    "submit",
+    [
+        Submit(b"job", bytes(4000), (), 5, 0),
+        Submit(b"job", b"", tuple(f"filter-{number}" for number in range(100)), 5, 0),
+    ],
+)
+def test_all_that_comes_with_a_task_counts(submit):
+    rig = Rig(Settings(held_bytes=5000))
+    rig.client(CLIENT)
+    rig.from_client(CLIENT, submit, Submit(b"next", b"", (), 5, 2000, (bytes(2000),)))
+    assert rig.take(CLIENT, Accepted | Busy) == [Accepted(b"job"), Busy(b"next", rig.settings.busy_delay)]
+
+
+def test_a_basic_clients_addresses_and_small_frames_count():
+    rig = Rig(Settings(held_bytes=10_000))
+    for _ in range(4):
+        rig.frames(Side.FRONTEND, b"addresses", [b"x" * 255] * 10 + [b"", b"body"])
+        rig.frames(Side.FRONTEND, b"frames", [b"", *[b"x"] * 40])
+    assert rig.counters["basic_request_dropped"] == 6
+
+
+def test_a_lease_that_has_ended_leaves_no_timer():
+    """It would live for the task's timeout, and with it the task and its recipe."""
+    rig = Rig()
+    rig.worker(WORKER)
+    for _ in range(500):
+        rig.submit(b"job")
+        rig.from_client(CLIENT, Cancel(b"job"))
+        rig.frames(Side.FRONTEND, b"plain", [b"", b"request"])
+        rig.from_worker(WORKER, *(Nack(token) for token in rig.tasks(WORKER)))
+    timers = rig.core._timers
+    assert len(timers) <= 2 * rig.core.report()["tasks"]
+    assert len(timers._heap) < 5 * len(timers) + 100
+
+
+def test_an_outcome_that_is_asked_for_again_and_again_has_one_timer():
+    rig = Rig()
+    rig.worker(WORKER)
+    rig.submit(b"job")
+    rig.result(WORKER, rig.token(WORKER))
+    for _ in range(1000):
+        rig.submit(b"job")
+    assert len(rig.core._timers) == 1
+
+
+def test_a_beat_full_of_tokens_is_answered_bit_by_bit():
+    """A MiB of them would be answered with half a million messages."""
+    rig = Rig()
+    rig.worker(WORKER)
+    session = rig.core.scheduler.workers[WORKER].session
+    rig.from_worker(WORKER, Beat(session, tuple(b"%d" % number for number in range(LEASES_LIMIT))))
+    assert len(rig.take(WORKER, Cancel)) == CANCELS
+
+
+def test_malformed_messages_leave_no_trace():
+    """From ever new peers, at both ports, tagged and not."""
+    core, rng, now = BrokerCore(Settings(peers=50), random.Random(0), 0.0), random.Random(1), 0.0
+
+    def hear(messages):
+        nonlocal now
+        for number, frames in enumerate(messages):
+            peer = (b"fx1|" if number % 2 else b"raw-") + rng.randbytes(12)
+            core.on_message(Side.BACKEND if number % 3 else Side.FRONTEND, peer, frames, now)
+            now += 0.01
+            core.on_tick(now)
+
+    messages = [frames for frames in hostile_messages(rng, 1500) if len(frames) < 1000]
+    hear(messages)
+    tracemalloc.start()
+    hear(messages)
+    before, _ = tracemalloc.get_traced_memory()
+    for _ in range(2):
+        hear(messages)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after < before + 100_000
+
+
+# --- what peers keep of a broker ----
+
+
+def test_a_worker_gives_back_what_it_did_not_ask_for():
+    session = WorkerSession(PROFILE, random.Random(0), MemoryFile)
+    session.start(0.0)
+    session.on_message(encode([Hello(b"life", b"session", 1.0, 4, 1 << 20)]), 0.0)
+    tasks = [Task(b"%d" % number, b"", 3, 10.0, payload=(b"abc",)) for number in range(100)]
+    actions = session.on_message(encode(tasks), 0.0)
+    assert sum(isinstance(action, Run) for action in actions) == session.most_unfinished
+    assert sum(isinstance(action, Send) for action in actions) == 100 - session.most_unfinished
+    assert Send(Nack(b"99")) in actions
+
+
+def test_a_foreign_queue_cannot_fill_a_worker():
+    session = WorkerSession(PROFILE, random.Random(0), MemoryFile)
+    session.start(0.0)
+    runs = [session.on_message([b"client", b"", b"body"], 0.0) for _ in range(100)]
+    assert sum(isinstance(action, Run) for actions in runs for action in actions) == session.most_unfinished
+
+
+# --- what is logged ----
+
+
+def test_of_each_kind_of_event_so_many_are_told_in_so_many_seconds():
+    throttle = Throttle(3, 10.0)
+    assert [throttle.admits("a", 0.1 * number) for number in range(5)] == [True, True, True, False, False]
+    assert throttle.admits("b", 0.5)
+    assert not throttle.admits("a", 9.9)
+    assert throttle.admits("a", 10.0)
