@@ -8,7 +8,7 @@ from tests.simulation.mutants import MUTANTS, planted
 from tests.simulation.runner import failure_of, run_seeds
 from tests.simulation.world import World
 
-SEEDS_FOR_A_MUTANT = 250
+SEEDS_FOR_A_MUTANT = 200
 
 
 def test_no_seed_breaks_an_invariant(request: pytest.FixtureRequest) -> None:
