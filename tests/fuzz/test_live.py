@@ -1,5 +1,6 @@
 """Real processes under attack for a few seconds; `python -m tests.fuzz.live` takes longer."""
 
+import contextlib
 import sys
 
 import psutil
@@ -7,9 +8,10 @@ import pytest
 
 from tests.fuzz import zmtp
 from tests.fuzz.live import ATTACKS
-from tests.integration.harness import Fleet, high_water_mark, wait_until
+from tests.integration.harness import Daemon, Fleet, check_outputs, high_water_mark, wait_until
 
 SPARE = 64 << 20
+HUNG_UP = "messages without end"
 BROKER = """
 from broker.service import serve
 from broker.settings import Settings
@@ -19,9 +21,12 @@ serve("127.0.0.1", {}, {}, settings=Settings(spare={}))
 """
 
 
-def send_for_ever(stranger, frames):
-    while True:
-        stranger.sendall(frames)
+def send_without_end(port: int, part: bytes) -> None:
+    """Parts of one message, until the connection ends."""
+    frame = zmtp.frame(part, zmtp.MORE)
+    with contextlib.suppress(ConnectionError), zmtp.introduced(port, b"fx1|endless") as stranger:
+        while True:
+            stranger.sendall(frame * (1 + 1_000_000 // len(frame)))
 
 
 @pytest.mark.slow
@@ -30,20 +35,45 @@ def test_processes_under_attack(attack, fleet: Fleet, tmp_path):
     attack(fleet, 6.0, 1, tmp_path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("part", [b"x" * 1_000_000, b"x"])
-def test_a_message_without_end_costs_everybody_the_connection_and_not_the_memory(fleet: Fleet, part):
+@pytest.fixture
+def guarded(fleet: Fleet) -> Daemon:
+    """A broker that lets no more than SPARE be in nobody's books, with a worker."""
     program = BROKER.format(fleet.frontend, fleet.backend, SPARE)
     broker = fleet.processes.start("broker", program=(sys.executable, "-c", program))
     wait_until(lambda: "broker started" in broker.said, what="a broker")
-    before = psutil.Process(broker.pid).memory_info().rss
     fleet.start_worker()
     fleet.wait_for_workers(1)
-    frame = zmtp.frame(part, zmtp.MORE)
-    with zmtp.introduced(fleet.frontend, b"fx1|endless") as stranger, pytest.raises(ConnectionError):
-        send_for_ever(stranger, frame * (1 + 1_000_000 // len(frame)))
-    assert "messages without end" in broker.said
-    assert high_water_mark(broker.pid) < before + 20 * SPARE
+    return broker
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", [b"x" * 1_000_000, b"x"])
+def test_a_message_without_end_costs_everybody_the_connection_and_not_the_memory(fleet: Fleet, guarded: Daemon, part):
+    before = psutil.Process(guarded.pid).memory_info().rss
+    send_without_end(fleet.frontend, part)
+    assert HUNG_UP in guarded.said
+    assert high_water_mark(guarded.pid) < before + 20 * SPARE
     fleet.wait_for_workers(1)
-    assert broker.alive
-    assert "Traceback" not in broker.said
+    assert guarded.alive
+    assert "Traceback" not in guarded.said
+
+
+@pytest.mark.slow
+def test_who_does_it_again_and_again_is_hung_up_on_each_time(
+    fleet: Fleet, guarded: Daemon, photographs, expected, tmp_path
+):
+    before = psutil.Process(guarded.pid).memory_info().rss
+
+    def is_hung_up_on() -> bool:
+        send_without_end(fleet.frontend, b"x" * 1_000_000)
+        return guarded.said.count(HUNG_UP) >= 5
+
+    wait_until(is_hung_up_on, what="five times")
+    assert high_water_mark(guarded.pid) < before + 20 * SPARE
+
+    source, output = photographs(4, 300, 400), tmp_path / "out"
+    listener = fleet.start_listener(source, output, "--once", "--settle", 0)
+    assert listener.wait(30) == 0, listener.said
+    check_outputs(output, expected(source))
+    assert guarded.alive
+    assert "Traceback" not in guarded.said

@@ -64,6 +64,7 @@ def test_a_file_that_grows_is_left_alone_until_it_is_whole(fleet: Fleet, images,
             time.sleep(0.1)
     wait_for_outputs(tmp_path / "in", tmp_path / "out")
     assert "image failed" not in listener.said
+    wait_until(lambda: ledger_rows(tmp_path / "out", "SELECT size FROM results"), what="the ledger")
     assert ledger_rows(tmp_path / "out", "SELECT size FROM results") == [(len(data),)]
 
 
@@ -74,8 +75,9 @@ def test_a_file_replaced_by_other_content_is_processed_again(watching: Daemon, i
         shutil.copy(image, tmp_path / "new.jpg")
         (tmp_path / "new.jpg").replace(target)
         wait_for_outputs(tmp_path / "in", tmp_path / "out")
-    assert ledger_rows(tmp_path / "out", "SELECT count(*) FROM objects") == [(1,)]
-    assert ledger_rows(tmp_path / "out", "SELECT count(*) FROM results") == [(3,)]
+    out = tmp_path / "out"
+    wait_until(lambda: ledger_rows(out, "SELECT count(*) FROM results") == [(3,)], what="the third in the ledger")
+    assert ledger_rows(out, "SELECT count(*) FROM objects") == [(1,)]
 
 
 @pytest.mark.slow
