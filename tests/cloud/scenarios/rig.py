@@ -21,7 +21,7 @@ from tests.cloud.servers import PASSWORD, Place, Server, write_config
 from tests.integration.harness import Daemon, Fleet, is_running, wait_until
 from worker.pipeline import process
 
-# Seconds for the work of a test. A listener rests ten times as long as a scan takes, and on a busy machine that is seconds.
+# Seconds for the work of a test. A listener rests ten times as long as a scan takes: seconds on a busy machine.
 PATIENCE = 100.0
 
 
