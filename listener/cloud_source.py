@@ -199,9 +199,8 @@ class CloudSource:
             raise ChangedError
         return entry is not None
 
-    def watch(self, _changed: Callable[[], None]) -> Callable[[], None]:
+    def watch(self, _changed: Callable[[str], None]) -> None:
         """Stores do not tell."""
-        return lambda: None
 
 
 def _patterns(after: After) -> tuple[str, ...]:

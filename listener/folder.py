@@ -1,4 +1,4 @@
-"""A local source folder: listing it, reading from it, hearing of changes in it."""
+"""A local source folder: listing it, looking at single files of it, reading from it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable
-from pathlib import Path
-
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
 
 from common.blob import FileBlob, parts, whole
 from common.errors import ImageError
@@ -21,9 +17,10 @@ from common.protocol.messages import BLOB_LIMIT
 from common.text import size_text
 from listener.aftermath import TARGETS, After, Delete, Keep, MoveTo, is_departed
 from listener.ignore import LIMIT, IgnoreFile
+from listener.notifications import observe
 from listener.scan import ROOT, Listing, Version
 from listener.selection import IGNORE_FILE, Selection
-from listener.store import ChangedError, Loaded, TransferError
+from listener.store import ChangedError, Loaded, TransferError, Watch
 
 log = get_logger("listener")
 
@@ -119,34 +116,30 @@ class Folder:
                 return
         raise TransferError(f"The file cannot be moved: {after.folder} has too many of its name.", transient=False)
 
-    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call changed() soon after something happens in the folder, if the system tells; returns stop()."""
-        observer: BaseObserver = Observer()
-        handler = _Handler(changed)
-        try:
-            observer.schedule(handler, str(self.root), recursive=True)
-            observer.start()
-        except OSError as error:
-            log.warning("no change notifications, relying on scans", error=error.strerror)
-            return lambda: None
+    def watch(self, changed: Callable[[str], None]) -> Watch | None:
+        stop = observe(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
+        return stop and Watch(self.look, stop)
 
-        def stop() -> None:
-            observer.stop()
-            observer.join()
+    def look(self, paths: Iterable[str]) -> dict[str, Version]:
+        """Those of these paths that list() would have."""
+        found = {}
+        for path in filter(self._is_in_sight, paths):
+            with contextlib.suppress(OSError):  # what cannot be looked at is for list() to tell of
+                if (version := _version(self.root / path)) and self._wants(path, version):
+                    found[path] = version
+        return found
 
-        return stop
-
-
-class _Handler(FileSystemEventHandler):
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type not in ("opened", "closed_no_write"):  # our own reading is no news
-            self._changed()
+    def _is_in_sight(self, path: str) -> bool:
+        """Whether list() comes to a file of this name."""
+        file = PurePosixPath(path)
+        return (
+            is_image_name(path)
+            and not any(part.startswith(".") for part in file.parts)
+            and not any((self.root / folder).is_symlink() for folder in file.parents[:-1])
+        )
 
 
-def _version(entry: os.DirEntry[str]) -> Version | None:
+def _version(entry: os.DirEntry[str] | Path) -> Version | None:
     try:
         found = entry.stat()
     except FileNotFoundError:  # vanished, or a link to nothing

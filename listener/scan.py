@@ -1,8 +1,8 @@
-"""What a listing of the source means, given what was known before. Notifications are hints; this is the truth."""
+"""What a look at the source means, given what was known before. Notifications are hints; this is the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 ROOT = "."  # as the name of a folder that could not be read
@@ -58,7 +58,7 @@ Finding = Settled | Gone | MassDisappearance
 class Scan:
     """Compares each listing with the one before.
 
-    An object counts as completely written when two listings at least `settle` seconds apart, by our own
+    An object counts as completely written when two looks at it, at least `settle` seconds apart by our own
     clock, show the same version: a remote's timestamps may be preserved ones from long ago.
     """
 
@@ -73,23 +73,37 @@ class Scan:
     def unsettled(self) -> int:
         return len(self._watched)
 
-    def update(self, listing: Listing, now: float) -> list[Finding]:
-        findings: list[Finding] = []
-        for path, version in listing.objects.items():
+    def update(self, listing: Listing, now: float, began: float | None = None) -> list[Finding]:
+        """now is an instant after everything was looked at, began one before, if looking took its time."""
+        findings: list[Finding] = list(self._compare(listing.objects, now, began))
+        if not listing.unread:
+            findings += self._disappearances(listing)
+        return findings
+
+    def look(self, paths: Collection[str], found: Mapping[str, Version], now: float, began: float) -> list[Settled]:
+        """The same for some paths, of which those found are there. That the others vanished is for update() to say."""
+        for path in paths:
+            if path not in found:
+                self._watched.pop(path, None)
+        return list(self._compare(found, now, began))
+
+    def is_unsettled(self, path: str) -> bool:
+        return path in self._watched
+
+    def _compare(self, objects: Mapping[str, Version], now: float, began: float | None) -> Iterator[Settled]:
+        began = now if began is None else began
+        for path, version in objects.items():
             if self._settled.get(path) == version:
                 self._watched.pop(path, None)
                 continue
             watched = self._watched.get(path)
             if watched is None or watched[0] != version:
                 watched = self._watched[path] = (version, now)
-            if watched[1] + self._settle <= now and (self._settle == 0 or watched[1] < now):
+            if self._settle == 0 or (watched[1] + self._settle <= began and watched[1] < began):
                 del self._watched[path]
                 self._settled[path] = version
                 self._departed.discard(path)
-                findings.append(Settled(path, version))
-        if not listing.unread:
-            findings += self._disappearances(listing)
-        return findings
+                yield Settled(path, version)
 
     def _disappearances(self, listing: Listing) -> list[Finding]:
         for path in self._watched.keys() - listing.objects.keys():

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from typing import Any
 
 from common.engine import Engine
 from common.errors import ImageError, ProtocolError, SourceChangedError
@@ -25,11 +26,12 @@ from listener.delivery import Delivery
 from listener.intake import Intake, JobInHand
 from listener.ledger import Ledger, Progress
 from listener.loop import Loop
+from listener.news import News
 from listener.options import Backfill, Options
 from listener.patience import Misses
 from listener.rhythm import SHARE, Rhythm
 from listener.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Scan, Settled, Version
-from listener.store import Loaded, Sink, Source, TransferError
+from listener.store import Loaded, Sink, Source, TransferError, Watch
 
 TURN = 0.5  # seconds the loop sleeps at most
 ONCE_PATIENCE = 60.0  # seconds that a listener which is to end by itself waits for a source or an output
@@ -65,6 +67,8 @@ class ListenerService:
         self._intake = Intake(self._window(), engine.inline_limit, options.spool, spooled=source.remote)
         self._settle = 0.0 if source.atomic else options.settle
         self._rhythm = Rhythm(options.interval, self._settle, 0.0 if options.once else SHARE)
+        self._watch: Watch | None = None
+        self._news = News(self._settle)
         self._first: frozenset[str] | None = None  # what the first scan found
         self._readable_at = float("-inf")  # the instant of the last scan that saw the source's root
         self._quiet_scans = 0  # in a row that found nothing
@@ -79,7 +83,8 @@ class ListenerService:
         """Serve until told to stop or, with once, until everything is done; turned is called in every turn, and
         interrupt at the end, to cut short what takes long at the source or the sink."""
         self._load_ledger()
-        unwatch = self._watch()
+        if not self._options.once:  # that scans until nothing is left
+            self._watch = self._source.watch(self._on_change)
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._intake.waiting)
         self._loop.later(PROGRESS, functools.partial(self._say_progress, self._ledger.progress()))
@@ -88,7 +93,8 @@ class ListenerService:
             turned()
             notifier.alive()
         notifier.stopping()
-        unwatch()
+        if self._watch is not None:
+            self._watch.stop()
         self._loop.stopping = True
         interrupt()
         self._loop.stop()
@@ -105,10 +111,6 @@ class ListenerService:
         busy."""
         return self._engine.window + self._options.transfers * (self._source.remote + self._sink.remote)
 
-    def _watch(self) -> Callable[[], None]:
-        """Hear of changes; of no use to a run that scans until nothing is left. Returns what ends it."""
-        return (lambda: None) if self._options.once else self._source.watch(lambda: self._loop.post(self._hint))
-
     def _load_ledger(self) -> None:
         self._ledger.retry_transient()
         self._ledger.commit()
@@ -120,13 +122,17 @@ class ListenerService:
                 self._delivery.take_away(path, version, self._scan.depart)
 
     def _turn(self) -> None:
-        self._loop.turn(min(TURN, self._rhythm.wait(time.monotonic())))
+        now = time.monotonic()
+        self._loop.turn(min(TURN, self._rhythm.wait(now), self._news.wait(now)))
         now = time.monotonic()
         if self._options.once and self._intake.idle:
             self._rhythm.hint(now)  # one more look, to find that nothing is left
         if self._rhythm.wait(now) == 0 and not self.finished:
             self._rhythm.begin(now)
-            self._loop.do(self._scanner, self._source.list, self._on_listing, urgent=True)  # fresh ones may be in it
+            self._at_scan(self._source.list, functools.partial(self._on_listing, now))
+        if self._watch is not None and self._news.wait(now) == 0:
+            paths = self._news.begin(now)
+            self._at_scan(functools.partial(self._watch.look, paths), functools.partial(self._on_look, paths, now))
         self._commit()
         self._feed()
 
@@ -145,16 +151,29 @@ class ListenerService:
 
     # --- from the source to the window ----
 
-    def _hint(self) -> None:
-        self._rhythm.hint(time.monotonic())
+    def _on_change(self, path: str) -> None:
+        self._loop.post(functools.partial(self._hear, path))
 
-    def _on_listing(self, future: Future[Listing]) -> None:
-        listing = future.result()
-        if self._loop.stopping:  # it was cut short by us, and says nothing of the source
-            return
-        now = time.monotonic()
-        self._skip_backfill(listing)
-        findings = self._scan.update(listing, now)
+    def _hear(self, path: str) -> None:
+        """Something has happened to this file, or at ROOT to anything. Before there has been a scan nobody knows what
+        is fresh."""
+        if path == ROOT or self._watch is None or self._first is None:
+            self._rhythm.hint(time.monotonic())
+        else:
+            self._news.add(path, time.monotonic())
+
+    def _at_scan(self, work: Callable[[], Any], done: Callable[[Future[Any]], None]) -> None:
+        """One after the other, so that what is older is never compared with what is newer; urgent, since fresh ones may
+        be found."""
+        self._loop.do(self._scanner, work, done, urgent=True)
+
+    def _on_look(self, paths: frozenset[str], began: float, future: Future[Mapping[str, Version]]) -> None:
+        found, now = future.result(), time.monotonic()
+        self._take_up(self._scan.look(paths, found, now, began))
+        self._news.end(paths, self._scan.is_unsettled, now)
+        self._feed()  # before all else that has come: a fresh upload is not to wait for it
+
+    def _take_up(self, findings: Iterable[Finding]) -> None:
         for finding in self._in_order(findings):
             match finding:
                 case Settled(path, version):
@@ -164,6 +183,15 @@ class ListenerService:
                     self._misses.found(path)
                 case MassDisappearance(gone, known):
                     self._doubt(gone, known)
+
+    def _on_listing(self, began: float, future: Future[Listing]) -> None:
+        listing = future.result()
+        if self._loop.stopping:  # it was cut short by us, and says nothing of the source
+            return
+        now = time.monotonic()
+        self._skip_backfill(listing)
+        findings = self._scan.update(listing, now, began)
+        self._take_up(findings)
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # said again by every scan
         self._quiet_scans = self._quiet_scans + 1 if quiet and not self._may_come_back(listing, now) else 0
         self._say_unread(listing)
@@ -172,7 +200,7 @@ class ListenerService:
             self._first = frozenset(listing.objects) if self._first is None else self._first
         dice = random.random()  # noqa: S311 - no secret
         self._rhythm.end(time.monotonic(), unsettled=self._scan.unsettled > 0, failed=ROOT in listing.unread, dice=dice)
-        self._feed()  # before all else that has come: a fresh upload is not to wait for it
+        self._feed()
 
     def _may_come_back(self, listing: Listing, now: float) -> bool:
         """The source is away, but has been there a moment ago."""
@@ -261,12 +289,12 @@ class ListenerService:
             self._intake.add(path, version, fresh=False)
 
     def _look_again(self, path: str, version: Version) -> None:
-        """It is no longer what the scan saw: the next scan decides, unless an earlier one has already."""
+        """It is no longer what was seen: the next look decides, unless an earlier one has already."""
         self._intake.release(path)
         if self._scan.forget(path, version):
             self._ledger.forget(path)
         self._quiet_scans = 0
-        self._hint()
+        self._hear(path)
 
     # --- through the engine ----
 

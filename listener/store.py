@@ -3,7 +3,7 @@ on this machine and for those in a cloud."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,15 @@ class Loaded:
         return ((), self.blob.read) if isinstance(self.blob, FileBlob) else ((self.blob,), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A source that tells of changes. look(paths): those of them that list() would have, at the cost of these alone; it
+    may be called from any thread. stop(): tell no more."""
+
+    look: Callable[[Iterable[str]], Mapping[str, Version]]
+    stop: Callable[[], None]
+
+
 class Source(Protocol):
     """Images below a root. list, load and take_away may be called from any thread."""
 
@@ -56,8 +65,9 @@ class Source(Protocol):
         """What the user wants to be done to this version after its success; nothing when it has been done. Raises
         ChangedError (then nothing was done) and TransferError."""
 
-    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call changed() soon after something happens there, if anybody tells; returns stop()."""
+    def watch(self, changed: Callable[[str], None]) -> Watch | None:
+        """Call changed(path) soon after something happens to a file, and changed(ROOT) soon after anything else does;
+        None when nobody tells."""
 
 
 class Sink(Protocol):

@@ -61,8 +61,8 @@ class MemorySource(Troubled):
         if path not in self.files or self.version(path) != version:
             raise ChangedError
 
-    def watch(self, _changed: Callable[[], None]) -> Callable[[], None]:
-        return lambda: None
+    def watch(self, _changed: Callable[[str], None]) -> None:
+        pass
 
 
 class MemorySink(Troubled):

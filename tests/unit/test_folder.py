@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import threading
+import queue
 
 import pytest
 
@@ -10,7 +10,7 @@ from common.blob import FileBlob, whole
 from common.errors import ImageError
 from common.protocol.messages import BLOB_LIMIT
 from listener.folder import Folder
-from listener.scan import Version
+from listener.scan import ROOT, Version
 from listener.store import ChangedError
 
 LIMIT = 1000
@@ -129,18 +129,76 @@ def test_parts_of_a_file_are_read_while_it_is_the_same(folder):
         read(0, 4)
 
 
-def test_changes_are_heard_of_and_our_own_reading_is_not(folder):
+def test_a_look_finds_what_a_listing_would_have(folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "z.jpg").write_bytes(b"picture")
+    (folder.root / "link").symlink_to(elsewhere)
+    for path in ("a.jpg", "trip/deep/b.PNG", ".c.jpg", ".hidden/d.jpg", "notes.txt", "raw/e.jpg", "f.jpg/g.jpg"):
+        put(folder, path)
+    (folder.root / ".filterfleetignore").write_text("raw/\n")
+    listed = folder.list().objects
+    assert set(listed) == {"a.jpg", "trip/deep/b.PNG", "f.jpg/g.jpg"}
+    found = [path.relative_to(folder.root).as_posix() for path in folder.root.rglob("*")]
+    assert folder.look([*found, "link/z.jpg", "missing.jpg", "a.jpg/x.jpg"]) == listed
+
+
+class Heard:
+    """What a folder tells."""
+
+    def __init__(self):
+        self.paths = queue.SimpleQueue()
+
+    def until(self, *wanted):
+        """All that is told until these have been."""
+        missing, heard = set(wanted), set()
+        while missing:
+            heard.add(path := self.paths.get(timeout=10))
+            missing.discard(path)
+        return heard
+
+
+@pytest.fixture
+def heard(folder):
+    (folder.root / "trip").mkdir()
     version = put(folder, "a.jpg")
-    changed = threading.Event()
-    stop = folder.watch(changed.set)
-    try:
-        put(folder, "trip/b.jpg")
-        assert changed.wait(10)
-        for round_of_quiet in range(20):  # until the news of that write has all come
-            changed.clear()
-            folder.load("a.jpg", version, LIMIT)
-            if not changed.wait(0.1 * (round_of_quiet + 1)):
-                break
-        assert not changed.is_set()
-    finally:
-        stop()
+    heard = Heard()
+    watch = folder.watch(heard.paths.put)
+    heard.version = version
+    yield heard
+    watch.stop()
+
+
+def test_a_file_that_is_written_is_heard_of_and_nothing_else_is_to_be_looked_at(folder, heard):
+    put(folder, "trip/b.jpg")
+    put(folder, "end.jpg")
+    assert heard.until("end.jpg") == {"trip/b.jpg", "end.jpg"}
+
+
+def test_a_file_that_is_moved_to_another_name_is_heard_of_and_something_is_missing(folder, heard):
+    (folder.root / "a.jpg").rename(folder.root / "trip" / "a.jpg")
+    heard.until("trip/a.jpg", ROOT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "a.jpg").unlink(),
+        lambda root: (root / "new").mkdir(),
+        lambda root: (root / "trip").rename(root / "other"),
+        lambda root: (root / "trip").rmdir(),
+        lambda root: (root / ".filterfleetignore").write_text("raw/"),
+    ],
+)
+def test_what_may_concern_many_files_asks_for_a_scan(folder, heard, change):
+    change(folder.root)
+    heard.until(ROOT)
+
+
+def test_our_own_reading_is_no_news(folder, heard):
+    for _ in range(3):
+        folder.load("a.jpg", heard.version, LIMIT)
+        folder.look(["a.jpg"])
+        folder.list()
+    put(folder, "end.jpg")
+    assert heard.until("end.jpg") == {"end.jpg"}

@@ -103,3 +103,32 @@ def test_a_few_files_may_always_vanish_and_a_fifth_of_many():
     many = {f"{n}.jpg": OLD for n in range(100)}
     left = dict(list(many.items())[20:])
     assert len(Scan(many, settle=0).update(Listing(left), 1.0)) == 20
+
+
+def test_a_look_at_one_object_says_nothing_of_the_others():
+    scan = Scan({"a.jpg": OLD, "b.jpg": OLD}, settle=2.0)
+    assert scan.look(["a.jpg"], {"a.jpg": NEW}, 1.0, 1.0) == []
+    assert scan.look(["a.jpg"], {"a.jpg": NEW}, 3.0, 3.0) == [Settled("a.jpg", NEW)]
+    assert scan.update(listing(a=NEW, b=OLD), 4.0) == []
+
+
+def test_an_object_that_a_look_does_not_find_is_watched_no_more():
+    scan = Scan({}, settle=2.0)
+    scan.look(["a.jpg"], {"a.jpg": NEW}, 1.0, 1.0)
+    assert scan.is_unsettled("a.jpg")
+    assert scan.look(["a.jpg"], {}, 2.0, 2.0) == []
+    assert not scan.is_unsettled("a.jpg")
+    assert scan.look(["a.jpg"], {"a.jpg": NEW}, 3.0, 3.0) == []
+
+
+def test_that_a_known_object_vanished_is_said_by_the_next_listing():
+    scan = Scan({"a.jpg": OLD, "b.jpg": OLD}, settle=0)
+    assert scan.look(["a.jpg"], {}, 1.0, 1.0) == []
+    assert scan.update(listing(b=OLD), 2.0) == [Gone("a.jpg")]
+
+
+def test_a_listing_that_took_long_may_have_seen_an_object_at_its_beginning():
+    scan = Scan({}, settle=2.0)
+    scan.look(["a.jpg"], {"a.jpg": NEW}, 1.0, 1.0)
+    assert scan.update(listing(a=NEW), 9.0, began=1.5) == []
+    assert scan.update(listing(a=NEW), 10.0, began=9.5) == [Settled("a.jpg", NEW)]
