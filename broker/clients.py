@@ -51,6 +51,7 @@ class ClientDesk:
         self.clients: dict[bytes, Client] = {}
         self.tasks = 0
         self.held_bytes = 0
+        self.result_bytes = 0
         self.catalogue = Catalogue((), 0)
         self.scheduler: Scheduler  # set by the core, which makes both
         self._settings = settings
@@ -179,10 +180,18 @@ class ClientDesk:
         bytes_fit = size <= bytes_left and client.held_bytes + size <= share * bytes_left
         return len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
 
-    def _hold(self, client: Client, size: int) -> None:
-        """So many bytes more, or fewer."""
+    def takes_result(self, task: Task) -> bool:
+        """Whether the task's client may have one more result wait for its RESULTOK, by the same rule as above: one that
+        does not acknowledge keeps its own tasks waiting, and nobody else's."""
+        client = self.clients[task.client]
+        return client.result_bytes <= self._settings.result_bytes - self.result_bytes
+
+    def _hold(self, client: Client, size: int, result: int = 0) -> None:
+        """So many bytes more, or fewer, and so many of them of results."""
         self.held_bytes += size
         client.held_bytes += size
+        self.result_bytes += result
+        client.result_bytes += result
 
     def _turned_away(self) -> bool:
         """Whether there is no place for one more client; it is not answered, and comes back after a while."""
@@ -201,7 +210,7 @@ class ClientDesk:
     def _end(self, task: Task) -> None:
         self.scheduler.drop(task)
         client = self.clients[task.client]
-        self._hold(client, -task.held_bytes)
+        self._hold(client, -task.held_bytes, -task.result_bytes)
         self.tasks -= 1
         del client.tasks[task.id]
         if client.basic and not client.tasks:
@@ -209,12 +218,12 @@ class ClientDesk:
 
     def deliver(self, task: Task, outcome: Result | Failed, now: float) -> None:
         """Give the client its task's outcome, again and again until it is acknowledged."""
-        client, before = self.clients[task.client], task.held_bytes
+        client, before, result_before = self.clients[task.client], task.held_bytes, task.result_bytes
         task.state = TaskState.DELIVERING
         task.outcome = replace(outcome, id=task.id)
         if not task.leases:
             task.payload = ()  # with a lease left the outputs are pulled from a worker that may still die
-        self._hold(client, task.held_bytes - before)
+        self._hold(client, task.held_bytes - before, task.result_bytes - result_before)
         self._send_outcome(task, now)
 
     def answer(self, task: Task, *body: Any) -> None:

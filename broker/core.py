@@ -31,7 +31,13 @@ class BrokerCore:
         self._timers = Timers()
         self._clients = ClientDesk(settings, rng, self.life, self._outbox, self._timers, self.report)
         self.scheduler = Scheduler(
-            settings, rng, self._timers, give_up=self._give_up, revoke=self._revoke, lose_worker=self._lose
+            settings,
+            rng,
+            self._timers,
+            give_up=self._give_up,
+            revoke=self._revoke,
+            lose_worker=self._lose,
+            takes_result=self._clients.takes_result,
         )
         self._clients.scheduler = self.scheduler
         self._workers = WorkerDesk(settings, rng, self.life, self._outbox, self.scheduler, self._clients)
@@ -110,6 +116,7 @@ class BrokerCore:
             "waiting": len(scheduler.queue) + len(scheduler.suspects),
             "running": len(scheduler.leases),
             "held_bytes": self.held_bytes,
+            "result_bytes": self._clients.result_bytes,
             "clients": len(self._clients.clients),
             "counters": dict(self._outbox.counters),
             "workers": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from common.liveness import Liveness
@@ -45,10 +46,12 @@ class Task:
     def held_bytes(self) -> int:
         """What the broker keeps for this task: its image and its result, and all that came with them and is of no
         fixed size, so that no task is larger than it seems."""
-        payload = (*self.payload, *getattr(self.outcome, "payload", ()))
-        small = (*self.stack, *self.needs)
-        objects = len(payload) + len(small)
-        return sum(map(len, payload)) + sum(map(len, small)) + len(self.recipe) + OBJECT * objects
+        return _bytes(self.payload) + self.result_bytes + _bytes(self.stack) + _bytes(self.needs) + len(self.recipe)
+
+    @property
+    def result_bytes(self) -> int:
+        """Of these, its result."""
+        return _bytes(getattr(self.outcome, "payload", ()))
 
     @property
     def opaque(self) -> bool:
@@ -77,6 +80,7 @@ class Client:
     liveness: Liveness
     tasks: dict[bytes, Task] = field(default_factory=dict)
     held_bytes: int = 0  # of all its tasks
+    result_bytes: int = 0  # of these, of results that it has not acknowledged
 
 
 @dataclass(slots=True, eq=False)
@@ -105,3 +109,7 @@ class Worker:
     def open(self) -> bool:
         """Whether it can take one more lease."""
         return not self.draining and not self.reserved and len(self.leases) < self.slots
+
+
+def _bytes(parts: Iterable[Payload | str]) -> int:
+    return sum(len(part) + OBJECT for part in parts)

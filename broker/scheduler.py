@@ -28,14 +28,15 @@ from common.liveness import Randomness
 GiveUp = Callable[[Task, str], None]
 Revoke = Callable[[Lease], None]
 LoseWorker = Callable[[Worker, float], None]
+TakesResult = Callable[[Task], bool]
 
 
 class Scheduler:
     """Queue, workers and leases.
 
-    The three callbacks are how it reports: give_up(task, reason) when a task has no more tries,
+    Three callbacks are how it reports: give_up(task, reason) when a task has no more tries,
     revoke(lease) when a worker should stop what it runs, lose_worker(worker, now) when a basic worker,
-    which cannot be told to stop, overran its lease.
+    which cannot be told to stop, overran its lease. takes_result(task) tells whether there is room for its result.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Scheduler:
         give_up: GiveUp,
         revoke: Revoke,
         lose_worker: LoseWorker,
+        takes_result: TakesResult,
     ) -> None:
         self.settings = settings
         self.queue = FairQueue()
@@ -58,6 +60,7 @@ class Scheduler:
         self._give_up = give_up
         self._revoke = revoke
         self.lose_worker = lose_worker
+        self._takes_result = takes_result
         self._deaths: deque[float] = deque(maxlen=64)
         self._trial_worker: Worker | None = None
         self._next_trial = 0.0  # not before this instant
@@ -137,6 +140,8 @@ class Scheduler:
         return [*waiting, *takewhile(lambda lease: lease.began <= old, self.leases.values())]
 
     def _eligible(self, task: Task, worker: Worker) -> bool:
+        if not self._takes_result(task):
+            return False
         if task.opaque:  # for basic workers; ours step in when there is none
             return worker.basic or not any(w.basic for w in self.workers.values())
         if not _serves(worker, task):

@@ -179,6 +179,8 @@ class WorkerDesk:
             return  # sent again while its outputs are being pulled
         if task.opaque and not result.payload:
             raise ProtocolError("the answer for a basic client is sent inline")
+        if not task.opaque and sum(map(len, result.payload)) > self._settings.inline_limit:
+            raise ProtocolError("outputs over the inline limit are pulled")
         self._scheduler.finish(lease, now)
         if result.payload or not result.outputs:
             self._scheduler.release(lease)

@@ -46,8 +46,10 @@ def _check_books(core: BrokerCore) -> None:
     assert len(scheduler.workers) <= SMALL.peers
     assert desk.tasks == len(tasks) <= SMALL.tasks
     assert desk.held_bytes == sum(task.held_bytes for task in tasks)
+    assert desk.result_bytes == sum(task.result_bytes for task in tasks)
     for client in desk.clients.values():
         assert client.held_bytes == sum(task.held_bytes for task in client.tasks.values())
+        assert client.result_bytes == sum(task.result_bytes for task in client.tasks.values())
     assert len(scheduler.queue) + len(scheduler.suspects) <= len(tasks)
     assert {id(lease) for lease in leases} == {id(lease) for lease in scheduler.leases.values()}
     assert len(core._timers) <= 2 * len(tasks) + len(leases)

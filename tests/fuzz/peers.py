@@ -11,7 +11,15 @@ START = 100.0  # seconds: the clock when a script begins
 # Few enough that a fuzzer meets the same peer again, and more than the broker takes at a time.
 PEERS = (*(b"fx1|%d" % number for number in range(6)), b"plain", b"\0libzmq")
 SMALL = Settings(
-    tasks=6, held_bytes=2000, peers=5, task_timeout=5.0, dispatch_patience=4.0, opaque_life=8.0, calm=2.0, resend=6.0
+    tasks=6,
+    held_bytes=2000,
+    result_bytes=500,
+    peers=5,
+    task_timeout=5.0,
+    dispatch_patience=4.0,
+    opaque_life=8.0,
+    calm=2.0,
+    resend=6.0,
 )
 PROFILE = Profile(threads=2, prefetch=1, filters=("canny", "grayscale"), host="host", version="1", largest_image=4096)
 

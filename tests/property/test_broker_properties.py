@@ -29,7 +29,7 @@ from tests.property.messages import client_messages, worker_messages
 
 CLIENTS = (b"fx1|anna", b"fx1|berta", b"basic-client")
 WORKERS = (b"fx1|one", b"fx1|two", b"basic-worker")
-SETTINGS = Settings(tasks=6, held_bytes=600, task_timeout=5.0, opaque_life=8.0, calm=2.0)
+SETTINGS = Settings(tasks=6, held_bytes=600, result_bytes=300, task_timeout=5.0, opaque_life=8.0, calm=2.0)
 jobs = st.sampled_from((b"1", b"2", b"3"))
 OUTPUTS = (Output("edges", "png", 3),)
 
@@ -126,8 +126,10 @@ class Broker(RuleBasedStateMachine):
         tasks, desk = self._tasks(), self.core._clients
         assert desk.tasks == len(tasks) <= SETTINGS.tasks
         assert desk.held_bytes == sum(task.held_bytes for task in tasks)
+        assert desk.result_bytes == sum(task.result_bytes for task in tasks)
         for client in desk.clients.values():
             assert client.held_bytes == sum(task.held_bytes for task in client.tasks.values())
+            assert client.result_bytes == sum(task.result_bytes for task in client.tasks.values())
 
     @invariant()
     def a_task_is_where_its_state_says(self):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from broker.clients import ClientDesk
 from broker.core import BrokerCore
-from broker.peers import OBJECT, Lease, TaskState
+from broker.peers import OBJECT, Lease, Task, TaskState
+from broker.settings import Settings
 from common.protocol import TAG
 from tests.simulation.photos import ENDS
 
@@ -50,8 +53,15 @@ class BrokerWatch:
             raise InvariantError(f"{worker.host} holds {len(worker.leases)} leases and has {worker.slots} slots")
         if len(worker.leases) > 1 and any(other.alone for other in worker.leases.values()):
             raise InvariantError(f"{worker.host} runs a trial beside other tasks")
+        self._check_results(lease)
         if not lease.alone and len(task.leases) == 1:
             self._check_priority(lease)
+
+    def _check_results(self, lease: Lease) -> None:
+        desk = self._core._clients
+        of_each = {peer: _results(client.tasks.values()) for peer, client in desk.clients.items()}
+        if of_each[lease.task.client] > desk._settings.result_bytes - sum(of_each.values()):
+            raise InvariantError("a task is begun while its client leaves too many results where they are")
 
     def _check_priority(self, lease: Lease) -> None:
         scheduler = self._core.scheduler
@@ -62,17 +72,28 @@ class BrokerWatch:
                     raise InvariantError("a task is begun while a more urgent one waits")
 
 
-def audit(core: BrokerCore) -> None:
-    """No task in limbo, no lease without its task and worker, nothing held beyond the caps or outside the books."""
-    scheduler, desk, settings = core.scheduler, core._clients, core.settings
-    tasks = [task for client in desk.clients.values() for task in client.tasks.values()]
+def _results(tasks: Iterable[Task]) -> int:
+    """Bytes of outputs that the broker holds."""
+    return sum(len(frame) + OBJECT for task in tasks for frame in getattr(task.outcome, "payload", ()))
+
+
+def _audit_books(desk: ClientDesk, settings: Settings, tasks: list[Task]) -> None:
+    results = _results(tasks)
     if desk.tasks != len(tasks) or desk.held_bytes != sum(task.held_bytes for task in tasks):
         raise InvariantError("the broker's counts of tasks or bytes are not those of its tasks")
+    if desk.result_bytes != results:
+        raise InvariantError("the broker's count of results is not that of its tasks")
     if len(tasks) > settings.tasks:
         raise InvariantError(f"the broker holds {len(tasks)} tasks and may hold {settings.tasks}")
-    results = sum(len(frame) + OBJECT for task in tasks for frame in getattr(task.outcome, "payload", ()))
     if desk.held_bytes - results > settings.held_bytes:
         raise InvariantError("the broker holds more bytes than it may")
+
+
+def audit(core: BrokerCore) -> None:
+    """No task in limbo, no lease without its task and worker, nothing held beyond the caps or outside the books."""
+    tasks = [task for client in core._clients.clients.values() for task in client.tasks.values()]
+    _audit_books(core._clients, core.settings, tasks)
+    scheduler = core.scheduler
     waiting = sum(task.state is TaskState.WAITING for task in tasks)
     if waiting != len(scheduler.queue) + len(scheduler.suspects):
         raise InvariantError("a task that waits is in no queue, or one in a queue is not waiting")

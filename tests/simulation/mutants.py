@@ -148,6 +148,11 @@ def _always_room(self: ClientDesk, *_: Any) -> bool:
     return True
 
 
+def _results_piled_up(_self: ClientDesk, _task: Any) -> bool:
+    """Work goes on for a client that does not acknowledge."""
+    return True
+
+
 def _busy_forgotten(self: Submissions, job: bytes, _retry_at: float, now: float) -> None:
     """A job the broker had no room for is taken for accepted."""
     self.accepted(job, now)
@@ -235,6 +240,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "never committed": ((Ledger, "commit", _never_committed),),
     "version ignored": ((Ledger, "done", _version_ignored),),
     "caps ignored": ((ClientDesk, "_room_for", _always_room),),
+    "results piled up": ((ClientDesk, "takes_result", _results_piled_up),),
     "busy forgotten": ((Submissions, "refused", _busy_forgotten),),
     "window leaked": ((Flow, "answered", _window_leaked),),
     "bytes leaked": ((ClientDesk, "_end", _bytes_leaked),),

@@ -23,6 +23,7 @@ SETTINGS = Settings(  # all smaller than in life, in proportion
     resend=6.0,
     tasks=24,
     held_bytes=5000,
+    result_bytes=2000,
     calm=5.0,
     retry_delay=0.5,
 )

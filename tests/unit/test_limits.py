@@ -20,6 +20,7 @@ from common.protocol import (
     Nack,
     Output,
     Result,
+    ResultOk,
     Status,
     StatusRequest,
     Submit,
@@ -99,6 +100,44 @@ def test_all_that_comes_with_a_task_counts(submit):
     rig.client(CLIENT)
     rig.from_client(CLIENT, submit, Submit(b"next", b"", (), 5, 2000, (bytes(2000),)))
     assert rig.take(CLIENT, Accepted | Busy) == [Accepted(b"job"), Busy(b"next", rig.settings.busy_delay)]
+
+
+def large_result(token, size):
+    return Result(token, (Output("edges", "png", size),), {}, (bytes(size),))
+
+
+def test_a_client_that_acknowledges_nothing_gets_no_more_work_done_and_others_do():
+    rig = Rig(Settings(result_bytes=10_000))
+    rig.worker(WORKER, slots=2)
+    for number in range(40):
+        rig.submit(b"%d" % number)
+    done = 0
+    while tokens := rig.tasks(WORKER):
+        for token in tokens:
+            rig.from_worker(WORKER, large_result(token, 1000))
+            done += 1
+        rig.after(0.1)
+    assert done < 10
+    assert rig.core.report()["running"] == 0
+    rig.submit(b"another", client=b"fx1|other")
+    rig.from_worker(WORKER, large_result(rig.token(WORKER), 1000))
+    assert [type(message) for message in rig.take(b"fx1|other", Result)] == [Result]
+
+    rig.from_client(CLIENT, ResultOk(b"0"), ResultOk(b"1"))
+    rig.after(0.1)
+    assert rig.tasks(WORKER)
+
+
+def test_outputs_over_the_inline_limit_are_not_taken_in_a_result():
+    rig = Rig(Settings(inline_limit=1000))
+    rig.worker(WORKER)
+    rig.submit(b"job")
+    token = rig.token(WORKER)
+    rig.from_worker(WORKER, large_result(token, 1001))
+    assert rig.counters["malformed"] == 1
+    assert rig.core.report()["result_bytes"] == 0
+    rig.from_worker(WORKER, large_result(token, 1000))
+    assert rig.core.report()["result_bytes"] > 1000
 
 
 def test_a_basic_clients_addresses_and_small_frames_count():
