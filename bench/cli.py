@@ -80,7 +80,7 @@ def curve(
 def flow(
     tasks: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tiny tasks, submitted at once.")] = 100_000,
     gigabytes: Annotated[
-        float, typer.Option(min=0.01, max=1000, help="Images of 8 MiB, submitted at once, as long as they fill this.")
+        float, typer.Option(min=0.01, max=1000, help="Gigabytes of images of 8 MiB, submitted at once.")
     ] = 20.0,
 ) -> None:
     """Submit more than the broker takes, against one slow worker: its memory, and what crosses the network twice.

@@ -18,9 +18,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.fleet import free_ports, running
+from bench.fleet import running
 from bench.photographs import make_photographs
 from common.errors import FleetError
+from common.ports import free_ports
 from common.recipe import DEFAULT
 from common.system import cores
 from listener.setup import open_ledger

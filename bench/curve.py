@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.batch import Batch
-from bench.fleet import free_ports, running
+from bench.fleet import running
 from bench.photographs import make_photographs
 from common.keymaking import make_broker_folder
+from common.ports import free_ports
 from common.system import cores
 
 WORKERS = 2

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.client import Client
 from common.errors import FleetError
+from common.ports import LOOPBACK, Ports
 from common.supervisor import Spec, Supervisor
 from worker.memory import share
 from worker.process import arguments
 
-LOOPBACK = "127.0.0.1"
 START = 20.0  # seconds a fleet has to come up
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    frontend: int
-    backend: int
-
-
-def free_ports() -> Ports:
-    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
-        return Ports(one.getsockname()[1], other.getsockname()[1])
 
 
 @contextmanager

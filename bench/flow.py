@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -17,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.memory import high_water
-from bench.slow_worker import FILTER, LOOPBACK, edges
+from bench.slow_worker import FILTER, edges
 from common.client import Client, require_broker
 from common.errors import FleetError
 from common.jobs import Job
+from common.ports import LOOPBACK, free_ports
 from common.protocol import Data, Failed, Message, Result, Submit
 from common.protocol.messages import INLINE_LIMIT
 from common.system import cores
@@ -185,8 +185,7 @@ def _watch(load: Load, client: Client, tally: Tally, worker: subprocess.Popen[by
 @contextlib.contextmanager
 def fleet(rate: float) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], int]]:
     """A broker and a slow worker as processes of their own, and the port for clients."""
-    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
-        frontend, backend = one.getsockname()[1], other.getsockname()[1]
+    frontend, backend = free_ports()
     ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(_process("broker", *ports))

@@ -15,11 +15,11 @@ import zmq
 from common.batches import batches
 from common.blob import Blob, FileBlob, read
 from common.frames import poll, receive, send
+from common.ports import LOOPBACK
 from common.protocol import Message, Output, encode
 from common.protocol.messages import INLINE_LIMIT
 from worker.session import Abandon, Action, Done, Open, Profile, Run, Send, SendFrames, WorkerSession
 
-LOOPBACK = "127.0.0.1"
 FILTER = "nothing"  # what it can do
 EDGE = 16  # bytes at each end of an image that are its result
 

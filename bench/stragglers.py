@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.batch import Batch
-from bench.fleet import free_ports, running
+from bench.fleet import running
 from bench.photographs import make_photographs
+from common.ports import free_ports
 from common.system import cores
 
 RUNS, PAUSES = 0.02, 0.18  # seconds of a slow worker's turns: it has a tenth of its time

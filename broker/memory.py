@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from pathlib import Path
 
-INTERVAL = 0.1  # seconds between two looks
-SETTLE = 0.5  # seconds for libzmq to give memory back after its sockets were closed
+INTERVAL = 0.2  # seconds between two looks; the parts of a message that does not end wake nobody up
+SETTLE, SHORTLY = (
+    2.0,
+    0.02,
+)  # seconds for libzmq to give memory back after its sockets were closed, and between two looks
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _STATM = Path("/proc/self/statm")  # of Linux; elsewhere nothing is watched
@@ -31,16 +35,20 @@ class MemoryWatch:
         if now < self._next_look:
             return False
         self._next_look = now + INTERVAL
-        if not self._is_over(known):
-            return False
-        give_back()
-        if not self._is_over(known):
-            return False
-        self._next_look = now + SETTLE
-        return True
+        return self._is_over(known) and self._is_over_after_all(known)
+
+    def settle(self, known: int) -> None:
+        """Wait until the memory of closed sockets has been given back: libzmq does that on a thread of its own."""
+        deadline = time.monotonic() + SETTLE
+        while self._is_over(known) and self._is_over_after_all(known) and time.monotonic() < deadline:
+            time.sleep(SHORTLY)
 
     def _is_over(self, known: int) -> bool:
         return resident() > self._limit + known
+
+    def _is_over_after_all(self, known: int) -> bool:
+        give_back()
+        return self._is_over(known)
 
 
 def resident() -> int:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import zmq
 
+from broker import memory
 from broker.actions import Action, Note, Side
 from broker.batching import multiparts
 from broker.core import BrokerCore
 from broker.door import Door, GuardedDoor, OpenDoor
-from broker.memory import MemoryWatch
 from broker.settings import Settings
 from common.errors import FleetError, FloodError
 from common.frames import poll, send
@@ -47,7 +47,7 @@ class BrokerService:
         ctypes.CDLL(None).srand(secrets.randbits(32))
         self._context = zmq.Context()
         self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic())
-        self._memory = MemoryWatch(settings.spare)
+        self._memory = memory.MemoryWatch(settings.spare)
         self._lines = Throttle(LINES, PERIOD)
         self._bind = bind
         self._ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
@@ -89,7 +89,7 @@ class BrokerService:
         poller = self._poller(stop)
         notifier.ready()
         while not stop.is_set:
-            poll(poller, self._core.deadline() - time.monotonic())
+            poll(poller, min(self._core.deadline() - time.monotonic(), memory.INTERVAL))
             notifier.alive()
             try:
                 self._turn()
@@ -129,6 +129,7 @@ class BrokerService:
         for side, socket in self._sockets.items():
             self._door.leave(side)
             socket.close(linger=0)
+        self._memory.settle(self._core.held_bytes)
         deadline = time.monotonic() + REBIND_PATIENCE
         for side in self._sockets:
             self._sockets[side] = self._bound_again(side, deadline)

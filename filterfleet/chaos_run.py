@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import shutil
-import socket
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,19 +14,19 @@ import typer
 
 from common.errors import FleetError
 from common.logs import configure
+from common.ports import free_ports
 from common.recipe import DEFAULT
 from common.wakeup import StopSignal
 from filterfleet.chaos_photographs import Photographs
 from filterfleet.chaos_plan import make_plan
 from filterfleet.chaos_storm import BACKLOG, Storm
 from filterfleet.chaos_verdict import images_in, survivors, wrong_in_ledger, wrong_in_outputs
-from filterfleet.fleet import INTERRUPTED, LOOPBACK, Fleet
+from filterfleet.fleet import INTERRUPTED, Fleet
 from listener.placement import PRIVATE
 from worker.opencv import prepare_process
 
 SETTLE = 0.1  # seconds; photographs appear whole
 INTERVAL = 1.0  # seconds between scans
-PORTS = 15000, 32000  # below those of outgoing connections, one of which could take the port of a broker that is down
 WRONG = 1
 
 
@@ -79,7 +77,7 @@ def _run(order: Order, folder: Path, stop: StopSignal) -> int:
         workers=order.workers,
         threads=1,
         memory=None,
-        ports=_free_ports(),
+        ports=free_ports(),
         state=None,
         listener={"--settle": SETTLE, "--interval": INTERVAL},
     )
@@ -144,14 +142,3 @@ def _workplace(keep: Path | None) -> Path:
     except OSError as error:
         raise FleetError(f"The folder {keep or error.filename} cannot be written: {error.strerror}.") from None
     return keep.resolve()
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two ports nobody listens on."""
-    found: list[int] = []
-    while len(found) < 2:
-        port = random.randrange(*PORTS)  # noqa: S311 - no secret
-        with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
-            if port not in found:
-                found.append(port)
-    return found[0], found[1]

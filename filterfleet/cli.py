@@ -28,7 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Apply image filters to every photograph in a folder, on a fleet of worker daemons.",
 )
-bench = typer.Typer(no_args_is_help=True, help="Measure the fleet against the sequential program.")
+bench = typer.Typer(
+    no_args_is_help=True, help="Measure speed, huge images, scans, flow control, stragglers, encryption."
+)
 bench.command()(compare)
 bench.command()(huge)
 bench.command()(scan)

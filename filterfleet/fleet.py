@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from common.errors import FleetError
+from common.ports import LOOPBACK
 from common.recipes import shipped
 from common.supervisor import Spec, Supervisor, last_line, supervise
 from common.system import cores
@@ -23,7 +24,6 @@ from listener.setup import check_locations, open_ledger, state_folder
 from worker.memory import share
 from worker.process import arguments
 
-LOOPBACK = "127.0.0.1"
 FIRST_LOOPBACK = ipaddress.IPv4Address(LOOPBACK)
 DRAIN_LIMIT = 20.0  # seconds the workers get to finish at the end
 LOOK = 0.2  # seconds between looks at the ledger

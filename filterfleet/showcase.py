@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import time
 from importlib import resources
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from common.errors import FleetError
 from common.jobs import is_image_name
+from common.ports import free_ports
 from common.text import printable
 from filterfleet.contact_sheet import write_contact_sheet
 from filterfleet.fleet import Fleet
@@ -32,7 +32,7 @@ def run_demo(folder: Path, recipe: str, workers: int) -> int:
             file.unlink()  # a demo starts anew each time
     except OSError as error:
         raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
-    ports = _free_ports()
+    ports = free_ports()
     began = time.time()
     fleet = Fleet(
         os.path.abspath(photographs),  # noqa: PTH100 - a colon in a relative name would make it a remote's
@@ -64,12 +64,6 @@ def _provide_photographs(target: Path) -> None:
         for photo in sorted(photos.iterdir()):
             if is_image_name(photo.name):
                 shutil.copyfile(photo, target / photo.name)
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two ports nobody listens on just now, so that the demo runs beside a real fleet."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _table(processed: list[Processed]) -> Table:

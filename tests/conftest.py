@@ -9,10 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import filterfleet
 from tests.integration.harness import Fleet, Processes, expected_outputs
 from worker.opencv import cv2
+
+# No deadlines: the machine may be busy. Each property keeps to about a second.
+settings.register_profile("filterfleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("filterfleet")
 
 MakePhotographs = Callable[[int, int, int], Path]
 

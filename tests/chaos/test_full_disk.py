@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from common.ports import free_ports
 from listener.placement import PRIVATE
 from tests.chaos.cable import needs_root
 from tests.integration.harness import (
@@ -18,7 +19,6 @@ from tests.integration.harness import (
     check_ledger,
     check_outputs,
     count_done,
-    free_ports,
     output_files,
     wait_until,
 )

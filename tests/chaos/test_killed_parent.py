@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.harness import Fleet, count_done, free_ports, is_running, wait_until
+from common.ports import free_ports
+from tests.integration.harness import Fleet, count_done, is_running, wait_until
 
 
 @pytest.mark.parametrize("once", [("--once",), pytest.param((), marks=pytest.mark.slow)])

@@ -8,7 +8,8 @@ import time
 
 import psutil
 
-from tests.integration.harness import Daemon, check_ledger, check_outputs, free_ports, output_files
+from common.ports import free_ports
+from tests.integration.harness import Daemon, check_ledger, check_outputs, output_files
 
 PAUSE = 0.3  # seconds between kills
 

@@ -20,8 +20,9 @@ from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import quote, unquote_plus
 
+from common.ports import free_ports
 from listener.rclone.binary import find_rclone
-from tests.integration.harness import LOOPBACK, free_ports, wait_until
+from tests.integration.harness import LOOPBACK, wait_until
 
 USER, PASSWORD = "filterfleet-user", "correct-horse-battery"
 BUCKET = "bucket"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common.ports import free_ports
 from tests.engines.rig import (
     MPIEXEC,
     SLOW_RECIPE,
@@ -21,7 +22,7 @@ from tests.engines.rig import (
     read_report,
     small_photographs,
 )
-from tests.integration.harness import LOOPBACK, Daemon, Fleet, Processes, free_ports, wait_until
+from tests.integration.harness import LOOPBACK, Daemon, Fleet, Processes, wait_until
 
 Start = Callable[..., Running]
 Run = Callable[..., Ended]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from common.command import guarded
+from common.ports import free_ports
 from filterfleet.cli import app
 from tests.engines.conftest import Run, Start
 from tests.engines.rig import MPIEXEC, PROGRAM, Setup
-from tests.integration.harness import free_ports
 
 NOBODY = free_ports()[0]  # a port where nobody listens
 

@@ -9,9 +9,9 @@ import numpy as np
 import psutil
 import pytest
 
+from bench.memory import high_water
 from tests.engines.conftest import SetupOf, Start
 from tests.engines.rig import Running, photographs
-from tests.integration.harness import high_water_mark
 from worker.opencv import cv2
 
 FEW, MANY = 100, 500
@@ -72,7 +72,7 @@ def peak(running: Running) -> tuple[int, int]:
     largest: dict[int, int] = {}
     while running.alive:
         for process in (running.process.pid, *(worker.pid for worker in running.workers())):
-            largest[process] = max(largest.get(process, 0), high_water_mark(process))
+            largest[process] = max(largest.get(process, 0), high_water(process))
         with contextlib.suppress(psutil.TimeoutExpired):
             psutil.Process(running.process.pid).wait(0.1)
     driver = largest.pop(running.process.pid)

@@ -22,12 +22,13 @@ import psutil
 import zmq
 
 import filterfleet
+from bench.memory import high_water
 from common.system import allow_many_files
 from tests.fuzz.attacks import Strangers
 from tests.fuzz.corpus import corpus
 from tests.fuzz.mutations import mutate
 from tests.fuzz.scripts import unpack
-from tests.integration.harness import Daemon, Fleet, Processes, check_outputs, expected_outputs, high_water_mark
+from tests.integration.harness import Daemon, Fleet, Processes, check_outputs, expected_outputs, wait_until
 from tests.integration.hostile_frames import hostile_messages
 
 GROWTH = 256 << 20  # bytes of memory that a process may have at most, more than at its start
@@ -49,7 +50,7 @@ class Trial:
         assert self._process.is_running(), self._daemon.said[-3000:]
         said = self._daemon.said
         assert "Traceback" not in said, said[said.index("Traceback") - 500 :][:3000]
-        lines, peak = said.count("\n"), high_water_mark(self._process.pid)
+        lines, peak = said.count("\n"), high_water(self._process.pid)
         assert lines <= LINES * (1 + (time.monotonic() - self._began) // 60), said[-3000:]
         assert peak <= self._before + GROWTH, f"the {self._name} took {peak >> 20} MiB"
         return f"{self._name}: {self._before >> 20} MiB before, {peak >> 20} MiB at most, {lines} lines in its log"
@@ -76,20 +77,30 @@ def attack_peers(fleet: Fleet, seconds: float, seed: int, work: Path) -> None:
     with _false_broker(fleet) as ports:
         worker = fleet.start_worker()
         listener = fleet.start_listener(source, work / "out", "--once", "--settle", 0)
-        trials: list[Trial] = []
-        deadline = time.monotonic() + seconds
         sent = 0
-        while time.monotonic() < deadline:
+
+        def attack() -> None:
+            nonlocal sent
             sent += sum(port.say(rng) for port in ports)
-            if not trials and all(port.heard for port in ports):
-                (process,) = worker.worker_processes()
-                trials = [Trial("worker", worker, process), Trial("listener", listener, psutil.Process(listener.pid))]
-    assert trials
+
+        def have_come() -> bool:
+            attack()
+            return all(port.heard for port in ports)
+
+        wait_until(have_come, what="a worker and a listener")
+        (process,) = worker.worker_processes()
+        trials = Trial("worker", worker, process), Trial("listener", listener, psutil.Process(listener.pid))
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            attack()
     print(f"{sent} messages of a false broker")
+    for trial in trials:
+        print(trial.check())
     fleet.start_broker()
     assert listener.wait(60) == 0, listener.said
     check_outputs(work / "out", expected_outputs(source))
-    print(trials[0].check())
+    for daemon in worker, listener:
+        assert "Traceback" not in daemon.said
 
 
 class _Port:

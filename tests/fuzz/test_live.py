@@ -6,9 +6,10 @@ import sys
 import psutil
 import pytest
 
+from bench.memory import high_water
 from tests.fuzz import zmtp
 from tests.fuzz.live import ATTACKS
-from tests.integration.harness import Daemon, Fleet, check_outputs, high_water_mark, wait_until
+from tests.integration.harness import Daemon, Fleet, check_outputs, wait_until
 
 SPARE = 64 << 20
 HUNG_UP = "messages without end"
@@ -52,7 +53,7 @@ def test_a_message_without_end_costs_everybody_the_connection_and_not_the_memory
     before = psutil.Process(guarded.pid).memory_info().rss
     send_without_end(fleet.frontend, part)
     assert HUNG_UP in guarded.said
-    assert high_water_mark(guarded.pid) < before + 20 * SPARE
+    assert high_water(guarded.pid) < before + 20 * SPARE
     fleet.wait_for_workers(1)
     assert guarded.alive
     assert "Traceback" not in guarded.said
@@ -69,7 +70,7 @@ def test_who_does_it_again_and_again_is_hung_up_on_each_time(
         return guarded.said.count(HUNG_UP) >= 5
 
     wait_until(is_hung_up_on, what="five times")
-    assert high_water_mark(guarded.pid) < before + 20 * SPARE
+    assert high_water(guarded.pid) < before + 20 * SPARE
 
     source, output = photographs(4, 300, 400), tmp_path / "out"
     listener = fleet.start_listener(source, output, "--once", "--settle", 0)

@@ -34,7 +34,7 @@ def test_the_corpus(target):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_conversations_that_go_wrong(target, data):
     seeds = list(corpus(target))

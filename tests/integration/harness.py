@@ -6,9 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
-import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +20,7 @@ import psutil
 from common.blob import whole
 from common.client import Client, require_broker
 from common.jobs import output_path
+from common.ports import free_ports
 from common.recipe import DEFAULT, Recipe
 from listener.failed import FAILED
 from listener.folder import Folder
@@ -43,20 +42,6 @@ def wait_until(condition: Callable[[], Truth], patience: float = 30.0, what: str
             raise AssertionError(f"not within {patience:g} s: {what or condition}")
         time.sleep(0.02)
     return truth
-
-
-def free_ports() -> tuple[int, int]:
-    """Two ports nobody listens on.
-
-    Below the range for outgoing connections: a client that tries to reach a dead broker on loopback may
-    otherwise be given that very port, connect to itself, and keep the broker from coming back.
-    """
-    found: list[int] = []
-    while len(found) < 2:
-        port = random.randrange(15000, 32000)
-        with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
-            found.append(port)
-    return (found[0], found[1]) if found[0] != found[1] else free_ports()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,15 +93,6 @@ def is_running(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
-
-
-def high_water_mark(pid: int) -> int:
-    """Bytes of memory that a process has had at most; 0 when it is gone."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) << 10
-    return 0
 
 
 def _command_line(process: psutil.Process) -> list[str]:

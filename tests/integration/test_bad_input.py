@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from common.ports import free_ports
 from listener.failed import FAILED
 from tests.integration.harness import (
     LOOPBACK,
@@ -15,7 +16,6 @@ from tests.integration.harness import (
     Processes,
     check_outputs,
     expected_outputs,
-    free_ports,
     wait_until,
 )
 

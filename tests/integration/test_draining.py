@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from common.ports import free_ports
 from tests.integration.harness import (
     Fleet,
     Processes,
     check_ledger,
     check_outputs,
     count_done,
-    free_ports,
     is_running,
     wait_until,
 )

@@ -15,8 +15,9 @@ from broker.service import BrokerService
 from broker.settings import Settings
 from common.client import Client
 from common.notify import Notifier
+from common.ports import free_ports
 from common.wakeup import Wakeup
-from tests.integration.harness import LOOPBACK, free_ports, wait_until
+from tests.integration.harness import LOOPBACK, wait_until
 
 CAPS = Settings(tasks=500, held_bytes=64 << 20)
 SLOTS = 4

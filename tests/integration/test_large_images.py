@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import filterfleet
+from bench.memory import high_water
 from common.protocol.messages import INLINE_LIMIT
 from tests.integration.harness import (
     COMMAND,
     Fleet,
     check_outputs,
     expected_outputs,
-    high_water_mark,
     ledger_rows,
     wait_until,
 )
@@ -132,11 +132,11 @@ def test_nobody_on_the_way_holds_the_image_or_an_output(fleet: Fleet, huge, tmp_
             running = fleet.processes.start("submit", image, *options)
         peak = 0
         while running.alive:
-            peak = max(peak, high_water_mark(running.pid))
+            peak = max(peak, high_water(running.pid))
             time.sleep(0.02)
         assert running.wait() == 0, running.said
         check_outputs(output, expected_outputs(source))
-        peaks.append((peak, high_water_mark(broker.pid)))
+        peaks.append((peak, high_water(broker.pid)))
     assert (huge / "huge.bmp").stat().st_size > 4 * HELD
     for before, after in zip(*peaks, strict=True):
         assert before > 10 << 20, "not measured"

@@ -15,10 +15,11 @@ from common.client import Client
 from common.errors import FleetError
 from common.keymaking import make_broker_folder
 from common.keys import Role
+from common.ports import free_ports
 from common.protocol import READY, Accepted, Hello, encode, parse
 from common.protocol.messages import FRAME_LIMIT
 from tests.integration import keyed_peers as peers
-from tests.integration.harness import Fleet, Processes, check_outputs, free_ports, wait_until
+from tests.integration.harness import Fleet, Processes, check_outputs, wait_until
 from tests.integration.keyed_peers import KeyedFleet, client_says, hears, keys_of, tagged, worker_says
 from tests.integration.ppp_peers import Queue, receive_other_than_heartbeat
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.integration.harness import Processes, check_ledger, check_outputs, free_ports, output_files
+from common.ports import free_ports
+from tests.integration.harness import Processes, check_ledger, check_outputs, output_files
 
 
 def up(processes: Processes, source: Path, output: Path, *options: object) -> tuple[int, str]:

@@ -163,5 +163,5 @@ class Broker(RuleBasedStateMachine):
                 assert len(lease.worker.leases) == 1
 
 
-Broker.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Broker.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestBooksBalance = Broker.TestCase

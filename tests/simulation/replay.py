@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 from tests.simulation.world import World
 
 
 def main() -> None:
-    world = World(int(sys.argv[1]), trace=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seed", type=int)
+    world = World(parser.parse_args().seed, trace=True)
     try:
         world.run()
         verdict = "clean"
