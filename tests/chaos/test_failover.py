@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pytest
 
-from common.client import Client, require_broker
-from tests.chaos.test_restarts import check_everything, wait_for_progress
-from tests.integration.harness import LOOPBACK, Daemon, Fleet, as_json, wait_until
+from tests.chaos.rig import check_everything, start_listener, wait_for_progress
+from tests.integration.harness import LOOPBACK, Daemon, Fleet, as_json
 
-IMAGES = 60
 OTHER = "127.0.0.2"
 BOTH = ("--broker", f"{LOOPBACK},{OTHER}")
-
-
-@pytest.fixture
-def source(photographs) -> Path:
-    return photographs(IMAGES, 1200, 2000)
-
-
-@pytest.fixture
-def output(tmp_path) -> Path:
-    return tmp_path / "out"
 
 
 @pytest.fixture
@@ -31,28 +18,17 @@ def brokers(fleet: Fleet) -> list[Daemon]:
     return [fleet.start_broker(), fleet.start_broker("--bind", OTHER)]
 
 
-def start_listener(fleet: Fleet, source: Path, output: Path) -> Daemon:
-    return fleet.start_listener(source, output, "--once", "--settle", 0.1, *BOTH)
-
-
-def wait_for_workers(fleet: Fleet, host: str, number: int) -> None:
-    """Until so many have said to this broker what they can do."""
-    with Client(host, fleet.frontend) as client:
-        require_broker(client, host, fleet.frontend)
-        wait_until(lambda: sum(w["slots"] > 0 for w in client.status().result(10)["workers"]) >= number, what="workers")
-
-
 @pytest.mark.slow
 def test_killing_one_broker_and_then_the_other_loses_nothing(fleet: Fleet, brokers, source, output, expected):
     workers = [fleet.start_worker(*BOTH), fleet.start_worker(*BOTH)]
     for host in (LOOPBACK, OTHER):
-        wait_for_workers(fleet, host, 2)
-    listener = start_listener(fleet, source, output)
+        fleet.wait_for_workers(2, host)
+    listener = start_listener(fleet, source, output, *BOTH)
     assert wait_for_progress(listener, output, 10)
     brokers[0].kill()
     assert wait_for_progress(listener, output, 20)  # with the other one
     fleet.start_broker()
-    wait_for_workers(fleet, LOOPBACK, 2)
+    fleet.wait_for_workers(2, LOOPBACK)
     brokers[1].kill()
     check_everything(listener, source, output, expected)
     assert all(worker.alive for worker in workers)
@@ -61,8 +37,8 @@ def test_killing_one_broker_and_then_the_other_loses_nothing(fleet: Fleet, broke
 @pytest.mark.slow
 def test_a_broker_that_freezes_is_left_and_does_no_harm_when_it_wakes(fleet: Fleet, brokers, source, output, expected):
     fleet.start_worker(*BOTH, threads=2)
-    wait_for_workers(fleet, OTHER, 1)
-    listener = start_listener(fleet, source, output)
+    fleet.wait_for_workers(1, OTHER)
+    listener = start_listener(fleet, source, output, *BOTH)
     assert wait_for_progress(listener, output, 10)
     brokers[0].process.send_signal(signal.SIGSTOP)
     assert wait_for_progress(listener, output, 20)
@@ -74,9 +50,7 @@ def test_a_broker_that_freezes_is_left_and_does_no_harm_when_it_wakes(fleet: Fle
 def test_clients_of_different_brokers_share_the_workers(fleet: Fleet, brokers, source, tmp_path, expected):
     fleet.start_worker(*BOTH, threads=2)
     outputs = [tmp_path / host for host in (LOOPBACK, OTHER)]
-    listeners = [
-        fleet.start_listener(source, output, "--once", "--settle", 0.1, "--broker", output.name) for output in outputs
-    ]
+    listeners = [start_listener(fleet, source, output, "--broker", output.name) for output in outputs]
     for listener, output in zip(listeners, outputs, strict=True):
         check_everything(listener, source, output, expected)
 

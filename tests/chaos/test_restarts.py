@@ -3,52 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.integration.harness import (
-    Daemon,
-    Fleet,
-    check_ledger,
-    check_outputs,
-    count_done,
-    is_running,
-    wait_until,
-)
-
-IMAGES = 60
-Expected = Callable[[Path], dict[str, bytes]]
-
-
-@pytest.fixture
-def source(photographs) -> Path:
-    return photographs(IMAGES, 1200, 2000)
-
-
-@pytest.fixture
-def output(tmp_path) -> Path:
-    return tmp_path / "out"
-
-
-def start_listener(fleet: Fleet, source: Path, output: Path) -> Daemon:
-    return fleet.start_listener(source, output, "--once", "--settle", 0.1)
-
-
-def wait_for_progress(listener: Daemon, output: Path, images: int) -> bool:
-    """Until so many more are done; False when the listener has ended before."""
-    goal = count_done(output) + images
-    wait_until(lambda: count_done(output) >= goal or not listener.alive, 60, "progress")
-    return listener.alive
-
-
-def check_everything(
-    listener: Daemon, source: Path, output: Path, expected: Callable[[Path], dict[str, bytes]]
-) -> None:
-    assert listener.wait(120) == 0, listener.said
-    check_outputs(output, expected(source))
-    check_ledger(output, IMAGES)
+from tests.chaos.rig import IMAGES, check_everything, start_listener, wait_for_progress
+from tests.integration.harness import Fleet, is_running, wait_until
 
 
 @pytest.mark.slow

@@ -154,9 +154,9 @@ class Fleet:
         return self.processes.start("listener", *folders, "--frontend-port", self.frontend, *options)
 
     @contextlib.contextmanager
-    def client(self) -> Iterator[Client]:
-        with Client(LOOPBACK, self.frontend) as client:
-            require_broker(client, LOOPBACK, self.frontend)
+    def client(self, host: str = LOOPBACK) -> Iterator[Client]:
+        with Client(host, self.frontend) as client:
+            require_broker(client, host, self.frontend)
             yield client
 
     def status(self) -> dict[str, Any]:
@@ -164,9 +164,9 @@ class Fleet:
         with self.client() as client:
             return client.status().result(10)
 
-    def wait_for_workers(self, number: int) -> None:
-        """Until so many of our own workers have said what they can do."""
-        with self.client() as client:
+    def wait_for_workers(self, number: int, host: str = LOOPBACK) -> None:
+        """Until so many of our own workers have said to the broker there what they can do."""
+        with self.client(host) as client:
             wait_until(
                 lambda: sum(worker["slots"] > 0 for worker in client.status().result(10)["workers"]) >= number,
                 what=f"{number} workers",
