@@ -31,9 +31,12 @@ from common.protocol import (
     Status,
     StatusRequest,
     Submit,
+    encode,
 )
+from common.protocol.codec import FRAMES_LIMIT
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
+BODY_LIMIT = FRAMES_LIMIT - len(encode([]))  # frames of what a TASK carries
 
 
 class ClientDesk:
@@ -89,11 +92,12 @@ class ClientDesk:
             handler(client, message, now)
 
     def on_envelope(self, peer: bytes, envelope: Envelope, now: float) -> None:
-        """The request of a basic client: opaque, volatile, and dropped when there is no room."""
+        """The request of a basic client: opaque, volatile, and dropped when there is no room, or when a TASK for a
+        worker of ours could not carry it."""
         size = sum(len(frame) for frame in envelope.body)
         task = Task(peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack)
         client = self.clients.get(peer) or Client(peer, b"", True, Liveness(now))
-        if not self._room_for(client, task):
+        if len(envelope.body) > BODY_LIMIT or not self._room_for(client, task):
             self._outbox.count("basic_request_dropped")
             return
         if not client.tasks and self._turned_away():
@@ -178,16 +182,18 @@ class ClientDesk:
         share = limits.share if task.priority else limits.urgent_share
         tasks_left, bytes_left = limits.tasks - self.tasks, limits.held_bytes - self.held_bytes
         bytes_fit = size <= bytes_left and client.held_bytes + size <= share * bytes_left
-        return len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
+        queue = self.scheduler.queue
+        kind_fits = queue.kinds(client.peer) < limits.kinds or queue.has_kind(task)
+        return kind_fits and len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
 
     def takes_result(self, task: Task) -> bool:
         """Whether the task's client may have one more result wait for its RESULTOK, by the same rule as above: one that
         does not acknowledge keeps its own tasks waiting, and nobody else's."""
-        client = self.clients[task.client]
-        return client.result_bytes <= self._settings.result_bytes - self.result_bytes
+        left = self._settings.result_bytes - self.result_bytes
+        return self.clients[task.client].result_bytes <= max(0, left)
 
     def _hold(self, client: Client, size: int, result: int = 0) -> None:
-        """So many bytes more, or fewer, and so many of them of results."""
+        """So many bytes more, or fewer, of what comes with tasks and of results."""
         self.held_bytes += size
         client.held_bytes += size
         self.result_bytes += result

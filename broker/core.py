@@ -71,9 +71,9 @@ class BrokerCore:
                 raise ProtocolError("this message does not belong on this port")
 
     @property
-    def held_bytes(self) -> int:
+    def known_bytes(self) -> int:
         """Of all tasks, their images and their results."""
-        return self._clients.held_bytes
+        return self._clients.held_bytes + self._clients.result_bytes
 
     def knows(self, side: Side, peer: bytes) -> bool:
         """Whether the peer is registered."""
@@ -115,7 +115,7 @@ class BrokerCore:
             "tasks": self._clients.tasks,
             "waiting": len(scheduler.queue) + len(scheduler.suspects),
             "running": len(scheduler.leases),
-            "held_bytes": self.held_bytes,
+            "held_bytes": self._clients.held_bytes,
             "result_bytes": self._clients.result_bytes,
             "clients": len(self._clients.clients),
             "counters": dict(self._outbox.counters),

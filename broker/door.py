@@ -3,6 +3,7 @@ listed for, and from SIGHUP on only those who still are."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -143,7 +144,7 @@ class GuardedDoor:
             if self._guests.admits(side, peer, key):
                 yield peer, frames[1:]
             elif (side, peer) not in self._intruded:  # a routing id has one connection: its owner's has ended
-                log.warning("routing id of another key", side=side.value, peer=peer.hex(), name=allowed[key])
+                self._say(time.monotonic(), side, "routing id of another key", peer=peer.hex(), name=allowed[key])
                 self._intruded.add((side, peer))
 
     def _read_again(self, side: Side) -> list[bytes]:

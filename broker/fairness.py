@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 
 from broker.peers import Task
 
 Eligible = Callable[[Task], bool]
 _Kind = tuple[frozenset[str], bytes]
-_Line = dict[_Kind, deque[tuple[int, Task]]]  # each task with its place in the line
+_Line = dict[_Kind, OrderedDict[int, Task]]  # by their places in the line
 
 
 class FairQueue:
@@ -23,48 +23,51 @@ class FairQueue:
     def __init__(self) -> None:
         self._lanes: dict[int, OrderedDict[bytes, _Line]] = {}
         self._numbers = itertools.count(1)
-        self._length = 0
+        self._places: dict[Task, int] = {}
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._places)
 
     def push(self, task: Task, *, first: bool = False) -> None:
         """Add a task at the end of its client's line, or at its head when it has waited before."""
         line = self._lanes.setdefault(task.priority, OrderedDict()).setdefault(task.client, {})
-        tasks = line.setdefault(_kind(task), deque())
+        tasks = line.setdefault(_kind(task), OrderedDict())
         number = next(self._numbers)
+        place = self._places[task] = -number if first else number
+        tasks[place] = task
         if first:
-            tasks.appendleft((-number, task))
-        else:
-            tasks.append((number, task))
-        self._length += 1
+            tasks.move_to_end(place, last=False)
+
+    def has_kind(self, task: Task) -> bool:
+        """Whether a task of the same client and kind waits."""
+        lane = self._lanes.get(task.priority)
+        return lane is not None and _kind(task) in lane.get(task.client, {})
+
+    def kinds(self, client: bytes) -> int:
+        """How many kinds of the client's tasks wait."""
+        return sum(len(lane.get(client, ())) for lane in self._lanes.values())
 
     def pop(self, eligible: Eligible) -> Task | None:
         """Take the next task for which eligible holds; it is asked about the first task of each kind only."""
         for priority in sorted(self._lanes):
             lane = self._lanes[priority]
             for client, line in lane.items():
-                heads = [tasks[0] for tasks in line.values() if eligible(tasks[0][1])]
-                if heads:
-                    _, task = min(heads)
-                    line[_kind(task)].popleft()
+                heads = dict(next(iter(tasks.items())) for tasks in line.values())
+                places = [place for place, task in heads.items() if eligible(task)]
+                if places:
+                    task = heads[min(places)]
                     lane.move_to_end(client)
-                    self._forget(task)
+                    self.remove(task)
                     return task
         return None
 
     def remove(self, task: Task) -> None:
-        """Take out a task that is waiting. Raises ValueError when it is not."""
-        tasks = self._lanes[task.priority][task.client][_kind(task)]
-        del tasks[[waiting for _, waiting in tasks].index(task)]
-        self._forget(task)
-
-    def _forget(self, task: Task) -> None:
-        """The task has been taken out; what is empty without it goes, too."""
-        self._length -= 1
+        """Take out a task that is waiting, and what is empty without it. Raises KeyError when it is not."""
         lane = self._lanes[task.priority]
         line = lane[task.client]
-        if not line[_kind(task)]:
+        tasks = line[_kind(task)]
+        del tasks[self._places.pop(task)]
+        if not tasks:
             del line[_kind(task)]
         if not line:
             del lane[task.client]

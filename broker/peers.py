@@ -44,13 +44,13 @@ class Task:
 
     @property
     def held_bytes(self) -> int:
-        """What the broker keeps for this task: its image and its result, and all that came with them and is of no
+        """What the broker keeps for this task, but for its result: its image, and all that came with it and is of no
         fixed size, so that no task is larger than it seems."""
-        return _bytes(self.payload) + self.result_bytes + _bytes(self.stack) + _bytes(self.needs) + len(self.recipe)
+        return _bytes(self.payload) + _bytes(self.stack) + _bytes(self.needs) + len(self.recipe)
 
     @property
     def result_bytes(self) -> int:
-        """Of these, its result."""
+        """Of its result."""
         return _bytes(getattr(self.outcome, "payload", ()))
 
     @property
@@ -80,7 +80,7 @@ class Client:
     liveness: Liveness
     tasks: dict[bytes, Task] = field(default_factory=dict)
     held_bytes: int = 0  # of all its tasks
-    result_bytes: int = 0  # of these, of results that it has not acknowledged
+    result_bytes: int = 0  # of results that it has not acknowledged
 
 
 @dataclass(slots=True, eq=False)

@@ -27,7 +27,8 @@ from common.occasionally import Throttle
 from common.protocol.messages import FRAME_LIMIT
 from common.wakeup import StopSignal
 
-DRAIN_LIMIT = 512  # messages of one side handled before the other side and the clock get their turn
+# Messages of one side, and seconds, until the other side and the clock get their turn.
+DRAIN_LIMIT, DRAIN_TIME = 512, 0.1
 SEND_QUEUE = 4096  # messages libzmq keeps for one peer; beyond them the peer counts as unreachable
 RECEIVE_QUEUE = 64  # messages libzmq keeps of one peer; beyond them its connection waits
 REBIND_PATIENCE = 10.0  # seconds for the ports to be free again after we have hung up
@@ -93,7 +94,7 @@ class BrokerService:
             notifier.alive()
             try:
                 self._turn()
-                flooded = self._memory.exceeded(self._core.held_bytes, time.monotonic())
+                flooded = self._memory.exceeded(self._core.known_bytes, time.monotonic())
             except FloodError:
                 flooded = True
             if flooded:
@@ -117,19 +118,24 @@ class BrokerService:
         for side, peer in self._door.turn(time.monotonic()):
             actions += self._core.on_unreachable(side, peer, time.monotonic())
         for side, socket in self._sockets.items():
+            until = time.monotonic() + DRAIN_TIME
             for peer, frames in self._door.receive(side, socket, DRAIN_LIMIT):
                 actions += self._core.on_message(side, peer, frames, time.monotonic())
+                if time.monotonic() >= until:
+                    break
         actions += self._core.on_tick(time.monotonic())
         while actions:
             actions = self._act(actions)
 
     def _hang_up(self) -> None:
         """Close every connection, with what libzmq holds for it, and listen again."""
-        log.error("messages without end: all connections are closed", **self._core.report())
+        event = "messages without end: all connections are closed"
+        if self._lines.admits(event, time.monotonic()):
+            log.error(event, known_bytes=self._core.known_bytes)
         for side, socket in self._sockets.items():
             self._door.leave(side)
             socket.close(linger=0)
-        self._memory.settle(self._core.held_bytes)
+        self._memory.settle(self._core.known_bytes)
         deadline = time.monotonic() + REBIND_PATIENCE
         for side in self._sockets:
             self._sockets[side] = self._bound_again(side, deadline)

@@ -31,7 +31,8 @@ class Settings:
 
     peers: int = 4096  # known at a time at each port; the next one is not answered
     tasks: int = 100_000  # held at most
-    held_bytes: int = 1 << 30  # of images and results, and of what comes with them; only results may exceed it
+    kinds: int = 64  # different lists of filters that one client's waiting tasks need
+    held_bytes: int = 1 << 30  # of images, and of what comes with tasks, at most
     result_bytes: int = 512 << 20  # of results that nobody has acknowledged, beside those of leases under way
     share: float = 8.0  # times what is left of either cap: so much one client may hold
     urgent_share: float = 64.0  # the same for tasks of priority 0

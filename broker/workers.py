@@ -153,9 +153,10 @@ class WorkerDesk:
             self._scheduler.give_back(lease)
         waiting = set(beat.waiting)
         for lease in [worker.leases[token] for token in beat.leases if token in worker.leases]:
-            lease.begun = lease.token not in waiting
-            if not lease.begun:
+            if lease.token in waiting:
+                lease.pulling = False
                 self._scheduler.renew(lease, now)
+            lease.begun = lease.token not in waiting and not lease.pulling
         for token in [token for token in beat.leases if token not in worker.leases][:CANCELS]:
             self._outbox.send(BACK, worker.peer, Cancel(token))
 
@@ -219,7 +220,7 @@ class WorkerDesk:
         lease = self._lease(worker, get.id)
         if lease is not None and get.blob == "":
             lease.pulling = True
-            lease.begun = False  # a BEAT does not tell this from work
+            lease.begun = False
             self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
 
     def _on_data(self, worker: Worker, data: Data, _now: float) -> None:

@@ -17,7 +17,7 @@ log = get_logger("common")
 
 def hosts(brokers: str) -> list[str]:
     """Names or addresses, without the commas between them. Raises FleetError."""
-    found = [host.strip() for host in brokers.split(",")]
+    found = [host.strip().lower() for host in brokers.split(",")]
     if not all(map(_is_host, found)) or len({*found}) < len(found):
         raise FleetError(f"--broker takes a name or an address, or several with commas between them, not {brokers!r}.")
     return found
@@ -29,10 +29,19 @@ def addresses(brokers: str, port: int) -> list[str]:
 
 
 def check_brokers(brokers: str) -> None:
-    """Raise FleetError when none of the names means anything here; a warning is enough as long as one does."""
-    found = hosts(brokers)
-    unknown = [host for host in found if not _is_known(host)]
-    if len(unknown) == len(found):
+    """Raise FleetError when two of the names mean one machine, or none means anything here; a warning is enough as long
+    as one does."""
+    known: dict[str, str] = {}  # by address
+    unknown = []
+    for host in hosts(brokers):
+        machine = _addresses_of(host)
+        if not machine:
+            unknown.append(host)
+        for address in machine:
+            if address in known:
+                raise FleetError(f"--broker names one machine twice: {known[address]} and {host} are both {address}.")
+        known.update(dict.fromkeys(machine, host))
+    if not known:
         raise FleetError(f"The name {brokers!r} cannot be resolved: check --broker.")
     for host in unknown:
         log.warning("the name of a broker cannot be resolved", broker=host)
@@ -45,9 +54,9 @@ def _is_host(text: str) -> bool:
     return NAME.fullmatch(text) is not None
 
 
-def _is_known(host: str) -> bool:
+def _addresses_of(host: str) -> set[str]:
+    """None when it means nothing here."""
     try:
-        socket.getaddrinfo(host, None)
+        return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
-        return False
-    return True
+        return set()

@@ -95,7 +95,12 @@ class Client:
     @property
     def refusal(self) -> str | None:
         """Why no broker lets us in, as long as each of them refuses."""
-        return "\n".join(self._refused.values()) if len(self._refused) == len(self._addresses) else None
+        return self.refusals if len(self._refused) == len(self._addresses) else None
+
+    @property
+    def refusals(self) -> str:
+        """Why some brokers do not let us in."""
+        return "\n".join(self._refused.values())
 
     def wait_connected(self, timeout: float) -> bool:
         """Whether a broker has answered within so many seconds."""
@@ -180,9 +185,10 @@ class Client:
         assert self._entrance is not None
         if (refusal := self._entrance.refusal()) is None:
             return []
-        again = self._address in self._refused
+        first = self._address not in self._refused
         self._refused[self._address] = refusal
-        if again and self._lines.count("refused", now):  # the first one is for require_broker() to tell
+        # The first one of the only broker is for require_broker() to tell.
+        if (len(self._addresses) > 1 or not first) and self._lines.count(("refused", self._address), now):
             log.warning(refusal)
         return self._core.on_refused(now)
 
@@ -253,7 +259,7 @@ class Client:
     def _hear(self, message: Catalogue | Status | Hello) -> None:
         match message:
             case Hello():
-                self._refused.clear()
+                self._refused.pop(self._address, None)
                 self._connected.set()
             case Catalogue():
                 self.catalogue = message
@@ -272,7 +278,8 @@ def require_broker(
         if (refusal := client.refusal) is not None:
             raise FleetError(refusal)
         if time.monotonic() >= deadline:
-            raise FleetError(
+            nobody = (
                 f"No broker answers at {brokers}, port {port}: start one there with `filterfleet broker`, "
                 "or name another with --broker and --frontend-port."
             )
+            raise FleetError(f"{nobody}\n{client.refusals}".strip())

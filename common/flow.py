@@ -32,9 +32,9 @@ class Flow:
         self._wait_until = float("-inf")
         self._wait_priority = 0  # and what is more urgent than this need not wait
 
-    def carries(self, size: int) -> bool:
-        """Whether an image of so many bytes should travel with its job."""
-        return size <= SMALL or self._held + size <= self._limit
+    def carries(self, size: int, *, lean: bool = False) -> bool:
+        """Whether an image of so many bytes should travel with its job; lean: only if that is cheaper than a pull."""
+        return size <= SMALL or (not lean and self._held + size <= self._limit)
 
     def is_open(self, priority: int, size: int, now: float) -> bool:
         """Whether a job may be sent now, with an image of so many bytes."""

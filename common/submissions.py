@@ -74,6 +74,7 @@ class Submissions:
         self._unanswered.clear()
         for submission in self._jobs.values():
             submission.state, submission.carried, submission.lean = _State.WAITING, 0, False
+            submission.asked = submission.ambiguous = False
         self._line = [(each.job.priority, each.number, each) for each in self._jobs.values()]
         heapq.heapify(self._line)
 
@@ -131,7 +132,7 @@ class Submissions:
     def _to_carry(self, submission: _Submission) -> int:
         """Bytes of the image that would be sent now."""
         size = submission.image
-        return size if size <= flow.SMALL or (not submission.lean and self._flow.carries(size)) else 0
+        return size if self._flow.carries(size, lean=submission.lean) else 0
 
     def _send(self, submission: _Submission, now: float) -> Submit:
         if not self._unanswered:

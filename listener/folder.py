@@ -123,14 +123,14 @@ class Folder:
     def look(self, paths: Iterable[str]) -> dict[str, Version]:
         """Those of these paths that list() would have."""
         found = {}
-        for path in filter(self._is_in_sight, paths):
+        for path in paths:
             with contextlib.suppress(OSError):  # what cannot be looked at is for list() to tell of
-                if (version := _version(self.root / path)) and self._wants(path, version):
+                if self._is_in_sight(path) and (version := _version(self.root / path)) and self._wants(path, version):
                     found[path] = version
         return found
 
     def _is_in_sight(self, path: str) -> bool:
-        """Whether list() comes to a file of this name."""
+        """Whether list() comes to a file of this name. Raises OSError."""
         file = PurePosixPath(path)
         return (
             is_image_name(path)

@@ -9,7 +9,7 @@ from listener.rhythm import Rhythm
 
 class News:
     """settle is in seconds. A file is looked at soon after there is news of it, and again after settle, as long as it
-    is unsettled; how long a scan of everything takes makes no difference."""
+    is unsettled; how much of its time a listener may spend on scans of everything does not matter."""
 
     def __init__(self, settle: float) -> None:
         self._rhythm = Rhythm(float("inf"), settle)

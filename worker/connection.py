@@ -20,7 +20,7 @@ from common.protocol.messages import INLINE_LIMIT
 from worker.session import Abandon, Action, Done, Open, Profile, ReadBlob, Run, Send, SendFrames, WorkerSession
 from worker.threads import ImageThreads
 
-FRAME_LIMIT = 256 << 20  # bytes: somebody else's queue sends images whole
+LARGEST_FRAME = 256 << 20  # bytes: somebody else's queue sends images whole
 QUIET = 30.0  # seconds between two log lines of one kind about a broker
 
 log = get_logger("worker")
@@ -139,7 +139,7 @@ class BrokerConnection:
         self.socket = self._context.socket(zmq.DEALER)
         self.socket.routing_id = identity
         self.socket.sndhwm = 0  # bounded by our own slots
-        self.socket.maxmsgsize = FRAME_LIMIT
+        self.socket.maxmsgsize = LARGEST_FRAME
         self.socket.reconnect_ivl = 100
         self.socket.reconnect_ivl_max = 1000
         self.socket.ipv6 = "[" in self._backend

@@ -17,7 +17,9 @@ class Runs:
         self._running: dict[Key, Run] = {}
 
     def add(self, key: Key, run: Run) -> None:
-        self._waiting[key] = run
+        """Of a lease that runs, having been cancelled and granted again, what comes is the outcome."""
+        if key not in self._running:
+            self._waiting[key] = run
 
     def next(self) -> tuple[Key, Run] | None:
         """Begin a run, if one may begin now."""

@@ -403,6 +403,8 @@ class WorkerSession:
             held.state = _State.HANDED_OVER
             image, held.pull = held.pull.sink, None
             self._run(held.task, image)
+            if held.alone:  # the broker is to know that what comes now is no longer the pull
+                self._beat()
 
     def _on_data(self, data: Data, now: float) -> None:
         held = self._leases.get(data.id)

@@ -79,8 +79,8 @@ class ImageThreads:
             assert begun is not None
             key, run = begun
             self._limits[key] = time.monotonic() + (run.timeout or TIME_LIMIT) + GRACE
-            if run.alone:
-                self._have_told(key)
+            if run.alone and not self._have_told(key):
+                return False
         try:
             self.outcomes.append((key, _outcome(run, self._resources)))
         finally:
@@ -91,11 +91,12 @@ class ImageThreads:
             self._wakeup.set()
         return True
 
-    def _have_told(self, key: Key) -> None:
-        """Wait until the broker has been told that this one begins."""
+    def _have_told(self, key: Key) -> bool:
+        """Wait until the broker has been told that this one begins; False when nothing more is to begin."""
         self._untold = key
         self._wakeup.set()
         self._change.wait_for(lambda: self._closed or self._untold is None)
+        return not self._closed
 
 
 def _outcome(run: Run, resources: Resources) -> Done | Failed:

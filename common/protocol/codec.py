@@ -14,6 +14,7 @@ from common.protocol import messages as m
 HEADER_LIMIT = 1 << 20  # bytes of the map frame
 MESSAGES_LIMIT = 256  # maps in it
 FRAMES_LIMIT = 4096  # frames of one multipart message
+CONTAINERS_LIMIT = 20_000  # lists and maps in the map frame: many small ones take long to be made
 RECIPE_LIMIT = 64 << 10
 REPORT_LIMIT = 4096  # values, characters and bytes in what is reported with a result
 SHORTEST_INTERVAL = 0.1  # seconds between heartbeats
@@ -147,7 +148,7 @@ def _messages(frames: Sequence[m.Payload]) -> list[m.Message]:
     if not frames or len(frames[0]) > HEADER_LIMIT:
         raise ProtocolError("the map frame is missing or too long")
     try:
-        header = msgpack.unpackb(frames[0], max_ext_len=0)
+        header = _unpack(frames[0])
     except (ValueError, msgpack.UnpackException) as error:
         raise ProtocolError(f"the map frame is not msgpack: {error}") from None
     if not isinstance(header, list) or not header:
@@ -159,6 +160,19 @@ def _messages(frames: Sequence[m.Payload]) -> list[m.Message]:
     if next(payload, None) is not None:
         raise ProtocolError("payload frames are left over")
     return found
+
+
+def _unpack(frame: m.Payload) -> Any:
+    containers = 0
+
+    def counted(container: Any) -> Any:
+        nonlocal containers
+        containers += 1
+        if containers > CONTAINERS_LIMIT:
+            raise ProtocolError(f"more than {CONTAINERS_LIMIT} lists and maps in the map frame")
+        return container
+
+    return msgpack.unpackb(frame, max_ext_len=0, list_hook=counted, object_hook=counted)
 
 
 def _message(item: Any, payload: Any) -> m.Message:

@@ -60,14 +60,14 @@ class BrokerWatch:
     def _check_results(self, lease: Lease) -> None:
         desk = self._core._clients
         of_each = {peer: _results(client.tasks.values()) for peer, client in desk.clients.items()}
-        if of_each[lease.task.client] > desk._settings.result_bytes - sum(of_each.values()):
+        if of_each[lease.task.client] > max(0, desk._settings.result_bytes - sum(of_each.values())):
             raise InvariantError("a task is begun while its client leaves too many results where they are")
 
     def _check_priority(self, lease: Lease) -> None:
         scheduler = self._core.scheduler
         for priority, lane in scheduler.queue._lanes.items():
             if priority < lease.task.priority:
-                waiting = [task for line in lane.values() for tasks in line.values() for _, task in tasks]
+                waiting = [task for line in lane.values() for tasks in line.values() for task in tasks.values()]
                 if any(scheduler._eligible(task, lease.worker) for task in waiting):
                     raise InvariantError("a task is begun while a more urgent one waits")
 
@@ -85,7 +85,7 @@ def _audit_books(desk: ClientDesk, settings: Settings, tasks: list[Task]) -> Non
         raise InvariantError("the broker's count of results is not that of its tasks")
     if len(tasks) > settings.tasks:
         raise InvariantError(f"the broker holds {len(tasks)} tasks and may hold {settings.tasks}")
-    if desk.held_bytes - results > settings.held_bytes:
+    if desk.held_bytes > settings.held_bytes:
         raise InvariantError("the broker holds more bytes than it may")
 
 

@@ -100,7 +100,7 @@ def _backfill_first(self: FairQueue, eligible: Any) -> Task | None:
     for lane in (self._lanes[priority] for priority in sorted(self._lanes, reverse=True)):
         for line in lane.values():
             for tasks in line.values():
-                if eligible(task := tasks[0][1]):
+                if eligible(task := next(iter(tasks.values()))):
                     self.remove(task)
                     return task
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.simulation.mutants import MUTANTS, planted
@@ -29,3 +31,4 @@ def test_a_planted_bug_is_caught(name: str) -> None:
     with planted(name):
         caught = next(filter(None, map(failure_of, range(SEEDS_FOR_A_MUTANT))), None)
     assert caught is not None, f"{SEEDS_FOR_A_MUTANT} seeds did not notice: {name}"
+    assert re.match(r"seed \d+: (InvariantError|KeyError): ", caught), caught  # and not a slip in the mutant

@@ -11,8 +11,8 @@ CLIENT = b"fx1|client"
 A, B, C = b"fx1|worker-a", b"fx1|worker-b", b"fx1|worker-c"
 
 
-RESULT_BYTES = len(b"recipe") + len("canny") + OBJECT + len(BLOBS[0]) + OBJECT
-FAILED_BYTES = len(b"recipe") + len("canny") + OBJECT
+RESULT_BYTES = len(BLOBS[0]) + OBJECT
+DONE_BYTES = len(b"recipe") + len("canny") + OBJECT  # of a job whose image is no longer needed
 
 
 def outcomes(rig, client=CLIENT):
@@ -320,10 +320,12 @@ def test_no_trial_begins_on_a_worker_that_wants_to_leave():
     assert outcomes(rig) == [(Result, b"innocent"), (Result, b"suspect")]
 
 
-BEATS = {"nothing": [], "it waits": [True], "it has begun": [False], "it waits, and has begun": [True, False]}
+WAITS, BEGUN, PULLS = "it waits", "it has begun", "it pulls"
+BLAMED = [(BEGUN,), (WAITS, BEGUN), (PULLS, WAITS, BEGUN)]
+NOT_BLAMED = [(), (WAITS,), (PULLS, BEGUN), (PULLS, BEGUN, BEGUN), (PULLS, WAITS)]  # a BEAT during a pull says BEGUN
 
 
-@pytest.mark.parametrize("said", BEATS)
+@pytest.mark.parametrize("said", [*BLAMED, *NOT_BLAMED])
 def test_nobody_on_trial_is_blamed_for_what_its_worker_dies_of_before_it_has_begun(said):
     rig = Rig(Settings(task_timeout=30.0, trial_losses=1))
     suspect_waits_for(rig, B, beside=b"endless")
@@ -331,9 +333,12 @@ def test_nobody_on_trial_is_blamed_for_what_its_worker_dies_of_before_it_has_beg
     session = rig.core.scheduler.workers[B].session
     (trial,) = rig.take(B, Task)
     assert trial.alone
-    for waiting in BEATS[said]:  # for a stuck thread, perhaps
-        rig.from_worker(B, Beat(session, (trial.id,), (trial.id,) if waiting else ()))
-    blamed = "begun" in said
+    for what in said:  # it waits for a stuck thread, perhaps
+        if what == PULLS:
+            rig.from_worker(B, Get(trial.id, "", 0, 1))
+        else:
+            rig.from_worker(B, Beat(session, (trial.id,), (trial.id,) if what == WAITS else ()))
+    blamed = said in BLAMED
     rig.die(B)
     rig.after(rig.settings.calm)
     rig.worker(C)
@@ -645,14 +650,17 @@ def test_bytes_are_accounted_for_until_everything_is_gone():
     rig.worker(A, slots=4)
     for job in (b"done", b"failed", b"pulled", b"cancelled"):
         rig.submit(job)
-    held = rig.core.report
-    assert held()["held_bytes"] == 4 * JOB_BYTES
+
+    def held():
+        report = rig.core.report()
+        return report["held_bytes"], report["result_bytes"], report["tasks"]
+
+    assert held() == (4 * JOB_BYTES, 0, 4)
     tokens = {lease.task.id: lease.token for lease in rig.core.scheduler.leases.values()}
     rig.result(A, tokens[b"done"])
-    assert held()["held_bytes"] == 3 * JOB_BYTES + RESULT_BYTES
+    assert held() == (3 * JOB_BYTES + DONE_BYTES, RESULT_BYTES, 4)
     rig.from_worker(A, Failed(tokens[b"failed"], "permanent", "No."))
     rig.result(A, tokens[b"pulled"], payload=())
-    assert held()["held_bytes"] == 2 * JOB_BYTES + RESULT_BYTES + FAILED_BYTES
+    assert held() == (2 * JOB_BYTES + 2 * DONE_BYTES, RESULT_BYTES, 4)
     rig.from_client(CLIENT, Cancel(b"cancelled"), *(ResultOk(job) for job in (b"done", b"failed", b"pulled")))
-    assert held()["held_bytes"] == 0
-    assert held()["tasks"] == 0
+    assert held() == (0, 0, 0)

@@ -13,7 +13,7 @@ def test_names_and_addresses_of_several():
 
 
 @pytest.mark.parametrize(
-    "text", ["", ",", "a,", "a,,b", "a,b,a", "a b", "a,-b", "a/b", "a:5555", "tcp://a", "m\u00fcller"]
+    "text", ["", ",", "a,", "a,,b", "a,b,a", "Hub,hub", "a b", "a,-b", "a/b", "a:5555", "tcp://a", "m\u00fcller"]
 )
 def test_what_is_no_list_of_brokers(text):
     with pytest.raises(FleetError, match="a name or an address, or several with commas between them"):
@@ -25,3 +25,8 @@ def test_one_name_that_means_something_is_enough(capsys):
     assert "no-such-host.invalid" in "".join(capsys.readouterr())
     with pytest.raises(FleetError, match="cannot be resolved"):
         check_brokers("no-such-host.invalid")
+
+
+def test_two_names_of_one_machine_are_one_broker():
+    with pytest.raises(FleetError, match=r"^--broker names one machine twice: 127\.0\.0\.1 and localhost are both "):
+        check_brokers("127.0.0.1,localhost")

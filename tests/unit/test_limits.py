@@ -3,6 +3,7 @@
 import random
 import tracemalloc
 
+import msgpack
 import pytest
 
 from broker.actions import Side
@@ -28,8 +29,8 @@ from common.protocol import (
     encode,
     parse,
 )
-from common.protocol.codec import MESSAGES_LIMIT
-from common.protocol.messages import LEASES_LIMIT
+from common.protocol.codec import FRAMES_LIMIT, MESSAGES_LIMIT
+from common.protocol.messages import LEASES_LIMIT, PPX
 from tests.integration.hostile_frames import hostile_messages
 from tests.memory_file import MemoryFile
 from tests.unit.broker_rig import Rig
@@ -107,25 +108,29 @@ def large_result(token, size):
 
 
 def test_a_client_that_acknowledges_nothing_gets_no_more_work_done_and_others_do():
-    rig = Rig(Settings(result_bytes=10_000))
-    rig.worker(WORKER, slots=2)
+    rig = Rig(Settings(result_bytes=10_000, held_bytes=20_000))
+    rig.worker(WORKER, slots=12)
     for number in range(40):
         rig.submit(b"%d" % number)
     done = 0
     while tokens := rig.tasks(WORKER):
-        for token in tokens:
-            rig.from_worker(WORKER, large_result(token, 1000))
+        for token in tokens:  # all in hand at once: more than the limit
+            rig.from_worker(WORKER, large_result(token, 2000))
             done += 1
         rig.after(0.1)
-    assert done < 10
-    assert rig.core.report()["running"] == 0
-    rig.submit(b"another", client=b"fx1|other")
-    rig.from_worker(WORKER, large_result(rig.token(WORKER), 1000))
-    assert [type(message) for message in rig.take(b"fx1|other", Result)] == [Result]
+    assert done <= 24
+    report = rig.core.report()
+    assert report["running"] == 0
+    assert report["result_bytes"] > 20_000
+    for number in range(5):
+        rig.submit(b"another %d" % number, client=b"fx1|other")
+        rig.from_worker(WORKER, large_result(rig.token(WORKER), 2000))
+        assert len(rig.take(b"fx1|other", Result)) == 1
+        rig.from_client(b"fx1|other", ResultOk(b"another %d" % number))
 
-    rig.from_client(CLIENT, ResultOk(b"0"), ResultOk(b"1"))
+    rig.from_client(CLIENT, *(ResultOk(b"%d" % number) for number in range(done)))
     rig.after(0.1)
-    assert rig.tasks(WORKER)
+    assert len(rig.tasks(WORKER)) == 12
 
 
 def test_outputs_over_the_inline_limit_are_not_taken_in_a_result():
@@ -146,6 +151,34 @@ def test_a_basic_clients_addresses_and_small_frames_count():
         rig.frames(Side.FRONTEND, b"addresses", [b"x" * 255] * 10 + [b"", b"body"])
         rig.frames(Side.FRONTEND, b"frames", [b"", *[b"x"] * 40])
     assert rig.counters["basic_request_dropped"] == 6
+
+
+def test_a_basic_request_that_no_task_can_carry_is_dropped():
+    rig = Rig()
+    rig.worker(WORKER)
+    rig.frames(Side.FRONTEND, b"many", [b"", *[b"x"] * (FRAMES_LIMIT - 2)])
+    assert rig.counters["basic_request_dropped"] == 1
+    rig.frames(Side.FRONTEND, b"as many as go", [b"", *[b"x"] * (FRAMES_LIMIT - 3)])
+    (task,) = rig.take(WORKER, Task)
+    assert isinstance(parse(encode([task]), extended=True), list)
+
+
+def test_one_client_s_tasks_are_of_few_kinds():
+    """Every worker with a free slot is asked about each kind."""
+    rig = Rig(Settings(kinds=3))
+    for number in range(5):
+        rig.submit(b"rare %d" % number, needs=(f"rare-{number}",))
+    rig.submit(b"like the first", needs=("rare-0",))
+    rig.submit(b"of another client", client=b"fx1|other", needs=("rare-4",))
+    assert [type(answer) for answer in rig.take(CLIENT, Accepted | Busy)] == [Accepted] * 3 + [Busy] * 2 + [Accepted]
+    assert len(rig.take(b"fx1|other", Accepted)) == 1
+
+
+@pytest.mark.parametrize("item", [[], {}])
+def test_a_header_of_very_many_lists_or_maps_is_no_message(item):
+    header = msgpack.packb([{"type": "DRAIN", "x": [[item] * 1000] * 1000}])
+    with pytest.raises(ProtocolError, match="lists and maps"):
+        parse([b"", PPX, header], extended=True)
 
 
 def test_a_lease_that_has_ended_leaves_no_timer():

@@ -64,3 +64,15 @@ def test_dropping_what_runs_changes_nothing():
     runs.drop((0, b"a"))
     runs.add(*run(b"b"))
     assert begun(runs) == []
+
+
+def test_a_lease_that_comes_again_while_it_runs_does_not_run_twice():
+    runs = Runs(2)
+    runs.add(*run(b"a"))
+    assert begun(runs) == [b"a"]
+    runs.drop((0, b"a"))
+    runs.add(*run(b"a"))
+    assert begun(runs) == []
+    runs.ended((0, b"a"))
+    runs.add(*run(b"a"))
+    assert begun(runs) == [b"a"]

@@ -100,6 +100,15 @@ def test_the_broker_is_told_of_a_trial_before_it_begins(connection, threads, wor
     wait_until(lambda: begun)
 
 
+def test_a_trial_that_has_not_begun_when_the_worker_ends_never_does(threads, works):
+    begun, _ = works
+    threads.add((7, b"trial"), Run(b"trial", b"", b"", 60.0, alone=True))
+    wait_until(threads.begun)
+    threads.close()
+    wait_until(lambda: not any(thread.name.startswith("image-") for thread in threading.enumerate()))
+    assert not begun
+
+
 def test_outputs_are_read_from_their_files(connection):
     output = FileBlob()
     output.append(b"0123456789")

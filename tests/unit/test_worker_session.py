@@ -151,6 +151,12 @@ def test_the_broker_is_told_at_once_that_a_trial_has_begun(worker):
     assert worker.session.on_begun(b"trial") == []
 
 
+def test_the_broker_is_told_at_once_that_the_image_of_a_trial_has_come(worker):
+    worker.hears(Task(b"trial", b"", 4, 1.0, alone=True))
+    *_, beat = worker.hears(Data(b"trial", "", 0, (b"abcd",)))
+    assert beat == Send(Beat(b"session", (b"trial",), (b"trial",)))
+
+
 def test_heartbeats_name_the_leases_and_those_that_wait_for_a_thread(worker):
     worker.hears(TASK, Task(b"waits", b"", 1, 1.0, payload=(b"x",)), Task(b"pulls", b"", 9, 1.0))
     worker.session.on_begun(b"lease")
