@@ -37,9 +37,9 @@ class KeyedFleet(Fleet):
         return broker
 
     @contextlib.contextmanager
-    def client(self) -> Iterator[Client]:
-        with Client(LOOPBACK, self.frontend, self.keys) as client:
-            require_broker(client, LOOPBACK, self.frontend)
+    def client(self, host: str = LOOPBACK) -> Iterator[Client]:
+        with Client(host, self.frontend, self.keys) as client:
+            require_broker(client, host, self.frontend)
             yield client
 
     def machine(self, role: Role, name: str) -> Path:

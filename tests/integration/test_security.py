@@ -19,7 +19,7 @@ from common.ports import free_ports
 from common.protocol import READY, Accepted, Hello, encode, parse
 from common.protocol.messages import FRAME_LIMIT
 from tests.integration import keyed_peers as peers
-from tests.integration.harness import Fleet, Processes, check_outputs, wait_until
+from tests.integration.harness import LOOPBACK, Fleet, Processes, check_outputs, wait_until
 from tests.integration.keyed_peers import KeyedFleet, client_says, hears, keys_of, tagged, worker_says
 from tests.integration.ppp_peers import Queue, receive_other_than_heartbeat
 
@@ -202,6 +202,27 @@ def test_a_list_that_became_unusable_does_not_stop_the_broker(keyed: KeyedFleet)
     assert keyed.status()["clients"] == 1
 
 
+@pytest.mark.slow
+def test_that_one_of_two_brokers_lets_nobody_in_is_told(keyed: KeyedFleet, photographs, expected, tmp_path):
+    other = "127.0.0.2"
+    both = ("--broker", f"{LOOPBACK},{other}")
+    keyed.start_broker()
+    code, said = keyed.processes.run("status", "--frontend-port", keyed.frontend, *both)
+    assert code == USAGE
+    assert "No broker answers" in said
+    assert "name the folder of yours with --keys" in said
+
+    open_fleet = Fleet(keyed.processes)
+    open_fleet.frontend, open_fleet.backend = keyed.frontend, keyed.backend
+    open_fleet.start_broker("--bind", other)
+    open_fleet.start_worker("--broker", other)
+    source, output = photographs(2, 300, 400), tmp_path / "out"
+    listener = open_fleet.start_listener(source, output, "--once", "--settle", 0, *both)
+    assert listener.wait(30) == 0, listener.said
+    check_outputs(output, expected(source))
+    assert "name the folder of yours with --keys" in listener.said
+
+
 def test_elsewhere_than_on_loopback_keys_are_needed(processes: Processes):
     frontend, backend = free_ports()
     ports = ("--frontend-port", frontend, "--backend-port", backend)
@@ -320,7 +341,7 @@ def test_automatic_routing_ids_differ_between_brokers(fleet: Fleet, processes: P
 
 def test_an_oversized_frame_costs_a_broker_the_connection(fleet: Fleet):
     """Of a client: it comes back on a new one."""
-    with Queue(fleet.frontend) as queue, Client(peers.LOOPBACK, fleet.frontend):
+    with Queue(fleet.frontend) as queue, Client(LOOPBACK, fleet.frontend):
         first, _ = queue.receive(5)
         queue.send(first, b"", b"PPX1", bytes(FRAME_LIMIT + 1))
 
