@@ -14,10 +14,8 @@ import time
 from pathlib import Path
 
 INTERVAL = 0.2  # seconds between two looks; the parts of a message that does not end wake nobody up
-SETTLE, SHORTLY = (
-    2.0,
-    0.02,
-)  # seconds for libzmq to give memory back after its sockets were closed, and between two looks
+SETTLE = 2.0  # seconds for libzmq to give memory back after its sockets were closed
+SHORTLY = 0.02  # seconds between two looks meanwhile
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _STATM = Path("/proc/self/statm")  # of Linux; elsewhere nothing is watched
