@@ -17,10 +17,11 @@ from common.batches import batches
 from common.blob import FileBlob
 from common.brokers import addresses, hosts
 from common.client_core import Action, ClientCore, Deliver, Open, ReadBlob, Send, Tell
+from common.dealer import open_dealer
 from common.engine import ReadImage, read_part
 from common.errors import FleetError, ProtocolError, SourceChangedError
 from common.frames import poll, receive, send
-from common.handshakes import Entrance, show_keys
+from common.handshakes import Entrance
 from common.jobs import Job
 from common.keys import Role, peer_keys
 from common.logs import get_logger
@@ -219,19 +220,7 @@ class Client:
             self._entrance.close()
             self._socket.close(linger=0)
         self._address = address
-        self._socket = self._context.socket(zmq.DEALER)
-        self._socket.routing_id = identity
-        self._socket.sndhwm = 0  # common.flow bounds what is on its way
-        self._socket.reconnect_ivl = 100
-        self._socket.reconnect_ivl_max = 1000
-        self._socket.maxmsgsize = FRAME_LIMIT
-        self._socket.ipv6 = "[" in self._address
-        show_keys(self._socket, self._keys)
-        self._entrance = Entrance(self._socket, self._address, self._keys)
-        try:
-            self._socket.connect(self._address)
-        except zmq.ZMQError as error:
-            log.error("cannot connect", broker=self._address, error=error.strerror)
+        self._socket, self._entrance = open_dealer(self._context, identity, address, self._keys, FRAME_LIMIT)
 
     def _send(self, batch: list[Message]) -> None:
         assert self._socket is not None

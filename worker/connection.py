@@ -9,9 +9,10 @@ import zmq
 
 from common.batches import batches
 from common.blob import FileBlob, read
+from common.dealer import open_dealer
 from common.errors import ProtocolError
 from common.frames import receive, send
-from common.handshakes import Entrance, show_keys
+from common.handshakes import Entrance
 from common.keys import PeerKeys
 from common.logs import get_logger
 from common.occasionally import Occasionally
@@ -136,13 +137,4 @@ class BrokerConnection:
         if self._entrance is not None:
             self._entrance.close()
         self.socket.close(linger=0)
-        self.socket = self._context.socket(zmq.DEALER)
-        self.socket.routing_id = identity
-        self.socket.sndhwm = 0  # bounded by our own slots
-        self.socket.maxmsgsize = LARGEST_FRAME
-        self.socket.reconnect_ivl = 100
-        self.socket.reconnect_ivl_max = 1000
-        self.socket.ipv6 = "[" in self._backend
-        show_keys(self.socket, self._keys)
-        self._entrance = Entrance(self.socket, self._backend, self._keys)
-        self.socket.connect(self._backend)
+        self.socket, self._entrance = open_dealer(self._context, identity, self._backend, self._keys, LARGEST_FRAME)
