@@ -32,7 +32,7 @@ from tests.integration.harness import Daemon, Fleet, Processes, check_outputs, e
 from tests.integration.hostile_frames import hostile_messages
 
 GROWTH = 256 << 20  # bytes of memory that a process may have at most, more than at its start
-LINES = 500  # of its log at most, in each minute that has begun
+LINES = 1000  # of its log at most, in each minute that has begun: a hundred of each kind of event
 
 
 class Trial:
