@@ -34,6 +34,7 @@ def test_everything_arrives_after_a_partition(
     wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker")
     place = there if apart == "workers" else here
     workers = [processes.start("worker", *at, "--threads", 1, program=place) for _ in range(2)]
+    wait_until(lambda: broker.said.count("worker_registered") == len(workers), what="the workers")
     folders = ("--source", source, "--output", output, "--settle", 0.1, "--once")
     listener = processes.start("listener", *folders, *at, program=there if apart == "listener" else here)
     wait_until(lambda: count_done(output) >= 10, 60, "work")
