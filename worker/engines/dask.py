@@ -40,7 +40,8 @@ class DaskEngine:
         except ImportError as error:
             raise FleetError(f"Dask cannot be used ({error}): pip install 'filterfleet[dask]'.") from None
         distributed: Any = untyped
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what matters comes as an outcome
+        for logger in ("distributed", "distributed.client"):  # what matters comes as an outcome
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", "Sending large graph")  # large images are what this is for
         # A question to a client that is being closed is never answered: close() waits for the one under way.
         self._free = threading.Condition()
@@ -50,7 +51,11 @@ class DaskEngine:
         if scheduler is None:
             with ctrl_c.kept_from_children():
                 self._cluster = distributed.LocalCluster(
-                    n_workers=workers, threads_per_worker=threads, dashboard_address=None, silence_logs=logging.ERROR
+                    n_workers=workers,
+                    threads_per_worker=threads,
+                    dashboard_address="127.0.0.1:0",  # its HTTP server is there without a dashboard, too
+                    scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.CRITICAL,  # a worker that outlives its scheduler for a moment has tracebacks
                 )
         try:
             self._client: Any = distributed.Client(self._cluster or scheduler, timeout=PATIENCE)
@@ -79,7 +84,7 @@ class DaskEngine:
         with self._free:
             self._closing = True
             self._free.wait_for(lambda: not self._handing_over, TRANSFER)
-        for library in ("distributed", "tornado", "asyncio"):  # what closing breaks off is no news
+        for library in ("tornado", "asyncio"):  # what closing breaks off is no news
             logging.getLogger(library).setLevel(logging.CRITICAL)
         with contextlib.suppress(TimeoutError):
             self._client.close()
