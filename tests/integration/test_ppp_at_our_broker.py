@@ -79,9 +79,9 @@ def test_a_basic_worker_may_be_silent_while_it_works(fleet: Fleet):
     fleet.start_broker()
     with EchoWorker(fleet.backend, work=5.0) as echo:
         assert ask(fleet.frontend, b"slow", patience=15) == [b"slow"]
+        assert fleet.status()["counters"].get("workers_lost", 0) == 0
     assert len(echo.requests) == 1
     assert len(echo.identities) == 1
-    assert fleet.status()["counters"].get("workers_lost", 0) == 0
 
 
 def test_a_basic_worker_that_comes_back_under_a_new_identity_is_used_again(fleet: Fleet):
