@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from common.client import Client
-from common.errors import FleetError
-from common.jobs import Job
-from common.protocol import Failed, Result
-from common.recipe import DEFAULT, Recipe
+from filterfleet.common.client.client import Client
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.recipe import DEFAULT, Recipe
+from filterfleet.common.wire import Failed, Result
 
 PATIENCE = 300.0  # seconds for the whole batch
 

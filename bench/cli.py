@@ -19,7 +19,7 @@ def compare(
     Contenders take turns, so that what else the machine does hits all of them alike. Read the ratios: the
     absolute numbers are those of this machine at this moment.
     """
-    from bench.compare import run_comparison
+    from filterfleet.bench.compare import run_comparison
 
     run_comparison(images, megapixels, rounds, report)
 
@@ -33,7 +33,7 @@ def huge(
     The whole image takes some 14 bytes of memory a pixel, and its files a few gigabytes of $TMPDIR. Pixels are compared
     in the first round.
     """
-    from bench.huge import run_huge
+    from filterfleet.bench.huge import run_huge
 
     run_huge(megapixels, rounds)
 
@@ -45,7 +45,7 @@ def scan(
 
     The cloud is an S3 server on this machine, which takes its part of the time.
     """
-    from bench.scan import run_scan
+    from filterfleet.bench.scan import run_scan
 
     run_scan(objects)
 
@@ -60,7 +60,7 @@ def stragglers(
 
     The slow one is stopped nine tenths of the time (SIGSTOP).
     """
-    from bench.stragglers import run_stragglers
+    from filterfleet.bench.stragglers import run_stragglers
 
     run_stragglers(images, megapixels, workers, rounds)
 
@@ -72,7 +72,7 @@ def curve(
     rounds: Annotated[int, typer.Option(min=1, help="How often each runs; medians count.")] = 3,
 ) -> None:
     """Compare a fleet with keys, where everything is encrypted, with one without."""
-    from bench.curve import run_curve
+    from filterfleet.bench.curve import run_curve
 
     run_curve(images, megapixels, tiny, rounds)
 
@@ -88,6 +88,6 @@ def flow(
     The images are noise that nobody decodes. The worker is slow until the broker has been full for 10 seconds, then as
     fast as it can be.
     """
-    from bench.flow import run_flow
+    from filterfleet.bench.flow import run_flow
 
     run_flow(tasks, gigabytes)

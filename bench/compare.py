@@ -18,13 +18,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.fleet import running
-from bench.photographs import make_photographs
-from common.errors import FleetError
-from common.ports import free_ports
-from common.recipe import DEFAULT
-from common.system import cores
-from listener.setup import open_ledger
+from filterfleet.bench.fleet import running
+from filterfleet.bench.photographs import make_photographs
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.process.ports import free_ports
+from filterfleet.common.process.system import cores
+from filterfleet.listener.setup import open_ledger
 
 PLAIN = "plain OpenCV, one process"
 SEQUENTIAL = "our pipeline, one process"
@@ -47,8 +47,8 @@ def run_comparison(images: int, megapixels: float, rounds: int, report: Path | N
     """Measure and print; raises FleetError when a contender fails or the fleet's files differ from ours."""
     console = Console()
     contenders = [
-        Contender(PLAIN, lambda source, output: ["-m", "bench.plain", str(source), str(output)]),
-        Contender(SEQUENTIAL, lambda source, output: ["-m", "bench.sequential", str(source), str(output)]),
+        Contender(PLAIN, lambda source, output: ["-m", "filterfleet.bench.plain", str(source), str(output)]),
+        Contender(SEQUENTIAL, lambda source, output: ["-m", "filterfleet.bench.sequential", str(source), str(output)]),
         *(_fleet(workers) for workers in (1, 2)),
     ]
     with tempfile.TemporaryDirectory(prefix="filterfleet-bench-") as folder:
@@ -77,7 +77,17 @@ def _fleet(workers: int) -> Contender:
 
     def command(source: Path, output: Path) -> list[str]:
         return [
-            *("-m", "listener", "--source", str(source), "--output", str(output), "--settle", "0", "--once"),
+            *(
+                "-m",
+                "filterfleet.listener",
+                "--source",
+                str(source),
+                "--output",
+                str(output),
+                "--settle",
+                "0",
+                "--once",
+            ),
             *("--frontend-port", str(ports.frontend)),
         ]
 

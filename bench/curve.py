@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.batch import Batch
-from bench.fleet import running
-from bench.photographs import make_photographs
-from common.keymaking import make_broker_folder
-from common.ports import free_ports
-from common.system import cores
+from filterfleet.bench.batch import Batch
+from filterfleet.bench.fleet import running
+from filterfleet.bench.photographs import make_photographs
+from filterfleet.common.keys.making import make_broker_folder
+from filterfleet.common.process.ports import free_ports
+from filterfleet.common.process.system import cores
 
 WORKERS = 2
 TINY = 0.005  # megapixels: next to nothing but messages

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.client import Client
-from common.errors import FleetError
-from common.ports import LOOPBACK, Ports
-from common.supervisor import Spec, Supervisor
-from worker.memory import share
-from worker.process import arguments
+from filterfleet.common.client.client import Client
+from filterfleet.common.errors import FleetError
+from filterfleet.common.process.ports import LOOPBACK, Ports
+from filterfleet.common.process.supervisor import Spec, Supervisor
+from filterfleet.worker.memory import share
+from filterfleet.worker.process import arguments
 
 START = 20.0  # seconds a fleet has to come up
 
@@ -22,7 +22,15 @@ def running(ports: Ports, logs: Path, workers: int, keys: Path | None = None) ->
     """A fleet of so many worker processes of one thread, and a client of it. The supervisor's children are the broker
     and the workers, in this order. logs is a folder. Raises FleetError when it does not come up."""
     with_keys = ("--keys", str(keys)) if keys else ()
-    broker = ("-m", "broker", "--frontend-port", str(ports.frontend), "--backend-port", str(ports.backend), *with_keys)
+    broker = (
+        "-m",
+        "filterfleet.broker",
+        "--frontend-port",
+        str(ports.frontend),
+        "--backend-port",
+        str(ports.backend),
+        *with_keys,
+    )
     worker = arguments(LOOPBACK, ports.backend, 1, share(workers), 10.0, keys)
     specs = [Spec("broker", broker, logs / "broker.log")]
     specs += [Spec(f"worker-{n + 1}", worker, logs / f"worker-{n + 1}.log") for n in range(workers)]

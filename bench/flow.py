@@ -15,16 +15,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.memory import high_water
-from bench.slow_worker import FILTER, edges
-from common.client import Client, require_broker
-from common.errors import FleetError
-from common.jobs import Job
-from common.ports import LOOPBACK, free_ports
-from common.protocol import Data, Failed, Message, Result, Submit
-from common.protocol.messages import INLINE_LIMIT
-from common.system import cores
-from common.text import size_text
+from filterfleet.bench.memory import high_water
+from filterfleet.bench.slow_worker import FILTER, edges
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.process.ports import LOOPBACK, free_ports
+from filterfleet.common.process.system import cores
+from filterfleet.common.text import size_text
+from filterfleet.common.wire import Data, Failed, Message, Result, Submit
+from filterfleet.common.wire.messages import INLINE_LIMIT
 
 TINY = 200  # bytes
 SLOTS = 16  # of the worker
@@ -189,7 +189,7 @@ def fleet(rate: float) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Pop
     ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(_process("broker", *ports))
-        worker = stack.enter_context(_process("bench.slow_worker", str(backend), str(SLOTS), str(rate)))
+        worker = stack.enter_context(_process("filterfleet.bench.slow_worker", str(backend), str(SLOTS), str(rate)))
         yield broker, worker, frontend
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.huge_image import make_huge_jpeg, make_tiled_tiff
-from bench.memory import high_water
-from common.errors import FleetError
-from common.system import cores
-from worker.vips import pyvips
+from filterfleet.bench.huge_image import make_huge_jpeg, make_tiled_tiff
+from filterfleet.bench.memory import high_water
+from filterfleet.common.errors import FleetError
+from filterfleet.common.process.system import cores
+from filterfleet.worker.pixels.vips import pyvips
 
 WHOLE, STRIPS = "OpenCV, whole image", "filterfleet, strips"
 _MAX_PIXELS = "OPENCV_IO_MAX_IMAGE_PIXELS"
@@ -68,12 +68,12 @@ def huge_images(folder: Path, megapixels: int) -> Iterator[tuple[str, Path]]:
 
 def whole_image(source: Path, output: Path, threads: int) -> Measurement:
     """Plain OpenCV in a process of its own. Raises FleetError."""
-    return _measured("bench.plain", str(source), str(output), str(threads))
+    return _measured("filterfleet.bench.plain", str(source), str(output), str(threads))
 
 
 def in_strips(source: Path, output: Path) -> Measurement:
     """Our pipeline in a process of its own, with a thread per core. Raises FleetError."""
-    return _measured("bench.sequential", str(source), str(output))
+    return _measured("filterfleet.bench.sequential", str(source), str(output))
 
 
 def check_same_pixels(expected: Path, found: Path) -> None:

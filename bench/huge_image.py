@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.photographs import shipped
-from common.files import write_atomically
-from worker.filters import Image
-from worker.opencv import cv2
-from worker.strips.plan import BAND_UNIT
-from worker.strips.writers.jpeg import JpegWriter
-from worker.vips import pyvips
+from filterfleet.bench.photographs import shipped
+from filterfleet.common.files import write_atomically
+from filterfleet.worker.filters import Image
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.vips import pyvips
+from filterfleet.worker.strips.plan import BAND_UNIT
+from filterfleet.worker.strips.writers.jpeg import JpegWriter
 
 _TILE = 2_000  # pixels a side: tiles begin and end anywhere in a band
 _QUALITY = 92

@@ -1,4 +1,4 @@
-"""`python -m bench.listing CONFIG REMOTE STATE` does what a listener does when it looks at a remote: once a line
+"""`python -m filterfleet.bench.listing CONFIG REMOTE STATE` lists a remote as a listener does, once for each line
 that it reads, and prints what came of it."""
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import sys
 import time
 from pathlib import Path
 
-from common.recipe import Recipe
-from common.recipe_file import unchecked
-from common.recipes import find_recipe
-from listener.aftermath import Keep
-from listener.cloud_source import CloudSource
-from listener.intake import Intake
-from listener.location import Remote, parse_location
-from listener.rclone.remote_files import Rclone
-from listener.scan import Scan, Settled
-from listener.selection import Selection
-from listener.setup import open_ledger
+from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.jobs.recipe_file import unchecked
+from filterfleet.common.jobs.shipped import find_recipe
+from filterfleet.listener.cloud.rclone.remote_files import Rclone
+from filterfleet.listener.cloud.source import CloudSource
+from filterfleet.listener.core.intake import Intake
+from filterfleet.listener.core.scan import Scan, Settled
+from filterfleet.listener.settings.aftermath import Keep
+from filterfleet.listener.settings.location import Remote, parse_location
+from filterfleet.listener.settings.selection import Selection
+from filterfleet.listener.setup import open_ledger
 
 
 def main(config: str, place: str, folder: str) -> None:

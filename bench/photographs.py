@@ -7,11 +7,11 @@ import random
 from importlib import resources
 from pathlib import Path
 
-from common.errors import FleetError
-from common.jobs import is_image_name
-from worker.filters import Image
-from worker.formats import decode, read_header
-from worker.opencv import cv2
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.worker.filters import Image
+from filterfleet.worker.formats import decode, read_header
+from filterfleet.worker.pixels.opencv import cv2
 
 
 def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1) -> None:
@@ -33,6 +33,6 @@ def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1)
 
 def shipped() -> list[Image]:
     """The photographs that come with filterfleet."""
-    with resources.as_file(resources.files("filterfleet") / "photos") as photos:
+    with resources.as_file(resources.files("filterfleet.demo") / "photos") as photos:
         files = [photo.read_bytes() for photo in sorted(photos.iterdir()) if is_image_name(photo.name)]
     return [decode(file, read_header(file)) for file in files]

@@ -1,4 +1,7 @@
-"""The program anybody would write first: one process, plain OpenCV calls. `python -m bench.plain IN OUT [THREADS]`"""
+"""The program anybody would write first: one process, plain OpenCV calls.
+
+`python -m filterfleet.bench.plain IN OUT [THREADS]`
+"""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.memory import high_water
-from common.errors import FleetError
-from common.system import cores
-from listener.rclone.binary import environment, find_rclone
+from filterfleet.bench.memory import high_water
+from filterfleet.common.errors import FleetError
+from filterfleet.common.process.system import cores
+from filterfleet.listener.cloud.rclone.binary import environment, find_rclone
 
 PLACE = "photographs/incoming"  # a bucket and a folder in it
 FOLDER = 1000  # objects in each folder
@@ -123,7 +123,15 @@ def s3_server(folder: Path) -> Iterator[Path]:
 
 def measure(folder: Path, config: Path) -> tuple[list[Look], Peaks]:
     """Two looks by a process of its own. Raises FleetError."""
-    command = [sys.executable, "-P", "-m", "bench.listing", str(config), f"bench:{PLACE}", str(folder / "state")]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "filterfleet.bench.listing",
+        str(config),
+        f"bench:{PLACE}",
+        str(folder / "state"),
+    ]
     looks, peaks, before = [], Peaks(), _calls(folder)
     with (
         tempfile.TemporaryFile() as said,

@@ -1,4 +1,4 @@
-"""Our pipeline in one process, one image after the other. `python -m bench.sequential IN OUT`"""
+"""Our pipeline in one process, one image after the other. `python -m filterfleet.bench.sequential IN OUT`"""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import sys
 from pathlib import Path
 
-from common.blob import FileBlob
-from common.files import write_atomically
-from common.jobs import output_path
-from common.recipe import DEFAULT
-from worker.opencv import prepare_process
-from worker.pipeline import process
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.files import write_atomically
+from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.worker.pipeline import process
+from filterfleet.worker.pixels.opencv import prepare_process
 
 
 def main(source: Path, output: Path) -> None:

@@ -1,4 +1,4 @@
-"""A worker whose work takes nothing but time: `python -m bench.slow_worker PORT SLOTS RATE`.
+"""A worker whose work takes nothing but time: `python -m filterfleet.bench.slow_worker PORT SLOTS RATE`.
 
 It does so many tasks a second until its standard input ends, and from then on as many as it can.
 """
@@ -12,13 +12,23 @@ import time
 
 import zmq
 
-from common.batches import batches
-from common.blob import Blob, FileBlob, read
-from common.frames import poll, receive, send
-from common.ports import LOOPBACK
-from common.protocol import Message, Output, encode
-from common.protocol.messages import INLINE_LIMIT
-from worker.session import Abandon, Action, Done, Open, Profile, Run, Send, SendFrames, WorkerSession
+from filterfleet.common.blob import Blob, FileBlob, read
+from filterfleet.common.process.ports import LOOPBACK
+from filterfleet.common.wire import Message, Output, encode
+from filterfleet.common.wire.batches import batches
+from filterfleet.common.wire.frames import poll, receive, send
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.worker.leases.session import (
+    Abandon,
+    Action,
+    Done,
+    Open,
+    Profile,
+    Run,
+    Send,
+    SendFrames,
+    WorkerSession,
+)
 
 FILTER = "nothing"  # what it can do
 EDGE = 16  # bytes at each end of an image that are its result

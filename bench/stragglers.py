@@ -14,11 +14,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.batch import Batch
-from bench.fleet import running
-from bench.photographs import make_photographs
-from common.ports import free_ports
-from common.system import cores
+from filterfleet.bench.batch import Batch
+from filterfleet.bench.fleet import running
+from filterfleet.bench.photographs import make_photographs
+from filterfleet.common.process.ports import free_ports
+from filterfleet.common.process.system import cores
 
 RUNS, PAUSES = 0.02, 0.18  # seconds of a slow worker's turns: it has a tenth of its time
 

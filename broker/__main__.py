@@ -1,4 +1,4 @@
-from broker.cli import broker
-from common.command import run_role
+from filterfleet.broker.cli import broker
+from filterfleet.common.process.command import run_role
 
-run_role(broker, __file__)
+run_role(broker)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from common.protocol import Message, Payload
+from filterfleet.common.wire import Message, Payload
 
 
 class Side(enum.Enum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from broker.actions import Action, Note, SendFrames, Side
-from common.batches import batches
-from common.protocol import Message, Payload, encode
+from filterfleet.broker.actions import Action, Note, SendFrames, Side
+from filterfleet.common.wire import Message, Payload, encode
+from filterfleet.common.wire.batches import batches
 
 
 def multiparts(actions: Iterable[Action], limit: int) -> Iterator[tuple[Side, bytes, list[Payload]] | Note]:

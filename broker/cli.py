@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, FrontendPort, Keys
+from filterfleet.common.process.options import BackendPort, FrontendPort, Keys
 
 
 def broker(
@@ -24,6 +24,6 @@ def broker(
     clients submit again what has no result yet. With --keys only peers that are listed there can connect, and
     everything is encrypted; SIGHUP reads the lists again and cuts off whoever is not in them any more.
     """
-    from broker.service import serve
+    from filterfleet.broker.service import serve
 
     serve(bind, frontend_port, backend_port, keys, insecure=insecure)

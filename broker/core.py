@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from broker.actions import Action, Side
-from broker.clients import ClientDesk
-from broker.outbox import Outbox
-from broker.peers import Lease, Task
-from broker.scheduler import Scheduler
-from broker.settings import Settings
-from broker.timers import Timers
-from broker.workers import WorkerDesk
-from common.errors import ProtocolError
-from common.liveness import Randomness
-from common.protocol import TAG, Envelope, Heartbeat, Payload, Ready, parse
+from filterfleet.broker.actions import Action, Side
+from filterfleet.broker.backend import WorkerDesk
+from filterfleet.broker.frontend import ClientDesk
+from filterfleet.broker.outbox import Outbox
+from filterfleet.broker.scheduler import Scheduler
+from filterfleet.broker.settings import Settings
+from filterfleet.broker.state import Lease, Task
+from filterfleet.broker.timers import Timers
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.wire import TAG, Envelope, Heartbeat, Payload, Ready, parse
+from filterfleet.common.wire.liveness import Randomness
 
 
 class BrokerCore:

@@ -6,7 +6,7 @@ import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 
-from broker.peers import Task
+from filterfleet.broker.state import Task
 
 Eligible = Callable[[Task], bool]
 _Kind = tuple[frozenset[str], bytes]

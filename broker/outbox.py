@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from broker.actions import Action, Note, Send, SendFrames, Side
-from common.protocol import HEARTBEAT, Message, Payload
+from filterfleet.broker.actions import Action, Note, Send, SendFrames, Side
+from filterfleet.common.wire import HEARTBEAT, Message, Payload
 
 
 class Outbox:

@@ -19,11 +19,11 @@ from collections import deque
 from collections.abc import Callable
 from itertools import takewhile
 
-from broker.fairness import FairQueue
-from broker.peers import Lease, Task, TaskState, Worker
-from broker.settings import Settings
-from broker.timers import Timers
-from common.liveness import Randomness
+from filterfleet.broker.fairness import FairQueue
+from filterfleet.broker.settings import Settings
+from filterfleet.broker.state import Lease, Task, TaskState, Worker
+from filterfleet.broker.timers import Timers
+from filterfleet.common.wire.liveness import Randomness
 
 GiveUp = Callable[[Task, str], None]
 Revoke = Callable[[Lease], None]

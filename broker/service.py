@@ -13,19 +13,19 @@ from pathlib import Path
 
 import zmq
 
-from broker import memory
-from broker.actions import Action, Note, Side
-from broker.batching import multiparts
-from broker.core import BrokerCore
-from broker.door import Door, GuardedDoor, OpenDoor
-from broker.settings import Settings
-from common.errors import FleetError, FloodError
-from common.frames import poll, send
-from common.logs import get_logger
-from common.notify import Notifier
-from common.occasionally import Throttle
-from common.protocol.messages import FRAME_LIMIT
-from common.wakeup import StopSignal
+from filterfleet.broker.actions import Action, Note, Side
+from filterfleet.broker.batching import multiparts
+from filterfleet.broker.core import BrokerCore
+from filterfleet.broker.door import memory
+from filterfleet.broker.door.door import Door, GuardedDoor, OpenDoor
+from filterfleet.broker.settings import Settings
+from filterfleet.common.errors import FleetError, FloodError
+from filterfleet.common.logs import get_logger
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.ratelimit import Throttle
+from filterfleet.common.wire.frames import poll, send
+from filterfleet.common.wire.messages import FRAME_LIMIT
 
 # Messages of one side, and seconds, until the other side and the clock get their turn.
 DRAIN_LIMIT, DRAIN_TIME = 512, 0.1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS
-from common.protocol.messages import INLINE_LIMIT
+from filterfleet.common.wire.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS
+from filterfleet.common.wire.messages import INLINE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from common.blob import Blob, parts
+from filterfleet.common.blob import Blob, parts
 
 
 def write_atomically(target: Path, data: Blob, scratch: Path) -> None:

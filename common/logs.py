@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from common.text import printable
+from filterfleet.common.text import printable
 
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}  # of syslog(3)
 

@@ -4,7 +4,7 @@
 
     outputs = filterfleet.process(open("a.jpg", "rb").read())        # {"grayscale": b"...", ...}
     summary = filterfleet.run("in", "out", engine="threads")         # a whole folder, as `filterfleet run`
-    with filterfleet.Client("192.0.2.10", 5555) as client: ...       # a running broker; see common.client.Client
+    with filterfleet.Client("192.0.2.10", 5555) as client: ...       # a running broker; see common.client.client.Client
 
 Everything raises filterfleet.FleetError, whose text is a sentence for people. Nothing heavy is imported before it
 is needed.
@@ -15,11 +15,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.errors import FleetError
+from filterfleet.common.errors import FleetError
 
 if TYPE_CHECKING:
-    from common.client import Client
-    from common.recipe import Recipe
+    from filterfleet.common.client.client import Client
+    from filterfleet.common.jobs.recipe import Recipe
 
 __all__ = ["Client", "FleetError", "process", "run"]
 
@@ -31,9 +31,9 @@ def process(image: bytes, recipe: Recipe | str | Path | None = None) -> dict[str
 
     Raises FleetError: ImageError for what is no usable image, RecipeError for a recipe that cannot be run.
     """
-    from common.blob import whole
+    from filterfleet.common.blob import whole
     from filterfleet.recipes import load_recipe
-    from worker.pipeline import process as run_pipeline
+    from filterfleet.worker.pipeline import process as run_pipeline
 
     done = run_pipeline(image, load_recipe(recipe))
     return {output.name: bytes(whole(blob)) for output, blob in zip(done.outputs, done.blobs, strict=True)}
@@ -62,12 +62,12 @@ def run(
     """
     import contextlib
 
-    from common.engine import EngineName
-    from common.logs import quiet_unless_configured
-    from common.wakeup import StopSignal
     from filterfleet.batch import process_folder
+    from filterfleet.common.jobs.engine import EngineName
+    from filterfleet.common.logs import quiet_unless_configured
+    from filterfleet.common.process.wakeup import StopSignal
     from filterfleet.recipes import load_recipe
-    from worker.engines.select import open_engine
+    from filterfleet.worker.engines.select import open_engine
 
     quiet_unless_configured()
     if engine not in list(EngineName):
@@ -87,7 +87,7 @@ def run(
 
 def __getattr__(name: str) -> Any:
     if name == "Client":
-        from common.client import Client
+        from filterfleet.common.client.client import Client
 
         return Client
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

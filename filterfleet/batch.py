@@ -17,19 +17,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from common.engine import Engine
-from common.errors import FleetError, InterruptedRunError
-from common.logs import configure
-from common.recipe import Recipe
-from common.text import printable
-from common.wakeup import StopSignal
+from filterfleet.common.errors import FleetError, InterruptedRunError
+from filterfleet.common.jobs.engine import Engine
+from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.logs import configure
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.text import printable
 from filterfleet.fleet import INTERRUPTED, LOOK, print_failures
+from filterfleet.listener.ledger.ledger import REPORT, Failure, Ledger
+from filterfleet.listener.local.sink import OutputTree
+from filterfleet.listener.local.source import Folder
+from filterfleet.listener.settings.options import Options
+from filterfleet.listener.setup import check_folders, open_ledger, serve
 from filterfleet.recipes import load_recipe
-from listener.folder import Folder
-from listener.ledger import REPORT, Failure, Ledger
-from listener.options import Options
-from listener.placement import OutputTree
-from listener.setup import check_folders, open_ledger, serve
 
 
 class _Rate(ProgressColumn):
@@ -39,7 +39,7 @@ class _Rate(ProgressColumn):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a batch ended: what failed, a row for each image (fields: listener.ledger.REPORT), and whether it was
+    """How a batch ended: what failed, a row for each image (fields: listener.ledger.ledger.REPORT), and whether it was
     interrupted before its end."""
 
     failures: list[Failure]

@@ -6,22 +6,22 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import compare, curve, flow, huge, scan, stragglers
-from broker.cli import broker
-from common.command import daemon
-from filterfleet.chaos import chaos
-from filterfleet.demo import demo
-from filterfleet.filters_command import filters
-from filterfleet.keys_command import keys
-from filterfleet.recipe_command import recipe
+from filterfleet.bench.cli import compare, curve, flow, huge, scan, stragglers
+from filterfleet.broker.cli import broker
+from filterfleet.commands.chaos import chaos
+from filterfleet.commands.demo import demo
+from filterfleet.commands.filters import filters
+from filterfleet.commands.keys import keys
+from filterfleet.commands.recipe import recipe
+from filterfleet.commands.remotes import remotes
+from filterfleet.commands.run import run
+from filterfleet.commands.status import status
+from filterfleet.commands.submit import submit
+from filterfleet.commands.up import up
+from filterfleet.common.process.command import daemon
+from filterfleet.listener.cli import listener
 from filterfleet.recipes import check_filter
-from filterfleet.remotes_command import remotes
-from filterfleet.run_command import run
-from filterfleet.status import status
-from filterfleet.submit import submit
-from filterfleet.up import up
-from listener.cli import listener
-from worker.cli import worker
+from filterfleet.worker.cli import worker
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,7 +45,7 @@ app.add_typer(bench, name="bench")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from common.system import version
+        from filterfleet.common.process.system import version
 
         typer.echo(f"filterfleet {version()}")
         raise typer.Exit
@@ -63,4 +63,4 @@ def options(
 
 
 def main() -> None:
-    daemon(app, __file__)
+    daemon(app)

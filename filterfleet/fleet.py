@@ -12,17 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from common.errors import FleetError
-from common.ports import LOOPBACK
-from common.recipes import shipped
-from common.supervisor import Spec, Supervisor, last_line, supervise
-from common.system import cores
-from common.text import printable
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.shipped import shipped
+from filterfleet.common.process.ports import LOOPBACK
+from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, supervise
+from filterfleet.common.process.system import cores
+from filterfleet.common.text import printable
+from filterfleet.listener.ledger.ledger import Failure, Ledger
+from filterfleet.listener.setup import check_locations, open_ledger, state_folder
 from filterfleet.recipes import load_recipe
-from listener.ledger import Failure, Ledger
-from listener.setup import check_locations, open_ledger, state_folder
-from worker.memory import share
-from worker.process import arguments
+from filterfleet.worker.memory import share
+from filterfleet.worker.process import arguments
 
 FIRST_LOOPBACK = ipaddress.IPv4Address(LOOPBACK)
 DRAIN_LIMIT = 20.0  # seconds the workers get to finish at the end
@@ -74,12 +74,12 @@ class Fleet:
         ports_and_keys = ("--frontend-port", frontend, "--backend-port", backend, *with_keys)
         names = ["broker"] if brokers == 1 else [f"broker-{n + 1}" for n in range(brokers)]
         self._brokers = [
-            self._spec(name, "-m", "broker", "--bind", address, *ports_and_keys, last=True)
+            self._spec(name, "-m", "filterfleet.broker", "--bind", address, *ports_and_keys, last=True)
             for name, address in zip(names, addresses, strict=True)
         ]
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
         self._listener = [
-            *("-m", "listener", f"--source={self.source}", f"--output={self.output}"),
+            *("-m", "filterfleet.listener", f"--source={self.source}", f"--output={self.output}"),
             *("--broker", everywhere, "--frontend-port", frontend),
             *with_keys,
             f"--state={folder}",

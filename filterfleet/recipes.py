@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from common.recipe import Recipe, Value
+from filterfleet.common.jobs.recipe import Recipe, Value
 
 
 def load_recipe(choice: Recipe | str | Path | None) -> Recipe:
     """A recipe, the name of one that ships, a file, or None for the default. Raises RecipeError with every problem."""
-    from common.recipes import STANDARD, find_recipe
+    from filterfleet.common.jobs.shipped import STANDARD, find_recipe
 
     if isinstance(choice, Recipe):
-        from worker.filters import check_recipe
+        from filterfleet.worker.filters import check_recipe
 
         check_recipe(choice)
         return choice
@@ -21,7 +21,7 @@ def load_recipe(choice: Recipe | str | Path | None) -> Recipe:
 
 
 def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterable[str]:
-    """worker.filters.check_filter, imported when something is to be checked: it takes OpenCV with it."""
-    from worker import filters
+    """filterfleet.worker.filters.check_filter, imported when something is to be checked: it takes OpenCV with it."""
+    from filterfleet.worker import filters
 
     return filters.check_filter(name, parameters)

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 
-from common.client import Client, require_broker
-from common.errors import FleetError, ImageError, SourceChangedError
-from common.jobs import Job, check_outputs, job_id
-from common.protocol import Failed, Result
-from common.protocol.messages import INLINE_LIMIT
-from common.recipe import Recipe
-from listener.folder import Folder
-from listener.placement import OutputTree
-from listener.scan import Version
-from listener.setup import MissingFilters
-from listener.store import ChangedError, TransferError
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
+from filterfleet.common.jobs.jobs import Job, check_outputs, job_id
+from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.wire import Failed, Result
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.local.sink import OutputTree
+from filterfleet.listener.local.source import Folder
+from filterfleet.listener.setup import MissingFilters
 
 WINDOW = 32  # files under way at a time
 LOOK = 1.0  # seconds between looks at what the fleet can do, while nothing comes back

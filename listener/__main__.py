@@ -1,4 +1,4 @@
-from common.command import run_role
-from listener.cli import listener
+from filterfleet.common.process.command import run_role
+from filterfleet.listener.cli import listener
 
-run_role(listener, __file__)
+run_role(listener)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from common.logs import get_logger
-from listener.loop import Event, Loop
-from listener.patience import Patience
-from listener.store import ChangedError, TransferError
+from filterfleet.common.logs import get_logger
+from filterfleet.listener.core.patience import Patience
+from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.loop import Event, Loop
 
 Final = TransferError | ChangedError  # how a transfer ends that is not tried again
 

@@ -6,7 +6,7 @@ import fcntl
 from pathlib import Path
 from typing import TextIO
 
-from common.errors import FleetError
+from filterfleet.common.errors import FleetError
 
 
 def claim(file: Path, doing: str, remedy: str) -> TextIO:

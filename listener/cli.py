@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
-from listener.options import Backfill, Failures
+from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
+from filterfleet.listener.settings.options import Backfill, Failures
 
 
 def _size(text: str) -> int:
-    from common.text import parse_size
+    from filterfleet.common.text import parse_size
 
     size = parse_size(text)
     if not size:
@@ -93,22 +93,22 @@ def listener(
     A ledger remembers what has been done: stop, kill and start it as you like. With --once the exit code is
     0 when every image succeeded and 1 when some failed.
     """
-    # A listener does not know the filters: whoever does, puts a common.recipe_file.Check into the context.
+    # A listener does not know the filters: whoever does, puts a common.jobs.recipe_file.Check into the context.
     import contextlib
 
-    from common.brokers import check_brokers
-    from common.client import Client, require_broker
-    from common.errors import InterruptedRunError
-    from common.recipe_file import unchecked
-    from common.recipes import find_recipe
-    from common.text import printable
-    from common.wakeup import StopSignal
-    from listener.aftermath import Keep, parse_after
-    from listener.ends import Cloud, open_ends
-    from listener.intake import DISK
-    from listener.options import Options
-    from listener.selection import Selection
-    from listener.setup import MissingFilters, check_locations, open_ledger, serve
+    from filterfleet.common.client.brokers import check_brokers
+    from filterfleet.common.client.client import Client, require_broker
+    from filterfleet.common.errors import InterruptedRunError
+    from filterfleet.common.jobs.recipe_file import unchecked
+    from filterfleet.common.jobs.shipped import find_recipe
+    from filterfleet.common.process.wakeup import StopSignal
+    from filterfleet.common.text import printable
+    from filterfleet.listener.core.intake import DISK
+    from filterfleet.listener.ends import Cloud, open_ends
+    from filterfleet.listener.settings.aftermath import Keep, parse_after
+    from filterfleet.listener.settings.options import Options
+    from filterfleet.listener.settings.selection import Selection
+    from filterfleet.listener.setup import MissingFilters, check_locations, open_ledger, serve
 
     check_brokers(broker)
     chosen = find_recipe(recipe, context.obj or unchecked)

@@ -6,16 +6,16 @@ import functools
 import time
 from collections.abc import Callable
 
-from common.blob import Blob
-from common.errors import ImageError
-from common.logs import get_logger
-from common.protocol import Result
-from listener.attempts import Attempts, Final
-from listener.ledger import Ledger
-from listener.loop import Event, Loop
-from listener.options import Failures, Options
-from listener.scan import Version
-from listener.store import ChangedError, Sink, Source, TransferError
+from filterfleet.common.blob import Blob
+from filterfleet.common.errors import ImageError
+from filterfleet.common.logs import get_logger
+from filterfleet.common.wire import Result
+from filterfleet.listener.attempts import Attempts, Final
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.loop import Event, Loop
+from filterfleet.listener.settings.options import Failures, Options
 
 log = get_logger("listener")
 

@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import FleetError, InterruptedRunError
-from common.liveness import Backoff
-from common.logs import get_logger
-from common.notify import Notifier
-from common.wakeup import StopSignal
-from listener.aftermath import After
-from listener.claim import claim
-from listener.folder import Folder
-from listener.location import Location, Remote
-from listener.placement import OutputTree
-from listener.selection import Selection
-from listener.setup import check_roots, output_lock, state_folder
-from listener.store import Sink, Source, TransferError
+from filterfleet.common.backoff import Backoff
+from filterfleet.common.errors import FleetError, InterruptedRunError
+from filterfleet.common.logs import get_logger
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener.claim import claim
+from filterfleet.listener.interfaces import Sink, Source, TransferError
+from filterfleet.listener.local.sink import OutputTree
+from filterfleet.listener.local.source import Folder
+from filterfleet.listener.settings.aftermath import After
+from filterfleet.listener.settings.location import Location, Remote
+from filterfleet.listener.settings.selection import Selection
+from filterfleet.listener.setup import check_roots, output_lock, state_folder
 
 if TYPE_CHECKING:
-    from listener.rclone.remote_files import Rclone
+    from filterfleet.listener.cloud.rclone.remote_files import Rclone
 
 LONGEST_WAIT = 60.0  # seconds between looks whether a remote is there, at the start
 BEAT = 1.0  # seconds between signs of life meanwhile
@@ -72,10 +72,10 @@ def open_ends(
             sink = stack.enter_context(contextlib.closing(OutputTree(output)))
             yield Ends(Folder(source, selection, after), sink, lambda: None)
             return
-        from listener.cloud_sink import CloudSink
-        from listener.cloud_source import CloudSource
-        from listener.rclone.remote_files import Rclone
-        from listener.rclone.remotes import check_remote
+        from filterfleet.listener.cloud.rclone.remote_files import Rclone
+        from filterfleet.listener.cloud.rclone.remotes import check_remote
+        from filterfleet.listener.cloud.sink import CloudSink
+        from filterfleet.listener.cloud.source import CloudSource
 
         for remote in remotes:
             check_remote(str(remote), cloud.config)

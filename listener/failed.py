@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from common.text import printable
-from listener.names import fitted, is_short
+from filterfleet.common.text import printable
+from filterfleet.listener.names import fitted, is_short
 
 FAILED = "failed"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from listener.pool import Pool
+from filterfleet.listener.pool import Pool
 
 Event = Callable[[], None]
 

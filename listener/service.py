@@ -12,26 +12,26 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from common.engine import Engine
-from common.errors import ImageError, ProtocolError, SourceChangedError
-from common.jobs import Job, check_outputs, job_id
-from common.logs import get_logger
-from common.notify import Notifier
-from common.protocol import Failed, Result
-from common.recipe import Recipe
-from common.text import size_text
-from common.wakeup import StopSignal
-from listener.attempts import Attempts, Final
-from listener.delivery import Delivery
-from listener.intake import Intake, JobInHand
-from listener.ledger import Ledger, Progress
-from listener.loop import Loop
-from listener.news import News
-from listener.options import Backfill, Options
-from listener.patience import Misses
-from listener.rhythm import SHARE, Rhythm
-from listener.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Scan, Settled, Version
-from listener.store import Loaded, Sink, Source, TransferError, Watch
+from filterfleet.common.errors import ImageError, ProtocolError, SourceChangedError
+from filterfleet.common.jobs.engine import Engine
+from filterfleet.common.jobs.jobs import Job, check_outputs, job_id
+from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.logs import get_logger
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.text import size_text
+from filterfleet.common.wire import Failed, Result
+from filterfleet.listener.attempts import Attempts, Final
+from filterfleet.listener.core.intake import Intake, JobInHand
+from filterfleet.listener.core.news import News
+from filterfleet.listener.core.patience import Misses
+from filterfleet.listener.core.rhythm import SHARE, Rhythm
+from filterfleet.listener.core.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Scan, Settled, Version
+from filterfleet.listener.delivery import Delivery
+from filterfleet.listener.interfaces import Loaded, Sink, Source, TransferError, Watch
+from filterfleet.listener.ledger.ledger import Ledger, Progress
+from filterfleet.listener.loop import Loop
+from filterfleet.listener.settings.options import Backfill, Options
 
 TURN = 0.5  # seconds the loop sleeps at most
 ONCE_PATIENCE = 60.0  # seconds that a listener which is to end by itself waits for a source or an output

@@ -7,20 +7,20 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from common.client import Client
-from common.engine import Engine
-from common.errors import FleetError, InterruptedRunError
-from common.logs import get_logger
-from common.notify import Notifier
-from common.recipe import Recipe
-from common.wakeup import StopSignal
-from listener.failed import FAILED
-from listener.ledger import Failure, Ledger
-from listener.location import Location, Remote, parse_location
-from listener.options import Failures, Options
-from listener.placement import PRIVATE
-from listener.service import ListenerService
-from listener.store import Sink, Source
+from filterfleet.common.client.client import Client
+from filterfleet.common.errors import FleetError, InterruptedRunError
+from filterfleet.common.jobs.engine import Engine
+from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.logs import get_logger
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener.failed import FAILED
+from filterfleet.listener.interfaces import Sink, Source
+from filterfleet.listener.ledger.ledger import Failure, Ledger
+from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.service import ListenerService
+from filterfleet.listener.settings.location import Location, Remote, parse_location
+from filterfleet.listener.settings.options import Failures, Options
 
 log = get_logger("listener")
 

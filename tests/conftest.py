@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import filterfleet
+from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.harness import Fleet, Processes, expected_outputs
-from worker.opencv import cv2
 
 # No deadlines: the machine may be busy. Each property keeps to about a second.
 settings.register_profile("filterfleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -71,7 +71,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> MakePhotographs:
 
 
 def _photos() -> Path:
-    return Path(filterfleet.__file__).parent / "photos"
+    return Path(filterfleet.__file__).parent / "demo" / "photos"
 
 
 def _crop(image: np.ndarray, rng: random.Random) -> np.ndarray:

@@ -1,4 +1,4 @@
-from common.command import run_role
-from worker.cli import worker
+from filterfleet.common.process.command import run_role
+from filterfleet.worker.cli import worker
 
-run_role(worker, __file__)
+run_role(worker)

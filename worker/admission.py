@@ -6,12 +6,12 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from common.errors import ImageError
-from common.text import size_text
-from worker.formats import Header
-from worker.opencv import MAX_PIXELS
-from worker.tree import Node
-from worker.whole import WHOLE_PIXELS
+from filterfleet.common.errors import ImageError
+from filterfleet.common.text import size_text
+from filterfleet.worker.formats import Header
+from filterfleet.worker.pixels.opencv import MAX_PIXELS
+from filterfleet.worker.tree import Node
+from filterfleet.worker.whole import WHOLE_PIXELS
 
 STRIPS_NEED = 256 << 20  # bytes for the strips under way and for the libraries' own buffers
 

@@ -7,15 +7,15 @@ from typing import Any, Literal
 
 import msgpack
 
-from common.blob import Blob, stowed, whole
-from common.errors import FleetError
-from common.logs import get_logger
-from common.protocol import Failed
-from common.protocol.messages import INLINE_LIMIT
-from common.recipe import DEFAULT
-from worker.pipeline import process, recipe_from
-from worker.resources import Resources
-from worker.session import Done
+from filterfleet.common.blob import Blob, stowed, whole
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.logs import get_logger
+from filterfleet.common.wire import Failed
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.worker.leases.session import Done
+from filterfleet.worker.pipeline import process, recipe_from
+from filterfleet.worker.resources import Resources
 
 TIME_LIMIT = 300.0  # seconds for an image when nobody says otherwise; a thread that takes longer ends its process
 STUCK_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the exit code of that process

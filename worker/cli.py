@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from common.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory
+from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory
 
 Threads = Annotated[int, typer.Option(min=0, max=1024, help="Images one process works on at a time; 0: one per core.")]
 
@@ -29,12 +29,12 @@ def worker(
     Each process is watched and started again when it dies. SIGTERM finishes what is leased and ends;
     a second SIGTERM hands it back to the broker at once.
     """
-    from common.brokers import check_brokers
-    from common.keys import Role, peer_keys
-    from common.supervisor import Spec, supervise
-    from common.system import cores
-    from worker.memory import share
-    from worker.process import arguments
+    from filterfleet.common.client.brokers import check_brokers
+    from filterfleet.common.keys.folders import Role, peer_keys
+    from filterfleet.common.process.supervisor import Spec, supervise
+    from filterfleet.common.process.system import cores
+    from filterfleet.worker.memory import share
+    from filterfleet.worker.process import arguments
 
     check_brokers(broker)
     if keys:

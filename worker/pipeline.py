@@ -8,19 +8,19 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from common.blob import Blob
-from common.jobs import EXTENSION_OF_FORMAT
-from common.protocol import Output as Described
-from common.recipe import SAME, Output, Recipe
-from worker import formats
-from worker.admission import Way, admit
-from worker.clock import Clock
-from worker.filters import check_recipe
-from worker.resources import Resources, default
-from worker.session import Done
-from worker.strips import obstacle, process_in_strips
-from worker.tree import grow
-from worker.whole import outputs_of
+from filterfleet.common.blob import Blob
+from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.recipe import SAME, Output, Recipe
+from filterfleet.common.wire import Output as Described
+from filterfleet.worker import formats
+from filterfleet.worker.admission import Way, admit
+from filterfleet.worker.clock import Clock
+from filterfleet.worker.filters import check_recipe
+from filterfleet.worker.leases.session import Done
+from filterfleet.worker.resources import Resources, default
+from filterfleet.worker.strips import obstacle, process_in_strips
+from filterfleet.worker.tree import grow
+from filterfleet.worker.whole import outputs_of
 
 
 @functools.lru_cache(maxsize=64)

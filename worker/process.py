@@ -1,4 +1,4 @@
-"""One worker process: `python -m worker.process`, started by `filterfleet worker` and `filterfleet up`."""
+"""One worker process: `python -m filterfleet.worker.process`, started by `filterfleet worker` and `filterfleet up`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import os
 import socket
 from pathlib import Path
 
-from common.command import daemon
-from common.notify import Notifier
-from common.protocol.messages import BLOB_LIMIT
-from common.system import version
-from common.wakeup import StopSignal
+from filterfleet.common.process.command import daemon
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.system import version
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.wire.messages import BLOB_LIMIT
 
 PREFETCH = 2  # tasks held beyond those that run, so that no thread waits for the network
 
@@ -22,14 +22,14 @@ def arguments(
 ) -> list[str]:
     """The command line of a worker process, behind the interpreter. memory is in bytes, for images."""
     return [
-        *("-m", "worker.process", "--broker", brokers, "--backend-port", str(backend_port)),
+        *("-m", "filterfleet.worker.process", "--broker", brokers, "--backend-port", str(backend_port)),
         *("--threads", str(threads), "--memory", str(memory), "--drain-limit", str(drain_limit)),
         *(("--keys", str(keys)) if keys else ()),
     ]
 
 
 def _serve() -> None:
-    parser = argparse.ArgumentParser(prog="python -m worker.process", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m filterfleet.worker.process", description=__doc__)
     parser.add_argument("--broker", required=True)
     parser.add_argument("--backend-port", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
@@ -38,13 +38,13 @@ def _serve() -> None:
     parser.add_argument("--keys", type=Path)
     options = parser.parse_args()
 
-    from common.brokers import addresses
-    from common.keys import Role, peer_keys
-    from worker import filters
-    from worker.memory import Memory, confine
-    from worker.resources import Resources
-    from worker.service import WorkerService
-    from worker.session import Profile
+    from filterfleet.common.client.brokers import addresses
+    from filterfleet.common.keys.folders import Role, peer_keys
+    from filterfleet.worker import filters
+    from filterfleet.worker.leases.session import Profile
+    from filterfleet.worker.memory import Memory, confine
+    from filterfleet.worker.resources import Resources
+    from filterfleet.worker.service import WorkerService
 
     keys = peer_keys(options.keys, Role.WORKER) if options.keys else None
     confine(options.memory)
@@ -59,4 +59,4 @@ def _serve() -> None:
 
 
 if __name__ == "__main__":
-    daemon(_serve, __file__)
+    daemon(_serve)

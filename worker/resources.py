@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from common.system import cores
-from worker.memory import Memory, share
+from filterfleet.common.process.system import cores
+from filterfleet.worker.memory import Memory, share
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,17 @@ from collections.abc import Sequence
 
 import zmq
 
-from common.frames import poll
-from common.keys import PeerKeys
-from common.logs import get_logger
-from common.notify import Notifier
-from common.wakeup import StopSignal, Wakeup
-from worker.attempt import STUCK_EXIT
-from worker.connection import BrokerConnection
-from worker.opencv import prepare_process
-from worker.resources import Resources
-from worker.session import Profile
-from worker.threads import ImageThreads
+from filterfleet.common.keys.folders import PeerKeys
+from filterfleet.common.logs import get_logger
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.wakeup import StopSignal, Wakeup
+from filterfleet.common.wire.frames import poll
+from filterfleet.worker.attempt import STUCK_EXIT
+from filterfleet.worker.leases.connection import BrokerConnection
+from filterfleet.worker.leases.session import Profile
+from filterfleet.worker.leases.threads import ImageThreads
+from filterfleet.worker.pixels.opencv import prepare_process
+from filterfleet.worker.resources import Resources
 
 HEAR_OUT = 1.0  # seconds at most for what the brokers still send to a worker that is leaving
 QUIET = 0.1  # seconds without a message after which nothing more is on its way

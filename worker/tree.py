@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from common.recipe import Output, Recipe, Step
-from worker.filters import Bound, bind
+from filterfleet.common.jobs.recipe import Output, Recipe, Step
+from filterfleet.worker.filters import Bound, bind
 
 
 @dataclass(slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from worker.clock import Clock
-from worker.filters import Image
-from worker.formats import Carried, Target, encode
-from worker.tree import Node
+from filterfleet.worker.clock import Clock
+from filterfleet.worker.filters import Image
+from filterfleet.worker.formats import Carried, Target, encode
+from filterfleet.worker.tree import Node
 
 WHOLE_PIXELS = 64_000_000  # of the largest image that goes whole by choice; larger ones go in strips where they can
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from worker.filters import Color, Image, Rows, register
+from filterfleet.worker.filters import Color, Image, Rows, register
 
 
 def _bgr(color: str) -> list[int]:

@@ -1,8 +1,8 @@
 import numpy as np
 
-from common.recipe import Step
-from worker.filters import bind
-from worker.strips.check import joined
+from filterfleet.common.jobs.recipe import Step
+from filterfleet.worker.filters import bind
+from filterfleet.worker.strips.check import joined
 
 
 def test_black_and_white_become_the_two_colours():

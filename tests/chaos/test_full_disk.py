@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from common.ports import free_ports
-from listener.placement import PRIVATE
+from filterfleet.common.process.ports import free_ports
+from filterfleet.listener.local.sink import PRIVATE
 from tests.chaos.cable import needs_root
 from tests.integration.harness import (
     Fleet,

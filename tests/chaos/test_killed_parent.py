@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.ports import free_ports
+from filterfleet.common.process.ports import free_ports
 from tests.integration.harness import Fleet, count_done, is_running, wait_until
 
 

@@ -8,7 +8,7 @@ import time
 
 import psutil
 
-from common.ports import free_ports
+from filterfleet.common.process.ports import free_ports
 from tests.integration.harness import Daemon, check_ledger, check_outputs, output_files
 
 PAUSE = 0.3  # seconds between kills

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.harness import COMMAND, LOOPBACK, Fleet, ledger_rows, output_files, wait_until
-from worker.opencv import cv2
 
 INNOCENTS = 12
 TIMEOUT = 3.0  # seconds for an image
@@ -20,7 +20,7 @@ SIGNS = {"segfault": 1, "allocates": 2, "endless": 3}  # value of the first pixe
 PLUGIN = """
 import ctypes, time
 import numpy as np
-from worker.filters import Rows, register
+from filterfleet.worker.filters import Rows, register
 
 def allocate():
     kept = []
@@ -45,7 +45,7 @@ def poison(image):
     return image
 """
 RECIPE = '[outputs.same]\nsteps = [{ filter = "poison" }]\nencoding = "png"\n'
-BROKER = "from broker.service import serve; from broker.settings import Settings; import sys; "
+BROKER = "from filterfleet.broker.service import serve; from filterfleet.broker.settings import Settings; import sys; "
 BROKER += "serve('127.0.0.1', int(sys.argv[2]), int(sys.argv[3]), settings=Settings(task_timeout=float(sys.argv[1])))"
 
 pytestmark = pytest.mark.slow

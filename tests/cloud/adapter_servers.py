@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from listener.rclone.binary import find_rclone
+from filterfleet.listener.cloud.rclone.binary import find_rclone
 
 USER, PASSWORD = "somebody", "correct-horse-battery"
 KINDS = ("s3", "sftp", "webdav")

@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import quote, unquote_plus
 
-from common.ports import free_ports
-from listener.rclone.binary import find_rclone
+from filterfleet.common.process.ports import free_ports
+from filterfleet.listener.cloud.rclone.binary import find_rclone
 from tests.integration.harness import LOOPBACK, wait_until
 
 USER, PASSWORD = "filterfleet-user", "correct-horse-battery"

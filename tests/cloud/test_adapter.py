@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from listener.rclone import daemon as daemon_module
-from listener.rclone.remote_files import Rclone
-from listener.store import ChangedError, TransferError
+from filterfleet.listener.cloud.rclone import daemon as daemon_module
+from filterfleet.listener.cloud.rclone.remote_files import Rclone
+from filterfleet.listener.interfaces import ChangedError, TransferError
 from tests.cloud.adapter_servers import KINDS, Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
@@ -354,7 +354,7 @@ def test_nothing_outlives_a_kill_of_the_parent(serve, tmp_path, big):
     program = f"""
 import sys, threading
 from pathlib import Path
-from listener.rclone.remote_files import Rclone
+from filterfleet.listener.cloud.rclone.remote_files import Rclone
 rclone = Rclone(Path({str(tmp_path / "state")!r}), config=Path({str(server.config)!r}), bandwidth={SLOW!r})
 threading.Thread(target=lambda: print(rclone.facts({server.fs!r}).kind, flush=True)).start()
 rclone.upload(Path({str(big)!r}), {server.fs!r}, "big")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from listener.rclone.remote_files import Rclone
-from listener.store import ChangedError, TransferError
+from filterfleet.listener.cloud.rclone.remote_files import Rclone
+from filterfleet.listener.interfaces import ChangedError, TransferError
 from tests.cloud.drive import DriveEmulator
 from tests.cloud.drive_api import QUOTA_EXCEEDED, RATE_LIMITED, SERVER_ERROR, Fault
 from tests.cloud.drive_files import DOCUMENT

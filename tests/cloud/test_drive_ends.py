@@ -12,27 +12,27 @@ from pathlib import Path
 
 import pytest
 
-from common.blob import whole
-from common.jobs import output_path
-from common.protocol import Output
-from common.recipe import DEFAULT
-from common.wakeup import StopSignal
 from filterfleet import process
-from listener.aftermath import Delete, Keep
-from listener.cloud_sink import CloudSink
-from listener.cloud_source import CloudSource
-from listener.ledger import Ledger
-from listener.location import Remote
-from listener.options import Options
-from listener.rclone.remote_files import Rclone
-from listener.selection import Selection
-from listener.setup import serve
-from listener.store import ChangedError, TransferError
+from filterfleet.common.blob import whole
+from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.wire import Output
+from filterfleet.listener.cloud.rclone.remote_files import Rclone
+from filterfleet.listener.cloud.sink import CloudSink
+from filterfleet.listener.cloud.source import CloudSource
+from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.settings.aftermath import Delete, Keep
+from filterfleet.listener.settings.location import Remote
+from filterfleet.listener.settings.options import Options
+from filterfleet.listener.settings.selection import Selection
+from filterfleet.listener.setup import serve
+from filterfleet.worker.engines.local import SequentialEngine
 from tests.cloud.drive import DriveEmulator
 from tests.cloud.drive_api import DENIED, RATE_LIMITED
 from tests.cloud.drive_files import DOCUMENT
 from tests.unit.samples import cv2, picture
-from worker.engines.local import SequentialEngine
 
 pytestmark = pytest.mark.slow
 

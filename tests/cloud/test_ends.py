@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from common.blob import FileBlob, whole
-from common.jobs import output_path
-from common.protocol import Output
-from listener.aftermath import After, Delete, Keep, MoveTo
-from listener.cloud_sink import CloudSink
-from listener.cloud_source import CloudSource
-from listener.location import Remote
-from listener.rclone.remote_files import Rclone
-from listener.scan import ROOT, Version
-from listener.selection import IGNORE_FILE, Selection
-from listener.staging import STAGING
-from listener.store import ChangedError, TransferError
+from filterfleet.common.blob import FileBlob, whole
+from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.wire import Output
+from filterfleet.listener.cloud.rclone.remote_files import Rclone
+from filterfleet.listener.cloud.sink import CloudSink
+from filterfleet.listener.cloud.source import CloudSource
+from filterfleet.listener.cloud.staging import STAGING
+from filterfleet.listener.core.scan import ROOT, Version
+from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.settings.aftermath import After, Delete, Keep, MoveTo
+from filterfleet.listener.settings.location import Remote
+from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
 from tests.cloud.conftest import StartServer
 from tests.cloud.servers import KINDS, Place, Server, write_config
 from tests.integration.harness import wait_until

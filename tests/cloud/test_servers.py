@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from listener.rclone.binary import find_rclone
+from filterfleet.listener.cloud.rclone.binary import find_rclone
 from tests.cloud.conftest import StartServer
 from tests.cloud.faults import Answer, Cut, FaultProxy, Pass, Refuse, Slow, Stall
 from tests.cloud.servers import KINDS, LOOPBACK, PASSWORD, write_config

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from common.ports import free_ports
+from filterfleet.common.process.ports import free_ports
 from tests.engines.rig import (
     MPIEXEC,
     SLOW_RECIPE,

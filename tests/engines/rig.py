@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 
 import filterfleet
-from listener.placement import PRIVATE
+from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.harness import is_running, ledger_rows, output_files, wait_until
-from worker.opencv import cv2
 
 PROGRAM = (sys.executable, "-P", "-m", "filterfleet")
 MPIEXEC = (str(Path(sys.executable).with_name("mpiexec")), "-launcher", "fork", "-n", "3")
@@ -163,7 +163,7 @@ def read_report(file: Path) -> list[dict[str, Any]]:
 def photographs(folder: Path, names: list[str], seed: int, width: int, height: int) -> None:
     """Different crops of our photographs, of the same size in pixels; .png names get PNG."""
     rng = random.Random(seed)
-    home = Path(filterfleet.__file__).parent / "photos"
+    home = Path(filterfleet.__file__).parent / "demo" / "photos"
     originals = [cv2.imread(str(file)) for file in sorted(home.glob("*.[jp][pn]g"))]
     for name in names:
         image = rng.choice(originals)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import filterfleet
-from common.errors import ImageError, RecipeError
-from common.jobs import Job
-from common.protocol import Result
-from common.recipe import DEFAULT, Output, Recipe, Step
-from listener.ledger import REPORT
+from filterfleet.common.errors import ImageError, RecipeError
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
+from filterfleet.common.wire import Result
+from filterfleet.listener.ledger.ledger import REPORT
 from tests.engines.rig import outputs_of
 from tests.integration.harness import LOOPBACK, expected_outputs
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from listener.ledger import REPORT
+from filterfleet.listener.ledger.ledger import REPORT
 from tests.engines.conftest import QUICK, SETUPS, SLOW, Run, SetupOf
 from tests.engines.rig import Setup, outputs_of, read_report, temporary_files
 from tests.integration.harness import expected_outputs

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from common.command import guarded
-from common.ports import free_ports
 from filterfleet.cli import app
+from filterfleet.common.process.command import guarded
+from filterfleet.common.process.ports import free_ports
 from tests.engines.conftest import Run, Start
 from tests.engines.rig import MPIEXEC, PROGRAM, Setup
 

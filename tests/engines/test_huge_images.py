@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from filterfleet.worker.filters import Image
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.whole import WHOLE_PIXELS
 from tests.engines.conftest import SETUPS, Run, SetupOf
 from tests.engines.rig import outputs_of
-from worker.filters import Image
-from worker.opencv import cv2
-from worker.whole import WHOLE_PIXELS
 
 WIDTH, HEIGHT = 8_400, 8_000
 

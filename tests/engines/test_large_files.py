@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.blob import FileBlob, whole
-from common.engine import Engine
-from common.errors import FleetError, SourceChangedError
-from common.jobs import Job
-from common.protocol import Result
-from common.protocol.messages import INLINE_LIMIT
-from common.recipe import Output, Recipe, Step
-from listener.folder import Folder
+from filterfleet.common.blob import FileBlob, whole
+from filterfleet.common.errors import FleetError, SourceChangedError
+from filterfleet.common.jobs.engine import Engine
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.recipe import Output, Recipe, Step
+from filterfleet.common.wire import Result
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.listener.local.source import Folder
+from filterfleet.worker.engines import local
+from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
+from filterfleet.worker.engines.processes import ProcessesEngine
+from filterfleet.worker.pixels.opencv import cv2
 from tests.engines.conftest import Run, SetupOf
 from tests.engines.rig import outputs_of
 from tests.integration.harness import expected_outputs
-from worker.engines import local
-from worker.engines.local import SequentialEngine, ThreadsEngine
-from worker.engines.processes import ProcessesEngine
-from worker.opencv import cv2
 
 RECIPE = Recipe((Output("gray", (Step("grayscale"),), "png"), Output("same", (), "png")))
 ENGINES: dict[str, Callable[[], Engine]] = {

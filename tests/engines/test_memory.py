@@ -9,10 +9,10 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.memory import high_water
+from filterfleet.bench.memory import high_water
+from filterfleet.worker.pixels.opencv import cv2
 from tests.engines.conftest import SetupOf, Start
 from tests.engines.rig import Running, photographs
-from worker.opencv import cv2
 
 FEW, MANY = 100, 500
 GROWTH = 1.25  # of the peak, at most; if inputs and outputs stayed, it would be more than double

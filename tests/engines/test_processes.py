@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from common.jobs import Job
-from common.protocol import Failed, Result
-from common.recipe import Output, Recipe, Step
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.recipe import Output, Recipe, Step
+from filterfleet.common.wire import Failed, Result
+from filterfleet.worker.engines.local import run_job
+from filterfleet.worker.engines.processes import ProcessesEngine
 from tests.engines.conftest import Run, SetupOf, Start
 from tests.engines.rig import Running, outputs_of, photographs, times, wait_until_gone
 from tests.integration.harness import count_done, wait_until
-from worker.engines.local import run_job
-from worker.engines.processes import ProcessesEngine
 
 _BLUR = Step("gaussian_blur", (("sigma", 60.0), ("size", 255)))
 QUICK = Recipe((Output("out", ()),))

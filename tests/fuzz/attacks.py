@@ -10,7 +10,7 @@ import socket
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from common.protocol.messages import FRAME_LIMIT, TAG
+from filterfleet.common.wire.messages import FRAME_LIMIT, TAG
 from tests.fuzz import zmtp
 from tests.fuzz.corpus import corpus
 from tests.fuzz.mutations import mutate

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from broker.actions import Action, Note, Side
-from broker.batching import multiparts
-from broker.core import BrokerCore
-from common.protocol import TAG, parse
+from filterfleet.broker.actions import Action, Note, Side
+from filterfleet.broker.batching import multiparts
+from filterfleet.broker.core import BrokerCore
+from filterfleet.common.wire import TAG, parse
 from tests.fuzz.peers import PEERS, SMALL, START, Counting
 from tests.fuzz.scripts import unpack
 

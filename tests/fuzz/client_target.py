@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
-from common.blob import FileBlob
-from common.client_core import Action, ClientCore, Deliver, ReadBlob, Send
-from common.errors import ProtocolError
-from common.protocol import Result, encode, parse
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.client.core import Action, ClientCore, Deliver, ReadBlob, Send
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.wire import Result, encode, parse
 from tests.fuzz.peers import JOBS, START, Counting
 from tests.fuzz.scripts import unpack
 

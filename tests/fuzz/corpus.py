@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from common.protocol import (
+from filterfleet.common.wire import (
     HEARTBEAT,
     READY,
     Accepted,
@@ -29,7 +29,7 @@ from common.protocol import (
     Task,
     encode,
 )
-from common.protocol.messages import INLINE_LIMIT
+from filterfleet.common.wire.messages import INLINE_LIMIT
 from tests.fuzz.peers import JOBS
 from tests.fuzz.scripts import Step, pack
 

@@ -22,8 +22,8 @@ import psutil
 import zmq
 
 import filterfleet
-from bench.memory import high_water
-from common.system import allow_many_files
+from filterfleet.bench.memory import high_water
+from filterfleet.common.process.system import allow_many_files
 from tests.fuzz.attacks import Strangers
 from tests.fuzz.corpus import corpus
 from tests.fuzz.mutations import mutate
@@ -161,7 +161,7 @@ def _photographs(work: Path) -> Path:
     source = work / "in"
     source.mkdir(parents=True)
     photographs = sorted(
-        (Path(filterfleet.__file__).parent / "photos").glob("*.[jp][pn]g"), key=lambda f: f.stat().st_size
+        (Path(filterfleet.__file__).parent / "demo" / "photos").glob("*.[jp][pn]g"), key=lambda f: f.stat().st_size
     )
     for photograph in photographs[:3]:
         shutil.copy(photograph, source)

@@ -6,7 +6,7 @@ import random
 
 import msgpack
 
-from common.protocol import PPX
+from filterfleet.common.wire import PPX
 from tests.fuzz.scripts import Step, pack, unpack
 
 NAMES = tuple(number.to_bytes(size, "big") for number in range(12) for size in (8, 16))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from broker.settings import Settings
-from common.jobs import Job
-from worker.session import Profile
+from filterfleet.broker.settings import Settings
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.worker.leases.session import Profile
 
 START = 100.0  # seconds: the clock when a script begins
 

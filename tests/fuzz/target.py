@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-INSTRUMENTED = ["common", "broker", "worker.session"]
+INSTRUMENTED = ["filterfleet.common", "filterfleet.broker", "filterfleet.worker.leases.session"]
 LONGEST = 1 << 14  # bytes of a script
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from common.errors import ProtocolError
-from common.protocol import Message, Payload, encode, parse
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.wire import Message, Payload, encode, parse
 from tests.fuzz.broker_target import broker
 from tests.fuzz.client_target import client
 from tests.fuzz.scripts import unpack

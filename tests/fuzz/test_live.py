@@ -6,7 +6,7 @@ import sys
 import psutil
 import pytest
 
-from bench.memory import high_water
+from filterfleet.bench.memory import high_water
 from tests.fuzz import zmtp
 from tests.fuzz.live import ATTACKS
 from tests.integration.harness import Daemon, Fleet, check_outputs, wait_until
@@ -14,9 +14,9 @@ from tests.integration.harness import Daemon, Fleet, check_outputs, wait_until
 SPARE = 64 << 20
 HUNG_UP = "messages without end"
 BROKER = """
-from broker.service import serve
-from broker.settings import Settings
-from common.logs import configure
+from filterfleet.broker.service import serve
+from filterfleet.broker.settings import Settings
+from filterfleet.common.logs import configure
 configure()
 serve("127.0.0.1", {}, {}, settings=Settings(spare={}))
 """

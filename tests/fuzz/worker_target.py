@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 
-from common.blob import FileBlob
-from common.errors import ProtocolError
-from common.protocol import Output, encode, parse
-from common.protocol.messages import LEASES_LIMIT
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.wire import Output, encode, parse
+from filterfleet.common.wire.messages import LEASES_LIMIT
+from filterfleet.worker.leases.session import Abandon, Action, Done, ReadBlob, Run, Send, SendFrames, WorkerSession
 from tests.fuzz.peers import PROFILE, START, Counting
 from tests.fuzz.scripts import unpack
-from worker.session import Abandon, Action, Done, ReadBlob, Run, Send, SendFrames, WorkerSession
 
 
 def worker(script: bytes) -> None:

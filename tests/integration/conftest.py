@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from worker.opencv import cv2
+from filterfleet.worker.pixels.opencv import cv2
 
 
 @pytest.fixture(scope="session")

@@ -17,18 +17,18 @@ from typing import Any, TypeVar
 
 import psutil
 
-from common.blob import whole
-from common.client import Client, require_broker
-from common.jobs import output_path
-from common.ports import free_ports
-from common.recipe import DEFAULT, Recipe
-from listener.failed import FAILED
-from listener.folder import Folder
-from listener.placement import PRIVATE
-from worker.pipeline import process
+from filterfleet.common.blob import whole
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.recipe import DEFAULT, Recipe
+from filterfleet.common.process.ports import free_ports
+from filterfleet.listener.failed import FAILED
+from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.local.source import Folder
+from filterfleet.worker.pipeline import process
 
 COMMAND = str(Path(sys.executable).with_name("filterfleet"))
-WORKER_PROCESS = "worker.process"  # in the command line of what does the work
+WORKER_PROCESS = "filterfleet.worker.process"  # in the command line of what does the work
 LOOPBACK = "127.0.0.1"
 
 Truth = TypeVar("Truth")

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import msgpack
 
-from common.protocol import (
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.wire import (
     HEARTBEAT,
     PPX,
     READY,
@@ -30,7 +31,6 @@ from common.protocol import (
     Task,
     encode,
 )
-from common.recipe import DEFAULT
 
 Frames = list[bytes]
 ODD_VALUES = (

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import zmq
 
-from common.client import Client, require_broker
-from common.keymaking import add_machine, make_broker_folder
-from common.keys import Role, peer_keys
-from common.protocol import HEARTBEAT, READY, TAG, Beat, Credit, StatusRequest, Submit, encode
-from common.recipe import DEFAULT
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.keys.folders import Role, peer_keys
+from filterfleet.common.keys.making import add_machine, make_broker_folder
+from filterfleet.common.wire import HEARTBEAT, READY, TAG, Beat, Credit, StatusRequest, Submit, encode
 from tests.integration.harness import LOOPBACK, Daemon, Fleet, Processes, wait_until
 
 Show = Callable[[zmq.Socket[bytes]], None]  # what a socket shows of itself, before it connects

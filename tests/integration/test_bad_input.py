@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from common.ports import free_ports
-from listener.failed import FAILED
+from filterfleet.common.process.ports import free_ports
+from filterfleet.listener.failed import FAILED
 from tests.integration.harness import (
     LOOPBACK,
     Fleet,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.scan import PLACE, make_objects, measure, s3_server
+from filterfleet.bench.scan import PLACE, make_objects, measure, s3_server
 
 MEMORY_LIMIT = 250e6  # bytes, for the listener
 

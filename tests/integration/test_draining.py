@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common.ports import free_ports
+from filterfleet.common.process.ports import free_ports
 from tests.integration.harness import (
     Fleet,
     Processes,

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.client import Client
-from common.protocol import Result
-from common.recipe import DEFAULT
-from common.wakeup import StopSignal
-from listener.folder import Folder
-from listener.ledger import Ledger
-from listener.options import Options
-from listener.placement import PRIVATE, OutputTree
-from listener.scan import Version
-from listener.setup import serve
+from filterfleet.common.client.client import Client
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.wire import Result
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.local.sink import PRIVATE, OutputTree
+from filterfleet.listener.local.source import Folder
+from filterfleet.listener.settings.options import Options
+from filterfleet.listener.setup import serve
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.process import PREFETCH
 from tests.integration.harness import LOOPBACK, Fleet
-from worker.opencv import cv2
-from worker.process import PREFETCH
 
 BACKFILL = 10_000
 WORKERS, THREADS = 2, 1

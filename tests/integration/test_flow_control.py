@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 import zmq
 
-from bench.flow import CountingClient, Images, Tally
-from bench.slow_worker import SlowWorker
-from broker.service import BrokerService
-from broker.settings import Settings
-from common.client import Client
-from common.notify import Notifier
-from common.ports import free_ports
-from common.wakeup import Wakeup
+from filterfleet.bench.flow import CountingClient, Images, Tally
+from filterfleet.bench.slow_worker import SlowWorker
+from filterfleet.broker.service import BrokerService
+from filterfleet.broker.settings import Settings
+from filterfleet.common.client.client import Client
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.ports import free_ports
+from filterfleet.common.process.wakeup import Wakeup
 from tests.integration.harness import LOOPBACK, wait_until
 
 CAPS = Settings(tasks=500, held_bytes=64 << 20)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.huge import check_same_pixels, huge_images, in_strips, whole_image
-from bench.huge_image import make_huge_jpeg
-from common.system import cores
+from filterfleet.bench.huge import check_same_pixels, huge_images, in_strips, whole_image
+from filterfleet.bench.huge_image import make_huge_jpeg
+from filterfleet.common.process.system import cores
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -42,7 +42,7 @@ def test_each_command_lists_its_options(processes: Processes, command):
 
 @pytest.mark.parametrize("role", ["broker", "worker", "listener"])
 def test_each_role_is_a_module_too(processes: Processes, role):
-    code, said = processes.run("-m", role, "--help", program=(sys.executable, "-P"))
+    code, said = processes.run("-m", f"filterfleet.{role}", "--help", program=(sys.executable, "-P"))
     assert code == 0
     for option in OPTIONS[role]:
         assert option in said

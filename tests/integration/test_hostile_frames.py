@@ -8,8 +8,8 @@ import random
 import pytest
 import zmq
 
-from common.errors import ProtocolError
-from common.protocol import TAG, parse
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.wire import TAG, parse
 from tests.integration.harness import Fleet, check_outputs, wait_until
 from tests.integration.hostile_frames import hostile_messages, identities
 from tests.integration.ppp_peers import connected

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import filterfleet
-from bench.memory import high_water
-from common.protocol.messages import INLINE_LIMIT
+from filterfleet.bench.memory import high_water
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.harness import (
     COMMAND,
     Fleet,
@@ -19,7 +20,6 @@ from tests.integration.harness import (
     ledger_rows,
     wait_until,
 )
-from worker.opencv import cv2
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_worker_without_room_on_its_disk_says_so_and_goes_on(fleet: Fleet, sou
     assert listener.wait(60) == 1, listener.said
     ((reason,),) = ledger_rows(tmp_path / "out", "SELECT reason FROM objects")
     assert reason == "The worker cannot keep the image on its disk: File too large ($TMPDIR)."
-    photograph = next((Path(filterfleet.__file__).parent / "photos").glob("*.jpg"))
+    photograph = next((Path(filterfleet.__file__).parent / "demo" / "photos").glob("*.jpg"))
     options = ("--output", tmp_path / "small", "--frontend-port", fleet.frontend)
     code, said = fleet.processes.run("submit", photograph, *options)
     assert code == 0, said
@@ -117,7 +117,7 @@ def test_nobody_on_the_way_holds_the_image_or_an_output(fleet: Fleet, huge, tmp_
     """The peak of broker, listener and client is about what it was for a small image. Outputs are right."""
     small = tmp_path / "small"
     small.mkdir()
-    photograph = next((Path(filterfleet.__file__).parent / "photos").glob("*.jpg"))
+    photograph = next((Path(filterfleet.__file__).parent / "demo" / "photos").glob("*.jpg"))
     (small / "a.jpg").write_bytes(photograph.read_bytes())
     broker = fleet.start_broker()
     fleet.start_worker()

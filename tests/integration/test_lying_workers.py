@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import zmq
 
-from common.jobs import Job
-from common.protocol import Credit, Hello, Message, Output, Result, Task, encode, new_identity, parse
-from common.recipe import DEFAULT
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.wire import Credit, Hello, Message, Output, Result, Task, encode, new_identity, parse
+from filterfleet.worker.pipeline import process
 from tests.integration.harness import Fleet, check_ledger, check_outputs, wait_until
 from tests.integration.ppp_peers import READY, connected, receive_other_than_heartbeat
-from worker.pipeline import process
 
 NEEDS = tuple(sorted(DEFAULT.filters))
 

@@ -10,11 +10,11 @@ import msgpack
 import pytest
 import zmq
 
-from common.protocol import TAG
-from common.recipe import DEFAULT
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.wire import TAG
+from filterfleet.worker.pipeline import process
 from tests.integration.harness import Fleet, wait_until
 from tests.integration.ppp_peers import HEARTBEAT, READY, Queue, ZguideQueue, ask, connected, is_reply, receive
-from worker.pipeline import process
 
 
 @pytest.fixture

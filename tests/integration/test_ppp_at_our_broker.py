@@ -10,10 +10,11 @@ import msgpack
 import pytest
 import zmq
 
-from common.client import Client
-from common.jobs import Job, job_id
-from common.protocol import Result
-from common.recipe import DEFAULT
+from filterfleet.common.client.client import Client
+from filterfleet.common.jobs.jobs import Job, job_id
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.wire import Result
+from filterfleet.worker.pipeline import process
 from tests.integration.harness import Fleet, wait_until
 from tests.integration.ppp_peers import (
     HEARTBEAT,
@@ -24,7 +25,6 @@ from tests.integration.ppp_peers import (
     connected,
     receive_other_than_heartbeat,
 )
-from worker.pipeline import process
 
 NEEDS = tuple(sorted(DEFAULT.filters))
 

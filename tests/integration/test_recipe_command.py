@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from common.command import guarded
-from common.recipe_file import read_recipe
-from common.recipes import find_recipe, shipped, shipped_text
 from filterfleet.cli import app
+from filterfleet.common.jobs.recipe_file import read_recipe
+from filterfleet.common.jobs.shipped import find_recipe, shipped, shipped_text
+from filterfleet.common.process.command import guarded
+from filterfleet.worker.filters import check_filter
 from tests.integration.harness import Fleet, Processes, check_outputs, expected_outputs, ledger_rows, wait_until
-from worker.filters import check_filter
 
 USAGE = 2
 WRONG = """
@@ -201,9 +201,8 @@ def test_listener_and_submit_with_recipes_of_their_own(fleet: Fleet, few, tmp_pa
 
 
 def test_a_listener_that_does_not_know_the_filters_checks_what_it_can(processes: Processes, few, tmp_path, wrong):
-    code, said = processes.run(
-        *("-m", *commands(few, tmp_path / "out")["listener"], "--recipe", wrong), program=(sys.executable, "-P")
-    )
+    _, *rest = commands(few, tmp_path / "out")["listener"]
+    code, said = processes.run("-m", "filterfleet.listener", *rest, "--recipe", wrong, program=(sys.executable, "-P"))
     assert code == USAGE
     assert said.splitlines() == [f"filterfleet: {wrong}: {SENTENCES[n]}" for n in (0, 3)]
 
@@ -215,7 +214,7 @@ def test_a_listener_says_once_what_no_worker_can_do(fleet: Fleet, few, tmp_path)
     fleet.start_broker()
     options = ("--source", few, "--output", tmp_path / "out", "--frontend-port", fleet.frontend, "--interval", 0.1)
     listener = fleet.processes.start(
-        *("-m", "listener", *options, "--recipe", tmp_path / "far.toml"), program=(sys.executable, "-P")
+        *("-m", "filterfleet.listener", *options, "--recipe", tmp_path / "far.toml"), program=(sys.executable, "-P")
     )
     wait_until(lambda: fleet.status()["waiting"] == 3, what="three tasks")
     assert "no worker" not in listener.said

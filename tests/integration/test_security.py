@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import zmq
 
-from common.client import Client
-from common.errors import FleetError
-from common.keymaking import make_broker_folder
-from common.keys import Role
-from common.ports import free_ports
-from common.protocol import READY, Accepted, Hello, encode, parse
-from common.protocol.messages import FRAME_LIMIT
+from filterfleet.common.client.client import Client
+from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.folders import Role
+from filterfleet.common.keys.making import make_broker_folder
+from filterfleet.common.process.ports import free_ports
+from filterfleet.common.wire import READY, Accepted, Hello, encode, parse
+from filterfleet.common.wire.messages import FRAME_LIMIT
 from tests.integration import keyed_peers as peers
 from tests.integration.harness import LOOPBACK, Fleet, Processes, check_outputs, wait_until
 from tests.integration.keyed_peers import KeyedFleet, client_says, hears, keys_of, tagged, worker_says

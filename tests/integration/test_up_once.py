@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.ports import free_ports
+from filterfleet.common.process.ports import free_ports
 from tests.integration.harness import Processes, check_ledger, check_outputs, output_files
 
 

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from common.protocol import (
+from filterfleet.common.wire import (
     Accepted,
     Beat,
     Busy,
@@ -23,8 +23,8 @@ from common.protocol import (
     Submit,
     Task,
 )
-from common.protocol.codec import SHORTEST_INTERVAL
-from common.protocol.messages import BLOB_LIMIT, INLINE_LIMIT, LEASES_LIMIT
+from filterfleet.common.wire.codec import SHORTEST_INTERVAL
+from filterfleet.common.wire.messages import BLOB_LIMIT, INLINE_LIMIT, LEASES_LIMIT
 
 ids = st.binary(min_size=1, max_size=64)
 blobs = st.binary(max_size=40)

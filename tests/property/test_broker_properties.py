@@ -6,11 +6,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from broker.actions import Send, Side
-from broker.core import BrokerCore
-from broker.peers import TaskState
-from broker.settings import Settings
-from common.protocol import (
+from filterfleet.broker.actions import Send, Side
+from filterfleet.broker.core import BrokerCore
+from filterfleet.broker.settings import Settings
+from filterfleet.broker.state import TaskState
+from filterfleet.common.wire import (
     Beat,
     Cancel,
     Credit,

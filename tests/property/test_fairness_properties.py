@@ -6,8 +6,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.fairness import FairQueue
-from broker.peers import Task
+from filterfleet.broker.fairness import FairQueue
+from filterfleet.broker.state import Task
 
 clients = st.sampled_from((b"anna", b"berta", b"carl"))
 needs = st.sampled_from((frozenset(), frozenset({"a"}), frozenset({"a", "b"})))

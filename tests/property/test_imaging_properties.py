@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from common.recipe import DEFAULT
-from worker.formats.encode import encode_bilevel_png
-from worker.opencv import cv2
-from worker.pipeline import process
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.worker.formats.encode import encode_bilevel_png
+from filterfleet.worker.pipeline import process
+from filterfleet.worker.pixels.opencv import cv2
 
 dimensions = st.integers(1, 40)
 

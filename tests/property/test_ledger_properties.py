@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from common.protocol import Output, Result
-from listener.ledger import Failure, Ledger
-from listener.scan import Version
+from filterfleet.common.wire import Output, Result
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.ledger.ledger import Failure, Ledger
 
 file_names = st.binary(min_size=1, max_size=60).filter(lambda name: b"\0" not in name).map(os.fsdecode)
 versions = st.builds(Version, st.integers(0, 2**62), st.integers(-(2**62), 2**62))

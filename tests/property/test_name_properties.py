@@ -5,11 +5,11 @@ from pathlib import PurePosixPath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.jobs import is_image_name
-from listener.duplicates import distinct
-from listener.failed import failed_places
-from listener.names import NAME_LIMIT, fitted
-from listener.rclone.remote_files import Entry
+from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.listener.cloud.duplicates import distinct
+from filterfleet.listener.cloud.rclone.remote_files import Entry
+from filterfleet.listener.failed import failed_places
+from filterfleet.listener.names import NAME_LIMIT, fitted
 
 ids = st.text("12", min_size=1, max_size=2)
 # Few of them, so that what is made meets what is there.

@@ -7,8 +7,8 @@ import msgpack
 from hypothesis import example, find, given, settings
 from hypothesis import strategies as st
 
-from common.errors import ProtocolError
-from common.protocol import PPX, Envelope, Heartbeat, Message, Ready, encode, parse
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.wire import PPX, Envelope, Heartbeat, Message, Ready, encode, parse
 from tests.property.messages import messages
 
 frames = st.lists(st.binary(max_size=300), max_size=6)

@@ -9,11 +9,11 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.errors import RecipeError
-from common.protocol.codec import RECIPE_LIMIT
-from common.recipe import ENCODINGS, Damaged, Metadata, Recipe
-from common.recipe_file import parse_recipe
-from worker.filters import check_filter, names
+from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.recipe import ENCODINGS, Damaged, Metadata, Recipe
+from filterfleet.common.jobs.recipe_file import parse_recipe
+from filterfleet.common.wire.codec import RECIPE_LIMIT
+from filterfleet.worker.filters import check_filter, names
 
 KEYS = ("outputs", "metadata", "damaged", "steps", "encoding", "quality", "effort", "filter", "file", "size", "sigma")
 words = st.sampled_from([*KEYS, *ENCODINGS, *Metadata, *Damaged, *names(), "a", "b"]) | st.text(

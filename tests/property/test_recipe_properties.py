@@ -7,8 +7,8 @@ import msgpack
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.errors import RecipeError
-from common.recipe import DEFAULT, ENCODINGS, Output, Recipe, Step
+from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.recipe import DEFAULT, ENCODINGS, Output, Recipe, Step
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True)
 scalars = st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=20)

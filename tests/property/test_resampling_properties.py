@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from common.errors import ImageError
-from worker.opencv import cv2
-from worker.strips.plan import bands
-from worker.strips.resample import plan
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.strips.plan import bands
+from filterfleet.worker.strips.resample import plan
 
 METHODS = st.sampled_from([cv2.INTER_AREA, cv2.INTER_NEAREST, cv2.INTER_CUBIC])
 sides = st.integers(1, 400)

@@ -3,7 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listener.scan import MASS, MASS_MINIMUM, Gone, Listing, MassDisappearance, Scan, Settled, Version
+from filterfleet.listener.core.scan import (
+    MASS,
+    MASS_MINIMUM,
+    Gone,
+    Listing,
+    MassDisappearance,
+    Scan,
+    Settled,
+    Version,
+)
 
 SETTLE = 2.0
 versions = st.builds(Version, st.integers(0, 2), st.integers(0, 2))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-from listener.selection import Selection, _steady
+from filterfleet.listener.settings.selection import Selection, _steady
 
 SEGMENTS = ("**", "a", "*ab*b", "?")
 NAMES = ["/".join(parts) for depth in range(1, 5) for parts in product(("a", "b", "abab"), repeat=depth)]

@@ -9,18 +9,18 @@ import pyvips
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from common.recipe import Output, Recipe, Step
-from worker.filters import Image, Place, registry
-from worker.filters.merge import Measured, Resampled, Rows
-from worker.filters.parameters import Integer
-from worker.filters.registry import Alpha, register
-from worker.formats import Target, over_white
-from worker.formats.orientation import upright as turned
-from worker.opencv import cv2
-from worker.strips.run import stream
-from worker.strips.span import Span
-from worker.strips.upright import upright
-from worker.tree import Node, grow
+from filterfleet.common.jobs.recipe import Output, Recipe, Step
+from filterfleet.worker.filters import Image, Place, registry
+from filterfleet.worker.filters.merge import Measured, Resampled, Rows
+from filterfleet.worker.filters.parameters import Integer
+from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.formats import Target, over_white
+from filterfleet.worker.formats.orientation import upright as turned
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.strips.run import stream
+from filterfleet.worker.strips.span import Span
+from filterfleet.worker.strips.upright import upright
+from filterfleet.worker.tree import Node, grow
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.recipe import Step
-from worker.filters import bind, catalogue
-from worker.filters.merge import Measured, Rows
-from worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Text
-from worker.opencv import cv2
-from worker.strips.check import joined
+from filterfleet.common.jobs.recipe import Step
+from filterfleet.worker.filters import bind, catalogue
+from filterfleet.worker.filters.merge import Measured, Rows
+from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Text
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.strips.check import joined
 
 EXAMPLES = int(os.environ.get("FILTERFLEET_EXAMPLES", "12"))  # a filter
 

@@ -5,10 +5,10 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.batches import MESSAGES_LIMIT, batches
-from common.protocol import Data, Failed, Output, Result, Submit, encode, parse
-from common.protocol.messages import CHUNK
-from common.pull import PATIENCE, WINDOW, Pull
+from filterfleet.common.wire import Data, Failed, Output, Result, Submit, encode, parse
+from filterfleet.common.wire.batches import MESSAGES_LIMIT, batches
+from filterfleet.common.wire.messages import CHUNK
+from filterfleet.common.wire.pull import PATIENCE, WINDOW, Pull
 from tests.memory_file import MemoryFile
 from tests.property.messages import messages
 

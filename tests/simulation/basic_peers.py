@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.actions import Side
+from filterfleet.broker.actions import Side
 from tests.simulation.invariants import InvariantError
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer

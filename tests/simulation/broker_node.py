@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from broker.actions import Action, Note, Side
-from broker.batching import multiparts
-from broker.core import BrokerCore
+from filterfleet.broker.actions import Action, Note, Side
+from filterfleet.broker.batching import multiparts
+from filterfleet.broker.core import BrokerCore
 from tests.simulation.invariants import BrokerWatch
 from tests.simulation.network import Connection, Frames
 from tests.simulation.nodes import SETTINGS, Node

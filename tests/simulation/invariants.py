@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from broker.clients import ClientDesk
-from broker.core import BrokerCore
-from broker.peers import OBJECT, Lease, Task, TaskState
-from broker.settings import Settings
-from common.protocol import TAG
+from filterfleet.broker.core import BrokerCore
+from filterfleet.broker.frontend import ClientDesk
+from filterfleet.broker.settings import Settings
+from filterfleet.broker.state import OBJECT, Lease, Task, TaskState
+from filterfleet.common.wire import TAG
 from tests.simulation.photos import ENDS
 
 if TYPE_CHECKING:

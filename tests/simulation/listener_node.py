@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from broker.actions import Side
-from common import client_core
-from common.client_core import ClientCore
-from common.jobs import Job
-from common.protocol import Data, Failed, Message, Result, ResultOk
-from listener.intake import Intake
-from listener.ledger import Ledger
-from listener.service import BACKFILL, FRESH
+from filterfleet.broker.actions import Side
+from filterfleet.common.client import core as client_core
+from filterfleet.common.client.core import ClientCore
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.wire import Data, Failed, Message, Result, ResultOk
+from filterfleet.listener.core.intake import Intake
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.service import BACKFILL, FRESH
 from tests.simulation.invariants import InvariantError
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer

@@ -7,21 +7,21 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from broker import fairness
-from broker.clients import ClientDesk
-from broker.fairness import FairQueue
-from broker.peers import Lease, Task, Worker
-from broker.scheduler import Scheduler
-from broker.workers import WorkerDesk
-from common.client_core import ClientCore
-from common.flow import Flow
-from common.link import Link
-from common.protocol import ResultOk
-from common.pull import Pull
-from common.submissions import Submissions
-from listener.ledger import Ledger
-from worker.runs import Key, Runs
-from worker.session import Run, WorkerSession
+from filterfleet.broker import fairness
+from filterfleet.broker.backend import WorkerDesk
+from filterfleet.broker.fairness import FairQueue
+from filterfleet.broker.frontend import ClientDesk
+from filterfleet.broker.scheduler import Scheduler
+from filterfleet.broker.state import Lease, Task, Worker
+from filterfleet.common.client.core import ClientCore
+from filterfleet.common.client.flow import Flow
+from filterfleet.common.client.submissions import Submissions
+from filterfleet.common.wire import ResultOk
+from filterfleet.common.wire.link import Link
+from filterfleet.common.wire.pull import Pull
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.worker.leases.runs import Key, Runs
+from filterfleet.worker.leases.session import Run, WorkerSession
 
 Patch = tuple[type | ModuleType, str, Any]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from broker.actions import Side
-from broker.settings import Settings
-from common.batches import batches
-from common.protocol import Message, encode
+from filterfleet.broker.actions import Side
+from filterfleet.broker.settings import Settings
+from filterfleet.common.wire import Message, encode
+from filterfleet.common.wire.batches import batches
 from tests.simulation.network import Connection, Frames
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from listener.scan import Version
+from filterfleet.listener.core.scan import Version
 
 # Some are good at first sight only: flaky fails once, hang gets stuck once. The last four never end well.
 KINDS = ["good"] * 40 + ["flaky", "hang", "bad", "failing", "poison", "endless"]

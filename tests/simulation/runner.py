@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from common.system import cores
+from filterfleet.common.process.system import cores
 from tests.simulation.world import World
 
 CHUNK = 25  # seeds one process runs before it reports

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from broker.actions import Side
-from common.blob import read
-from common.protocol import Data, Message, Output
+from filterfleet.broker.actions import Side
+from filterfleet.common.blob import read
+from filterfleet.common.wire import Data, Message, Output
+from filterfleet.worker.leases import session as worker_session
+from filterfleet.worker.leases.runs import Key, Runs
+from filterfleet.worker.leases.session import Action, Done, Profile, Run, WorkerSession
 from tests.simulation.invariants import InvariantError
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
-from worker import session as worker_session
-from worker.runs import Key, Runs
-from worker.session import Action, Done, Profile, Run, WorkerSession
 
 OURS = b"not an image"  # how our own workers answer a basic client's echo request
 STUCK_AFTER = SETTINGS.task_timeout + 5  # seconds

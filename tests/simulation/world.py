@@ -11,10 +11,9 @@ from unittest import mock
 
 import msgpack
 
-import common.flow
-import common.pull
-import listener.ledger
-from common.protocol import PPX
+from filterfleet.common.client import flow
+from filterfleet.common.wire import PPX, pull
+from filterfleet.listener.ledger import ledger
 from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
 from tests.simulation.broker_node import BrokerNode
@@ -28,9 +27,9 @@ from tests.simulation.worker_node import WorkerNode
 
 PATIENCE = 400.0  # by then everything must be done
 SMALLER = [  # than in life, as the broker's numbers are
-    mock.patch.object(common.pull, "CHUNK", 72),  # bytes of an image or an output in one message
+    mock.patch.object(pull, "CHUNK", 72),  # bytes of an image or an output in one message
 ]
-NARROW = mock.patch.multiple(common.flow, JOBS=12, BYTES=800, SMALL=60)  # the clients' window, in every other world
+NARROW = mock.patch.multiple(flow, JOBS=12, BYTES=800, SMALL=60)  # the clients' window, in every other world
 CLEARANCE = 40.0  # seconds more until nobody holds anything: enough for every acknowledgement to be repeated
 
 
@@ -118,7 +117,7 @@ class World:
             self.clock.after(self.rng.uniform(0, 0.5), node.start)
         Faults(self).plan()
         with contextlib.ExitStack() as patches:
-            for patch in (mock.patch.object(listener.ledger, "time", self.wall), *SMALLER):
+            for patch in (mock.patch.object(ledger, "time", self.wall), *SMALLER):
                 patches.enter_context(patch)
             if self.seed % 2:
                 patches.enter_context(NARROW)

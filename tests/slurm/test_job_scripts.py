@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import filterfleet
-from listener.placement import PRIVATE
+from filterfleet.listener.local.sink import PRIVATE
 from tests.integration.harness import check_outputs, count_done, output_files, wait_until
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "examples/slurm"
-PHOTOS = Path(filterfleet.__file__).parent / "photos"
+PHOTOS = Path(filterfleet.__file__).parent / "demo" / "photos"
 NODES = {"n1", "n2", "n3"}
 
 # Some tenths of a second for each photograph: long enough to be hit in the middle.

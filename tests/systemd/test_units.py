@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 UNIT_FILES = sorted(Path(__file__).resolve().parents[2].glob("systemd/*.service"))
-PHOTOS = sorted(Path(__file__).resolve().parents[2].glob("filterfleet/photos/*.*g"))
+PHOTOS = sorted(Path(__file__).resolve().parents[2].glob("filterfleet/demo/photos/*.*g"))
 PROGRAM = "/opt/filterfleet/bin/filterfleet"
 BROKER, WORKER, LISTENER = "filterfleet-broker", "filterfleet-worker", "filterfleet-listener"
 WATCHDOG_LIMIT = 3  # seconds

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 
-from broker.actions import Note, Send, SendFrames, Side
-from broker.core import BrokerCore
-from broker.peers import OBJECT
-from broker.settings import Settings
-from common.protocol import Beat, Credit, Hello, Output, Result, Submit, Task, encode
+from filterfleet.broker.actions import Note, Send, SendFrames, Side
+from filterfleet.broker.core import BrokerCore
+from filterfleet.broker.settings import Settings
+from filterfleet.broker.state import OBJECT
+from filterfleet.common.wire import Beat, Credit, Hello, Output, Result, Submit, Task, encode
 
 IMAGE = b"image of 16 byte"
 SIZE = len(IMAGE)

@@ -14,18 +14,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from common.errors import ImageError
-from common.recipe import DEFAULT, Damaged
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import DEFAULT, Damaged
+from filterfleet.worker.admission import Way, admit
+from filterfleet.worker.filters import Image
+from filterfleet.worker.formats import Header, decode, read_header
+from filterfleet.worker.formats.lazy import open_pixels, to_array
+from filterfleet.worker.memory import confine
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.vips import pyvips
+from filterfleet.worker.tree import grow
 from tests.unit import samples
 from tests.unit.samples import BGR, BGRA, GRAY, ihdr, pil, png, saved, tiff, vips
-from worker.admission import Way, admit
-from worker.filters import Image
-from worker.formats import Header, decode, read_header
-from worker.formats.lazy import open_pixels, to_array
-from worker.memory import confine
-from worker.opencv import cv2
-from worker.tree import grow
-from worker.vips import pyvips
 
 Files = Iterator[tuple[str, bytes]]
 

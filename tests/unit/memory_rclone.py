@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from listener.rclone.facts import Facts
-from listener.rclone.remote_files import Entry
-from listener.store import ChangedError, TransferError
+from filterfleet.listener.cloud.rclone.facts import Facts
+from filterfleet.listener.cloud.rclone.remote_files import Entry
+from filterfleet.listener.interfaces import ChangedError, TransferError
 
 ATOMIC = Facts("s3", "s3:bucket", True, False, True, False, False, False)
 PLAIN = Facts("sftp", "sftp:root", False, True, False, False, False, True)  # half an upload is seen

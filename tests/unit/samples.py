@@ -12,8 +12,8 @@ import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin  # noqa: F401 - also used from here
 
-from worker.opencv import cv2
-from worker.vips import pyvips
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.vips import pyvips
 
 pillow_heif.register_heif_opener()
 

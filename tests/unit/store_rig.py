@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from common.blob import Blob, whole
-from common.jobs import output_path
-from common.protocol import Output
-from listener.scan import ROOT, Listing, Version
-from listener.store import ChangedError, Loaded, TransferError
+from filterfleet.common.blob import Blob, whole
+from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.wire import Output
+from filterfleet.listener.core.scan import ROOT, Listing, Version
+from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError
 
 
 class Troubled:

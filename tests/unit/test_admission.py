@@ -2,11 +2,11 @@
 
 import pytest
 
-from common.errors import ImageError
-from common.recipe import DEFAULT, Output, Recipe, Step
-from worker.admission import STRIPS_NEED, Way, admit, whole_need
-from worker.formats import Header
-from worker.tree import grow
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
+from filterfleet.worker.admission import STRIPS_NEED, Way, admit, whole_need
+from filterfleet.worker.formats import Header
+from filterfleet.worker.tree import grow
 
 GIB = 1 << 30
 ROOT = grow(DEFAULT)

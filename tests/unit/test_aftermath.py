@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.errors import FleetError
-from listener.aftermath import Delete, Keep, MoveTo, is_departed, parse_after
+from filterfleet.common.errors import FleetError
+from filterfleet.listener.settings.aftermath import Delete, Keep, MoveTo, is_departed, parse_after
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.blob import STEP, FileBlob, parts, read, stowed, whole
+from filterfleet.common.blob import STEP, FileBlob, parts, read, stowed, whole
 
 
 def file_of(data):

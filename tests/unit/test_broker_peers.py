@@ -2,11 +2,11 @@
 
 import pytest
 
-from broker.actions import Send, SendFrames, Side
-from broker.batching import multiparts
-from broker.core import BrokerCore
-from broker.settings import Settings
-from common.protocol import (
+from filterfleet.broker.actions import Send, SendFrames, Side
+from filterfleet.broker.batching import multiparts
+from filterfleet.broker.core import BrokerCore
+from filterfleet.broker.settings import Settings
+from filterfleet.common.wire import (
     Beat,
     Cancel,
     Catalogue,

@@ -2,9 +2,22 @@
 
 import pytest
 
-from broker.peers import OBJECT
-from broker.settings import Settings
-from common.protocol import Accepted, Beat, Busy, Cancel, Credit, Drain, Failed, Get, Nack, Result, ResultOk, Task
+from filterfleet.broker.settings import Settings
+from filterfleet.broker.state import OBJECT
+from filterfleet.common.wire import (
+    Accepted,
+    Beat,
+    Busy,
+    Cancel,
+    Credit,
+    Drain,
+    Failed,
+    Get,
+    Nack,
+    Result,
+    ResultOk,
+    Task,
+)
 from tests.unit.broker_rig import BLOBS, IMAGE, JOB_BYTES, OUTPUTS, Rig
 
 CLIENT = b"fx1|client"

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from broker.settings import Settings
-from common.protocol import Accepted, Busy, Cancel
+from filterfleet.broker.settings import Settings
+from filterfleet.common.wire import Accepted, Busy, Cancel
 from tests.unit.broker_rig import IMAGE, JOB_BYTES, Rig
 
 HOG, OTHER = b"fx1|hog", b"fx1|other"

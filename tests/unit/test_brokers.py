@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.brokers import addresses, check_brokers, hosts
-from common.errors import FleetError
+from filterfleet.common.client.brokers import addresses, check_brokers, hosts
+from filterfleet.common.errors import FleetError
 
 
 def test_names_and_addresses_of_several():

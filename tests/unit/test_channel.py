@@ -8,8 +8,8 @@ import resource
 
 import pytest
 
-from common.blob import FileBlob, whole
-from worker.engines.channel import Channel
+from filterfleet.common.blob import FileBlob, whole
+from filterfleet.worker.engines.channel import Channel
 
 
 @pytest.fixture

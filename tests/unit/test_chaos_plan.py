@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterfleet.chaos_plan import BRIEF, GAP, LONG, Deed, Step, make_plan
+from filterfleet.chaos.plan import BRIEF, GAP, LONG, Deed, Step, make_plan
 
 NAMES = ("broker", "worker-1", "worker-2", "listener")
 

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.errors import FleetError
-from filterfleet import chaos_storm as module
-from filterfleet.chaos_plan import Deed, Step
-from filterfleet.chaos_storm import PATIENCE, START_PATIENCE, Storm
-from listener.ledger import Progress
+from filterfleet.chaos import storm as module
+from filterfleet.chaos.plan import Deed, Step
+from filterfleet.chaos.storm import PATIENCE, START_PATIENCE, Storm
+from filterfleet.common.errors import FleetError
+from filterfleet.listener.ledger.ledger import Progress
 
 SECONDS = 20.0
 

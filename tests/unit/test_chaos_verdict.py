@@ -9,17 +9,17 @@ import sys
 
 import pytest
 
-from common.command import SUPERVISOR
-from common.files import write_atomically
-from common.jobs import output_path
-from common.protocol import Output, Result
-from common.recipe import DEFAULT
-from filterfleet.chaos_photographs import Photographs
-from filterfleet.chaos_verdict import images_in, survivors, wrong_in_ledger, wrong_in_outputs
-from listener.ledger import Ledger
-from listener.placement import PRIVATE
-from listener.scan import Version
-from worker.pipeline import process
+from filterfleet.chaos.photographs import Photographs
+from filterfleet.chaos.verdict import images_in, survivors, wrong_in_ledger, wrong_in_outputs
+from filterfleet.common.files import write_atomically
+from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.process.command import SUPERVISOR
+from filterfleet.common.wire import Output, Result
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.worker.pipeline import process
 
 
 class Batch:

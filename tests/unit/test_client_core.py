@@ -5,19 +5,11 @@ import random
 
 import pytest
 
-from common.client_core import (
-    ROOM_PATIENCE,
-    SHORTAGES,
-    ClientCore,
-    Deliver,
-    Open,
-    ReadBlob,
-    Send,
-    Tell,
-)
-from common.errors import ProtocolError
-from common.jobs import Job
-from common.protocol import (
+from filterfleet.common.client.core import ROOM_PATIENCE, SHORTAGES, ClientCore, Deliver, Open, ReadBlob, Send, Tell
+from filterfleet.common.client.submissions import ACCEPT_PATIENCE
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.wire import (
     Accepted,
     Beat,
     Busy,
@@ -36,8 +28,7 @@ from common.protocol import (
     Submit,
     encode,
 )
-from common.protocol.messages import CHUNK, INLINE_LIMIT, TAG
-from common.submissions import ACCEPT_PATIENCE
+from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
 from tests.memory_file import FullDisk, MemoryFile
 
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from common.blob import FileBlob
-from common.errors import FleetError
-from common.protocol import Output
-from listener.cloud_sink import CloudSink
-from listener.location import Remote
-from listener.rclone.remote_files import Entry
-from listener.staging import STAGING
-from listener.store import ChangedError, TransferError
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.errors import FleetError
+from filterfleet.common.wire import Output
+from filterfleet.listener.cloud.rclone.remote_files import Entry
+from filterfleet.listener.cloud.sink import CloudSink
+from filterfleet.listener.cloud.staging import STAGING
+from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.settings.location import Remote
 from tests.unit.memory_rclone import ATOMIC, DRIVE, PLAIN, MemoryRclone
 
 OUTPUTS = (Output("grayscale", "jpeg", 4), Output("edges", "png", 5))

@@ -10,18 +10,18 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from common.blob import FileBlob, whole
-from common.errors import ImageError
-from common.logs import get_logger
-from common.protocol.messages import BLOB_LIMIT
-from listener.aftermath import Delete, Keep, MoveTo
-from listener.cloud_source import CloudSource
-from listener.ignore import LIMIT as IGNORE_LIMIT
-from listener.location import Remote
-from listener.rclone.remote_files import Entry
-from listener.scan import Version
-from listener.selection import IGNORE_FILE, Selection
-from listener.store import ChangedError, TransferError
+from filterfleet.common.blob import FileBlob, whole
+from filterfleet.common.errors import ImageError
+from filterfleet.common.logs import get_logger
+from filterfleet.common.wire.messages import BLOB_LIMIT
+from filterfleet.listener.cloud.rclone.remote_files import Entry
+from filterfleet.listener.cloud.source import CloudSource
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.settings.aftermath import Delete, Keep, MoveTo
+from filterfleet.listener.settings.ignore import LIMIT as IGNORE_LIMIT
+from filterfleet.listener.settings.location import Remote
+from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
 from tests.unit.memory_rclone import ATOMIC, DRIVE, PLAIN, MemoryRclone
 
 LIMIT = 1000
@@ -33,7 +33,7 @@ def logs_can_be_read(monkeypatch):
     """Whatever an earlier test has set up."""
     before = structlog.get_config()
     structlog.reset_defaults()
-    for module in ("listener.cloud_source", "listener.ignore"):
+    for module in ("filterfleet.listener.cloud.source", "filterfleet.listener.settings.ignore"):
         monkeypatch.setattr(f"{module}.log", get_logger("listener"))
     yield
     structlog.configure(**before)
@@ -240,7 +240,7 @@ def test_a_full_spool_is_named_whatever_the_download_says(source_of, tmp_path, m
     rclone = MemoryRclone(ATOMIC)
     rclone.before = fail("download")
     source = source_of(rclone)
-    monkeypatch.setattr("listener.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=99))
+    monkeypatch.setattr("filterfleet.listener.cloud.spool.shutil.disk_usage", lambda _: SimpleNamespace(free=99))
     with pytest.raises(TransferError, match=rf"^The spool {tmp_path}/spool is full: ") as raised:
         source.load("a.jpg", Version(100, 0), LIMIT)
     assert raised.value.transient
@@ -256,7 +256,7 @@ def test_a_spool_that_cannot_be_read_is_one_sentence(source_of, tmp_path, monkey
     def fail_to_open(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("listener.spool.os.open", fail_to_open)
+    monkeypatch.setattr("filterfleet.listener.cloud.spool.os.open", fail_to_open)
     with pytest.raises(TransferError, match=rf"^The spool {tmp_path}/spool cannot be used: Input/output error\.$"):
         source.load("a.jpg", Version(5, 0), LIMIT)
 

@@ -1,5 +1,5 @@
-from broker.fairness import FairQueue
-from broker.peers import Task
+from filterfleet.broker.fairness import FairQueue
+from filterfleet.broker.state import Task
 from tests.unit.broker_rig import Rig
 
 FRESH, BACKFILL = 0, 5

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from common.files import sweep, write_atomically
+from filterfleet.common.files import sweep, write_atomically
 
 
 def test_a_file_is_written_with_its_folders_and_nothing_is_left_over(tmp_path):

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from common.errors import FleetError, RecipeError
+from filterfleet.catalogue.docs import updated
+from filterfleet.catalogue.gallery import SAMPLES, before_and_after
 from filterfleet.cli import app
-from filterfleet.filter_docs import updated
-from filterfleet.gallery import SAMPLES, before_and_after
-from worker.filters import names
-from worker.opencv import cv2
+from filterfleet.common.errors import FleetError, RecipeError
+from filterfleet.worker.filters import names
+from filterfleet.worker.pixels.opencv import cv2
 
 PAGE = Path(__file__).parents[2] / "docs" / "filters.md"
 UPDATE = "bring it up to date with: filterfleet filters --docs docs/filters.md"

@@ -6,9 +6,9 @@ import zlib
 import numpy as np
 import pytest
 
-from worker.filters import catalogue
-from worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Text
-from worker.opencv import cv2
+from filterfleet.worker.filters import catalogue
+from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Text
+from filterfleet.worker.pixels.opencv import cv2
 
 
 def small_png(height, width, channels=4):

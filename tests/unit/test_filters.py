@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.recipe import Step
-from worker.filters import bind, catalogue, histogram, names
-from worker.filters.merge import Resampled
-from worker.opencv import cv2
+from filterfleet.common.jobs.recipe import Step
+from filterfleet.worker.filters import bind, catalogue, histogram, names
+from filterfleet.worker.filters.merge import Resampled
+from filterfleet.worker.pixels.opencv import cv2
 
 HEIGHT, WIDTH = 45, 70
 

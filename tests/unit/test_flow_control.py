@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from common.batches import batches
-from common.client_core import ClientCore, Send
-from common.flow import BYTES, JOBS, SMALL
-from common.jobs import Job
-from common.protocol import Accepted, Busy, Data, Failed, Get, Hello, Submit, encode
-from common.protocol.messages import INLINE_LIMIT
-from common.submissions import ACCEPT_PATIENCE
+from filterfleet.common.client.core import ClientCore, Send
+from filterfleet.common.client.flow import BYTES, JOBS, SMALL
+from filterfleet.common.client.submissions import ACCEPT_PATIENCE
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.wire import Accepted, Busy, Data, Failed, Get, Hello, Submit, encode
+from filterfleet.common.wire.batches import batches
+from filterfleet.common.wire.messages import INLINE_LIMIT
 from tests.memory_file import MemoryFile
 
 IMAGE = bytes(8 << 20)

@@ -6,12 +6,12 @@ import queue
 
 import pytest
 
-from common.blob import FileBlob, whole
-from common.errors import ImageError
-from common.protocol.messages import BLOB_LIMIT
-from listener.folder import Folder
-from listener.scan import ROOT, Version
-from listener.store import ChangedError
+from filterfleet.common.blob import FileBlob, whole
+from filterfleet.common.errors import ImageError
+from filterfleet.common.wire.messages import BLOB_LIMIT
+from filterfleet.listener.core.scan import ROOT, Version
+from filterfleet.listener.interfaces import ChangedError
+from filterfleet.listener.local.source import Folder
 
 LIMIT = 1000
 

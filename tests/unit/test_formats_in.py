@@ -7,15 +7,15 @@ import zlib
 import numpy as np
 import pytest
 
-from common.blob import FileBlob
-from common.errors import ImageError
-from common.jobs import FORMAT_OF_EXTENSION
-from common.recipe import Damaged
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.jobs import FORMAT_OF_EXTENSION
+from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.formats import decode, header, read_header, sniff
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.vips import pyvips
 from tests.unit import samples
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, HEIGHT, UPRIGHT, WIDTH, deep, difference, pil, saved, vips
-from worker.formats import decode, header, read_header, sniff
-from worker.opencv import cv2
-from worker.vips import pyvips
 
 PALETTE = pil(BGR).quantize(100)
 BITS = pil(GRAY).convert("1")

@@ -5,14 +5,14 @@ import struct
 import numpy as np
 import pytest
 
-from common.errors import ImageError
-from common.jobs import EXTENSION_OF_FORMAT
-from common.recipe import ENCODINGS, SAME
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.recipe import ENCODINGS, SAME
+from filterfleet.worker.formats import Carried, Target, encode
+from filterfleet.worker.formats.encode import over_white
+from filterfleet.worker.pixels.opencv import cv2
 from tests.unit import samples
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, XMP, deep, difference, exif, opened, profile
-from worker.formats import Carried, Target, encode
-from worker.formats.encode import over_white
-from worker.opencv import cv2
 
 FORMATS = sorted(EXTENSION_OF_FORMAT)
 ICC = profile()

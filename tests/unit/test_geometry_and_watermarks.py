@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from common.errors import ImageError, RecipeError
-from common.recipe import Step
-from worker.filters import bind
-from worker.opencv import cv2
+from filterfleet.common.errors import ImageError, RecipeError
+from filterfleet.common.jobs.recipe import Step
+from filterfleet.worker.filters import bind
+from filterfleet.worker.pixels.opencv import cv2
 
 
 def step(name, **values):

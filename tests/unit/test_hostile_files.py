@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from common.recipe import Damaged
+from filterfleet.common.jobs.recipe import Damaged
 
 LONGEST = 30  # seconds for one file, on a machine that has much else to do
 MOST = 512 << 20  # bytes by which a process may grow that has 256 MiB for images

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.recipe import Metadata, Output, Recipe, Step
+from filterfleet.common.jobs.recipe import Metadata, Output, Recipe, Step
+from filterfleet.worker.formats import read_header
+from filterfleet.worker.pipeline import process
 from tests.unit import samples
 from tests.unit.samples import ALPHA, BGR, BGRA, GRAY, GRAY_ALPHA, XMP, deep, exif, opened, pil, profile, saved
 from tests.unit.test_metadata import SECONDS, with_thumbnail
-from worker.formats import read_header
-from worker.pipeline import process
 
 PAGE = (Path(__file__).parents[2] / "docs" / "imaging.md").read_text()
 

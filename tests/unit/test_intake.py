@@ -1,7 +1,7 @@
 import pytest
 
-from listener.intake import DISK, MEMORY, RESERVE, Intake
-from listener.scan import Version
+from filterfleet.listener.core.intake import DISK, MEMORY, RESERVE, Intake
+from filterfleet.listener.core.scan import Version
 
 SMALL = Version(1, 0)
 SMALL_BYTES = 8 << 20

@@ -11,15 +11,15 @@ import zmq
 import zmq.auth
 from zmq.utils import z85
 
-from broker.actions import Side
-from broker.guests import SPARE, Guests
-from broker.service import _is_loopback
-from broker.zap import ALLOWED, DENIED, ERROR, VERSION, judge
-from common.errors import FleetError
-from common.handshakes import explain
-from common.keymaking import add_machine, make_broker_folder
-from common.keys import KeyPair, PeerKeys, Role, allow_list, broker_pair, peer_keys
-from common.occasionally import Occasionally
+from filterfleet.broker.actions import Side
+from filterfleet.broker.door.guests import SPARE, Guests
+from filterfleet.broker.door.zap import ALLOWED, DENIED, ERROR, VERSION, judge
+from filterfleet.broker.service import _is_loopback
+from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.folders import KeyPair, PeerKeys, Role, allow_list, broker_pair, peer_keys
+from filterfleet.common.keys.handshakes import explain
+from filterfleet.common.keys.making import add_machine, make_broker_folder
+from filterfleet.common.ratelimit import Occasionally
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 

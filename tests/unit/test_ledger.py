@@ -4,11 +4,11 @@ import sqlite3
 
 import pytest
 
-from common.errors import FleetError
-from common.protocol import Output, Result
-from listener.ledger import REPORT as REPORT_FIELDS
-from listener.ledger import Failure, Ledger, Progress
-from listener.scan import Version
+from filterfleet.common.errors import FleetError
+from filterfleet.common.wire import Output, Result
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.ledger.ledger import REPORT as REPORT_FIELDS
+from filterfleet.listener.ledger.ledger import Failure, Ledger, Progress
 
 V1, V2 = Version(100, 1), Version(200, 2)
 OUTPUTS = (Output("edges", "png", 3), Output("blur", "jpeg", 9))

@@ -6,13 +6,13 @@ import tracemalloc
 import msgpack
 import pytest
 
-from broker.actions import Side
-from broker.core import BrokerCore
-from broker.settings import Settings
-from broker.workers import CANCELS
-from common.errors import ProtocolError
-from common.occasionally import Throttle
-from common.protocol import (
+from filterfleet.broker.actions import Side
+from filterfleet.broker.backend import CANCELS
+from filterfleet.broker.core import BrokerCore
+from filterfleet.broker.settings import Settings
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.ratelimit import Throttle
+from filterfleet.common.wire import (
     Accepted,
     Beat,
     Busy,
@@ -29,12 +29,12 @@ from common.protocol import (
     encode,
     parse,
 )
-from common.protocol.codec import FRAMES_LIMIT, MESSAGES_LIMIT
-from common.protocol.messages import LEASES_LIMIT, PPX
+from filterfleet.common.wire.codec import FRAMES_LIMIT, MESSAGES_LIMIT
+from filterfleet.common.wire.messages import LEASES_LIMIT, PPX
+from filterfleet.worker.leases.session import Profile, Run, Send, WorkerSession
 from tests.integration.hostile_frames import hostile_messages
 from tests.memory_file import MemoryFile
 from tests.unit.broker_rig import Rig
-from worker.session import Profile, Run, Send, WorkerSession
 
 CLIENT, WORKER = b"fx1|client", b"fx1|worker"
 PROFILE = Profile(2, 1, ("canny",), "host", "1", 1 << 20)

@@ -1,7 +1,7 @@
 """Which broker a peer's next socket goes to, and when."""
 
-from common.link import Link
-from common.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS
+from filterfleet.common.wire.link import Link
+from filterfleet.common.wire.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS
 
 PATIENCE = HEARTBEAT_INTERVAL * MISSED_BEATS
 

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from common.recipe import DEFAULT
-from common.wakeup import StopSignal
 from filterfleet import process
-from listener import patience, service
-from listener.ledger import Ledger
-from listener.options import Backfill, Failures, Options
-from listener.setup import serve
-from listener.store import ChangedError, TransferError
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener import service
+from filterfleet.listener.core import patience
+from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.settings.options import Backfill, Failures, Options
+from filterfleet.listener.setup import serve
+from filterfleet.worker.engines.local import SequentialEngine
 from tests.unit.samples import cv2, picture
 from tests.unit.store_rig import MemorySink, MemorySource
-from worker.engines.local import SequentialEngine
 
 ONCE = Options(settle=0.0, interval=0.05, once=True)
 WATCH = Options(settle=0.0, interval=0.05)

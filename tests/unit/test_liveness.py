@@ -1,4 +1,5 @@
-from common.liveness import Backoff, Liveness
+from filterfleet.common.backoff import Backoff
+from filterfleet.common.wire.liveness import Liveness
 
 
 def test_silence_is_death_at_exactly_the_stored_instant():

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import FleetError
-from listener.location import Remote, parse_location
-from listener.setup import check_locations, check_roots, state_folder
+from filterfleet.common.errors import FleetError
+from filterfleet.listener.settings.location import Remote, parse_location
+from filterfleet.listener.setup import check_locations, check_roots, state_folder
 
 
 @pytest.mark.parametrize(

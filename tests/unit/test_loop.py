@@ -4,7 +4,7 @@ import functools
 import threading
 import time
 
-from listener.loop import Loop
+from filterfleet.listener.loop import Loop
 
 
 def test_what_others_say_is_called_here():

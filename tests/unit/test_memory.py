@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from filterfleet.worker.memory import RESERVE, Memory, share
 from tests.integration.harness import wait_until
-from worker.memory import RESERVE, Memory, share
 
 
 def holder(memory, amount, log, name):
@@ -74,7 +74,7 @@ def test_processes_share_what_there_is():
 
 def test_a_confined_process_gets_an_error_and_not_the_machine():
     program = (
-        "import sys, numpy; from worker.memory import confine; confine(64 << 20)\n"
+        "import sys, numpy; from filterfleet.worker.memory import confine; confine(64 << 20)\n"
         "numpy.ones(64 << 20, numpy.uint8)\n"
         "try: numpy.ones(int(sys.argv[1]), numpy.uint8)\n"
         "except MemoryError: print('refused')"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.recipe import Metadata
+from filterfleet.common.jobs.recipe import Metadata
+from filterfleet.worker.formats import Header, carried, read_header
+from filterfleet.worker.formats.exif import edited, orientation_of
 from tests.unit import samples
 from tests.unit.samples import BGR, NORTH, XMP, exif, pil, profile, saved
-from worker.formats import Header, carried, read_header
-from worker.formats.exif import edited, orientation_of
 
 SECONDS = struct.pack(">II", 1889, 64)  # 29.515625 as Pillow writes it
 

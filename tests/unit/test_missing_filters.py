@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from common.protocol import Catalogue
-from common.recipe import Output, Recipe, Step
-from listener import setup
-from listener.setup import MissingFilters
+from filterfleet.common.jobs.recipe import Output, Recipe, Step
+from filterfleet.common.wire import Catalogue
+from filterfleet.listener import setup
+from filterfleet.listener.setup import MissingFilters
 
 RECIPE = Recipe((Output("a", (Step("invert"), Step("duotone"), Step("beyond"))),))
 

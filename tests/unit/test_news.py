@@ -1,7 +1,7 @@
 """When single files are looked at."""
 
-from listener.news import News
-from listener.rhythm import HINT_DELAY
+from filterfleet.listener.core.news import News
+from filterfleet.listener.core.rhythm import HINT_DELAY
 
 SETTLE = 1.0  # seconds
 NEVER = float("inf")

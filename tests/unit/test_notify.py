@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from common.notify import Notifier
+from filterfleet.common.process.notify import Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -1,7 +1,7 @@
 """Outages are waited for; one bad object is given up."""
 
-from listener.patience import HIDING, LONGEST_PAUSE, TRIES, Misses, Patience
-from listener.scan import Version
+from filterfleet.listener.core.patience import HIDING, LONGEST_PAUSE, TRIES, Misses, Patience
+from filterfleet.listener.core.scan import Version
 
 
 def test_the_pauses_of_an_outage_double_up_to_a_limit_and_nothing_is_given_up():

@@ -7,17 +7,17 @@ import msgpack
 import numpy as np
 import pytest
 
-from common.errors import ImageError, RecipeError
-from common.protocol import Output
-from common.recipe import DEFAULT, Recipe, Step
-from common.recipe import Output as Wanted
-from worker import formats
-from worker.attempt import answer
-from worker.filters import bind, registry
-from worker.filters.merge import Rows
-from worker.opencv import cv2
-from worker.pipeline import process, recipe_from
-from worker.resources import default
+from filterfleet.common.errors import ImageError, RecipeError
+from filterfleet.common.jobs.recipe import DEFAULT, Recipe, Step
+from filterfleet.common.jobs.recipe import Output as Wanted
+from filterfleet.common.wire import Output
+from filterfleet.worker import formats
+from filterfleet.worker.attempt import answer
+from filterfleet.worker.filters import bind, registry
+from filterfleet.worker.filters.merge import Rows
+from filterfleet.worker.pipeline import process, recipe_from
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.resources import default
 
 
 def picture(height=60, width=90):

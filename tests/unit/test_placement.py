@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from common.blob import STEP, FileBlob, whole
-from common.errors import FleetError
-from common.protocol import Output
-from common.recipe import DEFAULT
-from listener.placement import PRIVATE, OutputTree
-from listener.setup import check_folders, open_ledger
-from listener.store import TransferError
+from filterfleet.common.blob import STEP, FileBlob, whole
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.wire import Output
+from filterfleet.listener.interfaces import TransferError
+from filterfleet.listener.local.sink import PRIVATE, OutputTree
+from filterfleet.listener.setup import check_folders, open_ledger
 
 OUTPUTS = (Output("grayscale", "jpeg", 4), Output("edges", "png", 5))
 BLOBS = (b"gray", b"edges")
@@ -115,7 +115,7 @@ def test_what_may_pass_is_transient(tree, monkeypatch, error):
     def fail(*_: object) -> None:
         raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr("listener.placement.write_atomically", fail)
+    monkeypatch.setattr("filterfleet.listener.local.sink.write_atomically", fail)
     with pytest.raises(TransferError, match=os.strerror(error)) as raised:
         tree.write("a.jpg", OUTPUTS, BLOBS)
     assert raised.value.transient

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.errors import RecipeError
-from common.recipe import Step
-from worker.filters import bind, names, plugins, registry
+from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.recipe import Step
+from filterfleet.worker.filters import bind, names, plugins, registry
 
 EXAMPLE = Path(__file__).parents[2] / "examples/plugin"
 REGISTER = """
-from worker.filters import Rows, register
+from filterfleet.worker.filters import Rows, register
 
 @register({name!r}, merge=Rows())
 def run(image):
@@ -68,7 +68,8 @@ def test_it_is_loaded_once(install):
 
 def test_a_plugin_may_look_at_the_catalogue_while_it_is_loaded(install):
     install(
-        "plugin_curious", "from worker.filters import names\nassert 'canny' in names()\n" + REGISTER.format(name="ok")
+        "plugin_curious",
+        "from filterfleet.worker.filters import names\nassert 'canny' in names()\n" + REGISTER.format(name="ok"),
     )
     assert "ok" in names()
 

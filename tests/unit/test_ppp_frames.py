@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.errors import ProtocolError
-from common.protocol import (
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.wire import (
     HEARTBEAT,
     PPX,
     READY,
@@ -19,8 +19,8 @@ from common.protocol import (
     new_identity,
     parse,
 )
-from common.protocol.codec import FRAMES_LIMIT
-from common.protocol.messages import Output
+from filterfleet.common.wire.codec import FRAMES_LIMIT
+from filterfleet.common.wire.messages import Output
 
 
 def test_ready_and_heartbeat_are_the_octets_of_the_rfc():

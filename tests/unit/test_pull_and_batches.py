@@ -1,10 +1,10 @@
 import pytest
 
-from common.batches import batches
-from common.protocol import Data, Drain, Nack
-from common.protocol.codec import MESSAGES_LIMIT
-from common.protocol.messages import CHUNK
-from common.pull import PATIENCE, WINDOW, Pull
+from filterfleet.common.wire import Data, Drain, Nack
+from filterfleet.common.wire.batches import batches
+from filterfleet.common.wire.codec import MESSAGES_LIMIT
+from filterfleet.common.wire.messages import CHUNK
+from filterfleet.common.wire.pull import PATIENCE, WINDOW, Pull
 from tests.memory_file import FullDisk, MemoryFile
 
 

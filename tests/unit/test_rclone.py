@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from common.errors import FleetError
-from listener.rclone import binary
-from listener.rclone.binary import check_config, environment, find_rclone
-from listener.rclone.calls import Calls, NoServerError
-from listener.rclone.daemon import LOG_LIMIT, BoundedLog
-from listener.rclone.errors import LONGEST, complaints, explain, shown
-from listener.rclone.facts import base_name, kind_of, make_facts
-from listener.rclone.listing import parse_lines, parse_time
+from filterfleet.common.errors import FleetError
+from filterfleet.listener.cloud.rclone import binary
+from filterfleet.listener.cloud.rclone.binary import check_config, environment, find_rclone
+from filterfleet.listener.cloud.rclone.calls import Calls, NoServerError
+from filterfleet.listener.cloud.rclone.daemon import LOG_LIMIT, BoundedLog
+from filterfleet.listener.cloud.rclone.errors import LONGEST, complaints, explain, shown
+from filterfleet.listener.cloud.rclone.facts import base_name, kind_of, make_facts
+from filterfleet.listener.cloud.rclone.listing import parse_lines, parse_time
 
 FS = "store:bucket/photos"
 

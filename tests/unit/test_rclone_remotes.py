@@ -5,9 +5,9 @@ import os
 import pytest
 from typer.testing import CliRunner
 
-from common.errors import FleetError
 from filterfleet.cli import app
-from listener.rclone.remotes import Known, check_remote, known_remotes, room, version
+from filterfleet.common.errors import FleetError
+from filterfleet.listener.cloud.rclone.remotes import Known, check_remote, known_remotes, room, version
 
 CONFIG = """
 [store]

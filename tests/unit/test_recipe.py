@@ -1,11 +1,11 @@
 import msgpack
 import pytest
 
-from common.errors import ProtocolError, RecipeError
-from common.jobs import check_outputs, is_image_name, job_id, output_path
-from common.protocol import Output
-from common.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Recipe, Step
-from common.recipe import Output as Wanted
+from filterfleet.common.errors import ProtocolError, RecipeError
+from filterfleet.common.jobs.jobs import check_outputs, is_image_name, job_id, output_path
+from filterfleet.common.jobs.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Recipe, Step
+from filterfleet.common.jobs.recipe import Output as Wanted
+from filterfleet.common.wire import Output
 
 
 def test_the_default_recipe_keeps_its_digest():

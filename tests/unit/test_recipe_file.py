@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import RecipeError
-from common.protocol.codec import RECIPE_LIMIT
-from common.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Damaged, Metadata, Output, Recipe, Step
-from common.recipe_file import FILE_LIMIT, read_recipe, unchecked
-from worker.filters import check_filter
+from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Damaged, Metadata, Output, Recipe, Step
+from filterfleet.common.jobs.recipe_file import FILE_LIMIT, read_recipe, unchecked
+from filterfleet.common.wire.codec import RECIPE_LIMIT
+from filterfleet.worker.filters import check_filter
 
 
 def read(folder: Path, text: str, check=unchecked) -> Recipe:

@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from common import client_core
-from common.client_core import ClientCore
-from common.jobs import Job
-from common.protocol import Hello, Submit, encode
+from filterfleet.common.client import core as client_core
+from filterfleet.common.client.core import ClientCore
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.wire import Hello, Submit, encode
+from filterfleet.worker.leases import session
+from filterfleet.worker.leases.session import Profile, WorkerSession
 from tests.memory_file import MemoryFile
-from worker import session
-from worker.session import Profile, WorkerSession
 
 
 def a_worker() -> WorkerSession:

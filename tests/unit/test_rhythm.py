@@ -1,6 +1,6 @@
 """When the next scan is due."""
 
-from listener.rhythm import SHARE, Rhythm
+from filterfleet.listener.core.rhythm import SHARE, Rhythm
 
 INTERVAL, LONG = 15.0, 30.0  # seconds
 

@@ -1,7 +1,7 @@
 """Which image a worker's thread begins next."""
 
-from worker.runs import Runs
-from worker.session import Run
+from filterfleet.worker.leases.runs import Runs
+from filterfleet.worker.leases.session import Run
 
 
 def run(lease, alone=False):

@@ -1,6 +1,6 @@
 """When a file counts as completely written, and when one counts as gone."""
 
-from listener.scan import Gone, Listing, MassDisappearance, Scan, Settled, Version
+from filterfleet.listener.core.scan import Gone, Listing, MassDisappearance, Scan, Settled, Version
 
 OLD, NEW = Version(10, 1), Version(20, 2)
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from common.errors import FleetError
-from listener.selection import Selection
+from filterfleet.common.errors import FleetError
+from filterfleet.listener.settings.selection import Selection
 
 
 @pytest.mark.parametrize(

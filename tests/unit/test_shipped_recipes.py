@@ -3,14 +3,14 @@
 import pytest
 
 import filterfleet
-from common.errors import RecipeError
-from common.jobs import check_outputs
-from common.protocol import Output
-from common.recipe import DEFAULT, Metadata
-from common.recipes import STANDARD, find_recipe, shipped, shipped_text
+from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.jobs import check_outputs
+from filterfleet.common.jobs.recipe import DEFAULT, Metadata
+from filterfleet.common.jobs.shipped import STANDARD, find_recipe, shipped, shipped_text
+from filterfleet.common.wire import Output
+from filterfleet.worker.filters import check_recipe
+from filterfleet.worker.formats import sniff
 from tests.unit.test_pipeline import file_of, picture
-from worker.filters import check_recipe
-from worker.formats import sniff
 
 
 def test_what_ships():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.protocol import Cancel, Task
+from filterfleet.common.wire import Cancel, Task
 from tests.unit.broker_rig import Rig
 
 PREFETCH = 2

@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 import pyvips
 
-from common.blob import FileBlob
-from common.errors import ImageError
-from common.recipe import DEFAULT, Damaged, Output, Recipe, Step
-from worker.filters import Image, registry
-from worker.filters.merge import Resampled, Whole
-from worker.filters.registry import Alpha, register
-from worker.formats import Carried, Header, Target
-from worker.formats.metadata import NOTHING
-from worker.opencv import cv2
-from worker.strips import obstacle, process_in_strips
-from worker.strips.plan import Size, band_rows, bands
-from worker.strips.source import Decoded
-from worker.strips.span import Span
-from worker.strips.writers import Writer, open_writer, tiff
-from worker.strips.writers.png import joined_adler
-from worker.tree import grow
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import DEFAULT, Damaged, Output, Recipe, Step
+from filterfleet.worker.filters import Image, registry
+from filterfleet.worker.filters.merge import Resampled, Whole
+from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.formats import Carried, Header, Target
+from filterfleet.worker.formats.metadata import NOTHING
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.strips import obstacle, process_in_strips
+from filterfleet.worker.strips.plan import Size, band_rows, bands
+from filterfleet.worker.strips.source import Decoded
+from filterfleet.worker.strips.span import Span
+from filterfleet.worker.strips.writers import Writer, open_writer, tiff
+from filterfleet.worker.strips.writers.png import joined_adler
+from filterfleet.worker.tree import grow
 
 AS_IS = grow(Recipe((Output("copy", ()),)))
 

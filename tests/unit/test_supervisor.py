@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from common import supervisor as module
-from common.errors import FleetError
-from common.supervisor import USAGE_EXIT, Spec, Supervisor, supervise
+from filterfleet.common.errors import FleetError
+from filterfleet.common.process import supervisor as module
+from filterfleet.common.process.supervisor import USAGE_EXIT, Spec, Supervisor, supervise
 
 READY = """
 import signal, sys
-from common.notify import Notifier
+from filterfleet.common.process.notify import Notifier
 notify = Notifier()
 notify.ready()
 """

@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.parametrize(("soft", "hard", "after"), [(256, 4096, 4096), (256, 256, 256)])
 def test_a_process_may_have_as_many_files_open_as_the_system_allows(soft, hard, after):
     script = (
-        "import resource; from common.system import allow_many_files; allow_many_files();"
+        "import resource; from filterfleet.common.process.system import allow_many_files; allow_many_files();"
         "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     command = ["prlimit", f"--nofile={soft}:{hard}", sys.executable, "-c", script]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.text import parse_size, size_text
+from filterfleet.common.text import parse_size, size_text
 
 
 @pytest.mark.parametrize(

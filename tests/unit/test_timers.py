@@ -1,6 +1,6 @@
 """What is to happen later, and what is forgotten of it."""
 
-from broker.timers import SPARE, Timers
+from filterfleet.broker.timers import SPARE, Timers
 
 
 def noted():

@@ -8,15 +8,15 @@ import weakref
 import pytest
 import zmq
 
-from common.blob import FileBlob
-from common.protocol import Beat, Data, Failed, Get, Hello, Output, Task, encode
-from common.wakeup import Wakeup
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.process.wakeup import Wakeup
+from filterfleet.common.wire import Beat, Data, Failed, Get, Hello, Output, Task, encode
+from filterfleet.worker.leases import threads as worker_threads
+from filterfleet.worker.leases.connection import BrokerConnection
+from filterfleet.worker.leases.session import Abandon, Done, Profile, ReadBlob, Run
+from filterfleet.worker.leases.threads import ImageThreads
+from filterfleet.worker.resources import default
 from tests.integration.harness import wait_until
-from worker import threads as worker_threads
-from worker.connection import BrokerConnection
-from worker.resources import default
-from worker.session import Abandon, Done, Profile, ReadBlob, Run
-from worker.threads import ImageThreads
 
 TRIAL = Task(b"trial", b"", 1, 60.0, False, True, (b"x",))
 

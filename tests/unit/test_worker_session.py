@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from common.blob import FileBlob
-from common.errors import ProtocolError
-from common.protocol import (
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.errors import ProtocolError
+from filterfleet.common.wire import (
     Accepted,
     Beat,
     Cancel,
@@ -28,9 +28,20 @@ from common.protocol import (
     Task,
     encode,
 )
-from common.protocol.messages import CHUNK, INLINE_LIMIT, TAG
+from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
+from filterfleet.worker.leases.session import (
+    RESEND,
+    Abandon,
+    Done,
+    Open,
+    Profile,
+    ReadBlob,
+    Run,
+    Send,
+    SendFrames,
+    WorkerSession,
+)
 from tests.memory_file import FullDisk, MemoryFile
-from worker.session import RESEND, Abandon, Done, Open, Profile, ReadBlob, Run, Send, SendFrames, WorkerSession
 
 READY, HEARTBEAT = SendFrames((b"\x01",)), SendFrames((b"\x02",))
 PROFILE = Profile(2, 1, ("canny",), "host/1", "1.0", 10 * CHUNK)

@@ -10,7 +10,7 @@ import socket
 from multiprocessing.connection import Connection
 from typing import Any
 
-from common.blob import FileBlob
+from filterfleet.common.blob import FileBlob
 
 
 class Channel:

@@ -11,14 +11,14 @@ from asyncio import CancelledError
 from concurrent.futures import Future
 from typing import Any
 
-from common.engine import ReadImage
-from common.errors import FleetError
-from common.jobs import Job
-from common.protocol import Failed, Result
-from common.protocol.messages import BLOB_LIMIT
-from worker.engines import ctrl_c
-from worker.engines.local import run_job
-from worker.opencv import prepare_process
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.wire import Failed, Result
+from filterfleet.common.wire.messages import BLOB_LIMIT
+from filterfleet.worker.engines import ctrl_c
+from filterfleet.worker.engines.local import run_job
+from filterfleet.worker.pixels.opencv import prepare_process
 
 PATIENCE = "10s"  # for the scheduler to answer
 TRANSFER = 60.0  # seconds for an outcome to come from where it is, at most

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from common.blob import STEP, Blob, FileBlob
-from common.engine import ReadImage, read_part
-from common.errors import FleetError
-from common.jobs import Job
-from common.protocol import Failed, Result
-from common.protocol.messages import INLINE_LIMIT
-from worker.attempt import attempt
-from worker.memory import Memory, share
-from worker.opencv import prepare_process
-from worker.resources import Resources, default
+from filterfleet.common.blob import STEP, Blob, FileBlob
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.engine import ReadImage, read_part
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.wire import Failed, Result
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.worker.attempt import attempt
+from filterfleet.worker.memory import Memory, share
+from filterfleet.worker.pixels.opencv import prepare_process
+from filterfleet.worker.resources import Resources, default
 
 
 def run_job(job: Job, read: ReadImage | None = None, resources: Resources | None = None) -> Result | Failed:

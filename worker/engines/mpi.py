@@ -9,13 +9,13 @@ import signal
 from concurrent.futures import Future
 from typing import Any
 
-from common.engine import ReadImage
-from common.errors import FleetError
-from common.jobs import Job
-from common.protocol import Failed, Result
-from common.protocol.messages import BLOB_LIMIT
-from worker.engines.local import run_job
-from worker.opencv import prepare_process
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.wire import Failed, Result
+from filterfleet.common.wire.messages import BLOB_LIMIT
+from filterfleet.worker.engines.local import run_job
+from filterfleet.worker.pixels.opencv import prepare_process
 
 
 class MpiEngine:

@@ -18,20 +18,20 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from common.blob import Blob
-from common.engine import ReadImage
-from common.errors import FleetError
-from common.jobs import Job
-from common.protocol import Failed, Result
-from common.protocol.messages import INLINE_LIMIT
-from common.wakeup import Wakeup
-from worker.attempt import STUCK_EXIT, TIME_LIMIT
-from worker.engines import ctrl_c
-from worker.engines.channel import Channel
-from worker.engines.local import image_of, run_image
-from worker.memory import Memory, confine, share
-from worker.opencv import prepare_process
-from worker.resources import Resources
+from filterfleet.common.blob import Blob
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.process.wakeup import Wakeup
+from filterfleet.common.wire import Failed, Result
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.worker.attempt import STUCK_EXIT, TIME_LIMIT
+from filterfleet.worker.engines import ctrl_c
+from filterfleet.worker.engines.channel import Channel
+from filterfleet.worker.engines.local import image_of, run_image
+from filterfleet.worker.memory import Memory, confine, share
+from filterfleet.worker.pixels.opencv import prepare_process
+from filterfleet.worker.resources import Resources
 
 TRIALS = 2  # deaths of a process with nothing else in it until its image is given up
 STARTS = 3  # deaths of processes in a row before they were ready until the engine gives up

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.brokers import check_brokers
-from common.client import Client, require_broker
-from common.engine import Engine, EngineName
-from common.errors import FleetError
-from common.system import cores
+from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.engine import Engine, EngineName
+from filterfleet.common.process.system import cores
 
 
 def open_engine(
@@ -26,23 +26,23 @@ def open_engine(
     _check_options(name, workers, threads, memory, scheduler, keys)
     match name:
         case EngineName.SEQUENTIAL:
-            from worker.engines.local import SequentialEngine
+            from filterfleet.worker.engines.local import SequentialEngine
 
             return SequentialEngine(memory)
         case EngineName.THREADS:
-            from worker.engines.local import ThreadsEngine
+            from filterfleet.worker.engines.local import ThreadsEngine
 
             return ThreadsEngine(threads or cores(), memory)
         case EngineName.PROCESSES:
-            from worker.engines.processes import ProcessesEngine
+            from filterfleet.worker.engines.processes import ProcessesEngine
 
             return ProcessesEngine(workers or cores(), threads or 1, memory)
         case EngineName.MPI:
-            from worker.engines.mpi import MpiEngine
+            from filterfleet.worker.engines.mpi import MpiEngine
 
             return MpiEngine()
         case EngineName.DASK:
-            from worker.engines.dask import DaskEngine
+            from filterfleet.worker.engines.dask import DaskEngine
 
             return DaskEngine(scheduler, workers or cores(), threads or 1)
         case EngineName.CLUSTER:

@@ -3,11 +3,21 @@
 What the authors of plugins need is here, too (docs/plugins.md).
 """
 
-from worker.filters import binary, blur, colour, edges, geometry, kernel, morphology, tone, watermark
-from worker.filters.image import Image, Place
-from worker.filters.merge import Measured, Resampled, Rows, Whole
-from worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Parameter, Picture, Text
-from worker.filters.registry import Alpha, Bound, Filter, bind, catalogue, check_filter, check_recipe, names, register
+from filterfleet.worker.filters import binary, blur, colour, edges, geometry, kernel, morphology, tone, watermark
+from filterfleet.worker.filters.merge import Measured, Resampled, Rows, Whole
+from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Parameter, Picture, Text
+from filterfleet.worker.filters.registry import (
+    Alpha,
+    Bound,
+    Filter,
+    bind,
+    catalogue,
+    check_filter,
+    check_recipe,
+    names,
+    register,
+)
+from filterfleet.worker.pixels.image import Image, Place
 
 __all__ = [
     "Alpha",

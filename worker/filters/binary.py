@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker.filters import histogram
-from worker.filters.image import Image
-from worker.filters.merge import Measured, Rows
-from worker.filters.parameters import Choice, Integer, Number
-from worker.filters.registry import Alpha, register
-from worker.opencv import cv2
+from filterfleet.worker.filters import histogram
+from filterfleet.worker.filters.merge import Measured, Rows
+from filterfleet.worker.filters.parameters import Choice, Integer, Number
+from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 
 @register(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker.filters.image import Image
-from worker.filters.merge import Rows
-from worker.filters.parameters import Integer, Number
-from worker.filters.registry import register
-from worker.opencv import cv2
+from filterfleet.worker.filters.merge import Rows
+from filterfleet.worker.filters.parameters import Integer, Number
+from filterfleet.worker.filters.registry import register
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 
 def _radius(size: int, **_: Any) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.filters.image import Image
-from worker.filters.merge import Rows
-from worker.filters.parameters import Number
-from worker.filters.registry import register
-from worker.opencv import cv2
+from filterfleet.worker.filters.merge import Rows
+from filterfleet.worker.filters.parameters import Number
+from filterfleet.worker.filters.registry import register
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 _LUMA = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601, in BGR order
 _SEPIA = np.array([[0.131, 0.534, 0.272], [0.168, 0.686, 0.349], [0.189, 0.769, 0.393]])  # rows and columns B, G, R

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.filters.image import Image
-from worker.filters.merge import Hysteresis, Rows
-from worker.filters.parameters import Integer, Number
-from worker.filters.registry import Alpha, register
-from worker.opencv import cv2
+from filterfleet.worker.filters.merge import Hysteresis, Rows
+from filterfleet.worker.filters.parameters import Integer, Number
+from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 _SCALE = Number(1.0, 0.001, 1000.0, "factor of the result")
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import ImageError
-from worker.filters.image import Image
-from worker.filters.merge import Resampled, Rows
-from worker.filters.parameters import Choice, Integer
-from worker.filters.registry import Alpha, register
-from worker.opencv import cv2
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.filters.merge import Resampled, Rows
+from filterfleet.worker.filters.parameters import Choice, Integer
+from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 _METHODS = {
     "area": cv2.INTER_AREA,

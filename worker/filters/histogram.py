@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.filters.image import Image
-from worker.opencv import cv2
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 Counts = NDArray[np.int64]  # of the 256 levels
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from worker.filters.image import Image
-from worker.filters.merge import Rows
-from worker.filters.parameters import Kernel, Number
-from worker.filters.registry import register
-from worker.opencv import cv2
+from filterfleet.worker.filters.merge import Rows
+from filterfleet.worker.filters.parameters import Kernel, Number
+from filterfleet.worker.filters.registry import register
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 # OpenCV goes through a Fourier transform, which rounds otherwise, from 130 weights on (8 bits or float) or 50 (16).
 _LARGEST_KERNEL = 11

@@ -7,9 +7,9 @@ import reprlib
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.errors import ImageError
-from common.recipe import Value
-from worker.filters import picture
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import Value
+from filterfleet.worker.filters import picture
 
 _LINE = 80  # characters
 

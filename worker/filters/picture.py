@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import ImageError
-from worker.filters.image import Image
-from worker.opencv import cv2
-from worker.vips import pyvips
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.vips import pyvips
 
 MAX_BYTES = 256 * 1024
 MAX_PIXELS = 1_000_000

@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
-from common.logs import get_logger
-from common.text import printable
+from filterfleet.common.logs import get_logger
+from filterfleet.common.text import printable
 
 GROUP = "filterfleet.filters"
 

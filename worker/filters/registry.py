@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import RecipeError
-from common.recipe import Recipe, Step, Value
-from common.text import did_you_mean
-from worker.filters.image import Image, Place
-from worker.filters.merge import Merge, Rows
-from worker.filters.parameters import Parameter
-from worker.filters.plugins import load_plugins
-from worker.opencv import cv2
+from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.recipe import Recipe, Step, Value
+from filterfleet.common.text import did_you_mean
+from filterfleet.worker.filters.merge import Merge, Rows
+from filterfleet.worker.filters.parameters import Parameter
+from filterfleet.worker.filters.plugins import load_plugins
+from filterfleet.worker.pixels.image import Image, Place
+from filterfleet.worker.pixels.opencv import cv2
 
 
 class Alpha(enum.Enum):
@@ -155,7 +155,7 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[str]:
-    """What is wrong with a step, a sentence each: a common.recipe_file.Check."""
+    """What is wrong with a step, a sentence each: a common.jobs.recipe_file.Check."""
     found = _known().get(name)
     if found is None:
         yield f"There is no filter {name!r}: {did_you_mean(name, names())}"

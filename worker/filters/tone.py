@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from worker.filters import histogram
-from worker.filters.image import Image
-from worker.filters.merge import Measured, Rows, Whole
-from worker.filters.parameters import Integer, Number
-from worker.filters.registry import register
-from worker.opencv import cv2
+from filterfleet.worker.filters import histogram
+from filterfleet.worker.filters.merge import Measured, Rows, Whole
+from filterfleet.worker.filters.parameters import Integer, Number
+from filterfleet.worker.filters.registry import register
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 
 def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:

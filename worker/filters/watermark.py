@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.filters import picture as pictures
-from worker.filters.image import Image, Place
-from worker.filters.merge import Rows
-from worker.filters.parameters import Choice, Color, Number, Picture, Text
-from worker.filters.registry import register
-from worker.opencv import cv2
+from filterfleet.worker.filters import picture as pictures
+from filterfleet.worker.filters.merge import Rows
+from filterfleet.worker.filters.parameters import Choice, Color, Number, Picture, Text
+from filterfleet.worker.filters.registry import register
+from filterfleet.worker.pixels.image import Image, Place
+from filterfleet.worker.pixels.opencv import cv2
 
 _POSITIONS = ("top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right")
 _LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601, in BGR order

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from worker.formats.metadata import Carried
+from filterfleet.worker.formats.metadata import Carried
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SEGMENT = 65_533  # bytes that a JPEG segment holds beside its own length

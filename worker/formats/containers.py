@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from common.blob import Blob, read
-from common.errors import ImageError
-from worker.formats.facts import Header
+from filterfleet.common.blob import Blob, read
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats.facts import Header
 
 MAX_METADATA = 16 << 20  # bytes of a profile or of one kind of metadata; more is left behind
 _MAX_PARTS = 10_000  # chunks or boxes that are looked at

@@ -8,18 +8,18 @@ from collections.abc import Callable
 import numpy as np
 import simplejpeg
 
-from common.blob import Blob, whole
-from common.errors import ImageError
-from common.protocol import Payload
-from common.recipe import Damaged
-from worker.filters.image import Image
-from worker.formats.facts import Header
-from worker.formats.header import damaged as damaged_file
-from worker.formats.header import open_heic
-from worker.formats.lazy import from_rgb, open_pixels, to_array
-from worker.formats.orientation import upright
-from worker.opencv import MAX_PIXELS, cv2
-from worker.vips import pyvips
+from filterfleet.common.blob import Blob, whole
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.common.wire import Payload
+from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.header import damaged as damaged_file
+from filterfleet.worker.formats.header import open_heic
+from filterfleet.worker.formats.lazy import from_rgb, open_pixels, to_array
+from filterfleet.worker.formats.orientation import upright
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import MAX_PIXELS, cv2
+from filterfleet.worker.pixels.vips import pyvips
 
 MAX_SCANS = 100  # of a progressive JPEG: encoders write about ten, and each takes the time of a whole image
 

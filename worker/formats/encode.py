@@ -10,15 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.errors import ImageError
-from common.recipe import MAX_EFFORT
-from worker.filters.image import Image
-from worker.filters.registry import to_8_bits
-from worker.formats.chunks import PNG_SIGNATURE, png_chunk, with_jpeg_segments, with_png_chunks, with_webp_chunks
-from worker.formats.lazy import to_rgb
-from worker.formats.metadata import NOTHING, Carried, fitting_to
-from worker.opencv import cv2
-from worker.vips import pyvips
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import MAX_EFFORT
+from filterfleet.worker.filters.registry import to_8_bits
+from filterfleet.worker.formats.chunks import (
+    PNG_SIGNATURE,
+    png_chunk,
+    with_jpeg_segments,
+    with_png_chunks,
+    with_webp_chunks,
+)
+from filterfleet.worker.formats.lazy import to_rgb
+from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.vips import pyvips
 
 _ROWS = 256  # at a time, where samples need 32 bits for a moment
 _COLOUR_ONLY = ("webp", "avif")  # gray becomes colour, of which a gray profile says nothing

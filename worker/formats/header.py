@@ -7,14 +7,14 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from common.blob import Blob, whole
-from common.errors import ImageError
-from worker.formats import containers
-from worker.formats.containers import MAX_METADATA, DamagedHeader
-from worker.formats.exif import orientation_of
-from worker.formats.facts import Header
-from worker.formats.sniff import sniff
-from worker.vips import open_image, pyvips
+from filterfleet.common.blob import Blob, whole
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats import containers
+from filterfleet.worker.formats.containers import MAX_METADATA, DamagedHeader
+from filterfleet.worker.formats.exif import orientation_of
+from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.sniff import sniff
+from filterfleet.worker.pixels.vips import open_image, pyvips
 
 MAX_SIDE = 65_535  # pixels; libraries count in 16 bits beyond
 

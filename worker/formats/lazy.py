@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from common.blob import Blob
-from common.recipe import Damaged
-from worker.filters.image import Image
-from worker.formats.facts import Header
-from worker.opencv import cv2
-from worker.vips import open_image, pyvips
+from filterfleet.common.blob import Blob
+from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.vips import open_image, pyvips
 
 # What makes a decoder give up. A TIFF warns of tags it does not know, which is no damage; a JPEG of damage only.
 _STRICT = {"jpeg": "warning"}
@@ -19,7 +19,7 @@ _STRICT = {"jpeg": "warning"}
 
 def open_pixels(blob: Blob, header: Header, damaged: Damaged, disk: list[OSError]) -> Any:
     """A pyvips.Image as stored (orientation not applied), of uchar or ushort: gray, gray and alpha, RGB or RGBA. To be
-    read once, from top to bottom; formats as in worker.vips.READABLE.
+    read once, from top to bottom; formats as in worker.pixels.vips.READABLE.
 
     CMYK becomes sRGB by its embedded profile, or by libvips' own CMYK profile where there is none. AVIF's 10 or 12
     bits, which libvips shifts up, are spread to 16 so that white stays white. Raises pyvips.Error, here or where the

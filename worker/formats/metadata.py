@@ -6,9 +6,9 @@ import dataclasses
 import re
 from dataclasses import dataclass
 
-from common.recipe import Metadata
-from worker.formats.exif import edited
-from worker.formats.facts import Header
+from filterfleet.common.jobs.recipe import Metadata
+from filterfleet.worker.formats.exif import edited
+from filterfleet.worker.formats.facts import Header
 
 # tiff:Orientation, as an attribute or as an element, whatever the prefix
 _XMP_ORIENTATION = re.compile(rb"""(:Orientation\s*(?:=\s*["']|>\s*))[2-8]""")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from worker.filters.image import Image
-from worker.opencv import cv2
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
 
 _TURNS: dict[int, Callable[[Image], Image]] = {
     2: lambda image: cv2.flip(image, 1),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from common.blob import Blob, read
-from common.errors import ImageError
+from filterfleet.common.blob import Blob, read
+from filterfleet.common.errors import ImageError
 
 _MAGIC = (
     ("jpeg", b"\xff\xd8\xff"),

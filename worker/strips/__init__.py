@@ -1,5 +1,5 @@
 """Huge images in bounded memory: strips of rows stream through all chains of a recipe at once."""
 
-from worker.strips.run import Streamed, obstacle, process_in_strips
+from filterfleet.worker.strips.run import Streamed, obstacle, process_in_strips
 
 __all__ = ["Streamed", "obstacle", "process_in_strips"]

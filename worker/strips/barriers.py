@@ -6,13 +6,13 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from worker.filters import Bound, Image
-from worker.filters.merge import Hysteresis, Measured, Resampled
-from worker.strips import plan, resample
-from worker.strips.canny import Edges
-from worker.strips.plan import Size
-from worker.strips.span import Span
-from worker.strips.spool import Mapped, Source, Spool
+from filterfleet.worker.filters import Bound, Image
+from filterfleet.worker.filters.merge import Hysteresis, Measured, Resampled
+from filterfleet.worker.strips import plan, resample
+from filterfleet.worker.strips.canny import Edges
+from filterfleet.worker.strips.plan import Size
+from filterfleet.worker.strips.span import Span
+from filterfleet.worker.strips.spool import Mapped, Source, Spool
 
 
 class Barrier(Protocol):

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from common.blob import FileBlob
-from worker.filters import Image
-from worker.opencv import cv2
-from worker.strips.span import Span
+from filterfleet.common.blob import FileBlob
+from filterfleet.worker.filters import Image
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.strips.span import Span
 
 _STRONG = -1  # the root of all components that are kept
 _REMEMBERED = 8  # strips, packed: halos read their neighbours again

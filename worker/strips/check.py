@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from worker.filters import Bound, Image, Place
-from worker.filters.merge import Measured
-from worker.strips.plan import SHORTEST_BAND, Size, bands, step_needs
-from worker.tree import Node
+from filterfleet.worker.filters import Bound, Image, Place
+from filterfleet.worker.filters.merge import Measured
+from filterfleet.worker.strips.plan import SHORTEST_BAND, Size, bands, step_needs
+from filterfleet.worker.tree import Node
 
 
 def joined(bound: Bound, image: Image, rows: int) -> Image:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.errors import ImageError
-from worker.filters import Bound
-from worker.filters.merge import Hysteresis, Measured, Resampled, Rows, Whole
-from worker.formats import Target
-from worker.strips import resample
-from worker.strips.span import Span
-from worker.strips.writers import check_output
-from worker.tree import Node
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.filters import Bound
+from filterfleet.worker.filters.merge import Hysteresis, Measured, Resampled, Rows, Whole
+from filterfleet.worker.formats import Target
+from filterfleet.worker.strips import resample
+from filterfleet.worker.strips.span import Span
+from filterfleet.worker.strips.writers import check_output
+from filterfleet.worker.tree import Node
 
 BAND_UNIT = 128  # rows: eight rows of the 16 x 16 blocks of a JPEG, after which its restart markers repeat
 SHORTEST_BAND = 32  # rows: libraries compute slivers on other paths

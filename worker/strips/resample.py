@@ -16,10 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import ImageError
-from worker.filters import Image
-from worker.opencv import cv2
-from worker.strips.span import Span
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.filters import Image
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.strips.span import Span
 
 _LONGEST_PERIOD = 512  # rows that are resized at once
 _CUBIC_REACH = 3  # rows

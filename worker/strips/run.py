@@ -8,24 +8,24 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from common.blob import Blob, FileBlob
-from common.errors import ImageError
-from common.recipe import Damaged
-from worker.clock import Clock
-from worker.filters import Bound, Image, Place
-from worker.filters.merge import Resampled, Rows
-from worker.formats import Carried, Header, Target
-from worker.formats.metadata import NOTHING
-from worker.strips import plan
-from worker.strips.barriers import Barrier, open_barrier
-from worker.strips.plan import Size
-from worker.strips.source import Decoded
-from worker.strips.span import Span
-from worker.strips.spool import Source
-from worker.strips.upright import upright
-from worker.strips.writers import Ordered, open_writer
-from worker.tree import Node
-from worker.whole import WHOLE_PIXELS, outputs_of
+from filterfleet.common.blob import Blob, FileBlob
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.clock import Clock
+from filterfleet.worker.filters import Bound, Image, Place
+from filterfleet.worker.filters.merge import Resampled, Rows
+from filterfleet.worker.formats import Carried, Header, Target
+from filterfleet.worker.formats.metadata import NOTHING
+from filterfleet.worker.strips import plan
+from filterfleet.worker.strips.barriers import Barrier, open_barrier
+from filterfleet.worker.strips.plan import Size
+from filterfleet.worker.strips.source import Decoded
+from filterfleet.worker.strips.span import Span
+from filterfleet.worker.strips.spool import Source
+from filterfleet.worker.strips.upright import upright
+from filterfleet.worker.strips.writers import Ordered, open_writer
+from filterfleet.worker.tree import Node
+from filterfleet.worker.whole import WHOLE_PIXELS, outputs_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from common.blob import Blob
-from common.recipe import Damaged
-from worker.filters import Image
-from worker.formats import Header
-from worker.formats.header import damaged as damaged_file
-from worker.formats.lazy import empty_rows, open_pixels, to_array
-from worker.strips.span import Span
-from worker.vips import pyvips
+from filterfleet.common.blob import Blob
+from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.filters import Image
+from filterfleet.worker.formats import Header
+from filterfleet.worker.formats.header import damaged as damaged_file
+from filterfleet.worker.formats.lazy import empty_rows, open_pixels, to_array
+from filterfleet.worker.pixels.vips import pyvips
+from filterfleet.worker.strips.span import Span
 
 _PIECE = 8  # rows fetched at once, a row of a JPEG's blocks: libvips has a few buffers of that size
 

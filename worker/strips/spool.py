@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from common.blob import FileBlob
-from worker.filters import Image
-from worker.strips.span import Span
+from filterfleet.common.blob import FileBlob
+from filterfleet.worker.filters import Image
+from filterfleet.worker.strips.span import Span
 
 
 class Source(Protocol):

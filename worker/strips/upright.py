@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from common.blob import FileBlob
-from worker.filters import Image
-from worker.formats.orientation import upright as turned
-from worker.strips.span import Span
-from worker.strips.spool import Mapped, Source, Spool
+from filterfleet.common.blob import FileBlob
+from filterfleet.worker.filters import Image
+from filterfleet.worker.formats.orientation import upright as turned
+from filterfleet.worker.strips.span import Span
+from filterfleet.worker.strips.spool import Mapped, Source, Spool
 
 _ROWS = 128  # of the source at a time
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import psutil
 
-from common.blob import whole
-from common.jobs import output_path
-from common.recipe import DEFAULT
-from listener.failed import FAILED
-from listener.placement import PRIVATE
+from filterfleet.common.blob import whole
+from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.listener.failed import FAILED
+from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.worker.pipeline import process
 from tests.cloud.faults import FaultProxy
 from tests.cloud.servers import PASSWORD, Place, Server, write_config
 from tests.integration.harness import Daemon, Fleet, is_running, wait_until
-from worker.pipeline import process
 
 # Seconds for the work of a test. A listener rests ten times as long as a scan takes: seconds on a busy machine.
 PATIENCE = 100.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from listener.rclone.binary import find_rclone
+from filterfleet.listener.cloud.rclone.binary import find_rclone
 from tests.cloud.conftest import StartServer
 from tests.cloud.faults import Cut, FaultProxy, Pass, Refuse, Slow, Stall
 from tests.cloud.scenarios.rig import MakeWork, Work, check_clean, expected_of

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from filterfleet.worker.pixels.opencv import cv2
 from tests.cloud.conftest import StartServer
 from tests.cloud.scenarios.rig import MakeWork, check_clean, expected_of
 from tests.integration.harness import wait_until
-from worker.opencv import cv2
 
 LONGEST = 255  # bytes of a name
 # $CANARY is a file that does not exist and shall not.

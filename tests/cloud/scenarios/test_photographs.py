@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from listener.rclone.binary import find_rclone
+from filterfleet.listener.cloud.rclone.binary import find_rclone
 from tests.cloud.conftest import StartServer
 from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean, expected_of
 from tests.cloud.servers import Place, disk

@@ -1,5 +1,5 @@
 """Image files written band by band."""
 
-from worker.strips.writers.writer import Ordered, Writer, check_output, open_writer
+from filterfleet.worker.strips.writers.writer import Ordered, Writer, check_output, open_writer
 
 __all__ = ["Ordered", "Writer", "check_output", "open_writer"]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import struct
 
-from common.blob import FileBlob
-from worker.filters import Image
-from worker.filters.registry import to_8_bits
-from worker.formats.chunks import with_jpeg_segments
-from worker.formats.encode import over_white
-from worker.formats.metadata import NOTHING, Carried, fitting_to
-from worker.opencv import cv2
+from filterfleet.common.blob import FileBlob
+from filterfleet.worker.filters import Image
+from filterfleet.worker.filters.registry import to_8_bits
+from filterfleet.worker.formats.chunks import with_jpeg_segments
+from filterfleet.worker.formats.encode import over_white
+from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
+from filterfleet.worker.pixels.opencv import cv2
 
 LONGEST_SIDE = 65_500  # pixels, of libjpeg
 _SOI, _EOI, _SOS, _RST7 = b"\xff\xd8", b"\xff\xd9", 0xDA, b"\xff\xd7"

@@ -7,12 +7,12 @@ import zlib
 
 import numpy as np
 
-from common.blob import FileBlob
-from worker.filters import Image
-from worker.formats.chunks import PNG_SIGNATURE, png_chunk, png_chunks
-from worker.formats.metadata import NOTHING, Carried, fitting_to
-from worker.opencv import cv2
-from worker.strips.writers.deflate import Level, compressor
+from filterfleet.common.blob import FileBlob
+from filterfleet.worker.filters import Image
+from filterfleet.worker.formats.chunks import PNG_SIGNATURE, png_chunk, png_chunks
+from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.strips.writers.deflate import Level, compressor
 
 _ZLIB_HEADER, _LAST_BLOCK = b"\x78\x01", b"\x03\x00"
 _NONE, _SUB = 0, 1  # filters of a row

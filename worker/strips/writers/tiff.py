@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from common.blob import FileBlob
-from worker.filters import Image
-from worker.formats.metadata import NOTHING, Carried, fitting_to
-from worker.opencv import cv2
-from worker.strips.writers.deflate import Level, compressor
+from filterfleet.common.blob import FileBlob
+from filterfleet.worker.filters import Image
+from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.strips.writers.deflate import Level, compressor
 
 _BIG_FROM = 4_000_000_000  # bytes of pixels; offsets of a TIFF have 32 bits
 _ROWS_PER_STRIP = 64  # at most

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from typing import Any, Protocol
 
-from common.blob import FileBlob
-from common.errors import ImageError
-from worker.filters import Image
-from worker.formats import Carried, Target
-from worker.strips.writers.deflate import level_of
-from worker.strips.writers.jpeg import LONGEST_SIDE, JpegWriter
-from worker.strips.writers.png import PngWriter
-from worker.strips.writers.tiff import TiffWriter
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.filters import Image
+from filterfleet.worker.formats import Carried, Target
+from filterfleet.worker.strips.writers.deflate import level_of
+from filterfleet.worker.strips.writers.jpeg import LONGEST_SIDE, JpegWriter
+from filterfleet.worker.strips.writers.png import PngWriter
+from filterfleet.worker.strips.writers.tiff import TiffWriter
 
 
 class Writer(Protocol):

@@ -1,0 +1,156 @@
+"""Recipes: named outputs, each a chain of filter steps and an encoding. Data only; worker.filters runs them."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+
+from filterfleet.common.errors import RecipeError
+
+SAME = "same"  # encode in the source's own format
+ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff")
+MAX_EFFORT = 9
+MAX_OUTPUTS = 64
+MAX_STEPS = 64
+OUTPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+Scalar = int | float | str | bool | bytes
+Value = Scalar | tuple["Value", ...]  # tuples are matrices: rows of numbers
+
+
+class Metadata(enum.StrEnum):
+    """What outputs keep of the EXIF and XMP of their source. Colour profiles are always kept."""
+
+    KEEP = "keep"
+    STRIP_GPS = "strip-gps"
+    STRIP = "strip"
+
+
+class Damaged(enum.StrEnum):
+    """What becomes of a file that decodes only in part."""
+
+    REFUSE = "refuse"
+    ACCEPT = "accept"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One filter with the parameters that differ from its defaults, sorted by name."""
+
+    filter: str
+    parameters: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A named result: it becomes a folder of the output tree.
+
+    encoding is one of ENCODINGS; quality (1-100) is that of JPEG, WebP and AVIF; effort goes from 0 (fast) to
+    9 (small), and None leaves it to the format.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    encoding: str = SAME
+    quality: int = 90
+    effort: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    outputs: tuple[Output, ...]
+    metadata: Metadata = Metadata.STRIP_GPS
+    damaged: Damaged = Damaged.REFUSE
+
+    @property
+    def filters(self) -> frozenset[str]:
+        """Names of every filter a worker needs to run this recipe."""
+        return frozenset(step.filter for output in self.outputs for step in output.steps)
+
+    def to_bytes(self) -> bytes:
+        """The canonical form: equal recipes give equal bytes."""
+        outputs = [
+            [o.name, [[s.filter, dict(sorted(s.parameters))] for s in o.steps], o.encoding, o.quality, o.effort]
+            for o in self.outputs
+        ]
+        packed: bytes = msgpack.packb([outputs, self.metadata, self.damaged])
+        return packed
+
+    @property
+    def digest(self) -> bytes:
+        """8 bytes that change whenever the recipe does."""
+        return hashlib.sha256(self.to_bytes()).digest()[:8]
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Recipe:
+        """The inverse of to_bytes, for bytes from anybody. Raises RecipeError."""
+        try:
+            raw = msgpack.unpackb(data, max_ext_len=0)
+        except (ValueError, msgpack.UnpackException) as error:
+            raise RecipeError(f"The recipe cannot be read: {error}.") from None
+        match raw:
+            case [list(outputs), str(metadata), str(damaged)] if metadata in set(Metadata) and damaged in set(Damaged):
+                recipe = cls(tuple(_output(item) for item in outputs), Metadata(metadata), Damaged(damaged))
+            case _:
+                raise RecipeError("The recipe is not outputs with a policy for metadata and for damaged files.")
+        if not 1 <= len(recipe.outputs) <= MAX_OUTPUTS:
+            raise RecipeError(f"A recipe has 1 to {MAX_OUTPUTS} outputs.")
+        if len({output.name for output in recipe.outputs}) != len(recipe.outputs):
+            raise RecipeError("Two outputs of the recipe have the same name.")
+        return recipe
+
+
+def _output(raw: Any) -> Output:
+    match raw:
+        case [str(name), list(steps), str(encoding), int(quality), effort] if OUTPUT_NAME.fullmatch(name):
+            if encoding not in ENCODINGS:
+                raise RecipeError(f"Output {name!r} has the unknown encoding {encoding!r}.")
+            if isinstance(quality, bool) or not 1 <= quality <= 100:
+                raise RecipeError(f"Output {name!r} has quality {quality}; it goes from 1 to 100.")
+            if effort is not None and (type(effort) is not int or not 0 <= effort <= MAX_EFFORT):
+                raise RecipeError(f"Output {name!r} has effort {effort!r}; it goes from 0 to {MAX_EFFORT}.")
+            if len(steps) > MAX_STEPS:
+                raise RecipeError(f"Output {name!r} has more than {MAX_STEPS} steps.")
+            return Output(name, tuple(_step(step) for step in steps), encoding, quality, effort)
+    raise RecipeError("An output of the recipe lacks a valid name, steps, encoding, quality or effort.")
+
+
+def _step(raw: Any) -> Step:
+    match raw:
+        case [str(name), dict(parameters)]:
+            return Step(name, _parameters(name, parameters))
+    raise RecipeError("A step of the recipe is not a filter name with parameters.")
+
+
+def _parameters(name: str, raw: Mapping[Any, Any]) -> tuple[tuple[str, Value], ...]:
+    parameters = {}
+    for key, value in raw.items():
+        if not isinstance(key, str):
+            raise RecipeError(f"Filter {name!r} has a parameter that is not a name with a plain value.")
+        parameters[key] = _value(name, value)
+    return tuple(sorted(parameters.items()))
+
+
+def _value(name: str, raw: Any) -> Value:
+    if isinstance(raw, list | tuple):
+        return tuple(_value(name, item) for item in raw)
+    if not isinstance(raw, Scalar):
+        raise RecipeError(f"Filter {name!r} has a parameter that is not a name with a plain value.")
+    return raw
+
+
+_GRAY = Step("grayscale")
+
+DEFAULT = Recipe(
+    (
+        Output("grayscale", (_GRAY,)),
+        Output("blur", (Step("gaussian_blur", (("sigma", 1.4), ("size", 5))),)),
+        Output("edges", (_GRAY, Step("canny", (("high", 200), ("low", 100)))), encoding="png"),
+    )
+)

@@ -1,0 +1,235 @@
+"""Recipes written by people, in TOML:
+
+metadata = "strip-gps"    # keep, strip-gps (default) or strip
+damaged = "refuse"        # refuse (default) or accept
+
+[outputs.soft]
+steps = ["grayscale", { filter = "gaussian_blur", size = 9, sigma = 2.0 }]
+encoding = "jpeg"         # same (default), jpeg, png, webp, avif or tiff
+quality = 85
+effort = 4
+
+A parameter is a number, a text, true or false, a list of numbers, a matrix (a list of rows of numbers), or
+{ file = "logo.png" }: the bytes of a file whose path starts at the recipe's folder.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.recipe import (
+    ENCODINGS,
+    MAX_EFFORT,
+    MAX_OUTPUTS,
+    MAX_STEPS,
+    OUTPUT_NAME,
+    SAME,
+    Damaged,
+    Metadata,
+    Output,
+    Recipe,
+    Step,
+    Value,
+)
+from filterfleet.common.text import did_you_mean, printable
+from filterfleet.common.wire.codec import RECIPE_LIMIT
+
+Check = Callable[[str, Mapping[str, Value | None]], Iterable[str]]
+"""What is wrong with a filter of this name and these parameters, a sentence each. None stands for a value about which
+everything has been said already."""
+
+FILE_LIMIT = 256 << 10  # bytes of the TOML; what matters is RECIPE_LIMIT
+NAME_LIMIT = 64  # characters of a filter's name, as on the wire
+QUALITIES = (1, 100)
+_QUALITY = Output.__dataclass_fields__["quality"].default
+_TOP = ("metadata", "damaged", "outputs")
+_OUTPUT = ("steps", "encoding", "quality", "effort")
+
+
+def unchecked(_filter: str, _parameters: Mapping[str, Value | None]) -> Iterable[str]:
+    """For those who do not know the filters."""
+    return ()
+
+
+def read_recipe(file: Path, check: Check = unchecked) -> Recipe:
+    """The recipe in a file. Raises RecipeError with everything that is wrong, each with the name of the file."""
+    shown = printable(str(file))
+    try:
+        with file.open("rb") as source:
+            data = source.read(FILE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
+        raise RecipeError(f"The recipe {shown} cannot be read: {reason}.") from None
+    if len(data) > FILE_LIMIT:
+        raise RecipeError(f"The recipe {shown} is no recipe: it is over {FILE_LIMIT >> 10} KiB.")
+    try:
+        return parse_recipe(data, file.parent, check)
+    except RecipeError as error:
+        raise RecipeError(*(f"{shown}: {problem}" for problem in error.problems)) from None
+
+
+def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
+    """The recipe in TOML; folder is where the paths of files in it start. Raises RecipeError with every problem."""
+    try:
+        raw = tomllib.loads(data.decode("utf-8-sig"))
+    except RecursionError:
+        raise RecipeError("It is not TOML for people: its brackets are nested too deeply.") from None
+    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
+        raise RecipeError(f"It is not TOML: {printable(str(error))}.") from None
+    reader = _Reader(folder, check)
+    recipe = reader.recipe(raw)
+    if reader.problems:
+        raise RecipeError(*reader.problems)
+    if (size := len(recipe.to_bytes())) > RECIPE_LIMIT:
+        raise RecipeError(
+            f"With all its files it takes {size} bytes, and a recipe may take {RECIPE_LIMIT}: use smaller files."
+        )
+    return recipe
+
+
+class _Reader:
+    """Builds what can be built, and collects what is wrong: a problem never hides another."""
+
+    def __init__(self, folder: Path, check: Check) -> None:
+        self.problems: list[str] = []
+        self._folder = folder
+        self._check = check
+
+    def recipe(self, raw: dict[str, Any]) -> Recipe:
+        self._unknown_keys("", raw, _TOP)
+        metadata = self._choice("", raw, "metadata", _values(Metadata), Metadata.STRIP_GPS)
+        damaged = self._choice("", raw, "damaged", _values(Damaged), Damaged.REFUSE)
+        outputs = raw.get("outputs")
+        if not isinstance(outputs, dict) or not 1 <= len(outputs) <= MAX_OUTPUTS:
+            self._say("", f"It needs 1 to {MAX_OUTPUTS} outputs, each a table [outputs.NAME].")
+            outputs = outputs if isinstance(outputs, dict) else {}
+        built = tuple(self._output(name, table) for name, table in outputs.items())
+        return Recipe(built, Metadata(metadata), Damaged(damaged))
+
+    def _output(self, name: str, table: Any) -> Output:
+        where = f"Output {_short(name)}"
+        if not OUTPUT_NAME.fullmatch(name):
+            self._say(where, "The name of an output has 1 to 64 letters, digits, - and _, and begins with none of - _.")
+        if not isinstance(table, dict):
+            self._say(where, "It has to be a table [outputs.NAME] with steps.")
+            return Output(name, ())
+        self._unknown_keys(where, table, _OUTPUT)
+        steps = table.get("steps")
+        if not isinstance(steps, list) or len(steps) > MAX_STEPS:
+            self._say(where, f"It needs steps, a list of 0 to {MAX_STEPS} filters.")
+            steps = steps if isinstance(steps, list) else []
+        built = [self._step(f"{where}, step {number}", step) for number, step in enumerate(steps, 1)]
+        return Output(
+            name,
+            tuple(step for step in built if step is not None),
+            self._choice(where, table, "encoding", ENCODINGS, SAME),
+            self._integer(where, table, "quality", QUALITIES, _QUALITY),
+            self._integer(where, table, "effort", (0, MAX_EFFORT), None),
+        )
+
+    def _step(self, where: str, raw: Any) -> Step | None:
+        table = {"filter": raw} if isinstance(raw, str) else raw
+        if not isinstance(table, dict):
+            self._say(where, 'A step is the name of a filter, or a table { filter = "NAME", ... }.')
+            return None
+        name = table.get("filter")
+        if not isinstance(name, str) or not 1 <= len(name) <= NAME_LIMIT:
+            self._say(where, 'A table for a step needs filter = "NAME" with the name of a filter.')
+            return None
+        given = {key: value for key, value in table.items() if key != "filter"}
+        values = {key: self._value(f"{where}: Parameter {_short(key)}", value) for key, value in given.items()}
+        for problem in self._check(name, values):
+            self._say(where, problem)
+        return Step(name, tuple(sorted((key, value) for key, value in values.items() if value is not None)))
+
+    def _value(self, where: str, raw: Any) -> Value | None:
+        match raw:
+            case bool() | str():
+                return raw
+            case int() | float():
+                return self._number(where, raw)
+            case list():
+                return self._numbers(where, raw)
+            case {"file": str(path)} if len(raw) == 1:
+                return self._embedded(where, path)
+        self._say(where, 'It is no number, text, true or false, matrix of numbers, or { file = "PATH" }.')
+        return None
+
+    def _number(self, where: str, raw: float) -> float | None:
+        if isinstance(raw, int) and -(2**63) <= raw < 2**64:
+            return raw
+        if isinstance(raw, float) and math.isfinite(raw):
+            return raw
+        self._say(where, "It is no finite number of 64 bits.")
+        return None
+
+    def _numbers(self, where: str, raw: list[Any]) -> Value | None:
+        """A list of numbers, or of rows of numbers."""
+        rows = raw if all(isinstance(row, list) for row in raw) else [raw]
+        cells = [cell for row in rows for cell in row]
+        if not cells or not all(type(cell) in (int, float) for cell in cells):
+            self._say(where, "A list has to hold numbers, or rows of numbers.")
+            return None
+        if any(self._number(where, cell) is None for cell in cells):
+            return None
+        return tuple(tuple(row) if isinstance(row, list) else row for row in raw)
+
+    def _embedded(self, where: str, path: str) -> bytes | None:
+        shown = printable(path)
+        try:
+            file = self._folder / path
+            if file.exists() and not file.is_file():
+                self._say(where, f"{shown} is not a file.")
+                return None
+            with file.open("rb") as source:
+                data = source.read(RECIPE_LIMIT + 1)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
+            self._say(where, f"The file {shown} cannot be read: {reason}.")
+            return None
+        if len(data) > RECIPE_LIMIT:
+            self._say(where, f"The file {shown} is over {RECIPE_LIMIT >> 10} KiB, which is all a recipe may take.")
+            return None
+        return data
+
+    def _choice(self, where: str, table: dict[str, Any], key: str, known: tuple[str, ...], default: str) -> str:
+        value = table.get(key, default)
+        if isinstance(value, str) and value in known:
+            return value
+        self._say(where, f"Its {key} cannot be {_short(value)}: {did_you_mean(_short(value), known)}")
+        return default
+
+    def _integer(self, where: str, table: dict[str, Any], key: str, limits: tuple[int, int], default: Any) -> Any:
+        value = table.get(key, default)
+        if key not in table or (type(value) is int and limits[0] <= value <= limits[1]):
+            return value
+        self._say(where, f"Its {key} is {_short(value)}; it has to be an integer from {limits[0]} to {limits[1]}.")
+        return default
+
+    def _unknown_keys(self, where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
+        for key in table:
+            if key not in known:
+                self._say(where, f"There is no setting {_short(key)}: {did_you_mean(key, known)}")
+
+    def _say(self, where: str, problem: str) -> None:
+        self.problems.append(f"{where}: {problem}" if where else problem)
+
+
+def _values(choices: type[enum.StrEnum]) -> tuple[str, ...]:
+    return tuple(choice.value for choice in choices)
+
+
+def _short(value: Any) -> str:
+    """A value in a sentence, on one line whatever it is."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"  # repr may nest too deeply
+    if isinstance(value, int) and not -(2**64) < value < 2**64:
+        return "a number of over 64 bits"  # Python may even refuse to print it
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,172 @@
+"""Key folders: CURVE certificates (ZeroMQ RFC 26) in files, in the format of zmq.auth and czmq.
+
+A folder holds what one place needs, and is named whole by --keys:
+
+    broker.key            public    who the broker is; every peer has it
+    broker.key_secret     secret    the broker's own
+    workers/NAME.key      public    who may work          (at the broker)
+    clients/NAME.key      public    who may submit, ask and read      (at the broker)
+    worker.key_secret     secret    a worker's own
+    client.key_secret     secret    a client's own
+
+Keys are Z85 text of 40 characters. Everything here raises FleetError with one sentence.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+import stat
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import zmq
+from zmq.utils import z85
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.text import printable
+
+PUBLIC, SECRET = ".key", ".key_secret"
+BROKER = "broker"
+_LARGEST = 1 << 16  # bytes of a certificate
+_LINE = re.compile(r'^\s*(public|secret)-key\s*=\s*"([^"]*)"\s*$', re.MULTILINE)
+
+
+class Role(enum.Enum):
+    """Whoever connects to a broker."""
+
+    WORKER = "worker"
+    CLIENT = "client"
+
+    @property
+    def secret_name(self) -> str:
+        """Its own certificate in a key folder."""
+        return self.value + SECRET
+
+    @property
+    def list_name(self) -> str:
+        """The folder of those that the broker lets in."""
+        return self.value + "s"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    public: bytes
+    secret: bytes
+
+    def __repr__(self) -> str:  # a secret must not get into a log
+        return f"KeyPair({self.public!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerKeys:
+    """What a worker or a client connects with; file is the certificate that own is from."""
+
+    role: Role
+    file: Path
+    own: KeyPair
+    broker: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Name by public key. problems: a sentence for each file that is no certificate, and lets nobody in."""
+
+    names: Mapping[bytes, str]
+    problems: tuple[str, ...]
+
+
+# --- reading ----
+
+
+def peer_keys(folder: Path, role: Role) -> PeerKeys:
+    """What a peer needs to connect to its broker."""
+    file = _secret_file(folder, role.secret_name)
+    return PeerKeys(role, file, _pair(file), _public(folder / (BROKER + PUBLIC)))
+
+
+def broker_pair(folder: Path) -> KeyPair:
+    """The broker's own keys."""
+    return _pair(_secret_file(folder, BROKER + SECRET))
+
+
+def allow_list(folder: Path, role: Role) -> AllowList:
+    """The peers of one role that the broker lets in. FleetError when the list as a whole cannot be trusted."""
+    place = folder / role.list_name
+    names: dict[bytes, str] = {}
+    problems: list[str] = []
+    try:
+        for looked_at in (folder, place):
+            if looked_at.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise FleetError(
+                    f"Others can write to {_shown(looked_at)}, and so let in whom they like: "
+                    f"chmod go-w {_shown(looked_at)}"
+                )
+        files = sorted(file for file in place.iterdir() if file.suffix == PUBLIC)
+    except OSError as error:
+        raise _unusable(place, error) from None
+    for file in files:
+        try:
+            names[_public(file)] = file.name.removesuffix(PUBLIC)
+        except FleetError as error:
+            problems.append(str(error))
+    return AllowList(names, tuple(problems))
+
+
+def _secret_file(folder: Path, name: str) -> Path:
+    """In the folder; under systemd rather the credential of that name (LoadCredential=), if the unit has one."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials and (credential := Path(credentials) / name).exists():
+        return credential
+    return folder / name
+
+
+def _public(file: Path) -> bytes:
+    return _key(file, _read(file, secret=False), "public")
+
+
+def _pair(file: Path) -> KeyPair:
+    text = _read(file, secret=True)
+    pair = KeyPair(_key(file, text, "public"), _key(file, text, "secret"))
+    if zmq.curve_public(pair.secret) != pair.public:
+        raise FleetError(f"The two keys in {_shown(file)} do not belong together: restore the file, or make a new key.")
+    return pair
+
+
+def _read(file: Path, *, secret: bool) -> str:
+    try:
+        with file.open("rb") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            # A credential is kept from others by systemd, with an access control list that looks like a readable group.
+            guarded = str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
+            if secret and not guarded and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise FleetError(
+                    f"The secret key {_shown(file)} is open to others (mode {mode:04o}): "
+                    f"if nobody has read it, chmod 600 {_shown(file)}; else make a new key."
+                )
+            return opened.read(_LARGEST).decode("utf-8", errors="replace")
+    except OSError as error:
+        raise _unusable(file, error) from None
+
+
+def _key(file: Path, text: str, kind: str) -> bytes:
+    found = [key for which, key in _LINE.findall(text) if which == kind]
+    try:
+        if len(found) == 1 and len(z85.decode(found[0])) == 32:
+            return bytes(found[0], "ascii")
+    except (KeyError, ValueError, struct.error):  # what z85 says to what is none
+        pass
+    raise FleetError(f"{_shown(file)} is no certificate with a {kind} CURVE key: make one with `filterfleet keys`.")
+
+
+def _unusable(path: Path, error: OSError) -> FleetError:
+    return FleetError(
+        f"{_shown(path)} cannot be used: {error.strerror}. --keys takes a folder that `filterfleet keys` has made."
+    )
+
+
+def _shown(path: Path) -> str:
+    return printable(str(path))

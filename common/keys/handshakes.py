@@ -1,0 +1,104 @@
+"""CURVE at the connecting end: the keys a socket shows, and why a broker does not let it in.
+
+libzmq itself is silent about a connection that fails in its handshake; only a socket's monitor tells of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import zmq
+from zmq.utils.monitor import parse_monitor_message
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.folders import PeerKeys
+from filterfleet.common.text import printable
+
+FAILED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+MISMATCH = zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH  # one end has keys, the other has not
+ACCIDENTS = 2  # connections that may just end in their handshake: a broker that was killed at that very moment
+
+
+def show_keys(socket: zmq.Socket[bytes], keys: PeerKeys | None) -> None:
+    """Connect with these keys, to their broker only; None: without keys."""
+    if keys is None:
+        return
+    if not zmq.has("curve"):
+        raise FleetError("This libzmq was built without CURVE: install pyzmq from its wheel to use --keys.")
+    socket.curve_publickey = keys.own.public
+    socket.curve_secretkey = keys.own.secret
+    socket.curve_serverkey = keys.broker
+
+
+class Monitor:
+    """The failed handshakes of one socket. Close it before the socket."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self._watched = socket
+        address = f"inproc://monitor-{secrets.token_hex(8)}"
+        socket.monitor(address, FAILED)
+        self._events: zmq.Socket[bytes] = socket.context.socket(zmq.PAIR)
+        self._events.rcvhwm = 0  # libzmq's I/O thread waits for room here, and everybody would wait for it
+        self._events.connect(address)
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """To be polled for input."""
+        return self._events
+
+    def take(self) -> list[tuple[int, int]]:
+        """Kind and value of each event since the last call, as in zmq_socket_monitor(3)."""
+        found = []
+        while self._events.poll(0):
+            event = parse_monitor_message(self._events.recv_multipart())
+            if event["event"] & FAILED:
+                found.append((int(event["event"]), event["value"]))
+        return found
+
+    def close(self) -> None:
+        self._watched.disable_monitor()
+        self._events.close(linger=0)
+
+
+class Entrance:
+    """Whether one connecting socket is let in."""
+
+    def __init__(self, socket: zmq.Socket[bytes], address: str, keys: PeerKeys | None) -> None:
+        self._monitor = Monitor(socket)
+        self._address = address
+        self._keys = keys
+        self._failures = 0
+        self._told = False
+
+    def refusal(self) -> str | None:
+        """Why it is not; each socket's is told once."""
+        for kind, value in self._monitor.take():
+            self._failures += 1
+            certain = kind != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures > ACCIDENTS
+            if certain and not self._told:
+                self._told = True
+                return explain(self._address, self._keys, kind, value)
+        return None
+
+    def close(self) -> None:
+        self._monitor.close()
+
+
+def explain(address: str, keys: PeerKeys | None, kind: int, value: int) -> str:
+    """A failed handshake as a sentence that says what to do."""
+    if keys is None:
+        if value == MISMATCH:
+            return f"The broker at {address} lets nobody in without a key: name the folder of yours with --keys."
+        return (
+            f"What listens at {address} ends each connection at once: if it is a broker that has keys, "
+            "name the folder of yours with --keys; if not, check --broker and the port."
+        )
+    if kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # so it has the secret of the broker.key that we know
+        return (
+            f"The broker at {address} does not let the key {printable(str(keys.file))} in: it has to be "
+            f"listed among its {keys.role.list_name}; send the broker SIGHUP after that."
+        )
+    return (
+        f"What listens at {address} is not the broker whose key is in {printable(str(keys.file.parent))}: check "
+        "--broker and the port, and that the broker runs with its keys; if it has new ones, get its new broker.key."
+    )

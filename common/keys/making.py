@@ -1,0 +1,95 @@
+"""New keys: a folder for the broker, and one to hand out to each machine. Nothing that is there is ever overwritten."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import zmq
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.folders import BROKER, PUBLIC, SECRET, KeyPair, Role, broker_pair
+from filterfleet.common.text import printable
+
+MACHINES = "machines"  # folders to hand out
+LOCAL = "local"  # the name of the broker's own machine in its lists
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+def make_broker_folder(folder: Path) -> bool:
+    """The broker's keys, and those of its own machine as a worker and as a client. False: they are there already."""
+    if (folder / (BROKER + SECRET)).exists():
+        broker_pair(folder)  # raises if it is not one
+        return False
+    if (folder / (BROKER + PUBLIC)).exists():
+        raise FleetError(
+            f"{printable(str(folder))} has the public key of a broker, but not its secret: it belongs to a worker or a "
+            "client. Make keys where the broker is."
+        )
+    _make_folder(folder, 0o755)
+    _make_folder(folder / MACHINES, 0o700)
+    for role in Role:
+        _make_folder(folder / role.list_name, 0o755)
+        _make_pair(folder / role.secret_name, folder / role.list_name / (LOCAL + PUBLIC), f"{role.value} {LOCAL}")
+    _make_pair(folder / (BROKER + SECRET), folder / (BROKER + PUBLIC), BROKER)
+    return True
+
+
+def add_machine(folder: Path, role: Role, name: str) -> Path:
+    """A key for one more peer, listed for the broker of this folder. The folder that is to go to its machine."""
+    if not _NAME.fullmatch(name):
+        raise FleetError(
+            f"{printable(name)!r} is no name for a machine: use up to 63 letters, digits, dots, dashes and underscores."
+        )
+    handout = folder / MACHINES / name
+    listed = folder / role.list_name / (name + PUBLIC)
+    secret = handout / role.secret_name
+    for file in (listed, secret):
+        if file.exists():
+            raise FleetError(
+                f"The {role.value} {name} has a key already: for a new one, remove "
+                f"{printable(str(listed))} and {printable(str(secret))} first."
+            )
+    pair = broker_pair(folder)
+    _make_folder(handout, 0o700)
+    if not (handout / (BROKER + PUBLIC)).exists():
+        _write(handout / (BROKER + PUBLIC), _certificate(BROKER, pair.public), 0o644)
+    _make_pair(secret, listed, f"{role.value} {name}")
+    return handout
+
+
+def _make_pair(secret: Path, public: Path, whose: str) -> None:
+    """The secret first: a key that is listed, but that nobody has, would be of no use."""
+    pair = KeyPair(*zmq.curve_keypair())
+    _write(secret, _certificate(whose, pair.public, pair.secret), 0o600)
+    _write(public, _certificate(whose, pair.public), 0o644)
+
+
+def _certificate(whose: str, public: bytes, secret: bytes | None = None) -> str:
+    """ZeroMQ Property Language (RFC 4), as zmq.auth and czmq read it."""
+    kind = "SECRET key: keep it from everybody else" if secret else "public key"
+    lines = [f"# filterfleet {whose}: CURVE {kind}.", "metadata", f'    name = "{whose}"', "curve"]
+    lines.append(f'    public-key = "{public.decode()}"')
+    if secret:
+        lines.append(f'    secret-key = "{secret.decode()}"')
+    return "\n".join(lines) + "\n"
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, exist_ok=True)
+    except OSError as error:
+        raise FleetError(f"The folder {printable(str(folder))} cannot be made: {error.strerror}.") from None
+
+
+def _write(file: Path, text: str, mode: int) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(opened.fileno())
+    except OSError as error:
+        raise FleetError(f"The key {printable(str(file))} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,40 @@
+"""The service side of sd_notify(3): tell whoever supervises this process that it is ready and alive.
+
+systemd listens on NOTIFY_SOCKET, and so does common.process.supervisor for the processes it starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+
+
+class Notifier:
+    """Does nothing when nobody listens."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        usec = os.environ.get("WATCHDOG_USEC", "")
+        self._interval = int(usec) / 2e6 if usec.isdigit() else None  # half of what is allowed, in seconds
+        self._next = 0.0
+
+    def ready(self) -> None:
+        self._send("READY=1")
+
+    def stopping(self) -> None:
+        self._send("STOPPING=1")
+
+    def alive(self) -> None:
+        """Call it in every turn of the loop that matters; it speaks as often as needed."""
+        if self._interval is not None and time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._interval / 2
+            self._send("WATCHDOG=1")
+
+    def _send(self, text: str) -> None:
+        if self._address:
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+                peer.setblocking(False)
+                peer.sendto(text.encode(), self._address)

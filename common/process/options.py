@@ -1,0 +1,48 @@
+"""Command line options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from filterfleet.common.text import parse_size
+
+SMALLEST_MEMORY = 64 << 20
+
+
+def _memory(text: str) -> int:
+    size = parse_size(text)
+    if size is None or size < SMALLEST_MEMORY:
+        raise typer.BadParameter(f"{text!r} is no amount of memory such as 500M or 2G, of 64M at least.")
+    return size
+
+
+BrokerHost = Annotated[
+    str,
+    typer.Option(
+        "--broker",
+        metavar="HOST[,HOST...]",
+        help="Name or address of the broker's machine, or of several brokers' that stand in for each other.",
+    ),
+]
+FrontendPort = Annotated[int, typer.Option("--frontend-port", min=1, max=65535, help="The broker's port for clients.")]
+BackendPort = Annotated[int, typer.Option("--backend-port", min=1, max=65535, help="The broker's port for workers.")]
+Keys = Annotated[
+    Path | None,
+    typer.Option("--keys", metavar="FOLDER", help="Folder with the keys to connect with; see `filterfleet keys`."),
+]
+# Every command that talks to a broker takes both, so that one set of options fits them all.
+RecipeChoice = Annotated[
+    str,
+    typer.Option("--recipe", metavar="FILE|NAME", help="A TOML file, or a recipe of `filterfleet recipe list`."),
+]
+Memory = Annotated[
+    int | None,
+    typer.Option(
+        parser=_memory,
+        metavar="SIZE",
+        help="Memory of one process for images, such as 500M or 2G.  [default: half of the machine's, shared out]",
+    ),
+]

@@ -1,0 +1,197 @@
+"""A parent that keeps processes running: it starts them again when they die, and kills those that hang.
+
+The children speak sd_notify(3) to it as they would to systemd: READY=1, and WATCHDOG=1 while they live.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from filterfleet.common.backoff import Backoff
+from filterfleet.common.errors import FleetError
+from filterfleet.common.logs import get_logger
+from filterfleet.common.process.command import SUPERVISOR
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.wakeup import StopSignal
+
+WATCHDOG = 30.0  # seconds of silence after which a child is killed, from its start on
+TURN = 0.1  # seconds between looks at the children
+RESTART_DELAY = 0.1  # seconds; doubles when a child keeps ending by itself
+STABLE = 10.0  # seconds after which a child's end has nothing to do with its start
+USAGE_EXIT = 2  # a child that ends so and never was ready would do so again
+
+log = get_logger("supervisor")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A process: arguments behind the interpreter, where its output goes (None: where ours goes), the
+    exit codes that mean it has done its work, and whether the others need it for their own ending."""
+
+    name: str
+    arguments: Sequence[str]
+    log: Path | None = None
+    final: frozenset[int] = frozenset()
+    last: bool = False
+
+
+@dataclass(slots=True)
+class Child:
+    spec: Spec
+    socket: socket.socket
+    address: str
+    process: subprocess.Popen[bytes] | None = None
+    ready: bool = False
+    served: bool = False  # it has been ready: what keeps it from starting now, a full disk for instance, may pass
+    heard: float = 0.0
+    started: float = 0.0
+    start_at: float = 0.0
+    exit_code: int | None = None  # set once it has ended for good
+    backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_DELAY, 5.0))
+
+
+class Supervisor:
+    """A context manager; turn() does what is due and must be called a few times a second."""
+
+    def __init__(self, specs: Sequence[Spec], patience: float) -> None:
+        """patience: seconds that children get to end after SIGTERM."""
+        self._patience = patience
+        self.children = [self._child(spec, n) for n, spec in enumerate(specs)]
+
+    def _child(self, spec: Spec, number: int) -> Child:
+        # An abstract address leaves no file behind, however we end; nobody else can guess it.
+        name = f"filterfleet-{os.getpid()}-{number}-{secrets.token_hex(16)}"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listener.bind("\0" + name)
+        listener.setblocking(False)
+        return Child(spec, listener, "@" + name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def ready(self) -> bool:
+        return all(child.ready for child in self.children)
+
+    def turn(self) -> None:
+        """Start, listen to, restart and kill children. Raises FleetError when one cannot ever start."""
+        for child in self.children:
+            self._listen(child)
+            if child.exit_code is not None:
+                continue
+            if child.process is None:
+                if child.start_at <= time.monotonic():
+                    self._start(child)
+            elif child.process.poll() is not None:
+                self._on_exit(child, child.process.returncode)
+            elif time.monotonic() - child.heard > WATCHDOG:
+                log.error("process hangs, killing it", process=child.spec.name, pid=child.process.pid)
+                child.process.kill()
+
+    def _start(self, child: Child) -> None:
+        environment = os.environ | {
+            "NOTIFY_SOCKET": child.address,
+            "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)),
+            SUPERVISOR: str(os.getpid()),
+        }
+        argv = [
+            sys.executable,
+            "-P",
+            *child.spec.arguments,
+        ]  # -P: a folder `common` here must not be imported
+        with contextlib.ExitStack() as stack:
+            output = stack.enter_context(child.spec.log.open("ab")) if child.spec.log else None
+            child.process = subprocess.Popen(
+                argv,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                process_group=0,  # Ctrl-C reaches us alone: we end the children, in our order
+            )
+        child.ready = False
+        child.started = child.heard = time.monotonic()
+
+    def _listen(self, child: Child) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                text = child.socket.recv(4096)
+                child.heard = time.monotonic()
+                if b"READY=1" in text:
+                    child.ready = child.served = True
+
+    def _on_exit(self, child: Child, code: int) -> None:
+        child.process = None
+        if code in child.spec.final:
+            child.exit_code = code
+            return
+        if code == USAGE_EXIT and not child.served:
+            raise FleetError(last_line(child.spec.log) or f"The {child.spec.name} cannot start, see above.")
+        if time.monotonic() - child.started > STABLE:
+            child.backoff.reset()
+        # Killed by a signal it was no fault of its own, and waiting would only starve a fleet under fire.
+        delay = RESTART_DELAY if code < 0 else child.backoff.next()
+        child.start_at = time.monotonic() + delay
+        log.warning("process died, starting it again", process=child.spec.name, exit_code=code, delay=delay)
+
+    def stop(self, hurry: Callable[[], bool] = lambda: False) -> None:
+        """SIGTERM to all, then to those that are to end last; once more when hurry() says so; SIGKILL to the slow."""
+        deadline = time.monotonic() + self._patience
+        for last in (False, True):
+            self._end([child for child in reversed(self.children) if child.spec.last is last], deadline, hurry)
+
+    def _end(self, children: Sequence[Child], deadline: float, hurry: Callable[[], bool]) -> None:
+        running = [child.process for child in children if child.process is not None]
+        hurried = False
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)  # as systemd does: a stopped one could not end
+        while any(process.poll() is None for process in running) and time.monotonic() < deadline:
+            if hurry() and not hurried:
+                hurried = True
+                for process in running:
+                    process.send_signal(signal.SIGTERM)
+            time.sleep(TURN / 2)
+        for process in running:
+            process.kill()
+            process.wait()
+        for child in children:
+            child.process = None
+            child.socket.close()
+
+
+def last_line(log: Path | None) -> str:
+    """The sentence a child ended with, if it went to a file."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log else []
+    return lines[-1].removeprefix("filterfleet: ") if lines else ""
+
+
+def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Supervisor], bool] | None = None) -> None:
+    """Keep processes running until SIGTERM, SIGINT, or watch(supervisor) returns True."""
+    notifier = Notifier()
+    announced = False
+    with contextlib.closing(StopSignal()) as stop, Supervisor(specs, patience) as supervisor:
+        while not stop.is_set and not (watch and watch(supervisor)):
+            supervisor.turn()
+            if supervisor.ready and not announced:
+                announced = True
+                notifier.ready()
+            notifier.alive()
+            select.select([stop], [], [], TURN)
+        notifier.stopping()
+        supervisor.stop(hurry=lambda: stop.count > 1)

@@ -1,0 +1,39 @@
+"""What this process knows about its machine and its installation."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import os
+import resource
+import signal
+import sys
+
+MANY_FILES = 65536  # open at a time
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def version() -> str:
+    return importlib.metadata.version("filterfleet")
+
+
+def cores() -> int:
+    """Processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent (by pid) dies, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        raise SystemExit(1)
+
+
+def allow_many_files() -> None:
+    """Use what the system allows: each large image or output under way is an open file, and shells begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,33 @@
+"""Several messages in one multipart message: the cost of a hop is per message, not per task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from filterfleet.common.wire import Message
+from filterfleet.common.wire.codec import FRAMES_LIMIT, HEADER_LIMIT, MESSAGES_LIMIT, map_size
+
+FRAMES = FRAMES_LIMIT - 3  # of payload: delimiter, mark and map go before
+MAPS = HEADER_LIMIT - 3  # bytes: the map frame is a list of up to 65535
+
+
+def batches(messages: Iterable[Message], limit: int) -> Iterator[list[Message]]:
+    """Cut messages, in order, into lists with at most limit bytes of payload each (one message always fits),
+    and never more than parse() takes."""
+    messages = list(messages)
+    if len(messages) < 2:  # most are, and need no measuring
+        yield from ([message] for message in messages)
+        return
+    batch: list[Message] = []
+    weight = frames = maps = 0
+    for message in messages:
+        payload = getattr(message, "payload", ())
+        weight += sum(len(frame) for frame in payload)
+        frames += len(payload)
+        maps += (size := map_size(message))
+        if batch and (weight > limit or frames > FRAMES or maps > MAPS or len(batch) == MESSAGES_LIMIT):
+            yield batch
+            batch, weight, frames, maps = [], sum(len(frame) for frame in payload), len(payload), size
+        batch.append(message)
+    if batch:
+        yield batch

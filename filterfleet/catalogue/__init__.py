@@ -1,0 +1,1 @@
+"""The catalogue of filters, in words and in pictures."""

@@ -1,0 +1,76 @@
+"""The part of docs/filters.md that is made from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from filterfleet.catalogue import facts, gallery
+from filterfleet.common.errors import FleetError
+from filterfleet.worker.filters import Filter, catalogue
+from filterfleet.worker.filters.merge import Resampled, Whole
+from filterfleet.worker.filters.registry import Alpha
+
+MARKER = "<!-- What follows is made by: filterfleet filters --docs docs/filters.md -->\n"
+
+
+def write(page: Path) -> None:
+    """Bring the page up to date, and the pictures in the folder beside it that has its name. Raises FleetError."""
+    folder = page.with_suffix("")
+    page.write_text(updated(page.read_text(encoding="utf-8"), folder.name), encoding="utf-8")
+    folder.mkdir(exist_ok=True)
+    for found in _shipped():
+        (folder / f"{found.name}.jpg").write_bytes(gallery.before_and_after(found.name))
+
+
+def updated(text: str, folder: str) -> str:
+    """The page's text with the catalogue of today after MARKER."""
+    head, marker, _old = text.partition(MARKER)
+    if not marker:
+        raise FleetError(f"The page lacks the line after which the catalogue goes: {MARKER.strip()}")
+    return head + marker + "\n" + "\n".join(_lines(folder)) + "\n"
+
+
+def _shipped() -> tuple[Filter, ...]:
+    """All filters but those of plugins."""
+    return tuple(found for found in catalogue() if found.function.__module__.startswith("filterfleet.worker.filters."))
+
+
+def _lines(folder: str) -> Iterator[str]:
+    yield "| filter | what it does | 16 bits | alpha | any size |"
+    yield "|---|---|---|---|---|"
+    for found in _shipped():
+        yield f"| {' | '.join(_row(found))} |"
+    for found in _shipped():
+        yield ""
+        yield from _section(found, folder)
+
+
+def _row(found: Filter) -> Iterator[str]:
+    yield f"[`{found.name}`](#{found.name})"
+    yield found.summary
+    yield "kept" if found.deep else "to 8"
+    yield {Alpha.KEPT: "kept", Alpha.FILTERED: "filtered", Alpha.DROPPED: "dropped"}[found.alpha]
+    if isinstance(found.merge, Resampled) and "method" in found.parameters:
+        yield "area, nearest"
+    else:
+        yield "no" if isinstance(found.merge, Whole) else "yes"
+
+
+def _section(found: Filter, folder: str) -> Iterator[str]:
+    yield f"### {found.name}"
+    yield ""
+    yield found.summary
+    yield ""
+    yield f"![{found.name}, before and after]({folder}/{found.name}.jpg)"
+    yield ""
+    if found.parameters:
+        yield "| parameter | takes | default |"
+        yield "|---|---|---|"
+        for name, parameter in found.parameters.items():
+            yield f"| `{name}` | {parameter.describe()} | {facts.default(parameter)} |"
+        yield ""
+    if made := gallery.caption(found.name):
+        yield f"The picture: {made}."
+        yield ""
+    yield " ".join((facts.colour(found), facts.depth(found), facts.transparency(found), facts.size(found)))

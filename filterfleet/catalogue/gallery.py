@@ -1,0 +1,126 @@
+"""A picture of every filter: a photograph that the package ships, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.recipe import Step, Value
+from filterfleet.worker.filters import Image, bind
+from filterfleet.worker.pixels.opencv import cv2
+
+_PHOTOS = Path(__file__).parents[1] / "demo" / "photos"
+_CELL = 200  # pixels, both ways
+_MARGIN = 6
+_BACKGROUND = 245
+_QUALITY = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """noise is the standard deviation of what is added before, in 8-bit levels."""
+
+    photo: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    noise: float = 0.0
+
+
+def _logo() -> bytes:
+    """A ring, as a PNG with transparency."""
+    logo = np.zeros((96, 96, 4), np.uint8)
+    cv2.circle(logo, (48, 48), 38, (255, 255, 255, 255), 12, cv2.LINE_AA)
+    cv2.circle(logo, (48, 48), 14, (0, 200, 255, 255), -1, cv2.LINE_AA)
+    return cv2.imencode(".png", logo)[1].tobytes()
+
+
+_DIAGONAL = tuple(tuple(int(row == column) for column in range(9)) for row in range(9))
+
+SAMPLES = {
+    "adaptive_threshold": Sample("retina.jpg", {"size": 15, "offset": 3}),
+    "bilateral": Sample("chelsea.png", {"sigma_color": 60}, noise=12),
+    "box_blur": Sample("coffee.jpg", {"size": 9}),
+    "brightness_contrast": Sample("rocket.jpg", {"brightness": 8, "contrast": 1.6}),
+    "canny": Sample("coffee.jpg"),
+    "clahe": Sample("retina.jpg", {"clip": 4}),
+    "close": Sample("camera.png", {"size": 7}),
+    "convolve": Sample("coffee.jpg", {"kernel": _DIAGONAL, "divisor": 9}),
+    "dilate": Sample("hubble_deep_field.jpg", {"size": 5}),
+    "emboss": Sample("coffee.jpg"),
+    "equalize": Sample("rocket.jpg"),
+    "erode": Sample("camera.png", {"size": 5}),
+    "gamma": Sample("rocket.jpg", {"gamma": 2}),
+    "gaussian_blur": Sample("chelsea.png", {"size": 15, "sigma": 3}),
+    "grayscale": Sample("astronaut.jpg"),
+    "invert": Sample("hubble_deep_field.jpg"),
+    "laplacian": Sample("camera.png"),
+    "median_blur": Sample("astronaut.jpg", {"size": 5}, noise=25),
+    "nl_means": Sample("chelsea.png", {"strength": 10}, noise=12),
+    "open": Sample("hubble_deep_field.jpg", {"size": 5}),
+    "otsu": Sample("camera.png"),
+    "pixelate": Sample("astronaut.jpg", {"block": 10}),
+    "resize": Sample("chelsea.png", {"width": 100, "height": 180}),
+    "saturation": Sample("coffee.jpg", {"factor": 2}),
+    "scharr": Sample("camera.png", {"scale": 0.25}),
+    "sepia": Sample("astronaut.jpg"),
+    "sharpen": Sample("chelsea.png", {"amount": 2}),
+    "sobel": Sample("camera.png"),
+    "threshold": Sample("coffee.jpg", {"level": 110}),
+    "thumbnail": Sample("rocket.jpg", {"width": 90, "height": 90}),
+    "watermark_image": Sample("coffee.jpg", {"picture": _logo(), "opacity": 0.8}),
+    "watermark_text": Sample("rocket.jpg", {"text": "Lift-off", "size": 10}),
+}
+
+
+def before_and_after(name: str) -> bytes:
+    """A JPEG file: the photograph, and what the filter makes of it. Raises FleetError for a filter without a sample."""
+    sample = _sample(name)
+    before = _photo(sample)
+    after = bind(Step(name, tuple(sorted(sample.values.items()))))(before)
+    sheet = np.hstack([_cell(before), np.full((_CELL, _MARGIN, 3), 255, np.uint8), _cell(after)])
+    return cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+
+
+def caption(name: str) -> str:
+    """The values, other than defaults, that the picture was made with."""
+    return ", ".join(f"`{key}` {_shown(value)}" for key, value in _sample(name).values.items())
+
+
+def _sample(name: str) -> Sample:
+    if name not in SAMPLES:
+        raise FleetError(f"The filter {name!r} has no sample in filterfleet/gallery.py: add one.")
+    return SAMPLES[name]
+
+
+def _shown(value: Value) -> str:
+    match value:
+        case bytes():
+            return "a ring"
+        case tuple():
+            return f"a diagonal of {len(value)} ones"
+    return str(value)
+
+
+def _photo(sample: Sample) -> Image:
+    data = np.fromfile(_PHOTOS / sample.photo, np.uint8)
+    image: Any = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    side = min(image.shape[:2])
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    image = cv2.resize(image[top : top + side, left : left + side], (_CELL, _CELL), interpolation=cv2.INTER_AREA)
+    if sample.noise:
+        noise = np.random.default_rng(1).normal(0, sample.noise, image.shape)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return image  # type: ignore[no-any-return]
+
+
+def _cell(image: Image) -> Image:
+    """The image in the middle of a cell."""
+    cell = np.full((_CELL, _CELL, 3), _BACKGROUND, np.uint8)
+    height, width = image.shape[:2]
+    top, left = (_CELL - height) // 2, (_CELL - width) // 2
+    cell[top : top + height, left : left + width] = image.reshape(height, width, -1)
+    return cell

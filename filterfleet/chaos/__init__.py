@@ -1,0 +1,1 @@
+"""Kill and freeze a fleet by a seeded plan, and verify that nothing was lost."""

@@ -1,0 +1,54 @@
+"""`filterfleet remotes`: the clouds that rclone is configured for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def remotes(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A remote, to show the room it has.", show_default=False)
+    ] = None,
+    rclone_config: Annotated[
+        Path | None, typer.Option(help="rclone's configuration.  [default: rclone's own]", show_default=False)
+    ] = None,
+) -> None:
+    """Show the remotes that can be a source or an output, or the room that one of them has."""
+    from filterfleet.listener.cloud.rclone.remotes import known_remotes, version
+
+    if name:
+        _show(name.removesuffix(":"), rclone_config)
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    found = known_remotes(rclone_config)
+    typer.echo(f"rclone {version()}")
+    if not found:
+        typer.echo("No remote is configured yet: `rclone config` makes one.")
+        return
+    table = Table("remote", "kind", box=box.SIMPLE_HEAD)
+    for remote in found:
+        table.add_row(f"{remote.name}:", remote.kind)
+    Console().print(table)
+    typer.echo("The room that one of them has: filterfleet remotes NAME")
+
+
+def _show(name: str, config: Path | None) -> None:
+    from filterfleet.common.text import size_text
+    from filterfleet.listener.cloud.rclone.remotes import check_remote, known, room
+
+    remote = known(name, config)
+    check_remote(f"{name}:", config)
+    typer.echo(f"{remote.name}: {remote.kind}")
+    space = room(name, config)
+    if space is None:
+        typer.echo("This kind of store does not tell how much room it has.")
+        return
+    for title, size in (("total", space.total), ("used", space.used), ("free", space.free)):
+        if size is not None:
+            typer.echo(f"{title:5} {size_text(size)}")

@@ -1,0 +1,1 @@
+"""Photographs that ship with the package, and what the demo shows of them."""

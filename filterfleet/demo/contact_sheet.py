@@ -1,0 +1,53 @@
+"""A picture of pictures: each source beside its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from filterfleet.common.jobs.jobs import output_path
+from filterfleet.listener.ledger.ledger import Processed
+from filterfleet.worker.filters import Image
+from filterfleet.worker.pixels.opencv import cv2
+
+CELL = 240  # pixels, both ways
+MARGIN = 8
+LABEL = 22
+BACKGROUND = 245
+
+
+def write_contact_sheet(source: Path, output: Path, images: Sequence[Processed], target: Path) -> Path:
+    """One row an image: as it was, then each output. Returns target, a PNG."""
+    titles = ["before", *(made.name for made in images[0].outputs)]
+    rows = [_header(titles)]
+    for image in sorted(images, key=lambda image: image.path):
+        files = [source / image.path]
+        files += [output / output_path(made.name, image.path, made.format) for made in image.outputs]
+        rows.append(np.hstack([_cell(file) for file in files]))
+    cv2.imwrite(str(target), np.vstack(rows))
+    return target
+
+
+def _header(titles: Sequence[str]) -> Image:
+    header: Image = np.full((LABEL + MARGIN, len(titles) * (CELL + MARGIN), 3), BACKGROUND, np.uint8)
+    for column, title in enumerate(titles):
+        place = (column * (CELL + MARGIN) + MARGIN, LABEL)
+        cv2.putText(header, title, place, cv2.FONT_HERSHEY_SIMPLEX, 0.55, (60, 60, 60), 1, cv2.LINE_AA)
+    return header
+
+
+def _cell(file: Path) -> Image:
+    """The picture, shrunk to fit, in the middle of its cell; an empty cell when it cannot be read."""
+    cell: Any = np.full((CELL + MARGIN, CELL + MARGIN, 3), BACKGROUND, np.uint8)
+    image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR) if file.exists() else None
+    if image is not None:
+        height, width = image.shape[:2]
+        scale = CELL / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        top, left = (CELL + MARGIN - size[1]) // 2, (CELL + MARGIN - size[0]) // 2
+        cell[top : top + size[1], left : left + size[0]] = small
+    return cast("Image", cell)

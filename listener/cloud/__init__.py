@@ -1,0 +1,1 @@
+"""Folders of a remote, as a source and as an output, by way of rclone."""

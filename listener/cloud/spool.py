@@ -1,0 +1,72 @@
+"""A folder for files on their way to or from a cloud, which have no name that anybody chose."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from filterfleet.common.blob import Blob, FileBlob, parts
+from filterfleet.common.files import sweep
+from filterfleet.common.text import size_text
+from filterfleet.listener.interfaces import TransferError
+
+
+class Spool:
+    """Whatever is in the folder at the beginning is a dead predecessor's, and is removed."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises TransferError, as everything here does when the disk fails."""
+        self._folder = folder
+        with self._in_words():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            sweep(folder)
+
+    @contextlib.contextmanager
+    def receiving(self, size: int) -> Iterator[Path]:
+        """A path to which so many bytes are to be downloaded; gone afterwards."""
+        with self._place() as file:
+            try:
+                yield file
+            except TransferError:
+                with self._in_words():
+                    free = shutil.disk_usage(self._folder).free
+                if free < size:  # whatever the downloader has said
+                    reason = f"The spool {self._folder} is full: a file of {size_text(size)} does not fit."
+                    raise TransferError(reason, transient=True) from None
+                raise
+
+    @contextlib.contextmanager
+    def holding(self, blob: Blob) -> Iterator[Path]:
+        """A file with these bytes; gone afterwards."""
+        with self._place() as file:
+            with self._in_words(), file.open("wb", buffering=0) as target:
+                for part in parts(blob):
+                    view = memoryview(part)
+                    while view:
+                        view = view[target.write(view) :]
+            yield file
+
+    def read(self, file: Path) -> FileBlob:
+        """The content of a file, which stays when the file has lost its name: it ends with us, however we end."""
+        with self._in_words():
+            return FileBlob(os.open(file, os.O_RDONLY))
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[Path]:
+        file = self._folder / secrets.token_hex(8)
+        try:
+            yield file
+        finally:
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TransferError(f"The spool {self._folder} cannot be used: {error.strerror}.", transient=True) from None

@@ -1,0 +1,1 @@
+"""The listener's decisions, without files, sockets, threads, clocks or dice."""

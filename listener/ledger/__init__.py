@@ -1,0 +1,1 @@
+"""The ledger: which versions of which objects are done, in SQLite."""

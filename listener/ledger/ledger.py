@@ -1,0 +1,267 @@
+"""The ledger: which versions of which objects have been processed, in SQLite (WAL), safe against kill -9."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.wire import Output, Result
+from filterfleet.listener.core.scan import Version
+
+# Fields of a report. Sizes in bytes and pixels, times in seconds; those of work that has not been done are None.
+REPORT = (
+    *("path", "bytes", "width", "height", "pixels", "engine", "worker"),
+    *("queue", "decode", "filter", "encode", "write", "status", "reason"),
+)
+
+FORM = 2  # of the tables: PRAGMA user_version in schema.sql
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """A finished image, for tables. Size in bytes; seconds in the worker, and from submission to result."""
+
+    path: str
+    size: int
+    width: int
+    height: int
+    worker: str
+    seconds: float
+    turnaround: float
+    outputs: tuple[Output, ...]
+    finished_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    pending: int
+    done: int
+    failed: int
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.done + self.failed
+
+
+class Ledger:
+    """One source under one recipe. Used by one thread. What commit() has taken survives kill -9; a power cut may
+    take the last moments back, which then are done again."""
+
+    def __init__(self, file: Path, source: str, recipe: str) -> None:
+        self._key = {"source": _octets(source), "recipe": recipe}
+        self._queries = _queries()
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(file)
+            self._db.text_factory = _text
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._make_tables(file)
+        except (sqlite3.Error, OSError) as error:
+            raise FleetError(f"The ledger {file} cannot be opened: {error}.") from None
+
+    def _make_tables(self, file: Path) -> None:
+        (form,) = self._db.execute("PRAGMA user_version").fetchone()
+        if form > FORM:
+            raise FleetError(f"The ledger {file} was made by a newer version of filterfleet: use that one.")
+        if form < FORM:  # the first form never left development: what it knows is done again
+            self._db.executescript("DROP TABLE IF EXISTS objects; DROP TABLE IF EXISTS results;")
+        self._db.executescript(_read("schema.sql"))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def commit(self) -> None:
+        with _in_words():
+            self._db.commit()
+
+    # --- objects ----
+
+    def retry_transient(self) -> None:
+        """What failed for reasons that may have passed is pending again."""
+        self._run("retry_transient")
+
+    def redo(self) -> None:
+        """Everything is pending again."""
+        self._run("redo")
+
+    def settled(self) -> dict[str, Version]:
+        """The last version handed on of every object at the source, under the present recipe."""
+        return {path: Version(*version) for path, *version in self._run("settled")}
+
+    def pending(self) -> list[tuple[str, Version, bool]]:
+        """(path, version, fresh) of what is to be done, in the order of arrival."""
+        return [(path, Version(*version), bool(fresh)) for path, *version, fresh in self._run("pending")]
+
+    def add(self, path: str, version: Version, *, fresh: bool) -> None:
+        """A version to be processed; it takes the place of the one before."""
+        self._run("add", path, version, state="pending", fresh=fresh)
+
+    def skip(self, path: str, version: Version) -> None:
+        """A version that is not to be processed."""
+        self._run("add", path, version, state="skipped", fresh=False)
+
+    def forget(self, path: str) -> None:
+        """The object is no longer at the source. What was made of it stays recorded, and can still be copied."""
+        self._run("vanished", path)
+        self._run("forget", path)
+
+    def forget_failed(self, path: str) -> None:
+        """The same, if all there is of it is a failure."""
+        self._run("forget_failed", path)
+
+    @property
+    def was_listed(self) -> bool:
+        """Whether the source has ever been listed to its end under this recipe."""
+        return self._run("is_listed").fetchone() is not None
+
+    def set_listed(self) -> None:
+        self._run("set_listed")
+
+    # --- outcomes ----
+
+    def done(
+        self,
+        path: str,
+        version: Version,
+        result: Result,
+        *,
+        engine: str,
+        write: float,
+        turnaround: float,
+        depart: bool = False,
+    ) -> None:
+        """The outputs are in their places. Recording it twice leaves one row, the later one, and counts. depart: the
+        source's object is to be taken away now."""
+        report = result.report
+        self._run(
+            "record",
+            path,
+            version,
+            job=result.id.hex(),
+            outputs=json.dumps([[output.name, output.format, output.size] for output in result.outputs]),
+            engine=engine,
+            worker=str(report.get("worker", ""))[:255],
+            write=write,
+            turnaround=turnaround,
+            finished_at=time.time(),
+            **{name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")},
+        )
+        departure = "due" if depart else None
+        self._run("set_state", path, version, state="done", reason=None, transient=False, departure=departure)
+
+    def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
+        """This version cannot be processed; reason is a sentence for the user. A newer version stays pending."""
+        self._run("set_state", path, version, state="failed", reason=reason, transient=transient, departure=None)
+
+    def due(self) -> list[tuple[str, Version]]:
+        """What is done and still to be taken away from the source."""
+        return [(path, Version(*version)) for path, *version in self._run("due")]
+
+    def departed(self, path: str, version: Version) -> None:
+        """It has been taken away: its disappearance is no news."""
+        self._run("depart", path, version, departure="ours")
+
+    def stays(self, path: str, version: Version) -> None:
+        """It is not to be taken away after all."""
+        self._run("depart", path, version, departure=None)
+
+    def tell(self, path: str) -> None:
+        """The output's folder for failures tells of this object from now on."""
+        self._run("tell", path)
+
+    def take_back(self, path: str) -> None:
+        """The output's folder for failures tells of it no more."""
+        self._run("take_back", path)
+
+    def is_told(self, path: str) -> bool:
+        return self._run("is_told", path).fetchone() is not None
+
+    def same_job(self, job: bytes) -> tuple[str, Result] | None:
+        """Path and result (without blobs) of an object of this source for which this very job has been done."""
+        row = self._run("same_job", job=job.hex()).fetchone()
+        if row is None:
+            return None
+        path, outputs, width, height, worker = row
+        return path, Result(job, _outputs(outputs), {"width": width, "height": height, "worker": worker})
+
+    # --- for people ----
+
+    def progress(self) -> Progress:
+        counts = dict(self._run("progress").fetchall())
+        return Progress(counts.get("pending", 0), counts.get("done", 0), counts.get("failed", 0))
+
+    def failures(self) -> list[Failure]:
+        return [Failure(path, reason) for path, reason in self._run("failures")]
+
+    def processed(self) -> list[Processed]:
+        """Every object whose present version is done, in the order in which they were finished."""
+        return [
+            Processed(
+                path, size, width or 0, height or 0, worker, seconds or 0.0, turnaround, _outputs(outputs), finished
+            )
+            for path, size, width, height, worker, seconds, turnaround, outputs, finished in self._run("processed")
+        ]
+
+    def report(self) -> list[dict[str, Any]]:
+        """One row an object, done or not, with the fields of REPORT."""
+        rows = self._run("report")
+        return [dict(zip(REPORT, row, strict=True)) for row in rows]
+
+    def _run(self, query: str, path: str = "", version: Version | None = None, **values: Any) -> sqlite3.Cursor:
+        values |= self._key | {"path": _octets(path)}
+        if version is not None:
+            values |= {"size": version.size, "mtime_ns": version.mtime_ns, "tag": version.tag}
+        with _in_words():
+            return self._db.execute(self._queries[query], values)
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise FleetError(f"The ledger cannot be used: {error}.") from None
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text()
+
+
+def _queries() -> dict[str, str]:
+    """Statements of queries.sql by name."""
+    _, *blocks = _read("queries.sql").split("-- name: ")
+    return {name.strip(): statement for name, statement in (block.split("\n", 1) for block in blocks)}
+
+
+def _octets(path: str) -> bytes:
+    """Names need not be valid UTF-8: they are stored as the bytes they are, cast to TEXT in SQL."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _outputs(text: str) -> tuple[Output, ...]:
+    return tuple(Output(*item) for item in json.loads(text))
+
+
+def _number(value: Any) -> int | float | None:
+    """What SQLite can hold: a worker may report anything."""
+    fits = isinstance(value, float) or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63)
+    return value if fits else None

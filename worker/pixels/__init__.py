@@ -1,0 +1,1 @@
+"""Arrays of pixels, and the libraries that work on them, set up for a worker."""
