@@ -14,7 +14,7 @@ import zmq
 
 from filterfleet.common.blob import Blob, FileBlob, read
 from filterfleet.common.process.ports import LOOPBACK
-from filterfleet.common.wire import Message, Output, encode
+from filterfleet.common.wire import Message, OutputFile, encode
 from filterfleet.common.wire.batches import batches
 from filterfleet.common.wire.frames import poll, receive, send
 from filterfleet.common.wire.messages import INLINE_LIMIT
@@ -74,7 +74,7 @@ class SlowWorker:
         while self._runs and self._next_at <= now:
             run = self._runs.popleft()
             result = edges(run.image)
-            done = Done((Output("edges", "png", len(result)),), (result,), {})
+            done = Done((OutputFile("edges", "png", len(result)),), (result,), {})
             actions += self._session.on_begun(run.lease)
             actions += self._session.on_result(run.lease, done, now)
             if self.rate is not None:

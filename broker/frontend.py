@@ -10,7 +10,7 @@ from filterfleet.broker.actions import Side
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import OPAQUE, Client, Task, TaskState
+from filterfleet.broker.state import OPAQUE, Submitter, Task, TaskState
 from filterfleet.broker.timers import Timers
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire import (
@@ -51,7 +51,7 @@ class ClientDesk:
         timers: Timers,
         report: Callable[[], dict[str, Any]],
     ) -> None:
-        self.clients: dict[bytes, Client] = {}
+        self.clients: dict[bytes, Submitter] = {}
         self.tasks = 0
         self.held_bytes = 0
         self.result_bytes = 0
@@ -63,7 +63,7 @@ class ClientDesk:
         self._outbox = outbox
         self._timers = timers
         self._report = report
-        self._handlers: dict[type, Callable[[Client, Any, float], None]] = {
+        self._handlers: dict[type, Callable[[Submitter, Any, float], None]] = {
             Beat: self._on_beat,
             Submit: self._on_submit,
             Cancel: self._on_cancel,
@@ -82,7 +82,7 @@ class ClientDesk:
             if self._turned_away():
                 return
             liveness = Liveness(now, self._settings.interval, self._settings.missed)
-            client = self.clients[peer] = Client(peer, self._rng.randbytes(8), False, liveness)
+            client = self.clients[peer] = Submitter(peer, self._rng.randbytes(8), False, liveness)
             self._hello(client)
         client.liveness.heard(now)
         for message in messages:
@@ -96,7 +96,7 @@ class ClientDesk:
         worker of ours could not carry it."""
         size = sum(len(frame) for frame in envelope.body)
         task = Task(peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack)
-        client = self.clients.get(peer) or Client(peer, b"", True, Liveness(now))
+        client = self.clients.get(peer) or Submitter(peer, b"", True, Liveness(now))
         if len(envelope.body) > BODY_LIMIT or not self._room_for(client, task):
             self._outbox.count("basic_request_dropped")
             return
@@ -106,17 +106,17 @@ class ClientDesk:
         self._add(client, task)
         self._timers.at(now + self._settings.opaque_life, self._on_opaque_age, task)
 
-    def _hello(self, client: Client) -> None:
+    def _hello(self, client: Submitter) -> None:
         settings = self._settings
         hello = Hello(self._life, client.session, settings.interval, settings.missed, settings.inline_limit)
         self._outbox.send(FRONT, client.peer, hello)
         self._outbox.send(FRONT, client.peer, self.catalogue)
 
-    def _on_beat(self, client: Client, beat: Beat, _now: float) -> None:
+    def _on_beat(self, client: Submitter, beat: Beat, _now: float) -> None:
         if beat.session != client.session:
             self._hello(client)
 
-    def _on_submit(self, client: Client, submit: Submit, now: float) -> None:
+    def _on_submit(self, client: Submitter, submit: Submit, now: float) -> None:
         known = client.tasks.get(submit.id)
         if known is None:
             task = Task(
@@ -138,12 +138,12 @@ class ClientDesk:
         if known is not None and known.outcome is not None:
             self._send_outcome(known, now)
 
-    def _on_cancel(self, client: Client, cancel: Cancel, _now: float) -> None:
+    def _on_cancel(self, client: Submitter, cancel: Cancel, _now: float) -> None:
         task = client.tasks.get(cancel.id)
         if task is not None:
             self._end(task)
 
-    def _on_result_ok(self, client: Client, ok: ResultOk, _now: float) -> None:
+    def _on_result_ok(self, client: Submitter, ok: ResultOk, _now: float) -> None:
         task = client.tasks.get(ok.id)
         if task is None:
             return
@@ -153,14 +153,14 @@ class ClientDesk:
                 self._outbox.send(BACK, lease.worker.peer, ResultOk(lease.token))
         self._end(task)  # in any state: it may run again only because its worker died after the last chunk
 
-    def _on_get(self, client: Client, get: Get, now: float) -> None:
+    def _on_get(self, client: Submitter, get: Get, now: float) -> None:
         task = client.tasks.get(get.id)
         if task is not None and task.state is TaskState.DELIVERING:
             for lease in task.leases:
                 self.scheduler.renew(lease, now)
                 self._outbox.send(BACK, lease.worker.peer, replace(get, id=lease.token))
 
-    def _on_data(self, client: Client, data: Data, now: float) -> None:
+    def _on_data(self, client: Submitter, data: Data, now: float) -> None:
         task = client.tasks.get(data.id)
         if task is not None and data.blob == "":
             for lease in task.leases:  # two when a straggler is raced: each ignores what it did not ask for
@@ -168,12 +168,12 @@ class ClientDesk:
                     self.scheduler.renew(lease, now)
                     self._outbox.send(BACK, lease.worker.peer, replace(data, id=lease.token))
 
-    def _on_status(self, client: Client, _request: StatusRequest, _now: float) -> None:
+    def _on_status(self, client: Submitter, _request: StatusRequest, _now: float) -> None:
         self._outbox.send(FRONT, client.peer, Status(self._report()))
 
     # --- the life of a task ----
 
-    def _room_for(self, client: Client, task: Task) -> bool:
+    def _room_for(self, client: Submitter, task: Task) -> bool:
         """One client may hold so many times what is left: however many fill the broker, each ends up with as much as
         the others, and who comes later still finds room (A. Choudhury and E. Hahne, "Dynamic Queue Length Thresholds
         for Shared-Memory Packet Switches", IEEE/ACM Transactions on Networking 6(2), 1998)."""
@@ -192,7 +192,7 @@ class ClientDesk:
         left = self._settings.result_bytes - self.result_bytes
         return self.clients[task.client].result_bytes <= max(0, left)
 
-    def _hold(self, client: Client, size: int, result: int = 0) -> None:
+    def _hold(self, client: Submitter, size: int, result: int = 0) -> None:
         """So many bytes more, or fewer, of what comes with tasks and of results."""
         self.held_bytes += size
         client.held_bytes += size
@@ -206,7 +206,7 @@ class ClientDesk:
         self._outbox.count("client_turned_away", limit=self._settings.peers)
         return True
 
-    def _add(self, client: Client, task: Task) -> None:
+    def _add(self, client: Submitter, task: Task) -> None:
         client.tasks[task.id] = task
         self.tasks += 1
         self._hold(client, task.held_bytes)
@@ -263,7 +263,7 @@ class ClientDesk:
 
     # --- presence ----
 
-    def drop(self, client: Client) -> None:
+    def drop(self, client: Submitter) -> None:
         """The client is gone, and with it everybody who wanted its tasks done."""
         if client.tasks:
             self._outbox.note("client_lost", tasks=len(client.tasks))

@@ -73,7 +73,7 @@ class Lease:
 
 
 @dataclass(slots=True, eq=False)
-class Client:
+class Submitter:
     peer: bytes
     session: bytes
     basic: bool

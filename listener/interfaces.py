@@ -10,7 +10,7 @@ from typing import Protocol
 from filterfleet.common.blob import Blob, FileBlob, Payload
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.core.scan import Listing, Version
 
 
@@ -76,10 +76,10 @@ class Sink(Protocol):
 
     remote: bool  # what is written passes through files of ours
 
-    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> None:
+    def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
         """Put every output of one source path in its place, each whole or not at all. Raises TransferError."""
 
-    def copy(self, original: str, source: str, outputs: Sequence[Output]) -> bool:
+    def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
         """Place the outputs of another source path with the same content; False when they are no longer there. Raises
         TransferError."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from filterfleet.common.blob import Blob
 from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
-from filterfleet.common.wire import Output as Described
+from filterfleet.common.wire import OutputFile
 from filterfleet.worker import formats
 from filterfleet.worker.admission import Way, admit
 from filterfleet.worker.clock import Clock
@@ -64,7 +64,7 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
             with clock.of("decode"):
                 image = formats.decode(blob, header, recipe.damaged)
             files, seconds = dict(outputs_of(root, image, targets, carried, clock)), clock.seconds
-    outputs = tuple(Described(o.name, targets[o.name].format, len(files[o.name])) for o in recipe.outputs)
+    outputs = tuple(OutputFile(o.name, targets[o.name].format, len(files[o.name])) for o in recipe.outputs)
     return Done(outputs, tuple(files[output.name] for output in recipe.outputs), report | dict(seconds))
 
 

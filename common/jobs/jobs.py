@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.recipe import Recipe
-from filterfleet.common.wire import Output, Payload
+from filterfleet.common.wire import OutputFile, Payload
 
 # Extensions by which a file counts as an image, and the format each stands for.
 FORMAT_OF_EXTENSION = {
@@ -68,7 +68,7 @@ def output_path(output: str, source: str, image_format: str) -> str:
     return f"{output}/{source}.{EXTENSION_OF_FORMAT[image_format]}"
 
 
-def check_outputs(recipe: Recipe, outputs: Sequence[Output]) -> None:
+def check_outputs(recipe: Recipe, outputs: Sequence[OutputFile]) -> None:
     """Names and formats become file names: raise ProtocolError unless they are what the recipe asked for."""
     names = [output.name for output in outputs]
     if names != [output.name for output in recipe.outputs]:

@@ -27,10 +27,10 @@ _names = f.sequence(_name, m.NAMES_LIMIT)
 _recipe = f.octets(RECIPE_LIMIT)
 
 
-def _output(value: Any) -> m.Output:
+def _output(value: Any) -> m.OutputFile:
     if not isinstance(value, list) or len(value) != 3:
         raise ProtocolError("expected [name, format, size]")
-    return m.Output(_name(value[0]), f.text(16)(value[1]), _size(value[2]))
+    return m.OutputFile(_name(value[0]), f.text(16)(value[1]), _size(value[2]))
 
 
 _FIELDS: dict[type, dict[str, f.Check]] = {

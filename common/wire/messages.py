@@ -165,7 +165,7 @@ class StatusRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputFile:
     """One output of a result: name, image format, size in bytes."""
 
     name: str
@@ -181,7 +181,7 @@ class Result:
     """
 
     id: bytes
-    outputs: tuple[Output, ...]
+    outputs: tuple[OutputFile, ...]
     report: Mapping[str, Any]
     payload: tuple[Blob, ...] = ()
 

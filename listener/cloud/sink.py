@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import Blob, parts
 from filterfleet.common.jobs.jobs import output_path
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
 from filterfleet.listener.cloud.folders import RemoteFolders
 from filterfleet.listener.cloud.rclone.errors import shown
 from filterfleet.listener.cloud.rclone.facts import RUTHLESS
 from filterfleet.listener.cloud.rclone.remote_files import Entry, Rclone
-from filterfleet.listener.cloud.spool import Spool
+from filterfleet.listener.cloud.spool import SpoolFolder
 from filterfleet.listener.cloud.staging import Staging
 from filterfleet.listener.failed import failed_places, failed_text
 from filterfleet.listener.interfaces import ChangedError, TransferError
@@ -39,7 +39,7 @@ class CloudSink:
         self._lock = claim(lock, f"writing to {self._root}", "choose another --output")
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.close)
-            self._spool = Spool(spool)
+            self._spool = SpoolFolder(spool)
             undo.pop_all()
         self._folders = RemoteFolders(rclone, self._root)
         self._staging = Staging(rclone, self._root, self._folders)
@@ -50,11 +50,11 @@ class CloudSink:
     def close(self) -> None:
         self._lock.close()
 
-    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> None:
+    def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
         for output, blob in zip(outputs, blobs, strict=True):
             self._upload(output_path(output.name, source, output.format), blob)
 
-    def copy(self, original: str, source: str, outputs: Sequence[Output]) -> bool:
+    def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
         originals = []
         for output in outputs:
             entry = self._rclone.stat(self._root, output_path(output.name, original, output.format))

@@ -16,7 +16,7 @@ from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.cloud.duplicates import distinct
 from filterfleet.listener.cloud.folders import RemoteFolders
 from filterfleet.listener.cloud.rclone.remote_files import Entry, Rclone
-from filterfleet.listener.cloud.spool import Spool
+from filterfleet.listener.cloud.spool import SpoolFolder
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, MoveTo, is_departed
@@ -49,7 +49,7 @@ class CloudSource:
         self._rclone = rclone
         self._facts = rclone.facts(self.name)
         self.atomic = self._facts.atomic
-        self._spool = Spool(spool)
+        self._spool = SpoolFolder(spool)
         self._folders = RemoteFolders(rclone, self.name)
         self._ignore_file = IgnoreFile(selection)
         self._ignore_version: Version | None = None

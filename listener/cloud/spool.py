@@ -15,7 +15,7 @@ from filterfleet.common.text import size_text
 from filterfleet.listener.interfaces import TransferError
 
 
-class Spool:
+class SpoolFolder:
     """Whatever is in the folder at the beginning is a dead predecessor's, and is removed."""
 
     def __init__(self, folder: Path) -> None:

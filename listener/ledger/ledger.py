@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.wire import Output, Result
+from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
 
 # Fields of a report. Sizes in bytes and pixels, times in seconds; those of work that has not been done are None.
@@ -36,7 +36,7 @@ class Processed:
     worker: str
     seconds: float
     turnaround: float
-    outputs: tuple[Output, ...]
+    outputs: tuple[OutputFile, ...]
     finished_at: float
 
 
@@ -257,8 +257,8 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _outputs(text: str) -> tuple[Output, ...]:
-    return tuple(Output(*item) for item in json.loads(text))
+def _outputs(text: str) -> tuple[OutputFile, ...]:
+    return tuple(OutputFile(*item) for item in json.loads(text))
 
 
 def _number(value: Any) -> int | float | None:

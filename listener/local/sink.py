@@ -12,7 +12,7 @@ from filterfleet.common.blob import Blob, FileBlob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.files import sweep, write_atomically
 from filterfleet.common.jobs.jobs import output_path
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
 from filterfleet.listener.failed import failed_places, failed_text
 from filterfleet.listener.interfaces import TransferError
@@ -41,15 +41,15 @@ class OutputTree:
     def close(self) -> None:
         self._lock.close()
 
-    def place(self, source: str, output: Output) -> Path:
+    def place(self, source: str, output: OutputFile) -> Path:
         return self.root / output_path(output.name, source, output.format)
 
-    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> None:
+    def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
         with _in_words():
             for output, blob in zip(outputs, blobs, strict=True):
                 write_atomically(self.place(source, output), blob, self._scratch)
 
-    def copy(self, original: str, source: str, outputs: Sequence[Output]) -> bool:
+    def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
         blobs = []
         for output in outputs:
             try:

@@ -17,7 +17,7 @@ from filterfleet.common.blob import whole
 from filterfleet.common.jobs.jobs import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.cloud.rclone.remote_files import Rclone
 from filterfleet.listener.cloud.sink import CloudSink
 from filterfleet.listener.cloud.source import CloudSource
@@ -37,7 +37,7 @@ from tests.unit.samples import cv2, picture
 pytestmark = pytest.mark.slow
 
 INLINE = 8 << 20
-OUTPUTS = [Output("gray", "jpeg", 6), Output("edges", "png", 5)]
+OUTPUTS = [OutputFile("gray", "jpeg", 6), OutputFile("edges", "png", 5)]
 BLOBS = [b"gray a", b"edges"]
 
 

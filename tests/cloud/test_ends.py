@@ -15,7 +15,7 @@ import pytest
 
 from filterfleet.common.blob import FileBlob, whole
 from filterfleet.common.jobs.jobs import output_path
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.cloud.rclone.remote_files import Rclone
 from filterfleet.listener.cloud.sink import CloudSink
 from filterfleet.listener.cloud.source import CloudSource
@@ -32,7 +32,7 @@ from tests.integration.harness import wait_until
 pytestmark = pytest.mark.slow
 
 LIMIT = 1000
-OUTPUTS = (Output("grayscale", "jpeg", 4), Output("edges", "png", 5))
+OUTPUTS = (OutputFile("grayscale", "jpeg", 4), OutputFile("edges", "png", 5))
 BLOBS = (b"gray", b"edges")
 # As users and their cameras write them, and as nobody should. Without those that no file of this machine can have.
 NAMES = (
@@ -214,7 +214,7 @@ def test_a_full_spool_disk_is_named(rig: Rig) -> None:
             source.load("a.jpg", objects["a.jpg"], LIMIT)
         assert raised.value.transient
         with pytest.raises(TransferError, match=r"^The spool /.*/out cannot be used: No space left") as raised:
-            rig.sink().write("a.jpg", (Output("gray", "jpeg", 1 << 20),), (bytes(1 << 20),))
+            rig.sink().write("a.jpg", (OutputFile("gray", "jpeg", 1 << 20),), (bytes(1 << 20),))
         assert raised.value.transient
     finally:
         for sink in rig.sinks:
@@ -289,7 +289,7 @@ def test_an_output_is_at_every_moment_the_old_one_or_the_new_one(rig: Rig) -> No
         pytest.skip("rclone serves S3 from files; a real one never shows half an object")
     versions = [os.urandom(1 << 20) * 16 for _ in range(3)]
     sink = rig.sink()
-    sink.write("a.jpg", (Output("gray", "jpeg", 16 << 20),), (versions[0],))
+    sink.write("a.jpg", (OutputFile("gray", "jpeg", 16 << 20),), (versions[0],))
     done = threading.Event()
     seen: set[bytes] = set()
 
@@ -301,7 +301,7 @@ def test_an_output_is_at_every_moment_the_old_one_or_the_new_one(rig: Rig) -> No
     watcher.start()
     try:
         for version in versions[1:]:
-            sink.write("a.jpg", (Output("gray", "jpeg", 16 << 20),), (version,))
+            sink.write("a.jpg", (OutputFile("gray", "jpeg", 16 << 20),), (version,))
     finally:
         done.set()
         watcher.join()

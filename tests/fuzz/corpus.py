@@ -20,7 +20,7 @@ from filterfleet.common.wire import (
     Hello,
     Message,
     Nack,
-    Output,
+    OutputFile,
     Result,
     ResultOk,
     Status,
@@ -34,7 +34,7 @@ from tests.fuzz.peers import JOBS
 from tests.fuzz.scripts import Step, pack
 
 CLIENT, WORKER, BASIC_CLIENT, BASIC_WORKER = 0, 3, 12, 15  # as the broker's target reads `who`
-OUTPUTS = (Output("edges", "png", 3),)
+OUTPUTS = (OutputFile("edges", "png", 3),)
 
 
 def _name(number: int, size: int = 16) -> bytes:

@@ -6,7 +6,7 @@ import contextlib
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.wire import Output, encode, parse
+from filterfleet.common.wire import OutputFile, encode, parse
 from filterfleet.common.wire.messages import LEASES_LIMIT
 from filterfleet.worker.leases.session import Abandon, Action, Done, ReadBlob, Run, Send, SendFrames, WorkerSession
 from tests.fuzz.peers import PROFILE, START, Counting
@@ -60,7 +60,7 @@ class _Threads:
             self.take(self.session.on_failed(lease, "transient", "no reason", now))
         else:
             blob = b"answer" if what % 5 == 3 or run.opaque else FileBlob()
-            done = Done((Output("edges", "png", len(blob)),), (blob,), {})
+            done = Done((OutputFile("edges", "png", len(blob)),), (blob,), {})
             self.take(self.session.on_result(lease, done, now))
 
     def check(self) -> None:

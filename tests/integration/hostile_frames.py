@@ -23,7 +23,7 @@ from filterfleet.common.wire import (
     Get,
     Message,
     Nack,
-    Output,
+    OutputFile,
     Result,
     ResultOk,
     StatusRequest,
@@ -55,7 +55,7 @@ ODD_VALUES = (
 def messages(rng: random.Random) -> list[Message]:
     """One of everything a peer may send, with made-up names."""
     name = rng.randbytes(16)
-    outputs = (Output("grayscale", "jpeg", 3), Output("blur", "png", 4))
+    outputs = (OutputFile("grayscale", "jpeg", 3), OutputFile("blur", "png", 4))
     return [
         Beat(rng.randbytes(8), (name,), (name,)),
         Credit(2, 2, ("grayscale",), "host", "1"),

@@ -13,7 +13,7 @@ import zmq
 
 from filterfleet.common.jobs.jobs import Job
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.common.wire import Credit, Hello, Message, Output, Result, Task, encode, new_identity, parse
+from filterfleet.common.wire import Credit, Hello, Message, OutputFile, Result, Task, encode, new_identity, parse
 from filterfleet.worker.pipeline import process
 from tests.integration.harness import Fleet, check_ledger, check_outputs, wait_until
 from tests.integration.ppp_peers import READY, connected, receive_other_than_heartbeat
@@ -82,7 +82,9 @@ def test_a_basic_worker_cannot_forge_a_reply(fleet: Fleet):
 def test_a_worker_of_ours_cannot_bring_a_result_for_another_one(fleet: Fleet, photographs):
     photograph = min(photographs(200, 200, 500).glob("*.jpg"))
     fleet.start_broker()
-    forged = Result(b"", tuple(Output(name, "png", 6) for name in ("grayscale", "blur", "edges")), {}, (b"forged",) * 3)
+    forged = Result(
+        b"", tuple(OutputFile(name, "png", 6) for name in ("grayscale", "blur", "edges")), {}, (b"forged",) * 3
+    )
     with own_worker(fleet) as honest, fleet.client() as client:
         data = photograph.read_bytes()
         future = client.submit(Job(b"job", DEFAULT.to_bytes(), NEEDS, len(data), (data,)))
@@ -140,7 +142,7 @@ def test_outputs_that_the_recipe_does_not_ask_for_are_never_written(fleet: Fleet
     with own_worker(fleet) as liar:
         listener = fleet.start_listener(source, output, "--once", "--settle", 0)
         task = liar.next(Task)
-        liar.send(Result(task.id, tuple(Output(name, "png", 3) for name in names), {}, (b"bad",) * len(names)))
+        liar.send(Result(task.id, tuple(OutputFile(name, "png", 3) for name in names), {}, (b"bad",) * len(names)))
         assert listener.wait(20) == 1, listener.said
     assert "The worker's outputs are not those of the recipe." in listener.said
     check_outputs(output, {})

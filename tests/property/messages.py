@@ -15,7 +15,7 @@ from filterfleet.common.wire import (
     Get,
     Hello,
     Nack,
-    Output,
+    OutputFile,
     Result,
     ResultOk,
     Status,
@@ -63,7 +63,7 @@ def results(draw):
     called = draw(st.lists(names, max_size=4, unique=True))
     payload = tuple(draw(blobs) for _ in called)
     formats = st.sampled_from(("jpeg", "png", ""))
-    outputs = tuple(Output(name, draw(formats), len(blob)) for name, blob in zip(called, payload, strict=True))
+    outputs = tuple(OutputFile(name, draw(formats), len(blob)) for name, blob in zip(called, payload, strict=True))
     if draw(st.booleans()):
         payload = ()  # to be pulled
     return Result(draw(ids), outputs, draw(reports), payload)

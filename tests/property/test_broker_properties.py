@@ -18,7 +18,7 @@ from filterfleet.common.wire import (
     Failed,
     Get,
     Nack,
-    Output,
+    OutputFile,
     Result,
     ResultOk,
     Submit,
@@ -31,7 +31,7 @@ CLIENTS = (b"fx1|anna", b"fx1|berta", b"basic-client")
 WORKERS = (b"fx1|one", b"fx1|two", b"basic-worker")
 SETTINGS = Settings(tasks=6, held_bytes=600, result_bytes=300, task_timeout=5.0, opaque_life=8.0, calm=2.0)
 jobs = st.sampled_from((b"1", b"2", b"3"))
-OUTPUTS = (Output("edges", "png", 3),)
+OUTPUTS = (OutputFile("edges", "png", 3),)
 
 
 class Broker(RuleBasedStateMachine):

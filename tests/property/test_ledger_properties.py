@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from filterfleet.common.wire import Output, Result
+from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.ledger import Failure, Ledger
 
@@ -41,7 +41,7 @@ def test_every_object_is_in_exactly_one_state(objects, data):
         ledger.add(path, version, fresh=False)
         expected[path] = data.draw(st.sampled_from(("pending", "done", "failed")))
         if expected[path] == "done":
-            result = Result(b"job", (Output("edges", "png", 3),), {})
+            result = Result(b"job", (OutputFile("edges", "png", 3),), {})
             ledger.done(path, version, result, engine="threads", write=0.0, turnaround=1.0)
         elif expected[path] == "failed":
             ledger.failed(path, version, "No.", transient=False)

@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterfleet.common.wire import Data, Failed, Output, Result, Submit, encode, parse
+from filterfleet.common.wire import Data, Failed, OutputFile, Result, Submit, encode, parse
 from filterfleet.common.wire.batches import MESSAGES_LIMIT, batches
 from filterfleet.common.wire.messages import CHUNK
 from filterfleet.common.wire.pull import PATIENCE, WINDOW, Pull
@@ -68,7 +68,7 @@ heavy = st.one_of(
     st.builds(Submit, st.just(b"id"), st.binary(max_size=1).map(lambda end: b"r" * 60_000 + end), st.just(()),
               st.just(0), st.just(9)),
     st.just(Failed(b"id", "permanent", "é" * 2000)),
-    st.just(Result(b"id", tuple(Output(f"o{n}", "png", 1) for n in range(64)), {}, (b"x",) * 64)),
+    st.just(Result(b"id", tuple(OutputFile(f"o{n}", "png", 1) for n in range(64)), {}, (b"x",) * 64)),
     st.just(Data(b"id", "", 0, (b"x",))),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from filterfleet.broker.actions import Side
 from filterfleet.common.blob import read
-from filterfleet.common.wire import Data, Message, Output
+from filterfleet.common.wire import Data, Message, OutputFile
 from filterfleet.worker.leases import session as worker_session
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import Action, Done, Profile, Run, WorkerSession
@@ -139,4 +139,4 @@ class WorkerNode(Peer):
 
 
 def _done(name: str, blob: bytes) -> Done:
-    return Done((Output(name, "jpeg", len(blob)),), (blob,), {})
+    return Done((OutputFile(name, "jpeg", len(blob)),), (blob,), {})

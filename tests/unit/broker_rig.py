@@ -8,12 +8,12 @@ from filterfleet.broker.actions import Note, Send, SendFrames, Side
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import OBJECT
-from filterfleet.common.wire import Beat, Credit, Hello, Output, Result, Submit, Task, encode
+from filterfleet.common.wire import Beat, Credit, Hello, OutputFile, Result, Submit, Task, encode
 
 IMAGE = b"image of 16 byte"
 SIZE = len(IMAGE)
 JOB_BYTES = SIZE + len(b"recipe") + len("canny") + 2 * OBJECT  # what Rig.submit() has the broker hold
-OUTPUTS = (Output("edges", "png", 3),)
+OUTPUTS = (OutputFile("edges", "png", 3),)
 BLOBS = (b"png",)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.jobs.jobs import output_path
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError
 
@@ -72,12 +72,12 @@ class MemorySink(Troubled):
         super().__init__()
         self.files: dict[str, bytes] = {}
 
-    def write(self, source: str, outputs: Sequence[Output], blobs: Sequence[Blob]) -> None:
+    def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
         self.begin(f"write {source}")
         for output, blob in zip(outputs, blobs, strict=True):
             self.files[output_path(output.name, source, output.format)] = bytes(whole(blob))
 
-    def copy(self, original: str, source: str, outputs: Sequence[Output]) -> bool:
+    def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
         self.begin(f"copy {original} {source}")
         places = {output: output_path(output.name, original, output.format) for output in outputs}
         if not all(place in self.files for place in places.values()):

@@ -15,7 +15,7 @@ from filterfleet.common.wire import (
     Drain,
     Get,
     Hello,
-    Output,
+    OutputFile,
     Result,
     Status,
     StatusRequest,
@@ -254,7 +254,7 @@ def test_our_worker_answers_a_basic_client_when_no_basic_worker_lives():
     ask(rig, b"", IMAGE)
     (task,) = rig.take(OURS, Task)
     assert (task.opaque, task.payload) == (True, (IMAGE,))
-    rig.from_worker(OURS, Result(task.id, (Output("answer", "", 3),), {}, (b"yes",)))
+    rig.from_worker(OURS, Result(task.id, (OutputFile("answer", "", 3),), {}, (b"yes",)))
     assert rig.take(REQ) == [(b"", b"yes")]
 
 

@@ -15,7 +15,7 @@ from filterfleet.common.files import write_atomically
 from filterfleet.common.jobs.jobs import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.command import SUPERVISOR
-from filterfleet.common.wire import Output, Result
+from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.local.sink import PRIVATE
@@ -47,7 +47,7 @@ class Batch:
         ledger.commit()
         ledger.close()
 
-    def place(self, image: str, made: Output):
+    def place(self, image: str, made: OutputFile):
         return self.output / output_path(made.name, image, made.format)
 
     def sql(self, statement: str, *values: object) -> None:

@@ -20,7 +20,7 @@ from filterfleet.common.wire import (
     Get,
     Hello,
     Nack,
-    Output,
+    OutputFile,
     Result,
     ResultOk,
     Status,
@@ -35,7 +35,7 @@ HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
 OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
 JOB = Job(b"job", b"recipe", ("canny",), 5, (b"image",), 5)
 SUBMIT = Submit(b"job", b"recipe", ("canny",), 5, 5, (b"image",))
-RESULT = Result(b"job", (Output("edges", "png", 3),), {}, (b"png",))
+RESULT = Result(b"job", (OutputFile("edges", "png", 3),), {}, (b"png",))
 FAILED = Failed(b"job", "permanent", "Damaged.")
 
 
@@ -207,7 +207,7 @@ def test_whoever_asks_for_a_forgotten_job_is_told_that_nobody_wants_it(client):
 def test_big_outputs_are_pulled_one_after_the_other_and_delivered_whole(client):
     client.core.submit(JOB, 0.0)
     blobs = {"a": bytes(CHUNK) + b"tail", "b": b"", "c": b"small"}
-    outputs = tuple(Output(name, "png", len(blob)) for name, blob in blobs.items())
+    outputs = tuple(OutputFile(name, "png", len(blob)) for name, blob in blobs.items())
     asked = sent(client.hears(Result(b"job", outputs, {"width": 1})), Get)
     assert [(get.blob, get.offset, get.length) for get in asked] == [("a", 0, CHUNK), ("a", CHUNK, 4)]
     client.hears(Data(b"job", "a", CHUNK, (b"tail",)))
@@ -266,8 +266,8 @@ def test_outputs_that_found_no_room_are_fetched_when_there_is_some(client):
 
 def test_another_workers_result_begins_the_pull_anew(client):
     client.core.submit(JOB, 0.0)
-    client.hears(Result(b"job", (Output("edges", "png", 3),), {"worker": "dead"}))
-    other = Result(b"job", (Output("edges", "png", 4),), {"worker": "alive"})
+    client.hears(Result(b"job", (OutputFile("edges", "png", 3),), {"worker": "dead"}))
+    other = Result(b"job", (OutputFile("edges", "png", 4),), {"worker": "alive"})
     assert sent(client.hears(other), Get) == [Get(b"job", "edges", 0, 4)]
     (done,) = delivered(client.hears(Data(b"job", "edges", 0, (b"four",))))
     assert done.outcome.payload == (b"four",)

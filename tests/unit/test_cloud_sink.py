@@ -7,7 +7,7 @@ import pytest
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import FleetError
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.cloud.rclone.remote_files import Entry
 from filterfleet.listener.cloud.sink import CloudSink
 from filterfleet.listener.cloud.staging import STAGING
@@ -15,7 +15,7 @@ from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.settings.location import Remote
 from tests.unit.memory_rclone import ATOMIC, DRIVE, PLAIN, MemoryRclone
 
-OUTPUTS = (Output("grayscale", "jpeg", 4), Output("edges", "png", 5))
+OUTPUTS = (OutputFile("grayscale", "jpeg", 4), OutputFile("edges", "png", 5))
 BLOBS = (b"gray", b"edges")
 WRITTEN = {"grayscale/trip/a.jpg": b"gray", "edges/trip/a.jpg.png": b"edges"}
 

@@ -5,13 +5,13 @@ import sqlite3
 import pytest
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.wire import Output, Result
+from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.ledger import REPORT as REPORT_FIELDS
 from filterfleet.listener.ledger.ledger import Failure, Ledger, Progress
 
 V1, V2 = Version(100, 1), Version(200, 2)
-OUTPUTS = (Output("edges", "png", 3), Output("blur", "jpeg", 9))
+OUTPUTS = (OutputFile("edges", "png", 3), OutputFile("blur", "jpeg", 9))
 REPORT = {"width": 30, "height": 20, "decode": 0.1, "filter": 0.2, "encode": 0.3, "worker": "host/1", "more": []}
 
 

@@ -19,7 +19,7 @@ from filterfleet.common.wire import (
     Cancel,
     Hello,
     Nack,
-    Output,
+    OutputFile,
     Result,
     ResultOk,
     Status,
@@ -53,7 +53,7 @@ def test_a_request_for_the_status_cannot_be_multiplied():
 def test_two_outputs_of_one_name_are_no_result():
     """The client would pull one of them and deliver two."""
     with pytest.raises(ProtocolError, match="one name"):
-        parse(encode([Result(b"id", (Output("edges", "png", 1),) * 2, {})]), extended=True)
+        parse(encode([Result(b"id", (OutputFile("edges", "png", 1),) * 2, {})]), extended=True)
 
 
 @pytest.mark.parametrize("report", [{"a": "x" * 5000}, {"a": [0] * 5000}, {str(n): 0 for n in range(2000)}])
@@ -104,7 +104,7 @@ def test_all_that_comes_with_a_task_counts(submit):
 
 
 def large_result(token, size):
-    return Result(token, (Output("edges", "png", size),), {}, (bytes(size),))
+    return Result(token, (OutputFile("edges", "png", size),), {}, (bytes(size),))
 
 
 def test_a_client_that_acknowledges_nothing_gets_no_more_work_done_and_others_do():

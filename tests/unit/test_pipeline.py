@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from filterfleet.common.errors import ImageError, RecipeError
-from filterfleet.common.jobs.recipe import DEFAULT, Recipe, Step
-from filterfleet.common.jobs.recipe import Output as Wanted
-from filterfleet.common.wire import Output
+from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
+from filterfleet.common.wire import OutputFile
 from filterfleet.worker import formats
 from filterfleet.worker.attempt import answer
 from filterfleet.worker.filters import bind, registry
@@ -52,9 +51,9 @@ def test_outputs_of_a_jpeg_are_those_of_plain_opencv_byte_for_byte():
     assert np.array_equal(pixels(blobs["edges"]), cv2.Canny(gray, 100, 200))
     sizes = {name: len(blob) for name, blob in blobs.items()}
     assert done.outputs == (
-        Output("grayscale", "jpeg", sizes["grayscale"]),
-        Output("blur", "jpeg", sizes["blur"]),
-        Output("edges", "png", sizes["edges"]),
+        OutputFile("grayscale", "jpeg", sizes["grayscale"]),
+        OutputFile("blur", "jpeg", sizes["blur"]),
+        OutputFile("edges", "png", sizes["edges"]),
     )
 
 
@@ -177,7 +176,7 @@ def test_a_step_that_cannot_be_run_is_refused_before_anything_runs(step, words):
     bind(Step("gaussian_blur", (("size", 5),)))  # equal, in Python, to what has size 5.0
     bind(Step("gaussian_blur", (("size", 1),)))
     with pytest.raises(RecipeError, match=words):
-        recipe_from(recipe(Wanted("out", (step,))).to_bytes())
+        recipe_from(recipe(Output("out", (step,))).to_bytes())
 
 
 def test_parameters_have_defaults_and_limits_that_are_allowed():
@@ -208,7 +207,7 @@ def counted():
 def test_a_common_prefix_is_computed_once(counted):
     prefix = (Step("grayscale"), Step("counted"))
     chains = (prefix, (*prefix, Step("gaussian_blur")), (*prefix, Step("canny")), (Step("counted"),))
-    done = process(file_of(picture(), ".png"), recipe(*(Wanted(f"out{n}", steps) for n, steps in enumerate(chains))))
+    done = process(file_of(picture(), ".png"), recipe(*(Output(f"out{n}", steps) for n, steps in enumerate(chains))))
     assert counted == [(60, 90), (60, 90, 3)]
     inverted = 255 - cv2.cvtColor(picture(), cv2.COLOR_BGR2GRAY)
     assert np.array_equal(pixels(done.blobs[0]), inverted)
@@ -217,7 +216,7 @@ def test_a_common_prefix_is_computed_once(counted):
 
 def test_encoding_and_quality_are_the_recipes():
     data = file_of(picture(), ".png")
-    done = process(data, recipe(Wanted("small", (), "jpeg", 10), Wanted("large", (), "jpeg", 100), Wanted("same", ())))
+    done = process(data, recipe(Output("small", (), "jpeg", 10), Output("large", (), "jpeg", 100), Output("same", ())))
     blobs = by_name(done)
     assert [output.format for output in done.outputs] == ["jpeg", "jpeg", "png"]
     assert blobs["small"] == cv2.imencode(".jpg", picture(), [cv2.IMWRITE_JPEG_QUALITY, 10])[1].tobytes()
@@ -227,7 +226,7 @@ def test_encoding_and_quality_are_the_recipes():
 
 def test_edges_in_the_sources_own_format_stay_an_ordinary_image():
     chain = (Step("canny"),)
-    done = process(file_of(picture(), ".jpg"), recipe(Wanted("edges", chain)))
+    done = process(file_of(picture(), ".jpg"), recipe(Output("edges", chain)))
     gray = cv2.cvtColor(pixels(file_of(picture(), ".jpg")), cv2.COLOR_BGR2GRAY)
     quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
     assert done.blobs[0] == cv2.imencode(".jpg", cv2.Canny(gray, 100, 200), quality)[1].tobytes()

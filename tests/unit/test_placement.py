@@ -7,12 +7,12 @@ import pytest
 from filterfleet.common.blob import STEP, FileBlob, whole
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.interfaces import TransferError
 from filterfleet.listener.local.sink import PRIVATE, OutputTree
 from filterfleet.listener.setup import check_folders, open_ledger
 
-OUTPUTS = (Output("grayscale", "jpeg", 4), Output("edges", "png", 5))
+OUTPUTS = (OutputFile("grayscale", "jpeg", 4), OutputFile("edges", "png", 5))
 BLOBS = (b"gray", b"edges")
 
 
@@ -61,7 +61,7 @@ def test_outputs_of_the_same_content_are_copied(tree):
 def test_an_output_in_a_file_is_placed_and_copied_like_any_other(tree):
     large = FileBlob()
     large.append(os.urandom(STEP + 5))
-    outputs = (Output("large", "png", STEP + 5),)
+    outputs = (OutputFile("large", "png", STEP + 5),)
     tree.write("a.jpg", outputs, (large,))
     place = tree.place("a.jpg", outputs[0])
     assert place.read_bytes() == whole(large)

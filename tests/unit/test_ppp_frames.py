@@ -20,7 +20,7 @@ from filterfleet.common.wire import (
     parse,
 )
 from filterfleet.common.wire.codec import FRAMES_LIMIT
-from filterfleet.common.wire.messages import Output
+from filterfleet.common.wire.messages import OutputFile
 
 
 def test_ready_and_heartbeat_are_the_octets_of_the_rfc():
@@ -70,8 +70,8 @@ def test_a_message_has_frames_but_not_too_many(count):
     [
         Submit(b"j", b"", (), 0, 3, (b"four",)),
         Submit(b"j", b"", (), 0, 4, (b"fo", b"ur")),
-        Result(b"j", (Output("a", "png", 1), Output("b", "png", 1)), {}, (b"x",)),
-        Result(b"j", (Output("a", "png", 2),), {}, (b"x",)),
+        Result(b"j", (OutputFile("a", "png", 1), OutputFile("b", "png", 1)), {}, (b"x",)),
+        Result(b"j", (OutputFile("a", "png", 2),), {}, (b"x",)),
         Data(b"j", "", 0, ()),
         Data(b"j", "", 0, (b"x", b"y")),
         Submit(b"", b"", (), 0, 0),

@@ -3,9 +3,8 @@ import pytest
 
 from filterfleet.common.errors import ProtocolError, RecipeError
 from filterfleet.common.jobs.jobs import check_outputs, is_image_name, job_id, output_path
-from filterfleet.common.jobs.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Recipe, Step
-from filterfleet.common.jobs.recipe import Output as Wanted
-from filterfleet.common.wire import Output
+from filterfleet.common.jobs.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Output, Recipe, Step
+from filterfleet.common.wire import OutputFile
 
 
 def test_the_default_recipe_keeps_its_digest():
@@ -59,17 +58,23 @@ def test_images_are_known_by_their_extension():
 
 
 def test_a_job_is_named_by_content_and_recipe():
-    other = Recipe((Wanted("blur", (Step("gaussian_blur"),)),))
+    other = Recipe((Output("blur", (Step("gaussian_blur"),)),))
     assert job_id(b"content", DEFAULT) == job_id(b"content", Recipe.from_bytes(DEFAULT.to_bytes()))
     assert len({job_id(b"content", DEFAULT), job_id(b"content", other), job_id(b"else", DEFAULT)}) == 3
 
 
-GOOD = (Output("grayscale", "jpeg", 1), Output("blur", "jpeg", 1), Output("edges", "png", 1))
+GOOD = (OutputFile("grayscale", "jpeg", 1), OutputFile("blur", "jpeg", 1), OutputFile("edges", "png", 1))
 
 
 @pytest.mark.parametrize(
     "outputs",
-    [(), GOOD[:2], GOOD[::-1], (*GOOD[:2], Output("../edges", "png", 1)), (*GOOD[:2], Output("edges", "exe", 1))],
+    [
+        (),
+        GOOD[:2],
+        GOOD[::-1],
+        (*GOOD[:2], OutputFile("../edges", "png", 1)),
+        (*GOOD[:2], OutputFile("edges", "exe", 1)),
+    ],
 )
 def test_outputs_that_nobody_asked_for_are_refused(outputs):
     check_outputs(DEFAULT, GOOD)

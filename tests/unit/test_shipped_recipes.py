@@ -7,7 +7,7 @@ from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.jobs import check_outputs
 from filterfleet.common.jobs.recipe import DEFAULT, Metadata
 from filterfleet.common.jobs.shipped import STANDARD, find_recipe, shipped, shipped_text
-from filterfleet.common.wire import Output
+from filterfleet.common.wire import OutputFile
 from filterfleet.worker.filters import check_recipe
 from filterfleet.worker.formats import sniff
 from tests.unit.test_pipeline import file_of, picture
@@ -35,7 +35,7 @@ def test_each_is_right_and_begins_with_a_summary(name):
 def test_each_can_be_run(name):
     recipe = find_recipe(name)
     outputs = filterfleet.process(file_of(picture(), ".png"), name)
-    formats = [Output(output, sniff(data), len(data)) for output, data in outputs.items()]
+    formats = [OutputFile(output, sniff(data), len(data)) for output, data in outputs.items()]
     check_outputs(recipe, formats)
     for output, made in zip(recipe.outputs, formats, strict=True):
         assert made.format == ("png" if output.encoding == "same" else output.encoding)

@@ -10,7 +10,7 @@ import zmq
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.process.wakeup import Wakeup
-from filterfleet.common.wire import Beat, Data, Failed, Get, Hello, Output, Task, encode
+from filterfleet.common.wire import Beat, Data, Failed, Get, Hello, OutputFile, Task, encode
 from filterfleet.worker.leases import threads as worker_threads
 from filterfleet.worker.leases.connection import BrokerConnection
 from filterfleet.worker.leases.session import Abandon, Done, Profile, ReadBlob, Run
@@ -122,7 +122,7 @@ def test_an_output_that_cannot_be_read_is_a_failure_for_now(connection):
     session = connection.session
     session.start(0.0)
     session.on_message(encode([Task(b"lease", b"", 1, 60.0, payload=(b"x",))]), 0.0)
-    session.on_result(b"lease", Done((Output("edges", "png", 10),), (output,), {}), 0.0)
+    session.on_result(b"lease", Done((OutputFile("edges", "png", 10),), (output,), {}), 0.0)
     get = Get(b"lease", "edges", 0, 10)
     assert session.on_message(encode([get]), 0.0) == [ReadBlob(get, output)]
     connection._execute([ReadBlob(get, output)])

@@ -22,7 +22,7 @@ from filterfleet.common.wire import (
     Get,
     Hello,
     Nack,
-    Output,
+    OutputFile,
     Result,
     ResultOk,
     Task,
@@ -47,7 +47,7 @@ READY, HEARTBEAT = SendFrames((b"\x01",)), SendFrames((b"\x02",))
 PROFILE = Profile(2, 1, ("canny",), "host/1", "1.0", 10 * CHUNK)
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
 TASK = Task(b"lease", b"recipe", 5, 60.0, payload=(b"image",))
-DONE = Done((Output("edges", "png", 3),), (b"png",), {"width": 1})
+DONE = Done((OutputFile("edges", "png", 3),), (b"png",), {"width": 1})
 RESULT = Result(b"lease", DONE.outputs, DONE.report, DONE.blobs)
 
 
@@ -204,7 +204,7 @@ def test_big_outputs_stay_here_until_they_are_pulled():
     worker = Worker()
     worker.hears(Hello(b"life", b"session", 1.0, 4, inline_limit=5))
     worker.hears(TASK)
-    done = Done((Output("a", "png", 4), Output("b", "png", 3)), (b"aaaa", b"xyz"), {})
+    done = Done((OutputFile("a", "png", 4), OutputFile("b", "png", 3)), (b"aaaa", b"xyz"), {})
     assert worker.session.on_result(b"lease", done, 0.0) == [Send(Result(b"lease", done.outputs, {}))]
     get = Get(b"lease", "b", 1, 2)
     assert worker.hears(get) == [ReadBlob(get, b"xyz")]
@@ -368,7 +368,7 @@ def test_a_request_is_run_and_answered_under_its_address():
     worker = Worker()
     (run, *_) = worker.hears_frames(b"client", b"", b"image")
     assert (run.image, run.opaque) == (b"image", True)
-    answer = Done((Output("answer", "", 5),), (b"reply",), {})
+    answer = Done((OutputFile("answer", "", 5),), (b"reply",), {})
     assert worker.session.on_result(run.lease, answer, 1.0) == [SendFrames((b"client", b"", b"reply"))]
     assert worker.session.idle
 
@@ -385,7 +385,7 @@ def test_ready_is_said_again_while_threads_are_free_and_nothing_when_none_is():
     (_second,) = worker.hears_frames(b"client-2", b"", b"image")
     assert worker.session.on_tick(1.0) == []  # such a queue takes any message for readiness
     worker.hears_frames(b"\x02", now=1.5)
-    worker.session.on_result(first.lease, Done((Output("answer", "", 1),), (b"x",), {}), 1.5)
+    worker.session.on_result(first.lease, Done((OutputFile("answer", "", 1),), (b"x",), {}), 1.5)
     assert worker.session.on_tick(2.0) == [HEARTBEAT]
 
 

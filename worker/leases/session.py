@@ -29,7 +29,7 @@ from filterfleet.common.wire import (
     Hello,
     Message,
     Nack,
-    Output,
+    OutputFile,
     Payload,
     Ready,
     Result,
@@ -67,7 +67,7 @@ class Profile:
 class Done:
     """A processed image: its outputs, the file of each (large ones on disk), and plain values about the work."""
 
-    outputs: tuple[Output, ...]
+    outputs: tuple[OutputFile, ...]
     blobs: tuple[Blob, ...]
     report: Mapping[str, Any]
 

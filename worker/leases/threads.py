@@ -7,7 +7,7 @@ import threading
 import time
 
 from filterfleet.common.process.wakeup import Wakeup
-from filterfleet.common.wire import Failed, Output
+from filterfleet.common.wire import Failed, OutputFile
 from filterfleet.worker.attempt import TIME_LIMIT, answer, attempt
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import Done, Run
@@ -102,5 +102,5 @@ class ImageThreads:
 def _outcome(run: Run, resources: Resources) -> Done | Failed:
     if run.opaque:
         reply = answer(run.image, resources)
-        return Done((Output("answer", "", len(reply)),), (reply,), {})
+        return Done((OutputFile("answer", "", len(reply)),), (reply,), {})
     return attempt(run.lease, run.recipe, run.image, resources)

@@ -12,7 +12,7 @@ from filterfleet.worker.strips import plan, resample
 from filterfleet.worker.strips.canny import Edges
 from filterfleet.worker.strips.plan import Size
 from filterfleet.worker.strips.span import Span
-from filterfleet.worker.strips.spool import Mapped, Source, Spool
+from filterfleet.worker.strips.spool import Mapped, RowSource, RowSpool
 
 
 class Barrier(Protocol):
@@ -21,7 +21,7 @@ class Barrier(Protocol):
     def put(self, index: int, band: Span, rows: Image, span: Span) -> None:
         """The band of this index; rows hold the span that plan.step_needs told. Raises OSError. From any thread."""
 
-    def finish(self) -> Source:
+    def finish(self) -> RowSource:
         """The step's result, once all bands are in."""
 
 
@@ -39,7 +39,7 @@ def open_barrier(bound: Bound, size: Size, bands: Sequence[Span]) -> Barrier:
 class _Measuring:
     def __init__(self, bound: Bound, merge: Measured, size: Size) -> None:
         self._bound, self._merge = bound, merge
-        self._spool = Spool(size.width, size.height)
+        self._spool = RowSpool(size.width, size.height)
         self._total: Any = 0
         self._lock = threading.Lock()
 
@@ -51,7 +51,7 @@ class _Measuring:
         with self._lock:
             self._total = self._total + measured
 
-    def finish(self) -> Source:
+    def finish(self) -> RowSource:
         def applied(image: Image, **values: Any) -> Image:
             result: Image = self._merge.apply(image, self._total, **values)
             return result
@@ -73,7 +73,7 @@ class _Tracing:
         )
         self._edges.put(index, weak[band.within(span)], strong[band.within(span)])
 
-    def finish(self) -> Source:
+    def finish(self) -> RowSource:
         self._edges.finish()
         return self._edges
 
@@ -81,12 +81,12 @@ class _Tracing:
 class _Resampling:
     def __init__(self, bound: Bound, resampled: resample.Plan) -> None:
         self._bound, self._plan = bound, resampled
-        self._spool = Spool(resampled.width, resampled.height)
+        self._spool = RowSpool(resampled.width, resampled.height)
 
     def put(self, index: int, band: Span, rows: Image, span: Span) -> None:  # noqa: ARG002 - the order does not matter
         rows = rows[self._plan.needs(band).within(span)]
         if len(made := self._plan.makes(band)):
             self._spool.write(made.top, self._plan.resize(self._bound.prepare(rows)[0], band))
 
-    def finish(self) -> Source:
+    def finish(self) -> RowSource:
         return self._spool

@@ -129,7 +129,7 @@ def resolve(border: Border, kept: Bits, undecided: Bits, labels: set[int]) -> Bi
 
 
 class Edges:
-    """Takes strips in any order, from any thread; once it has all, it is the source (worker.strips.spool.Source) of
+    """Takes strips in any order, from any thread; once it has all, it is the source (worker.strips.spool.RowSource) of
     the image of edges. spans are the strips' rows."""
 
     ordered = False

@@ -21,7 +21,7 @@ from filterfleet.worker.strips.barriers import Barrier, open_barrier
 from filterfleet.worker.strips.plan import Size
 from filterfleet.worker.strips.source import Decoded
 from filterfleet.worker.strips.span import Span
-from filterfleet.worker.strips.spool import Source
+from filterfleet.worker.strips.spool import RowSource
 from filterfleet.worker.strips.upright import upright
 from filterfleet.worker.strips.writers import Ordered, open_writer
 from filterfleet.worker.tree import Node
@@ -72,7 +72,7 @@ def process_in_strips(
 
 
 def stream(
-    source: Source,
+    source: RowSource,
     root: Node,
     targets: Mapping[str, Target],
     *,
@@ -100,7 +100,7 @@ class _Run:
     files: dict[str, FileBlob] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
 
-    def tree(self, source: Source, root: Node) -> None:
+    def tree(self, source: RowSource, root: Node) -> None:
         """Everything below root, whose image is the source: one pass, and then one more for each of its barriers."""
         size = Size(source.width, source.height)
         rows = self.rows or plan.band_rows(root, size)
@@ -121,7 +121,7 @@ class _Run:
 class _Pass:
     """One way down an image: every output and every barrier that its bands lead to."""
 
-    def __init__(self, root: Node, source: Source, bands: Sequence[Span], rows: int, run: _Run) -> None:
+    def __init__(self, root: Node, source: RowSource, bands: Sequence[Span], rows: int, run: _Run) -> None:
         self._root, self._source, self._clock = root, source, run.clock
         self._size = Size(source.width, source.height)
         self._todo = enumerate(bands)

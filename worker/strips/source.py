@@ -18,7 +18,7 @@ _PIECE = 8  # rows fetched at once, a row of a JPEG's blocks: libvips has a few 
 
 
 class Decoded:
-    """A source (worker.strips.spool.Source) of an image file's rows, as stored: orientation is not applied."""
+    """A source (worker.strips.spool.RowSource) of an image file's rows, as stored: orientation is not applied."""
 
     ordered = True
 

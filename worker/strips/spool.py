@@ -12,7 +12,7 @@ from filterfleet.worker.filters import Image
 from filterfleet.worker.strips.span import Span
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Where the rows of an image come from. ordered: spans have to be read downward, one at a time."""
 
     width: int
@@ -23,7 +23,7 @@ class Source(Protocol):
         """Not to be changed. Raises ImageError and OSError."""
 
 
-class Spool:
+class RowSpool:
     """Raw rows in a temporary file, written and read in any order, from any thread."""
 
     ordered = False
@@ -48,7 +48,7 @@ class Spool:
 class Mapped:
     """A source with a function on its rows, each of which depends on itself alone."""
 
-    def __init__(self, source: Source, function: Callable[[Image], Image]) -> None:
+    def __init__(self, source: RowSource, function: Callable[[Image], Image]) -> None:
         self.width, self.height, self.ordered = source.width, source.height, source.ordered
         self._source, self._function = source, function
 

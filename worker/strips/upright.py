@@ -8,12 +8,12 @@ from filterfleet.common.blob import FileBlob
 from filterfleet.worker.filters import Image
 from filterfleet.worker.formats.orientation import upright as turned
 from filterfleet.worker.strips.span import Span
-from filterfleet.worker.strips.spool import Mapped, Source, Spool
+from filterfleet.worker.strips.spool import Mapped, RowSource, RowSpool
 
 _ROWS = 128  # of the source at a time
 
 
-def upright(source: Source, orientation: int) -> Source:
+def upright(source: RowSource, orientation: int) -> RowSource:
     """The source with its EXIF orientation (1 to 8) applied. Unless that is 1 or 2, all of the source is read here
     and now. Raises ImageError and OSError."""
     if orientation == 1:
@@ -22,7 +22,7 @@ def upright(source: Source, orientation: int) -> Source:
         return Mapped(source, lambda rows: turned(rows, 2))
     spans = [Span(top, min(top + _ROWS, source.height)) for top in range(0, source.height, _ROWS)]
     if orientation in (3, 4):
-        spool = Spool(source.width, source.height)
+        spool = RowSpool(source.width, source.height)
         for span in spans:
             spool.write(source.height - span.bottom, turned(source.read(span), orientation))
         return spool
@@ -35,7 +35,7 @@ def upright(source: Source, orientation: int) -> Source:
 
 
 class Columns:
-    """A source (worker.strips.spool.Source) of rows, from blocks of columns (height, some, ...) of full height."""
+    """A source (worker.strips.spool.RowSource) of rows, from blocks of columns (height, some, ...) of full height."""
 
     ordered = False
 
