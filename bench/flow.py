@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -110,8 +111,17 @@ class Tally:
         self._client.submit(self._images.job(number)).add_done_callback(on_outcome)
 
 
-def run_flow(tasks: int, gigabytes: float) -> None:
-    """Measure and print. Raises FleetError when something was lost."""
+def flow(
+    tasks: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tiny tasks, submitted at once.")] = 100_000,
+    gigabytes: Annotated[
+        float, typer.Option(min=0.01, max=1000, help="Gigabytes of images of 8 MiB, submitted at once.")
+    ] = 20.0,
+) -> None:
+    """Submit more than the broker accepts to one slow worker: its memory, and what is sent twice.
+
+    The images are noise that nobody decodes. The worker is slow until the broker has been full for 10 seconds, and then
+    as fast as it can be. The command fails when something was lost.
+    """
     console = Console()
     console.print(f"One broker, one worker with {SLOTS} slots that is slow at first, one client; {cores()} cores")
     loads = [
@@ -188,7 +198,7 @@ def fleet(rate: float) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Pop
     frontend, backend = free_ports()
     ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
     with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(_process("broker", *ports))
+        broker = stack.enter_context(_process("filterfleet.broker", *ports))
         worker = stack.enter_context(_process("filterfleet.bench.slow_worker", str(backend), str(SLOTS), str(rate)))
         yield broker, worker, frontend
 

@@ -1,4 +1,4 @@
-"""Our pipeline in one process, one image after the other. `python -m filterfleet.bench.sequential IN OUT`"""
+"""Our pipeline in one process, one image after another: `python -m filterfleet.bench.sequential IN OUT`."""
 
 from __future__ import annotations
 

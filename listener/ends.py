@@ -18,10 +18,10 @@ from filterfleet.listener.claim import claim
 from filterfleet.listener.interfaces import Sink, Source, TransferError
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
+from filterfleet.listener.places import check_roots, output_lock, state_folder
 from filterfleet.listener.settings.aftermath import After
 from filterfleet.listener.settings.location import Location, Remote
 from filterfleet.listener.settings.selection import Selection
-from filterfleet.listener.setup import check_roots, output_lock, state_folder
 
 if TYPE_CHECKING:
     from filterfleet.listener.cloud.rclone.remote_files import Rclone

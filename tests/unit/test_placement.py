@@ -10,7 +10,7 @@ from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.interfaces import TransferError
 from filterfleet.listener.local.sink import PRIVATE, OutputTree
-from filterfleet.listener.setup import check_folders, open_ledger
+from filterfleet.listener.places import check_folders, open_ledger
 
 OUTPUTS = (OutputFile("grayscale", "jpeg", 4), OutputFile("edges", "png", 5))
 BLOBS = (b"gray", b"edges")

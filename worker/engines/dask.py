@@ -35,7 +35,7 @@ class DaskEngine:
     inline_limit = BLOB_LIMIT  # files, too, travel in messages: pickled, and in memory until they have arrived
 
     def __init__(self, scheduler: str | None, workers: int, threads: int) -> None:
-        try:
+        try:  # an optional package
             import distributed as untyped
         except ImportError as error:
             raise FleetError(f"Dask cannot be used ({error}): pip install 'filterfleet[dask]'.") from None

@@ -25,7 +25,7 @@ class MpiEngine:
     inline_limit = BLOB_LIMIT  # files, too, travel in messages: pickled, and in memory until they have arrived
 
     def __init__(self) -> None:
-        try:
+        try:  # an optional package, whose import starts MPI: that only a process under mpiexec may do
             from mpi4py import MPI
             from mpi4py.futures import MPICommExecutor
         except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py is there, its MPI library is not
