@@ -77,7 +77,7 @@ def test_init_never_writes_over_a_file_unless_told_to(filterfleet, tmp_path):
     file.write_text("precious")
     code, said, wrong = filterfleet("recipe", "init", file)
     assert (code, said) == (USAGE, "")
-    assert wrong == f"filterfleet: {file} is there already: --force writes over it.\n"
+    assert wrong == f"filterfleet: {file} exists already: --force overwrites it.\n"
     assert file.read_text() == "precious"
     assert filterfleet("recipe", "init", file, "--force")[0] == 0
     read_recipe(file, check_filter)
