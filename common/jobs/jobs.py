@@ -1,4 +1,4 @@
-"""A job: one image under one recipe, what it is called, and where its outputs go."""
+"""A job, which is one image under one recipe: its id, its needs, and the names of its outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import OutputFile, Payload
 
-# Extensions by which a file counts as an image, and the format each stands for.
+# The extensions of image files, and the format that each stands for.
 FORMAT_OF_EXTENSION = {
     ".jpg": "jpeg",
     ".jpeg": "jpeg",
@@ -29,13 +29,18 @@ FORMAT_OF_EXTENSION = {
     ".heic": "heic",
     ".heif": "heic",
 }
-# Formats that are written, and their extensions.
+# The formats that can be written, and their extensions.
 EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif", "tiff": "tiff", "bmp": "bmp"}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One image under one recipe. payload is the image file, or empty when that is to be read in parts."""
+    """One image under one recipe.
+
+    recipe is Recipe.to_bytes(); needs are the names of the filters that a worker must have; size is in bytes; payload
+    is the image file, or empty when that is to be read in parts; jobs with a lower priority number go
+    first.
+    """
 
     id: bytes
     recipe: bytes
@@ -46,7 +51,7 @@ class Job:
 
 
 def job_id(content: bytes, recipe: Recipe) -> bytes:
-    """content is the sha256 of the image file: the same picture under the same recipe is the same job."""
+    """content is the sha256 of the image file, so the same file under the same recipe is the same job."""
     return content + recipe.digest
 
 
@@ -55,11 +60,11 @@ def is_image_name(path: str) -> bool:
 
 
 def output_path(output: str, source: str, image_format: str) -> str:
-    """Relative path of an output, for a source path below the source root.
+    """The path of an output below the output root, for a path below the source root.
 
-    The name stays as it is when its extension already tells the format, else the extension is
-    appended (edges/trip/a.jpg.png). A name with two image extensions always gets a third, so that
-    no two sources ever share an output: a.jpg and a.jpg.png both exist in real folders.
+    A name keeps its extension when that already tells the format. Otherwise the extension of the format is appended
+    (edges/trip/a.jpg.png). A name with two image extensions always gets a third one, so that no two sources share an
+    output: a.jpg and a.jpg.png do occur in one folder.
     """
     path = PurePosixPath(source)
     own = FORMAT_OF_EXTENSION.get(path.suffix.lower()) == image_format
@@ -69,7 +74,7 @@ def output_path(output: str, source: str, image_format: str) -> str:
 
 
 def check_outputs(recipe: Recipe, outputs: Sequence[OutputFile]) -> None:
-    """Names and formats become file names: raise ProtocolError unless they are what the recipe asked for."""
+    """Raise ProtocolError unless names and formats are those of the recipe: they become file names here."""
     names = [output.name for output in outputs]
     if names != [output.name for output in recipe.outputs]:
         raise ProtocolError("The worker's outputs are not those of the recipe.")

@@ -92,7 +92,7 @@ def test_an_output_with_other_bytes_is_seen(batch):
 def test_a_file_too_many_is_seen(batch):
     (batch.output / "failed").mkdir()
     (batch.output / "failed" / "a.jpg").touch()
-    assert batch.wrong == ["1 at the output and of no image: failed/a.jpg."]
+    assert batch.wrong == ["1 at the output without an image: failed/a.jpg."]
 
 
 def test_a_temporary_file_is_seen(batch):
