@@ -47,7 +47,7 @@ class Storm:
         ledger: Ledger,
         tell: Callable[[str], None],
     ) -> None:
-        """seconds: how long the storm lasts. limit: the largest number of photographs. tell takes the lines to print."""
+        """seconds: how long the storm lasts. limit: the most photographs to make. tell takes the lines to print."""
         self._steps = deque(plan)
         self._seconds = seconds
         self._photographs = photographs
