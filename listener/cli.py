@@ -103,7 +103,7 @@ def listener(
     from filterfleet.common.jobs.shipped import find_recipe
     from filterfleet.common.process.wakeup import StopSignal
     from filterfleet.common.text import printable
-    from filterfleet.listener.core.intake import DISK
+    from filterfleet.listener.core.settings import DISK
     from filterfleet.listener.ends import Cloud, open_ends
     from filterfleet.listener.settings.aftermath import Keep, parse_after
     from filterfleet.listener.settings.options import Options

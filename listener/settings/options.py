@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
-from filterfleet.listener.core.intake import DISK
-
-
-class Backfill(enum.StrEnum):
-    """What happens to the images that are there when a source is looked at for the first time."""
-
-    OLDEST = "oldest"  # first
-    NEWEST = "newest"  # first
-    NONE = "none"  # of them are processed
-
-
-class Failures(enum.StrEnum):
-    """What failed/ at the output gets of an image that cannot be processed."""
-
-    COPY = "copy"  # and the reason
-    REASON = "reason"
-    OFF = "off"
+from filterfleet.listener.core.settings import DISK
+from filterfleet.listener.core.settings import Backfill as Backfill
+from filterfleet.listener.core.settings import Failures as Failures
 
 
 @dataclass(frozen=True, slots=True)
