@@ -14,7 +14,7 @@ from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.listener.core.intake import DISK
+from filterfleet.listener.core.settings import DISK
 from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.failed import FAILED
 from filterfleet.listener.interfaces import Sink, Source

@@ -23,6 +23,7 @@ from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.missing_filters import MissingFilters
+from filterfleet.listener.transfers import payload_of
 from filterfleet.recipes import load_recipe
 
 WINDOW = 32  # files under way at once: more keep a larger fleet busy, and take more memory and open files here
@@ -114,7 +115,7 @@ class _Submission:
         job = job_id(loaded.digest, self._recipe)
         if job not in self._jobs:
             needs = tuple(sorted(self._recipe.filters))
-            payload, read = loaded.to_submit()
+            payload, read = payload_of(loaded.blob)
             future = self._client.submit(Job(job, self._recipe.to_bytes(), needs, version.size, payload), read)
             self._jobs[job] = future
             self._under_way[future] = []

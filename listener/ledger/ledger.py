@@ -120,9 +120,9 @@ class Ledger:
         self._run("vanished", path)
         self._run("forget", path)
 
-    def forget_failed(self, path: str) -> None:
-        """The same, if all there is of it is a failure."""
-        self._run("forget_failed", path)
+    def forget_failed(self, path: str) -> bool:
+        """Forget an object whose only record is a failure; returns whether it was such a one."""
+        return self._run("forget_failed", path).rowcount > 0
 
     @property
     def was_listed(self) -> bool:
@@ -187,6 +187,10 @@ class Ledger:
     def take_back(self, path: str) -> None:
         """The output's folder for failures tells of it no more."""
         self._run("take_back", path)
+
+    def stale(self) -> list[tuple[str, Version]]:
+        """What is done although the output's folder for failures may still tell of it."""
+        return [(path, Version(*version)) for path, *version in self._run("stale")]
 
     def is_told(self, path: str) -> bool:
         return self._run("is_told", path).fetchone() is not None

@@ -102,5 +102,9 @@ INSERT OR IGNORE INTO told (source, path) VALUES (CAST(:source AS TEXT), CAST(:p
 -- name: is_told
 SELECT 1 FROM told WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);
 
+-- name: stale
+SELECT path, size, mtime_ns, tag FROM told JOIN objects USING (source, path)
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'done';
+
 -- name: take_back
 DELETE FROM told WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);

@@ -10,7 +10,10 @@ from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import OBJECT, Lease, Task, TaskState
 from filterfleet.common.wire import TAG
-from tests.simulation.photos import ENDS
+from filterfleet.listener.core.core import ListenerCore
+from filterfleet.listener.core.settings import Failures
+from filterfleet.listener.core.work import State
+from tests.simulation.photos import ENDS, FOR_GOOD, Photo
 
 if TYPE_CHECKING:
     from tests.simulation.listener_node import ListenerNode
@@ -117,23 +120,54 @@ def _check_leases(state: TaskState, leases: int, *, delivering: bool) -> None:
         raise InvariantError(f"a task that is {state.value} has {'an' if delivering else 'no'} outcome")
 
 
+def audit_listener(core: ListenerCore) -> None:
+    """The window holds what is on its way to an outcome, no more and no less; and every job has somebody who waits for
+    it."""
+    desk = core._desk
+    works = desk._works
+    window = {path for path, work in works.items() if work.state not in (State.CLEARING, State.LEAVING)}
+    if window != desk.intake._active.keys():
+        raise InvariantError(f"the window holds {sorted(desk.intake._active)} and not {sorted(window)}")
+    for id_, job in desk._jobs.items():
+        if not job.waiting or any(works[path].job != id_ for path in job.waiting):
+            raise InvariantError("a job is waited for by nobody, or by somebody else's work")
+    processing = {path for path, work in works.items() if work.state is State.PROCESSING}
+    if processing - {path for job in desk._jobs.values() for path in job.waiting}:
+        raise InvariantError("a path waits for no job")
+
+
 def check_outcomes(listener: ListenerNode) -> None:
     """Every photo has the one outcome it deserves, durably, and no version was recorded twice."""
     ledger = listener.ledger
-    ledger._db.rollback()
+    ledger.crash()
     reasons = {failure.path: failure.reason for failure in ledger.failures()}
-    done = {row[0] for row in ledger._db.execute("SELECT path FROM objects WHERE state = 'done'")}
-    for path, photo in listener.source.items():
-        if (path in reasons) == (path in done):
-            raise InvariantError(f"{listener.name}: {photo.job!r} has not exactly one outcome in the ledger")
-        if photo.kind in ENDS:
-            good = reasons.get(path, "").startswith(ENDS[photo.kind])
-        else:
-            good = listener.outputs.get(path) == photo.made_of_it and path in done
-        if not good:
-            raise InvariantError(f"{listener.name}: {photo.job!r}, {photo.kind}, ended as {reasons.get(path, 'done')}")
+    for path, photo in listener.source.expected.items():
+        state = ledger.state(path, photo.version)
+        ended = _wrong_end(listener, photo, state, reasons.get(path, ""))
+        if ended is not None:
+            raise InvariantError(f"{listener.name}: {path}, {photo.key!r}, {photo.kind}: {ended}")
     if ledger._db.execute("SELECT count(*) FROM results WHERE times > 1").fetchone() != (0,):
         raise InvariantError(f"{listener.name} has recorded a result twice")
+
+
+def _wrong_end(listener: ListenerNode, photo: Photo, state: str | None, reason: str) -> str | None:
+    path = photo.path
+    if (path, photo.version) in listener.ledger.skippable:
+        return None if state == "skipped" else f"was there before the first listing, and is {state}"
+    told = path in listener.output.failed
+    if photo.kind in ENDS:
+        if state == "failed" and not reason.startswith(ENDS[photo.kind]):
+            return f"failed, because {reason}"
+        if photo.kind in FOR_GOOD and told is not (listener.settings.failures is not Failures.OFF):
+            return f"has failed, and that is {'' if told else 'not '}told at the output"
+        return None if state == "failed" or photo.kind not in FOR_GOOD else f"is {state}"
+    if state != "done" or listener.output.outputs.get(path) != photo.made_of_it:
+        return f"is {state}, and its outputs are {'' if path in listener.output.outputs else 'not '}there"
+    if told:
+        return "is done, and the output still tells of a failure"
+    if listener.settings.departs and path in listener.source.photos:
+        return "is done, and has not left the source"
+    return None
 
 
 def what_is_held(world: World) -> str | None:

@@ -101,7 +101,7 @@ class WorkerNode(Peer):
             self._act(broker, self.sessions[broker].on_begun(lease))
             photo = None if run.opaque else self.world.camera.photo(bytes(run.image)[:16])
             if photo is not None and self._gets_stuck(photo):
-                self.tell(f"has a thread stuck on {photo.job!r}")
+                self.tell(f"has a thread stuck on {photo.key!r}")
                 self.later(STUCK_AFTER, self.world.crash_for, self, 0.3)
             else:
                 self.later(self.speed * self.world.rng.uniform(0.05, 1.0), self._end, key, run, photo)
@@ -118,7 +118,7 @@ class WorkerNode(Peer):
 
     def _end(self, key: Key, run: Run, photo: Photo | None) -> None:
         if photo is not None and photo.kind == "poison":
-            self.tell(f"dies of {photo.job!r}")
+            self.tell(f"dies of {photo.key!r}")
             self.world.crash_for(self, 0.3)
             return
         self.known.discard(key)

@@ -13,6 +13,7 @@ import msgpack
 
 from filterfleet.common.client import flow
 from filterfleet.common.wire import PPX, pull
+from filterfleet.listener.core import patience, scan
 from filterfleet.listener.ledger import ledger
 from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
@@ -28,6 +29,8 @@ from tests.simulation.worker_node import WorkerNode
 PATIENCE = 400.0  # by then everything must be done
 SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(pull, "CHUNK", 72),  # bytes of an image or an output in one message
+    mock.patch.multiple(patience, HIDING=2.0, FIRST_PAUSE=0.2, LONGEST_PAUSE=3.0),  # seconds
+    mock.patch.object(scan, "MASS_MINIMUM", 2),
 ]
 NARROW = mock.patch.multiple(flow, JOBS=12, BYTES=800, SMALL=60)  # the clients' window, in every other world
 CLEARANCE = 40.0  # seconds more until nobody holds anything: enough for every acknowledgement to be repeated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +32,8 @@ Serve = Callable[..., list[tuple[str, str]]]
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(service, "ONCE_PATIENCE", 0.5)
+    settings = service.settings
+    monkeypatch.setattr(service, "settings", lambda *ends: dataclasses.replace(settings(*ends), once_patience=0.5))
 
 
 @pytest.fixture
