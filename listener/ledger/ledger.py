@@ -95,6 +95,10 @@ class Ledger:
         """What failed for reasons that may have passed is pending again."""
         self._run("retry_transient")
 
+    def retry(self, path: str, version: Version) -> bool:
+        """A version is pending again if it is the present one and has failed; returns whether that was so."""
+        return self._run("retry", path, version).rowcount > 0
+
     def redo(self) -> None:
         """Everything is pending again."""
         self._run("redo")

@@ -5,6 +5,11 @@
 UPDATE objects SET state = 'pending', reason = NULL
 WHERE source = CAST(:source AS TEXT) AND state = 'failed' AND transient;
 
+-- name: retry
+UPDATE objects SET state = 'pending', reason = NULL, fresh = 0
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe AND state = 'failed';
+
 -- name: settled
 SELECT path, size, mtime_ns, tag FROM objects
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND (departure IS NULL OR departure = 'due');
