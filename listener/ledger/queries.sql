@@ -1,5 +1,5 @@
--- Every statement of the ledger, by name. Paths are bound as bytes, since a name need not be valid UTF-8,
--- and stored as TEXT, so that they read well in any SQLite tool.
+-- Every statement of the ledger, by name. Paths are bound as bytes, because a name need not be valid UTF-8, and stored
+-- as TEXT, so that they can be read in any SQLite tool.
 
 -- name: retry_transient
 UPDATE objects SET state = 'pending', reason = NULL
