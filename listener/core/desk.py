@@ -121,8 +121,7 @@ class Desk:
             match item:
                 case _Retry(path):
                     self._ask(self._works[path])
-                case _TryAgain(path, version) if self._discovery.knows(path, version):
-                    self._books.add(path, version, fresh=False)
+                case _TryAgain(path, version) if self._books.retry(path, version):
                     self.intake.add(path, version, fresh=False)
 
     def commit(self) -> None:

@@ -115,10 +115,6 @@ class Discovery:
         fields = {"gone": len(gone), "known": known}
         return [Note("warning", "most objects vanished at once: nothing is forgotten", fields)]
 
-    def knows(self, path: str, version: Version) -> bool:
-        """Whether this is the version that was last handed on."""
-        return self._scan.knows(path, version)
-
     def expire(self, path: str) -> None:
         """Should this object come back, it is processed anew."""
         self._scan.expire(path)

@@ -138,10 +138,6 @@ class Scan:
         source that is away is not to be believed for knowing of less and less."""
         self._settled[path] = NO_VERSION
 
-    def knows(self, path: str, version: Version) -> bool:
-        """Whether this is the version that was last handed on."""
-        return self._settled.get(path) == version
-
     def skip(self, path: str, version: Version) -> None:
         """Treat this version as handed on, without processing it."""
         self._settled[path] = version

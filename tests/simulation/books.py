@@ -48,8 +48,10 @@ class WatchedLedger(Ledger):
 
     @property
     def certain(self) -> int:
-        """Objects that count when the source shows nothing, however often."""
-        return len(self.settled()) - len(self.failures())
+        """Objects that the core goes on to know when the source shows nothing; it forgets others when it cannot load
+        them."""
+        rows = self._db.execute("SELECT count(*) FROM objects WHERE state IN ('done', 'skipped') AND departure IS NULL")
+        return int(rows.fetchone()[0])
 
     # --- what the core is told ----
 

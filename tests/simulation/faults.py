@@ -29,9 +29,10 @@ class Faults:
             self._part_many,
             self._drain,
             self._revoke,
-            self._burst,
+            *[self._burst] * 2,
             self._replace,
             self._remove,
+            self._remove_outputs,
             self._hide,
             *[self._lose_a_place] * 2,
             self._set_clock,
@@ -55,6 +56,8 @@ class Faults:
         self._world.tell("world", "faults end")
         self._world.network.clear_up()
         self._world.revoked.clear()
+        for listener in self._world.listeners:
+            listener.source.hidden = listener.source.away = listener.output.away = False
 
     # --- by kind ----
 
@@ -112,7 +115,7 @@ class Faults:
 
     def _burst(self, _node: Node) -> None:
         listener = self._rng.choice(self._world.listeners)
-        for _ in range(self._rng.choice([1, 3, 10])):
+        for _ in range(self._rng.choice([2, 10, 20])):
             listener.upload()
 
     def _replace(self, _node: Node) -> None:
@@ -120,6 +123,9 @@ class Faults:
 
     def _remove(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).remove()
+
+    def _remove_outputs(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).output.remove(self._rng)
 
     def _hide(self, _node: Node) -> None:
         """A source shows nothing for a while, like a share that is not mounted. A small one would be believed."""

@@ -26,7 +26,7 @@ from filterfleet.listener.core.actions import (
 )
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Loaded, SourceChanged, TransferFailed
-from filterfleet.listener.core.scan import ROOT
+from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
@@ -110,6 +110,7 @@ class ListenerNode(Peer):
         self._broker = 0
         self._images: dict[bytes, Photo] = {}  # of jobs that the client has been given, until their outcomes
         self._unfinished: set[bytes] = set()  # jobs that the client has been given and may not forget
+        self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
         self._scanner: deque[List | Look] = deque()  # under way, and in line behind it
         self._act_client(self.client.start(self.now))
         self.core.start(self.now, watching=self.watching)
@@ -178,12 +179,13 @@ class ListenerNode(Peer):
         self._check_turns(actions)
 
     def _check_turns(self, actions: list[Action]) -> None:
-        """What was begun in these actions was begun after everything else had been decided."""
-        intake = self.core._desk.intake
-        if any(isinstance(action, Load) and not action.urgent for action in actions):
-            for path, _ in intake._fresh:
+        """No backfill is begun while a fresh upload could be; a transfer that is tried again is none that is begun."""
+        loads = {(action.path, action.version) for action in actions if isinstance(action, Load) and not action.urgent}
+        if loads - self._begun:
+            for path, _ in self.core._desk.intake._fresh:
                 if not self.core._desk._is_busy(path):
                     raise InvariantError(f"{self.name} begins backfill, and the fresh {path} waits")
+        self._begun |= loads
 
     def _scan(self) -> None:
         """Lists and looks run one after the other. What they show is older than their end."""
@@ -227,6 +229,8 @@ class ListenerNode(Peer):
     def _acknowledge(self, job: bytes) -> None:
         if not self.ledger.durable:
             raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r} before what it knows of it is durable")
+        if job not in self._unfinished:
+            raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r}, which is not under way")
         self._unfinished.remove(job)
         self._act_client(self.client.acknowledge(job, self.now))
 

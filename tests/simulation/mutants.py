@@ -22,6 +22,7 @@ from filterfleet.common.wire.pull import Pull
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import Run, WorkerSession
+from tests.simulation.listener_mutants import LISTENER_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
 
@@ -251,6 +252,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "trial in a crowd": ((Runs, "next", _trial_in_a_crowd),),
     "first broker only": ((Link, "breaks", _first_broker_only),),
     "part counted twice": ((Pull, "store", _part_counted_twice),),
+    **LISTENER_MUTANTS,
 }
 
 

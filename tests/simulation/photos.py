@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from filterfleet.listener.core.scan import Version
 
 # Some are good at first sight only: flaky fails once, hang gets stuck once. Those of ENDS never end well.
-KINDS = ["good"] * 45 + ["flaky", "hang", "bad", "failing", "poison", "endless", "refused", "unwritable", "ghost"]
+KINDS = ["good"] * 40 + [
+    "flaky",
+    "hang",
+    "hang",
+    "hang",
+    "bad",
+    "failing",
+    "poison",
+    "endless",
+    "refused",
+    "unwritable",
+    "ghost",
+]
 RARE = {"poison": 2, "endless": 2, "ghost": 1}  # in one world: each keeps somebody busy for long
 SIZES = [20, 20, 90, 300]  # bytes; the largest is pulled, in parts
 ENDS = {  # how the reason of a failure begins, by kind

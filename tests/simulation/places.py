@@ -107,13 +107,25 @@ class Source:
 
 
 class Output:
-    """outputs: what was made, by source path. failed: the reasons of failures, by source path."""
+    """By source path: outputs is what was made, failed the reasons of failures, removed what a user has removed."""
 
     def __init__(self, camera: Camera) -> None:
         self.outputs: dict[str, bytes] = {}
         self.failed: dict[str, str] = {}
+        self.removed: set[str] = set()
         self.away = False
         self._camera = camera
+
+    def remove(self, rng: random.Random) -> None:
+        """What a user does who needs no outputs of some path."""
+        if self.outputs:
+            path = rng.choice(list(self.outputs))
+            del self.outputs[path]
+            self.removed.add(path)
+
+    def _put(self, path: str, content: bytes) -> None:
+        self.outputs[path] = content
+        self.removed.discard(path)
 
     def do(self, action: Write | Copy | Tell | Clear) -> Event:
         if self.away:
@@ -122,12 +134,12 @@ class Output:
             case Write(path, result):
                 if self._camera.photo(result.id[:16]).kind == "unwritable":
                     return TransferFailed(path, Trouble("no such name can be written", transient=False))
-                self.outputs[path] = b"".join(bytes(blob) for blob in result.payload)
+                self._put(path, b"".join(bytes(blob) for blob in result.payload))
                 return Written(path, 0.1)
             case Copy(path, original):
                 if original not in self.outputs:
                     return Copied(path, found=False)
-                self.outputs[path] = self.outputs[original]
+                self._put(path, self.outputs[original])
                 return Copied(path, found=True)
             case Tell(path, _, reason):
                 self.failed[path] = reason
