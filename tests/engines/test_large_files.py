@@ -18,6 +18,7 @@ from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.listener.local.source import Folder
+from filterfleet.listener.transfers import payload_of
 from filterfleet.worker.engines import local
 from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
 from filterfleet.worker.engines.processes import ProcessesEngine
@@ -53,7 +54,7 @@ def submit(engine: Engine, folder: Folder, size: int | None = None) -> Result:
     """As the listener does."""
     (version,) = folder.list().objects.values()
     loaded = folder.load("a.bmp", version, engine.inline_limit)
-    payload, read = loaded.to_submit()
+    payload, read = payload_of(loaded.blob)
     assert payload == ()
     job = Job(b"large", RECIPE.to_bytes(), ("grayscale",), size or version.size)
     outcome = engine.submit(job, read).result(60)
@@ -78,7 +79,7 @@ def test_an_image_that_changes_while_it_is_read_is_to_be_looked_at_again(engine:
     with pytest.raises(SourceChangedError, match="shorter"):
         submit(engine, folder, version.size + 1)
     job = Job(b"changed", RECIPE.to_bytes(), (), version.size)
-    _, read = folder.load("a.bmp", version, engine.inline_limit).to_submit()
+    _, read = payload_of(folder.load("a.bmp", version, engine.inline_limit).blob)
     os.utime(folder.root / "a.bmp", ns=(0, version.mtime_ns + 1))
     with pytest.raises(SourceChangedError, match="it changed while it was being sent"):
         engine.submit(job, read).result(60)

@@ -282,7 +282,8 @@ class ListenerNode(Peer):
     @property
     def finished(self) -> bool:
         """Whether every photo has had its outcome, and nothing is under way just now."""
-        return not self.left and (self.core.idle if self.alive else self.settings.once)
+        idle = self.core.idle if self.alive else self.settings.once
+        return idle and all(map(self.ledger.knows_end, self.source.expected.values()))
 
     @property
     def left(self) -> list[str]:

@@ -12,6 +12,7 @@ from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.interfaces import ChangedError
 from filterfleet.listener.local.source import Folder
+from filterfleet.listener.transfers import payload_of
 
 LIMIT = 1000
 
@@ -121,7 +122,7 @@ def test_a_file_too_large_to_be_moved_is_one_sentence(folder):
 
 def test_parts_of_a_file_are_read_while_it_is_the_same(folder):
     version = put(folder, "a.jpg", b"0123456789")
-    payload, read = folder.load("a.jpg", version, 0).to_submit()
+    payload, read = payload_of(folder.load("a.jpg", version, 0).blob)
     assert payload == ()
     assert (read(0, 4), read(8, 2), read(8, 5)) == (b"0123", b"89", b"89")
     put(folder, "a.jpg", b"something longer")
