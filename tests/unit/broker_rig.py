@@ -27,7 +27,7 @@ class Rig:
 
     @property
     def counters(self):
-        return self.core.report()["counters"]
+        return self.core.report().counters
 
     # --- peers speak ----
 
@@ -92,8 +92,8 @@ class Rig:
                 self._note(
                     self.core.on_message(side, peer, encode([Beat(worker.session, tuple(worker.leases))]), self.now)
                 )
-        elif side is Side.FRONTEND and peer in self.core._clients.clients:
-            session = self.core._clients.clients[peer].session
+        elif side is Side.FRONTEND and peer in self.core.books.clients:
+            session = self.core.books.clients[peer].session
             if session:
                 self._note(self.core.on_message(side, peer, encode([Beat(session)]), self.now))
 

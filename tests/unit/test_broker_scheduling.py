@@ -45,7 +45,7 @@ def test_a_task_goes_to_a_worker_and_its_result_to_the_client():
     assert rig.take(CLIENT) == [Result(b"job", OUTPUTS, {}, BLOBS)]
     rig.from_client(CLIENT, ResultOk(b"job"))
     report = rig.core.report()
-    assert (report["tasks"], report["held_bytes"], report["running"]) == (0, 0, 0)
+    assert (report.tasks, report.held_bytes, report.running) == (0, 0, 0)
 
 
 def test_a_worker_never_holds_more_leases_than_it_has_slots():
@@ -209,7 +209,7 @@ def test_a_transient_failure_is_tried_again_with_doubling_delays_and_then_given_
         rig.at(began + least - 0.001)
         assert rig.tasks(A) == []
         rig.at(began + 1.25 * least)
-        assert rig.core.report()["running"] == 1
+        assert rig.core.report().running == 1
     rig.from_worker(A, Failed(rig.token(A), "transient", "No memory."))
     assert rig.take(CLIENT, Failed) == [Failed(b"job", "permanent", "No memory.")]
 
@@ -282,7 +282,7 @@ def test_suspects_are_tried_alone_and_one_at_a_time():
     rig.submit(b"1")
     rig.submit(b"2")
     kill_beside_each_other(rig, rig.settings.shared_losses)
-    assert len(rig.core.scheduler.suspects) == 2
+    assert len(rig.core.scheduler.trials.suspects) == 2
     rig.worker(A, slots=3)
     rig.submit(b"innocent")
     trial = rig.token(A)  # the other slots stay empty
@@ -464,7 +464,7 @@ def test_a_straggler_is_raced_once():
 def test_the_death_of_one_racer_leaves_the_task_to_the_other():
     rig, first, _second = straggling()
     rig.die(B)
-    assert rig.core.report()["waiting"] == 0
+    assert rig.core.report().waiting == 0
     rig.result(A, first)
     assert outcomes(rig) == [(Result, b"job")]
 
@@ -572,14 +572,14 @@ def test_a_duplicate_submission_is_accepted_again_and_done_once():
     rig.take(CLIENT)
     rig.submit(b"job")  # the result was lost on its way
     assert [type(m) for m in rig.take(CLIENT)] == [Accepted, Result]
-    assert rig.core.report()["tasks"] == 1
+    assert rig.core.report().tasks == 1
 
 
 def test_the_same_job_of_two_clients_is_two_tasks():
     rig = Rig()
     rig.submit(b"job")
     rig.submit(b"job", client=b"fx1|other")
-    assert rig.core.report()["tasks"] == 2
+    assert rig.core.report().tasks == 2
 
 
 def test_a_result_is_sent_again_until_it_is_acknowledged():
@@ -620,8 +620,8 @@ def test_a_cancelled_task_stops_and_is_forgotten():
     rig.from_client(CLIENT, Cancel(b"waiting"))
     rig.from_client(CLIENT, Cancel(b"running"))
     assert rig.take(A) == [Cancel(token)]
-    assert rig.core.report()["tasks"] == 0
-    assert rig.core.report()["held_bytes"] == 0
+    assert rig.core.report().tasks == 0
+    assert rig.core.report().held_bytes == 0
 
 
 def test_outputs_over_the_inline_limit_are_pulled_through_the_broker():
@@ -635,7 +635,7 @@ def test_outputs_over_the_inline_limit_are_pulled_through_the_broker():
     assert rig.take(A) == [Get(token, "edges", 0, 3)]
     rig.from_client(CLIENT, ResultOk(b"job"))
     assert rig.take(A) == [ResultOk(token)]
-    assert rig.core.report()["running"] == 0
+    assert rig.core.report().running == 0
 
 
 @pytest.mark.parametrize("end", ["death", "nack", "failure"])
@@ -666,7 +666,7 @@ def test_bytes_are_accounted_for_until_everything_is_gone():
 
     def held():
         report = rig.core.report()
-        return report["held_bytes"], report["result_bytes"], report["tasks"]
+        return report.held_bytes, report.result_bytes, report.tasks
 
     assert held() == (4 * JOB_BYTES, 0, 4)
     tokens = {lease.task.id: lease.token for lease in rig.core.scheduler.leases.values()}

@@ -7,7 +7,6 @@ import msgpack
 import pytest
 
 from filterfleet.broker.actions import Side
-from filterfleet.broker.backend import CANCELS
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.settings import Settings
 from filterfleet.common.errors import ProtocolError
@@ -80,13 +79,13 @@ def test_peers_beyond_the_limit_are_not_answered_until_others_are_gone():
         rig.frames(Side.BACKEND, b"plain-%d" % number, [b"\x02"])
         rig.frames(Side.FRONTEND, b"plain-%d" % number, [b"", b"request"])
     report = rig.core.report()
-    assert (report["clients"], len(report["workers"])) == (2, 2)
+    assert (report.clients, len(report.workers)) == (2, 2)
     assert (rig.counters["client_turned_away"], rig.counters["worker_turned_away"]) == (8, 8)
     assert rig.hellos(b"fx1|4") == []
     rig.after(rig.settings.opaque_life)
     rig.client(b"fx1|4")
     rig.worker(b"fx1|4")
-    assert rig.core.report()["clients"] == 1
+    assert rig.core.report().clients == 1
 
 
 @pytest.mark.parametrize(
@@ -120,8 +119,8 @@ def test_a_client_that_acknowledges_nothing_gets_no_more_work_done_and_others_do
         rig.after(0.1)
     assert done <= 24
     report = rig.core.report()
-    assert report["running"] == 0
-    assert report["result_bytes"] > 20_000
+    assert report.running == 0
+    assert report.result_bytes > 20_000
     for number in range(5):
         rig.submit(b"another %d" % number, client=b"fx1|other")
         rig.from_worker(WORKER, large_result(rig.token(WORKER), 2000))
@@ -140,9 +139,9 @@ def test_outputs_over_the_inline_limit_are_not_taken_in_a_result():
     token = rig.token(WORKER)
     rig.from_worker(WORKER, large_result(token, 1001))
     assert rig.counters["malformed"] == 1
-    assert rig.core.report()["result_bytes"] == 0
+    assert rig.core.report().result_bytes == 0
     rig.from_worker(WORKER, large_result(token, 1000))
-    assert rig.core.report()["result_bytes"] > 1000
+    assert rig.core.report().result_bytes > 1000
 
 
 def test_a_basic_clients_addresses_and_small_frames_count():
@@ -190,8 +189,8 @@ def test_a_lease_that_has_ended_leaves_no_timer():
         rig.from_client(CLIENT, Cancel(b"job"))
         rig.frames(Side.FRONTEND, b"plain", [b"", b"request"])
         rig.from_worker(WORKER, *(Nack(token) for token in rig.tasks(WORKER)))
-    timers = rig.core._timers
-    assert len(timers) <= 2 * rig.core.report()["tasks"]
+    timers = rig.core.timers
+    assert len(timers) <= 2 * rig.core.report().tasks
     assert len(timers._heap) < 5 * len(timers) + 100
 
 
@@ -202,7 +201,7 @@ def test_an_outcome_that_is_asked_for_again_and_again_has_one_timer():
     rig.result(WORKER, rig.token(WORKER))
     for _ in range(1000):
         rig.submit(b"job")
-    assert len(rig.core._timers) == 1
+    assert len(rig.core.timers) == 1
 
 
 def test_a_beat_full_of_tokens_is_answered_bit_by_bit():
@@ -211,7 +210,7 @@ def test_a_beat_full_of_tokens_is_answered_bit_by_bit():
     rig.worker(WORKER)
     session = rig.core.scheduler.workers[WORKER].session
     rig.from_worker(WORKER, Beat(session, tuple(b"%d" % number for number in range(LEASES_LIMIT))))
-    assert len(rig.take(WORKER, Cancel)) == CANCELS
+    assert len(rig.take(WORKER, Cancel)) == rig.settings.cancels
 
 
 def test_malformed_messages_leave_no_trace():
