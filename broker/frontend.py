@@ -10,7 +10,7 @@ from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.report import report_of
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import OPAQUE, LeaseState, Submitter, Task, TaskState
+from filterfleet.broker.state import OPAQUE, LeaseState, Submitter, Task, TaskState, size_of
 from filterfleet.broker.timers import Alarm, Timers
 from filterfleet.broker.verdicts import Overran
 from filterfleet.common import wire
@@ -175,13 +175,13 @@ class ClientDesk:
 
     def deliver(self, task: Task, outcome: wire.Result | wire.Failed, now: float) -> None:
         """Send the client its task's outcome, again and again until it is acknowledged."""
-        held_before, result_before = task.held_bytes, task.result_bytes
+        freed, result_before = 0, task.result_bytes
+        if not task.leases:  # otherwise the outputs are pulled from a worker that may still die
+            freed = size_of(task.payload)
+            task.payload = ()
         task.state = TaskState.DELIVERING
         task.outcome = replace(outcome, id=task.id)
-        if not task.leases:  # otherwise the outputs are pulled from a worker that may still die
-            task.payload = ()
-        client = self._books.clients[task.client]
-        self._books.hold(client, task.held_bytes - held_before, task.result_bytes - result_before)
+        self._books.hold(self._books.clients[task.client], -freed, task.result_bytes - result_before)
         self._send_outcome(task, now)
 
     def answer(self, task: Task, body: tuple[wire.Payload, ...]) -> None:

@@ -41,7 +41,7 @@ what it works on. The leases of basic workers stay SENT.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from filterfleet.common.wire import Message, Payload
@@ -90,12 +90,12 @@ class Task:
     def held_bytes(self) -> int:
         """Bytes that the broker keeps for this task, without its result: the image, and everything else of variable
         size, so that a task cannot be larger than it is counted."""
-        return _bytes(self.payload) + _bytes(self.stack) + _bytes(self.needs) + len(self.recipe)
+        return size_of(self.payload) + size_of(self.stack) + size_of(self.needs) + len(self.recipe)
 
     @property
     def result_bytes(self) -> int:
         """Bytes that the broker keeps of this task's result."""
-        return _bytes(getattr(self.outcome, "payload", ()))
+        return size_of(getattr(self.outcome, "payload", ()))
 
     @property
     def opaque(self) -> bool:
@@ -158,5 +158,6 @@ class Worker:
         return not self.draining and not self.reserved and len(self.leases) < self.slots
 
 
-def _bytes(parts: Iterable[Payload | str]) -> int:
-    return sum(len(part) + OBJECT for part in parts)
+def size_of(parts: Collection[Payload | str]) -> int:
+    """Bytes that these frames or names take, as the broker counts them."""
+    return sum(map(len, parts)) + OBJECT * len(parts)

@@ -20,6 +20,8 @@ class Alarm(enum.Enum):
     RESEND = "a client has not acknowledged an outcome"
     AGE = "a basic client has stopped waiting"
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and every task sets and clears two alarms
+
 
 class Timers:
     """Alarms, at most one of each kind for each subject.
