@@ -1,4 +1,4 @@
-"""The broker fed with any course of valid messages, by peers that lie as they like: its books always balance."""
+"""The broker's books balance after any sequence of valid messages, even from peers that lie."""
 
 import random
 
@@ -115,7 +115,7 @@ class Broker(RuleBasedStateMachine):
         side=st.sampled_from(Side), peer=st.sampled_from(CLIENTS + WORKERS), message=client_messages | worker_messages
     )
     def anybody_says_anything(self, side, peer, message):
-        if not isinstance(message, Submit):  # bigger ones than the caps would fill the table
+        if not isinstance(message, Submit):  # one that is larger than the caps would fill the broker
             self._step(side, peer, encode([message]))
 
     def _tasks(self):
