@@ -238,7 +238,7 @@ def test_elsewhere_than_on_loopback_without_keys_if_one_insists(processes: Proce
     ports = ("--frontend-port", frontend, "--backend-port", backend)
     insecure = processes.start("broker", "--bind", "0.0.0.0", "--insecure", *ports)
     wait_until(lambda: "broker started" in insecure.said)
-    assert "whoever reaches the ports can use the fleet" in insecure.said
+    assert "everybody who can reach the ports can use the fleet" in insecure.said
 
 
 @pytest.mark.slow

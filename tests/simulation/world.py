@@ -19,7 +19,7 @@ from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
 from tests.simulation.broker_node import BrokerNode
 from tests.simulation.faults import FAULTS_END, Faults
-from tests.simulation.invariants import InvariantError, audit, check_outcomes, what_is_held
+from tests.simulation.invariants import InvariantError, check_outcomes, what_is_held
 from tests.simulation.listener_node import ListenerNode
 from tests.simulation.network import Clock, Frames, Network, Weather
 from tests.simulation.nodes import Node, Peer
@@ -145,7 +145,7 @@ class World:
                 raise InvariantError(held)
             self.clock.run_until(self.clock.now + 0.5)
         for broker in self.brokers_left:
-            audit(broker.core)
+            broker.audit()
 
 
 def _show(frames: Frames) -> str:

@@ -1,4 +1,4 @@
-"""Who gets what, and what becomes of a task whose lease ends badly."""
+"""Which worker gets which task, and what follows when a lease ends badly."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_a_task_goes_to_a_worker_and_its_result_to_the_client():
     assert rig.take(CLIENT) == [Result(b"job", OUTPUTS, {}, BLOBS)]
     rig.from_client(CLIENT, ResultOk(b"job"))
     report = rig.core.report()
-    assert (report["tasks"], report["held_bytes"], report["running"]) == (0, 0, 0)
+    assert (report.tasks, report.held_bytes, report.running) == (0, 0, 0)
 
 
 def test_a_worker_never_holds_more_leases_than_it_has_slots():
@@ -120,7 +120,7 @@ def test_a_lease_expires_at_exactly_its_instant():
 
 
 def test_an_expired_task_returns_to_the_only_worker_that_can_do_it():
-    """Failed once: the worker was avoided because others were there, whether or not they had the filter."""
+    """A regression: the worker was avoided if there were others at all, even if they lacked the filter."""
     rig = Rig(Settings(task_timeout=10))
     rig.worker(A, filters=("canny",))
     rig.worker(B, filters=("grayscale",))
@@ -132,7 +132,7 @@ def test_an_expired_task_returns_to_the_only_worker_that_can_do_it():
     assert task.id != first
 
 
-def test_a_task_nobody_finishes_in_time_is_given_up():
+def test_a_task_that_nobody_finishes_in_time_is_given_up():
     rig = Rig(Settings(task_timeout=10, expiries=2))
     rig.worker(A)
     rig.submit(b"job")
@@ -143,7 +143,7 @@ def test_a_task_nobody_finishes_in_time_is_given_up():
     assert "3 tries" in failed.reason
 
 
-def test_time_does_not_run_for_a_task_that_has_not_begun():
+def test_the_time_of_a_task_that_has_not_begun_does_not_run():
     rig = Rig(Settings(task_timeout=10))
     rig.worker(A)
     rig.submit(b"job")
@@ -209,7 +209,7 @@ def test_a_transient_failure_is_tried_again_with_doubling_delays_and_then_given_
         rig.at(began + least - 0.001)
         assert rig.tasks(A) == []
         rig.at(began + 1.25 * least)
-        assert rig.core.report()["running"] == 1
+        assert rig.core.report().running == 1
     rig.from_worker(A, Failed(rig.token(A), "transient", "No memory."))
     assert rig.take(CLIENT, Failed) == [Failed(b"job", "permanent", "No memory.")]
 
@@ -234,7 +234,7 @@ def test_a_task_given_back_goes_to_the_next_worker_and_counts_for_nothing():
     assert (lease.worker.peer, lease.task.losses, lease.task.failures) == (B, 0, 0)
 
 
-def test_a_lease_the_worker_never_received_is_given_again():
+def test_a_task_that_its_worker_never_received_is_leased_again():
     rig = Rig()
     rig.worker(A)
     rig.submit(b"job")
@@ -248,7 +248,7 @@ def test_a_lease_the_worker_never_received_is_given_again():
     assert rig.counters["lease_not_received"] == 1
 
 
-def test_a_lease_that_a_later_one_overtook_is_given_again_at_once():
+def test_a_task_that_a_later_one_overtook_is_leased_again_at_once():
     rig = Rig()
     rig.worker(A, slots=2)
     rig.submit(b"1")
@@ -259,7 +259,7 @@ def test_a_lease_that_a_later_one_overtook_is_given_again_at_once():
     assert rig.token(A) not in (lost, later)
 
 
-def test_a_lease_we_know_nothing_of_is_cancelled():
+def test_an_unknown_lease_is_cancelled():
     rig = Rig()
     rig.worker(A)
     rig.from_worker(A, Beat(rig.core.scheduler.workers[A].session, (b"void",)))
@@ -270,19 +270,19 @@ def test_a_lease_we_know_nothing_of_is_cancelled():
 
 
 def kill_beside_each_other(rig, times):
-    """The worker that holds everything dies, again and again."""
+    """The worker that holds all tasks dies, again and again."""
     for n in range(times):
         worker = b"fx1|short-lived-%d" % n
         rig.worker(worker, slots=3)
         rig.die(worker)
 
 
-def test_suspects_are_tried_alone_and_one_at_a_time():
+def test_suspects_are_tried_alone_one_after_the_other():
     rig = Rig()
     rig.submit(b"1")
     rig.submit(b"2")
     kill_beside_each_other(rig, rig.settings.shared_losses)
-    assert len(rig.core.scheduler.suspects) == 2
+    assert len(rig.core.scheduler.trials.suspects) == 2
     rig.worker(A, slots=3)
     rig.submit(b"innocent")
     trial = rig.token(A)  # the other slots stay empty
@@ -311,7 +311,7 @@ def test_a_worker_is_emptied_before_a_trial():
 
 
 def suspect_waits_for(rig, worker, beside):
-    """A suspect for whose trial this worker, which runs another task, is being emptied. Returns the other's lease."""
+    """Set up a suspect whose trial waits for this worker to finish another task. Returns the other task's lease."""
     rig.submit(b"suspect")
     kill_beside_each_other(rig, rig.settings.shared_losses - 1)
     rig.worker(A)
@@ -339,14 +339,14 @@ NOT_BLAMED = [(), (WAITS,), (PULLS, BEGUN), (PULLS, BEGUN, BEGUN), (PULLS, WAITS
 
 
 @pytest.mark.parametrize("said", [*BLAMED, *NOT_BLAMED])
-def test_nobody_on_trial_is_blamed_for_what_its_worker_dies_of_before_it_has_begun(said):
+def test_a_suspect_is_not_blamed_for_a_death_before_its_trial_has_begun(said):
     rig = Rig(Settings(task_timeout=30.0, trial_losses=1))
     suspect_waits_for(rig, B, beside=b"endless")
     rig.after(rig.settings.task_timeout)
     session = rig.core.scheduler.workers[B].session
     (trial,) = rig.take(B, Task)
     assert trial.alone
-    for what in said:  # it waits for a stuck thread, perhaps
+    for what in said:
         if what == PULLS:
             rig.from_worker(B, Get(trial.id, "", 0, 1))
         else:
@@ -377,7 +377,7 @@ def test_poison_is_called_only_after_trial_losses_in_a_calm_fleet():
 
 
 def storm(rig, times):
-    """The worker that holds the task dies, again and again, and each time another one with it."""
+    """The worker that holds the task dies, again and again, each time together with another worker."""
     for n in range(times):
         rig.after(rig.settings.calm + 0.1)
         holder, bystander = b"fx1|holder-%d" % n, b"fx1|bystander-%d" % n
@@ -387,7 +387,7 @@ def storm(rig, times):
         rig.die(holder)
 
 
-def test_deaths_in_a_storm_are_held_against_nobody():
+def test_deaths_in_a_storm_are_held_against_no_task():
     rig = Rig()
     rig.submit(b"innocent")
     storm(rig, rig.settings.total_losses - 1)
@@ -397,7 +397,7 @@ def test_deaths_in_a_storm_are_held_against_nobody():
     assert outcomes(rig) == [(Result, b"innocent")]
 
 
-def test_the_storm_has_an_end():
+def test_the_storm_does_not_go_on_for_ever():
     rig = Rig()
     rig.submit(b"job")
     storm(rig, rig.settings.total_losses)
@@ -425,7 +425,7 @@ def test_poison_in_a_fleet_that_restarts_at_once_costs_few_workers():
     assert deaths_until_given_up(b"1") == Settings().shared_losses + 1 + Settings().trial_losses
 
 
-def test_several_poisons_do_not_speak_for_each_other():
+def test_several_poisons_do_not_hide_each_other():
     assert deaths_until_given_up(b"1", b"2", b"3") <= 3 * deaths_until_given_up(b"1")
 
 
@@ -464,7 +464,7 @@ def test_a_straggler_is_raced_once():
 def test_the_death_of_one_racer_leaves_the_task_to_the_other():
     rig, first, _second = straggling()
     rig.die(B)
-    assert rig.core.report()["waiting"] == 0
+    assert rig.core.report().waiting == 0
     rig.result(A, first)
     assert outcomes(rig) == [(Result, b"job")]
 
@@ -482,7 +482,7 @@ def test_nobody_races_while_something_waits():
 
 
 def queueing(threads=1):
-    """A holds three tasks and runs as many as it has threads; B, with two threads, becomes free."""
+    """A holds three tasks and runs one on each thread. B, with two threads, is free."""
     rig = Rig()
     rig.worker(A, slots=3, threads=threads)
     for name in (b"1", b"2", b"3"):
@@ -492,7 +492,7 @@ def queueing(threads=1):
     return rig, tokens, rig.take(B, Task)
 
 
-def test_free_threads_race_at_once_what_waits_at_a_busy_worker_the_last_in_line_first():
+def test_free_threads_race_tasks_that_wait_at_a_busy_worker_at_once_the_last_in_line_first():
     rig, (_first, second, third), tasks = queueing()
     assert len(tasks) == 2
     rig.result(B, tasks[0].id)
@@ -502,7 +502,7 @@ def test_free_threads_race_at_once_what_waits_at_a_busy_worker_the_last_in_line_
     assert outcomes(rig) == [(Result, b"3"), (Result, b"2")]
 
 
-def test_what_a_thread_works_on_is_not_raced_before_it_is_late():
+def test_a_task_that_a_thread_works_on_is_not_raced_before_it_is_late():
     rig, _tokens, tasks = queueing(threads=3)
     assert tasks == []
     rig.after(rig.settings.straggler_age - 0.1)
@@ -530,7 +530,7 @@ def test_a_racer_never_holds_more_leases_than_it_has_slots():
     assert len(rig.tasks(B)) == 1
 
 
-def test_what_waits_at_a_worker_and_has_lost_another_is_not_raced():
+def test_a_task_that_has_lost_a_worker_is_not_raced():
     rig = Rig()
     rig.worker(A, slots=2, threads=1)
     rig.submit(b"1")
@@ -572,14 +572,14 @@ def test_a_duplicate_submission_is_accepted_again_and_done_once():
     rig.take(CLIENT)
     rig.submit(b"job")  # the result was lost on its way
     assert [type(m) for m in rig.take(CLIENT)] == [Accepted, Result]
-    assert rig.core.report()["tasks"] == 1
+    assert rig.core.report().tasks == 1
 
 
 def test_the_same_job_of_two_clients_is_two_tasks():
     rig = Rig()
     rig.submit(b"job")
     rig.submit(b"job", client=b"fx1|other")
-    assert rig.core.report()["tasks"] == 2
+    assert rig.core.report().tasks == 2
 
 
 def test_a_result_is_sent_again_until_it_is_acknowledged():
@@ -620,8 +620,8 @@ def test_a_cancelled_task_stops_and_is_forgotten():
     rig.from_client(CLIENT, Cancel(b"waiting"))
     rig.from_client(CLIENT, Cancel(b"running"))
     assert rig.take(A) == [Cancel(token)]
-    assert rig.core.report()["tasks"] == 0
-    assert rig.core.report()["held_bytes"] == 0
+    assert rig.core.report().tasks == 0
+    assert rig.core.report().held_bytes == 0
 
 
 def test_outputs_over_the_inline_limit_are_pulled_through_the_broker():
@@ -635,7 +635,7 @@ def test_outputs_over_the_inline_limit_are_pulled_through_the_broker():
     assert rig.take(A) == [Get(token, "edges", 0, 3)]
     rig.from_client(CLIENT, ResultOk(b"job"))
     assert rig.take(A) == [ResultOk(token)]
-    assert rig.core.report()["running"] == 0
+    assert rig.core.report().running == 0
 
 
 @pytest.mark.parametrize("end", ["death", "nack", "failure"])
@@ -651,7 +651,7 @@ def test_a_task_whose_outputs_can_no_longer_be_pulled_runs_again(end):
         rig.from_worker(A, Drain(), Nack(token) if end == "nack" else Failed(token, "transient", "Lost."))
     rig.take(CLIENT)
     rig.submit(b"job")
-    assert rig.take(CLIENT) == [Accepted(b"job")]  # and not a result nobody has any more
+    assert rig.take(CLIENT) == [Accepted(b"job")]  # without a result that nobody has any more
     rig.worker(B)
     rig.after(2.0)
     rig.result(B, rig.token(B))
@@ -666,7 +666,7 @@ def test_bytes_are_accounted_for_until_everything_is_gone():
 
     def held():
         report = rig.core.report()
-        return report["held_bytes"], report["result_bytes"], report["tasks"]
+        return report.held_bytes, report.result_bytes, report.tasks
 
     assert held() == (4 * JOB_BYTES, 0, 4)
     tokens = {lease.task.id: lease.token for lease in rig.core.scheduler.leases.values()}

@@ -210,7 +210,7 @@ def test_a_listed_key_may_do_what_it_is_listed_for():
         ([], ERROR),
     ],
 )
-def test_nobody_else_may(asked: list[bytes], status: bytes):
+def test_no_other_request_is_allowed(asked: list[bytes], status: bytes):
     verdict = judge(asked, NAMES)
     assert not verdict.allowed
     assert verdict.reply[2] == status
@@ -228,7 +228,7 @@ def test_a_routing_id_belongs_to_one_key():
     assert guests.admits(BACK, b"one", "B")
 
 
-def test_who_is_not_allowed_any_more_is_dismissed_once():
+def test_peers_whose_key_is_no_longer_allowed_are_dismissed_once():
     guests = Guests(lambda *_: True)
     for peer, key in ((b"one", "A"), (b"two", "B"), (b"three", "A")):
         guests.admits(BACK, peer, key)
