@@ -14,7 +14,7 @@ from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.listener.core.settings import DISK
+from filterfleet.listener.core.settings import DISK, Failures
 from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.failed import FAILED
 from filterfleet.listener.interfaces import Sink, Source
@@ -24,7 +24,7 @@ from filterfleet.listener.places import check_locations, open_ledger
 from filterfleet.listener.service import ListenerService
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.settings.options import Failures, Options
+from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import Selection
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise

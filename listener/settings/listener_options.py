@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from filterfleet.common.process.options import BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
-from filterfleet.listener.settings.options import Backfill, Failures
+from filterfleet.listener.core.settings import Backfill, Failures
 
 _IMAGES, _AFTERWARDS, _CLOUDS = "Which images", "What happens afterwards", "Clouds"  # headings in --help
 

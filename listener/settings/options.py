@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filterfleet.listener.core.settings import DISK
-from filterfleet.listener.core.settings import Backfill as Backfill
-from filterfleet.listener.core.settings import Failures as Failures
+from filterfleet.listener.core.settings import DISK, Backfill, Failures
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener import service
 from filterfleet.listener.core import patience
+from filterfleet.listener.core.settings import Backfill, Failures
 from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.settings.options import Backfill, Failures, Options
+from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import serve
 from filterfleet.worker.engines.local import SequentialEngine
 from tests.unit.samples import cv2, picture

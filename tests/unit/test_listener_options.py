@@ -14,8 +14,8 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.process.command import guarded
 from filterfleet.fleet import Fleet
 from filterfleet.listener import handover
+from filterfleet.listener.core.settings import Backfill, Failures
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.settings.options import Backfill, Failures
 
 GIVEN = {
     "source": "-in",
