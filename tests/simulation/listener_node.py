@@ -252,7 +252,10 @@ class ListenerNode(Peer):
                 case client_core.ReadBlob(get):
                     self._read(get, messages)
                 case client_core.Deliver(job, outcome):
-                    del self._images[job]
+                    if self._images.pop(job, None) is None:
+                        raise InvariantError(
+                            f"{self.name} is given an outcome of {job[:KEY]!r}, which is not under way"
+                        )
                     self._check(outcome)
                     self.later(0.0, self._on, Ended(job, outcome))
         self.send_messages(messages, self._broker)
