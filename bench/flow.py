@@ -19,12 +19,13 @@ from filterfleet.bench.memory import high_water
 from filterfleet.bench.slow_worker import FILTER, edges
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.process.system import cores
 from filterfleet.common.text import size_text
 from filterfleet.common.wire import Data, Failed, Message, Result, Submit
 from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.common.wire.peer import PeerSocket
 
 TINY = 200  # bytes
 SLOTS = 16  # of the worker
@@ -74,16 +75,15 @@ class Images:
         return self._noise[offset : offset + self._size]
 
 
-class CountingClient(Client):
-    """Counts the bytes of images that it sends."""
+class CountingSocket(PeerSocket):
+    """The socket of a client, which counts the bytes of images that it sends."""
 
     sent = 0
 
-    def _send(self, batch: list[Message]) -> None:
-        for message in batch:
-            if isinstance(message, Submit | Data):
-                self.sent += sum(len(frame) for frame in message.payload)
-        super()._send(batch)
+    def put(self, message: Message) -> None:
+        if isinstance(message, Submit | Data):
+            self.sent += sum(len(frame) for frame in message.payload)
+        super().put(message)
 
 
 class Tally:
@@ -140,7 +140,11 @@ def run_flow(tasks: int, gigabytes: float) -> None:
 
 def measure(load: Load) -> Outcome:
     """All jobs of one load through a fleet of its own. Raises FleetError when there is none."""
-    with fleet(load.rate) as (broker, worker, frontend), CountingClient(LOOPBACK, frontend) as client:
+    socket = CountingSocket()
+    with (
+        fleet(load.rate) as (broker, worker, frontend),
+        Client(LOOPBACK, frontend, socket=lambda _keys: socket) as client,
+    ):
         require_broker(client, LOOPBACK, frontend)
         images = Images(load.size)
         tally = Tally(client, images)
@@ -154,7 +158,7 @@ def measure(load: Load) -> Outcome:
             seconds,
             high_water(broker.pid),
             held,
-            client.sent,
+            socket.sent,
             counters.get("refused", 0),
             load.jobs - tally.right,
             counters["results"] - tally.ended,
@@ -188,7 +192,7 @@ def fleet(rate: float) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Pop
     frontend, backend = free_ports()
     ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
     with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(_process("broker", *ports))
+        broker = stack.enter_context(_process("filterfleet.broker", *ports))
         worker = stack.enter_context(_process("filterfleet.bench.slow_worker", str(backend), str(SLOTS), str(rate)))
         yield broker, worker, frontend
 

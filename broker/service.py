@@ -23,7 +23,7 @@ from filterfleet.common.errors import FleetError, FloodError
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.common.ratelimit import Throttle
+from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire.frames import poll, send
 from filterfleet.common.wire.messages import FRAME_LIMIT
 
@@ -49,7 +49,7 @@ class BrokerService:
         self._context = zmq.Context()
         self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic())
         self._memory = memory.MemoryWatch(settings.spare)
-        self._lines = Throttle(LINES, PERIOD)
+        self._lines = RateLimit(LINES, PERIOD)
         self._bind = bind
         self._ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
         try:
@@ -130,7 +130,7 @@ class BrokerService:
     def _hang_up(self) -> None:
         """Close every connection, with what libzmq holds for it, and listen again."""
         event = "messages without end: all connections are closed"
-        if self._lines.admits(event, time.monotonic()):
+        if self._lines.admit(event, time.monotonic()):
             log.error(event, known_bytes=self._core.known_bytes)
         for side, socket in self._sockets.items():
             self._door.leave(side)
@@ -154,7 +154,7 @@ class BrokerService:
         more: list[Action] = []
         for item in multiparts(actions, self._core.settings.inline_limit):
             if isinstance(item, Note):
-                if self._lines.admits(item.event, time.monotonic()):
+                if self._lines.admit(item.event, time.monotonic()):
                     log.info(item.event, **item.fields)
                 continue
             side, peer, frames = item

@@ -21,8 +21,8 @@ from filterfleet.common.text import printable
 from filterfleet.listener.ledger.ledger import Failure, Ledger
 from filterfleet.listener.setup import check_locations, open_ledger, state_folder
 from filterfleet.recipes import load_recipe
+from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
-from filterfleet.worker.process import arguments
 
 FIRST_LOOPBACK = ipaddress.IPv4Address(LOOPBACK)
 DRAIN_LIMIT = 20.0  # seconds the workers get to finish at the end

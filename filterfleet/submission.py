@@ -8,7 +8,8 @@ from pathlib import Path
 
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
-from filterfleet.common.jobs.jobs import Job, check_outputs, job_id
+from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.jobs import check_outputs, job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from filterfleet.common.blob import Blob, FileBlob, Payload
+from filterfleet.common.blob import Blob, Payload
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.wire import OutputFile
@@ -35,7 +35,7 @@ class Loaded:
 
     def to_submit(self) -> tuple[tuple[Payload, ...], ReadImage | None]:
         """As an engine wants it: a payload, or how to read the image in parts."""
-        return ((), self.blob.read) if isinstance(self.blob, FileBlob) else ((self.blob,), None)
+        return ((self.blob,), None) if isinstance(self.blob, bytes | memoryview) else ((), self.blob.read)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 from filterfleet.common.errors import ImageError, ProtocolError, SourceChangedError
 from filterfleet.common.jobs.engine import Engine
-from filterfleet.common.jobs.jobs import Job, check_outputs, job_id
+from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.jobs import check_outputs, job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier

@@ -33,8 +33,8 @@ def worker(
     from filterfleet.common.keys.folders import Role, peer_keys
     from filterfleet.common.process.supervisor import Spec, supervise
     from filterfleet.common.process.system import cores
+    from filterfleet.worker.launch import arguments
     from filterfleet.worker.memory import share
-    from filterfleet.worker.process import arguments
 
     check_brokers(broker)
     if keys:

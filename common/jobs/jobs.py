@@ -1,14 +1,13 @@
-"""A job: one image under one recipe, what it is called, and where its outputs go."""
+"""What a job is called, and where its outputs go."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.recipe import Recipe
-from filterfleet.common.wire import OutputFile, Payload
+from filterfleet.common.wire import OutputFile
 
 # Extensions by which a file counts as an image, and the format each stands for.
 FORMAT_OF_EXTENSION = {
@@ -31,18 +30,6 @@ FORMAT_OF_EXTENSION = {
 }
 # Formats that are written, and their extensions.
 EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif", "tiff": "tiff", "bmp": "bmp"}
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One image under one recipe. payload is the image file, or empty when that is to be read in parts."""
-
-    id: bytes
-    recipe: bytes
-    needs: tuple[str, ...]
-    size: int
-    payload: tuple[Payload, ...] = ()
-    priority: int = 0
 
 
 def job_id(content: bytes, recipe: Recipe) -> bytes:

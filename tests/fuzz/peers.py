@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from filterfleet.broker.settings import Settings
-from filterfleet.common.jobs.jobs import Job
-from filterfleet.worker.leases.session import Profile
+from filterfleet.common.jobs.job import Job
+from filterfleet.worker.leases.actions import Profile
 
 START = 100.0  # seconds: the clock when a script begins
 

@@ -148,4 +148,9 @@ def what_is_held(world: World) -> str | None:
     for node in world.workers:
         if any(not lease.opaque for session in node.sessions for lease in session._leases.values()):
             return f"{node.name} still holds leases"
+        if any(len(shelf.files) for shelf in node.shelves):
+            return f"{node.name} still holds files of images that it pulled"
+    for listener in world.listeners:
+        if len(listener.shelf.files):
+            return f"{listener.name} still holds files of outputs that it pulled"
     return None if world.lazy.number else "the lazy pirate was never answered"

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterfleet.broker.actions import Side
-from filterfleet.common.client import core as client_core
+from filterfleet.common.client.actions import Deliver, ReadBlob
 from filterfleet.common.client.core import ClientCore
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Data, Failed, Message, Result, ResultOk
+from filterfleet.common.wire.actions import Open, Send
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.service import BACKFILL, FRESH
+from tests.memory_file import Shelf
 from tests.simulation.invariants import InvariantError
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
@@ -54,7 +56,8 @@ class ListenerNode(Peer):
     # --- the process ----
 
     def boot(self) -> None:
-        self.core = ClientCore(self.world.rng_for(self), self.world.new_file, len(self.world.brokers))
+        self.core = ClientCore(self.world.rng_for(self), len(self.world.brokers))
+        self.shelf = Shelf(self.world.new_file)
         self._broker = 0
         self.intake = Intake(self.world.rng.choice([4, 12, 40]), SETTINGS.inline_limit)
         self._in_hand: dict[bytes, Photo] = {}
@@ -116,20 +119,20 @@ class ListenerNode(Peer):
 
     def _act(self, actions: list) -> None:
         messages: list[Message] = []
-        for action in actions:
+        for action in self.shelf.settle(self.core, actions, self.now):
             match action:
-                case client_core.Send(message):
+                case Send(message):
                     if isinstance(message, ResultOk) and message.id in self._in_hand:
                         raise InvariantError(f"{self.name} acknowledges {message.id!r} before it is recorded")
                     messages.append(message)
-                case client_core.Open(identity, broker):
+                case Open(identity, broker):
                     messages = []
                     self.close(self._broker)
                     self._broker = broker
                     self.open(identity, broker)
-                case client_core.ReadBlob(get):
+                case ReadBlob(get):
                     self._read(get, messages)
-                case client_core.Deliver(job, outcome):
+                case Deliver(job, outcome):
                     self._delivered.add(job)
                     writing = self.world.rng.uniform(0.0, 0.2)
                     self.later(writing, self._apply, job, outcome)

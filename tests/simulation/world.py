@@ -11,7 +11,7 @@ from unittest import mock
 
 import msgpack
 
-from filterfleet.common.client import flow
+from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
 from filterfleet.listener.ledger import ledger
 from tests.memory_file import FullDisk, MemoryFile
@@ -29,7 +29,8 @@ PATIENCE = 400.0  # by then everything must be done
 SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(pull, "CHUNK", 72),  # bytes of an image or an output in one message
 ]
-NARROW = mock.patch.multiple(flow, JOBS=12, BYTES=800, SMALL=60)  # the clients' window, in every other world
+# The clients' window, in every other world.
+NARROW = mock.patch.multiple(settings, WINDOW_JOBS=12, WINDOW_BYTES=800, SMALL_IMAGE=60)
 CLEARANCE = 40.0  # seconds more until nobody holds anything: enough for every acknowledgement to be repeated
 
 

@@ -5,10 +5,11 @@ import random
 
 import pytest
 
-from filterfleet.common.client.core import ROOM_PATIENCE, SHORTAGES, ClientCore, Deliver, Open, ReadBlob, Send, Tell
-from filterfleet.common.client.submissions import ACCEPT_PATIENCE
+from filterfleet.common.client.actions import Deliver, ReadBlob, Tell
+from filterfleet.common.client.core import ClientCore
+from filterfleet.common.client.settings import ACCEPT_PATIENCE, ROOM_PATIENCE, SHORTAGES
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import (
     Accepted,
     Beat,
@@ -28,8 +29,9 @@ from filterfleet.common.wire import (
     Submit,
     encode,
 )
+from filterfleet.common.wire.actions import Open, Send
 from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
-from tests.memory_file import FullDisk, MemoryFile
+from tests.memory_file import FullDisk, MemoryFile, Shelf
 
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
 OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
@@ -41,11 +43,12 @@ FAILED = Failed(b"job", "permanent", "Damaged.")
 
 class Client:
     def __init__(self, new_file=MemoryFile, brokers=1):
-        self.core = ClientCore(random.Random(1), new_file, brokers)
+        self.core = ClientCore(random.Random(1), brokers)
+        self.shelf = Shelf(new_file)
         self.opening = self.core.start(0.0)
 
     def hears(self, *messages, now=0.0):
-        return self.core.on_message(encode(messages), now)
+        return self.shelf.settle(self.core, self.core.on_message(encode(messages), now), now)
 
     def until(self, now, *, broker_alive=True):
         """What the core sends up to an instant, in messages with their instants."""

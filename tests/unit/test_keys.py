@@ -19,7 +19,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import KeyPair, PeerKeys, Role, allow_list, broker_pair, peer_keys
 from filterfleet.common.keys.handshakes import explain
 from filterfleet.common.keys.making import add_machine, make_broker_folder
-from filterfleet.common.ratelimit import Occasionally
+from filterfleet.common.ratelimit import RateLimit
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 
@@ -248,10 +248,10 @@ def test_peers_that_come_and_go_are_not_remembered_for_ever():
 
 
 def test_a_log_cannot_be_flooded():
-    lines = Occasionally(10.0)
-    told = [total for now in range(25) if (total := lines.count("kind", float(now)))]
+    lines = RateLimit(1, 10.0)
+    told = [total for now in range(25) if (total := lines.admit("kind", float(now)))]
     assert told == [1, 11, 21]
-    assert lines.count("other", 24.0) == 1
+    assert lines.admit("other", 24.0) == 1
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.9.10", "::1", "lo"])

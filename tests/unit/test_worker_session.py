@@ -28,20 +28,12 @@ from filterfleet.common.wire import (
     Task,
     encode,
 )
+from filterfleet.common.wire.actions import Open, Send
 from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
-from filterfleet.worker.leases.session import (
-    RESEND,
-    Abandon,
-    Done,
-    Open,
-    Profile,
-    ReadBlob,
-    Run,
-    Send,
-    SendFrames,
-    WorkerSession,
-)
-from tests.memory_file import FullDisk, MemoryFile
+from filterfleet.worker.leases.actions import Abandon, Done, Profile, ReadBlob, Run, SendFrames
+from filterfleet.worker.leases.session import WorkerSession
+from filterfleet.worker.leases.settings import RESEND
+from tests.memory_file import FullDisk, MemoryFile, Shelf
 
 READY, HEARTBEAT = SendFrames((b"\x01",)), SendFrames((b"\x02",))
 PROFILE = Profile(2, 1, ("canny",), "host/1", "1.0", 10 * CHUNK)
@@ -53,12 +45,15 @@ RESULT = Result(b"lease", DONE.outputs, DONE.report, DONE.blobs)
 
 class Worker:
     def __init__(self, profile=PROFILE, new_file=MemoryFile):
-        self.new_file = new_file
-        self.session = WorkerSession(profile, random.Random(1), self.new_file)
+        self.session = WorkerSession(profile, random.Random(1))
+        self.shelf = Shelf(new_file)
         self.opening = self.session.start(0.0)
 
     def hears(self, *messages, now=0.0):
-        return self.session.on_message(encode(messages), now)
+        return self.settled(self.session.on_message(encode(messages), now), now)
+
+    def settled(self, actions, now=0.0):
+        return self.shelf.settle(self.session, actions, now)
 
     def hears_frames(self, *frames, now=0.0):
         return self.session.on_message(list(frames), now)
@@ -68,7 +63,7 @@ class Worker:
         found = []
         while self.session.deadline() <= now:
             instant = self.session.deadline()
-            found += [(instant, action) for action in self.session.on_tick(instant)]
+            found += [(instant, action) for action in self.settled(self.session.on_tick(instant), instant)]
         return found
 
 
@@ -275,7 +270,7 @@ def test_the_space_of_a_half_pulled_image_is_free_when_its_lease_has_ended(end):
     elif end == "silence":
         worker.silence_until(4.0)
     else:
-        worker.session.hand_back(1.0)
+        worker.settled(worker.session.hand_back(1.0))
     assert open_files() == before
 
 

@@ -1,0 +1,24 @@
+"""Bytes as the cores see them: in memory, or in an open file that only their shell reads."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+Payload = bytes | memoryview
+
+
+class OpenFile(Protocol):
+    """What a core may know of a `common.blob.FileBlob`. It hands the object on, and imports nothing that opens
+    files."""
+
+    def __len__(self) -> int:
+        """Bytes."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """At most length bytes; fewer at the end. Raises OSError."""
+
+    def close(self) -> None:
+        """Give the file's space back. Closing twice does no harm."""
+
+
+Blob = Payload | OpenFile
