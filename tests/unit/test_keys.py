@@ -108,7 +108,7 @@ def test_a_key_that_was_struck_off_stays_so(folder: Path):
 @pytest.mark.parametrize("name", ["", ".", "..", "../desk", "a/b", "-x", ".x", "a b", "a\n", "é", "x" * 64])
 def test_names_that_are_no_file_names(folder: Path, name: str):
     before = contents(folder)
-    with pytest.raises(FleetError, match="no name for a machine"):
+    with pytest.raises(FleetError, match="cannot be the name of a machine"):
         add_machine(folder, Role.WORKER, name)
     assert contents(folder) == before
 
@@ -270,7 +270,7 @@ def test_each_refusal_says_what_to_do():
     keys = PeerKeys(Role.WORKER, Path("k/worker.key_secret"), KeyPair(b"", b""), b"")
     auth, protocol = zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     mismatch = zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
-    assert "name the folder of yours with --keys" in explain("tcp://h:1", None, protocol, mismatch)
+    assert "name the folder of your keys with --keys" in explain("tcp://h:1", None, protocol, mismatch)
     assert "check --broker and the port" in explain("tcp://h:1", None, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, 32)
     assert "k/worker.key_secret in: it has to be listed among its workers" in explain("tcp://h:1", keys, auth, 400)
     assert "is not the broker whose key is in k:" in explain("tcp://h:1", keys, protocol, mismatch)

@@ -28,9 +28,9 @@ from filterfleet.common.wire import (
     Task,
     encode,
 )
-from filterfleet.common.wire.actions import Open, Send
+from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
-from filterfleet.worker.leases.actions import Abandon, Done, Profile, ReadBlob, Run, SendFrames
+from filterfleet.worker.leases.actions import Abandon, Close, Done, Profile, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.session import WorkerSession
 from filterfleet.worker.leases.settings import RESEND
 from tests.memory_file import FullDisk, MemoryFile, Shelf
@@ -272,6 +272,48 @@ def test_the_space_of_a_half_pulled_image_is_free_when_its_lease_has_ended(end):
     else:
         worker.settled(worker.session.hand_back(1.0))
     assert open_files() == before
+
+
+@pytest.mark.parametrize("end", ["acknowledged", "cancelled", "silence", "another session", "unreadable", "late"])
+def test_the_file_of_an_output_is_closed_when_its_lease_has_ended(worker, end):
+    output = FileBlob()
+    worker.hears(TASK)
+    if end == "late":
+        worker.hears(Cancel(b"lease"))
+    actions = worker.session.on_result(b"lease", replace(DONE, blobs=(output,)), 0.0)
+    match end:
+        case "acknowledged":
+            actions = worker.hears(ResultOk(b"lease"))
+        case "cancelled":
+            actions = worker.hears(Cancel(b"lease"))
+        case "silence":
+            actions = [action for _, action in worker.silence_until(4.0)]
+        case "another session":
+            actions = worker.hears(Hello(b"new life", b"new", 1.0, 4, INLINE_LIMIT))
+        case "unreadable":
+            actions = worker.session.on_unreadable(b"lease", "Gone.", 1.0)
+    assert Close(output) in actions
+
+
+def test_an_image_is_run_when_its_last_part_has_been_stored_and_not_before(worker):
+    session = worker.session
+    worker.hears(Task(b"lease", b"recipe", CHUNK + 3, 60.0))
+    parts = [Data(b"lease", "", CHUNK, (b"end",)), Data(b"lease", "", 0, (bytes(CHUNK),))]
+    actions = session.on_message(encode(parts), 0.0)
+    assert actions == [Store(1, CHUNK, b"end"), Store(1, 0, bytes(CHUNK))]
+    assert session.on_message(encode(parts), 0.0) == []  # while they are being stored
+    assert session.on_stored(1, CHUNK, 0.0) == []
+    assert session.on_stored(1, 0, 0.0) == [Run(b"lease", b"recipe", 1, 60.0)]
+
+
+def test_parts_that_are_stored_for_a_lease_that_has_ended_are_discarded(worker):
+    session = worker.session
+    worker.hears(Task(b"lease", b"recipe", 3, 60.0))
+    actions = session.on_message(encode([Data(b"lease", "", 0, (b"abc",)), Cancel(b"lease")]), 0.0)
+    assert actions == [Store(1, 0, b"abc"), Discard(1)]
+    assert session.on_stored(1, 0, 0.0) == [Discard(1)]
+    assert session.on_unstorable(1, "No space left on device", 0.0) == [Discard(1)]
+    assert session.idle
 
 
 def test_draining_finishes_what_is_leased_and_refuses_the_rest(worker):
