@@ -8,7 +8,7 @@ Payload = bytes | memoryview
 
 
 class OpenFile(Protocol):
-    """What a core may know of a `common.blob.FileBlob`. It hands the object on, and imports nothing that opens
+    """The part of a `common.blob.FileBlob` that a core may know. It hands the object on, and imports nothing that opens
     files."""
 
     def __len__(self) -> int:

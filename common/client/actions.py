@@ -1,4 +1,4 @@
-"""What a client's core has its shell do, beside the actions of every peer in common.wire.actions."""
+"""The actions of a client's core, beside those of every peer in common.wire.actions."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ class ClientCore:
             self._actions.append(store)
 
     def _fetch(self, entry: Entry, now: float) -> None:
-        """Ask for what is missing; the last part of the last output completes the result."""
+        """Ask for the parts that are missing. The last part of the last output completes the result."""
         assert entry.fetch is not None
         for get in entry.fetch.requests(now):
             self._send(get)

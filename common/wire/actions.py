@@ -1,4 +1,4 @@
-"""What the core of a peer has its shell do, in order. Workers and clients have actions of their own beside these."""
+"""The actions that the core of a peer has its shell take, in order. Workers and clients have some more of their own."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class _Application:
     def __init__(self, core: ClientCore) -> None:
         self.core = core
         self._shelf = Shelf(FileBlob)
-        self._outcomes: dict[bytes, int] = {}  # jobs it waits for: the outcomes they have had
+        self._outcomes: dict[bytes, int] = {}  # how many outcomes each job has had that it waits for
 
     def take(self, actions: list[Action], now: float) -> None:
         for action in self._shelf.settle(self.core, actions, now):
@@ -61,7 +61,7 @@ class _Application:
                 self.take(self.core.cancel(job.id, now), now)
 
     def check(self) -> None:
-        """It knows the application's jobs and nothing of a stranger's, and tells each outcome once."""
+        """The core knows the application's jobs and no others, and delivers each outcome once."""
         assert set(self.core._jobs) == set(self._outcomes)
         submissions = self.core._submissions
         assert set(submissions._unanswered) <= set(submissions._jobs) <= set(self._outcomes)

@@ -31,7 +31,7 @@ def worker(script: bytes) -> None:
 
 
 class _Threads:
-    """What the session has handed over, and what becomes of it."""
+    """The runs that the session has handed over, and their outcomes."""
 
     def __init__(self, session: WorkerSession) -> None:
         self.session = session
@@ -74,7 +74,7 @@ class _Threads:
             self.take(self.session.on_result(lease, done, now), now)
 
     def check(self) -> None:
-        """No more is held than the worker takes, and what threads run is held."""
+        """The session holds no more than it may, it holds everything that the threads run, and no file is forgotten."""
         assert len(self._runs) <= self.session.most_unfinished
         assert set(self._runs) <= set(self.session._leases)
         assert len(self.session._leases) <= LEASES_LIMIT

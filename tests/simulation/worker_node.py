@@ -55,7 +55,7 @@ class WorkerNode(Peer):
             self._act(broker, session.drain(self.now))
 
     def _act(self, broker: int, actions: list[Action]) -> None:
-        if not self.alive:  # it has ended after what another session had to do
+        if not self.alive:  # something that another session asked for has ended it
             return
         messages: list[Message] = []
         for action in self.shelves[broker].settle(self.sessions[broker], actions, self.now):

@@ -51,7 +51,7 @@ class Client:
         return self.shelf.settle(self.core, self.core.on_message(encode(messages), now), now)
 
     def until(self, now, *, broker_alive=True):
-        """What the core sends up to an instant, in messages with their instants."""
+        """The actions of the core up to an instant, each with its own instant."""
         found = []
         while (instant := self.core.deadline()) <= now:
             if broker_alive:

@@ -1,4 +1,4 @@
-"""What a client sends and when, as the broker accepts and refuses; with a clock moved by hand."""
+"""What a client sends, and when, while the broker accepts and refuses jobs. The clock is moved by hand."""
 
 import random
 
@@ -19,7 +19,7 @@ WAIT = 2.0  # what the broker says; a client waits up to twice as long
 
 
 class Client:
-    """One that has met a broker, with all that it has submitted and nobody has looked at."""
+    """One that has met a broker. It keeps the submissions that no test has looked at yet."""
 
     def __init__(self):
         self.now = 0.0
@@ -40,7 +40,7 @@ class Client:
         ]
 
     def passes(self, seconds):
-        """So much time, with a broker that lives and says nothing."""
+        """Let time pass, with a broker that is alive and says nothing else."""
         end = self.now + seconds
         while (instant := self.core.deadline()) <= end:
             self.now = max(instant, self.now)
@@ -49,7 +49,7 @@ class Client:
         self.now = end
 
     def names(self):
-        """Of the jobs submitted since the last look."""
+        """The names of the jobs submitted since the last look."""
         return [submit.id for submit in self.take()]
 
     def take(self):
@@ -188,7 +188,7 @@ def test_with_no_room_for_jobs_at_all_only_probes_without_images_go_out(client):
 
 
 def test_how_many_images_the_broker_takes_is_learnt_from_its_refusals(client):
-    """It has room for 20; the application has 40 under way at a time."""
+    """The broker has room for 20, and the application has 40 under way at once."""
     waiting, under_way, held = names(*range(400)), [], set()
     carried = refused = 0
     while waiting or under_way:

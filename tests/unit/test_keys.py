@@ -1,4 +1,4 @@
-"""Key folders: what is made, what is refused, and who may connect."""
+"""Key folders: how they are made, which ones are refused, and who may connect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FRONT, BACK = Side.FRONTEND, Side.BACKEND
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A broker's, with a worker and a client `desk`."""
+    """A broker's folder, with a worker and a client called `desk`."""
     assert make_broker_folder(tmp_path / "keys")
     add_machine(tmp_path / "keys", Role.WORKER, "desk")
     add_machine(tmp_path / "keys", Role.CLIENT, "desk")

@@ -107,7 +107,7 @@ def test_a_disk_without_room_for_an_image_is_a_failure_for_now(new_file, error):
 
 
 def open_files():
-    """Those without a name, of this process, that are not only kept open by garbage."""
+    """How many files without a name this process has open, not counting those that only garbage keeps open."""
     gc.collect()
     return sum(os.path.realpath(link).endswith(" (deleted)") for link in Path("/proc/self/fd").iterdir())
 

@@ -1,4 +1,4 @@
-"""The worker's shell: files of tasks that nobody wants any more, and outputs that cannot be read."""
+"""The worker's shell: the files of images and outputs, when they are closed, and what happens when one fails."""
 
 import gc
 import os
@@ -40,7 +40,7 @@ def threads():
 
 
 class RecordingSocket(PeerSocket):
-    """Keeps what it should send."""
+    """Keeps everything that it should send."""
 
     def __init__(self):
         super().__init__(role="worker")
@@ -52,7 +52,7 @@ class RecordingSocket(PeerSocket):
 
 @pytest.fixture
 def connection(threads):
-    """To nobody."""
+    """A connection to an address where nobody listens."""
     profile = Profile(1, 2, (), "host/1", "1.0", 1 << 30)
     connection = BrokerConnection(7, "tcp://127.0.0.1:1", RecordingSocket(), profile, threads)
     yield connection
@@ -61,7 +61,7 @@ def connection(threads):
 
 @pytest.fixture
 def works(monkeypatch):
-    """Images take until go_on is set; the leases that were begun."""
+    """The work on each image lasts until go_on is set. Yields the leases that were begun, and go_on."""
     begun, go_on = [], threading.Event()
 
     def outcome(run, _image, _resources):
@@ -152,7 +152,7 @@ def test_an_image_that_finds_no_room_is_a_failure_for_now_and_leaves_no_file(con
 
 
 def test_what_is_stored_for_nobody_is_discarded(connection):
-    """Its lease ended in the same message: the parts of it that come after the end make no file that stays."""
+    """A lease may end in the message that also has parts of its image. These leave no file behind."""
     connection._execute([Discard(5), Store(5, 0, b"late")])
     assert len(connection._files) == 0
 

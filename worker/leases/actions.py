@@ -1,5 +1,4 @@
-"""What a worker's session has its shell do, beside the actions of every peer in common.wire.actions, and what the shell
-tells it of."""
+"""The actions of a worker's session, beside those of every peer in common.wire.actions, and the values that go in."""
 
 from __future__ import annotations
 
