@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Self
 
 from filterfleet.common.payload import Blob as Blob
+from filterfleet.common.payload import OpenFile
 from filterfleet.common.payload import Payload as Payload
 
 STEP = 1 << 20  # bytes that parts() reads at once
 
 
-class FileBlob:
+class FileBlob(OpenFile):
     """Bytes in an anonymous temporary file (in $TMPDIR), or in the file of a descriptor, which the object then owns.
 
     Reads and writes may come from several threads. close() frees the space; reading and writing raise OSError after it.
@@ -114,14 +115,12 @@ class BlobStore:
 
 def read(blob: Blob, offset: int, length: int) -> Payload:
     """Part of a blob; shorter at its end. Raises OSError."""
-    if isinstance(blob, bytes | memoryview):
-        return memoryview(blob)[offset : offset + length]
-    return blob.read(offset, length)
+    return blob.read(offset, length) if isinstance(blob, OpenFile) else memoryview(blob)[offset : offset + length]
 
 
 def whole(blob: Blob) -> Payload:
     """All of a blob, in memory. Raises OSError."""
-    return blob if isinstance(blob, bytes | memoryview) else blob.read(0, len(blob))
+    return blob.read(0, len(blob)) if isinstance(blob, OpenFile) else blob
 
 
 def parts(blob: Blob) -> Iterator[Payload]:
@@ -133,12 +132,12 @@ def stowed(blob: Blob, limit: int) -> Blob:
     """The same bytes in memory, or in a file when there are more than limit. Raises OSError."""
     if len(blob) <= limit:
         return whole(blob)
-    return _from_bytes(blob) if isinstance(blob, bytes | memoryview) else blob
+    return blob if isinstance(blob, OpenFile) else _from_bytes(blob)
 
 
 def close(blob: Blob) -> None:
     """Close its file, if it is in one."""
-    if not isinstance(blob, bytes | memoryview):
+    if isinstance(blob, OpenFile):
         blob.close()
 
 

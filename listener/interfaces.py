@@ -10,6 +10,7 @@ from typing import Protocol
 from filterfleet.common.blob import Blob, Payload
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.payload import OpenFile
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.core.scan import Listing, Version
 
@@ -35,7 +36,7 @@ class Loaded:
 
     def to_submit(self) -> tuple[tuple[Payload, ...], ReadImage | None]:
         """As an engine wants it: a payload, or how to read the image in parts."""
-        return ((self.blob,), None) if isinstance(self.blob, bytes | memoryview) else ((), self.blob.read)
+        return ((), self.blob.read) if isinstance(self.blob, OpenFile) else ((self.blob,), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from filterfleet.common import wire
-from filterfleet.common.payload import Blob
+from filterfleet.common.payload import Blob, OpenFile
 from filterfleet.common.wire.actions import Discard
 from filterfleet.common.wire.pull import Pull
 from filterfleet.worker.leases.actions import Action, Close
@@ -71,4 +71,4 @@ class Lease:
 
 def closing(blobs: Iterable[Blob]) -> list[Action]:
     """The actions that close those of the blobs that are in files."""
-    return [Close(blob) for blob in blobs if not isinstance(blob, bytes | memoryview)]
+    return [Close(blob) for blob in blobs if isinstance(blob, OpenFile)]
