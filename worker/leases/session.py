@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.payload import Payload
+from filterfleet.common.payload import OpenFile, Payload
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
@@ -79,7 +79,8 @@ class WorkerSession:
         if held is None or not held.in_work:
             self._actions += closing(done.blobs)
             return self._take()
-        inline = not closing(done.blobs) and (held.opaque or sum(map(len, done.blobs)) <= self._inline_limit)
+        in_memory = not any(isinstance(blob, OpenFile) for blob in done.blobs)
+        inline = in_memory and (held.opaque or sum(map(len, done.blobs)) <= self._inline_limit)
         if not inline:
             held.outputs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
         self._finish(held, wire.Result(lease, done.outputs, done.report, done.blobs if inline else ()), now)
