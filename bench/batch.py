@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import DEFAULT, Recipe
 from filterfleet.common.wire import Failed, Result
 

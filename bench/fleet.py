@@ -11,8 +11,8 @@ from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.ports import LOOPBACK, Ports
 from filterfleet.common.process.supervisor import Spec, Supervisor
+from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
-from filterfleet.worker.process import arguments
 
 START = 20.0  # seconds that a fleet has to come up
 

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.common.jobs.names import is_image_name
 from filterfleet.worker.filters import Image
 from filterfleet.worker.formats import decode, read_header
 from filterfleet.worker.pixels.opencv import cv2

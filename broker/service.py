@@ -23,7 +23,7 @@ from filterfleet.common.errors import FleetError, FloodError
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.common.ratelimit import Throttle
+from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire.frames import poll, send
 
 log = get_logger("broker")
@@ -41,7 +41,7 @@ class BrokerService:
         self._context = zmq.Context()
         self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic())
         self._memory = MemoryWatch(settings.spare)
-        self._lines = Throttle(LOG_LINES, LOG_PERIOD)
+        self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
         ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
         try:
             self._door: Door = GuardedDoor(self._context, keys, self._core.knows) if keys else OpenDoor()
@@ -103,7 +103,7 @@ class BrokerService:
         more: list[Action] = []
         for item in multiparts(actions, self._core.settings.inline_limit):
             if isinstance(item, Note):
-                if self._lines.admits(item.event, time.monotonic()):
+                if self._lines.admit(item.event, time.monotonic()):
                     log.info(item.event, **item.fields)
                 continue
             side, peer, frames = item
@@ -116,7 +116,7 @@ class BrokerService:
     def _hang_up(self) -> None:
         """Close every connection, with everything that libzmq holds for it, and listen again."""
         event = "messages without end: all connections are closed"
-        if self._lines.admits(event, time.monotonic()):
+        if self._lines.admit(event, time.monotonic()):
             log.error(event, known_bytes=self._core.known_bytes)
         self._sockets.close(linger_ms=0)
         self._memory.settle(self._core.known_bytes)

@@ -22,8 +22,8 @@ from filterfleet.listener.ledger.ledger import Failure, Ledger
 from filterfleet.listener.places import check_locations, open_ledger, state_folder
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.recipes import load_recipe
+from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
-from filterfleet.worker.process import arguments
 
 FIRST_LOOPBACK = ipaddress.IPv4Address(LOOPBACK)
 DRAIN_LIMIT = 20.0  # seconds the workers get at the end to finish the images in hand

@@ -10,13 +10,24 @@ from functools import partial
 
 from filterfleet.common.errors import SourceChangedError
 from filterfleet.common.jobs.engine import Engine
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire import Failed, Result
-from filterfleet.listener.core.actions import Acknowledge, Action, List, Load, Look, Note, Submit, TakeAway, Transfer
+from filterfleet.listener.core.actions import (
+    Acknowledge,
+    Action,
+    Close,
+    List,
+    Load,
+    Look,
+    Note,
+    Submit,
+    TakeAway,
+    Transfer,
+)
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.events import Ended, Event, Heard, SourceChanged
 from filterfleet.listener.core.settings import Settings
@@ -100,6 +111,8 @@ class ListenerService:
                     self._submit(action)
                 case Acknowledge(job):
                     self._engine.acknowledge(job)
+                case Close(blob):
+                    blob.close()
                 case Note(level, event, fields):
                     getattr(log, level)(event, **fields)
                 case _:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from filterfleet.common.blob import Blob, FileBlob, Payload
+from filterfleet.common.blob import close
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.payload import Blob, OpenFile, Payload
 from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
     Cleared,
@@ -66,7 +67,7 @@ class Transfers:
             case Copy(path, original, result):
                 return Copied(path, self._sink.copy(original, path, result.outputs))
             case Tell(path, version, reason, with_image):
-                self._sink.write_failed(path, reason, self._image(path, version) if with_image else None)
+                self._tell(path, version, reason, with_image=with_image)
                 return Told(path)
             case Clear(path):
                 self._sink.clear_failed(path)
@@ -82,6 +83,14 @@ class Transfers:
             return Refused(path, str(error))
         return Loaded(path, loaded.digest, loaded.blob)
 
+    def _tell(self, path: str, version: Version, reason: str, *, with_image: bool) -> None:
+        image = self._image(path, version) if with_image else None
+        try:
+            self._sink.write_failed(path, reason, image)
+        finally:
+            if image is not None:
+                close(image)
+
     def _image(self, path: str, version: Version) -> Blob | None:
         try:
             return self._source.load(path, version, 0).blob
@@ -91,4 +100,4 @@ class Transfers:
 
 def payload_of(image: Blob) -> tuple[tuple[Payload, ...], ReadImage | None]:
     """An image as an engine takes it: a payload, or a way to read the image in parts."""
-    return ((), image.read) if isinstance(image, FileBlob) else ((image,), None)
+    return ((), image.read) if isinstance(image, OpenFile) else ((image,), None)

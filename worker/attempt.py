@@ -13,7 +13,7 @@ from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.logs import get_logger
 from filterfleet.common.wire import Failed
 from filterfleet.common.wire.messages import INLINE_LIMIT
-from filterfleet.worker.leases.session import Done
+from filterfleet.worker.leases.actions import Done
 from filterfleet.worker.pipeline import process, recipe_from
 from filterfleet.worker.resources import Resources
 

@@ -11,8 +11,8 @@ from filterfleet.common.keys.folders import Role, peer_keys
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory
 from filterfleet.common.process.supervisor import Spec, supervise
 from filterfleet.common.process.system import cores
+from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
-from filterfleet.worker.process import arguments
 
 GRACE = 10.0  # seconds that a process gets to end beyond its drain limit, before it is killed
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import functools
-import os
-import socket
 from collections.abc import Mapping
 from typing import Any
 
 from filterfleet.common.blob import Blob
-from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
+from filterfleet.common.process.system import host_and_pid
 from filterfleet.common.wire import OutputFile
 from filterfleet.worker import formats
 from filterfleet.worker.admission import Way, admit
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.filters import check_recipe
-from filterfleet.worker.leases.session import Done
+from filterfleet.worker.leases.actions import Done
 from filterfleet.worker.resources import Resources, default
 from filterfleet.worker.strips import obstacle, process_in_strips
 from filterfleet.worker.tree import grow
@@ -49,7 +48,7 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
         "width": width,
         "height": height,
         "format": header.format,
-        "worker": f"{socket.gethostname()}/{os.getpid()}",
+        "worker": host_and_pid(),
     }
     files: Mapping[str, Blob]
     seconds: Mapping[str, float]

@@ -19,7 +19,7 @@ from filterfleet.common.keys.folders import AllowList, Role, allow_list, broker_
 from filterfleet.common.keys.handshakes import MISMATCH, Monitor
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.wakeup import ReloadSignal
-from filterfleet.common.ratelimit import Occasionally
+from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Payload
 from filterfleet.common.wire.frames import receive, receive_from
 
@@ -88,7 +88,7 @@ class GuardedDoor:
         self._guests = Guests(known)
         self._intruded: set[tuple[Side, bytes]] = set()  # routing ids that another key has taken over
         self._monitors: dict[Side, Monitor] = {}
-        self._lines = Occasionally(DENIAL_INTERVAL)
+        self._lines = RateLimit(1, DENIAL_INTERVAL)
         self._zap = context.socket(zmq.REP)
         self._zap.linger = 0
         self._zap.bind(ADDRESS)
@@ -129,7 +129,7 @@ class GuardedDoor:
                 self._say(now, ruling.side, "its key is not listed", address=ruling.address, key=ruling.key)
 
     def _say(self, now: float, side: Side | None, reason: str, **fields: str) -> None:
-        if total := self._lines.count((side, reason), now):
+        if total := self._lines.admit((side, reason), now):
             log.warning("peer denied", side=side and side.value, reason=reason, total=total, **fields)
 
     def receive(self, side: Side, router: zmq.Socket[bytes], limit: int) -> Iterator[Arrived]:

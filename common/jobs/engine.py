@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from filterfleet.common.errors import SourceChangedError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
 
 ReadImage = Callable[[int, int], bytes]  # (offset, length) -> that part of the image file; may raise OSError

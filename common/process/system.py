@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import resource
 import signal
+import socket
 import sys
 
 # Open files that a process asks for: each large image or output in hand takes one, and each peer of a broker. More is
@@ -18,6 +19,11 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 def version() -> str:
     return importlib.metadata.version("filterfleet")
+
+
+def host_and_pid() -> str:
+    """The name of this process in a fleet: "host/1234"."""
+    return f"{socket.gethostname()}/{os.getpid()}"
 
 
 def cores() -> int:

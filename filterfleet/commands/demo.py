@@ -15,7 +15,7 @@ from rich.table import Table
 
 from filterfleet.commands.up import Workers
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.common.jobs.names import is_image_name
 from filterfleet.common.process.options import RecipeChoice
 from filterfleet.common.process.ports import free_ports
 from filterfleet.common.text import printable

@@ -12,7 +12,7 @@ import typer
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
-from filterfleet.common.jobs.jobs import Job, check_outputs, job_id
+from filterfleet.common.jobs.job import Job, check_outputs, job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
 from filterfleet.common.text import printable

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.listener.ledger.ledger import Processed
 from filterfleet.worker.filters import Image
 from filterfleet.worker.pixels.opencv import cv2

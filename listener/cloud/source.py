@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.jobs import FORMAT_OF_EXTENSION, is_image_name
+from filterfleet.common.jobs.names import FORMAT_OF_EXTENSION, is_image_name
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import printable, size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT

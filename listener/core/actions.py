@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from filterfleet.common.blob import Blob
+from filterfleet.common.payload import Blob, OpenFile
 from filterfleet.common.wire import Result
 from filterfleet.listener.core.scan import Version
 
@@ -103,6 +103,13 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class Close:
+    """Nobody needs these bytes any more: close the file that they are in."""
+
+    blob: OpenFile
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line for the log. level is info, warning or error."""
 
@@ -112,4 +119,4 @@ class Note:
 
 
 Transfer = List | Look | Load | Write | Copy | Tell | Clear | TakeAway
-Action = Transfer | Submit | Acknowledge | Note
+Action = Transfer | Submit | Acknowledge | Close | Note

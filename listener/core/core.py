@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.listener.core.actions import Acknowledge, Action, Note
+from filterfleet.listener.core.actions import Acknowledge, Action, Close, Note
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
@@ -87,7 +87,7 @@ class ListenerCore:
     def end(self) -> list[Action]:
         """After the last event: what has come is made durable, and acknowledged."""
         self._desk.commit()
-        return [action for action in self._take() if isinstance(action, Acknowledge | Note)]
+        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note)]
 
     @property
     def finished(self) -> bool:

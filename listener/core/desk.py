@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.jobs import check_outputs, job_id
+from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.core.actions import (
@@ -16,7 +15,6 @@ from filterfleet.listener.core.actions import (
     Copy,
     Load,
     Note,
-    Submit,
     TakeAway,
     Tell,
     Write,
@@ -36,13 +34,13 @@ from filterfleet.listener.core.events import (
     Written,
 )
 from filterfleet.listener.core.intake import Intake
+from filterfleet.listener.core.jobs import JobInHand, Jobs
 from filterfleet.listener.core.patience import Misses
 from filterfleet.listener.core.place import Place
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.core.settings import Failures, Settings
-from filterfleet.listener.core.work import AT_SOURCE, JobInHand, State, Work
+from filterfleet.listener.core.work import AT_SOURCE, State, Work
 
-FRESH, BACKFILL = 0, 5  # priorities at the broker
 NEVER_FOUND = Trouble("The source lists this file, and does not find it when it is loaded.", transient=True)
 
 
@@ -80,7 +78,7 @@ class Desk:
         self._output = Place("output", patience)
         self._agenda: Agenda[_Retry | _TryAgain] = Agenda()
         self._works: dict[str, Work] = {}
-        self._jobs: dict[bytes, JobInHand] = {}
+        self._jobs = Jobs(recipe, actions)
         self._originals: Counter[str] = Counter()  # by path, the works that copy its outputs
         self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
 
@@ -177,14 +175,12 @@ class Desk:
         self._give_up(work, trouble, now)
 
     def on_outcome(self, id_: bytes, outcome: Result | Failed, now: float) -> None:
-        job = self._jobs[id_]
-        job.turnaround = now - job.submitted_at
-        job.outcome = self._checked(outcome)
+        job = self._jobs.ended(id_, outcome, now)
         for path in list(job.waiting):
             self._use(self._works[path], job, now)
 
     def on_source_changed(self, id_: bytes, now: float) -> None:
-        for path in self._jobs.pop(id_).waiting:
+        for path in self._jobs.source_changed(id_):
             self._look_again(self._works[path], now)
 
     # --- transfers ----
@@ -270,24 +266,9 @@ class Desk:
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""
         work.enter(State.PROCESSING)
-        image, work.image = work.image, None
-        job = self._jobs.get(work.job)
-        if job is None:
-            assert image is not None
-            job = self._jobs[work.job] = JobInHand(now)
-            priority = FRESH if work.fresh else BACKFILL
-            self._actions.append(Submit(work.job, work.version.size, image, priority, work.fresh))
-        job.waiting.append(work.path)
+        job = self._jobs.join(work, now)
         if job.outcome is not None:
             self._use(work, job, now)
-
-    def _checked(self, outcome: Result | Failed) -> Result | Failed:
-        if isinstance(outcome, Result):
-            try:
-                check_outputs(self._recipe, outcome.outputs)
-            except ProtocolError as error:
-                return Failed(outcome.id, "transient", str(error))
-        return outcome
 
     def _use(self, work: Work, job: JobInHand, now: float) -> None:
         """Do for one path what the outcome of its job calls for."""
@@ -353,12 +334,10 @@ class Desk:
         """The ledger knows the outcome: other work may begin, and the job ends with its last path."""
         self.intake.release(work.path)
         work.result = None
-        job = self._jobs.get(work.job)
-        if job is not None and work.path in job.waiting:
-            job.waiting.remove(work.path)
-            if not job.waiting:
-                del self._jobs[work.job]
-                self._after_commit.append(work.job)
+        if work.image is not None:  # a twin has the outputs
+            self._jobs.close([work.image])
+        if self._jobs.leave(work):
+            self._after_commit.append(work.job)
 
     def _end(self, work: Work) -> None:
         work.enter(State.ENDED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from filterfleet.common.blob import Blob
+from filterfleet.common.payload import Blob
 from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.core.scan import Listing, Version
 

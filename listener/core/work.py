@@ -1,4 +1,4 @@
-"""One path on its way through the listener, and the jobs that several paths may share.
+"""One path on its way through the listener.
 
 Each state but PROCESSING stands for one transfer that is under way, or that waits to be tried again:
 
@@ -26,10 +26,10 @@ Each state but PROCESSING stands for one transfer that is under way, or that wai
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from filterfleet.common.blob import Blob
-from filterfleet.common.wire import Failed, Result
+from filterfleet.common.payload import Blob
+from filterfleet.common.wire import Result
 from filterfleet.listener.core.events import Cleared, Copied, Loaded, Refused, Success, TakenAway, Told, Written
 from filterfleet.listener.core.scan import Version
 
@@ -94,13 +94,3 @@ class Work:
     def expect(self, event: Success) -> None:
         """Raises AssertionError unless this is what its state can end in."""
         assert self.state is _STATE_OF[type(event)], f"{self.path} is {self.state.value}, and hears {event!r:.80}"
-
-
-@dataclass(slots=True, eq=False)
-class JobInHand:
-    """A job, and the paths that wait for it: more than one when their contents are the same."""
-
-    submitted_at: float
-    waiting: list[str] = field(default_factory=list)
-    outcome: Result | Failed | None = None
-    turnaround: float = 0.0  # seconds

@@ -11,7 +11,7 @@ from pathlib import Path
 from filterfleet.common.blob import Blob, FileBlob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.files import sweep, write_atomically
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
 from filterfleet.listener.failed import failed_places, failed_text

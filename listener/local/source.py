@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.common.jobs.names import is_image_name
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT

@@ -14,7 +14,7 @@ import pytest
 
 from filterfleet import process
 from filterfleet.common.blob import whole
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire import OutputFile

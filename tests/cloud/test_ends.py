@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from filterfleet.common.blob import FileBlob, whole
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.cloud.rclone.remote_files import Rclone
 from filterfleet.listener.cloud.sink import CloudSink

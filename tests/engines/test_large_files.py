@@ -13,7 +13,7 @@ import pytest
 from filterfleet.common.blob import FileBlob, whole
 from filterfleet.common.errors import FleetError, SourceChangedError
 from filterfleet.common.jobs.engine import Engine
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Result
 from filterfleet.common.wire.messages import INLINE_LIMIT

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Failed, Result
 from filterfleet.worker.engines.local import run_job

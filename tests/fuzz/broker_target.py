@@ -1,4 +1,4 @@
-"""The broker's core, and clients and workers, tagged and not, that say anything."""
+"""The broker's core, with clients and workers that say anything, under routing ids with and without the tag."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ FOREVER = SMALL.opaque_life + 2 * SMALL.interval * SMALL.missed
 
 
 def broker(script: bytes) -> None:
-    """The lowest bit of a step's `who` is the port, the others are the peer. Without frames its connection breaks."""
+    """The lowest bit of a step's `who` is the port, and the others are the peer. A step without frames breaks the
+    peer's connection."""
     core = BrokerCore(SMALL, Counting(), START)
     now = START
     for step in unpack(script):

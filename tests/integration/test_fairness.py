@@ -20,8 +20,8 @@ from filterfleet.listener.local.sink import PRIVATE, OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import serve
+from filterfleet.worker.leases.settings import PREFETCH
 from filterfleet.worker.pixels.opencv import cv2
-from filterfleet.worker.process import PREFETCH
 from tests.integration.harness import LOOPBACK, Fleet
 
 BACKFILL = 10_000

@@ -195,7 +195,7 @@ def test_a_list_that_became_unusable_does_not_stop_the_broker(keyed: KeyedFleet)
     broker = keyed.start_broker()
     (keyed.keys / "workers/broken.key").write_text("nothing")
     keyed.reload(broker)
-    assert "broken.key is no certificate" in broker.said
+    assert "broken.key is not a certificate" in broker.said
     (keyed.keys / "clients").chmod(0o777)
     broker.process.send_signal(peers.signal.SIGHUP)
     wait_until(lambda: "the old one stays" in broker.said)
@@ -210,7 +210,7 @@ def test_that_one_of_two_brokers_lets_nobody_in_is_told(keyed: KeyedFleet, photo
     code, said = keyed.processes.run("status", "--frontend-port", keyed.frontend, *both)
     assert code == USAGE
     assert "No broker answers" in said
-    assert "name the folder of yours with --keys" in said
+    assert "name the folder of your keys with --keys" in said
 
     open_fleet = Fleet(keyed.processes)
     open_fleet.frontend, open_fleet.backend = keyed.frontend, keyed.backend
@@ -220,7 +220,7 @@ def test_that_one_of_two_brokers_lets_nobody_in_is_told(keyed: KeyedFleet, photo
     listener = open_fleet.start_listener(source, output, "--once", "--settle", 0, *both)
     assert listener.wait(30) == 0, listener.said
     check_outputs(output, expected(source))
-    assert "name the folder of yours with --keys" in listener.said
+    assert "name the folder of your keys with --keys" in listener.said
 
 
 def test_elsewhere_than_on_loopback_keys_are_needed(processes: Processes):

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.common.jobs.names import is_image_name
 from filterfleet.listener.cloud.duplicates import distinct
 from filterfleet.listener.cloud.rclone.remote_files import Entry
 from filterfleet.listener.failed import failed_places

@@ -130,11 +130,11 @@ def audit_listener(core: ListenerCore) -> None:
     window = {path for path, work in works.items() if work.state not in (State.CLEARING, State.LEAVING)}
     if window != desk.intake._active.keys():
         raise InvariantError(f"the window holds {sorted(desk.intake._active)} and not {sorted(window)}")
-    for id_, job in desk._jobs.items():
+    for id_, job in desk._jobs._jobs.items():
         if not job.waiting or any(works[path].job != id_ for path in job.waiting):
             raise InvariantError("a job is waited for by nobody, or by somebody else's work")
     processing = {path for path, work in works.items() if work.state is State.PROCESSING}
-    if processing - {path for job in desk._jobs.values() for path in job.waiting}:
+    if processing - {path for job in desk._jobs._jobs.values() for path in job.waiting}:
         raise InvariantError("a path waits for no job")
 
 
@@ -185,4 +185,9 @@ def what_is_held(world: World) -> str | None:
     for node in world.workers:
         if any(not lease.opaque for session in node.sessions for lease in session._leases.values()):
             return f"{node.name} still holds leases"
+        if any(len(shelf.files) for shelf in node.shelves):
+            return f"{node.name} still holds files of images that it pulled"
+    for listener in world.listeners:
+        if len(listener.shelf.files):
+            return f"{listener.name} still holds files of outputs that it pulled"
     return None if world.lazy.number else "the lazy pirate was never answered"

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterfleet.broker.actions import Side
-from filterfleet.common.client import core as client_core
+from filterfleet.common.client import actions as client_actions
+from filterfleet.common.client.actions import Deliver, ReadBlob
 from filterfleet.common.client.core import ClientCore
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
 from filterfleet.common.wire import Data, Failed, Get, Message, Result, ResultOk
+from filterfleet.common.wire.actions import Open, Send
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
+    Close,
     List,
     Load,
     Look,
@@ -28,6 +31,7 @@ from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Loaded, SourceChanged, TransferFailed
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
+from tests.memory_file import Shelf
 from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
 from tests.simulation.network import Frames
@@ -105,7 +109,8 @@ class ListenerNode(Peer):
     def boot(self) -> None:
         self.ledger.begin_life()
         rng = self.world.rng_for(self)
-        self.client = ClientCore(rng, self.world.new_file, len(self.world.brokers))
+        self.client = ClientCore(rng, len(self.world.brokers))
+        self.shelf = Shelf(self.world.new_file)
         self.core = ListenerCore(self.settings, RECIPE, self.ledger, rng)
         self._broker = 0
         self._images: dict[bytes, Photo] = {}  # of jobs that the client has been given, until their outcomes
@@ -168,6 +173,8 @@ class ListenerNode(Peer):
                     self.tell(f"notes {event!r} {dict(fields)}")
                 case Submit():
                     self._submit(action)
+                case Close():
+                    pass  # nothing here is in a file
                 case Acknowledge(job):
                     self._acknowledge(job)
                 case List() | Look():
@@ -236,22 +243,22 @@ class ListenerNode(Peer):
 
     # --- the client's actions ----
 
-    def _act_client(self, actions: list[client_core.Action]) -> None:
+    def _act_client(self, actions: list[client_actions.Action]) -> None:
         messages: list[Message] = []
-        for action in actions:
+        for action in self.shelf.settle(self.client, actions, self.now):
             match action:
-                case client_core.Send(message):
+                case Send(message):
                     if isinstance(message, ResultOk) and message.id in self._unfinished:
                         raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
                     messages.append(message)
-                case client_core.Open(identity, broker):
+                case Open(identity, broker):
                     messages = []
                     self.close(self._broker)
                     self._broker = broker
                     self.open(identity, broker)
-                case client_core.ReadBlob(get):
+                case ReadBlob(get):
                     self._read(get, messages)
-                case client_core.Deliver(job, outcome):
+                case Deliver(job, outcome):
                     if self._images.pop(job, None) is None:
                         raise InvariantError(
                             f"{self.name} is given an outcome of {job[:KEY]!r}, which is not under way"

@@ -23,8 +23,9 @@ from filterfleet.common.wire import ResultOk
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.pull import Pull
 from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
-from filterfleet.worker.leases.session import Run, WorkerSession
+from filterfleet.worker.leases.session import WorkerSession
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
@@ -129,9 +130,9 @@ def _retry_forgotten(self: Scheduler, task: Task) -> None:
     """The alarm of a task that was to be tried again does nothing."""
 
 
-def _acknowledged_at_once(self: ClientCore, entry: Any, outcome: Any) -> None:
+def _acknowledged_at_once(self: ClientCore, entry: Any, *outcome: Any) -> None:
     """An outcome is acknowledged when it comes, not when it has been recorded."""
-    _original_deliver(self, entry, outcome)
+    _original_deliver(self, entry, *outcome)
     self._send(ResultOk(entry.job.id))
 
 
@@ -219,11 +220,11 @@ def _first_broker_only(self: Link, now: float) -> None:
     self._reopen_at = now + self._backoff.next()
 
 
-def _part_counted_twice(self: Pull, offset: int, data: Any) -> None:
+def _part_counted_twice(self: Pull, offset: int, _length: int) -> bool:
     """A part of an image that comes twice stands for one that is missing."""
-    self.sink.write(offset, data)
     self._asked.pop(offset, None)
-    self._received += len(data)
+    self._taken.add(offset)
+    return True
 
 
 MUTANTS: dict[str, tuple[Patch, ...]] = {
@@ -258,7 +259,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "task taken twice": ((WorkerSession, "_on_task", _task_taken_twice),),
     "trial in a crowd": ((Runs, "next", _trial_in_a_crowd),),
     "first broker only": ((Link, "breaks", _first_broker_only),),
-    "part counted twice": ((Pull, "store", _part_counted_twice),),
+    "part counted twice": ((Pull, "take", _part_counted_twice),),
     **LISTENER_MUTANTS,
 }
 

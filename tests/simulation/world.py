@@ -11,7 +11,7 @@ from unittest import mock
 
 import msgpack
 
-from filterfleet.common.client import flow
+from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
 from filterfleet.listener.core import patience, scan
 from filterfleet.listener.ledger import ledger
@@ -32,7 +32,8 @@ SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.multiple(patience, HIDING=2.0, FIRST_PAUSE=0.2, LONGEST_PAUSE=3.0),  # seconds
     mock.patch.object(scan, "MASS_MINIMUM", 2),
 ]
-NARROW = mock.patch.multiple(flow, JOBS=12, BYTES=800, SMALL=60)  # the clients' window, in every other world
+# The clients' window, in every other world.
+NARROW = mock.patch.multiple(settings, WINDOW_JOBS=12, WINDOW_BYTES=800, SMALL_IMAGE=60)
 CLEARANCE = 40.0  # seconds more until nobody holds anything: enough for every acknowledgement to be repeated
 
 

@@ -12,7 +12,7 @@ import pytest
 from filterfleet.chaos.photographs import Photographs
 from filterfleet.chaos.verdict import images_in, survivors, wrong_in_ledger, wrong_in_outputs
 from filterfleet.common.files import write_atomically
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.wire import OutputFile, Result

@@ -9,7 +9,7 @@ import pytest
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.jobs import FORMAT_OF_EXTENSION
+from filterfleet.common.jobs.names import FORMAT_OF_EXTENSION
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.worker.formats import decode, header, read_header, sniff
 from filterfleet.worker.pixels.opencv import cv2

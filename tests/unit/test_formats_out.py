@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import ENCODINGS, SAME
 from filterfleet.worker.formats import Carried, Target, encode
 from filterfleet.worker.formats.encode import over_white

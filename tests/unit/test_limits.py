@@ -10,7 +10,7 @@ from filterfleet.broker.actions import Side
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.settings import Settings
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.ratelimit import Throttle
+from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import (
     Accepted,
     Beat,
@@ -28,11 +28,12 @@ from filterfleet.common.wire import (
     encode,
     parse,
 )
+from filterfleet.common.wire.actions import Send
 from filterfleet.common.wire.codec import FRAMES_LIMIT, MESSAGES_LIMIT
 from filterfleet.common.wire.messages import LEASES_LIMIT, PPX
-from filterfleet.worker.leases.session import Profile, Run, Send, WorkerSession
+from filterfleet.worker.leases.actions import Profile, Run
+from filterfleet.worker.leases.session import WorkerSession
 from tests.integration.hostile_frames import hostile_messages
-from tests.memory_file import MemoryFile
 from tests.unit.broker_rig import Rig
 
 CLIENT, WORKER = b"fx1|client", b"fx1|worker"
@@ -241,7 +242,7 @@ def test_malformed_messages_leave_no_trace():
 
 
 def test_a_worker_gives_back_tasks_that_it_did_not_ask_for():
-    session = WorkerSession(PROFILE, random.Random(0), MemoryFile)
+    session = WorkerSession(PROFILE, random.Random(0))
     session.start(0.0)
     session.on_message(encode([Hello(b"life", b"session", 1.0, 4, 1 << 20)]), 0.0)
     tasks = [Task(b"%d" % number, b"", 3, 10.0, payload=(b"abc",)) for number in range(100)]
@@ -252,7 +253,7 @@ def test_a_worker_gives_back_tasks_that_it_did_not_ask_for():
 
 
 def test_a_foreign_queue_cannot_fill_a_worker():
-    session = WorkerSession(PROFILE, random.Random(0), MemoryFile)
+    session = WorkerSession(PROFILE, random.Random(0))
     session.start(0.0)
     runs = [session.on_message([b"client", b"", b"body"], 0.0) for _ in range(100)]
     assert sum(isinstance(action, Run) for actions in runs for action in actions) == session.most_unfinished
@@ -261,9 +262,9 @@ def test_a_foreign_queue_cannot_fill_a_worker():
 # --- what is logged ----
 
 
-def test_each_kind_of_event_is_admitted_a_few_times_in_each_period():
-    throttle = Throttle(3, 10.0)
-    assert [throttle.admits("a", 0.1 * number) for number in range(5)] == [True, True, True, False, False]
-    assert throttle.admits("b", 0.5)
-    assert not throttle.admits("a", 9.9)
-    assert throttle.admits("a", 10.0)
+def test_only_a_few_events_of_each_kind_are_logged_in_a_period():
+    lines = RateLimit(3, 10.0)
+    assert [lines.admit("a", 0.1 * number) for number in range(5)] == [1, 2, 3, 0, 0]
+    assert lines.admit("b", 0.5)
+    assert not lines.admit("a", 9.9)
+    assert lines.admit("a", 10.0)

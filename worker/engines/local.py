@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from filterfleet.common.blob import STEP, Blob, FileBlob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage, read_part
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.attempt import attempt

@@ -11,7 +11,7 @@ from typing import Any
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.worker.engines.local import run_job

@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT

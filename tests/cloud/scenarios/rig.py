@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from filterfleet.common.blob import whole
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.listener.failed import FAILED
 from filterfleet.listener.local.sink import PRIVATE
