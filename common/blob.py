@@ -25,9 +25,13 @@ class FileBlob:
     def __len__(self) -> int:
         return self._size
 
-    def __del__(self) -> None:
-        if hasattr(self, "_descriptor"):  # there was one to be had
-            os.close(self._descriptor)
+    def close(self) -> None:
+        """Idempotent."""
+        descriptor, self._descriptor = getattr(self, "_descriptor", -1), -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    __del__ = close
 
     def __reduce__(self) -> tuple[Callable[[bytes], FileBlob], tuple[bytes]]:
         """Pickled by content, all of which is in memory until it has been read again, as a file, at the other end."""

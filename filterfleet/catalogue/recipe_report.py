@@ -9,7 +9,7 @@ from filterfleet.common.jobs.recipe import SAME, Output, Recipe, Step, Value
 from filterfleet.worker.formats import Target
 from filterfleet.worker.strips.plan import Size, check
 from filterfleet.worker.tree import grow
-from filterfleet.worker.whole import WHOLE_PIXELS
+from filterfleet.worker.settings import WHOLE_PIXELS
 
 _HUGE = Size(30_011, 20_011)  # primes: no resizing comes out even by luck
 

@@ -9,7 +9,7 @@ import pytest
 
 from filterfleet.worker.filters import Image
 from filterfleet.worker.pixels.opencv import cv2
-from filterfleet.worker.whole import WHOLE_PIXELS
+from filterfleet.worker.settings import WHOLE_PIXELS
 from tests.engines.conftest import SETUPS, Run, SetupOf
 from tests.engines.rig import outputs_of
 

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.worker.formats.encode import encode_bilevel_png
+from filterfleet.worker.formats.bilevel import encode_bilevel_png
 from filterfleet.worker.pipeline import process
 from filterfleet.worker.pixels.opencv import cv2
 

@@ -9,7 +9,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import ENCODINGS, SAME
 from filterfleet.worker.formats import Carried, Target, encode
-from filterfleet.worker.formats.encode import over_white
+from filterfleet.worker.pixels.channels import over_white
 from filterfleet.worker.pixels.opencv import cv2
 from tests.unit import samples
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, XMP, deep, difference, exif, opened, profile

@@ -18,10 +18,10 @@ from filterfleet.common.wire.batches import batches
 from filterfleet.common.wire.dealer import open_dealer
 from filterfleet.common.wire.frames import receive, send
 from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.worker.done import Done
 from filterfleet.worker.leases.session import (
     Abandon,
     Action,
-    Done,
     Open,
     Profile,
     ReadBlob,

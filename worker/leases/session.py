@@ -8,7 +8,7 @@ again while slots are free, and silence when there are none (such a queue takes 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -29,7 +29,6 @@ from filterfleet.common.wire import (
     Hello,
     Message,
     Nack,
-    OutputFile,
     Payload,
     Ready,
     Result,
@@ -42,6 +41,7 @@ from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
 from filterfleet.common.wire.messages import INLINE_LIMIT, LEASES_LIMIT
 from filterfleet.common.wire.pull import Pull
+from filterfleet.worker.done import Done
 
 CROWD = 4  # times its slots: what a worker holds unfinished at most, whatever its broker believes
 RESEND = 10.0  # seconds until a result that nobody acknowledged is sent again
@@ -61,15 +61,6 @@ class Profile:
     @property
     def slots(self) -> int:
         return self.threads + self.prefetch
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A processed image: its outputs, the file of each (large ones on disk), and plain values about the work."""
-
-    outputs: tuple[OutputFile, ...]
-    blobs: tuple[Blob, ...]
-    report: Mapping[str, Any]
 
 
 # --- actions: what the shell does, in order ----

@@ -9,8 +9,9 @@ import time
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.wire import Failed, OutputFile
 from filterfleet.worker.attempt import TIME_LIMIT, answer, attempt
+from filterfleet.worker.done import Done
 from filterfleet.worker.leases.runs import Key, Runs
-from filterfleet.worker.leases.session import Done, Run
+from filterfleet.worker.leases.session import Run
 from filterfleet.worker.resources import Resources
 
 GRACE = 5.0  # seconds beyond its limit until a running task is called stuck
