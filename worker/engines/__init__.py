@@ -1,1 +1,1 @@
-"""Ways to run the pipeline. All of them implement common.jobs.engine.Engine and give the same outputs, byte for byte."""
+"""Ways to run the pipeline. All implement common.jobs.engine.Engine and give the same outputs, byte for byte."""

@@ -43,8 +43,8 @@ TRIALS = 2
 STARTS = 3
 
 # Jobs given to a process beyond those that its threads run, so that no thread waits for the next one. A larger value
-# lets other processes run dry at the end of a run, and makes more suspects when a process dies; with 0, a thread waits for
-# the pipe between two images.
+# lets other processes run dry at the end of a run, and makes more suspects when a process dies; with 0, a thread waits
+# for the pipe between two images.
 AHEAD = 1
 
 STILLBORN = (

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from filterfleet.common.blob import FileBlob
+from filterfleet.worker.closing import closed_on_error
 from filterfleet.worker.formats.deflate import Level, compressor
 from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
 from filterfleet.worker.pixels.channels import channels_of, to_rgb_order
@@ -45,8 +46,8 @@ class TiffWriter:
         self._offsets: list[int] = []
         self._lengths: list[int] = []
         self._bits = self._channels = 0
-        self._file = FileBlob()
-        self._file.append(bytes(16))  # the header, which finish() writes
+        with closed_on_error(FileBlob()) as self._file:
+            self._file.append(bytes(16))  # the header, which finish() writes
 
     def encode(self, rows: Image) -> Part:
         channels = channels_of(rows)
