@@ -44,8 +44,8 @@ class Memory:
 
 
 def share(processes: int) -> int:
-    """Bytes for the images of each process, if there are this many: together they take 1/MEMORY_PARTS of what this
-    machine or control group has.
+    """Bytes for the images of each process. Together the processes take 1/MEMORY_PARTS of the machine's memory, or of
+    their control group's.
     """
     return max(LEAST_MEMORY, _installed() // MEMORY_PARTS // processes)
 

@@ -15,9 +15,9 @@ MAX_SIDE = 65_535
 # gigabytes. A larger value admits larger images that cannot go in strips, and larger bombs; a smaller one refuses both.
 MAX_PIXELS = 512_000_000
 
-# The largest image that goes whole when it could also go in strips, in pixels. Whole is faster for one image, strips
-# bound its memory. A larger value takes more memory for each image; a smaller one sends ordinary photographs through
-# strips, which takes about a fifth longer.
+# The largest image that goes whole when it could also go in strips, in pixels. Strips bound the memory that an image
+# takes, and take up to twice the processor time. With a larger value, each image may take more memory; a smaller one
+# sends ordinary photographs through strips.
 WHOLE_PIXELS = 64_000_000
 
 # Memory, in bytes, that is set aside for an image in strips: bands under way on all threads, and the buffers of the

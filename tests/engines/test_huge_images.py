@@ -1,4 +1,4 @@
-"""An image over the threshold goes in strips in every engine, and comes out as OpenCV makes it of the whole."""
+"""An image above the threshold goes in strips in every engine, and gets the outputs that OpenCV makes of the whole."""
 
 from __future__ import annotations
 
@@ -59,4 +59,4 @@ def test_a_huge_image(
     for path, file in outputs.items():
         assert np.array_equal(pixels(file), expected[path]), path
         if path.endswith(".jpg"):
-            assert b"\xff\xdd\x00\x04" in file[:2000], "an interval of restarts, as only strips have"
+            assert b"\xff\xdd\x00\x04" in file[:2000], "restart markers, which only strips have"

@@ -1,4 +1,4 @@
-"""Pixels of any size and content: what the pipeline stores is what OpenCV computes."""
+"""For images of any size and content, the pipeline stores what OpenCV computes."""
 
 import numpy as np
 from hypothesis import example, given, settings

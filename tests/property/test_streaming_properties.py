@@ -1,4 +1,4 @@
-"""Streamed in strips, an image becomes the same pixels as it does whole: any recipe, size, band height, threads."""
+"""An image that is streamed in strips gets the pixels of the whole image, for any recipe, size, band and threads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -27,7 +27,7 @@ from filterfleet.worker.tree import Node, grow
 
 @pytest.fixture(scope="module", autouse=True)
 def filters() -> Iterator[None]:
-    """One filter for each way that strips are joined."""
+    """One filter for each way of joining strips."""
     before = dict(registry._filters)
 
     @register("test_rows", merge=Rows(halo=lambda size: size // 2), size=Integer(9, 1, 99))
@@ -216,7 +216,7 @@ def test_bands_of_any_height(
 
 
 def snake(height: int, width: int, pitch: int, bright: int, *, upright_runs: bool) -> Image:
-    """A thin line that winds through the whole image, faint but for its end."""
+    """A thin line that winds through the whole image, and is faint except at its end."""
     image = np.zeros((height, width), np.uint8)
     length, breadth = (height, width) if upright_runs else (width, height)
     canvas = image if upright_runs else image.T

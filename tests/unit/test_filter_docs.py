@@ -60,7 +60,7 @@ def test_the_command_prints_one_filter_with_all_its_parameters():
     assert ("tiles", "8") in ends
     assert "number from 0.1 to 100 (times" in said
     assert "integer from 1 to 64 (per side)" in said
-    assert "16 bits are kept. Transparency stays as it is. Needs the whole image at once, because its tiles" in said
+    assert "Keeps 16 bits. Leaves transparency as it is. Needs the whole image at once, because its tiles" in said
 
 
 def test_the_command_suggests_a_filter_for_an_unknown_one():

@@ -26,8 +26,8 @@ class UnusableExif(ValueError):  # noqa: N818 - an outcome of parsing, not a fau
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One field. at is the offset of its 12 bytes, value that of its value, which has length bytes; up to four bytes
-    stand in the entry itself.
+    """One field: at is the offset of its 12 bytes, value the offset of its value, and length the bytes of the value. Up
+    to four bytes stand in the entry itself.
     """
 
     at: int
@@ -213,7 +213,7 @@ class _Editor:
         """Raises UnusableExif unless all that goes lies inside the data and does not overlap what stays."""
         if any(end > len(self._reader.data) for _, end in self._goes):
             raise UnusableExif
-        last = gone = 0  # the end of what stays, and of what goes, so far
+        last = gone = 0  # where the last part that stays ends, and the last that goes
         for start, end, stays in sorted([(*r, True) for r in self._stays] + [(*r, False) for r in self._goes]):
             if start < (gone if stays else last):
                 raise UnusableExif
