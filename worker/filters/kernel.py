@@ -14,7 +14,7 @@ from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
 # The longest side of a user's kernel. From 130 weights on (50 at 16 bits, which is why these go through float32),
-# OpenCV computes by a Fourier transform, which rounds otherwise in each strip: a larger value would break the promise
+# OpenCV computes by a Fourier transform, which rounds differently in each strip: a larger value would break the promise
 # that strips equal the whole.
 _LARGEST_KERNEL = 11
 

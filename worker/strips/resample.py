@@ -2,7 +2,7 @@
 
 - By index: INTER_NEAREST chooses rows, wherever a strip ends.
 - By whole periods: every height / gcd(height, new height) rows, the weights of an interpolation repeat. Strips cut
-  there are resized as the whole is, if no weight is rounded depending on where it stands.
+  there are resized as the whole is, if no weight is rounded differently depending on where it stands.
 - By area: for other ratios, INTER_AREA to fewer pixels is computed as OpenCV does it (modules/imgproc/src/resize.cpp,
   ResizeArea_Invoker): float32 sums along each row, then of rows, in the same order.
 """
@@ -27,7 +27,8 @@ from filterfleet.worker.strips.span import Span
 _LONGEST_PERIOD = 512
 
 # The finest fraction of a row, 1/_FINEST, at which INTER_CUBIC is trusted to place a sample without rounding. The
-# places are float32: with a larger value, rounding would set in at the lower end of a tall image.
+# places are float32: with a larger value, rounding would set in at the lower end of a tall image; a smaller one refuses
+# more ratios.
 _FINEST = 64
 
 _CUBIC_REACH = 3  # rows beyond its own that INTER_CUBIC looks at
@@ -105,8 +106,8 @@ class _Nearest:
 
 
 class _Periods:
-    """Whole periods are resized by OpenCV itself. A band makes the periods that begin in it. reach is in rows: so far
-    beyond a period the method looks, and whole periods that cover it are resized too, and cut off.
+    """Whole periods are resized by OpenCV itself. A band makes the periods that begin in it. reach is how many rows
+    beyond a period the method looks at: whole periods that cover them are resized as well, and cut off.
     """
 
     def __init__(self, height: int, new_width: int, new_height: int, method: int, reach: int) -> None:
@@ -175,7 +176,7 @@ class _Area:
         values = rows.astype(np.float32)
         if self._image_width % self.width:
             return _like(cv2.resize(values, (self.width, len(rows)), interpolation=cv2.INTER_AREA), rows)
-        # For a whole ratio, cv2.resize would take another way, which rounds otherwise than the whole image's.
+        # For a whole ratio along the rows, cv2.resize would compute in another way than for the whole image.
         count = self._image_width // self.width
         weight = np.float32(1 / count)
         sums: NDArray[np.float32] = values[:, ::count] * weight

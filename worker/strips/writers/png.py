@@ -1,5 +1,5 @@
-"""PNG (ISO 15948) from bands. Each is deflated on its own up to a full flush, after which nothing refers back; so the
-streams can be joined, and their checksums too.
+"""PNG (ISO 15948) from bands. Each is deflated on its own up to a full flush, after which nothing refers back, so
+the streams can be joined, and their checksums as well.
 
 Why libvips does not write these files: see worker.strips.writers.
 """
@@ -26,7 +26,7 @@ _ADLER = 65521
 
 
 class Part(NamedTuple):
-    """length and adler32 are those of the bytes before deflate; data is a chunk IDAT."""
+    """length and adler (zlib.adler32) are those of the bytes before deflate. header and data are chunks: IHDR and IDAT."""
 
     length: int
     adler: int

@@ -22,7 +22,7 @@ class Writer(Protocol):
         """The next part of the file, from the rows of one band. Changes nothing; may be called from several threads."""
 
     def append(self, part: Any) -> None:
-        """Takes every part, in order, from one thread at once. Raises OSError."""
+        """Takes every part, in order; never called by two threads at once. Raises OSError."""
 
     def finish(self) -> FileBlob:
         """The file, which is now the caller's to close. Raises OSError."""
