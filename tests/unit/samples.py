@@ -4,6 +4,7 @@ hand.
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -102,8 +103,11 @@ UPRIGHT = {
 # --- metadata ----
 
 
+@functools.cache
 def profile(space: str = "RGB") -> bytes:
-    """A real sRGB profile. For another space, the same with that space in its header."""
+    """A real sRGB profile. For another space, the same with that space in its header. A profile contains the time of
+    day, so that one made later would differ.
+    """
     if space == "RGB":
         return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = bytearray(profile())
