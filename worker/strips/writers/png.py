@@ -26,7 +26,9 @@ _ADLER = 65521
 
 
 class Part(NamedTuple):
-    """length and adler (zlib.adler32) are those of the bytes before deflate. header and data are chunks: IHDR and IDAT."""
+    """length and adler (zlib.adler32) are those of the bytes before deflate; header and data are the chunks IHDR and
+    IDAT.
+    """
 
     length: int
     adler: int
