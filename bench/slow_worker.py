@@ -11,12 +11,14 @@ import time
 
 import zmq
 
-from filterfleet.common.blob import Blob, close, read
+from filterfleet.common.blob import Blob, read
+from filterfleet.common.payload import close
 from filterfleet.common.process.ports import LOOPBACK
 from filterfleet.common.wire import OutputFile
 from filterfleet.common.wire.frames import poll
 from filterfleet.common.wire.peer import PeerSocket
-from filterfleet.worker.leases.actions import Done, Profile, Run
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Profile, Run
 from filterfleet.worker.leases.connection import BrokerConnection
 from filterfleet.worker.leases.runs import Key
 

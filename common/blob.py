@@ -135,12 +135,6 @@ def stowed(blob: Blob, limit: int) -> Blob:
     return blob if isinstance(blob, OpenFile) else _from_bytes(blob)
 
 
-def close(blob: Blob) -> None:
-    """Close its file, if it is in one."""
-    if isinstance(blob, OpenFile):
-        blob.close()
-
-
 def _nameless() -> int:
     with tempfile.TemporaryFile(buffering=0) as file:
         return os.dup(file.fileno())

@@ -25,3 +25,9 @@ class OpenFile(ABC):
 
 
 Blob = Payload | OpenFile
+
+
+def close(blob: Blob) -> None:
+    """Close its file, if it is in one."""
+    if isinstance(blob, OpenFile):
+        blob.close()

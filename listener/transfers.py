@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 
-from filterfleet.common.blob import close
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
-from filterfleet.common.payload import Blob, OpenFile, Payload
+from filterfleet.common.payload import Blob, OpenFile, Payload, close
 from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
     Cleared,

@@ -15,7 +15,7 @@ from typing import Any, Self
 import zmq
 
 from filterfleet.common import wire
-from filterfleet.common.blob import BlobStore, close
+from filterfleet.common.blob import BlobStore
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
 from filterfleet.common.client.brokers import addresses, hosts
 from filterfleet.common.client.core import ClientCore
@@ -25,6 +25,7 @@ from filterfleet.common.jobs.engine import ReadImage, read_part
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.keys.folders import PeerKeys, Role, peer_keys
 from filterfleet.common.logs import get_logger
+from filterfleet.common.payload import close
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire.actions import Discard, Open, Send, Store

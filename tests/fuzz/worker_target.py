@@ -9,7 +9,8 @@ from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire import OutputFile, encode, parse
 from filterfleet.common.wire.actions import Send
 from filterfleet.common.wire.messages import LEASES_LIMIT
-from filterfleet.worker.leases.actions import Abandon, Action, Close, Done, ReadBlob, Run, SendFrames
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Abandon, Action, Close, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.session import WorkerSession
 from tests.fuzz.peers import PROFILE, START, Counting
 from tests.fuzz.scripts import unpack

@@ -6,7 +6,8 @@ from filterfleet.broker.actions import Side
 from filterfleet.common.blob import read
 from filterfleet.common.wire import Data, Message, OutputFile
 from filterfleet.common.wire.actions import Open, Send
-from filterfleet.worker.leases.actions import Abandon, Action, Done, Profile, ReadBlob, Run, SendFrames
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Abandon, Action, Profile, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
 from tests.memory_file import Shelf

@@ -1,5 +1,7 @@
-"""Files that are broken, odd or meant to do harm, the same ones every time. Run as a program, this is the child that
-looks at them: it says each one's name before and its outcome after, so that a crash has a name."""
+"""Files that are broken, odd or meant to do harm, the same ones every time. Run as a program, this module is the child
+that looks at them. It prints the name of each file before it looks, and the outcome afterwards, so that a crash has a
+name.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +63,11 @@ def good() -> dict[str, bytes]:
     }
 
 
-# --- spoiled by chance ----
+# --- spoiled at random ----
 
 
 def spoiled(each: int, seed: int = 4) -> Files:
-    """each files of every good one cut short, and as many with wrong bits."""
+    """For each good file, `each` copies that are cut short, and as many with wrong bits."""
     rng = random.Random(seed)
     for name, file in good().items():
         for number in range(each):
@@ -78,7 +80,7 @@ def spoiled(each: int, seed: int = 4) -> Files:
 
 
 def mixed() -> Files:
-    """The beginning of one format, and the rest of another."""
+    """The beginning of one format and the rest of another."""
     files = good()
     for (name, file), (other, rest) in zip(files.items(), list(files.items())[1:], strict=False):
         yield f"{name} with the body of {other}", file[:16] + rest[16:]
@@ -111,6 +113,8 @@ def pngs() -> Files:
         yield f"png {side} square", png(ihdr(side, side), few)
         yield f"interlaced png {side} square", png(ihdr(side, side, interlaced=1), few)
     yield "png of gigapixels in strips", png(ihdr(30_000, 30_000), rows(30_000, 50))
+    # This file is long enough for the size that it claims, so that its header passes, and yet it ends early.
+    yield "png of 144 megapixels in strips", png(ihdr(12_000, 12_000), rows(12_000, 400))
     yield "png bomb", png(ihdr(6000, 6000, colour=0), rows(6000, 6000, 1))
     yield "png with far too many rows", png(ihdr(10, 10), rows(2000, 2000))
     for kind, start in ((b"iCCP", b"x\0\0"), (b"zTXt", b"x\0\0"), (b"iTXt", b"x\0\1\0\0\0")):
@@ -337,12 +341,12 @@ def bombs() -> Files:
 
 
 def look(file: bytes, damaged: Damaged) -> Image | Header:
-    """As a worker does: the header, then whether there is memory for it, then its pixels, in strips if it is large."""
+    """As a worker does it: the header, then whether there is memory, then the pixels, in strips if there are many."""
     header = read_header(file)
-    if admit(header, grow(DEFAULT), None, MEMORY).way is Way.WHOLE:
+    if admit(header, grow(DEFAULT), lambda: None, MEMORY).way is Way.WHOLE:
         return decode(file, header, damaged)
     try:
-        image = open_pixels(file, header, damaged)
+        image = open_pixels(file, header, damaged, [])
         region = pyvips.Region.new(image)
         for top in range(0, image.height, 64):
             to_array(region.fetch(0, top, image.width, min(64, image.height - top)), image)
@@ -364,7 +368,7 @@ def main(every: int, damaged: Damaged) -> None:
         except ImageError as error:
             outcome = {"sentence": str(error)}
         except MemoryError:
-            outcome = {"sentence": "There is no memory for it."}  # which a worker reports as a passing trouble
+            outcome = {"sentence": "There is no memory for it."}  # a worker reports that as a transient failure
         took = time.perf_counter() - began
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(json.dumps({"name": name, "seconds": took, "grown": grown << 10} | outcome), flush=True)

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from filterfleet.common.blob import STEP, BlobStore, FileBlob, close, parts, read, stowed, whole
+from filterfleet.common.blob import STEP, BlobStore, FileBlob, parts, read, stowed, whole
+from filterfleet.common.payload import close
 
 
 def file_of(data):

@@ -11,7 +11,7 @@ from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.names import FORMAT_OF_EXTENSION
 from filterfleet.common.jobs.recipe import Damaged
-from filterfleet.worker.formats import decode, header, read_header, sniff
+from filterfleet.worker.formats import decode, limits, read_header, sniff
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
 from tests.unit import samples
@@ -59,14 +59,14 @@ def jpeg_of(image, **options):
 
 
 def cmyk():
-    """Pillow's CMYK has no black: red, for instance, is no cyan and all of the others."""
+    """White, red, green and black, as inks. Pillow itself converts to CMYK without the black ink."""
     colours = np.zeros((16, 64, 4), np.uint8)
     for column, inks in enumerate(((0, 0, 0, 0), (0, 255, 255, 0), (255, 0, 255, 0), (0, 0, 0, 255))):
         colours[:, 16 * column : 16 * column + 16] = inks
     return samples.Image.fromarray(colours, "CMYK")
 
 
-ALMOST = 0.02  # lossy formats: of the range
+ALMOST = 0.02  # of the range: the tolerance for lossy formats
 SAME = 0.0
 
 
@@ -168,7 +168,7 @@ def test_a_file_becomes_its_pixels(name):
     assert said.format == name.split(",")[0].removeprefix("a" if name == "apng" else "")
     assert (said.width, said.height) == (image.shape[1], image.shape[0])
     assert said.bits == 8 * image.itemsize
-    exact = said.format not in ("gif", "bmp")  # whose headers say at most how many samples a pixel has
+    exact = said.format not in ("gif", "bmp")  # their headers only give an upper bound
     bands = image.shape[2] if image.ndim == 3 else 1
     assert (said.bands == bands) if exact else (said.bands >= bands)
     assert said.alpha == (said.bands in (2, 4))
@@ -223,7 +223,7 @@ def test_a_header_takes_few_bytes_of_a_large_file(extension, blob):
 
 
 class Failing(FileBlob):
-    """A disk that gives up after so many bytes."""
+    """A disk that fails beyond the offset `ends`."""
 
     ends = 1 << 62
 
@@ -267,7 +267,7 @@ def test_a_cmyk_tiff_becomes_the_same_colours():
     assert difference(decode(file, read_header(file)), decode(*with_header(saved(cmyk(), "JPEG", quality=100)))) < 0.03
 
 
-def test_alpha_that_colours_were_multiplied_with_is_divided_out():
+def test_colours_that_were_multiplied_by_alpha_are_divided_again():
     image = decode(*with_header(associated_tiff()))
     opaque = BGRA[:, :, 3] > 128
     assert np.array_equal(image[:, :, 3], BGRA[:, :, 3])
@@ -307,7 +307,7 @@ def with_header(file):
 @pytest.mark.parametrize("orientation", UPRIGHT)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 def test_every_orientation_is_turned_upright_once(kind, orientation):
-    """AVIF and HEIC get theirs from Pillow as a rotation and a mirror in the file's own terms (irot, imir)."""
+    """For AVIF and HEIC, Pillow writes the orientation as the format's own rotation and mirror (irot, imir)."""
     options = {
         "JPEG": {"quality": 100, "subsampling": 0},
         "WEBP": {"lossless": True},
@@ -335,14 +335,17 @@ def test_an_orientation_that_does_not_exist_is_none(orientation):
 WEBP_OF_SIZE = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59_999).to_bytes(3, "little") * 2
 NO_ROWS = (b"IDAT", zlib.compress(b""))
 REFUSED = {
-    "float tiff": (saved(pil(GRAY).convert("F"), "TIFF"), "The TIFF file has float samples; integers of up to 16"),
+    "float tiff": (saved(pil(GRAY).convert("F"), "TIFF"), "The TIFF file has float samples; only integers of up to 16"),
     "signed tiff": (vips(BGR).cast("short").tiffsave_buffer(), "The TIFF file has short samples"),
     "uint32 tiff": (vips(BGR).cast("uint").tiffsave_buffer(), "The TIFF file has uint samples"),
-    "five bands": (vips(BGR).bandjoin([1, 2]).tiffsave_buffer(), "The TIFF file has 5 samples a pixel; up to 4"),
-    "gray and alpha jp2": (saved(pil(GRAY_ALPHA), "JPEG2000"), "The JP2 file has 2 samples a pixel"),
-    "wide png": (samples.png(samples.ihdr(65_536, 1), NO_ROWS), "The image is 65536 x 1; sides go up to 65535 pixels."),
+    "five bands": (vips(BGR).bandjoin([1, 2]).tiffsave_buffer(), "The TIFF file has 5 samples per pixel; at most 4"),
+    "gray and alpha jp2": (saved(pil(GRAY_ALPHA), "JPEG2000"), "The JP2 file has 2 samples per pixel"),
+    "wide png": (
+        samples.png(samples.ihdr(65_536, 1), NO_ROWS),
+        "The image is 65536 x 1 pixels; a side may have at most 65535.",
+    ),
     "png of no width": (samples.png(samples.ihdr(0, 1), NO_ROWS), "The PNG file is damaged or cut short."),
-    "gif of no size": (b"GIF89a" + bytes(20), "The GIF file holds an image of no size."),
+    "gif of no size": (b"GIF89a" + bytes(20), "The GIF file claims a size of 0 x 0 pixels."),
     "hollow png": (samples.png(samples.ihdr(60_000, 60_000), NO_ROWS), "The PNG file is damaged or cut short."),
     "large webp": (WEBP_OF_SIZE, "The image has more than 512 megapixels."),
     "text": (b"Dear diary, today was fine.", "The file is not an image of a known format."),
@@ -369,7 +372,7 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_takes_hours():
 
 
 def test_what_follows_a_jpeg_is_no_scan_of_it():
-    """Phones put a film there."""
+    """Phones append a film to a photograph."""
     file = saved(pil(BGR), "JPEG", progressive=True)
     assert np.array_equal(decode(*with_header(file + b"\xff\xda" * 500)), decode(*with_header(file)))
 
@@ -457,9 +460,9 @@ def test_a_heif_container_is_what_its_brands_say():
 
 
 def test_a_profile_bomb_is_left_behind():
-    """64 MiB in 64 KiB; the image is read all the same."""
+    """64 MiB in 64 KiB. The image is read all the same."""
     bomb = (b"iCCP", b"bomb\0\0" + zlib.compress(bytes(64 << 20), 9))
     rows = zlib.compress(b"".join(b"\0" + row.tobytes() for row in BGR[:, :, ::-1]))
     file = samples.png(samples.ihdr(WIDTH, HEIGHT), bomb, (b"IDAT", rows))
     said = read_header(file)
-    assert said.icc is None or len(said.icc) <= header.MAX_METADATA
+    assert said.icc is None or len(said.icc) <= limits.MAX_METADATA

@@ -91,7 +91,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path):
     assert read(tmp_path, "\ufeff[outputs.a]\nsteps = []") == Recipe((Output("a", ()),))
 
 
-ODD = "takes an odd integer from 1 to 255, pixels, not 4"
+ODD = "takes an odd integer from 1 to 255 (pixels), not 4"
 
 
 def test_all_problems_at_once_each_with_its_place_and_a_suggestion(tmp_path):

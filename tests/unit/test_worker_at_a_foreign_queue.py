@@ -3,7 +3,8 @@
 from filterfleet.common.wire import (
     OutputFile,
 )
-from filterfleet.worker.leases.actions import Done, Run, SendFrames
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Run, SendFrames
 from tests.unit.worker_rig import DONE, HEARTBEAT, READY, Worker
 
 

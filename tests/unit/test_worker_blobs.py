@@ -22,7 +22,8 @@ from filterfleet.common.wire import (
 )
 from filterfleet.common.wire.actions import Discard, Send, Store
 from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT
-from filterfleet.worker.leases.actions import Close, Done, ReadBlob, Run
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Close, ReadBlob, Run
 from tests.memory_file import FullDisk
 from tests.unit.worker_rig import DONE, HELLO, RESULT, TASK, Worker, met, sent
 

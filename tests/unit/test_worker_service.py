@@ -12,8 +12,9 @@ from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.wire import Beat, Data, Failed, Get, Hello, OutputFile, Task, encode
 from filterfleet.common.wire.actions import Discard, Store
 from filterfleet.common.wire.peer import PeerSocket
+from filterfleet.worker.done import Done
 from filterfleet.worker.leases import threads as worker_threads
-from filterfleet.worker.leases.actions import Abandon, Close, Done, Profile, ReadBlob, Run
+from filterfleet.worker.leases.actions import Abandon, Close, Profile, ReadBlob, Run
 from filterfleet.worker.leases.connection import BrokerConnection
 from filterfleet.worker.leases.threads import ImageThreads
 from filterfleet.worker.resources import default

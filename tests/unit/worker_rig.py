@@ -5,7 +5,8 @@ import random
 from filterfleet.common.wire import Hello, OutputFile, Result, Task, encode
 from filterfleet.common.wire.actions import Send
 from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT
-from filterfleet.worker.leases.actions import Done, Profile, SendFrames
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Profile, SendFrames
 from filterfleet.worker.leases.session import WorkerSession
 from tests.memory_file import MemoryFile, Shelf
 

@@ -1,4 +1,4 @@
-"""An engine by its name."""
+"""Engines by their names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.process.system import cores
+from filterfleet.worker.engines.dask import DaskEngine
+from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
+from filterfleet.worker.engines.mpi import MpiEngine
+from filterfleet.worker.engines.processes import ProcessesEngine
 
 
 def open_engine(
@@ -22,15 +26,13 @@ def open_engine(
     scheduler: str | None,
     keys: Path | None = None,
 ) -> Engine:
-    """The engine, ready for jobs. Raises FleetError when it cannot be had, or when an option is not for it."""
+    """The engine, ready for jobs. memory is in bytes. Raises FleetError when the engine cannot be used, or when it does
+    not take an option that was given.
+    """
     _check_options(name, workers, threads, memory, scheduler, keys)
     if name is EngineName.CLUSTER:
         return _cluster(broker, frontend_port, keys)
     # These need OpenCV. A process that only feeds a cluster does without, and saves 30 MB and a fifth of a second.
-    from filterfleet.worker.engines.dask import DaskEngine
-    from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
-    from filterfleet.worker.engines.mpi import MpiEngine
-    from filterfleet.worker.engines.processes import ProcessesEngine
 
     match name:
         case EngineName.SEQUENTIAL:

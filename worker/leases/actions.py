@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from filterfleet.common import wire
 from filterfleet.common.payload import Blob, OpenFile, Payload
@@ -26,15 +24,6 @@ class Profile:
     @property
     def slots(self) -> int:
         return self.threads + self.prefetch
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A processed image: its outputs, the file of each (large ones on disk), and plain values about the work."""
-
-    outputs: tuple[wire.OutputFile, ...]
-    blobs: tuple[Blob, ...]
-    report: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

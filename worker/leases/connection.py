@@ -12,7 +12,8 @@ from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Data, Failed
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.peer import PeerSocket
-from filterfleet.worker.leases.actions import Abandon, Action, Close, Done, Profile, ReadBlob, Run, SendFrames
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Abandon, Action, Close, Profile, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.runs import Key
 from filterfleet.worker.leases.session import WorkerSession
 from filterfleet.worker.leases.settings import LINGER, QUIET

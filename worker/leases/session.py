@@ -19,7 +19,8 @@ from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
 from filterfleet.common.wire.messages import INLINE_LIMIT, LEASES_LIMIT
 from filterfleet.common.wire.pull import Pull
-from filterfleet.worker.leases.actions import Abandon, Action, Done, Profile, ReadBlob, Run, SendFrames
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Abandon, Action, Profile, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.settings import CROWD, RESEND
 from filterfleet.worker.leases.state import Lease, LeaseState, closing
 

@@ -6,11 +6,13 @@ import collections
 import threading
 import time
 
-from filterfleet.common.blob import Blob, close
+from filterfleet.common.blob import Blob
+from filterfleet.common.payload import close
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.wire import Failed, OutputFile
 from filterfleet.worker.attempt import TIME_LIMIT, answer, attempt
-from filterfleet.worker.leases.actions import Done, Run
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.settings import GRACE
 from filterfleet.worker.resources import Resources
