@@ -23,6 +23,8 @@ from filterfleet.listener.settings.selection import Selection
         ("a{1,2}.jpg", ["a{1,2}.jpg"], ["a1.jpg", "aa.jpg"]),
         ("*a*b*c*.jpg", ["abc.jpg", "xaxbaxbcx.jpg"], ["acb.jpg", "a/bc.jpg"]),
         ("**/x/**/y?/*", ["x/yy/a", "q/x/x/r/y1/a/b"], ["x/y/a", "yy/x/a"]),
+        ("a[!x]b.jpg", ["ayb.jpg"], ["axb.jpg", "a/b.jpg"]),
+        ("a[]+-9]b.jpg", ["a]b.jpg", "a7b.jpg"], ["a/b.jpg", "axb.jpg"]),
     ],
 )
 def test_patterns_mean_what_they_mean_in_a_gitignore(pattern, matches, does_not):
@@ -52,10 +54,20 @@ def test_the_last_pattern_that_matches_decides():
     assert [selection.wants(path, 1) for path in ("a.jpg", "drafts/a.jpg", "drafts/final.jpg")] == [True, False, True]
 
 
+def test_a_line_break_is_a_character_like_any_other():
+    selection = Selection(exclude=("a\nb.jpg",))
+    assert [selection.wants(path, 1) for path in ("a\nb.jpg", "a b.jpg", "a\nb.jpg\n")] == [False, True, True]
+
+
+def test_an_image_can_be_taken_back_from_an_excluded_folder():
+    selection = Selection(exclude=("drafts/", "!drafts/final.jpg"))
+    assert [selection.wants(path, 1) for path in ("drafts/a.jpg", "drafts/final.jpg")] == [False, True]
+
+
 @pytest.mark.parametrize("pattern", ["", "  ", "/", "# a", "!", "a[", "[z-a].jpg", "a\\", "[[:alpha:]]", "[a&&b]"])
 def test_a_bad_pattern_is_named(pattern):
     for selection in ({"include": ("*.jpg", pattern)}, {"exclude": (pattern,)}):
-        with pytest.raises(FleetError, match="is no pattern: write one as in"):
+        with pytest.raises(FleetError, match="is not a valid pattern: write one as in"):
             Selection(**selection)
 
 
@@ -66,7 +78,9 @@ def test_a_pattern_that_takes_back_nothing_is_refused():
 
 def test_a_bad_line_of_an_ignore_file_is_told_and_the_others_count():
     selection = Selection().with_ignore_file("\ufeffa.jpg\n[z-a]\nb.jpg")
-    assert selection.problems == ("'[z-a]' is no pattern: write one as in a .gitignore, such as '*.png' or 'drafts/'.",)
+    assert selection.problems == (
+        "'[z-a]' is not a valid pattern: write one as in a .gitignore, such as '*.png' or 'drafts/'.",
+    )
     assert [selection.wants(path, 1) for path in ("a.jpg", "b.jpg", "c.jpg")] == [False, False, True]
 
 
