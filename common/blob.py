@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Self
 
 Payload = bytes | memoryview
 
@@ -27,7 +28,19 @@ class FileBlob:
 
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):  # there was one to be had
+            self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closing twice does no harm."""
+        if self._descriptor != -1:
             os.close(self._descriptor)
+            self._descriptor = -1
 
     def __reduce__(self) -> tuple[Callable[[bytes], FileBlob], tuple[bytes]]:
         """Pickled by content, all of which is in memory until it has been read again, as a file, at the other end."""

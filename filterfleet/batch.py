@@ -27,8 +27,9 @@ from filterfleet.fleet import INTERRUPTED, LOOK, print_failures
 from filterfleet.listener.ledger.ledger import REPORT, Failure, Ledger
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
+from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
-from filterfleet.listener.setup import check_folders, open_ledger, serve
+from filterfleet.listener.setup import open_ledger, serve
 from filterfleet.recipes import load_recipe
 
 

@@ -19,7 +19,9 @@ from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, s
 from filterfleet.common.process.system import cores
 from filterfleet.common.text import printable
 from filterfleet.listener.ledger.ledger import Failure, Ledger
-from filterfleet.listener.setup import check_locations, open_ledger, state_folder
+from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.setup import open_ledger
+from filterfleet.listener.state import state_folder
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.memory import share
 from filterfleet.worker.process import arguments

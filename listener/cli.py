@@ -106,9 +106,10 @@ def listener(
     from filterfleet.listener.core.intake import DISK
     from filterfleet.listener.ends import Cloud, open_ends
     from filterfleet.listener.settings.aftermath import Keep, parse_after
+    from filterfleet.listener.settings.location import check_locations
     from filterfleet.listener.settings.options import Options
     from filterfleet.listener.settings.selection import Selection
-    from filterfleet.listener.setup import MissingFilters, check_locations, open_ledger, serve
+    from filterfleet.listener.setup import MissingFilters, open_ledger, serve
 
     check_brokers(broker)
     chosen = find_recipe(recipe, context.obj or unchecked)

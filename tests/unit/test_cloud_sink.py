@@ -109,7 +109,9 @@ def test_what_vanishes_in_a_removed_folder_is_uploaded_again(sink_of):
 def test_what_is_not_there_as_it_was_sent_is_no_success(sink_of, found):
     rclone = MemoryRclone(DRIVE)
     rclone.stat = lambda *_: found
-    with pytest.raises(TransferError, match=r"cloud:results/grayscale/a\.jpg was uploaded, and is not there") as raised:
+    with pytest.raises(
+        TransferError, match=r"cloud:results/grayscale/a\.jpg was uploaded, but the store does not have it"
+    ) as raised:
         sink_of(rclone).write("a.jpg", OUTPUTS[:1], BLOBS[:1])
     assert raised.value.transient
     assert rclone.calls.count("upload grayscale/a.jpg") == 2

@@ -9,8 +9,10 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.interfaces import TransferError
-from filterfleet.listener.local.sink import PRIVATE, OutputTree
-from filterfleet.listener.setup import check_folders, open_ledger
+from filterfleet.listener.local.sink import OutputTree
+from filterfleet.listener.settings.location import check_folders
+from filterfleet.listener.setup import open_ledger
+from filterfleet.listener.state import PRIVATE
 
 OUTPUTS = (OutputFile("grayscale", "jpeg", 4), OutputFile("edges", "png", 5))
 BLOBS = (b"gray", b"edges")

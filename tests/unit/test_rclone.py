@@ -33,8 +33,8 @@ FS = "store:bucket/photos"
         ("write /x: no space left on device", "no room", True),
         ("api error NoSuchBucket: The specified bucket does not exist", "no such bucket", True),
         ("error in ListJSON: directory not found", "no such folder", True),
-        ("open x: file name too long", "cannot have a file of this name", False),
-        ("api error InternalError: We encountered an internal error", "fault of its own", True),
+        ("open x: file name too long", "does not allow a file with this name", False),
+        ("api error InternalError: We encountered an internal error", "reports an internal error", True),
     ],
 )
 def test_each_of_rclones_errors_becomes_one_sentence(text, sentence, transient):

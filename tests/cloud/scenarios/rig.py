@@ -15,7 +15,7 @@ from filterfleet.common.blob import whole
 from filterfleet.common.jobs.jobs import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.listener.failed import FAILED
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 from tests.cloud.faults import FaultProxy
 from tests.cloud.servers import PASSWORD, Place, Server, write_config

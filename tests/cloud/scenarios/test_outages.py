@@ -63,7 +63,7 @@ def test_a_server_that_was_away_for_half_a_minute_is_waited_for(
     ("kind", "troubles"),
     [
         ("seaweed", {Answer(403): "access is denied", Stall(): ""}),
-        ("webdav", {Answer(500): "a fault of its own at the moment", Slow(RATE): "", Cut(AFTER): "cannot be reached"}),
+        ("webdav", {Answer(500): "reports an internal error", Slow(RATE): "", Cut(AFTER): "cannot be reached"}),
         ("sftp", {Refuse(): "the server cannot be reached"}),
     ],
 )
