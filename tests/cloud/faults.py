@@ -207,7 +207,7 @@ class Passed:
 
 
 def _listen() -> socket.socket:
-    """On a port that no outgoing connection gets: a client could connect to itself while nobody listens."""
+    """A socket that listens on a port that outgoing connections never get: else a client could connect to itself."""
     while True:
         with contextlib.suppress(OSError):  # somebody else has just taken the port
             return socket.create_server((LOOPBACK, free_ports()[0]))

@@ -1,4 +1,4 @@
-"""Source and sink between real stores: what the listener is told of images there, and what becomes of its outputs."""
+"""Sources and sinks in real stores: what they tell the listener about images, and where outputs end up."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 LIMIT = 1000
 OUTPUTS = (OutputFile("grayscale", "jpeg", 4), OutputFile("edges", "png", 5))
 BLOBS = (b"gray", b"edges")
-# As users and their cameras write them, and as nobody should. Without those that no file of this machine can have.
+# Names that users and cameras give, and names that nobody should give; all of them can be names of local files.
 NAMES = (
     *("a.jpg", "IMG 0001.JPG", "trip/day 1/b.png", "é.jpg", "e\u0301.jpg", "漢字/🎈.webp", "r\ufffd.jpg"),
     *(
@@ -63,7 +63,7 @@ NAMES = (
 
 @dataclass
 class Rig:
-    """A store with the remotes kind:bucket/in and kind:bucket/out."""
+    """A store with a source, kind:bucket/in, and an output, kind:bucket/out."""
 
     server: Server
     rclone: Rclone
@@ -98,7 +98,7 @@ class Rig:
 @pytest.fixture(params=KINDS)
 def rig(request: pytest.FixtureRequest, start_server: StartServer, tmp_path: Path) -> Iterator[Rig]:
     server = start_server(request.param)
-    server.root.put("in/.keep", b"")  # both roots are there
+    server.root.put("in/.keep", b"")  # so that the bucket exists
     config = write_config(tmp_path / "rclone.conf", {server.kind: server.section()})
     rclone = Rclone(tmp_path / "rclone", config=config)
     rig = Rig(server, rclone, tmp_path / "state")
@@ -112,7 +112,7 @@ def rig(request: pytest.FixtureRequest, start_server: StartServer, tmp_path: Pat
 
 
 def listed(source: CloudSource, count: int) -> dict[str, Version]:
-    """Once there are so many: servers remember folders for a moment."""
+    """The listing as soon as it has this many images: servers remember folders for a moment."""
     found: dict[str, Version] = {}
 
     def look() -> bool:
@@ -147,7 +147,7 @@ def test_images_are_listed_and_nothing_else_and_each_is_loaded_as_it_is(rig: Rig
     assert not list(rig.state.parent.rglob("canary"))
 
 
-def test_a_name_that_is_no_utf8_blocks_nothing(rig: Rig) -> None:
+def test_a_name_that_is_not_utf8_blocks_nothing(rig: Rig) -> None:
     rig.photos.put_all({os.fsdecode(b"\xff\xfe.jpg"): b"x", "a.jpg": b"a"})
     source = rig.source()
     assert listed(source, 1).keys() == {"a.jpg"}
@@ -161,7 +161,7 @@ def test_a_version_stays_the_same_until_the_image_is_another(rig: Rig) -> None:
     assert source.list().objects == first
     for path, version in first.items():
         source.load(path, version, LIMIT)
-    assert source.list().objects == first, "our reading is no change"
+    assert source.list().objects == first, "our reading changes nothing"
     rig.photos.put("a.jpg", b"longer")
     wait_until(lambda: source.list().objects["a.jpg"] != first["a.jpg"], what="another version")
     with pytest.raises(ChangedError):
@@ -232,7 +232,7 @@ def test_what_is_done_moves_and_is_not_listed_again(rig: Rig, folder: str) -> No
     for data in (b"one", b"two!"):
         rig.photos.put_all(dict.fromkeys(paths, data))
         objects = listed(source, 3)
-        for _ in range(2):  # the second time, it has been done
+        for _ in range(2):  # the second time there is nothing left to do
             for path in paths:
                 source.take_away(path, objects[path])
         assert listed(source, 0) == {}
@@ -259,10 +259,10 @@ def test_only_the_same_version_is_deleted(rig: Rig) -> None:
 
 
 def test_outputs_have_the_names_of_the_images_that_were_listed(rig: Rig) -> None:
-    """rclone lists control characters as pictures of them, and makes them what they were."""
+    """rclone lists control characters as symbols for them, and turns these back when it writes."""
     names = [name for name in NAMES if len(os.fsencode(name)) < 250]  # edges appends .png
     if rig.server.kind == "webdav":
-        names.remove("e\u0301.jpg")  # rclone as a server takes it for the name with one character
+        names.remove("e\u0301.jpg")  # rclone as a server confuses it with the name that has one character
     images = {name: str(number).encode() for number, name in enumerate(names)}
     rig.photos.put_all(images)
     source, sink = rig.source(), rig.sink()
@@ -274,9 +274,9 @@ def test_outputs_have_the_names_of_the_images_that_were_listed(rig: Rig) -> None
     assert not list(rig.state.parent.rglob("canary"))
 
 
-def test_names_that_a_store_cannot_have_are_not_waited_for(rig: Rig) -> None:
+def test_a_name_that_a_store_does_not_allow_is_not_waited_for(rig: Rig) -> None:
     if rig.server.kind != "sftp":
-        pytest.skip("rclone as a server says something else: 500 for S3, 403 for WebDAV")
+        pytest.skip("rclone as a server answers with other errors: 500 for S3, 403 for WebDAV")
     sink = rig.sink()
     with pytest.raises(TransferError) as raised:
         sink.write("n" * 251 + ".jpg", OUTPUTS, BLOBS)
@@ -286,7 +286,7 @@ def test_names_that_a_store_cannot_have_are_not_waited_for(rig: Rig) -> None:
 
 def test_an_output_is_at_every_moment_the_old_one_or_the_new_one(rig: Rig) -> None:
     if rig.server.kind == "s3":
-        pytest.skip("rclone serves S3 from files; a real one never shows half an object")
+        pytest.skip("rclone serves S3 from files; a real server never shows half an object")
     versions = [os.urandom(1 << 20) * 16 for _ in range(3)]
     sink = rig.sink()
     sink.write("a.jpg", (OutputFile("gray", "jpeg", 16 << 20),), (versions[0],))
@@ -294,8 +294,10 @@ def test_an_output_is_at_every_moment_the_old_one_or_the_new_one(rig: Rig) -> No
     seen: set[bytes] = set()
 
     def watch() -> None:
-        while not done.is_set():
+        while True:
             seen.update((rig.results / "gray").files().values())
+            if done.is_set():
+                return
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -342,9 +344,9 @@ def test_a_folder_that_was_removed_is_made_again(rig: Rig) -> None:
 
 
 def test_a_file_where_a_folder_is_wanted_ends_the_tries(rig: Rig) -> None:
-    """a.jpg's edges are the file edges/a.jpg.png; those of a.jpg.png/b.jpg want a folder of that name."""
+    """The edges of a.jpg are the file edges/a.jpg.png; those of a.jpg.png/b.jpg need a folder with that name."""
     if rig.server.kind == "s3":
-        pytest.skip("rclone serves S3 from files; a real one has no folders, and keeps both")
+        pytest.skip("rclone serves S3 from files; a real server has no folders, and keeps both")
     sink = rig.sink()
     sink.write("a.jpg", OUTPUTS, BLOBS)
     with pytest.raises(TransferError, match="is a file") as raised:
@@ -352,7 +354,7 @@ def test_a_file_where_a_folder_is_wanted_ends_the_tries(rig: Rig) -> None:
     assert not raised.value.transient
 
 
-def test_failures_are_told_and_taken_back_whatever_the_name(rig: Rig) -> None:
+def test_failures_are_reported_and_taken_back_with_any_name(rig: Rig) -> None:
     sink = rig.sink()
     longest = "n" * 251 + ".jpg"
     for path in ("trip/a.jpg", longest):
@@ -365,7 +367,7 @@ def test_failures_are_told_and_taken_back_whatever_the_name(rig: Rig) -> None:
     assert rig.results.files() == {}
 
 
-def test_what_a_killed_one_left_is_swept(rig: Rig) -> None:
+def test_what_a_killed_listener_left_is_swept(rig: Rig) -> None:
     rig.results.put(f"{STAGING}/0123", b"half")
     (rig.state / "spool/out").mkdir(parents=True)
     (rig.state / "spool/out/0123").write_bytes(b"half")
@@ -373,11 +375,11 @@ def test_what_a_killed_one_left_is_swept(rig: Rig) -> None:
     sink.write("a.jpg", OUTPUTS, BLOBS)
     assert rig.spooled == []
     swept = [name for name in rig.results.names() if name.startswith(STAGING)] == []
-    assert swept is (rig.server.kind != "s3")  # where nothing is ever staged
+    assert swept is (rig.server.kind != "s3")  # where uploads are never staged
 
 
 def test_a_server_that_is_away_does_not_stop_a_start_and_outputs_come_when_it_is_back(rig: Rig) -> None:
-    rig.sink().close()  # the remote has been reached once, as it is before a sink is made
+    rig.sink().close()  # a remote has always been reached once before a sink is made
     rig.results.put(f"{STAGING}/0123", b"half")
     rig.server.stop()
     sink = rig.sink()

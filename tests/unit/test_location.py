@@ -1,4 +1,4 @@
-"""Where a source or an output is, as people write it."""
+"""Where a source or an output is, as users write it."""
 
 from pathlib import Path
 

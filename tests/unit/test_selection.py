@@ -1,4 +1,4 @@
-"""Which images are wanted: patterns of the command line, an ignore file, a largest size."""
+"""Which images are wanted: patterns from the command line, an ignore file, a size limit."""
 
 import time
 
@@ -76,7 +76,7 @@ def test_a_pattern_that_takes_back_nothing_is_refused():
         Selection(include=("!drafts/",))
 
 
-def test_a_bad_line_of_an_ignore_file_is_told_and_the_others_count():
+def test_a_bad_line_of_an_ignore_file_is_reported_and_the_others_apply():
     selection = Selection().with_ignore_file("\ufeffa.jpg\n[z-a]\nb.jpg")
     assert selection.problems == (
         "'[z-a]' is not a valid pattern: write one as in a .gitignore, such as '*.png' or 'drafts/'.",
@@ -84,7 +84,7 @@ def test_a_bad_line_of_an_ignore_file_is_told_and_the_others_count():
     assert [selection.wants(path, 1) for path in ("a.jpg", "b.jpg", "c.jpg")] == [False, False, True]
 
 
-def test_a_new_ignore_file_takes_the_place_of_the_one_before():
+def test_a_new_ignore_file_replaces_the_one_before():
     selection = Selection(exclude=("x.jpg",)).with_ignore_file("a.jpg\n[").with_ignore_file("b.jpg")
     assert not selection.problems
     assert [selection.wants(path, 1) for path in ("a.jpg", "b.jpg", "x.jpg")] == [True, False, False]
@@ -104,4 +104,4 @@ def test_stars_without_number_do_not_hold_up_the_scan(pattern):
     began = time.process_time()
     for path in ("a" * 240 + ".jpg", "a/" * 500 + "a.jpg", ("a" * 30 + "/") * 33 + "a.jpg"):
         assert selection.wants(path, 1)
-    assert time.process_time() - began < 1  # the plain expressions need longer than the universe has
+    assert time.process_time() - began < 1  # the obvious expressions would need longer than the age of the universe
