@@ -1,7 +1,7 @@
-"""How long we wait for remotes and for rclone, and how often rclone tries again.
+"""How long we wait for remotes and for rclone, and how often we try again. All times are in seconds.
 
-A transfer that fails is repeated by the listener, for hours if need be. Every limit here is about a single attempt: it
-should end soon, with a reason that can be shown, and not hang. Times are in seconds.
+The listener repeats a transfer that fails, for hours if need be. The limits here are about a single attempt, which must
+not hang, but end soon with a reason that can be shown.
 """
 
 # --- rclone and a server ----
@@ -24,9 +24,9 @@ OTHER_STEP_TRIES = 2  # for all other kinds
 # The same for commands that show a user the configured remotes. A person waits for them, and nobody repeats them.
 COMMAND_TRIES = 3
 
-# How often an output is uploaded until it is in its place as it was sent. Each try after the first begins with folders
-# that are made anew, because an upload into a folder that was removed can succeed without leaving a file. More tries
-# than two only help when folders keep vanishing; with one, a removed folder costs a failed transfer.
+# How often an output is uploaded until it is in its place as it was sent. Before the second try, all folders are made
+# anew, because an upload into a folder that was removed can succeed without leaving a file. More tries than two only
+# help when folders keep vanishing; with one, a removed folder costs a failed transfer.
 UPLOADS = 2
 
 # --- the start ----
@@ -35,37 +35,38 @@ UPLOADS = 2
 # Longer ones spare a server that is down; shorter ones notice sooner that it is back.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 
-# How often a listener that waits for a remote tells its service manager that it is alive. It has to be well below the
-# WatchdogSec of the unit. It is also how long SIGTERM may go unanswered then, at most.
+# The pause between two signs of life for the service manager while a listener waits for a remote. It must be well below
+# the WatchdogSec of the unit; shorter ones only take processor time.
 BEAT = 1.0
 
 # --- our own rclone server ----
 
-# How long a call waits for a server that is being started. More lets calls survive a slow start; less reports a server
-# that does not start sooner.
+# How long a call waits for a server that is being started. More lets calls survive a slow start; less tells the user
+# sooner that a server cannot start.
 SERVER_WAIT = 10.0
 
-# How long a server may take until it answers for the first time; after that it is killed and started again. A server
-# that lived longer than this has the pauses between starts begin at the shortest again. More suits slow machines; less
-# replaces a server that hangs at its start sooner.
+# How long a server may take until it answers for the first time, before it is killed and started again. More suits slow
+# machines; less replaces a server that hangs at its start sooner. When a server has lived for longer than this, the
+# pauses between starts begin with the shortest again.
 START = 20.0
 
 # Pauses between two starts of a server that ends: they double from the first to the longest. Longer ones cost less when
 # rclone cannot run at all; shorter ones bring it back sooner.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
-# How often a running server is asked whether it lives, and how long it has for the answer before it is killed. A server
-# that hangs holds its calls up for PROBE + ANSWER. Less finds out sooner; an ANSWER that is too short kills servers on
-# busy machines, and all their transfers with them.
+# The pause between two questions to a running server, and how long it has for each answer before it is killed. A server
+# that hangs holds up its calls for PROBE + ANSWER at most. Shorter times free them sooner, but an ANSWER that is too
+# short kills servers on busy machines, and all their transfers with them.
 PROBE = 5.0
 ANSWER = 15.0
 
-# How often a starting server is asked, and how long it has for an answer then: it is no harm if it takes longer.
+# The pause between two questions to a server that is starting, and how long it has for each answer. Longer pauses delay
+# the first call; shorter ones take processor time from the start. If an answer comes too late, we just ask again.
 START_PROBE = 0.02
 START_ANSWER = 0.5
 
-# How long a server that is told to end may take before it is killed. More lets it end transfers in order; the listener
-# takes as much longer to stop.
+# How long a server that is told to end may take before it is killed. More lets it end in order, and delays the end of
+# the listener by as much.
 ENDING = 1.0
 
 # The size in bytes at which the server's log begins anew; the log before it is kept. More keeps a longer history, and

@@ -34,8 +34,8 @@ class CloudSink:
     def __init__(self, rclone: Rclone, root: Remote, spool: Path, lock: Path) -> None:
         """spool: a folder for temporary files. lock: a file that stands for this output on this machine.
 
-        Raises FleetError when another listener has the lock or a folder cannot be used. A remote that cannot be reached
-        is no error here.
+        Raises FleetError when another listener has the lock, and when a folder cannot be used. A remote that cannot be
+        reached is left for later.
         """
         self._rclone = rclone
         self._root = str(root)
