@@ -5,6 +5,7 @@ import hashlib
 import os
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import structlog
@@ -253,10 +254,8 @@ def test_a_spool_that_cannot_be_read_is_one_sentence(source_of, tmp_path, monkey
     rclone.put("a.jpg", b"12345")
     source = source_of(rclone)
 
-    def fail_to_open(*_):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr("filterfleet.listener.cloud.spool.os.open", fail_to_open)
+    trouble = OSError(errno.EIO, os.strerror(errno.EIO))
+    monkeypatch.setattr("filterfleet.listener.cloud.spool.os.open", Mock(side_effect=trouble))
     with pytest.raises(TransferError, match=rf"^The spool {tmp_path}/spool cannot be used: Input/output error\.$"):
         source.load("a.jpg", Version(5, 0), LIMIT)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.scenarios.rig import MakeWork, Work, expected_of
-from tests.cloud.servers import Place
+from tests.cloud.stores import Place
 from tests.integration.harness import Fleet
 
 SHORTEST, LONGEST = 160, 300  # pixels

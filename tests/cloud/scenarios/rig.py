@@ -18,7 +18,8 @@ from filterfleet.listener.failed import FAILED
 from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 from tests.cloud.faults import FaultProxy
-from tests.cloud.servers import PASSWORD, Place, Server, write_config
+from tests.cloud.servers import PASSWORD, Server, write_config
+from tests.cloud.stores import Place
 from tests.integration.harness import Daemon, Fleet, is_running, wait_until
 
 # Seconds to wait for a listener's work. It rests for ten times the duration of a scan, which is long on a busy machine.

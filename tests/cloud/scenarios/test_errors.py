@@ -8,7 +8,8 @@ import pytest
 
 from tests.cloud.conftest import StartServer
 from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean, expected_of
-from tests.cloud.servers import PASSWORD, Place, RcloneServer, disk, write_config
+from tests.cloud.servers import PASSWORD, RcloneServer, write_config
+from tests.cloud.stores import Place, disk
 from tests.integration.harness import Daemon, wait_until
 
 USAGE = 2  # exit code of a command that cannot do what it is told

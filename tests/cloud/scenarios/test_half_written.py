@@ -13,7 +13,8 @@ from filterfleet.listener.cloud.rclone.binary import find_rclone
 from tests.cloud.conftest import StartServer
 from tests.cloud.faults import Cut, FaultProxy, Hold, Pass, Refuse, Slow
 from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean, expected_of
-from tests.cloud.servers import RcloneServer, disk, write_config
+from tests.cloud.servers import RcloneServer, write_config
+from tests.cloud.stores import disk
 from tests.integration.harness import wait_until
 
 RATE = 150_000  # bytes a second

@@ -11,7 +11,7 @@ import pytest
 from filterfleet.listener.cloud.rclone.binary import find_rclone
 from tests.cloud.conftest import StartServer
 from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean, expected_of
-from tests.cloud.servers import Place, disk
+from tests.cloud.stores import Place, disk
 from tests.integration.harness import wait_until
 
 SOME = 5
