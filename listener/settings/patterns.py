@@ -128,14 +128,16 @@ def _segment(glob: str) -> str:
         if token is None:
             raise ValueError("malformed")
         position = token.end()
-        if token["stars"]:
-            pieces.append("")
-        elif token["any"]:
-            pieces[-1] += "[^/]"
-        elif token["set"] is not None:
-            pieces[-1] += _set(token["set"], negated=bool(token["negated"]))
-        else:
-            pieces[-1] += re.escape(token["escaped"] or token["literal"])
+        match token.lastgroup:
+            case "stars":
+                pieces.append("")
+            case "any":
+                pieces[-1] += "[^/]"
+            case "set":
+                pieces[-1] += _set(token["set"], negated=bool(token["negated"]))
+            case kind:
+                assert kind is not None
+                pieces[-1] += re.escape(token[kind])
     first, *others = pieces
     if not others:
         return first
