@@ -26,7 +26,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.system import cores
-from filterfleet.listener.places import open_ledger
+from filterfleet.listener.ledger.opening import open_ledger
 
 PLAIN = "plain OpenCV, one process"
 SEQUENTIAL = "our pipeline, one process"

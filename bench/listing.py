@@ -18,7 +18,7 @@ from filterfleet.listener.cloud.rclone.remote_files import Rclone
 from filterfleet.listener.cloud.source import CloudSource
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.scan import Scan, Settled
-from filterfleet.listener.places import open_ledger
+from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.settings.aftermath import Keep
 from filterfleet.listener.settings.location import Remote, parse_location
 from filterfleet.listener.settings.selection import Selection

@@ -14,9 +14,10 @@ from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.ledger.ledger import Failure, Ledger
+from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
-from filterfleet.listener.places import check_folders, open_ledger
+from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import serve
 from filterfleet.recipes import load_recipe

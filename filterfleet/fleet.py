@@ -19,8 +19,10 @@ from filterfleet.common.process.system import cores
 from filterfleet.common.text import printable
 from filterfleet.listener import handover
 from filterfleet.listener.ledger.ledger import Failure, Ledger
-from filterfleet.listener.places import check_locations, open_ledger, state_folder
+from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.state import state_folder
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share

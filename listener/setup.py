@@ -19,11 +19,12 @@ from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.failed import FAILED
 from filterfleet.listener.interfaces import Sink, Source
 from filterfleet.listener.ledger.ledger import Failure, Ledger
+from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.missing_filters import MissingFilters
-from filterfleet.listener.places import check_locations, open_ledger
 from filterfleet.listener.service import ListenerService
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.settings.location import check_locations
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import Selection
 

@@ -15,7 +15,7 @@ from filterfleet.common.blob import whole
 from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.process.command import SUPERVISOR
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 
 SHOWN = 5  # names in one sentence

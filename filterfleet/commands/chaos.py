@@ -23,8 +23,8 @@ from filterfleet.common.logs import configure
 from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.fleet import INTERRUPTED, Fleet
-from filterfleet.listener.local.sink import PRIVATE
 from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pixels.opencv import prepare_process
 
 SETTLE = 0.1  # seconds; photographs appear whole, so there is nothing to wait for

@@ -22,8 +22,8 @@ from filterfleet.common.text import printable
 from filterfleet.demo.contact_sheet import write_contact_sheet
 from filterfleet.fleet import Fleet
 from filterfleet.listener.ledger.ledger import Processed
-from filterfleet.listener.local.sink import PRIVATE
 from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.state import PRIVATE
 
 SETTLE = 0.2  # seconds; nobody is still writing these files
 

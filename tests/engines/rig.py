@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 import filterfleet
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.harness import is_running, ledger_rows, output_files, wait_until
 

@@ -18,7 +18,7 @@ from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 
 
