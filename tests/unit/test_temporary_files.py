@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
