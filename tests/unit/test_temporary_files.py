@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from filterfleet.common.jobs.job import Job
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import DEFAULT, Damaged, Output, Recipe, Step
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT

@@ -7,8 +7,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from filterfleet.common.jobs.names import output_path
 
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.cloud.staging import STAGING
 from filterfleet.listener.interfaces import TransferError
