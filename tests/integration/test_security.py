@@ -11,17 +11,15 @@ from pathlib import Path
 import pytest
 import zmq
 
-from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import Role
 from filterfleet.common.keys.making import make_broker_folder
 from filterfleet.common.process.ports import free_ports
-from filterfleet.common.wire import READY, Accepted, Hello, encode, parse
-from filterfleet.common.wire.messages import FRAME_LIMIT
+from filterfleet.common.wire import READY, Accepted, Hello, parse
 from tests.integration import keyed_peers as peers
 from tests.integration.harness import LOOPBACK, Fleet, Processes, check_outputs, wait_until
 from tests.integration.keyed_peers import KeyedFleet, client_says, hears, keys_of, tagged, worker_says
-from tests.integration.ppp_peers import Queue, receive_other_than_heartbeat
+from tests.integration.ppp_peers import receive_other_than_heartbeat
 
 USAGE = 2
 SILENCE = 1.0  # seconds: a listed peer is answered in some milliseconds
@@ -324,32 +322,3 @@ def test_a_fleet_with_keys_works_and_loses_nothing_when_a_worker_is_revoked(
     check_outputs(output, expected(source))
     wait_until(lambda: "has to be listed among its workers" in revoked.said)
     assert keyed.status()["counters"]["workers_lost"] == 1
-
-
-@pytest.mark.slow
-def test_automatic_routing_ids_differ_between_brokers(fleet: Fleet, processes: Processes):
-    """libzmq begins with 006b8b4567 in every process, unless rand() is seeded."""
-    seen = set()
-    for started in (fleet, Fleet(processes)):
-        broker = started.start_broker()
-        with peers.connected(started.backend, peers.nothing) as worker:
-            worker.send(READY)
-            seen.add(wait_until(lambda: re.search(r"worker_registered.*worker=(\w+)", broker.said)).group(1))  # noqa: B023
-    assert len(seen) == 2
-    assert "006b8b4567" not in seen
-
-
-def test_an_oversized_frame_costs_a_broker_the_connection(fleet: Fleet):
-    """Of a client: it comes back on a new one."""
-    with Queue(fleet.frontend) as queue, Client(LOOPBACK, fleet.frontend):
-        first, _ = queue.receive(5)
-        queue.send(first, b"", b"PPX1", bytes(FRAME_LIMIT + 1))
-
-        def gone() -> bool:
-            try:
-                queue.send(first, *encode([Accepted(b"x")]))
-            except zmq.ZMQError:
-                return True
-            return False
-
-        wait_until(gone, 10, "the end of the connection")

@@ -10,7 +10,7 @@ from tests.simulation.mutants import MUTANTS, planted
 from tests.simulation.runner import failure_of, run_seeds
 from tests.simulation.world import World
 
-SEEDS_FOR_A_MUTANT = 600  # one seed in about 250 notices the rarest of them
+SEEDS_FOR_A_MUTANT = 200
 
 
 @pytest.mark.timeout(1800)  # it waits for nothing: how long it takes is up to the processors

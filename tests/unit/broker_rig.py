@@ -8,7 +8,7 @@ from filterfleet.broker.actions import Note, Send, SendFrames, Side
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import OBJECT
-from filterfleet.common.wire import Beat, Credit, Hello, OutputFile, Result, Submit, Task, encode
+from filterfleet.common.wire import Beat, Credit, Failed, Hello, OutputFile, Result, Submit, Task, encode
 
 IMAGE = b"image of 16 byte"
 SIZE = len(IMAGE)
@@ -121,6 +121,10 @@ class Rig:
         found = [what for _, to, what in self.wire if to == peer and isinstance(what, kind)]
         self.wire = [entry for entry in self.wire if entry[1] != peer]
         return found
+
+    def outcomes(self, client=b"fx1|client"):
+        """(type, job) of the outcomes that were sent to a client. All messages to the client are forgotten."""
+        return [(type(message), message.id) for message in self.take(client, Result | Failed)]
 
     def tasks(self, *peers):
         """Tokens of the tasks sent to each of these workers."""
