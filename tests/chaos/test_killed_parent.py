@@ -1,4 +1,4 @@
-"""Nothing of a fleet outlives the process that started it."""
+"""No process of a fleet outlives the process that started it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Daemons started by hand, killed or frozen in mid-run, and started again: the end is always the same."""
+"""Daemons are killed or frozen in the middle of their work, and started again: the result is always the same."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_everything_is_killed_in_turn(fleet: Fleet, source, output, expected):
 
 @pytest.mark.slow
 def test_a_worker_is_frozen_in_mid_run(fleet: Fleet, source, output, expected):
-    """Long enough to be declared dead; what it had is done elsewhere, what it says later is stale."""
+    """It is frozen until it counts as dead. Other workers do its tasks, and its own late results are stale."""
     fleet.start_broker()
     frozen, _ = fleet.start_worker(), fleet.start_worker()
     fleet.wait_for_workers(2)

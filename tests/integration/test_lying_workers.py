@@ -1,4 +1,4 @@
-"""Workers that lie: what they say reaches no client it was not meant for, and breaks nobody."""
+"""Workers that lie: their messages reach only the clients they are meant for, and break nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEEDS = tuple(sorted(DEFAULT.filters))
 
 
 class OwnPeer:
-    """A socket with a tag that says what a test makes it say."""
+    """A socket with our tag, which sends the messages that a test wants."""
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
@@ -31,7 +31,7 @@ class OwnPeer:
         self.socket.send_multipart(encode(messages), copy=False)
 
     def next(self, kind: type, patience: float = 10.0) -> Message:
-        """The next message of one kind; others are passed over."""
+        """The next message of one kind. Others are skipped."""
         deadline = time.monotonic() + patience
         while (frames := receive_other_than_heartbeat(self.socket, deadline - time.monotonic())) is not None:
             for message in parse(frames, extended=True):
@@ -51,7 +51,7 @@ def own_worker(fleet: Fleet, slots: int = 1) -> Iterator[OwnPeer]:
 
 
 def test_a_basic_worker_cannot_forge_a_reply(fleet: Fleet):
-    """Neither with a client's identity, nor with an unknown token, nor with another worker's."""
+    """It tries a client's identity, unknown tokens, and another worker's token."""
     fleet.start_broker()
     with contextlib.ExitStack() as stack:
         victim = stack.enter_context(connected(zmq.REQ, fleet.frontend, b"victim"))

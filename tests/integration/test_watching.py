@@ -1,4 +1,4 @@
-"""A listener that watches a folder in which things happen."""
+"""A listener that watches a folder while files come and change."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def watching(fleet: Fleet, tmp_path) -> Daemon:
 
 
 def wait_for_outputs(source: Path, output: Path) -> None:
-    """Until all there should be is there, with the right bytes."""
+    """Waits until the output folder has exactly the right files, with the right bytes."""
     expected = expected_outputs(source)
 
     def complete() -> bool:
@@ -129,7 +129,7 @@ HOSTILE_NAMES = [os.fsdecode(name) for name in _HOSTILE_NAMES]
 
 @pytest.mark.slow
 def test_hostile_names_come_out_unharmed(fleet: Fleet, images, tmp_path):
-    """As files and as folders; each with an image of its own, and one that fails and is therefore listed."""
+    """The names are those of files and of folders. Each has an image that succeeds, and one that fails."""
     source, bad = tmp_path / "in", tmp_path / "bad"
     bad.mkdir()
     for number, name in enumerate(HOSTILE_NAMES):
@@ -155,7 +155,7 @@ def test_hostile_names_come_out_unharmed(fleet: Fleet, images, tmp_path):
 
 @pytest.mark.slow
 def test_submit_takes_hostile_names(fleet: Fleet, images, tmp_path, monkeypatch):
-    """And prints them, on a terminal that takes nothing but UTF-8."""
+    """It prints them too, on a terminal that accepts UTF-8 only."""
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
     (tmp_path / "in").mkdir()
     files = [tmp_path / "in" / name for name in HOSTILE_NAMES]
