@@ -79,6 +79,7 @@ def test_no_process_survives_when_it_is_killed_itself(processes: Processes, tmp_
     chaos = start(processes, 60, "--seed", 1)
     wait_until(lambda: "frozen for" in chaos.said, 60, "a frozen process")
     children = chaos.descendants()
+    assert children
     chaos.kill()
     wait_until(lambda: not any(is_running(child) for child in children), 10, "their end")
 

@@ -44,6 +44,16 @@ def wait_until(condition: Callable[[], Truth], patience: float = 30.0, what: str
     return truth
 
 
+def stays_true(condition: Callable[[], object], seconds: float) -> bool:
+    """False as soon as condition() is false, True after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while truth := bool(condition()):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return truth
+
+
 @dataclasses.dataclass(frozen=True)
 class Daemon:
     """A started process. Its standard output and error go to one file."""

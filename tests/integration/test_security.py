@@ -353,3 +353,4 @@ def test_an_oversized_frame_costs_a_broker_the_connection(fleet: Fleet):
             return False
 
         wait_until(gone, 10, "the end of the connection")
+        assert queue.until(lambda message: message[0] != first, patience=20)

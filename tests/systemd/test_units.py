@@ -130,6 +130,7 @@ def test_killed_unit_is_restarted_and_work_goes_on(fleet: Fleet, unit: str) -> N
     fleet.box.run("kill", "-KILL", fleet.main_pid(unit))
     fleet.wait_for_restart(unit, before)
     fleet.wait_for_results(folder)
+    assert fleet.restarts(unit) == before + 1
 
 
 @pytest.mark.slow
