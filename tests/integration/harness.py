@@ -34,7 +34,7 @@ LOOPBACK = "127.0.0.1"
 Truth = TypeVar("Truth")
 
 
-def wait_until(condition: Callable[[], Truth], patience: float = 30.0, what: str = "") -> Truth:
+def wait_until(condition: Callable[[], Truth], patience: float = 60.0, what: str = "") -> Truth:
     """Returns the first true value of condition(). Fails after `patience` seconds, naming `what` was waited for."""
     deadline = time.monotonic() + patience
     while not (truth := condition()):

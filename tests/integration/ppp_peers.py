@@ -44,7 +44,7 @@ def receive_other_than_heartbeat(socket: zmq.Socket[bytes], patience: float) -> 
     return frames
 
 
-def ask(port: int, body: bytes, patience: float = 10.0) -> Frames | None:
+def ask(port: int, body: bytes, patience: float = 30.0) -> Frames | None:
     """The reply that a REQ client gets for one body, or None after `patience` seconds."""
     with connected(zmq.REQ, port) as client:
         client.send(body)
@@ -186,7 +186,7 @@ class Queue:
                 heard.append(message)
         return heard
 
-    def reply(self, worker: bytes, patience: float = 15.0) -> Frames:
+    def reply(self, worker: bytes, patience: float = 60.0) -> Frames:
         """The worker's next reply. Its other messages are skipped."""
         return self.until(is_reply, patience, worker)[-1][1]
 

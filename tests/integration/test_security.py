@@ -277,14 +277,15 @@ def test_each_command_refuses_a_secret_that_others_can_read(keyed: KeyedFleet, p
 
 @pytest.mark.slow
 def test_who_is_not_let_in_is_told_why(guarded: KeyedFleet, tmp_path):
-    """The sentence comes within a second or two, instead of after 10 s without an answer."""
+    """It is told as soon as the handshake has failed. A command that has waited 10 s in vain says something else."""
     elsewhere = KeyedFleet(guarded.processes, tmp_path / "elsewhere")
     for keys, sentence in (
         ((), "lets nobody in without a key|if it is a broker that has keys"),
         (("--keys", elsewhere.keys), "is not the broker whose key is in"),
     ):
-        code, said = guarded.processes.run("status", "--frontend-port", guarded.frontend, *keys, patience=5)
+        code, said = guarded.processes.run("status", "--frontend-port", guarded.frontend, *keys)
         assert code == USAGE
+        assert "No broker answers" not in said
         assert re.search(f"^filterfleet: .*({sentence})", said)
         assert said.count("\n") == 1
     (elsewhere.keys / "broker.key").write_bytes((guarded.keys / "broker.key").read_bytes())
