@@ -1,4 +1,4 @@
-# Every target works on a fresh clone: it makes .venv first when that is missing or out of date.
+# Every target works on a fresh clone: it makes .venv first if that is missing or out of date.
 PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 20000
@@ -16,7 +16,7 @@ venv: .venv/ready
 demo: venv
 	$(BIN)/filterfleet demo
 
-# Two at a time: many wait most of the time, for processes that start and for outages that pass.
+# Two tests at once: many of them mostly wait, for processes to start or for outages to end.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
 test: venv

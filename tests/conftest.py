@@ -1,4 +1,4 @@
-"""What all tests share: the seeds option, photographs, and processes that are gone when a test ends."""
+"""Shared by all tests: the option --seeds, photographs, and processes that end with their test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import filterfleet
 from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.harness import Fleet, Processes, expected_outputs
 
-# No deadlines: the machine may be busy. Each property keeps to about a second.
+# No deadlines, because the machine may be busy. Each property takes about a second.
 settings.register_profile("filterfleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("filterfleet")
 
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is kept for this user, is kept for this run."""
+    """State that filterfleet keeps for its user lasts for this test run only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
@@ -50,8 +50,10 @@ def fleet(processes: Processes) -> Fleet:
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> MakePhotographs:
-    """(count, shortest, longest) -> a folder of so many different photographs, a third of them in subfolders,
-    with sides between the two lengths in pixels. Made once; not to be changed."""
+    """(count, shortest, longest) -> a folder of `count` different photographs, a third of them in subfolders.
+
+    Their sides are between the two lengths, in pixels. Each folder is made once and shared: tests must not change it.
+    """
 
     @functools.cache
     def make(count: int, shortest: int, longest: int) -> Path:
@@ -82,5 +84,5 @@ def _crop(image: np.ndarray, rng: random.Random) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def expected() -> Callable[[Path], dict[str, bytes]]:
-    """What a source folder must become; computed once for each."""
+    """The right outputs of a source folder, computed once for each."""
     return functools.cache(expected_outputs)

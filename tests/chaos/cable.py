@@ -1,4 +1,4 @@
-"""Two hosts on this machine, with a cable between them that can be pulled: network namespaces, for root only."""
+"""Two hosts on this machine, and a cable between them that can be pulled. They are network namespaces and need root."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Host:
     address: str
 
     def program(self, command: str) -> tuple[str, ...]:
-        """The beginning of a command line that runs there; its process is the command's own."""
+        """The beginning of a command line that runs the command on this host. `ip` is replaced by it: the pid stays."""
         return ("ip", "netns", "exec", self.namespace, command)
 
 
 class Cable:
-    """Hosts one and two. Nothing outside of their namespaces is touched."""
+    """Connects hosts one and two. It changes nothing outside their namespaces."""
 
     def __init__(self) -> None:
         name = secrets.token_hex(3)
@@ -53,7 +53,7 @@ class Cable:
             _ip("-n", host.namespace, "link", "set", "cable", "up")
 
     def pull(self) -> None:
-        """Packets are lost both ways, and nobody is told: the sockets of both ends stay open."""
+        """Packets are lost both ways without an error: the sockets at both ends stay open."""
         _ip("-n", self.two.namespace, "link", "set", "cable", "down")
 
     def plug(self) -> None:

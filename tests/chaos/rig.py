@@ -1,4 +1,4 @@
-"""A batch in mid-run, and what must come of it."""
+"""A batch that is under way, and what its results must be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def start_listener(fleet: Fleet, source: Path, output: Path, *options: object) -
 
 
 def wait_for_progress(listener: Daemon, output: Path, images: int) -> bool:
-    """Until so many more are done; False when the listener has ended before."""
+    """Waits until `images` more are done. Returns False if the listener has ended before."""
     goal = count_done(output) + images
     wait_until(lambda: count_done(output) >= goal or not listener.alive, 60, "progress")
     return listener.alive

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.harness import Daemon, Processes, is_running, ledger_rows, output_files, wait_until
 
-PATIENCE = 170.0  # seconds for a storm of a few, the work that is left, and the verification
+PATIENCE = 170.0  # seconds for a short storm, the remaining work, and the verification
 STEP = re.compile(r"^ +[\d.]+ s  ((kill|restart|freeze) \S+( for [\d.]+ s)?)$", re.MULTILINE)
 
 
@@ -18,7 +18,7 @@ def start(processes: Processes, seconds: float, *options: object) -> Daemon:
 
 
 def interrupt_when(chaos: Daemon, said: str, number: signal.Signals) -> None:
-    """Send it the signal once it has said so; it has to end with 130 and leave no process."""
+    """Sends the signal once the command has printed `said`. It has to end with 130 and leave no process."""
     wait_until(lambda: said in chaos.said or not chaos.alive, patience=60, what=said)
     children = chaos.descendants()
     assert children
@@ -52,7 +52,7 @@ def test_a_longer_storm_ends_clean_and_leaves_nothing(processes: Processes, tmp_
 
 @pytest.mark.slow
 def test_damage_is_found_and_everything_is_kept(processes: Processes, tmp_path):
-    """Somebody alters a result behind the fleet's back."""
+    """The test alters a result while the fleet runs."""
     keep = tmp_path / "kept"
     chaos = start(processes, 3, "--images", 40, "--keep", keep)
     wait_until(lambda: "What happens" in chaos.said, 60)
@@ -75,10 +75,11 @@ def test_a_signal_ends_it_early_while_a_process_is_frozen(processes: Processes, 
 
 @pytest.mark.slow
 def test_no_process_survives_when_it_is_killed_itself(processes: Processes, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where it now leaves its folder
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # for the folder that it leaves behind
     chaos = start(processes, 60, "--seed", 1)
     wait_until(lambda: "frozen for" in chaos.said, 60, "a frozen process")
     children = chaos.descendants()
+    assert children
     chaos.kill()
     wait_until(lambda: not any(is_running(child) for child in children), 10, "their end")
 

@@ -1,4 +1,4 @@
-"""Two brokers that know nothing of each other: when one dies, everybody goes on with the other."""
+"""Two brokers that do not know each other: when one dies, its clients and workers go on with the other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_killing_one_broker_and_then_the_other_loses_nothing(fleet: Fleet, broke
     listener = start_listener(fleet, source, output, *BOTH)
     assert wait_for_progress(listener, output, 10)
     brokers[0].kill()
-    assert wait_for_progress(listener, output, 20)  # with the other one
+    assert wait_for_progress(listener, output, 20)  # with the other broker
     fleet.start_broker()
     fleet.wait_for_workers(2, LOOPBACK)
     brokers[1].kill()

@@ -1,4 +1,4 @@
-"""Nothing of a fleet outlives the process that started it."""
+"""No process of a fleet outlives the process that started it."""
 
 from __future__ import annotations
 
@@ -27,5 +27,6 @@ def test_no_worker_process_survives_the_death_of_its_daemon(fleet: Fleet):
     daemon = fleet.start_worker("--processes", 2)
     fleet.wait_for_workers(2)
     children = daemon.descendants()
+    assert len(children) >= 2
     daemon.kill()
     wait_until(lambda: not any(is_running(child) for child in children), patience=5, what="their end")

@@ -1,4 +1,4 @@
-"""Images that are the end of the process that works on them: each is given up alone, with a reason."""
+"""Images that end the process that works on them: each is given up, with a reason, and no other image with it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def with_plugin(tmp_path_factory) -> tuple[str, ...]:
-    """What starts a command that has the filter."""
+    """The beginning of a command line whose filterfleet has the filter."""
     site = tmp_path_factory.mktemp("site")
     (site / "poison.py").write_text(PLUGIN)
     facts = site / "poison-1.0.dist-info"

@@ -1,4 +1,4 @@
-"""Images that only integration tests need."""
+"""Images for integration tests only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from filterfleet.worker.pixels.opencv import cv2
 
 @pytest.fixture(scope="session")
 def noise_bmp() -> bytes:
-    """12 MiB that no format makes small: more than a message carries, both ways."""
+    """12 MiB of noise, which no format compresses: image and outputs are too large for one message."""
     return _encode(".bmp", _noise(2048))
 
 
 @pytest.fixture(scope="session")
 def swelling_jpeg() -> bytes:
-    """4 MiB, below what a message carries; its outputs are above."""
+    """4 MiB, which fit into one message; its outputs do not."""
     return _encode(".jpg", _noise(3000), cv2.IMWRITE_JPEG_QUALITY, 60)
 
 

@@ -1,4 +1,4 @@
-"""Real processes under test, and what their work must come to."""
+"""Real processes under test, and the right results of their work."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 
 COMMAND = str(Path(sys.executable).with_name("filterfleet"))
-WORKER_PROCESS = "filterfleet.worker.process"  # in the command line of what does the work
+WORKER_PROCESS = "filterfleet.worker.process"  # in the command line of each process that works on images
 LOOPBACK = "127.0.0.1"
 
 Truth = TypeVar("Truth")
 
 
-def wait_until(condition: Callable[[], Truth], patience: float = 30.0, what: str = "") -> Truth:
-    """What condition() returns as soon as that is true; fails after so many seconds."""
+def wait_until(condition: Callable[[], Truth], patience: float = 60.0, what: str = "") -> Truth:
+    """Returns the first true value of condition(). Fails after `patience` seconds, naming `what` was waited for."""
     deadline = time.monotonic() + patience
     while not (truth := condition()):
         if time.monotonic() > deadline:
@@ -44,9 +44,19 @@ def wait_until(condition: Callable[[], Truth], patience: float = 30.0, what: str
     return truth
 
 
+def stays_true(condition: Callable[[], object], seconds: float) -> bool:
+    """False as soon as condition() is false, True after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while truth := bool(condition()):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return truth
+
+
 @dataclasses.dataclass(frozen=True)
 class Daemon:
-    """A process that was started, with everything it says in one file."""
+    """A started process. Its standard output and error go to one file."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -74,12 +84,12 @@ class Daemon:
         self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL; returns when it is gone."""
+        """Sends SIGKILL, and returns when the process is gone."""
         self.process.kill()
         self.process.wait()
 
     def worker_processes(self) -> list[psutil.Process]:
-        """Those below it that process images now."""
+        """Its descendants that work on images."""
         return [child for child in self.descendants() if WORKER_PROCESS in _command_line(child)]
 
     def descendants(self) -> list[psutil.Process]:
@@ -89,7 +99,7 @@ class Daemon:
 
 
 def is_running(process: psutil.Process) -> bool:
-    """Neither gone nor a zombie that init has yet to collect."""
+    """False for a process that is gone or a zombie."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
@@ -102,7 +112,7 @@ def _command_line(process: psutil.Process) -> list[str]:
 
 
 class Processes:
-    """Starts commands; close() ends whatever of them still runs, and what they have started."""
+    """Starts commands. close() ends those that still run, with all their descendants."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -117,7 +127,7 @@ class Processes:
         return daemon
 
     def run(self, *arguments: object, program: tuple[str, ...] = (COMMAND,), patience: float = 60.0) -> tuple[int, str]:
-        """Exit code, and everything it said."""
+        """Runs a command to its end. Returns its exit code and its output."""
         daemon = self.start(*arguments, program=program)
         return daemon.wait(patience), daemon.said
 
@@ -132,14 +142,14 @@ class Processes:
 
 
 class Fleet:
-    """A broker and its peers as daemons started by hand, on ports of their own."""
+    """A broker and its peers, each started as a daemon, on free ports."""
 
     def __init__(self, processes: Processes) -> None:
         self.processes = processes
         self.frontend, self.backend = free_ports()
 
     def start_broker(self, *options: object) -> Daemon:
-        """Returns when it listens."""
+        """Returns when the broker listens."""
         ports = ("--frontend-port", self.frontend, "--backend-port", self.backend)
         broker = self.processes.start("broker", *ports, *options)
         wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker")
@@ -160,12 +170,12 @@ class Fleet:
             yield client
 
     def status(self) -> dict[str, Any]:
-        """What the broker says of itself now."""
+        """The broker's report on itself and its workers."""
         with self.client() as client:
             return client.status().result(10)
 
     def wait_for_workers(self, number: int, host: str = LOOPBACK) -> None:
-        """Until so many of our own workers have said to the broker there what they can do."""
+        """Waits until `number` workers of ours have told the broker at `host` what they can do."""
         with self.client(host) as client:
             wait_until(
                 lambda: sum(worker["slots"] > 0 for worker in client.status().result(10)["workers"]) >= number,
@@ -173,11 +183,11 @@ class Fleet:
             )
 
 
-# --- what must come out ----
+# --- the right results ----
 
 
 def expected_outputs(source: Path, recipe: Recipe = DEFAULT) -> dict[str, bytes]:
-    """Every output of a source folder, by its path below the output root, from the sequential pipeline."""
+    """Every output of a source folder by its path below the output root, computed by the sequential pipeline."""
     expected = {}
     for path in Folder(source).list().objects:
         done = process((source / path).read_bytes(), recipe)
@@ -187,14 +197,14 @@ def expected_outputs(source: Path, recipe: Recipe = DEFAULT) -> dict[str, bytes]
 
 
 def output_files(output: Path) -> dict[str, Path]:
-    """Every file in an output folder by its path below it, our own folder and that for failures left out."""
+    """Every file in an output folder by its path below it, without our private folder and the one for failures."""
     files = (Path(folder) / name for folder, _, names in os.walk(output) for name in names)
     found = {str(file.relative_to(output)): file for file in files}
     return {path: file for path, file in found.items() if not path.startswith((f"{PRIVATE}/", f"{FAILED}/"))}
 
 
 def check_outputs(output: Path, expected: dict[str, bytes]) -> None:
-    """Every file that should be there is, byte for byte, and no other."""
+    """The output folder has every expected file, byte for byte, and no other."""
     found = output_files(output)
     assert sorted(found) == sorted(expected)
     different = [path for path, file in found.items() if file.read_bytes() != expected[path]]
@@ -217,11 +227,11 @@ def check_ledger(output: Path, images: int) -> None:
 
 def count_done(output: Path) -> int:
     """Images with a result in the ledger so far."""
-    with contextlib.suppress(sqlite3.OperationalError):  # it has not been made yet
+    with contextlib.suppress(sqlite3.OperationalError):  # there are no tables yet
         return int(ledger_rows(output, "SELECT count(*) FROM results")[0][0])
     return 0
 
 
 def as_json(text: str) -> Any:
-    """The JSON object a command has printed, among log lines."""
+    """The JSON object that a command has printed, perhaps between log lines."""
     return json.loads(text[text.index("{") : text.rindex("}") + 1])

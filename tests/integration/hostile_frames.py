@@ -1,4 +1,4 @@
-"""Frames that a broker must survive, from one seed."""
+"""Hostile frames, drawn from a seed, which a broker has to survive."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ODD_VALUES = (
 
 
 def messages(rng: random.Random) -> list[Message]:
-    """One of everything a peer may send, with made-up names."""
+    """One of each message that a peer may send, with invented names."""
     name = rng.randbytes(16)
     outputs = (OutputFile("grayscale", "jpeg", 3), OutputFile("blur", "png", 4))
     return [
@@ -88,13 +88,13 @@ def command_with_more(rng: random.Random) -> Frames:
 
 
 def envelope(rng: random.Random) -> Frames:
-    """Much like a request or a reply."""
+    """Resembles a request or a reply."""
     stack = [rng.randbytes(rng.choice((1, 5, 16, 255, 256))) for _ in range(rng.randint(0, 4))]
     return [*stack, b"", *random_frames(rng)]
 
 
 def truncated(rng: random.Random) -> Frames:
-    """A valid message that ends too early: in a frame, or by whole frames."""
+    """A valid message that lacks its last frames, or the end of one frame."""
     frames = [bytes(frame) for frame in encode(rng.sample(messages(rng), rng.randint(1, 3)))]
     if rng.random() < 0.5:
         return frames[: rng.randint(1, len(frames) - 1)]
@@ -114,7 +114,7 @@ def flipped(rng: random.Random) -> Frames:
 
 
 def mutated(rng: random.Random) -> Frames:
-    """A valid message with a field of another type, without it, or with one too many."""
+    """A valid message in which one field has another type or is missing, or whose frames are miscounted."""
     _, _, header, *payload = encode([rng.choice(messages(rng))])
     (item,) = msgpack.unpackb(header)
     field = rng.choice(list(item))
@@ -147,5 +147,8 @@ def hostile_messages(rng: random.Random, count: int) -> Iterator[Frames]:
 
 
 def identities(number: int) -> list[bytes]:
-    """Half of them with the tag of our own peers. Not from the seed: two runs must not meet at one broker."""
+    """Routing ids, every other one with the tag of our own peers.
+
+    They do not depend on the seed, so that two runs at the same broker never share one.
+    """
     return [(TAG if n % 2 else b"raw-") + secrets.token_bytes(12) for n in range(number)]

@@ -1,4 +1,4 @@
-"""Raw peers at a broker with keys: what they show, what they say, what they hear. And daemons with keys."""
+"""Peers of a broker with keys: raw sockets that show any kind of credentials, and daemons with keys."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from filterfleet.common.keys.making import add_machine, make_broker_folder
 from filterfleet.common.wire import HEARTBEAT, READY, TAG, Beat, Credit, StatusRequest, Submit, encode
 from tests.integration.harness import LOOPBACK, Daemon, Fleet, Processes, wait_until
 
-Show = Callable[[zmq.Socket[bytes]], None]  # what a socket shows of itself, before it connects
+Show = Callable[[zmq.Socket[bytes]], None]  # gives a socket its credentials, before it connects
 JOB = bytes(40)
 
 
 class KeyedFleet(Fleet):
-    """A broker with keys, on ports and with a key folder of its own. Its own client is the listed client `local`."""
+    """A fleet whose broker has keys, in a key folder of its own. Its client() is the listed client `local`."""
 
     def __init__(self, processes: Processes, folder: Path) -> None:
         super().__init__(processes)
@@ -49,26 +49,26 @@ class KeyedFleet(Fleet):
         (self.keys / role.list_name / f"{name}.key").unlink()
 
     def reload(self, broker: Daemon) -> None:
-        """Returns when it has read the lists again."""
+        """Sends SIGHUP, and returns when the broker has read both lists again."""
         before = broker.said.count("allow-list reloaded")
         broker.process.send_signal(signal.SIGHUP)
         wait_until(lambda: broker.said.count("allow-list reloaded") == before + 2, what="both lists read again")
 
 
-# --- what a peer shows ----
+# --- credentials ----
 
 
 def nothing(_socket: zmq.Socket[bytes]) -> None:
-    """NULL."""
+    """No credentials: the mechanism NULL."""
 
 
 def a_password(socket: zmq.Socket[bytes]) -> None:
-    """PLAIN."""
+    """A password: the mechanism PLAIN."""
     socket.plain_username, socket.plain_password = b"admin", b"admin"
 
 
 def keys_of(folder: Path, role: Role, broker: bytes | None = None) -> Show:
-    """CURVE with the keys in a folder; with those of another broker, if that is given."""
+    """The keys in a folder, with the mechanism CURVE. `broker` replaces the broker's public key."""
     keys = peer_keys(folder, role)
     return curve(keys.own.public, keys.own.secret, broker or keys.broker)
 
@@ -80,7 +80,7 @@ def curve(public: bytes, secret: bytes, broker: bytes) -> Show:
     return show
 
 
-# --- what it says, and hears ----
+# --- messages ----
 
 
 @contextlib.contextmanager
@@ -95,7 +95,7 @@ def connected(port: int, show: Show, identity: bytes = b"", kind: int = zmq.DEAL
 
 
 def client_says() -> list[list[bytes]]:
-    """Greeting, question and work of a client, as PPX and as RFC 6/PPP have it."""
+    """A client's greeting, question and work in PPX, and its work in RFC 6/PPP."""
     submit = Submit(JOB, DEFAULT.to_bytes(), (), 0, 5, (b"image",))
     return [encode([Beat(b"")]), encode([StatusRequest()]), encode([submit]), [b"", b"body"]]
 
@@ -105,9 +105,9 @@ def worker_says() -> list[list[bytes]]:
 
 
 def hears(peer: zmq.Socket[bytes], messages: list[list[bytes]], seconds: float) -> bool:
-    """Whether anything at all comes back."""
+    """Sends the messages. Returns whether anything comes back within `seconds`."""
     for message in messages:
-        with contextlib.suppress(zmq.Again):  # libzmq has given the connection up
+        with contextlib.suppress(zmq.Again):  # libzmq has given up the connection
             peer.send_multipart(message, zmq.DONTWAIT)
     return bool(peer.poll(int(seconds * 1000)))
 
@@ -123,14 +123,14 @@ DEALER_TYPE = b"\x05"
 
 
 def speaks_zmtp_2(port: int, seconds: float) -> bytes:
-    """Everything that a peer gets which says that it speaks ZMTP 2.0 (RFC 15), and asks for work."""
+    """Says that it speaks ZMTP 2.0 (RFC 15), and asks for work. Returns all bytes that come back."""
     identity = tagged(b"old")
     greeting = SIGNATURE + b"\x01" + DEALER_TYPE + b"\x00" + bytes([len(identity)]) + identity
     return _exchange(port, greeting + b"\x00\x01" + READY, seconds)
 
 
 def speaks_zmtp_1(port: int, seconds: float) -> bytes:
-    """Likewise ZMTP 1.0 (RFC 13): the identity, then messages."""
+    """The same with ZMTP 1.0 (RFC 13): the identity, then messages."""
     identity = tagged(b"older")
     return _exchange(port, bytes([len(identity) + 1]) + b"\x00" + identity + b"\x02\x00" + READY, seconds)
 

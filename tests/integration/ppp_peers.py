@@ -1,6 +1,6 @@
-"""Peers that speak RFC 6/PPP and nothing else, written from the RFC and from how the zguide's programs behave.
+"""Peers that speak RFC 6/PPP and nothing else, written after the RFC and the behaviour of the zguide's programs.
 
-None of them knows anything of filterfleet. Threads own their sockets; what they saw is read from outside.
+None of them uses filterfleet. Each thread owns its sockets, and records what it has seen for the test to read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Message = tuple[bytes, Frames]  # routing id, frames
 
 @contextlib.contextmanager
 def connected(kind: int, port: int, identity: bytes = b"") -> Iterator[zmq.Socket[bytes]]:
-    """A socket of its own context, connected to a port of this machine."""
+    """A socket with its own context, connected to a port on this machine."""
     with zmq.Context() as context, context.socket(kind) as socket:
         socket.linger = 0
         if identity:
@@ -33,7 +33,7 @@ def connected(kind: int, port: int, identity: bytes = b"") -> Iterator[zmq.Socke
 
 
 def receive(socket: zmq.Socket[bytes], patience: float) -> Frames | None:
-    """The next message, or None after so many seconds."""
+    """The next message, or None after `patience` seconds."""
     return socket.recv_multipart() if socket.poll(max(0, int(patience * 1000))) else None
 
 
@@ -44,16 +44,18 @@ def receive_other_than_heartbeat(socket: zmq.Socket[bytes], patience: float) -> 
     return frames
 
 
-def ask(port: int, body: bytes, patience: float = 10.0) -> Frames | None:
-    """What a REQ client gets back for one body."""
+def ask(port: int, body: bytes, patience: float = 30.0) -> Frames | None:
+    """The reply that a REQ client gets for one body, or None after `patience` seconds."""
     with connected(zmq.REQ, port) as client:
         client.send(body)
         return receive(client, patience)
 
 
 class LazyPirate:
-    """A REQ client that gives a server 2.5 s, three times, each on a new socket with a new identity. It sends
-    numbers in sequence and takes only the number itself for an answer."""
+    """A REQ client that tries three times, each time for 2.5 s on a new socket with a new identity.
+
+    It sends numbers in sequence, and only the number itself is the right answer.
+    """
 
     def __init__(self, port: int, tries: int = 3) -> None:
         self.wrong: list[Frames] = []
@@ -79,10 +81,10 @@ class LazyPirate:
 
 
 class EchoWorker:
-    """A PPP worker that sends every body back, on a thread of its own.
+    """A PPP worker that sends every body back, on its own thread.
 
-    It accepts exactly [address, "", body], says nothing while it works (for `work` seconds), and after three
-    silent intervals waits for a doubling time and registers again on a new socket with a new identity.
+    It accepts exactly [address, "", body], and is silent while it works, for `work` seconds. After three silent
+    intervals it waits, for twice as long each time, and registers again on a new socket with a new identity.
     """
 
     def __init__(self, port: int, work: float = 0.0) -> None:
@@ -113,7 +115,7 @@ class EchoWorker:
             pause = 1.0 if heard else min(32.0, pause * 2)
 
     def _serve(self, socket: zmq.Socket[bytes]) -> bool:
-        """Until the queue is silent for too long; whether it ever spoke."""
+        """Serves until the queue has been silent for too long. Returns whether it ever spoke."""
         heard, liveness, next_beat = False, LIVENESS, time.monotonic() + INTERVAL
         while not self._stop.is_set() and liveness:
             frames = receive(socket, 0.1 if self._work == 0 else INTERVAL)
@@ -138,7 +140,7 @@ class EchoWorker:
 
 
 class Queue:
-    """The workers' side of a PPP queue, in the hands of a test: a ROUTER and nothing behind it."""
+    """The workers' side of a PPP queue, for a test to drive: a ROUTER socket without anything behind it."""
 
     def __init__(self, port: int) -> None:
         self._context = zmq.Context()
@@ -154,7 +156,7 @@ class Queue:
         self._context.destroy(linger=0)
 
     def receive(self, patience: float) -> Message | None:
-        """(worker, frames) of the next message, or None after so many seconds."""
+        """(worker, frames) of the next message, or None after `patience` seconds."""
         message = receive(self.socket, patience)
         return None if message is None else (message[0], message[1:])
 
@@ -162,8 +164,8 @@ class Queue:
         self.socket.send_multipart([worker, *frames])
 
     def until(self, wanted: Callable[[Message], bool], patience: float, beating: bytes = b"") -> list[Message]:
-        """Everything that comes up to the first message that is wanted, while a worker is kept alive with
-        heartbeats. Fails when none comes in so many seconds."""
+        """All messages up to the first wanted one. In the meantime the worker `beating` gets heartbeats. Fails when no
+        wanted message comes within `patience` seconds."""
         heard = self.during(patience, beating, wanted)
         assert heard, "nothing came"
         assert wanted(heard[-1]), heard
@@ -172,7 +174,7 @@ class Queue:
     def during(
         self, seconds: float, beating: bytes = b"", wanted: Callable[[Message], bool] = lambda _: False
     ) -> list[Message]:
-        """Everything that comes within so many seconds, or up to the first message that is wanted."""
+        """All messages that come within `seconds`, or up to the first wanted one."""
         heard: list[Message] = []
         deadline = time.monotonic() + seconds
         next_beat = 0.0
@@ -184,8 +186,8 @@ class Queue:
                 heard.append(message)
         return heard
 
-    def reply(self, worker: bytes, patience: float = 15.0) -> Frames:
-        """The worker's next reply; what else it says is passed over."""
+    def reply(self, worker: bytes, patience: float = 60.0) -> Frames:
+        """The worker's next reply. Its other messages are skipped."""
         return self.until(is_reply, patience, worker)[-1][1]
 
 
@@ -194,11 +196,11 @@ def is_reply(message: Message) -> bool:
 
 
 class ZguideQueue:
-    """A whole Paranoid Pirate queue as the zguide's behaves, on a thread of its own.
+    """A whole Paranoid Pirate queue that behaves like the zguide's, on its own thread.
 
-    Any message of a worker makes it available, for one request; the available ones get heartbeats and are
-    forgotten after three silent intervals; the frontend is read only while one is available; what a worker
-    sends in more than one frame goes to the frontend as it is.
+    Any message from a worker makes it available for one request. Available workers get heartbeats, and are forgotten
+    after three silent intervals. The frontend is read only while a worker is available. A worker's message of more than
+    one frame goes to the frontend unchanged.
     """
 
     def __init__(self, frontend: int, backend: int) -> None:

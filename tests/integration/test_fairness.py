@@ -32,8 +32,7 @@ UPLOADS = [f"fresh-{number}.jpg" for number in range(3)]  # together
 
 
 class CountingLedger(Ledger):
-    """For each upload, how many others were recorded before its own outcome: since it was there, and since it had
-    settled."""
+    """Counts the outcomes of other images that are recorded between an upload, or its settling, and its own outcome."""
 
     def __init__(self, file: Path, source: str, recipe: str) -> None:
         super().__init__(file, source, recipe)
@@ -56,7 +55,8 @@ class CountingLedger(Ledger):
 
 
 def variants() -> Callable[[int], bytes]:
-    """Tiny images, so that as many as possible could overtake. They differ in a comment (ITU-T T.81, B.2.4.5)."""
+    """number -> an image. The images are tiny, so that as many as possible could overtake an upload. They differ in a
+    comment (ITU-T T.81, B.2.4.5)."""
     jpeg = cv2.imencode(".jpg", np.full((16, 16, 3), 128, np.uint8))[1].tobytes()
     return lambda number: jpeg[:2] + b"\xff\xfe\x00\x0a%08d" % number + jpeg[2:]
 
@@ -92,6 +92,6 @@ def test_fresh_uploads_do_not_wait_for_the_backfill(fleet: Fleet, tmp_path: Path
         options = Options(settle=0.1, interval=0.3)
         serve(options, Folder(source), tree, ledger, client, DEFAULT, stop=stop, turned=turned)
         print(f"others recorded since the upload: {ledger.since_upload}, since it settled: {ledger.since_settled}")
-        assert ledger.progress().pending > SLOTS  # they did come in the middle
+        assert ledger.progress().pending > SLOTS  # the uploads came in the middle
         assert max(ledger.since_settled.values()) <= 20 * SLOTS, ledger.since_settled
         assert max(ledger.since_upload.values()) <= BACKFILL / 10, ledger.since_upload

@@ -1,4 +1,4 @@
-"""More than the broker takes, at once: real sockets, one slow worker, small caps."""
+"""Clients submit more than the broker takes: real sockets, one slow worker, small caps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SLOW = 20.0  # tasks a second
 
 
 class Stop:
-    """As StopSignal, for a thread."""
+    """A StopSignal for a thread."""
 
     def __init__(self) -> None:
         self.is_set = False
@@ -83,7 +83,7 @@ def report(client: Client) -> dict:
 @pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "size", "most_sent"), [(5000, 200, 2.0), (1000, 1 << 20, 1.2)])
 def test_nothing_is_dropped_and_little_is_sent_twice(fleet: Fleet, jobs, size, most_sent):
-    """Of the small ones a whole window, 4096, may be on its way before the first refusal is here."""
+    """A whole window of small images, 4096, may be on its way before the first refusal arrives."""
     images, socket = Images(size), CountingSocket()
     with Client(LOOPBACK, fleet.frontend, socket=lambda _keys: socket) as client:
         tally = Tally(client, images)
@@ -108,6 +108,6 @@ def test_who_comes_to_a_full_broker_gets_on_beside_who_fills_it(fleet: Fleet):
         for number in range(20):
             of_other.submit(number)
         wait_until(lambda: of_other.ended == 20, what="the other's outcomes")
-        assert of_hog.ended < 500  # still in the middle
+        assert of_hog.ended < 500  # its batch is still under way
         fleet.hurry()
         wait_until(lambda: of_hog.right == 3000, patience=60, what="all outcomes")

@@ -1,4 +1,4 @@
-"""Images of 400 and 1,000 megapixels through the default recipe: little memory, and the pixels of the whole."""
+"""Images of 400 and 1,000 megapixels through the default recipe: little memory, and the pixels of the whole image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random, truncated and twisted frames at both ports: counted, survived, and then a real job is done."""
+"""Random, truncated and altered frames at both ports: the broker counts and survives them, and then does a real job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEERS = 10  # at each port
 
 
 def send_hostile_messages(fleet: Fleet, seed: int, count: int) -> int:
-    """Over both ports. How many of them are no message of the protocol; the broker has counted these."""
+    """Sends them over both ports. Returns the number of malformed ones, when the broker has counted as many."""
     rng = random.Random(seed)
     wrong = 0
     with contextlib.ExitStack() as stack:
@@ -36,7 +36,7 @@ def send_hostile_messages(fleet: Fleet, seed: int, count: int) -> int:
                 parse(frames, extended=socket.routing_id.startswith(TAG))
             except ProtocolError:
                 wrong += 1
-        # Before they close: TCP resets a connection that closes with unread answers, and the other end loses the rest.
+        # Wait before closing: TCP resets a connection that closes with unread answers, and the broker loses the rest.
         wait_until(lambda: fleet.status()["counters"].get("malformed", 0) >= wrong, what=f"{wrong} counted")
     return wrong
 
@@ -81,7 +81,7 @@ def test_our_worker_survives_hostile_messages_from_a_queue(fleet: Fleet):
             queue.send_multipart([worker, *frames])
 
         def last_is_answered() -> bool:
-            """Asked again and again, as the RFC's clients do: while the worker has many requests, it drops others."""
+            """Asks again each time, as the RFC's clients do: a worker that has many requests drops further ones."""
             queue.send_multipart([worker, b"last", b"", b"no image"])
             return queue.poll(1000) > 0 and queue.recv_multipart()[1:3] == [b"last", b""]
 

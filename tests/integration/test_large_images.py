@@ -1,4 +1,4 @@
-"""Images and results that no single message carries: pulled in chunks, both ways."""
+"""Images and results that are too large for one message are pulled in parts, both ways."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_small_image_with_large_results(fleet: Fleet, swelling_jpeg, tmp_path)
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ["worker", "broker"])
 def test_killing_the_other_end_again_and_again_in_mid_pull(fleet: Fleet, source, tmp_path, role):
-    """At ever later moments, so that both pulls and the work between them are hit."""
+    """Each kill comes a little later, so that both pulls and the work between them are hit."""
     broker = fleet.start_broker()
     worker = fleet.start_worker()
     listener = fleet.start_listener(source, tmp_path / "out", "--once", "--settle", 0)
@@ -84,7 +84,7 @@ def test_killing_the_other_end_again_and_again_in_mid_pull(fleet: Fleet, source,
 
 @pytest.mark.slow
 def test_a_worker_without_room_on_its_disk_says_so_and_goes_on(fleet: Fleet, source, tmp_path):
-    """No file of it may be larger than 10 MiB: for the kernel a full disk is another number."""
+    """No file of the worker may be larger than 10 MiB. A full disk would be the same error with another number."""
     fleet.start_broker()
     limited = ("prlimit", f"--fsize={10 << 20}", COMMAND)
     worker = fleet.processes.start("worker", "--backend-port", fleet.backend, "--threads", 1, program=limited)
@@ -101,20 +101,20 @@ def test_a_worker_without_room_on_its_disk_says_so_and_goes_on(fleet: Fleet, sou
 
 @pytest.fixture(scope="module")
 def huge(tmp_path_factory) -> Path:
-    """A BMP of 115 MiB, whose outputs are about as large together."""
+    """A BMP of 115 MiB. Its outputs together are about as large."""
     folder = tmp_path_factory.mktemp("huge")
     noise = np.random.default_rng(1).integers(0, 256, (5000, 8000, 3), np.uint8)
     assert cv2.imwrite(str(folder / "huge.bmp"), noise)
     return folder
 
 
-HELD = 24 << 20  # bytes of chunks, at most, beyond what a small image takes
+HELD = 24 << 20  # bytes that parts of a large file may take, beyond the memory for a small image
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("program", ["listener", "submit"])
 def test_nobody_on_the_way_holds_the_image_or_an_output(fleet: Fleet, huge, tmp_path, program):
-    """The peak of broker, listener and client is about what it was for a small image. Outputs are right."""
+    """Broker, listener and client need about as much memory as for a small image, and the outputs are right."""
     small = tmp_path / "small"
     small.mkdir()
     photograph = next((Path(filterfleet.__file__).parent / "demo" / "photos").glob("*.jpg"))

@@ -1,4 +1,4 @@
-"""Workers that lie: what they say reaches no client it was not meant for, and breaks nobody."""
+"""Workers that lie: their messages reach only the clients they are meant for, and break nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +16,14 @@ from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.wire import Credit, Hello, Message, OutputFile, Result, Task, encode, new_identity, parse
 from filterfleet.worker.pipeline import process
-from tests.integration.harness import Fleet, check_ledger, check_outputs, wait_until
+from tests.integration.harness import Daemon, Fleet, check_ledger, check_outputs, wait_until
 from tests.integration.ppp_peers import READY, connected, receive_other_than_heartbeat
 
 NEEDS = tuple(sorted(DEFAULT.filters))
 
 
 class OwnPeer:
-    """A socket with a tag that says what a test makes it say."""
+    """A socket with our tag, which sends the messages that a test wants."""
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
@@ -31,7 +32,7 @@ class OwnPeer:
         self.socket.send_multipart(encode(messages), copy=False)
 
     def next(self, kind: type, patience: float = 10.0) -> Message:
-        """The next message of one kind; others are passed over."""
+        """The next message of one kind. Others are skipped."""
         deadline = time.monotonic() + patience
         while (frames := receive_other_than_heartbeat(self.socket, deadline - time.monotonic())) is not None:
             for message in parse(frames, extended=True):
@@ -42,6 +43,7 @@ class OwnPeer:
 
 @contextlib.contextmanager
 def own_worker(fleet: Fleet, slots: int = 1) -> Iterator[OwnPeer]:
+    """Registers a worker. It sends no heartbeats: after four intervals of silence the broker takes it for dead."""
     with connected(zmq.DEALER, fleet.backend, new_identity(random.SystemRandom())) as socket:
         peer = OwnPeer(socket)
         socket.send(READY)
@@ -50,8 +52,15 @@ def own_worker(fleet: Fleet, slots: int = 1) -> Iterator[OwnPeer]:
         yield peer
 
 
+def listener_whose_task_waits(fleet: Fleet, source: Path, output: Path) -> Daemon:
+    """Started before the worker, which could die while the listener starts on a busy machine."""
+    listener = fleet.start_listener(source, output, "--once", "--settle", 0)
+    wait_until(lambda: fleet.status()["waiting"] == 1 or not listener.alive, what="a task that waits")
+    return listener
+
+
 def test_a_basic_worker_cannot_forge_a_reply(fleet: Fleet):
-    """Neither with a client's identity, nor with an unknown token, nor with another worker's."""
+    """It tries a client's identity, unknown tokens, and another worker's token."""
     fleet.start_broker()
     with contextlib.ExitStack() as stack:
         victim = stack.enter_context(connected(zmq.REQ, fleet.frontend, b"victim"))
@@ -117,8 +126,8 @@ FIRST, *OTHERS = ODD_REPORTS
 def test_an_odd_report_does_no_harm_to_the_listener(fleet: Fleet, photographs, expected, tmp_path, report):
     source, output = photographs(1, 300, 400), tmp_path / "out"
     fleet.start_broker()
+    listener = listener_whose_task_waits(fleet, source, output)
     with own_worker(fleet) as liar:
-        listener = fleet.start_listener(source, output, "--once", "--settle", 0)
         task = liar.next(Task)
         done = process(task.payload[0], DEFAULT)
         liar.send(Result(task.id, done.outputs, report, done.blobs))
@@ -139,8 +148,8 @@ def test_an_odd_report_does_no_harm_to_the_listener(fleet: Fleet, photographs, e
 def test_outputs_that_the_recipe_does_not_ask_for_are_never_written(fleet: Fleet, photographs, tmp_path, names):
     source, output = photographs(1, 300, 400), tmp_path / "deep" / "out"
     fleet.start_broker()
+    listener = listener_whose_task_waits(fleet, source, output)
     with own_worker(fleet) as liar:
-        listener = fleet.start_listener(source, output, "--once", "--settle", 0)
         task = liar.next(Task)
         liar.send(Result(task.id, tuple(OutputFile(name, "png", 3) for name in names), {}, (b"bad",) * len(names)))
         assert listener.wait(20) == 1, listener.said

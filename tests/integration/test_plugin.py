@@ -1,4 +1,4 @@
-"""The example of docs/plugins.md, installed as anybody would, on its own and in a fleet where not all have it."""
+"""The example of docs/plugins.md, installed as users do, on its own and in a fleet where not every worker has it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def with_plugin(tmp_path_factory) -> tuple[str, ...]:
-    """What starts a command that has the plugin: it is installed, but not where everybody sees it."""
+    """The beginning of a command line whose filterfleet has the plugin. Other commands do not find it."""
     target, source = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("source") / "plugin"
     shutil.copytree(EXAMPLE, source)
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
@@ -57,7 +57,7 @@ def test_its_tests_are_right(with_plugin):
 
 
 def test_only_workers_that_have_it_get_its_tasks(fleet: Fleet, with_plugin, photographs, recipe, tmp_path):
-    """And with none of them the images wait, and the listener says for what."""
+    """Without such a worker the images wait, and the listener says what is missing."""
     fleet.start_broker()
     fleet.start_worker()
     fleet.wait_for_workers(1)

@@ -1,4 +1,4 @@
-"""Clients and workers that only speak RFC 6/PPP, at our broker, beside our own."""
+"""Clients and workers that speak only RFC 6/PPP at our broker, beside our own peers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEEDS = tuple(sorted(DEFAULT.filters))
 
 
 def submit(client: Client, file: Path, salt: bytes = b"") -> Result:
-    """The result of one photograph; salt makes it another job."""
+    """Submits a photograph and returns its result. The salt makes it a different job."""
     data = file.read_bytes()
     name = job_id(hashlib.sha256(data + salt).digest(), DEFAULT)
     outcome = client.submit(Job(name, DEFAULT.to_bytes(), NEEDS, len(data), (data,))).result(20)
@@ -75,7 +75,7 @@ def test_a_lazy_pirate_gets_its_numbers_back(fleet: Fleet):
 
 @pytest.mark.slow
 def test_a_basic_worker_may_be_silent_while_it_works(fleet: Fleet):
-    """Longer than four missed heartbeats."""
+    """It is silent for longer than four heartbeats take."""
     fleet.start_broker()
     with EchoWorker(fleet.backend, work=5.0) as echo:
         assert ask(fleet.frontend, b"slow", patience=15) == [b"slow"]
@@ -101,7 +101,7 @@ def test_a_basic_worker_that_comes_back_under_a_new_identity_is_used_again(fleet
 
 
 def test_a_heartbeat_is_never_a_second_credit(fleet: Fleet):
-    """The zguide's queue would send a worker that heartbeats while it works one request after the other."""
+    """The zguide's queue would send further requests to a worker that sends heartbeats while it works."""
     fleet.start_broker()
     with contextlib.ExitStack() as stack:
         worker = stack.enter_context(connected(zmq.DEALER, fleet.backend, b"eager"))
@@ -161,7 +161,7 @@ def test_a_basic_client_is_answered_by_our_worker_when_there_is_no_basic_one(fle
 
 
 def test_an_answer_that_is_too_big_for_a_basic_client_is_an_error_it_can_read(fleet: Fleet, swelling_jpeg):
-    """Small when it came, larger than a message may be when it is done."""
+    """The image fits into one message; its outputs do not."""
     fleet.start_broker()
     fleet.start_worker()
     fleet.wait_for_workers(1)

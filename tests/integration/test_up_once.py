@@ -1,4 +1,4 @@
-"""`filterfleet up --once`: the main job, on one machine."""
+"""`filterfleet up --once` does the main job on one machine."""
 
 from __future__ import annotations
 

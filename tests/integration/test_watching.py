@@ -1,7 +1,8 @@
-"""A listener that watches a folder in which things happen."""
+"""A listener that watches a folder while files come and change."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import time
@@ -37,7 +38,7 @@ def watching(fleet: Fleet, tmp_path) -> Daemon:
 
 
 def wait_for_outputs(source: Path, output: Path) -> None:
-    """Until all there should be is there, with the right bytes."""
+    """Waits until the output folder has exactly the right files, with the right bytes."""
     expected = expected_outputs(source)
 
     def complete() -> bool:
@@ -49,23 +50,37 @@ def wait_for_outputs(source: Path, output: Path) -> None:
     wait_until(complete, what="the outputs")
 
 
+def grow(file: Path, data: bytes) -> float:
+    """Writes a file in 20 parts, within 2 s or more. Returns the longest time between two writes, in seconds."""
+    part, written = len(data) // 20, []
+    with file.open("wb", buffering=0) as growing:
+        for start in range(0, len(data), part):
+            growing.write(data[start : start + part])
+            written.append(time.monotonic())
+            time.sleep(0.1)
+    return max(after - before for before, after in itertools.pairwise(written))
+
+
 def test_a_file_that_grows_is_left_alone_until_it_is_whole(fleet: Fleet, images, tmp_path):
-    """It grows for more than twice as long as a file must rest to count as whole."""
-    (tmp_path / "in").mkdir()
+    """It grows for more than twice as long as a file must rest to count as whole.
+
+    On a busy machine this test itself may rest for as long. Then it tries again with another file.
+    """
+    settle, source, output = 0.8, tmp_path / "in", tmp_path / "out"
+    source.mkdir()
     fleet.start_broker()
     fleet.start_worker()
-    listener = fleet.start_listener(tmp_path / "in", tmp_path / "out", "--settle", 0.8, "--interval", 0.3)
+    listener = fleet.start_listener(source, output, "--settle", settle, "--interval", 0.3)
     wait_until(lambda: "listener started" in listener.said, what="the listener")
+    names = (f"growing-{number}.jpg" for number in range(10))
     data = images[0].read_bytes()
-    part = len(data) // 20
-    with (tmp_path / "in" / "growing.jpg").open("wb", buffering=0) as file:
-        for start in range(0, len(data), part):
-            file.write(data[start : start + part])
-            time.sleep(0.1)
-    wait_for_outputs(tmp_path / "in", tmp_path / "out")
-    assert "image failed" not in listener.said
-    wait_until(lambda: ledger_rows(tmp_path / "out", "SELECT size FROM results"), what="the ledger")
-    assert ledger_rows(tmp_path / "out", "SELECT size FROM results") == [(len(data),)]
+    name = next((name for name in names if grow(source / name, data) < settle / 2), None)
+    assert name is not None, "this machine is too busy for this test"
+    wait_for_outputs(source, output)
+    assert not [line for line in listener.said.splitlines() if "image failed" in line and name in line]
+    rows = f"SELECT size FROM results WHERE path = '{name}'"
+    wait_until(lambda: ledger_rows(output, rows), what="the ledger")
+    assert ledger_rows(output, rows) == [(len(data),)]
 
 
 def test_a_file_replaced_by_other_content_is_processed_again(watching: Daemon, images, tmp_path):
@@ -129,7 +144,7 @@ HOSTILE_NAMES = [os.fsdecode(name) for name in _HOSTILE_NAMES]
 
 @pytest.mark.slow
 def test_hostile_names_come_out_unharmed(fleet: Fleet, images, tmp_path):
-    """As files and as folders; each with an image of its own, and one that fails and is therefore listed."""
+    """The names are those of files and of folders. Each has an image that succeeds, and one that fails."""
     source, bad = tmp_path / "in", tmp_path / "bad"
     bad.mkdir()
     for number, name in enumerate(HOSTILE_NAMES):
@@ -155,7 +170,7 @@ def test_hostile_names_come_out_unharmed(fleet: Fleet, images, tmp_path):
 
 @pytest.mark.slow
 def test_submit_takes_hostile_names(fleet: Fleet, images, tmp_path, monkeypatch):
-    """And prints them, on a terminal that takes nothing but UTF-8."""
+    """It prints them too, on a terminal that accepts UTF-8 only."""
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
     (tmp_path / "in").mkdir()
     files = [tmp_path / "in" / name for name in HOSTILE_NAMES]

@@ -1,22 +1,22 @@
 #!/bin/sh
-# boot.sh FOLDER NODES CPUS HIDDEN - a Slurm cluster on this machine, for conftest.py.
+# boot.sh FOLDER NODES CPUS HIDDEN - starts a Slurm cluster on this machine, for conftest.py.
 #
-# To be PID 1 of new pid, net, uts, ipc and mount namespaces: when it ends, the kernel ends every process, mount and
-# network in them. It ends when its standard input does. The machine of slurmctld is called head, the nodes n1, n2, ...:
-# they have networks, names and shared memory of their own, and share the disk. But what is in the folder HIDDEN only
-# head and n1 can see.
+# It has to be PID 1 of new pid, net, uts, ipc and mount namespaces: when it ends, the kernel ends every process, mount
+# and network in them. It ends when its standard input does. slurmctld runs on a machine called head; the nodes are n1,
+# n2 and so on. Each has its own network, name and shared memory, and all share the disk. Only head and n1 can see the
+# contents of the folder HIDDEN.
 set -eu
 folder=$1 nodes=$2 cpus=$3 hidden=$4
 network=10.99.77
 export SLURM_CONF="$folder/slurm.conf"
 
-be_node() { # NUMBER, in the node's namespaces; never returns
+be_node() { # NUMBER: runs in the node's namespaces and never returns
     name=n$1
     hostname "$name"
     mount -t tmpfs tmpfs /dev/shm
     [ "$name" = n1 ] || mount -t tmpfs tmpfs "$hidden"
     ip link set lo up
-    until ip link set eth0 up 2>/dev/null; do sleep 0.02; done # the head plugs it in
+    until ip link set eth0 up 2>/dev/null; do sleep 0.02; done # the head makes it
     ip address add "$network.$(($1 + 10))/24" dev eth0
     mkdir "$folder/spool-$name"
     exec slurmd -D >"$folder/slurmd-$name.log" 2>&1
@@ -80,4 +80,4 @@ munged --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" --
 write_configuration
 slurmctld -D >"$folder/slurmctld.log" 2>&1 &
 for n in $(seq "$nodes"); do start_node "$n"; done
-cat >/dev/null # not exec: somebody has to collect the dead
+cat >/dev/null # not exec: PID 1 has to stay and collect dead processes

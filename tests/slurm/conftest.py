@@ -1,4 +1,4 @@
-"""A real Slurm with several nodes on this machine: see boot.sh. It lives in namespaces that end with this process."""
+"""A real Slurm with several nodes on this machine (boot.sh), in namespaces that end with this process."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ NEEDED = "ip link add name lan type bridge && ip link add left type veth peer na
 @dataclass(frozen=True)
 class Ended:
     state: str
-    code: int  # exit code of the job script; of no meaning when a signal ended it
+    code: int  # exit code of the job script; meaningless if a signal ended it
     said: str
 
 
 class Slurm:
-    """Boots on entering, is gone without a trace after leaving. Only n1 and the machine jobs are submitted on see what
-    is in the folder `first`; all see the rest of the disk."""
+    """A context manager: the cluster boots on entering and leaves no trace.
+
+    Only n1, and the machine on which jobs are submitted, can see what is in the folder `first`. The rest of the disk is
+    shared.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.first = folder / "first"
@@ -54,7 +57,7 @@ class Slurm:
         with self._log.open("wb") as log:
             self._box = subprocess.Popen(
                 ["unshare", *spaces, BOOT, str(self._state), str(NODES), str(CPUS), str(self.first)],
-                stdin=subprocess.PIPE,  # closed by us or by the kernel, it ends the box
+                stdin=subprocess.PIPE,  # closing it ends the cluster; if we die, the kernel closes it
                 stdout=log,
                 stderr=log,
                 env=self._environment,
@@ -85,7 +88,7 @@ class Slurm:
         return self.run("sinfo", "--noheader", "--format=%T %D", check=False) == f"idle {NODES}"
 
     def run(self, *argv: object, check: bool = True) -> str:
-        """A command on the machine where users submit jobs; what it said."""
+        """Runs a command on the machine where users submit jobs. Returns its output."""
         enter = ("nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", f"--wd={self._jobs}", "--")
         done = subprocess.run(
             [*enter, *map(str, argv)],
@@ -99,11 +102,11 @@ class Slurm:
         return done.stdout.strip()
 
     def submit(self, *arguments: object) -> str:
-        """sbatch with these; the job's number."""
+        """Runs sbatch with these arguments. Returns the number of the job."""
         return self.run("sbatch", "--parsable", *arguments)
 
     def wait(self, job: str, patience: float = 120.0) -> Ended:
-        """Until the job has ended, whichever way."""
+        """Waits until the job has ended in any way."""
         wait_until(lambda: self._shown(job, "JobState") in ENDED, patience, f"the end of job {job}")
         code = self._shown(job, "ExitCode").split(":")[0]
         return Ended(self._shown(job, "JobState"), int(code), self.said(job))
@@ -112,11 +115,11 @@ class Slurm:
         return (self._jobs / f"filterfleet-{job}.out").read_text()
 
     def processes(self, pattern: str) -> dict[int, str]:
-        """Nodes of the processes in this Slurm whose command line fits, by their pid there."""
+        """The processes in this cluster whose command line matches: pid -> node."""
         found = {}
         for line in self.run("pgrep", "--full", pattern, check=False).splitlines():
             name = self.run("nsenter", "-t", line, "-u", "hostname", check=False)
-            if re.fullmatch(r"n\d", name):  # it may have ended meanwhile
+            if re.fullmatch(r"n\d", name):  # it may have ended in the meantime
                 found[int(line)] = name
         return found
 
@@ -124,7 +127,7 @@ class Slurm:
         self.run("sh", "-c", f"kill -{signal.SIGKILL:d} {pid}")
 
     def namespaces(self) -> set[str]:
-        """The network and mount namespaces of all its processes."""
+        """The network and mount namespaces of all processes in this cluster."""
         return set(self.run("sh", "-c", "readlink /proc/[0-9]*/ns/net /proc/[0-9]*/ns/mnt", check=False).split())
 
     def _shown(self, job: str, field: str) -> str:
@@ -134,7 +137,7 @@ class Slurm:
 
 
 def _namespaces() -> set[str]:
-    """Every network and mount namespace that a process is in."""
+    """The network and mount namespaces of all processes on this machine."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         for kind in ("net", "mnt"):

@@ -1,4 +1,4 @@
-"""The job scripts in examples/slurm in a real Slurm with three nodes, of which only the first sees the folders."""
+"""The job scripts of examples/slurm, in a real Slurm with three nodes. Only the first node sees the folders."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "examples/slurm"
 PHOTOS = Path(filterfleet.__file__).parent / "demo" / "photos"
 NODES = {"n1", "n2", "n3"}
 
-# Some tenths of a second for each photograph: long enough to be hit in the middle.
+# Each photograph takes some tenths of a second, so that faults hit a job in the middle.
 RECIPE = """
 [outputs.soft]
 steps = ["grayscale", {filter = "gaussian_blur", size = 255, sigma = 60.0}]
 """
-COPIES = 6  # of each photograph, no two alike
+COPIES = 6  # of each photograph, no two with the same bytes
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ both = pytest.mark.parametrize("script", [MPI, FLEET], ids=str)
 
 
 class Work:
-    """Photographs and a slow recipe where only the first node sees them, and what must come of them."""
+    """Photographs and a slow recipe that only the first node sees, and the right outputs."""
 
     def __init__(self, slurm: Any, folder: Path) -> None:
         self.slurm = slurm
@@ -65,7 +65,7 @@ class Work:
         assert len(self.expected) == self.images
 
     def output(self, name: str) -> Path:
-        """A new folder for outputs."""
+        """A folder for outputs, which does not exist yet."""
         path: Path = self.folder / name
         shutil.rmtree(path, ignore_errors=True)
         return path
@@ -75,7 +75,7 @@ class Work:
         return str(self.slurm.submit(*script.size, script.file, *arguments))
 
     def wait_for_some(self, output: Path) -> None:
-        """Until the job has done a few of the images."""
+        """Waits until the job has done a few of the images."""
         wait_until(lambda: (output / PRIVATE).is_dir() and count_done(output) >= 5, 60, "the first images")
         assert count_done(output) < self.images - 10, "too late to show anything"
 
@@ -92,7 +92,7 @@ def test_job_does_what_the_sequential_engine_does_on_several_nodes(work: Work, s
     ended = work.slurm.wait(work.submit(script, output, "--report", report))
     assert (ended.state, ended.code) == ("COMPLETED", 0), ended.said
     assert f"{work.images} images done, 0 failed." in ended.said
-    assert "mpi/pmi2" not in ended.said  # its complaints need not end a job, but the next one may be worse off
+    assert "mpi/pmi2" not in ended.said  # a complaint of it that does no harm today may end the next job
     check_outputs(output, work.expected)
     rows = json.loads(report.read_text())
     assert {(row["status"], row["engine"]) for row in rows} == {("done", script.engine)}

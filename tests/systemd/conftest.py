@@ -1,6 +1,6 @@
-"""A real systemd for the units: PID 1 of a systemd-nspawn container on a throw-away overlay of this machine's files.
+"""A real systemd for the units: PID 1 of a systemd-nspawn container, the box, on a temporary overlay of this machine.
 
-The box sees every program of this machine, writes to memory only, and has a network of its own: loopback.
+The box sees every program of this machine, writes to memory only, and has no network but its own loopback interface.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _own_cgroups(name: str) -> list[Path]:
-    """Where a control group of that name lies below this process's own, in every hierarchy systemd uses."""
+    """The folders of a control group of that name below this process's own, one in each hierarchy that systemd uses."""
     root = Path("/sys/fs/cgroup")
     mounts = {name: root / name for name in (*CONTROLLERS, "cpu,cpuacct")}
     mounts["name=systemd"] = root / "systemd"
@@ -42,7 +42,7 @@ def _own_cgroups(name: str) -> list[Path]:
 
 
 class Box:
-    """Boots on entering, is gone without a trace after leaving. root is its / as seen from here."""
+    """A context manager: the box boots on entering and leaves no trace. `root` is its root folder as seen from here."""
 
     def __init__(self, folder: Path, binds: dict[Path, str]) -> None:
         self._folder = folder
@@ -53,7 +53,7 @@ class Box:
         self._leader = 0
         self.upper = folder / "overlay/upper"
         self.root = folder / "overlay/root"
-        self.written_before: set[str] = set()  # the units were started
+        self.written_before: set[str] = set()  # files written before the units were started
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -66,7 +66,7 @@ class Box:
         self._stack.close()
 
     def run(self, *argv: str, check: bool = True) -> str:
-        """Run a command in the box; its output, errors included."""
+        """Runs a command in the box. Returns its output, standard error included."""
         environment = ("env", "-i", f"PATH={os.defpath}:/usr/sbin:/sbin", "LANG=C.UTF-8", "SYSTEMD_COLORS=0")
         enter = ("nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-C", "--")
         done = subprocess.run(
@@ -77,18 +77,18 @@ class Box:
 
     @staticmethod
     def wait_until(true: Callable[[], Any], what: str, timeout: float = 30.0) -> None:
-        """Wait for something to become true, looking ten times a second."""
+        """Returns when true() is true; asks ten times a second. Fails after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while not true():
             assert time.monotonic() < deadline, f"{what}: not within {timeout:g} s"
             time.sleep(0.1)
 
     def written(self) -> set[str]:
-        """Every file that has been made or changed in the box, below its root; not /run and /tmp, its own in memory."""
+        """The files that were made or changed in the box, below its root, but for those in /run and /tmp."""
         return {str(path.relative_to(self.upper)) for path in self.upper.rglob("*") if not path.is_dir()}
 
     def show(self, unit: str, name: str) -> str:
-        """A property of a unit."""
+        """The value of a property of a unit."""
         return self.run("systemctl", "show", "--value", "--property", name, unit)
 
     def journal(self, unit: str) -> str:
@@ -102,10 +102,10 @@ class Box:
             part.mkdir()
         layers = f"lowerdir=/,upperdir={self.upper},workdir={overlay / 'work'}"
         self._attach(stack, self.root, "-t", "overlay", "-o", layers, "filterfleet-test")
-        for enabled in (self.root / "etc/systemd/system").glob("*.wants"):  # no service of the host comes along
+        for enabled in (self.root / "etc/systemd/system").glob("*.wants"):  # the host's services stay off
             shutil.rmtree(enabled)
         (self.root / "etc/machine-id").unlink(missing_ok=True)
-        (self.root / "etc/machine-id").write_text(os.urandom(16).hex() + "\n")  # an empty one means "preset all"
+        (self.root / "etc/machine-id").write_text(os.urandom(16).hex() + "\n")  # if empty, systemd presets all units
 
     def _attach(self, stack: contextlib.ExitStack, target: Path, *arguments: str) -> None:
         done = subprocess.run(["mount", *arguments, str(target)], stderr=subprocess.PIPE, text=True)
@@ -140,7 +140,7 @@ class Box:
             return state in ("running", "degraded")
 
         self.wait_until(booted, "the box boots")
-        # systemd ignores MemoryMax and TasksMax without a word where nspawn has left controllers read-only.
+        # Where nspawn has left controllers read-only, systemd silently ignores MemoryMax and TasksMax.
         for name in CONTROLLERS:
             if Path("/sys/fs/cgroup", name).is_dir():
                 self.run("mount", "-o", "remount,rw,bind", f"/sys/fs/cgroup/{name}", check=False)
@@ -165,7 +165,7 @@ class Box:
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """A booted box with filterfleet installed at /opt/filterfleet the way docs/operations.md says, units started."""
+    """A booted box. filterfleet is installed in /opt/filterfleet as docs/operations.md says, and its units run."""
     missing = sorted({package for tool, package in PACKAGES.items() if shutil.which(tool) is None})
     if platform.system() != "Linux" or missing:
         pytest.skip(f"needs Linux with the apt packages {', '.join(missing)}")
@@ -189,12 +189,12 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     with Box(folder, binds) as made:
         _install(made, python)
         made.written_before = made.written()
-        made.run("systemctl", "start", *UNITS)  # returns when all three have said READY=1
+        made.run("systemctl", "start", *UNITS)  # returns when all three have reported READY=1
         yield made
 
 
 def _install(box: Box, python: Path) -> None:
-    """There is no network: the dependencies are the ones of this test run."""
+    """The dependencies are those of this test run, because the box has no network."""
     home = "/opt/filterfleet"
     box.run(str(python), "-m", "venv", home)
     site = box.run(f"{home}/bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")

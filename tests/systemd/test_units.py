@@ -1,4 +1,4 @@
-"""The unit files: linted everywhere, and run by a real systemd where that is possible."""
+"""The unit files: linted on every machine, and run by a real systemd where that is possible."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PROGRAM = "/opt/filterfleet/bin/filterfleet"
 BROKER, WORKER, LISTENER = "filterfleet-broker", "filterfleet-worker", "filterfleet-listener"
 WATCHDOG_LIMIT = 3  # seconds
 WATCHDOG = f"[Service]\nWatchdogSec={WATCHDOG_LIMIT}s\n"
-STORM = 400  # images: some seconds of work
+STORM = 400  # images, which are some seconds of work
 
-# Where the box may have new files after a run: ours, then what systemd itself keeps.
+# The only places where a run may leave new files: our own, and those of systemd.
 OURS = ("srv/filterfleet/", "srv/cloud/", "var/lib/filterfleet")
 SYSTEM = ("var/log/", "var/lib/systemd/", "var/tmp/systemd-private-", "var/lib/private", "var/cache/private")
 
@@ -35,7 +35,7 @@ def test_there_are_three_units() -> None:
 @pytest.mark.parametrize("file", UNIT_FILES, ids=lambda file: file.stem)
 def test_unit_has_no_mistakes(file: Path, tmp_path: Path) -> None:
     unit = tmp_path / file.name
-    unit.write_text(file.read_text().replace(PROGRAM, shutil.which("true") or ""))  # verify wants it to exist
+    unit.write_text(file.read_text().replace(PROGRAM, shutil.which("true") or ""))  # the program has to exist
     done = subprocess.run(
         ["systemd-analyze", "verify", "--recursive-errors=yes", "--man=no", str(unit)], capture_output=True, text=True
     )
@@ -52,7 +52,7 @@ def test_unit_is_hardened(file: Path) -> None:
 
 
 class Fleet:
-    """The three units in the box, and photographs for them."""
+    """The three units in the box, and their photographs."""
 
     def __init__(self, box: Any) -> None:
         self.box = box
@@ -70,7 +70,7 @@ class Fleet:
         return int(self.box.show(unit, "NRestarts"))
 
     def wait_until_fed(self, unit: str) -> None:
-        """Until it has told the watchdog that it is alive later than the watchdog would have waited."""
+        """Waits for a sign of life later than WATCHDOG_LIMIT after the start: the unit keeps feeding its watchdog."""
         started = int(self.box.show(unit, "ActiveEnterTimestampMonotonic"))
         fed = started + 1_000_000 * (WATCHDOG_LIMIT + 1)
         self.box.wait_until(lambda: int(self.box.show(unit, "WatchdogTimestampMonotonic")) > fed, f"{unit} is fed")
@@ -82,11 +82,11 @@ class Fleet:
         return dict(json.loads(self.box.run(PROGRAM, "status")))
 
     def wait_for_work(self) -> None:
-        """Until workers hold leases."""
+        """Waits until workers hold leases."""
         self.box.wait_until(lambda: any(worker["leases"] for worker in self.status()["workers"]), "work begins")
 
     def drop(self, count: int) -> Path:
-        """New photographs, no two alike, in a new folder of the source; its name."""
+        """Puts `count` different photographs into a new folder of the source. Returns the folder's name."""
         folder = Path(secrets.token_hex(4))
         (self.source / folder).mkdir()
         for number, photo in zip(range(count), itertools.cycle(PHOTOS), strict=False):
@@ -130,6 +130,7 @@ def test_killed_unit_is_restarted_and_work_goes_on(fleet: Fleet, unit: str) -> N
     fleet.box.run("kill", "-KILL", fleet.main_pid(unit))
     fleet.wait_for_restart(unit, before)
     fleet.wait_for_results(folder)
+    assert fleet.restarts(unit) == before + 1
 
 
 @pytest.mark.slow
@@ -171,7 +172,7 @@ def test_stopped_worker_drains(fleet: Fleet) -> None:
     fleet.box.run("systemctl", "stop", WORKER)
     assert [fleet.box.show(WORKER, name) for name in ("Result", "ExecMainStatus")] == ["success", "0"]
     status = fleet.status()
-    assert status["running"] == 0, "it left with tasks in hand"
+    assert status["running"] == 0, "it left while it held tasks"
     assert status["waiting"] > 0, "it was stopped too late to show anything"
     assert "handing tasks back" not in fleet.box.journal(WORKER)
     fleet.box.run("systemctl", "start", WORKER)

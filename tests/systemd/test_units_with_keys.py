@@ -1,4 +1,4 @@
-"""Broker and worker with keys, in a real systemd, as docs/security.md says."""
+"""Broker and worker with keys in a real systemd, set up as docs/security.md says."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_units_have_their_secrets_from_systemd_and_a_reload_revokes(box: Any) ->
     box.run("systemctl", "restart", BROKER, WORKER)
 
     box.wait_until(lambda: workers(box) == 1, "the worker is let in")
-    for unit in (BROKER, WORKER):  # not as root, who reads everything
+    for unit in (BROKER, WORKER):  # root could read everything
         assert box.run("stat", "--format=%u", f"/proc/{box.show(unit, 'MainPID')}") != "0"
     assert "name the folder of your keys with --keys" in box.run(PROGRAM, "status", check=False)
 
