@@ -240,7 +240,9 @@ class Desk:
                 self._after_clearing(work)
             case State.LEAVING:
                 self._books.stays(work.path, work.version)
-                if trouble is not None:
+                if trouble is None:
+                    self._discovery.stir(work.path, now)
+                else:
                     self._note("warning", "the source stays where it is", work.path, trouble)
                 self._end(work)
 

@@ -29,6 +29,7 @@ class Discovery:
         self._first: frozenset[str] | None = None  # the paths of this life's first listing
         self._readable_at = float("-inf")  # the instant of the last listing that could read the source's root
         self._quiet_scans = 0  # the number of the latest scans in a row that found nothing
+        self._stirred_at = float("-inf")  # when an object last turned out not to be what a scan had shown
         self._doubted: frozenset[str] = frozenset()  # the mass disappearance that was noted last
         self.unread: Mapping[str, str] = {}  # the folders that the last scan could not read, and why
 
@@ -83,7 +84,8 @@ class Discovery:
         self._skip_backfill(listing)
         findings = self._scan.update(listing, now, self._list_began)
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # every scan finds that again
-        self._quiet_scans = self._quiet_scans + 1 if quiet and not self._may_come_back(listing, now) else 0
+        quiet = quiet and self._list_began >= self._stirred_at and not self._may_come_back(listing, now)
+        self._quiet_scans = self._quiet_scans + 1 if quiet else 0
         failed = ROOT in listing.unread
         if not failed:
             self._readable_at = now
@@ -127,7 +129,12 @@ class Discovery:
         """The object is no longer this version: the next look decides, unless an earlier one has already."""
         if self._scan.forget(path, version):
             self._books.forget(path)
+        self.stir(path, now)
+
+    def stir(self, path: str, now: float) -> None:
+        """The object has changed since it was seen: no scan that is under way can say that all is quiet."""
         self._quiet_scans = 0
+        self._stirred_at = now
         self.heard(path, now)
 
     # --- inside ----

@@ -255,6 +255,19 @@ def test_a_listener_that_is_to_end_lists_until_nothing_is_new():
     assert rig.core.finished
 
 
+def test_a_scan_that_began_before_a_change_does_not_end_the_listener():
+    rig = Rig(once=True, departs=True)
+    rig.lists(a=V1)
+    for event in (Loaded("a", DIGEST, b"image"), DONE, Written("a", 0.5)):
+        rig.on(event)
+    assert rig.tick(1.0) == [List()]
+    assert not of(Load, rig.on(TransferFailed("a", None))), "it has been replaced, and is not taken away"
+    assert rig.on(Listed(Listing({"a": V1}))) == []
+    assert not rig.core.finished
+    assert rig.tick(1.0) == [List()]
+    assert rig.on(Listed(Listing({"a": V2}))) == [Load("a", V2, urgent=False)]
+
+
 def test_a_failure_in_a_source_that_shows_nothing_is_forgotten_and_tried_again_when_it_comes_back():
     rig = Rig()
     objects = {f"{n}.jpg": Version(n, n) for n in range(20)}
