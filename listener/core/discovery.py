@@ -84,7 +84,7 @@ class Discovery:
         self._skip_backfill(listing)
         findings = self._scan.update(listing, now, self._list_began)
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # every scan finds that again
-        quiet = quiet and self._list_began >= self._stirred_at and not self._may_come_back(listing, now)
+        quiet = quiet and self._list_began > self._stirred_at and not self._may_come_back(listing, now)
         self._quiet_scans = self._quiet_scans + 1 if quiet else 0
         failed = ROOT in listing.unread
         if not failed:
