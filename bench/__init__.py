@@ -1,1 +1,1 @@
-"""The comparative analysis: the same work done by different systems, interleaved, as ratios of one run."""
+"""The comparative analysis: different systems do the same work in turns, and ratios within one run count."""

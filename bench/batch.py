@@ -1,4 +1,4 @@
-"""The same images through a fleet again and again, as new jobs each time."""
+"""A batch of images that goes through a fleet several times, as new jobs each time."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 
 from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import DEFAULT, Recipe
 from filterfleet.common.wire import Failed, Result
 
-PATIENCE = 300.0  # seconds for the whole batch
+PATIENCE = 300.0  # seconds to wait for one image
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """images are files, each small enough for one message."""
+    """images are the contents of files, each small enough for one message."""
 
     images: Sequence[bytes]
     recipe: Recipe = DEFAULT
 
     def seconds(self, client: Client) -> float:
-        """From the first submission to the last outcome. Raises FleetError when an image fails."""
+        """The time from the first submission to the last outcome. Raises FleetError when an image fails."""
         needs = tuple(sorted(self.recipe.filters))
         recipe = self.recipe.to_bytes()
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Sequential against the fleet on the same photographs: interleaved rounds, medians, ratios."""
+"""`filterfleet bench compare`: sequential against the fleet on the same photographs, in interleaved rounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -24,17 +26,17 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.system import cores
-from filterfleet.listener.setup import open_ledger
+from filterfleet.listener.ledger.opening import open_ledger
 
 PLAIN = "plain OpenCV, one process"
 SEQUENTIAL = "our pipeline, one process"
 
-Arguments = Callable[[Path, Path], list[str]]  # (source, output) -> what is timed, behind the interpreter
+Arguments = Callable[[Path, Path], list[str]]  # (source, output) -> the command that is timed, behind the interpreter
 
 
 @dataclass(slots=True)
 class Contender:
-    """One way to do the work; what surrounds it runs before the clock starts, as daemons do."""
+    """One way to do the work. Its surroundings, such as daemons, are started before the clock."""
 
     name: str
     arguments: Arguments
@@ -43,8 +45,18 @@ class Contender:
     latencies: list[float] = field(default_factory=list)  # seconds from submission to result
 
 
-def run_comparison(images: int, megapixels: float, rounds: int, report: Path | None) -> None:
-    """Measure and print; raises FleetError when a contender fails or the fleet's files differ from ours."""
+def compare(
+    images: Annotated[int, typer.Option(min=1, help="Photographs to process in each run.")] = 40,
+    megapixels: Annotated[float, typer.Option(min=0.01, max=100, help="Size of each photograph.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each contender; the medians count.")] = 3,
+    report: Annotated[Path | None, typer.Option(help="JSON file for every single measurement.")] = None,
+) -> None:
+    """Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.
+
+    The contenders take turns, so that other load on the machine affects all of them alike. Read the ratios: the
+    absolute numbers hold for this machine at this moment only. A contender that fails, or files that differ from ours,
+    end the command with a sentence.
+    """
     console = Console()
     contenders = [
         Contender(PLAIN, lambda source, output: ["-m", "filterfleet.bench.plain", str(source), str(output)]),
@@ -95,7 +107,7 @@ def _fleet(workers: int) -> Contender:
 
 
 def _measure(contender: Contender, source: Path, output: Path) -> None:
-    """One run into an empty output folder; the clock covers the command from start to exit."""
+    """One run into an empty output folder. The clock covers the command from its start to its exit."""
     shutil.rmtree(output, ignore_errors=True)
     logs = output.with_name(f"{output.name} logs")
     logs.mkdir(exist_ok=True)
@@ -113,7 +125,7 @@ def _measure(contender: Contender, source: Path, output: Path) -> None:
 
 
 def _compare_outputs(expected: Path, found: Path) -> None:
-    """Byte for byte: a number is worth nothing when the work is not the same."""
+    """Raises FleetError unless all files are the same, byte for byte: otherwise the times could not be compared."""
     files = sorted(file.relative_to(expected) for file in expected.rglob("*.*"))
     _, different, missing = filecmp.cmpfiles(expected, found, files, shallow=False)
     if different or missing or not files:

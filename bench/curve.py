@@ -1,11 +1,13 @@
-"""What it costs to encrypt: the same batches through a fleet with keys and through one without."""
+"""`filterfleet bench curve`: the cost of encryption. The same batches go through fleets with and without keys."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -17,11 +19,16 @@ from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.system import cores
 
 WORKERS = 2
-TINY = 0.005  # megapixels: next to nothing but messages
+TINY = 0.005  # megapixels: next to no work, so that messages dominate
 
 
-def run_curve(images: int, megapixels: float, tiny: int, rounds: int) -> None:
-    """Measure and print. Raises FleetError when a fleet does not come up or an image fails."""
+def curve(
+    images: Annotated[int, typer.Option(min=1, help="Photographs to process in each run.")] = 100,
+    megapixels: Annotated[float, typer.Option(min=0.01, max=20, help="Size of each photograph.")] = 2.0,
+    tiny: Annotated[int, typer.Option(min=1, help="Tiny photographs, in runs of their own.")] = 1000,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of both fleets; the medians count.")] = 3,
+) -> None:
+    """Compare a fleet with keys, where everything is encrypted, with one without."""
     console = Console()
     console.print(f"{WORKERS} workers of one thread, {rounds} rounds, {cores()} cores")
     table = Table("batch", "without keys s", "with keys s", "ratio", title="The price of CURVE")
@@ -32,8 +39,9 @@ def run_curve(images: int, megapixels: float, tiny: int, rounds: int) -> None:
         for count, size in ((images, megapixels), (tiny, TINY)):
             batch = _batch(folder / f"{size:g}", count, size)
             console.print(f"{count} photographs of {size:g} megapixels:")
-            plain, curve = _measure(batch, folder, keys, rounds, console)
-            table.add_row(f"{count} of {size:g} megapixels", f"{plain:.2f}", f"{curve:.2f}", f"{curve / plain:.2f}")
+            without, with_keys = _measure(batch, folder, keys, rounds, console)
+            ratio = f"{with_keys / without:.2f}"
+            table.add_row(f"{count} of {size:g} megapixels", f"{without:.2f}", f"{with_keys:.2f}", ratio)
     console.print(table)
 
 
@@ -44,12 +52,12 @@ def _batch(folder: Path, count: int, megapixels: float) -> Batch:
 
 
 def _measure(batch: Batch, logs: Path, keys: Path, rounds: int, console: Console) -> tuple[float, float]:
-    """Median seconds without and with keys, rounds interleaved."""
-    plain: list[float] = []
-    curve: list[float] = []
+    """The median seconds without and with keys, of interleaved rounds."""
+    without: list[float] = []
+    with_keys: list[float] = []
     for number in range(rounds):
-        for shown, seconds in ((None, plain), (keys, curve)):
+        for shown, seconds in ((None, without), (keys, with_keys)):
             with running(free_ports(), logs, WORKERS, shown) as (_, client):
                 seconds.append(batch.seconds(client))
-        console.print(f"  round {number + 1}: {plain[-1]:.2f} s without keys, {curve[-1]:.2f} s with keys")
-    return statistics.median(plain), statistics.median(curve)
+        console.print(f"  round {number + 1}: {without[-1]:.2f} s without keys, {with_keys[-1]:.2f} s with keys")
+    return statistics.median(without), statistics.median(with_keys)

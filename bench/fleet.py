@@ -1,4 +1,4 @@
-"""A broker and workers on loopback, for as long as something is measured."""
+"""A broker and workers on loopback, while something is measured."""
 
 from __future__ import annotations
 
@@ -11,26 +11,22 @@ from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.ports import LOOPBACK, Ports
 from filterfleet.common.process.supervisor import Spec, Supervisor
+from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
-from filterfleet.worker.process import arguments
 
-START = 20.0  # seconds a fleet has to come up
+START = 20.0  # seconds that a fleet has to come up
 
 
 @contextmanager
 def running(ports: Ports, logs: Path, workers: int, keys: Path | None = None) -> Iterator[tuple[Supervisor, Client]]:
-    """A fleet of so many worker processes of one thread, and a client of it. The supervisor's children are the broker
-    and the workers, in this order. logs is a folder. Raises FleetError when it does not come up."""
+    """Run a broker and worker processes of one thread each; workers is their number, and logs a folder.
+
+    Yields the supervisor, whose children are the broker and then the workers, and a client. Raises FleetError when the
+    fleet does not come up.
+    """
     with_keys = ("--keys", str(keys)) if keys else ()
-    broker = (
-        "-m",
-        "filterfleet.broker",
-        "--frontend-port",
-        str(ports.frontend),
-        "--backend-port",
-        str(ports.backend),
-        *with_keys,
-    )
+    with_ports = ("--frontend-port", str(ports.frontend), "--backend-port", str(ports.backend))
+    broker = ("-m", "filterfleet.broker", *with_ports, *with_keys)
     worker = arguments(LOOPBACK, ports.backend, 1, share(workers), 10.0, keys)
     specs = [Spec("broker", broker, logs / "broker.log")]
     specs += [Spec(f"worker-{n + 1}", worker, logs / f"worker-{n + 1}.log") for n in range(workers)]

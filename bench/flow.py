@@ -1,4 +1,4 @@
-"""More work than the broker takes, against one worker that is slow: how much memory that costs, and what is lost."""
+"""More work than the broker takes, with one slow worker: how much memory that costs, and how much is lost."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -19,24 +20,25 @@ from filterfleet.bench.memory import high_water
 from filterfleet.bench.slow_worker import FILTER, edges
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.process.system import cores
 from filterfleet.common.text import size_text
 from filterfleet.common.wire import Data, Failed, Message, Result, Submit
 from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.common.wire.peer import PeerSocket
 
 TINY = 200  # bytes
 SLOTS = 16  # of the worker
 FULL = 10.0  # seconds for which the worker stays slow once the broker has refused something
-UNFILLED = 30.0  # seconds after which the worker is slow no longer, though the broker has room for everything
+UNFILLED = 30.0  # seconds after which the worker hurries even if the broker has had room for everything
 PATIENCE = 60.0  # seconds without any outcome until the rest counts as lost
-LOOK = 0.25
+LOOK = 0.25  # seconds between two requests for the broker's report
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many jobs of so many bytes each, all submitted at once; rate: of the worker as long as it is slow."""
+    """jobs of size bytes each, all submitted at once. rate is the worker's, in tasks a second, while it is slow."""
 
     name: str
     jobs: int
@@ -46,9 +48,12 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """sent: bytes of images that the client has sent; refused: how often the broker said BUSY; held: the most bytes of
-    images and results that it has reported; lost, twice: jobs without the right outcome, and with more than one
-    result."""
+    """The measurements of one load.
+
+    peak is the broker's memory, and held the most bytes of images and results that it has reported. sent is how many
+    bytes of images the client has sent, and refused how often the broker said BUSY. lost counts the jobs without the
+    right outcome, and twice the results beyond the first one of a job.
+    """
 
     seconds: float
     peak: int
@@ -60,7 +65,7 @@ class Outcome:
 
 
 class Images:
-    """Jobs that are all different and share their bytes, so that gigabytes of them take no memory here."""
+    """Jobs that all differ and yet share their bytes, so that gigabytes of them take no memory here."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -74,20 +79,19 @@ class Images:
         return self._noise[offset : offset + self._size]
 
 
-class CountingClient(Client):
-    """Counts the bytes of images that it sends."""
+class CountingSocket(PeerSocket):
+    """The socket of a client, which counts the bytes of images that it sends."""
 
     sent = 0
 
-    def _send(self, batch: list[Message]) -> None:
-        for message in batch:
-            if isinstance(message, Submit | Data):
-                self.sent += sum(len(frame) for frame in message.payload)
-        super()._send(batch)
+    def put(self, message: Message) -> None:
+        if isinstance(message, Submit | Data):
+            self.sent += sum(len(frame) for frame in message.payload)
+        super().put(message)
 
 
 class Tally:
-    """What has come of the jobs; fed on the client's thread."""
+    """Counts the outcomes of jobs, on the client's thread."""
 
     def __init__(self, client: Client, images: Images) -> None:
         self.right = self.wrong = 0
@@ -110,8 +114,17 @@ class Tally:
         self._client.submit(self._images.job(number)).add_done_callback(on_outcome)
 
 
-def run_flow(tasks: int, gigabytes: float) -> None:
-    """Measure and print. Raises FleetError when something was lost."""
+def flow(
+    tasks: Annotated[int, typer.Option(min=1, max=10_000_000, help="Tiny tasks, submitted at once.")] = 100_000,
+    gigabytes: Annotated[
+        float, typer.Option(min=0.01, max=1000, help="Gigabytes of images of 8 MiB, submitted at once.")
+    ] = 20.0,
+) -> None:
+    """Submit more than the broker accepts to one slow worker: its memory, and what is sent twice.
+
+    The images are noise that nobody decodes. The worker is slow until the broker has been full for 10 seconds, and then
+    as fast as it can be. The command fails when something was lost.
+    """
     console = Console()
     console.print(f"One broker, one worker with {SLOTS} slots that is slow at first, one client; {cores()} cores")
     loads = [
@@ -139,8 +152,12 @@ def run_flow(tasks: int, gigabytes: float) -> None:
 
 
 def measure(load: Load) -> Outcome:
-    """All jobs of one load through a fleet of its own. Raises FleetError when there is none."""
-    with fleet(load.rate) as (broker, worker, frontend), CountingClient(LOOPBACK, frontend) as client:
+    """Send all jobs of one load through a fleet of its own. Raises FleetError when the fleet does not come up."""
+    socket = CountingSocket()
+    with (
+        fleet(load.rate) as (broker, worker, frontend),
+        Client(LOOPBACK, frontend, socket=lambda _keys: socket) as client,
+    ):
         require_broker(client, LOOPBACK, frontend)
         images = Images(load.size)
         tally = Tally(client, images)
@@ -154,7 +171,7 @@ def measure(load: Load) -> Outcome:
             seconds,
             high_water(broker.pid),
             held,
-            client.sent,
+            socket.sent,
             counters.get("refused", 0),
             load.jobs - tally.right,
             counters["results"] - tally.ended,
@@ -162,8 +179,8 @@ def measure(load: Load) -> Outcome:
 
 
 def _watch(load: Load, client: Client, tally: Tally, worker: subprocess.Popen[bytes]) -> int:
-    """Until everything has its outcome, or nothing comes any more; the most bytes that the broker has held. The worker
-    is slow until the broker has been full for a while."""
+    """Wait until everything has its outcome, or nothing comes any more, and return the most bytes that the broker has
+    held. The worker is slow until the broker has been full for FULL seconds."""
     assert worker.stdin is not None
     held, ended = 0, 0
     release_at = time.monotonic() + UNFILLED
@@ -184,11 +201,11 @@ def _watch(load: Load, client: Client, tally: Tally, worker: subprocess.Popen[by
 
 @contextlib.contextmanager
 def fleet(rate: float) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], int]]:
-    """A broker and a slow worker as processes of their own, and the port for clients."""
+    """A broker and a slow worker, as processes of their own, and the port for clients."""
     frontend, backend = free_ports()
     ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
     with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(_process("broker", *ports))
+        broker = stack.enter_context(_process("filterfleet.broker", *ports))
         worker = stack.enter_context(_process("filterfleet.bench.slow_worker", str(backend), str(SLOTS), str(rate)))
         yield broker, worker, frontend
 

@@ -1,4 +1,4 @@
-"""A huge image through the default recipe: OpenCV on the whole of it against strips, in time and in memory."""
+"""`filterfleet bench huge`: a huge image through the default recipe, by OpenCV as a whole and by our strips."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -30,14 +32,21 @@ _MAX_PIXELS = "OPENCV_IO_MAX_IMAGE_PIXELS"
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Wall time from start to exit of the process, and the most memory it ever had in use."""
+    """Wall time from start to exit of a process, and the most memory it had in use."""
 
     seconds: float
     peak: int  # bytes
 
 
-def run_huge(megapixels: int, rounds: int) -> None:
-    """Measure and print. Raises FleetError when a contender fails, or pixels differ."""
+def huge(
+    megapixels: Annotated[int, typer.Option(min=65, max=1000, help="Size of the image.")] = 400,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of both contenders; the medians count.")] = 3,
+) -> None:
+    """Compare OpenCV on a whole huge image with strips, in time and memory.
+
+    The image is a JPEG, then a tiled TIFF, and each becomes three outputs. OpenCV takes some 14 bytes of memory for
+    each pixel, and the files take a few gigabytes of $TMPDIR. The pixels of both are compared in the first round.
+    """
     console = Console()
     console.print(f"{megapixels} megapixels, grayscale, blur and edges, {rounds} rounds, {cores()} cores")
     table = Table("image", "contender", "median s", "x whole", "peak MB", "x whole", title="Huge images")
@@ -52,7 +61,8 @@ def run_huge(megapixels: int, rounds: int) -> None:
 
 
 def huge_images(folder: Path, megapixels: int) -> Iterator[tuple[str, Path]]:
-    """The format and the folder of one image after the other, of the same pixels. One is gone when the next is made."""
+    """Yields the format and the folder of one image after the other. All have the same pixels, and each is deleted
+    before the next one is made."""
     side = round(math.sqrt(megapixels * 1e6))
     for image_format in ("jpeg", "tiff"):
         source = folder / image_format
@@ -72,12 +82,12 @@ def whole_image(source: Path, output: Path, threads: int) -> Measurement:
 
 
 def in_strips(source: Path, output: Path) -> Measurement:
-    """Our pipeline in a process of its own, with a thread per core. Raises FleetError."""
+    """Our pipeline in a process of its own, with one thread for each core. Raises FleetError."""
     return _measured("filterfleet.bench.sequential", str(source), str(output))
 
 
 def check_same_pixels(expected: Path, found: Path) -> None:
-    """Every file of one folder against its namesake, in little memory. Raises FleetError."""
+    """Compare every file of one folder with its namesake in the other, in little memory. Raises FleetError."""
     files = [file.relative_to(expected) for file in sorted(expected.rglob("*.*"))]
     if not files:
         raise FleetError(f"There is nothing in {expected}.")
@@ -90,7 +100,7 @@ def check_same_pixels(expected: Path, found: Path) -> None:
 
 
 def _compare(image_format: str, source: Path, rounds: int, console: Console) -> tuple[Measurement, Measurement]:
-    """Medians of both; they take turns, so that what else the machine does hits both alike."""
+    """The medians of both contenders. They take turns, so that other load on the machine affects both alike."""
     whole, strips = [], []
     for number in range(rounds):
         with _output(source, "whole") as expected, _output(source, "strips") as found:
@@ -119,7 +129,7 @@ def _measured(module: str, *arguments: str) -> Measurement:
     command = [sys.executable, "-P", "-m", module, *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     peak = 0
-    while process.poll() is None:  # what wait4 tells begins with the memory of the parent
+    while process.poll() is None:  # wait4 would not do: its maximum includes the memory of the parent
         peak = max(peak, high_water(process.pid))
         time.sleep(0.02)
     seconds = time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""Huge images, made band by band in little memory: the shipped photographs, enlarged, noisy, side by side."""
+"""Huge images, made band by band in little memory: the shipped photographs, enlarged, with noise, side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.strips.plan import BAND_UNIT
 from filterfleet.worker.strips.writers.jpeg import JpegWriter
 
-_TILE = 2_000  # pixels a side: tiles begin and end anywhere in a band
+_TILE = 2_000  # pixels each way; no multiple of a band's height, so tiles begin and end anywhere in a band
 _QUALITY = 92
 
 
@@ -29,7 +29,7 @@ def make_huge_jpeg(target: Path, side: int) -> None:
 
 
 def make_tiled_tiff(target: Path, source: Path) -> None:
-    """The pixels of an image file in tiles of 256 x 256, deflated. Raises pyvips.Error."""
+    """Write the pixels of an image file as a TIFF with deflated tiles of 256 x 256. Raises pyvips.Error."""
     image = pyvips.Image.new_from_file(str(source), access="sequential")
     tiles = {"tile": True, "tile_width": 256, "tile_height": 256}
     image.tiffsave(str(target), compression="deflate", predictor="horizontal", level=1, **tiles)
@@ -44,7 +44,7 @@ def _noisy(photograph: Image, seed: int) -> Image:
 
 
 def _band(tiles: list[Image], rows: np.ndarray, side: int) -> Image:
-    """Those rows of the whole. Every second tile stands on its head."""
+    """The given rows of the whole image. Every second tile is upside down."""
     columns = []
     for column in range(-(-side // _TILE)):
         places = rows // _TILE

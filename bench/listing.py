@@ -1,5 +1,7 @@
-"""`python -m filterfleet.bench.listing CONFIG REMOTE STATE` lists a remote as a listener does, once for each line
-that it reads, and prints what came of it."""
+"""`python -m filterfleet.bench.listing CONFIG REMOTE STATE` lists a remote as a listener does.
+
+It does so once for each line that it reads, and prints the times and counts as JSON.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,10 @@ from filterfleet.listener.cloud.rclone.remote_files import Rclone
 from filterfleet.listener.cloud.source import CloudSource
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.scan import Scan, Settled
+from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.settings.aftermath import Keep
 from filterfleet.listener.settings.location import Remote, parse_location
 from filterfleet.listener.settings.selection import Selection
-from filterfleet.listener.setup import open_ledger
 
 
 def main(config: str, place: str, folder: str) -> None:

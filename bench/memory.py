@@ -1,4 +1,4 @@
-"""How much memory a process takes."""
+"""The memory of a process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def high_water(pid: int) -> int:
-    """The most bytes of memory a process has had in use; 0 once it has ended."""
+    """The most bytes of memory that a process has had in use so far (VmHWM of proc(5)), or 0 when it has ended."""
     with contextlib.suppress(OSError):
         if found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
             return int(found[1]) * 1024

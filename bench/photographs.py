@@ -8,14 +8,17 @@ from importlib import resources
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.common.jobs.names import is_image_name
 from filterfleet.worker.filters import Image
 from filterfleet.worker.formats import decode, read_header
 from filterfleet.worker.pixels.opencv import cv2
 
 
 def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1) -> None:
-    """count JPEG files of about so many megapixels: seeded crops of the shipped photographs, scaled."""
+    """Write count JPEG files of about the given size: seeded, scaled crops of the shipped photographs.
+
+    Raises FleetError.
+    """
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     originals = shipped()
     for number in range(count):
@@ -32,7 +35,7 @@ def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1)
 
 
 def shipped() -> list[Image]:
-    """The photographs that come with filterfleet."""
+    """The photographs that ship with filterfleet, decoded."""
     with resources.as_file(resources.files("filterfleet.demo") / "photos") as photos:
         files = [photo.read_bytes() for photo in sorted(photos.iterdir()) if is_image_name(photo.name)]
     return [decode(file, read_header(file)) for file in files]

@@ -1,4 +1,4 @@
-"""The program anybody would write first: one process, plain OpenCV calls.
+"""The program that anybody would write first: plain OpenCV calls in one process.
 
 `python -m filterfleet.bench.plain IN OUT [THREADS]`
 """

@@ -1,4 +1,4 @@
-"""What it costs to look at a large source in a cloud, and to look at it again when nothing has changed there."""
+"""`filterfleet bench scan`: the cost of listing a large source in a cloud, and again when nothing has changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -24,9 +26,9 @@ from filterfleet.listener.cloud.rclone.binary import environment, find_rclone
 
 PLACE = "photographs/incoming"  # a bucket and a folder in it
 FOLDER = 1000  # objects in each folder
-LISTS, OTHERS = "serve s3: bucketname:", (" HEAD OBJECT ", " GET OBJECT ")  # in the log of rclone's server
-START = 20.0  # seconds for the server
-SAMPLE = 0.02  # seconds between looks at the memory of processes that end
+LISTS, OTHERS = "serve s3: bucketname:", (" HEAD OBJECT ", " GET OBJECT ")  # calls, in the log of rclone's server
+START = 20.0  # seconds that the server has to start
+SAMPLE = 0.02  # seconds between looks at the memory of processes
 _KEYS = ("bench-access-key", "bench-secret-access-key")
 _REMOTE = """\
 [bench]
@@ -41,7 +43,7 @@ force_path_style = true
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One listing and what the listener made of it: seconds for each, objects, and calls that the server had."""
+    """One listing: seconds for it and for the ledger, objects in all and new ones, and calls to the server."""
 
     listing: float
     ledger: float
@@ -53,14 +55,20 @@ class Look:
 
 @dataclass(slots=True)
 class Peaks:
-    """The most memory, in bytes, of the listener and of any one process of rclone."""
+    """The most memory, in bytes, that the listener had in use, and that any one process of rclone had."""
 
     listener: int = 0
     rclone: int = 0
 
 
-def run_scan(objects: int) -> None:
-    """Measure and print. Raises FleetError when something cannot be started or finds something else than it should."""
+def scan(
+    objects: Annotated[int, typer.Option(min=1, max=1_000_000, help="Objects in the source.")] = 100_000,
+) -> None:
+    """Look twice at a large source in a cloud: time, calls to the server, and memory.
+
+    The memory is that of the listener and of rclone. The cloud is an S3 server on this machine, which takes its share
+    of the processors.
+    """
     console = Console()
     console.print(f"{objects:,} objects at an S3 server on this machine (rclone serve s3), {cores()} cores")
     with tempfile.TemporaryDirectory(prefix="filterfleet-bench-") as name:
@@ -85,7 +93,7 @@ def run_scan(objects: int) -> None:
 
 
 def make_objects(place: Path, objects: int) -> None:
-    """Small files with the names of images; nobody decodes them."""
+    """Write small files with the names of images. Nobody decodes them."""
     for number in range(objects):
         folder = place / f"{number // FOLDER:04}"
         if number % FOLDER == 0:
@@ -95,7 +103,7 @@ def make_objects(place: Path, objects: int) -> None:
 
 @contextlib.contextmanager
 def s3_server(folder: Path) -> Iterator[Path]:
-    """Serve the buckets in folder/served; the configuration of a remote called bench."""
+    """Serve the buckets in folder/served. Yields the configuration file of a remote called bench."""
     log, config = _log(folder), folder / "rclone.conf"
     config.touch(mode=0o600)
     serve = [
@@ -122,7 +130,7 @@ def s3_server(folder: Path) -> Iterator[Path]:
 
 
 def measure(folder: Path, config: Path) -> tuple[list[Look], Peaks]:
-    """Two looks by a process of its own. Raises FleetError."""
+    """Have a process of its own look twice. Raises FleetError."""
     command = [
         sys.executable,
         "-P",
@@ -161,7 +169,7 @@ def _log(folder: Path) -> Path:
 
 
 def _calls(folder: Path) -> tuple[int, int]:
-    """What the server has been asked: for a part of a listing, and about or for single objects."""
+    """The calls to the server so far: those for a part of a listing, and those for a single object."""
     lists = others = 0
     with _log(folder).open(errors="replace") as log:
         for line in log:

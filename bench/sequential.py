@@ -1,4 +1,4 @@
-"""Our pipeline in one process, one image after the other. `python -m filterfleet.bench.sequential IN OUT`"""
+"""Our pipeline in one process, one image after another: `python -m filterfleet.bench.sequential IN OUT`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.files import write_atomically
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.worker.pipeline import process
 from filterfleet.worker.pixels.opencv import prepare_process

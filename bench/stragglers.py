@@ -1,4 +1,4 @@
-"""A batch on a fleet with one worker that is ten times slower than its peers, against the same fleet without it."""
+"""`filterfleet bench stragglers`: a batch on a fleet with and without one worker ten times slower than its peers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -20,11 +22,19 @@ from filterfleet.bench.photographs import make_photographs
 from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.system import cores
 
-RUNS, PAUSES = 0.02, 0.18  # seconds of a slow worker's turns: it has a tenth of its time
+RUNS, PAUSES = 0.02, 0.18  # seconds: the slow worker runs a tenth of the time, in pulses that heartbeats do not notice
 
 
-def run_stragglers(images: int, megapixels: float, workers: int, rounds: int) -> None:
-    """Measure and print. Raises FleetError when the fleet does not come up or an image fails."""
+def stragglers(
+    images: Annotated[int, typer.Option(min=1, help="Photographs to process in each run.")] = 200,
+    megapixels: Annotated[float, typer.Option(min=0.01, max=20, help="Size of each photograph.")] = 2.0,
+    workers: Annotated[int, typer.Option(min=1, help="Workers beside the slow one.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of both fleets; the medians count.")] = 3,
+) -> None:
+    """Measure what a worker that is ten times slower than its peers costs a batch.
+
+    The slow worker is stopped nine tenths of the time (SIGSTOP).
+    """
     console = Console()
     console.print(
         f"{images} photographs of {megapixels:g} megapixels, {workers} workers of one thread with and without a slow "
@@ -49,7 +59,7 @@ def run_stragglers(images: int, megapixels: float, workers: int, rounds: int) ->
 
 
 def _measure(batch: Batch, logs: Path, workers: int, slow: int) -> float:
-    """Seconds of the batch, with so many slow workers beside the others."""
+    """Seconds of the batch, with slow workers beside the others. slow is their number."""
     with running(free_ports(), logs, workers + slow) as (supervisor, client), contextlib.ExitStack() as stack:
         for child in supervisor.children[workers + 1 :]:
             if child.process is not None:
@@ -59,7 +69,7 @@ def _measure(batch: Batch, logs: Path, workers: int, slow: int) -> float:
 
 @contextlib.contextmanager
 def _slowed(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """The process is stopped most of the time, in pulses too short for heartbeats to notice."""
+    """Stop the process most of the time."""
     ended = threading.Event()
 
     def pulse() -> None:

@@ -1,1 +1,1 @@
-"""The broker: a pure scheduling core and a socket loop around it."""
+"""The broker queues clients' tasks and leases them to workers: a pure core, and a socket loop around it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from filterfleet.common.wire import Message, Payload
 
@@ -17,7 +16,7 @@ class Side(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A PPX message; the shell may put several to one peer into one multipart message."""
+    """Send a PPX message. The shell may put several for one peer into one multipart message."""
 
     side: Side
     peer: bytes
@@ -26,7 +25,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SendFrames:
-    """Frames of RFC 6/PPP, as they are, behind the routing id."""
+    """Send frames of RFC 6/PPP as they are, behind the routing id."""
 
     side: Side
     peer: bytes
@@ -35,10 +34,10 @@ class SendFrames:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something an operator may want to read in the log."""
+    """Log something that an operator may want to read."""
 
     event: str
-    fields: Mapping[str, Any]
+    fields: Mapping[str, object]
 
 
 Action = Send | SendFrames | Note

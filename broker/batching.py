@@ -1,4 +1,4 @@
-"""The core's actions as multipart messages, as few as possible."""
+"""Packs the core's actions into as few multipart messages as possible."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from filterfleet.common.wire.batches import batches
 
 
 def multiparts(actions: Iterable[Action], limit: int) -> Iterator[tuple[Side, bytes, list[Payload]] | Note]:
-    """Actions as (side, routing id, frames), in order for each peer; notes pass through.
+    """Turn actions into (side, routing id, frames). Each peer's messages stay in order; notes pass through.
 
-    limit is the payload, in bytes, of a multipart message that carries more than one message.
+    A multipart message that carries several messages has at most `limit` bytes of payload.
     """
     waiting: dict[tuple[Side, bytes], list[Message]] = {}
     for action in actions:

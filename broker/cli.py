@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from filterfleet.broker.service import serve
 from filterfleet.common.process.options import BackendPort, FrontendPort, Keys
 
 
@@ -15,15 +16,13 @@ def broker(
     backend_port: BackendPort = 5556,
     keys: Keys = None,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen on other addresses than loopback even without keys.")
+        bool, typer.Option("--insecure", help="Without keys, listen even on an address other than loopback.")
     ] = False,
 ) -> None:
     """Queue the tasks of clients and lease them to workers.
 
-    Speaks ZeroMQ RFC 6/PPP (Paranoid Pirate) on both ports. It keeps nothing on disk: kill it at any time,
-    clients submit again what has no result yet. With --keys only peers that are listed there can connect, and
-    everything is encrypted; SIGHUP reads the lists again and cuts off whoever is not in them any more.
+    Speaks ZeroMQ RFC 6/PPP (Paranoid Pirate) on both ports. It keeps nothing on disk, so you may kill it at any time:
+    clients submit again what has no result yet. With --keys, only peers whose keys are listed there can connect, and
+    everything is encrypted. SIGHUP makes it read the lists again and disconnect every peer that is no longer listed.
     """
-    from filterfleet.broker.service import serve
-
     serve(bind, frontend_port, backend_port, keys, insecure=insecure)

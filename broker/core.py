@@ -1,98 +1,90 @@
 """The broker without its sockets: frames and instants in, actions out.
 
-The shell's duties, in this order: hand over every message that has arrived (on_message), then call on_tick,
-then carry out the actions in order and report each peer that cannot be reached (on_unreachable). It comes
+The shell has these duties, in this order. It hands over every message that has arrived (on_message), then calls
+on_tick, then carries out the actions in order and reports each peer that cannot be reached (on_unreachable). It comes
 back at deadline() at the latest. Instants are seconds of one monotonic clock.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from filterfleet.broker.actions import Action, Side
 from filterfleet.broker.backend import WorkerDesk
+from filterfleet.broker.books import Books
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
+from filterfleet.broker.report import Report, report_of
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Lease, Task
-from filterfleet.broker.timers import Timers
+from filterfleet.broker.timers import Alarm, Subject, Timers
+from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.wire import TAG, Envelope, Heartbeat, Payload, Ready, parse
 from filterfleet.common.wire.liveness import Randomness
 
 
 class BrokerCore:
+    """Its settings, books, scheduler and timers are there to be read, by an auditor for example. Only the core and its
+    parts change them."""
+
     def __init__(self, settings: Settings, rng: Randomness, now: float) -> None:
         self.life = rng.randbytes(8)
         self.settings = settings
-        self._now = now
+        self.books = Books(settings)
+        self.timers = Timers()
+        self.scheduler = Scheduler(settings, rng, self.timers, self.books)
         self._outbox = Outbox()
-        self._timers = Timers()
-        self._clients = ClientDesk(settings, rng, self.life, self._outbox, self._timers, self.report)
-        self.scheduler = Scheduler(
-            settings,
-            rng,
-            self._timers,
-            give_up=self._give_up,
-            revoke=self._revoke,
-            lose_worker=self._lose,
-            takes_result=self._clients.takes_result,
-        )
-        self._clients.scheduler = self.scheduler
+        self._clients = ClientDesk(settings, rng, self.life, self._outbox, self.timers, self.books, self.scheduler)
         self._workers = WorkerDesk(settings, rng, self.life, self._outbox, self.scheduler, self._clients)
         self._next_beat = now + settings.interval
 
-    def on_message(self, side: Side, peer: bytes, frames: list[Payload], now: float) -> list[Action]:
-        """A message from the peer with this routing id; frames are what follows the routing id."""
-        self._now = now
-        extended = peer.startswith(TAG)
+    def on_message(self, side: Side, peer: bytes, frames: list[wire.Payload], now: float) -> list[Action]:
+        """A message from the peer with this routing id. The frames are those behind the routing id."""
+        extended = peer.startswith(wire.TAG)
         try:
             self._route(side, peer, frames, now, extended=extended)
         except ProtocolError as error:
             self._outbox.count("malformed", side=side.value, peer=peer.hex(), error=str(error))
         return self._outbox.take()
 
-    def _route(self, side: Side, peer: bytes, frames: list[Payload], now: float, *, extended: bool) -> None:
-        match side, parse(frames, extended=extended):
+    def _route(self, side: Side, peer: bytes, frames: list[wire.Payload], now: float, *, extended: bool) -> None:
+        match side, wire.parse(frames, extended=extended):
             case Side.FRONTEND, list(messages):
                 self._clients.on_messages(peer, messages, now)
-            case Side.FRONTEND, Envelope() as envelope if not extended:
+            case Side.FRONTEND, wire.Envelope() as envelope if not extended:
                 self._clients.on_envelope(peer, envelope, now)
             case Side.BACKEND, list(messages):
                 self._workers.on_messages(peer, messages, now)
-            case Side.BACKEND, Ready():
+            case Side.BACKEND, wire.Ready():
                 self._workers.on_ready(peer, now, basic=not extended)
-            case Side.BACKEND, Heartbeat():
+            case Side.BACKEND, wire.Heartbeat():
                 self._workers.on_heartbeat(peer, now, basic=not extended)
-            case Side.BACKEND, Envelope() as envelope:
+            case Side.BACKEND, wire.Envelope() as envelope:
                 self._workers.on_envelope(peer, envelope, now, basic=not extended)
             case _:
                 raise ProtocolError("this message does not belong on this port")
 
     @property
     def known_bytes(self) -> int:
-        """Of all tasks, their images and their results."""
-        return self._clients.held_bytes + self._clients.result_bytes
+        """Bytes of all tasks, their images and their results."""
+        return self.books.held_bytes + self.books.result_bytes
 
     def knows(self, side: Side, peer: bytes) -> bool:
         """Whether the peer is registered."""
-        return peer in (self.scheduler.workers if side is Side.BACKEND else self._clients.clients)
+        return peer in (self.scheduler.workers if side is Side.BACKEND else self.books.clients)
 
     def on_unreachable(self, side: Side, peer: bytes, now: float) -> list[Action]:
-        """This peer is gone: a message to it could not be sent, or it is not to be talked to any more."""
-        self._now = now
+        """The peer is gone: a message to it could not be sent, or it has lost the right to be here."""
         if side is Side.BACKEND:
             if (worker := self.scheduler.workers.get(peer)) is not None:
                 self._workers.lose(worker, now)
-        elif (client := self._clients.clients.get(peer)) is not None:
+        elif (client := self.books.clients.get(peer)) is not None:
             self._clients.drop(client)
         return self._outbox.take()
 
     def on_tick(self, now: float) -> list[Action]:
-        """Everything that time brings, then every lease that can be granted."""
-        self._now = now
-        self._timers.run(now)
+        """Do everything that is due, then grant every lease that can be granted."""
+        for alarm, subject in self.timers.due(now):
+            self._ring(alarm, subject, now)
         if self._next_beat <= now:
             self._next_beat = now + self.settings.interval
             self._workers.beat(now)
@@ -102,41 +94,21 @@ class BrokerCore:
             self._workers.dispatch(lease)
         return self._outbox.take()
 
+    def _ring(self, alarm: Alarm, subject: Subject, now: float) -> None:
+        match alarm, subject:
+            case Alarm.EXPIRY, Lease() as lease:
+                self._workers.carry_out(self.scheduler.expire(lease, now), now)
+            case Alarm.RETRY, Task() as task:
+                self.scheduler.retry(task)
+            case Alarm.RESEND, Task() as task:
+                self._clients.resend(task, now)
+            case Alarm.AGE, Task() as task:
+                self._workers.carry_out(self._clients.age(task), now)
+
     def deadline(self) -> float:
-        """When on_tick has something to do, if no message comes before."""
-        timer = self._timers.next
+        """When on_tick has something to do if no message comes before."""
+        timer = self.timers.next
         return self._next_beat if timer is None else min(self._next_beat, timer)
 
-    def report(self) -> dict[str, Any]:
-        """Plain values about the broker and its fleet, for people and monitoring."""
-        scheduler = self.scheduler
-        return {
-            "life": self.life.hex(),
-            "tasks": self._clients.tasks,
-            "waiting": len(scheduler.queue) + len(scheduler.suspects),
-            "running": len(scheduler.leases),
-            "held_bytes": self._clients.held_bytes,
-            "result_bytes": self._clients.result_bytes,
-            "clients": len(self._clients.clients),
-            "counters": dict(self._outbox.counters),
-            "workers": [
-                {
-                    "host": "(basic peer)" if worker.basic else worker.host,
-                    "version": worker.version,
-                    "threads": worker.threads,
-                    "slots": worker.slots,
-                    "leases": len(worker.leases),
-                    "draining": worker.draining,
-                }
-                for worker in scheduler.workers.values()
-            ],
-        }
-
-    def _give_up(self, task: Task, reason: str) -> None:
-        self._clients.give_up(task, reason, self._now)
-
-    def _revoke(self, lease: Lease) -> None:
-        self._workers.revoke(lease)
-
-    def _lose(self, worker: Any, now: float) -> None:
-        self._workers.lose(worker, now)
+    def report(self) -> Report:
+        return report_of(self.life, self.books, self.scheduler, self._outbox.counters)

@@ -1,78 +1,77 @@
-"""Which worker runs what, and what becomes of a task whose lease ends badly. Knows nothing of the wire.
+"""Which worker runs what, and what follows when a lease ends. Knows nothing of the wire.
 
-Retry rules, by how a lease ends:
+    how a lease ends              what follows for its task
+    ----------------------------  -----------------------------------------------------------------------------
+    finished                      The worker sent a result or a permanent failure. A rival's lease is revoked.
+    lost: the worker died         Requeued at once. After `shared_losses` losses the task is a suspect and runs
+                                  alone on an emptied worker (trials.py). A loss during a trial counts against
+                                  the task only if the rest of the fleet was calm and the worker had said that
+                                  it began; before that, the worker may have died of something else. The next
+                                  trial waits until this death is no longer recent, so that calm can be seen.
+                                  Given up after `trial_losses` of these, or after `total_losses` in all.
+    failed transiently            Tried again after a delay that doubles. Given up after `failures` retries.
+    expired: it took too long     Requeued, for another worker if another can do it. Given up after `expiries`
+                                  retries. A basic worker cannot be told to stop, so it counts as lost.
+    given back, or never arrived  Requeued. Nobody is to blame.
+    revoked                       A rival was faster, or nobody wants the task any more. Nothing follows.
 
-  lost       its worker died. Requeued at once. After `shared_losses` of them the task is a suspect and runs
-             alone on an emptied worker, one suspect at a time, so that nobody else is blamed for its deaths
-             or dies of them. Only a death in an otherwise calm fleet counts against it (for that to be seen, the
-             next trial waits until the last one's death is no longer recent), and none before the worker has said that
-             it begins: it may still be busy with what we do not know of, and die of that.
-  failed     transient: again after a doubling delay. Permanent failures never come here.
-  expired    the worker lives but is too slow. Requeued, elsewhere if there is an elsewhere.
-  given back by its worker, or lost on the way to it: requeued, nobody to blame.
+A task that also runs elsewhere is neither requeued nor given up when one of its leases ends badly.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
 
+from filterfleet.broker.books import Books
 from filterfleet.broker.fairness import FairQueue
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import Lease, Task, TaskState, Worker
-from filterfleet.broker.timers import Timers
+from filterfleet.broker.state import Lease, LeaseState, Task, TaskState, Worker
+from filterfleet.broker.timers import Alarm, Timers
+from filterfleet.broker.trials import Trials
+from filterfleet.broker.verdicts import GaveUp, Overran, Revoked, Verdict
 from filterfleet.common.wire.liveness import Randomness
 
-GiveUp = Callable[[Task, str], None]
-Revoke = Callable[[Lease], None]
-LoseWorker = Callable[[Worker, float], None]
-TakesResult = Callable[[Task], bool]
+NEVER = float("-inf")  # the instant of something that has not happened yet
 
 
 class Scheduler:
-    """Queue, workers and leases.
+    """The queue, the workers and the leases.
 
-    Three callbacks are how it reports: give_up(task, reason) when a task has no more tries,
-    revoke(lease) when a worker should stop what it runs, lose_worker(worker, now) when a basic worker,
-    which cannot be told to stop, overran its lease. takes_result(task) tells whether there is room for its result.
+    Several methods return verdicts, in the order in which the caller must carry them out. Until a task that was given
+    up has been handed to its client, it is in no queue and has no lease.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        rng: Randomness,
-        timers: Timers,
-        *,
-        give_up: GiveUp,
-        revoke: Revoke,
-        lose_worker: LoseWorker,
-        takes_result: TakesResult,
-    ) -> None:
+    def __init__(self, settings: Settings, rng: Randomness, timers: Timers, books: Books) -> None:
         self.settings = settings
         self.queue = FairQueue()
+        self.trials = Trials()
         self.workers: dict[bytes, Worker] = {}
-        self.leases: dict[bytes, Lease] = {}
-        self.suspects: deque[Task] = deque()
+        self.leases: dict[bytes, Lease] = {}  # by token, in the order in which they were granted
         self._rng = rng
         self._timers = timers
-        self._give_up = give_up
-        self._revoke = revoke
-        self.lose_worker = lose_worker
-        self._takes_result = takes_result
-        self._deaths: deque[float] = deque(maxlen=64)
-        self._trial_worker: Worker | None = None
-        self._next_trial = 0.0  # not before this instant
+        self._books = books
+        self._last_death = NEVER
         self._mean = 0.0  # duration of a lease, exponentially averaged, in seconds
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for a worker."""
+        return len(self.queue) + len(self.trials.suspects)
 
     # --- granting ----
 
     def assign(self, now: float) -> list[Lease]:
         """Grant every lease that can be granted now."""
-        return [*self._start_trial(now), *self._feed(now), *self._second_leases(now)]
+        return [*self._start_trial(now), *self._feed(now), *self._race(now)]
+
+    def _start_trial(self, now: float) -> list[Lease]:
+        found = self.trials.next(self.workers.values(), self.may_run, now)
+        return [self._grant(*found, now, alone=True)] if found else []
 
     def _feed(self, now: float) -> list[Lease]:
+        """Give the queue to the open workers, the least loaded first."""
         granted: list[Lease] = []
         if not self.queue:
             return granted
@@ -80,43 +79,16 @@ class Scheduler:
         heapq.heapify(open_workers)
         while open_workers and self.queue:
             _, n, worker = heapq.heappop(open_workers)
-            task = self.queue.pop(lambda task, worker=worker: self._eligible(task, worker))  # type: ignore[misc]
+            task = self.queue.pop(partial(self.may_run, worker))
             if task is not None:
                 granted.append(self._grant(task, worker, now))
                 if worker.open:
                     heapq.heappush(open_workers, (worker.load, n, worker))
         return granted
 
-    def _start_trial(self, now: float) -> list[Lease]:
-        """Empty one worker for the first suspect that has one, then run the suspect on it alone."""
-        if self._trial_worker is None and self._next_trial <= now:
-            for task in self.suspects:
-                fit = [w for w in self.workers.values() if w.slots and not w.draining and self._eligible(task, w)]
-                if fit:
-                    self._trial_worker = min(fit, key=lambda worker: worker.load)
-                    self._trial_worker.reserved = True
-                    break
-        worker = self._trial_worker
-        if worker is None or worker.leases:
-            return []
-        if worker.draining:  # it wanted to leave while it was being emptied
-            self._end_trial()
-            return []
-        for task in self.suspects:
-            if self._eligible(task, worker):
-                self.suspects.remove(task)
-                return [self._grant(task, worker, now, alone=True)]
-        self._end_trial()
-        return []
-
-    def _end_trial(self) -> None:
-        if self._trial_worker is not None:
-            self._trial_worker.reserved = False
-            self._trial_worker = None
-
-    def _second_leases(self, now: float) -> list[Lease]:
-        """With nothing waiting in the queue, let free threads race what is late; the first result wins. A task that
-        has lost a worker is not raced: it may be poison."""
+    def _race(self, now: float) -> list[Lease]:
+        """When the queue is empty, let free threads race what is late; the first result wins. A task that has lost a
+        worker is not raced, because it may be poison."""
         if self.queue or not self.leases:
             return []
         idle = [worker for worker in self.workers.values() if _has_free_thread(worker)]
@@ -124,7 +96,7 @@ class Scheduler:
         for lease in self._late(now) if idle else ():
             task = lease.task
             if task.state is TaskState.RUNNING and len(task.leases) == 1 and not (task.losses or task.opaque):
-                worker = next((w for w in idle if w is not lease.worker and self._eligible(task, w)), None)
+                worker = next((w for w in idle if w is not lease.worker and self.may_run(w, task)), None)
                 if worker is not None:
                     granted.append(self._grant(task, worker, now))
                     if not _has_free_thread(worker):
@@ -132,15 +104,16 @@ class Scheduler:
         return granted
 
     def _late(self, now: float) -> list[Lease]:
-        """What no thread of its worker works on yet, the last in line first, so that a racer and the worker's own
-        threads meet in the middle; then what has taken much longer than usual, the oldest first."""
+        """First the leases that no thread of their worker works on yet, the last in line first, so that a racer and the
+        worker's own threads meet in the middle. Then those that take much longer than usual, the oldest first."""
         behind = {lease.token for worker in self.workers.values() for lease in _behind(worker)}
         waiting = [lease for lease in reversed(self.leases.values()) if lease.token in behind]
         old = now - max(self.settings.straggler_age, self.settings.straggler_factor * self._mean)
         return [*waiting, *takewhile(lambda lease: lease.began <= old, self.leases.values())]
 
-    def _eligible(self, task: Task, worker: Worker) -> bool:
-        if not self._takes_result(task):
+    def may_run(self, worker: Worker, task: Task) -> bool:
+        """Whether this worker, if it has a free slot, may be granted this task."""
+        if not self._books.takes_result(task):
             return False
         if task.opaque:  # for basic workers; ours step in when there is none
             return worker.basic or not any(w.basic for w in self.workers.values())
@@ -157,20 +130,22 @@ class Scheduler:
         worker.leases[lease.token] = lease
         task.leases.append(lease)
         task.state = TaskState.RUNNING
-        self._timers.at(lease.expires, self._on_expiry, lease)
+        self._timers.at(lease.expires, Alarm.EXPIRY, lease)
         return lease
 
     # --- ending a lease ----
 
-    def finish(self, lease: Lease, now: float) -> None:
-        """The lease has brought an outcome: whatever else runs the same task may stop."""
-        self._mean += (now - lease.began - self._mean) / 8
-        for other in [other for other in lease.task.leases if other is not lease]:
+    def finish(self, lease: Lease, now: float) -> list[Revoked]:
+        """The lease has brought an outcome: whatever else runs the same task may stop. The lease itself stays, for its
+        outputs may have to be pulled."""
+        self._mean += (now - lease.began - self._mean) * self.settings.duration_weight
+        rivals = [other for other in lease.task.leases if other is not lease]
+        for other in rivals:
             self.release(other)
-            self._revoke(other)
         if lease.alone:
             lease.alone = False
-            self._end_trial()
+            self.trials.end()
+        return [Revoked(other) for other in rivals]
 
     def release(self, lease: Lease) -> None:
         """The lease is over; its slot is free and its token worth nothing."""
@@ -179,113 +154,121 @@ class Scheduler:
         del lease.worker.leases[lease.token]
         lease.task.leases.remove(lease)
         if lease.alone:
-            self._end_trial()
+            self.trials.end()
 
     def renew(self, lease: Lease, now: float) -> None:
         """Its time begins anew: it has not begun to run, or its data is still on the way."""
         lease.expires = now + self.settings.task_timeout
 
     def give_back(self, lease: Lease) -> None:
-        """Nobody is to blame: the task goes back to the head of its line, unless it also runs elsewhere."""
+        """Nobody is to blame. The task goes back to the head of its line, unless it also runs elsewhere."""
         self.release(lease)
         if not lease.task.leases:
             self._requeue(lease.task)
 
-    def fail(self, lease: Lease, reason: str, now: float) -> None:
-        """A transient failure."""
-        task = lease.task
+    def fail(self, lease: Lease, reason: str, now: float) -> list[GaveUp]:
+        """The worker reports a transient failure."""
+        task, limits = lease.task, self.settings
         self.release(lease)
         task.failures += 1
         if task.leases:
-            return
-        if task.failures > self.settings.failures:
-            self._give_up(task, reason)
-            return
-        delay = self.settings.retry_delay * 2 ** (task.failures - 1) * (1 + self._rng.random() / 4)
+            return []
+        if task.failures > limits.failures:
+            return [GaveUp(task, reason)]
+        delay = limits.retry_delay * 2 ** (task.failures - 1) * (1 + self._rng.random() * limits.retry_jitter)
         self._requeue_at(now + delay, task)
+        return []
 
-    def lose(self, worker: Worker, now: float) -> None:
-        """The worker is gone; decide for each of its leases."""
+    def lose(self, worker: Worker, now: float) -> list[GaveUp]:
+        """The worker is gone, and all its leases with it."""
         del self.workers[worker.peer]
-        calm = not any(death > now - self.settings.calm for death in self._deaths)
+        calm = self._last_death <= now - self.settings.calm
         if worker.leases or not worker.draining:
-            self._deaths.append(now)
+            self._last_death = now
+        verdicts: list[GaveUp] = []
         for lease in list(worker.leases.values()):
-            alone, blamed = lease.alone, lease.alone and calm and (lease.begun or worker.basic)
+            had_begun = lease.state is LeaseState.BEGUN or worker.basic
+            alone, blamed = lease.alone, lease.alone and calm and had_begun
             self.release(lease)
             task = lease.task
             if task.state is TaskState.DELIVERING:
                 self._requeue(task)
-            elif task.leases:
-                task.losses += 1  # and what raced it goes on
+            elif task.leases:  # the other racer goes on
+                task.losses += 1
             else:
-                self._after_loss(task, now, alone=alone, blamed=blamed)
-        if worker is self._trial_worker:
-            self._end_trial()
+                verdicts += self._after_loss(task, now, alone=alone, blamed=blamed)
+        if worker is self.trials.worker:
+            self.trials.end()
+        return verdicts
 
-    def _after_loss(self, task: Task, now: float, *, alone: bool, blamed: bool) -> None:
+    def _after_loss(self, task: Task, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
         task.losses += 1
         task.trial_losses += blamed
         limits = self.settings
         if alone:
-            self._next_trial = now + limits.calm
+            self.trials.pause(now + limits.calm)
         if task.trial_losses >= limits.trial_losses or task.losses >= limits.total_losses:
             times = f"{task.losses} times, {task.trial_losses} of them with nothing else running"
-            self._give_up(task, f"The worker process died while it worked on this image ({times}).")
-        elif alone:
+            return [GaveUp(task, f"The worker process died while it worked on this image ({times}).")]
+        if alone:
             self._requeue_at(now + limits.calm, task)
         else:
             self._requeue(task)
+        return []
 
-    def _on_expiry(self, lease: Lease, now: float) -> None:
-        if lease.expires > now:  # renewed since
-            self._timers.at(lease.expires, self._on_expiry, lease)
-            return
+    def expire(self, lease: Lease, now: float) -> list[Verdict]:
+        """The alarm of this lease rings: its time is over, unless it has been renewed."""
+        if lease.expires > now:
+            self._timers.at(lease.expires, Alarm.EXPIRY, lease)
+            return []
         if lease.worker.basic:
-            self.lose_worker(lease.worker, now)
-            return
+            return [Overran(lease.worker)]
         task = lease.task
         self.release(lease)
-        self._revoke(lease)
         if task.leases:
-            return
+            return [Revoked(lease)]
         task.expiries += 1
         if task.expiries > self.settings.expiries:
             limit = f"{self.settings.task_timeout:g} s"
-            self._give_up(task, f"No worker finished this image within {limit} ({task.expiries} tries).")
-        else:
-            task.avoid = lease.worker.peer
-            self._requeue(task)
+            reason = f"No worker finished this image within {limit} ({task.expiries} tries)."
+            return [Revoked(lease), GaveUp(task, reason)]
+        task.avoid = lease.worker.peer
+        self._requeue(task)
+        return [Revoked(lease)]
 
-    def _on_retry(self, task: Task, _now: float) -> None:
+    # --- tasks without a lease ----
+
+    def retry(self, task: Task) -> None:
+        """The delay of this task is over."""
         if task.state is TaskState.DELAYED:
             self._requeue(task)
 
     def _requeue_at(self, when: float, task: Task) -> None:
         task.state = TaskState.DELAYED
         task.outcome = None
-        self._timers.at(when, self._on_retry, task)
+        self._timers.at(when, Alarm.RETRY, task)
 
     def _requeue(self, task: Task) -> None:
         task.state = TaskState.WAITING
-        task.outcome = None  # of a worker that announced it and is no longer there to be asked for it
+        task.outcome = None  # its outputs were to be pulled from a worker that no longer has them
         if task.losses >= self.settings.shared_losses:
-            self.suspects.append(task)
+            self.trials.suspects.append(task)
         else:
             self.queue.push(task, first=True)
 
-    def drop(self, task: Task) -> None:
+    def drop(self, task: Task) -> list[Revoked]:
         """Nobody wants this task any more."""
         self._timers.forget(task)
         if task.state is TaskState.WAITING:
-            if task in self.suspects:
-                self.suspects.remove(task)
+            if task in self.trials.suspects:
+                self.trials.suspects.remove(task)
             else:
                 self.queue.remove(task)
-        for lease in list(task.leases):
+        leases = list(task.leases)
+        for lease in leases:
             self.release(lease)
-            self._revoke(lease)
         task.state = TaskState.ENDED
+        return [Revoked(lease) for lease in leases]
 
 
 def _serves(worker: Worker, task: Task) -> bool:
@@ -297,6 +280,6 @@ def _has_free_thread(worker: Worker) -> bool:
 
 
 def _behind(worker: Worker) -> list[Lease]:
-    """Its leases beyond those that its threads run: it takes them in the order in which they were granted."""
+    """The worker's leases beyond those that its threads run. It takes them in the order in which they were granted."""
     under_way = [lease for lease in worker.leases.values() if lease.task.state is TaskState.RUNNING]
     return under_way[worker.threads :]

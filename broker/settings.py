@@ -1,4 +1,7 @@
-"""The broker's numbers. Seconds, bytes and counts; the defaults suit photographs on a LAN."""
+"""All numbers of the broker that can be tuned: waiting times, retries, caps and queues.
+
+The defaults suit photographs on a LAN. Times are in seconds, sizes in bytes.
+"""
 
 from __future__ import annotations
 
@@ -10,32 +13,181 @@ from filterfleet.common.wire.messages import INLINE_LIMIT
 
 @dataclass(frozen=True, slots=True)
 class Settings:
+    """The core's numbers."""
+
+    # --- presence ----
+
+    # Seconds between two heartbeats to each peer; HELLO tells peers to keep the same pace. A larger value lets a dead
+    # worker's tasks wait longer. A smaller value notices a death sooner, and costs a message for each peer and beat.
     interval: float = HEARTBEAT_INTERVAL
+
+    # Intervals of silence after which a peer counts as dead. A larger value forgives slow networks and busy machines. A
+    # smaller value notices a death sooner, and takes more living peers for dead.
     missed: int = MISSED_BEATS
+
+    # Peers that each port serves at once. One more is not answered until another has gone. A larger value serves a
+    # larger fleet. A smaller value limits the memory that strangers can take.
+    peers: int = 4096
+
+    # --- leases ----
+
+    # Seconds that a lease lasts. They start again whenever the broker passes on a part of the image or of an output,
+    # and with each BEAT that says that the worker has not begun. A larger value allows slower filters and larger
+    # images. A smaller value takes a task away from a stuck thread sooner, but must exceed the time of the slowest
+    # image.
+    task_timeout: float = 300.0
+
+    # Seconds until a TASK that its worker never mentions in a BEAT counts as lost on the way. A larger value loses more
+    # time when a message is lost. A smaller value leases tasks again that are still on their way, unless it exceeds the
+    # time that the largest inline image takes on the slowest link.
+    dispatch_patience: float = 60.0
+
+    # Seconds that a basic client's request may wait and run; the client has given up by then. A larger value lets
+    # requests wait longer for a worker. A smaller value wastes less work on clients that are gone.
+    opaque_life: float = 60.0
+
+    # Bytes of payload that one message may carry; HELLO tells peers. Larger images and outputs are pulled through the
+    # broker in parts. A larger value saves round trips. A smaller value saves memory at every hop.
     inline_limit: int = INLINE_LIMIT
 
-    task_timeout: float = 300.0  # a lease's life, from dispatch or the last chunk pulled
-    dispatch_patience: float = 60.0  # until a task that its worker never speaks of was lost on the way
-    opaque_life: float = 60.0  # how long a basic client's request may wait; the client has gone by then
+    # Unknown lease tokens in one BEAT that are answered with CANCEL; the next BEAT brings up the others again. A larger
+    # value stops pointless work sooner. A smaller value limits the traffic that one message of a stranger causes.
+    cancels: int = 64
 
-    shared_losses: int = 3  # workers lost beside other tasks before a task is tried alone
-    trial_losses: int = 2  # workers lost alone, in a calm fleet, before it is called poison
-    total_losses: int = 20  # the end, however stormy the fleet is
-    calm: float = 5.0  # no other worker died for so long: the loss says something about the task
-    failures: int = 3  # transient failures before giving up
-    retry_delay: float = 1.0  # doubles with every failure
-    expiries: int = 2  # deadlines missed before giving up
+    # --- retries ----
 
-    straggler_factor: float = 4.0  # times the mean duration before a second lease is given
-    straggler_age: float = 2.0  # and at least this old
+    # Workers that a task loses, beside other tasks, before it is tried alone. A larger value costs more workers for
+    # each image that kills them. A smaller value puts more innocent tasks on trial, which takes time.
+    shared_losses: int = 3
 
-    peers: int = 4096  # known at a time at each port; the next one is not answered
-    tasks: int = 100_000  # held at most
-    kinds: int = 64  # different lists of filters that one client's waiting tasks need
-    held_bytes: int = 1 << 30  # of images, and of what comes with tasks, at most
-    result_bytes: int = 512 << 20  # of results that nobody has acknowledged, beside those of leases under way
-    share: float = 8.0  # times what is left of either cap: so much one client may hold
-    urgent_share: float = 64.0  # the same for tasks of priority 0
-    spare: int = 2 << 30  # bytes of memory beside them, above all for what libzmq has in its queues
-    busy_delay: float = 0.5  # what a client refused for these caps is told to wait
-    resend: float = 30.0  # until an outcome nobody acknowledged is sent again
+    # Losses during trials, in a calm fleet and after the task had begun, before the task is given up as poison. A
+    # larger value is surer, and kills more workers. At 1, a single coincidence condemns an innocent task.
+    trial_losses: int = 2
+
+    # Losses of any kind before the task is given up, so that nothing is tried for ever in a fleet whose workers die all
+    # the time. A larger value survives longer storms of deaths. A smaller value may give up innocent tasks in a storm.
+    total_losses: int = 20
+
+    # Seconds without any other death after which the fleet is calm, so that a death during a trial says something about
+    # the task on trial. After a death during a trial, the next trial waits as long. A larger value judges more surely,
+    # and holds fewer trials. A smaller value decides sooner, and may blame a task for a machine that is going down.
+    calm: float = 5.0
+
+    # Retries after transient failures, such as a full disk or too little memory. A larger value outlasts longer
+    # troubles, because the delay doubles each time. A smaller value reports the failure sooner.
+    failures: int = 3
+
+    # Seconds before the first retry after a transient failure. A larger value gives the trouble more time to pass. A
+    # smaller value retries sooner, and uses up the retries sooner.
+    retry_delay: float = 1.0
+
+    # Each retry is delayed by an additional random time of up to this fraction of the delay. A larger value spreads
+    # tasks that failed together more widely. At 0 they are all retried at the same moment.
+    retry_jitter: float = 0.25
+
+    # Retries after leases that expired. A larger value gives a slow image more chances, each of which may hold a thread
+    # for `task_timeout`. A smaller value gives up an endless image sooner.
+    expiries: int = 2
+
+    # --- races ----
+
+    # A lease is late when it has lasted this many times the mean duration, and `straggler_age` at least. A larger value
+    # runs fewer tasks twice. A smaller value ends a batch with one slow worker sooner.
+    straggler_factor: float = 4.0
+
+    # Seconds that a lease must have lasted to be late. A larger value runs fewer tasks twice. A smaller value races
+    # tasks that were about to end.
+    straggler_age: float = 2.0
+
+    # The weight of the latest duration in the exponential mean, above 0 and at most 1. A larger value follows changes
+    # of the load sooner. A smaller value is misled less by single long tasks.
+    duration_weight: float = 0.125
+
+    # --- caps: over them clients are told to wait ----
+
+    # Tasks held at once: waiting, running, or delivered and not acknowledged. A larger value keeps workers busy while
+    # clients pause, and costs memory. A smaller value refuses sooner, which costs round trips.
+    tasks: int = 100_000
+
+    # Kinds of one client's tasks that may wait at once. A task's kind is its priority, the filters that it needs and
+    # the worker that it avoids. The scheduler looks at one task of each kind for each free worker, so a larger value
+    # lets one client slow down all others. A smaller value refuses clients with many different recipes.
+    kinds: int = 64
+
+    # Bytes of all tasks held: inline images, recipes and names. A larger value buffers more images, and takes as much
+    # memory. A smaller value refuses sooner. A task larger than this is accepted when nothing else is held.
+    held_bytes: int = 1 << 30
+
+    # Bytes of results that clients have not acknowledged; results of leases that are under way may come on top. A
+    # larger value goes on working longer for a client that is slow to acknowledge. A smaller value saves memory.
+    result_bytes: int = 512 << 20
+
+    # One client may hold this many times the room that is left in `tasks` and in `held_bytes`. So a single client fills
+    # share / (share + 1) of the broker. A larger value makes better use of the broker when there are few clients. A
+    # smaller value leaves more room for a client that comes later.
+    share: float = 8.0
+
+    # The same for tasks of priority 0, the urgent ones. A larger value keeps more room for fresh uploads of a client
+    # whose backfill has used up its share. At a value no larger than `share` they have to wait like the backfill.
+    urgent_share: float = 64.0
+
+    # Bytes of memory that the process may take for everything but its tasks and results, above all for libzmq's queues,
+    # counted from its start. Beyond them all connections are closed. A larger value tolerates more data on its way. A
+    # smaller value protects the machine sooner, and may cut off honest peers.
+    spare: int = 2 << 30
+
+    # --- waiting times of clients ----
+
+    # Seconds that a client is asked to wait when its task was refused. A larger value saves messages while the broker
+    # is full. A smaller value fills it again sooner.
+    busy_delay: float = 0.5
+
+    # Seconds until an outcome that was not acknowledged is sent again. A larger value sends fewer outcomes twice to a
+    # client that is slow. A smaller value makes up for a lost message sooner.
+    resend: float = 30.0
+
+
+# --- the numbers of the shell around the core; nothing has needed other values yet ----
+
+# Messages that one port may deliver in a turn of the loop, and seconds after which the turn ends even earlier. Larger
+# values do less work per message under load. Smaller values keep heartbeats and the other port more punctual.
+DRAIN_LIMIT, DRAIN_TIME = 512, 0.1
+
+# Messages that libzmq queues for one peer. When the queue is full, the peer counts as unreachable. A larger value is
+# more patient with slow peers, and costs memory. A smaller value drops them sooner.
+SEND_QUEUE = 4096
+
+# Messages of one peer that libzmq queues for the broker. When the queue is full, the peer's connection waits. A larger
+# value takes longer bursts. A smaller value limits the memory that one peer can fill.
+RECEIVE_QUEUE = 64
+
+# Seconds that closed sockets get to send what is queued. A larger value delivers more of it. A smaller value ends the
+# broker sooner when a peer does not read.
+LINGER = 1.0
+
+# Seconds that the ports get to become free after all connections were closed. A larger value keeps the broker from
+# ending with an error on a busy machine. A smaller value reports sooner that somebody else has taken a port.
+REBIND_PATIENCE = 10.0
+
+# Seconds between two attempts to bind the ports again. A larger value tries less often. A smaller value is back sooner.
+REBIND_PAUSE = 0.05
+
+# Lines that each kind of event may write to the log in a period, and the seconds of a period. More lines tell more.
+# Fewer lines, or longer periods, keep a flood of events out of the log.
+LOG_LINES, LOG_PERIOD = 100, 60.0
+
+# Seconds between two log lines about the same kind of denied peer. A larger value makes a shorter log. A smaller value
+# shows more of the addresses and keys.
+DENIAL_INTERVAL = 10.0
+
+# Seconds between two looks at the memory of the process; a message without end wakes nobody up, so the broker has to
+# look. A larger value lets more memory pile up. A smaller value wakes an idle broker more often.
+MEMORY_INTERVAL = 0.2
+
+# Seconds that libzmq gets to give back the memory of closed sockets; all peers wait meanwhile. A larger value prevents
+# a second round of closed connections for the same flood. A smaller value serves the peers sooner.
+SETTLE_TIME = 2.0
+
+# Seconds between two looks at the memory during that time. A larger value looks less often. A smaller value notices
+# sooner that the memory has been given back.
+SETTLE_PAUSE = 0.02

@@ -1,15 +1,53 @@
-"""What the broker knows: clients and their tasks, workers and their leases. Plain state, no behaviour."""
+"""What the broker knows: clients and their tasks, workers and their leases. Plain state; others change it.
+
+A TASK
+
+    state       event                                                        next state
+    ----------  -----------------------------------------------------------  ----------
+    (new)       the broker accepts it from a client                          WAITING
+    WAITING     a worker is granted a lease                                  RUNNING
+    RUNNING     a second worker is granted a lease: a race                   RUNNING
+    RUNNING     one of its two leases ends without an outcome                RUNNING
+    RUNNING     its only lease is given back, or never reached the worker    WAITING
+    RUNNING     its only lease is lost or expires, and tries are left        WAITING
+    RUNNING     the same loss, but during a trial                            DELAYED
+    RUNNING     its only lease fails transiently, and tries are left         DELAYED
+    RUNNING     its only lease ends badly, and no tries are left             DELIVERING
+    RUNNING     a worker sends its result or a permanent failure             DELIVERING
+    DELAYED     the delay is over                                            WAITING
+    DELIVERING  the outcome is sent again, or asked for again                DELIVERING
+    DELIVERING  the worker that still holds the outputs loses the lease      as from RUNNING
+    any         the client acknowledges the outcome, cancels, or is gone     ENDED
+
+A waiting task is in the queue, or among the suspects that wait for a trial. Small outputs come inside the result, and
+the lease ends with it. Large outputs stay at the worker, under the lease, until the client has pulled them; a worker
+that dies meanwhile is not counted as a loss. A basic client cannot acknowledge: its task is ENDED when it is answered,
+when it is given up, or when it is too old.
+
+A LEASE
+
+    state       event                                                        next state
+    ----------  -----------------------------------------------------------  ----------
+    (new)       the scheduler grants it, and its TASK is sent                SENT
+    SENT        a BEAT lists it, and not as waiting                          BEGUN
+    any         the worker sends GET for a part of the image                 PULLING
+    any         a BEAT lists it as waiting: nothing is left to pull          SENT
+    any         it ends, in one of the ways listed in scheduler.py           (forgotten)
+
+A BEAT that does not list a PULLING lease as waiting changes nothing: a worker lists what it pulls in the same way as
+what it works on. The leases of basic workers stay SENT.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from filterfleet.common.wire import Message, Payload
 from filterfleet.common.wire.liveness import Liveness
 
-OBJECT = 100  # bytes that a frame or a name takes beside its content, about
+OBJECT = 100  # bytes that a frame or a name takes beside its content, roughly
 OPAQUE = frozenset({"\0opaque"})  # what a basic client's task needs; no filter can have this name
 
 
@@ -18,12 +56,18 @@ class TaskState(enum.Enum):
     DELAYED = "delayed"  # until its next try
     RUNNING = "running"  # at least one live lease
     DELIVERING = "delivering"  # the outcome is on its way to the client
-    ENDED = "ended"  # forgotten by the client table; nothing may happen to it any more
+    ENDED = "ended"  # forgotten; nothing may happen to it any more
+
+
+class LeaseState(enum.Enum):
+    SENT = "sent"  # the worker has not said that a thread works on it
+    PULLING = "pulling"  # the worker is asking for parts of the image
+    BEGUN = "begun"  # a thread of the worker works on it
 
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A client's job. size and payload are the image's, in bytes; the payload is empty when it is pulled."""
+    """A client's job. `size` is the image's, in bytes; `payload` holds the image, or is empty when it is pulled."""
 
     client: bytes
     id: bytes
@@ -37,30 +81,31 @@ class Task:
     leases: list[Lease] = field(default_factory=list)
     avoid: bytes = b""  # the worker that was too slow the last time
     losses: int = 0  # leases whose worker died
-    trial_losses: int = 0  # of these, alone on a worker while the rest of the fleet was calm
+    trial_losses: int = 0  # those of them that count: alone on a worker while the rest of the fleet was calm
     failures: int = 0  # transient ones
     expiries: int = 0
     outcome: Message | None = None
 
     @property
     def held_bytes(self) -> int:
-        """What the broker keeps for this task, but for its result: its image, and all that came with it and is of no
-        fixed size, so that no task is larger than it seems."""
-        return _bytes(self.payload) + _bytes(self.stack) + _bytes(self.needs) + len(self.recipe)
+        """Bytes that the broker keeps for this task, without its result: the image, and everything else of variable
+        size, so that a task cannot be larger than it is counted."""
+        return size_of(self.payload) + size_of(self.stack) + size_of(self.needs) + len(self.recipe)
 
     @property
     def result_bytes(self) -> int:
-        """Of its result."""
-        return _bytes(getattr(self.outcome, "payload", ()))
+        """Bytes that the broker keeps of this task's result."""
+        return size_of(getattr(self.outcome, "payload", ()))
 
     @property
     def opaque(self) -> bool:
+        """Whether it came from a basic client, whose request the broker cannot read."""
         return self.needs is OPAQUE
 
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """One worker's right to run a task until it expires. The token is all that a worker ever sees."""
+    """One worker's right to run a task until `expires`. The token is all that a worker sees of the task's origin."""
 
     token: bytes
     task: Task
@@ -68,12 +113,13 @@ class Lease:
     began: float
     expires: float
     alone: bool = False  # a trial: nothing else may run beside it
-    pulling: bool = False  # its worker has asked for parts of the image
-    begun: bool = False  # its worker has said that a thread works on it
+    state: LeaseState = LeaseState.SENT
 
 
 @dataclass(slots=True, eq=False)
 class Submitter:
+    """A client that the broker knows, and what it has submitted."""
+
     peer: bytes
     session: bytes
     basic: bool
@@ -85,7 +131,7 @@ class Submitter:
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """slots is how many leases it may hold, threads how many of them it runs at a time."""
+    """A worker may hold `slots` leases, and runs `threads` of them at once."""
 
     peer: bytes
     session: bytes
@@ -103,6 +149,7 @@ class Worker:
 
     @property
     def load(self) -> float:
+        """Leases per thread."""
         return len(self.leases) / self.threads
 
     @property
@@ -111,5 +158,6 @@ class Worker:
         return not self.draining and not self.reserved and len(self.leases) < self.slots
 
 
-def _bytes(parts: Iterable[Payload | str]) -> int:
-    return sum(len(part) + OBJECT for part in parts)
+def size_of(parts: Collection[Payload | str]) -> int:
+    """Bytes that these frames or names take, as the broker counts them."""
+    return sum(map(len, parts)) + OBJECT * len(parts)

@@ -1,1 +1,1 @@
-"""What every role shares: the wire, tasks, liveness, the client, logs and errors."""
+"""What every role shares: the wire, the client, keys, jobs, processes, and small tools for files, text and logs."""

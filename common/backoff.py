@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class Backoff:
-    """Doubling delays up to a cap, in seconds. The Paranoid Pirate's are 1 to 32."""
+    """Delays in seconds that double up to a cap. The Paranoid Pirate's go from 1 to 32.
+
+    A larger first delay spares a peer that has just failed; a smaller one meets it again sooner. A larger cap spares
+    one that stays away; a smaller one finds out sooner that it is back.
+    """
 
     __slots__ = ("_cap", "_first", "_next")
 

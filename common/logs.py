@@ -1,4 +1,4 @@
-"""Logs of the daemons: one line an event on standard error, which journald or a file keeps."""
+"""Logs of the daemons: one line for each event on standard error, which journald or a file keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}  
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Plain `time level event key=value` lines, coloured on a terminal; for journald without the time."""
+    """Write `time level event key=value` lines, with colours on a terminal and without the time for journald."""
     plain = (
         _printable,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -32,19 +32,19 @@ def configure(level: int = logging.INFO) -> None:
 
 
 def quiet_unless_configured() -> None:
-    """For use as a library: only errors, unless the program has set up structlog in its own way."""
+    """For use as a library: log only errors, unless the program has configured structlog itself."""
     if not structlog.is_configured():
         configure(logging.ERROR)
 
 
 def _to_journal() -> bool:
-    """Whether standard error is journald's, as systemd.exec(5) says it is told."""
+    """Whether standard error goes to journald (systemd.exec(5), JOURNAL_STREAM)."""
     error = os.fstat(2)
     return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
 
 
 def _printable(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """What strangers call themselves must not control the terminal on which the log is read."""
+    """Strangers choose some of the names in a log, and these must not control the terminal that shows it."""
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = printable(value)
@@ -52,7 +52,7 @@ def _printable(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> Mu
 
 
 def _journal_line(_logger: Any, level: str, event: MutableMapping[str, Any]) -> str:
-    """`<priority>event key=value …` of sd-daemon(3): journald takes the priority off, and has a clock of its own."""
+    """`<priority>event key=value …` as in sd-daemon(3). Journald removes the priority and adds the time."""
     text = event.pop("event")
     fields = " ".join(f"{name}={value!r}" for name, value in sorted(event.items()) if name != "level")
     return f"<{_PRIORITIES.get(level, 6)}>{text} {fields}"

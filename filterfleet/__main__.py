@@ -1,3 +1,5 @@
+"""`python -m filterfleet` is `filterfleet`."""
+
 from filterfleet.cli import main
 
 main()

@@ -1,11 +1,11 @@
-"""A whole fleet on one machine: the processes of `filterfleet up`, and what they have got done."""
+"""A whole fleet on one machine: the processes of `filterfleet up`, and what they have done so far."""
 
 from __future__ import annotations
 
 import ipaddress
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -13,96 +13,87 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.shipped import shipped
 from filterfleet.common.process.ports import LOOPBACK
 from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, supervise
 from filterfleet.common.process.system import cores
 from filterfleet.common.text import printable
+from filterfleet.listener import handover
 from filterfleet.listener.ledger.ledger import Failure, Ledger
-from filterfleet.listener.setup import check_locations, open_ledger, state_folder
+from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.state import state_folder
 from filterfleet.recipes import load_recipe
+from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
-from filterfleet.worker.process import arguments
 
 FIRST_LOOPBACK = ipaddress.IPv4Address(LOOPBACK)
-DRAIN_LIMIT = 20.0  # seconds the workers get to finish at the end
+DRAIN_LIMIT = 20.0  # seconds the workers get at the end to finish the images in hand
+GRACE = 5.0  # seconds beyond DRAIN_LIMIT until a process is killed
 LOOK = 0.2  # seconds between looks at the ledger
-INTERRUPTED = 130
+INTERRUPTED = 130  # exit code after Ctrl-C or SIGTERM
 
 
 class Fleet:
-    """recipe is a file or the name of one that ships. It and the places are checked at once: raises FleetError.
-    brokers stand in for each other, on loopback addresses of their own. threads 0 shares the cores among the workers;
-    memory, in bytes for each worker, is shared out if None; ports are the frontend's and the backend's; listener: more
-    options of the listener's, where None is not given."""
+    """Broker, workers and listener as child processes on loopback. run_until_stopped or run_once starts them."""
 
     def __init__(
         self,
-        source: str,
-        output: str,
-        recipe: str,
+        options: ListenerOptions,
         *,
-        brokers: int = 1,
         workers: int,
         threads: int,
         memory: int | None,
-        ports: tuple[int, int],
-        keys: Path | None = None,
-        state: Path | None,
-        listener: Mapping[str, object],
+        backend_port: int,
+        brokers: int = 1,
     ) -> None:
-        frontend, backend = map(str, ports)
-        if frontend == backend:
+        """options are the listener's; its frontend_port and keys are those of the whole fleet, and its broker and once
+        are set here. threads of each worker: 0 shares the cores among the workers. memory of each worker is in bytes:
+        None shares out half of the machine's. brokers stand in for each other, on loopback addresses of their own.
+
+        Recipe, source and output are checked at once. Raises FleetError.
+        """
+        if options.frontend_port == backend_port:
             raise FleetError("The frontend and the backend need two different ports.")
-        loaded = load_recipe(recipe)
-        self.source, self.output = check_locations(source, output)
-        folder = state_folder(self.source, self.output, state)
-        self.logs = folder / "logs"
-        try:
-            self.logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FleetError(f"The folder {self.logs} cannot be written: {error.strerror}.") from None
-        self.ledger: Ledger = open_ledger(self.source, self.output, state, loaded)
+        recipe = load_recipe(options.recipe)
+        self.source, self.output = check_locations(options.source, options.output)
+        folder = state_folder(self.source, self.output, options.state)
+        self.logs = _made(folder / "logs")
+        self.ledger: Ledger = open_ledger(self.source, self.output, options.state, recipe)
         self.console = Console()
-        keys = keys and keys.resolve()
-        with_keys = ("--keys", str(keys)) if keys else ()
         addresses = [str(FIRST_LOOPBACK + n) for n in range(brokers)]
         everywhere = ",".join(addresses)
-        worker = arguments(
-            everywhere, int(backend), threads or max(1, cores() // workers), memory or share(workers), DRAIN_LIMIT, keys
+        self._options = replace(
+            options, source=str(self.source), output=str(self.output), broker=everywhere, state=folder
         )
-        ports_and_keys = ("--frontend-port", frontend, "--backend-port", backend, *with_keys)
+        keys = options.keys and options.keys.resolve()
+        ports_and_keys = (
+            *("--frontend-port", str(options.frontend_port), "--backend-port", str(backend_port)),
+            *(("--keys", str(keys)) if keys else ()),
+        )
         names = ["broker"] if brokers == 1 else [f"broker-{n + 1}" for n in range(brokers)]
         self._brokers = [
             self._spec(name, "-m", "filterfleet.broker", "--bind", address, *ports_and_keys, last=True)
             for name, address in zip(names, addresses, strict=True)
         ]
+        threads, memory = threads or max(1, cores() // workers), memory or share(workers)
+        worker = arguments(everywhere, backend_port, threads, memory, DRAIN_LIMIT, keys)
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
-        self._listener = [
-            *("-m", "filterfleet.listener", f"--source={self.source}", f"--output={self.output}"),
-            *("--broker", everywhere, "--frontend-port", frontend),
-            *with_keys,
-            f"--state={folder}",
-            *("--recipe", recipe if recipe in shipped() else os.path.abspath(recipe)),  # noqa: PTH100 - links stay
-            *_options(listener),
-        ]
 
     @property
     def names(self) -> list[str]:
-        """Of its processes."""
+        """The names of its processes."""
         return [*(spec.name for spec in (*self._brokers, *self._workers)), "listener"]
 
-    def _spec(self, name: str, *argv: str, final: frozenset[int] = frozenset(), last: bool = False) -> Spec:
-        return Spec(name, argv, self.logs / f"{name}.log", final, last)
-
     def run_until_stopped(self, watch: Callable[[Supervisor], bool] | None = None) -> None:
-        """Until SIGTERM, SIGINT, or watch(supervisor) returns True."""
-        listener = self._spec("listener", *self._listener)
-        supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + 5, watch=watch)
+        """Run until SIGTERM or SIGINT comes, or watch(supervisor) returns True."""
+        self._supervise(self._listener(once=False), watch)
 
     def run_once(self) -> int:
-        """Process everything in the source, with a progress bar. 0: all succeeded, 1: some images failed."""
-        listener = self._spec("listener", *self._listener, "--once", final=frozenset({0, 1}))
+        """Process everything in the source, with a progress bar.
+
+        Returns the listener's exit code: 0 when every image succeeded, 1 when some failed, INTERRUPTED when stopped.
+        """
         ended = INTERRUPTED
         looked = 0.0
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -120,11 +111,11 @@ class Fleet:
                     ended = code
                 return code is not None
 
-            supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + 5, watch=watch)
+            self._supervise(self._listener(once=True), watch)
         return ended
 
     def report(self, code: int) -> None:
-        """Say how it ended, and list what failed and why."""
+        """Print how run_once ended, which images failed, and why."""
         progress = self.ledger.progress()
         failures = self.ledger.failures()
         print_failures(self.console, failures)
@@ -138,11 +129,29 @@ class Fleet:
         if code == INTERRUPTED:
             self.console.print("Interrupted: the same command goes on where this one stopped.")
 
+    def _supervise(self, listener: Spec, watch: Callable[[Supervisor], bool] | None) -> None:
+        supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + GRACE, watch=watch)
 
-def _options(values: Mapping[str, object]) -> Iterator[str]:
-    for option, value in values.items():
-        each = value if isinstance(value, list) else [] if value is None else [value]
-        yield from (f"{option}={one}" for one in each)  # in one word: a value may begin with a dash
+    def _listener(self, *, once: bool) -> Spec:
+        options = replace(self._options, once=once)
+        return Spec(
+            "listener",
+            handover.arguments(options),
+            self.logs / "listener.log",
+            final=frozenset({0, 1}) if once else frozenset(),
+            environment=handover.environment(options),
+        )
+
+    def _spec(self, name: str, *argv: str, last: bool = False) -> Spec:
+        return Spec(name, argv, self.logs / f"{name}.log", last=last)
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
+    return folder
 
 
 def print_failures(console: Console, failures: Sequence[Failure]) -> None:

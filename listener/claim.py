@@ -1,4 +1,4 @@
-"""One process at a time: a lock that ends with its process, however that ends."""
+"""A lock that one process holds at a time, and that the kernel releases when the process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from filterfleet.common.errors import FleetError
 
 
 def claim(file: Path, doing: str, remedy: str) -> TextIO:
-    """Hold the lock until what is returned is closed. Its folder is made.
+    """Lock file, whose folder is made, until the returned object is closed.
 
-    Raises FleetError when the file cannot be had, and when another process has it: that "Another listener is", doing
-    what the caller wants to do, and that the user may stop it or else do what remedy says.
+    Raises FleetError when the file cannot be opened, and when another process holds the lock. The second message reads
+    "Another listener is {doing}: stop it, or {remedy}."
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

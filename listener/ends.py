@@ -1,9 +1,8 @@
-"""A source and a sink for what the user named: folders here, or in clouds through rclone."""
+"""The two ends of a listener: a source and a sink for the places that the user named, on this machine or in clouds."""
 
 from __future__ import annotations
 
 import contextlib
-import select
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,35 +14,34 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.claim import claim
+from filterfleet.listener.cloud.polling import readable
+from filterfleet.listener.cloud.settings import BEAT, FIRST_WAIT, LONGEST_WAIT
 from filterfleet.listener.interfaces import Sink, Source, TransferError
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.aftermath import After
-from filterfleet.listener.settings.location import Location, Remote
+from filterfleet.listener.settings.location import Location, Remote, check_roots
 from filterfleet.listener.settings.selection import Selection
-from filterfleet.listener.setup import check_roots, output_lock, state_folder
+from filterfleet.listener.state import output_lock, state_folder
 
 if TYPE_CHECKING:
     from filterfleet.listener.cloud.rclone.remote_files import Rclone
-
-LONGEST_WAIT = 60.0  # seconds between looks whether a remote is there, at the start
-BEAT = 1.0  # seconds between signs of life meanwhile
 
 log = get_logger("listener")
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """How rclone is to be run: its configuration, bytes a second in its own notation, transfers at a time."""
+    """How rclone is to be run."""
 
-    config: Path | None
-    bandwidth: str | None
-    transfers: int
+    config: Path | None  # its configuration file; None for its own
+    bandwidth: str | None  # in the syntax of its --bwlimit; None for no limit
+    transfers: int  # how many run at once
 
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """interrupt cuts short what is under way in a cloud."""
+    """interrupt() breaks off the transfers under way to and from remotes, which raise TransferError then."""
 
     source: Source
     sink: Sink
@@ -62,53 +60,66 @@ def open_ends(
     stop: StopSignal,
     once: bool,
 ) -> Iterator[Ends]:
-    """Both as check_locations returned them. Waits for a remote that cannot be reached, unless once. Raises
-    FleetError."""
-    with contextlib.ExitStack() as stack:
-        remotes = [end for end in (source, output) if isinstance(end, Remote)]
-        if not remotes:
-            assert isinstance(source, Path)
-            assert isinstance(output, Path)
-            sink = stack.enter_context(contextlib.closing(OutputTree(output)))
-            yield Ends(Folder(source, selection, after), sink, lambda: None)
-            return
-        from filterfleet.listener.cloud.rclone.remote_files import Rclone
-        from filterfleet.listener.cloud.rclone.remotes import check_remote
-        from filterfleet.listener.cloud.sink import CloudSink
-        from filterfleet.listener.cloud.source import CloudSource
+    """Both ends, for as long as the context lasts.
 
-        for remote in remotes:
-            check_remote(str(remote), cloud.config)
+    source and output are as check_locations() returned them; state is the folder that the user chose for the ledger.
+    Unless once is set, this waits for a remote that cannot be reached, and raises InterruptedRunError when stop is set.
+    Raises FleetError.
+    """
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, Path) and isinstance(output, Path):
+            tree = stack.enter_context(contextlib.closing(OutputTree(output)))
+            yield Ends(Folder(source, selection, after), tree, lambda: None)
+            return
         folder = state_folder(source, output, state)
-        lock = claim(folder / "listener.lock", f"using {folder}", "choose another --state")
-        stack.enter_context(contextlib.closing(lock))
-        rclone = stack.enter_context(
-            contextlib.closing(
-                Rclone(folder / "rclone", config=cloud.config, bandwidth=cloud.bandwidth, transfers=cloud.transfers)
-            )
-        )
-        roots = [_root(end, rclone, stop, once=once) for end in (source, output)]
-        check_roots(*roots)
-        origin: Source = (
-            Folder(source, selection, after)
-            if isinstance(source, Path)
-            else CloudSource(rclone, source, folder / "spool" / "in", selection, after)
-        )
-        target: Sink = (
-            OutputTree(output)
-            if isinstance(output, Path)
-            else CloudSink(rclone, output, folder / "spool" / "out", output_lock(output))
-        )
-        stack.callback(target.close)
+        rclone = stack.enter_context(_open_rclone([source, output], folder, cloud))
+        check_roots(*(_root(end, rclone, stop, once=once) for end in (source, output)))
+        origin = _open_source(source, rclone, folder, selection, after)
+        target = stack.enter_context(contextlib.closing(_open_sink(output, rclone, folder)))
         yield Ends(origin, target, rclone.close)
 
 
+@contextlib.contextmanager
+def _open_rclone(ends: list[Location], folder: Path, cloud: Cloud) -> Iterator[Rclone]:
+    """rclone for these remotes, and the state folder for us alone. Raises FleetError."""
+    # Here and below: the code for remotes takes 0.1 s to import, and a listener between local folders does not need it.
+    from filterfleet.listener.cloud.rclone.remote_files import Rclone
+    from filterfleet.listener.cloud.rclone.remotes import check_remote
+
+    for end in ends:
+        if isinstance(end, Remote):
+            check_remote(str(end), cloud.config)
+    with (
+        claim(folder / "listener.lock", f"using {folder}", "choose another --state"),
+        contextlib.closing(
+            Rclone(folder / "rclone", config=cloud.config, bandwidth=cloud.bandwidth, transfers=cloud.transfers)
+        ) as rclone,
+    ):
+        yield rclone
+
+
+def _open_source(source: Location, rclone: Rclone, folder: Path, selection: Selection, after: After) -> Source:
+    from filterfleet.listener.cloud.source import CloudSource
+
+    if isinstance(source, Path):
+        return Folder(source, selection, after)
+    return CloudSource(rclone, source, folder / "spool" / "in", selection, after)
+
+
+def _open_sink(output: Location, rclone: Rclone, folder: Path) -> Sink:
+    from filterfleet.listener.cloud.sink import CloudSink
+
+    if isinstance(output, Path):
+        return OutputTree(output)
+    return CloudSink(rclone, output, folder / "spool" / "out", output_lock(output))
+
+
 def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str:
-    """What a location really is, behind a remote that is another name for it."""
+    """The place behind a location, when its remote is another name for that. Waits for the remote, unless once."""
     if isinstance(end, Path):
         return str(end)
     notifier = Notifier()
-    backoff = Backoff(1.0, LONGEST_WAIT)
+    backoff = Backoff(FIRST_WAIT, LONGEST_WAIT)
     said = ""
     while True:
         try:
@@ -120,11 +131,15 @@ def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str
             if str(error) != said:
                 said = str(error)
                 log.error("waiting for a remote", remote=str(end), reason=said)
-        wait = backoff.next()
-        notifier.ready()  # it is up, and the remote is not
-        while wait > 0:
-            notifier.alive()
-            select.select([stop], [], [], min(wait, BEAT))
-            if stop.is_set:
-                raise InterruptedRunError("Stopped before the remote could be reached.")
-            wait -= BEAT
+        notifier.ready()  # the listener is up, even though the remote is not
+        _wait(backoff.next(), stop, notifier)
+
+
+def _wait(seconds: float, stop: StopSignal, notifier: Notifier) -> None:
+    """Raises InterruptedRunError as soon as stop is set."""
+    while seconds > 0:
+        notifier.alive()
+        readable(min(seconds, BEAT), stop)
+        if stop.is_set:
+            raise InterruptedRunError("Stopped before the remote could be reached.")
+        seconds -= BEAT

@@ -1,4 +1,4 @@
-"""How an output tells of what could not be processed: below failed/, the image and a text with the reason."""
+"""How an output reports images that cannot be processed: in failed/, a copy of the image and a text with the reason."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 from filterfleet.common.text import printable
 from filterfleet.listener.names import fitted, is_short
 
-FAILED = "failed"
+FAILED = "failed"  # the folder's name below the output's root
 
 
 def failed_places(source: str) -> tuple[str, str]:
-    """Where below the output root the image goes, and where the text.
+    """The paths below the output's root of the copy and of the text, for an image with the path source.
 
-    An image's name may be as long as a name can be, and the text's is longer: then it is cut, and has a hash of the
-    whole path, so that no two images share a text. It ends in .txt, which no image does.
+    The text is called like the image with .txt appended, a name that no image has. Where that is too long, the image's
+    name is cut and a hash of its whole path follows, so that no two images share a text.
     """
     image = PurePosixPath(FAILED) / source
     name = f"{image.name}.txt"
@@ -26,5 +26,5 @@ def failed_places(source: str) -> tuple[str, str]:
 
 
 def failed_text(reason: str) -> bytes:
-    """One line of UTF-8."""
+    """The text's content: one line of UTF-8."""
     return f"{printable(reason)}\n".encode()

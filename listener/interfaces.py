@@ -1,5 +1,4 @@
-"""What the listener needs of the places where images come from and where results go: one interface each, for folders
-on this machine and for those in a cloud."""
+"""What the listener needs of a source and of a sink: one interface each, for local folders and for clouds."""
 
 from __future__ import annotations
 
@@ -7,15 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from filterfleet.common.blob import Blob, FileBlob, Payload
+from filterfleet.common.blob import Blob
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.core.scan import Listing, Version
 
 
 class TransferError(FleetError):
-    """Something could not be read or written; the text is a sentence for the user. transient: it may work later."""
+    """Something could not be read or written. The text is a sentence for the user; transient: it may work later."""
 
     def __init__(self, reason: str, *, transient: bool) -> None:
         super().__init__(reason)
@@ -23,7 +21,7 @@ class TransferError(FleetError):
 
 
 class ChangedError(Exception):
-    """The object is not, or no longer, the version that was asked for."""
+    """The object is gone, or is another version than the one that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +31,11 @@ class Loaded:
     digest: bytes
     blob: Blob
 
-    def to_submit(self) -> tuple[tuple[Payload, ...], ReadImage | None]:
-        """As an engine wants it: a payload, or how to read the image in parts."""
-        return ((), self.blob.read) if isinstance(self.blob, FileBlob) else ((self.blob,), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A source that tells of changes. look(paths): those of them that list() would have, at the cost of these alone; it
-    may be called from any thread. stop(): tell no more."""
+    """A source that notifies of changes. look(paths) gives those of them that list() would show, at the cost of these
+    paths only, from any thread. stop() ends the notifications."""
 
     look: Callable[[Iterable[str]], Mapping[str, Version]]
     stop: Callable[[], None]
@@ -50,45 +44,44 @@ class Watch:
 class Source(Protocol):
     """Images below a root. list, load and take_away may be called from any thread."""
 
-    name: str  # what the ledger knows it by: the same in every run
-    atomic: bool  # an object appears whole or not at all, so that one look is enough
-    remote: bool  # what is loaded passes through files of ours
+    name: str  # in the ledger: the same in every run
+    atomic: bool  # an object appears whole or not at all: one look at it is enough
+    remote: bool  # images pass through temporary files
 
     def list(self) -> Listing:
-        """Every selected image file. Never raises for the source's sake: what could not be read is in its unread."""
+        """Every selected image file. Trouble at the source does not raise: the listing's `unread` has the reasons."""
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
         """One version, in memory when it has no more than inline_limit bytes. Raises ChangedError, TransferError, and
         ImageError for one that is too large to be moved."""
 
     def take_away(self, path: str, version: Version) -> None:
-        """What the user wants to be done to this version after its success; nothing when it has been done. Raises
-        ChangedError (then nothing was done) and TransferError."""
+        """Do to this version what the user wants after its success; nothing if it is already done. Raises ChangedError,
+        without having done anything, and TransferError."""
 
     def watch(self, changed: Callable[[str], None]) -> Watch | None:
-        """Call changed(path) soon after something happens to a file, and changed(ROOT) soon after anything else does;
-        None when nobody tells."""
+        """Call changed(path) soon after something happens to a file, and changed(ROOT) soon after anything else does.
+        None: this source notifies of nothing."""
 
 
 class Sink(Protocol):
-    """Results below a root, which belongs to this process until close(). Everything may be called from any thread,
-    for one source path by one at a time."""
+    """Results below a root, which belongs to this process until close(). Every method may be called from any thread,
+    for one source path by one thread at once."""
 
-    remote: bool  # what is written passes through files of ours
+    remote: bool  # outputs pass through temporary files
 
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
-        """Put every output of one source path in its place, each whole or not at all. Raises TransferError."""
+        """Put all outputs of one source path in their places, each whole or not at all. Raises TransferError."""
 
     def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
-        """Place the outputs of another source path with the same content; False when they are no longer there. Raises
+        """Give a source path the outputs of another one with the same content. False: those are no longer there. Raises
         TransferError."""
 
     def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
-        """Record below failed/ what could not be processed: a text that says why, and the image itself if given.
-        Raises TransferError."""
+        """Record a failure below failed/: a text with the reason, and the image if given. Raises TransferError."""
 
     def clear_failed(self, source: str) -> None:
-        """Take back what write_failed left, if anything. Raises TransferError."""
+        """Remove what write_failed has left, if anything. Raises TransferError."""
 
     def close(self) -> None:
-        """Let it be used by others; what is under way fails."""
+        """Let others use the root. What is under way fails."""

@@ -1,87 +1,71 @@
-"""One thread that decides. Whatever another thread has to say comes as a call on one queue, urgent ones first, and what
-is to be done later waits here for its time."""
+"""The queue between the thread that decides and the pools that work for it."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import heapq
-import itertools
 import queue
-import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 from filterfleet.listener.pool import Pool
 
-Event = Callable[[], None]
+Event = TypeVar("Event")
 
 
-class Loop:
+class Loop(Generic[Event]):
+    """Events from any thread, urgent ones first, for one thread that handles them."""
+
     def __init__(self) -> None:
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._urgent: deque[Event] = deque()
-        self._later: list[tuple[float, int, Event]] = []
-        self._order = itertools.count()
-        self._pools: list[Pool] = []
-        self.stopping = False
+        self._events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()  # None: an urgent one
+        self._urgent: deque[Event | BaseException] = deque()
+        self._pools: list[Pool[Event]] = []
+        self._stopping = False
 
-    def pool(self, name: str, threads: int) -> Pool:
+    def pool(self, name: str, threads: int) -> Pool[Event]:
         """Threads that end with the loop."""
-        pool = Pool(name, threads)
+        pool: Pool[Event] = Pool(name, threads)
         self._pools.append(pool)
         return pool
 
-    def post(self, event: Event, *, urgent: bool = False) -> None:
-        """Have it called here; from any thread."""
+    def post(self, event: Event | BaseException, *, urgent: bool = False) -> None:
+        """Hand over an event, from any thread. An exception is raised where the events are handled."""
         if urgent:
             self._urgent.append(event)
-            event = self._do_urgent
-        self._events.put(event)
+            self._events.put(None)
+        else:
+            self._events.put(event)
 
-    def later(self, delay: float, event: Event) -> None:
-        """Have it called after so many seconds, and never in this turn."""
-        heapq.heappush(self._later, (time.monotonic() + delay, next(self._order), event))
+    def do(self, pool: Pool[Event], work: Callable[[], Event], *, urgent: bool = False) -> None:
+        """Have a pool run work, and post the event that it returns. After stop() nothing is begun."""
+        if not self._stopping:
+            pool.do(work, lambda event: self.post(event, urgent=urgent), urgent=urgent)
 
-    def do(
-        self, pool: Pool, work: Callable[[], Any], done: Callable[[Future[Any]], None], *, urgent: bool = False
-    ) -> None:
-        """Run work on a pool; done gets its future, here. What has not begun at the end never does."""
+    def events(self, wait: float) -> Iterator[Event]:
+        """What has come by now; waits for at most `wait` seconds until something does."""
+        try:
+            item = self._events.get(timeout=wait)
+        except queue.Empty:
+            return
+        yield from self._next(item)
+        for _ in range(self._events.qsize()):
+            yield from self._next(self._events.get())
 
-        def tell(future: Future[Any]) -> None:
-            self.post(functools.partial(done, future), urgent=urgent)
-
-        if not self.stopping:
-            pool.do(work, tell, urgent=urgent)
-
-    def turn(self, wait: float) -> None:
-        """Handle what has come and what is due, after at most so many seconds of waiting for it."""
-        if self._later:
-            wait = min(wait, max(0.0, self._later[0][0] - time.monotonic()))
-        events = []
-        with contextlib.suppress(queue.Empty):
-            events.append(self._events.get(timeout=wait))
-        while self._later and self._later[0][0] <= time.monotonic():
-            events.append(heapq.heappop(self._later)[2])
-        for event in events:
-            self._do_urgent()
-            event()
-        self._drain()
-
-    def stop(self) -> None:
-        """Begin nothing more, wait for what is under way, and handle what it says."""
-        self.stopping = True
+    def stop(self) -> Iterator[Event]:
+        """Begin nothing more, wait for what is under way, and yield what comes of it."""
+        self._stopping = True
         for pool in self._pools:
             pool.shutdown()
-        self._drain()
+        while not self._events.empty():
+            yield from self._next(self._events.get())
 
-    def _drain(self) -> None:
-        for _ in range(self._events.qsize()):
-            self._do_urgent()
-            self._events.get()()
-
-    def _do_urgent(self) -> None:
+    def _next(self, item: Event | BaseException | None) -> Iterator[Event]:
         while self._urgent:
-            self._urgent.popleft()()
+            yield _checked(self._urgent.popleft())
+        if item is not None:
+            yield _checked(item)
+
+
+def _checked(item: Event | BaseException) -> Event:
+    if isinstance(item, BaseException):
+        raise item
+    return item

@@ -1,20 +1,17 @@
-"""Names that are made out of other names, and still are names."""
+"""File names that are made from other names, and must not become too long."""
 
 from __future__ import annotations
 
-NAME_LIMIT = 255  # bytes: what most file systems and stores take
+NAME_LIMIT = 255  # bytes of UTF-8: the most that common file systems and stores accept
 
 
 def fitted(stem: str, tail: str) -> str:
-    """stem + tail, the stem cut at its end where both together would be too long."""
-    while len(_octets(stem + tail)) > NAME_LIMIT:
+    """stem + tail, with stem shortened at its end where the whole would exceed NAME_LIMIT."""
+    while not is_short(stem + tail):
         stem = stem[:-1]
     return stem + tail
 
 
 def is_short(name: str) -> bool:
-    return len(_octets(name)) <= NAME_LIMIT
-
-
-def _octets(name: str) -> bytes:
-    return name.encode("utf-8", "surrogateescape")
+    """Whether name has at most NAME_LIMIT bytes."""
+    return len(name.encode("utf-8", "surrogateescape")) <= NAME_LIMIT

@@ -1,26 +1,28 @@
-"""Threads that do what is urgent before all that was asked for earlier."""
+"""A thread pool that runs urgent work before ordinary work."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
 
-Done = Callable[[Future[Any]], None]
-_Task = tuple[Callable[[], Any], Done]
+Value = TypeVar("Value")
 
 
-class Pool:
+class Pool(Generic[Value]):
     def __init__(self, name: str, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._urgent: deque[_Task] = deque()
-        self._ordinary: deque[_Task] = deque()
+        self._urgent: deque[tuple[Callable[[], Value], Callable[[Value | BaseException], None]]] = deque()
+        self._ordinary: deque[tuple[Callable[[], Value], Callable[[Value | BaseException], None]]] = deque()
 
-    def do(self, work: Callable[[], Any], done: Done, *, urgent: bool) -> None:
-        """done is called with work's future, on the thread that did it. What has not begun at the end never does."""
+    def do(
+        self, work: Callable[[], Value], done: Callable[[Value | BaseException], None], *, urgent: bool = False
+    ) -> None:
+        """Call done, on the thread that did the work, with what work returned or raised. Work that has not begun at
+        shutdown() is dropped."""
         (self._urgent if urgent else self._ordinary).append((work, done))
-        self._executor.submit(self._do_next)  # of as many as have been put in line
+        self._executor.submit(self._do_next)  # one call for each entry, so that no entry is left over
 
     def shutdown(self) -> None:
         """Begin nothing more, and wait for what is under way."""
@@ -31,9 +33,8 @@ class Pool:
             work, done = self._urgent.popleft()
         except IndexError:
             work, done = self._ordinary.popleft()
-        future: Future[Any] = Future()
         try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - whatever it is, whoever waits for it has to know
-            future.set_exception(error)
-        done(future)
+            value: Value | BaseException = work()
+        except BaseException as error:  # noqa: BLE001 - the thread that handles the events has to know
+            value = error
+        done(value)

@@ -1,109 +1,92 @@
-"""From command line values to a running listener, or to the sentence that says why not."""
+"""From a user's options to a running listener, or to the sentence that says why there is none."""
 
 from __future__ import annotations
 
-import hashlib
-import os
+import contextlib
 from collections.abc import Callable
-from pathlib import Path
 
-from filterfleet.common.client.client import Client
+from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.recipe import Recipe
-from filterfleet.common.logs import get_logger
+from filterfleet.common.jobs.recipe_file import Check
+from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener.core.settings import DISK, Failures
+from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.failed import FAILED
 from filterfleet.listener.interfaces import Sink, Source
 from filterfleet.listener.ledger.ledger import Failure, Ledger
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.service import ListenerService
-from filterfleet.listener.settings.location import Location, Remote, parse_location
-from filterfleet.listener.settings.options import Failures, Options
+from filterfleet.listener.settings.aftermath import Keep, parse_after
+from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.settings.options import Options
+from filterfleet.listener.settings.selection import Selection
 
-log = get_logger("listener")
-
-
-def check_locations(source: str, output: str) -> tuple[Location, Location]:
-    """What the user wrote, parsed; folders as absolute paths. Raises FleetError unless they can be a source and an
-    output. Nothing is asked of a cloud."""
-    there, here = parse_location(source), parse_location(output)
-    if isinstance(there, Path) and isinstance(here, Path):
-        return check_folders(there, here)
-    if isinstance(there, Path):
-        return check_source(there), here
-    if isinstance(here, Path):
-        return there, Path(os.path.realpath(here))
-    check_roots(str(there), str(here))
-    return there, here
+REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
 
 
-def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
-    """The same for two local folders."""
-    source, output = check_source(source), Path(os.path.realpath(output))  # no error for a loop of links
-    check_roots(str(source), str(output))
-    return source, output
+def run_listener(options: ListenerOptions, check: Check) -> list[Failure]:
+    """Run the listener that a user asked for, on the fleet of a broker, as serve does. check is for a recipe in a file.
 
-
-def check_roots(source: str, output: str) -> None:
-    """Raises FleetError when one of two places is the other, or is in it. A remote ends with a colon."""
-    one, other = (root if root.endswith((":", "/")) else f"{root}/" for root in (source, output))
-    if one.startswith(other) or other.startswith(one):
-        raise FleetError(
-            f"The output folder {output} and the source folder {source} overlap: results would be taken "
-            "for new images. Choose an output folder outside the source."
+    Raises FleetError, and with options.once InterruptedRunError when it was stopped before the end of the work.
+    """
+    check_brokers(options.broker)
+    recipe = find_recipe(options.recipe, check)
+    there, here = check_locations(options.source, options.output)
+    selection = Selection(tuple(options.include), tuple(options.exclude), options.max_size)
+    after = parse_after(options.after)
+    cloud = Cloud(options.rclone_config, options.bandwidth, options.transfers)
+    state, once = options.state, options.once
+    failures: list[Failure] = []
+    with contextlib.ExitStack() as stack:
+        if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
+            stack.enter_context(contextlib.suppress(InterruptedRunError))
+        stop = stack.enter_context(contextlib.closing(StopSignal()))
+        ends = stack.enter_context(open_ends(there, here, state, cloud, selection, after, stop=stop, once=once))
+        ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
+        client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
+        if once:
+            require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
+        missing = MissingFilters(recipe, client)
+        failures += serve(
+            _for_service(options, remote=ends.source.remote, departs=after != Keep()),
+            ends.source,
+            ends.sink,
+            ledger,
+            client,
+            recipe,
+            stop=stop,
+            turned=missing.look,
+            interrupt=ends.interrupt,
         )
+    return failures
 
 
-def check_source(source: Path) -> Path:
-    """The absolute path of a local source. Raises FleetError."""
-    if not os.path.exists(source):  # noqa: PTH110 - unlike Path's it is False, too, for a name no file can have
-        raise FleetError(f"The source folder {source} does not exist.")
-    if not source.is_dir():
-        raise FleetError(f"The source {source} is not a folder.")
-    if not os.access(source, os.R_OK | os.X_OK):
-        raise FleetError(f"The source folder {source} cannot be read.")
-    return Path(os.path.realpath(source))
-
-
-def state_folder(source: Location, output: Location, state: Path | None) -> Path:
-    """Where the ledger is, and all else that belongs to this source and output: the folder given, or else one in a
-    local output, or else one of this user's."""
-    if state is not None:
-        return state.absolute()
-    if isinstance(output, Path):
-        return output / PRIVATE
-    return _base() / _name(f"{source}\n{output}")
-
-
-def output_lock(output: Remote) -> Path:
-    """The file that stands for a remote output among the listeners of this user."""
-    return _base() / "outputs" / _name(str(output))
-
-
-def _name(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-def _base() -> Path:
-    """STATE_DIRECTORY is a service manager's word, the other one the XDG Base Directory Specification's."""
-    if of_service := os.environ.get("STATE_DIRECTORY"):
-        return Path(of_service.split(":")[0])
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "filterfleet"
-
-
-def open_ledger(source: Location, output: Location, state: Path | None, recipe: Recipe) -> Ledger:
-    """The ledger of this source, as check_locations returned both. Raises FleetError."""
-    return Ledger(state_folder(source, output, state) / "ledger.sqlite3", str(source), recipe.digest.hex())
+def _for_service(options: ListenerOptions, *, remote: bool, departs: bool) -> Options:
+    return Options(
+        settle=options.settle,
+        interval=options.interval or (REMOTE_INTERVAL if remote else LOCAL_INTERVAL),
+        once=options.once,
+        backfill=options.backfill,
+        failures=options.failed,
+        departs=departs,
+        transfers=options.transfers,
+        spool=options.spool_limit or DISK,
+    )
 
 
 def check_recipe_for(options: Options, recipe: Recipe) -> None:
     """Raises FleetError when an output has the name of the folder for failures."""
     if options.failures is not Failures.OFF and any(output.name == FAILED for output in recipe.outputs):
         raise FleetError(
-            f"The recipe has an output called {FAILED}, where the images go that cannot be processed: "
-            "call it something else, or say --failed off."
+            f"The recipe has an output called {FAILED}, but that folder gets the images that cannot be processed: "
+            "call the output something else, or say --failed off."
         )
 
 
@@ -121,9 +104,9 @@ def serve(
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
-    turned is called in every turn of the loop; interrupt at the end, to cut short what is under way at source and sink.
-    Returns what has failed by then. Raises FleetError, and of that InterruptedRunError when the end of the work was
-    not reached.
+    turned is called in every turn of the loop; interrupt is called at the end, to cut short what source and sink are
+    doing. Returns everything that has failed by then. Raises FleetError, and InterruptedRunError when options.once is
+    set and it was stopped before the end of the work.
     """
     check_recipe_for(options, recipe)
     service = ListenerService(options, recipe, engine, ledger, source, sink)
@@ -131,22 +114,3 @@ def serve(
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
     return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]
-
-
-class MissingFilters:
-    """Looks whether the fleet can run a recipe, and says so once in the log when it cannot: its images would wait, and
-    nobody would know for what."""
-
-    def __init__(self, recipe: Recipe, client: Client) -> None:
-        self._filters = recipe.filters
-        self._client = client
-        self._said = False
-
-    def look(self) -> None:
-        """Cheap: for every turn of a loop. As long as there is no worker, nothing is known."""
-        fleet = self._client.catalogue
-        if fleet.threads and not self._said and (missing := self._filters.difference(fleet.filters)):
-            self._said = True
-            log.warning(
-                "no worker has these filters: images wait for one that does", filters=", ".join(sorted(missing))
-            )

@@ -1,1 +1,1 @@
-"""The worker daemon: a pure session, a loop that owns the socket, a pool of threads, and the image pipeline."""
+"""The worker daemon and the image pipeline. Its rooms are layers: see the import contracts in pyproject.toml."""

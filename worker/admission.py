@@ -1,4 +1,4 @@
-"""Whole or in strips: how an image goes through a recipe, and how much memory that takes. Decided by its header."""
+"""How an image goes through a recipe, whole or in strips, and how much memory that takes. Its header decides."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from filterfleet.common.errors import ImageError
 from filterfleet.common.text import size_text
 from filterfleet.worker.formats import Header
-from filterfleet.worker.pixels.opencv import MAX_PIXELS
+from filterfleet.worker.settings import MAX_PIXELS, STRIPS_NEED, WHOLE_PIXELS
 from filterfleet.worker.tree import Node
-from filterfleet.worker.whole import WHOLE_PIXELS
-
-STRIPS_NEED = 256 << 20  # bytes for the strips under way and for the libraries' own buffers
 
 
 class Way(enum.Enum):
@@ -30,9 +27,11 @@ class Admission:
 
 
 def admit(header: Header, root: Node, obstacle: Callable[[], str | None], memory: int) -> Admission:
-    """Small images go whole, since that is faster; large ones in strips; what cannot be cut goes whole as long as it
-    fits into memory, in bytes. obstacle() is the sentence that says why this recipe cannot work in strips on this
-    image, None if it can. Raises ImageError.
+    """Small images go whole, which is faster, and large ones in strips. A large one that cannot be cut goes whole if it
+    fits into memory, in bytes.
+
+    obstacle() is the sentence that says why this recipe cannot work in strips on this image; None if it can. Raises
+    ImageError if the image can go neither way.
     """
     need = whole_need(header, root)
     if header.pixels <= WHOLE_PIXELS and need <= memory:
@@ -43,20 +42,22 @@ def admit(header: Header, root: Node, obstacle: Callable[[], str | None], memory
     if need <= memory and header.pixels <= MAX_PIXELS:
         return Admission(Way.WHOLE, need)
     if header.pixels > MAX_PIXELS:
-        raise ImageError(f"{why} That is done up to {MAX_PIXELS // 1_000_000} megapixels.")
+        raise ImageError(f"{why} Images of up to {MAX_PIXELS // 1_000_000} megapixels can go whole.")
     raise ImageError(
         f"{why} That takes {size_text(need)} of memory, and this worker has {size_text(memory)} for images (--memory)."
     )
 
 
 def whole_need(header: Header, root: Node) -> int:
-    """Bytes that are held at the worst moment: the image, one more for every step of the longest chain, and one for
-    what a codec or a filter needs beside them."""
+    """Bytes held at the worst moment: the image, one more for each step of the longest chain, and one for what a codec
+    or a filter needs besides.
+    """
     sample = 1 if header.bits <= 8 else 2
     return header.pixels * sample * max(header.bands, 1) * (2 + _depth(root))
 
 
 def _depth(node: Node) -> int:
+    """Steps of the longest chain."""
     return max((1 + _depth(child) for _, child in node.children), default=0)
 
 

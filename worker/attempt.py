@@ -1,7 +1,8 @@
-"""One image, and an outcome whatever happens: nothing that an image does may end the thread that runs it."""
+"""One image, and an outcome whatever happens: nothing that an image does may end the thread that works on it."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,12 +14,15 @@ from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.logs import get_logger
 from filterfleet.common.wire import Failed
 from filterfleet.common.wire.messages import INLINE_LIMIT
-from filterfleet.worker.leases.session import Done
+from filterfleet.worker.done import Done, close_files
 from filterfleet.worker.pipeline import process, recipe_from
 from filterfleet.worker.resources import Resources
 
-TIME_LIMIT = 300.0  # seconds for an image when nobody says otherwise; a thread that takes longer ends its process
-STUCK_EXIT = 75  # EX_TEMPFAIL of sysexits.h: the exit code of that process
+# Seconds for one image when its task does not say. A thread that takes longer ends its process, since threads cannot be
+# killed. A larger value lets a stuck image block a thread longer; a smaller one kills processes over slow recipes.
+TIME_LIMIT = 300.0
+
+STUCK_EXIT = 75  # the exit code of a process that ends so: EX_TEMPFAIL of sysexits.h
 
 log = get_logger("worker")
 
@@ -29,14 +33,14 @@ def attempt(
     image: Blob,
     resources: Resources,
 ) -> Done | Failed:
-    """The image's outputs under the recipe, or why there are none; id is that of a failure.
+    """The image's outputs under the recipe, or the reason why there are none; a failure carries the id.
 
-    Outputs that fit into a message are in memory, larger ones in files.
+    Outputs that fit into a message are in memory, larger ones in files, which the caller closes. The image stays the
+    caller's. Raises nothing.
     """
     kind: Literal["permanent", "transient"] = "transient"
     try:
-        done = process(image, recipe_from(recipe), resources)
-        return replace(done, blobs=tuple(stowed(blob, INLINE_LIMIT) for blob in done.blobs))
+        return _stowed(process(image, recipe_from(recipe), resources))
     except FleetError as error:
         kind, reason = "permanent", str(error)
     except MemoryError:
@@ -49,19 +53,37 @@ def attempt(
     return Failed(id, kind, reason)
 
 
-def answer(body: Blob, resources: Resources) -> bytes:
-    """What a basic client gets for an image file: a msgpack map of the default recipe's outputs by name, or
-    {"error": sentence}.
+def _stowed(done: Done) -> Done:
+    """The same with its small outputs in memory and its large ones in files. Raises OSError."""
+    kept: list[Blob] = []
+    try:
+        for blob in done.blobs:
+            kept.append(stowed(blob, INLINE_LIMIT))  # noqa: PERF401 - those before a failure have to be closed
+    except BaseException:
+        done.close()
+        close_files(kept)
+        raise
+    close_files(blob for blob, same in zip(done.blobs, kept, strict=True) if blob is not same)
+    return replace(done, blobs=tuple(kept))
 
-    A basic client cannot pull: what a message may not carry (the broker would cut the connection) is an error.
+
+def answer(body: Blob, resources: Resources) -> bytes:
+    """The reply to a basic client that has sent an image file: a msgpack map of the default recipe's outputs by name,
+    or {"error": sentence}.
+
+    A basic client cannot pull large outputs. If they exceed what a message may carry, that is an error: the broker
+    would cut the connection.
     """
     outcome = attempt(b"", DEFAULT.to_bytes(), body, resources)
-    content: dict[str, Any]
     if isinstance(outcome, Failed):
-        content = {"error": outcome.reason}
-    elif sum(len(blob) for blob in outcome.blobs) > INLINE_LIMIT:
-        content = {"error": f"The results are too large for one message, which carries {INLINE_LIMIT >> 20} MiB."}
-    else:
-        content = {output.name: whole(blob) for output, blob in zip(outcome.outputs, outcome.blobs, strict=True)}
+        return _packed({"error": outcome.reason})
+    with contextlib.closing(outcome):
+        if sum(len(blob) for blob in outcome.blobs) > INLINE_LIMIT:
+            limit = INLINE_LIMIT >> 20
+            return _packed({"error": f"The results are too large for one message, which carries {limit} MiB."})
+        return _packed({output.name: whole(blob) for output, blob in zip(outcome.outputs, outcome.blobs, strict=True)})
+
+
+def _packed(content: dict[str, Any]) -> bytes:
     packed: bytes = msgpack.packb(content)
     return packed

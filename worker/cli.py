@@ -6,39 +6,51 @@ from typing import Annotated
 
 import typer
 
+from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.keys.folders import Role, peer_keys
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory
+from filterfleet.common.process.supervisor import Spec, supervise
+from filterfleet.common.process.system import cores
+from filterfleet.worker.launch import arguments
+from filterfleet.worker.memory import share
 
-Threads = Annotated[int, typer.Option(min=0, max=1024, help="Images one process works on at a time; 0: one per core.")]
+GRACE = 10.0  # seconds that a process gets to end beyond its drain limit, before it is killed
 
 
 def worker(
     broker: BrokerHost = "127.0.0.1",
     _frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
-    threads: Threads = 0,
-    processes: Annotated[int, typer.Option(min=1, help="Processes, each with its own threads.")] = 1,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=0, max=1024, help="Images that one process works on at once. 0 shares the cores among the processes."
+        ),
+    ] = 0,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes, each with its own threads. More lose fewer images when one dies, fewer take less memory.",
+        ),
+    ] = 1,
     memory: Memory = None,
     keys: Keys = None,
     drain_limit: Annotated[
         float,
-        typer.Option(min=0, help="Seconds to finish what is leased after SIGTERM; then it is handed back."),
+        typer.Option(
+            min=0, help="Seconds after SIGTERM to finish the images in hand. What is left is given back to the broker."
+        ),
     ] = 60.0,
 ) -> None:
-    """Process images for a broker, here or on another machine.
+    """Process images for a broker, on this machine or another.
 
-    Each process is watched and started again when it dies. SIGTERM finishes what is leased and ends;
-    a second SIGTERM hands it back to the broker at once.
+    Each process is supervised and restarted when it dies. SIGTERM finishes the images in hand and ends; a second
+    SIGTERM gives them back to the broker at once.
     """
-    from filterfleet.common.client.brokers import check_brokers
-    from filterfleet.common.keys.folders import Role, peer_keys
-    from filterfleet.common.process.supervisor import Spec, supervise
-    from filterfleet.common.process.system import cores
-    from filterfleet.worker.memory import share
-    from filterfleet.worker.process import arguments
-
     check_brokers(broker)
     if keys:
-        peer_keys(keys, Role.WORKER)  # said once, here, when they cannot be used
+        peer_keys(keys, Role.WORKER)  # if they cannot be used, this says so once, and not each process
     threads = threads or max(1, cores() // processes)
     argv = arguments(broker, backend_port, threads, memory or share(processes), drain_limit, keys)
-    supervise([Spec(f"worker-{n + 1}", argv) for n in range(processes)], patience=drain_limit + 10)
+    supervise([Spec(f"worker-{n + 1}", argv) for n in range(processes)], patience=drain_limit + GRACE)

@@ -17,6 +17,7 @@ class Clock:
 
     @contextlib.contextmanager
     def of(self, kind: str) -> Iterator[None]:
+        """Counts the time of the block as work of this kind: decode, filter or encode."""
         began = time.perf_counter()
         try:
             yield

@@ -1,4 +1,4 @@
-"""The memory a process gives to images: who wants more than is free waits in line."""
+"""The memory that a process gives to images, and the line in which images wait for it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-RESERVE = 1 << 30  # bytes of a process beyond its images: the interpreter, libraries, threads, compressed files
+from filterfleet.worker.settings import LEAST_MEMORY, MEMORY_PARTS, RESERVE
 
 
 class Memory:
-    """total is in bytes. First come, first served, so that a large image is not starved by small ones."""
+    """total is in bytes. First come, first served, so that small images cannot starve a large one."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -24,8 +24,9 @@ class Memory:
 
     @contextlib.contextmanager
     def hold(self, amount: int) -> Iterator[None]:
-        """Wait until so many bytes are free, and have them until the end of the block. More than the total counts as
-        the total: alone, anything gets its try."""
+        """Waits until amount bytes are free, and holds them until the end of the block. More than the total counts as
+        the total, so that any image gets its try, alone.
+        """
         amount = min(amount, self.total)
         ticket = object()
         with self._changed:
@@ -43,13 +44,16 @@ class Memory:
 
 
 def share(processes: int) -> int:
-    """Bytes for the images of each of so many processes: half of what this machine or control group has."""
-    return max(64 << 20, _installed() // 2 // processes)
+    """Bytes for the images of each process. Together the processes take 1/MEMORY_PARTS of the machine's memory, or of
+    their control group's.
+    """
+    return max(LEAST_MEMORY, _installed() // MEMORY_PARTS // processes)
 
 
 def confine(total: int) -> None:
-    """Let the kernel refuse this process what is far beyond total bytes for images: a file that tricks a decoder then
-    gets an error, and the machine stays alive."""
+    """Makes the kernel refuse this process memory far beyond total bytes, which are for images. A file that tricks a
+    decoder then gets an error, and the machine stays alive.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     wanted = total + RESERVE
     if soft == resource.RLIM_INFINITY or wanted < soft:
@@ -57,7 +61,8 @@ def confine(total: int) -> None:
 
 
 def _installed() -> int:
+    """Bytes of the machine, or of its control group if that is limited."""
     physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with contextlib.suppress(OSError, ValueError):  # "max", or no such hierarchy
+    with contextlib.suppress(OSError, ValueError):  # it says "max", or there is no such hierarchy
         return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return physical

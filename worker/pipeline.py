@@ -1,25 +1,24 @@
-"""One image through one recipe: by its header whole or in strips, each common prefix of the chains once."""
+"""One image through one recipe, whole or in strips."""
 
 from __future__ import annotations
 
 import functools
-import os
-import socket
 from collections.abc import Mapping
 from typing import Any
 
 from filterfleet.common.blob import Blob
-from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
+from filterfleet.common.process.system import host_and_pid
 from filterfleet.common.wire import OutputFile
 from filterfleet.worker import formats
 from filterfleet.worker.admission import Way, admit
 from filterfleet.worker.clock import Clock
+from filterfleet.worker.done import Done
 from filterfleet.worker.filters import check_recipe
-from filterfleet.worker.leases.session import Done
 from filterfleet.worker.resources import Resources, default
 from filterfleet.worker.strips import obstacle, process_in_strips
-from filterfleet.worker.tree import grow
+from filterfleet.worker.tree import Node, grow
 from filterfleet.worker.whole import outputs_of
 
 
@@ -32,44 +31,60 @@ def recipe_from(data: bytes) -> Recipe:
 
 
 def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> Done:
-    """Every output of the recipe for one image file.
+    """Every output of the recipe for one image file. The caller closes the result; the blob stays the caller's.
 
-    The report has the image's width and height in pixels after rotation, its format, and the seconds spent
-    in decode, filter and encode; of an image in strips they are sums over threads. Raises ImageError and
-    RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary files.
+    The report has the image's width and height in pixels after rotation, its format, the worker (host/pid), and the
+    seconds spent in decode, filter and encode; for an image in strips they are summed over threads. Raises ImageError
+    and RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary files.
     """
     resources = resources or default()
     header = formats.read_header(blob)
     root = grow(recipe)
     targets = {output.name: _target(output, header.format) for output in recipe.outputs}
     admission = admit(header, root, lambda: obstacle(header, root, targets), resources.memory.total)
-    carried = formats.carried(header, recipe.metadata)
+    with resources.memory.hold(admission.need):
+        if admission.way is Way.STRIPS:
+            files, seconds = _in_strips(blob, header, root, targets, recipe, resources.threads)
+        else:
+            files, seconds = _whole(blob, header, root, targets, recipe)
+    outputs = tuple(OutputFile(o.name, targets[o.name].format, len(files[o.name])) for o in recipe.outputs)
     width, height = header.upright
     report: dict[str, Any] = {
         "width": width,
         "height": height,
         "format": header.format,
-        "worker": f"{socket.gethostname()}/{os.getpid()}",
+        "worker": host_and_pid(),
     }
-    files: Mapping[str, Blob]
-    seconds: Mapping[str, float]
-    with resources.memory.hold(admission.need):
-        if admission.way is Way.STRIPS:
-            streamed = process_in_strips(
-                blob, header, root, targets, carried=carried, damaged=recipe.damaged, threads=resources.threads
-            )
-            files, seconds = streamed.files, streamed.seconds
-        else:
-            clock = Clock()
-            with clock.of("decode"):
-                image = formats.decode(blob, header, recipe.damaged)
-            files, seconds = dict(outputs_of(root, image, targets, carried, clock)), clock.seconds
-    outputs = tuple(OutputFile(o.name, targets[o.name].format, len(files[o.name])) for o in recipe.outputs)
     return Done(outputs, tuple(files[output.name] for output in recipe.outputs), report | dict(seconds))
+
+
+def _whole(
+    blob: Blob, header: formats.Header, root: Node, targets: Mapping[str, formats.Target], recipe: Recipe
+) -> tuple[Mapping[str, Blob], Mapping[str, float]]:
+    """Files of the outputs by name, and seconds by kind of work."""
+    clock = Clock()
+    with clock.of("decode"):
+        image = formats.decode(blob, header, recipe.damaged)
+    carried = formats.carried(header, recipe.metadata)
+    return dict(outputs_of(root, image, targets, carried, clock)), clock.seconds
+
+
+def _in_strips(
+    blob: Blob,
+    header: formats.Header,
+    root: Node,
+    targets: Mapping[str, formats.Target],
+    recipe: Recipe,
+    threads: int,
+) -> tuple[Mapping[str, Blob], Mapping[str, float]]:
+    """As _whole."""
+    carried = formats.carried(header, recipe.metadata)
+    streamed = process_in_strips(blob, header, root, targets, carried=carried, damaged=recipe.damaged, threads=threads)
+    return streamed.files, streamed.seconds
 
 
 def _target(output: Output, source_format: str) -> formats.Target:
     image_format = source_format if output.encoding == SAME else output.encoding
     if image_format not in EXTENSION_OF_FORMAT:
-        image_format = "png"  # what we read but do not write is kept without loss
+        image_format = "png"  # a format that is only read is stored without loss
     return formats.Target(image_format, output.quality, output.effort)

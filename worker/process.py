@@ -5,30 +5,25 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import socket
 from pathlib import Path
 
+from filterfleet.common.client.brokers import addresses
+from filterfleet.common.keys.folders import Role, peer_keys
 from filterfleet.common.process.command import daemon
 from filterfleet.common.process.notify import Notifier
-from filterfleet.common.process.system import version
+from filterfleet.common.process.system import host_and_pid, version
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire.messages import BLOB_LIMIT
-
-PREFETCH = 2  # tasks held beyond those that run, so that no thread waits for the network
-
-
-def arguments(
-    brokers: str, backend_port: int, threads: int, memory: int, drain_limit: float, keys: Path | None = None
-) -> list[str]:
-    """The command line of a worker process, behind the interpreter. memory is in bytes, for images."""
-    return [
-        *("-m", "filterfleet.worker.process", "--broker", brokers, "--backend-port", str(backend_port)),
-        *("--threads", str(threads), "--memory", str(memory), "--drain-limit", str(drain_limit)),
-        *(("--keys", str(keys)) if keys else ()),
-    ]
+from filterfleet.worker import filters
+from filterfleet.worker.leases.actions import Profile
+from filterfleet.worker.leases.settings import PREFETCH
+from filterfleet.worker.memory import Memory, confine
+from filterfleet.worker.resources import Resources
+from filterfleet.worker.service import WorkerService
 
 
-def _serve() -> None:
+def _options() -> argparse.Namespace:
+    """What launch.arguments() has written."""
     parser = argparse.ArgumentParser(prog="python -m filterfleet.worker.process", description=__doc__)
     parser.add_argument("--broker", required=True)
     parser.add_argument("--backend-port", type=int, required=True)
@@ -36,21 +31,15 @@ def _serve() -> None:
     parser.add_argument("--memory", type=int, required=True)
     parser.add_argument("--drain-limit", type=float, required=True)
     parser.add_argument("--keys", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
 
-    from filterfleet.common.client.brokers import addresses
-    from filterfleet.common.keys.folders import Role, peer_keys
-    from filterfleet.worker import filters
-    from filterfleet.worker.leases.session import Profile
-    from filterfleet.worker.memory import Memory, confine
-    from filterfleet.worker.resources import Resources
-    from filterfleet.worker.service import WorkerService
 
+def _serve() -> None:
+    options = _options()
     keys = peer_keys(options.keys, Role.WORKER) if options.keys else None
     confine(options.memory)
     resources = Resources(options.threads, Memory(options.memory))
-    name = f"{socket.gethostname()}/{os.getpid()}"
-    profile = Profile(options.threads, PREFETCH, filters.names(), name, version(), BLOB_LIMIT)
+    profile = Profile(options.threads, PREFETCH, filters.names(), host_and_pid(), version(), BLOB_LIMIT)
     with contextlib.closing(StopSignal()) as stop:
         backends = addresses(options.broker, options.backend_port)
         service = WorkerService(backends, profile, resources, options.drain_limit, keys)

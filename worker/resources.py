@@ -1,4 +1,4 @@
-"""What a process may use for images. Set once, when it begins; threads and memory are shared by all its images."""
+"""What a process may use for images. It is set once, when the process begins, and shared by all its images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from filterfleet.worker.memory import Memory, share
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """threads are those that may work on one image in strips."""
+    """threads is how many may work on one image in strips."""
 
     threads: int
     memory: Memory
@@ -19,5 +19,5 @@ class Resources:
 
 @functools.cache
 def default() -> Resources:
-    """Of a process nobody has given any: all cores, and memory as if it were alone on the machine."""
+    """For a process that was given none: all cores, and memory as if it were alone on the machine."""
     return Resources(cores(), Memory(share(1)))

@@ -1,7 +1,7 @@
-"""The worker process: this thread owns the sockets and the sessions, others run the images.
+"""The worker process: this thread owns the sockets and the sessions, and other threads run the images.
 
-It works for all of its brokers at a time, and its threads take what comes first. When one of them dies, the others know
-the worker already.
+It works for all of its brokers at once, and its threads take the images as they come. When a broker dies, the others
+know the worker already.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal, Wakeup
 from filterfleet.common.wire.frames import poll
+from filterfleet.common.wire.peer import PeerSocket
 from filterfleet.worker.attempt import STUCK_EXIT
+from filterfleet.worker.leases.actions import Profile
 from filterfleet.worker.leases.connection import BrokerConnection
-from filterfleet.worker.leases.session import Profile
+from filterfleet.worker.leases.settings import HEAR_OUT, LARGEST_FRAME, LAST_WORDS
 from filterfleet.worker.leases.threads import ImageThreads
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
-
-HEAR_OUT = 1.0  # seconds at most for what the brokers still send to a worker that is leaving
-QUIET = 0.1  # seconds without a message after which nothing more is on its way
 
 log = get_logger("worker")
 
 
 class WorkerService:
-    """backends are the ZeroMQ addresses of the brokers' backends; drain_limit is in seconds; keys are for brokers that
-    have some."""
+    """backends are the ZeroMQ addresses of the brokers' backends. keys are for brokers that have keys.
+
+    drain_limit is how many seconds the worker may take, once it is told to stop, to finish what is leased. With more, a
+    long image is finished; with fewer, the worker ends sooner and hands more tasks back.
+    """
 
     def __init__(
         self,
@@ -48,13 +50,15 @@ class WorkerService:
         self._context = zmq.Context()
         self._threads = ImageThreads(profile.threads, resources, self._wakeup)
         self._brokers = [
-            BrokerConnection(self._context, number, backend, profile, self._threads, keys)
+            BrokerConnection(
+                number, backend, PeerSocket(keys, LARGEST_FRAME, "worker", self._context), profile, self._threads
+            )
             for number, backend in enumerate(backends)
         ]
         log.info("worker started", brokers=list(backends), threads=profile.threads)
 
     def run(self, stop: StopSignal, notifier: Notifier) -> None:
-        """Work until told to stop, then finish what is leased; a second signal or the limit hands it back."""
+        """Work until told to stop, then finish what is leased. A second signal, or the drain limit, hands it back."""
         for broker in self._brokers:
             broker.start()
         notifier.ready()
@@ -88,17 +92,17 @@ class WorkerService:
         self._context.term()
 
     def _hear_out(self) -> None:
-        """Answer what was on its way when we said that we leave: a task that nobody hands back is missed only when
-        we are. And a connection that is closed with unread data in it is reset (RFC 1122, 4.2.2.13): the broker could
-        lose what it has just been told."""
+        """Answer what was on its way when we said that we leave. The broker would miss a task that nobody hands back
+        only when it misses us. And a connection that is closed with unread data in it is reset (RFC 1122, 4.2.2.13), so
+        that the broker could lose our last messages."""
         until = time.monotonic() + HEAR_OUT
-        while time.monotonic() < until and poll(self._poller(), QUIET):
+        while time.monotonic() < until and poll(self._poller(), LAST_WORDS):
             self._turn()
 
     def _poller(self) -> zmq.Poller:
         poller = zmq.Poller()
         for broker in self._brokers:
-            poller.register(broker.socket, zmq.POLLIN)
+            poller.register(broker.socket.pollable, zmq.POLLIN)
         return poller
 
     def _wait(self, stop: StopSignal) -> None:

@@ -1,31 +1,26 @@
-"""The chains of a recipe as one tree, so that a common beginning is computed once."""
+"""The chains of a recipe as one tree, so that steps which several chains begin with are computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.worker.filters import Bound, bind
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Node:
-    """The image after some steps: outputs that are encoded from it, and the next steps, each with its own node."""
+    """The image after some steps: the outputs that are encoded from it, and the next steps, each with the node of its
+    result.
+    """
 
     outputs: list[Output] = field(default_factory=list)
     children: list[tuple[Bound, Node]] = field(default_factory=list)
     bilevel: bool = False  # every pixel is 0 or 255
 
-    def walk(self) -> Iterator[tuple[Bound, Node]]:
-        """Every step below, a step before those that follow it."""
-        for bound, child in self.children:
-            yield bound, child
-            yield from child.walk()
-
 
 def grow(recipe: Recipe) -> Node:
-    """The root stands for the decoded image. Raises RecipeError."""
+    """The root of the recipe's tree, which stands for the decoded image. Raises RecipeError."""
     root = Node()
     nodes: dict[tuple[Step, ...], Node] = {(): root}
     for output in recipe.outputs:

@@ -1,28 +1,33 @@
-"""A whole image through the chains of a recipe: each common beginning once, and no image longer than it is needed."""
+"""A whole image through the chains of a recipe: each step once, and no image is held longer than it is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from filterfleet.worker.clock import Clock
-from filterfleet.worker.filters import Image
+from filterfleet.worker.filters import Bound
 from filterfleet.worker.formats import Carried, Target, encode
+from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.tree import Node
-
-WHOLE_PIXELS = 64_000_000  # of the largest image that goes whole by choice; larger ones go in strips where they can
 
 
 def outputs_of(
     node: Node, image: Image, targets: Mapping[str, Target], carried: Carried, clock: Clock
 ) -> Iterator[tuple[str, bytes]]:
-    """Name and file of every output below the node, whose image this is; targets are theirs, by name. Depth first: an
-    image is let go as soon as all that follows from it is done. Raises ImageError."""
+    """Name and file of every output at the node, whose image is given, and below it. targets are those of the outputs,
+    by name.
+
+    Depth first. The result of a step is held by nothing but the call for the node below, so it is freed as soon as
+    everything that follows from it is done, before the next step allocates its own. Raises ImageError and MemoryError.
+    """
     for output in node.outputs:
         with clock.of("encode"):
             file = encode(image, targets[output.name], carried, bilevel=node.bilevel)
         yield output.name, file
     for bound, child in node.children:
-        with clock.of("filter"):
-            result = bound(image)
-        yield from outputs_of(child, result, targets, carried, clock)
-        del result
+        yield from outputs_of(child, _filtered(bound, image, clock), targets, carried, clock)
+
+
+def _filtered(bound: Bound, image: Image, clock: Clock) -> Image:
+    with clock.of("filter"):
+        return bound(image)

@@ -1,1 +1,1 @@
-"""Who gets in: keys, routing ids, and a watch over memory that nobody accounts for."""
+"""Who gets in: keys, routing ids, and a watch over memory that is in nobody's books."""

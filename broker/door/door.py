@@ -1,5 +1,5 @@
-"""Who gets in. Without keys everybody who can reach the ports; with keys those who are listed, each as what it is
-listed for, and from SIGHUP on only those who still are."""
+"""The door in front of the core. Without keys it lets in everybody who can reach the ports. With keys it lets in listed
+peers, each in the role it is listed for, and after SIGHUP only those who are still listed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import zmq
 from filterfleet.broker.actions import Side
 from filterfleet.broker.door.guests import Guests, Known
 from filterfleet.broker.door.zap import ADDRESS, judge
+from filterfleet.broker.settings import DENIAL_INTERVAL
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import AllowList, Role, allow_list, broker_pair
 from filterfleet.common.keys.handshakes import MISMATCH, Monitor
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.wakeup import ReloadSignal
-from filterfleet.common.ratelimit import Occasionally
+from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Payload
 from filterfleet.common.wire.frames import receive, receive_from
 
 ROLES = {Side.FRONTEND: Role.CLIENT, Side.BACKEND: Role.WORKER}
-QUIET = 10.0  # seconds between two log lines about the same kind of stranger
 
 Arrived = tuple[bytes, list[Payload]]  # routing id, frames behind it
 
@@ -32,26 +32,26 @@ log = get_logger("broker")
 
 class Door(Protocol):
     def guard(self, router: zmq.Socket[bytes], side: Side) -> None:
-        """Before the socket is bound."""
+        """Prepare the side's router. Comes before it is bound."""
 
     def pollable(self) -> list[zmq.Socket[bytes] | int]:
-        """What to poll for input: a reason to call turn()."""
+        """What to poll for input, which is a reason to call turn()."""
 
     def turn(self, now: float, /) -> list[tuple[Side, bytes]]:
-        """Answer who knocks. The routing ids of whoever has lost the right to be here."""
+        """Answer handshakes. Return the routing ids of peers that have lost the right to be here."""
 
     def receive(self, side: Side, router: zmq.Socket[bytes], limit: int, /) -> Iterator[Arrived]:
-        """At most so many messages, those of strangers left out."""
+        """Messages that have arrived, `limit` at most. Messages of strangers count, and are left out."""
 
     def leave(self, side: Side) -> None:
-        """Before the side's router is closed."""
+        """Comes before the side's router is closed."""
 
     def close(self) -> None:
-        """After both sides have been left."""
+        """Comes after both sides have been left."""
 
 
 class OpenDoor:
-    """No keys."""
+    """A door without keys."""
 
     def guard(self, router: zmq.Socket[bytes], side: Side) -> None:
         pass
@@ -76,7 +76,7 @@ class OpenDoor:
 
 
 class GuardedDoor:
-    """CURVE, with the keys of a folder. Raises FleetError when there is anything wrong with them."""
+    """A door with CURVE and the keys of a folder. Raises FleetError when anything is wrong with the keys."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], folder: Path, known: Known) -> None:
         self._folder = folder
@@ -86,9 +86,9 @@ class GuardedDoor:
             raise FleetError("\n".join(problems))
         self._names = {side: _texts(found) for side, found in lists.items()}
         self._guests = Guests(known)
-        self._intruded: set[tuple[Side, bytes]] = set()  # routing ids that somebody else has taken over
+        self._intruded: set[tuple[Side, bytes]] = set()  # routing ids that another key has taken over
         self._monitors: dict[Side, Monitor] = {}
-        self._lines = Occasionally(QUIET)
+        self._lines = RateLimit(1, DENIAL_INTERVAL)
         self._zap = context.socket(zmq.REP)
         self._zap.linger = 0
         self._zap.bind(ADDRESS)
@@ -99,7 +99,7 @@ class GuardedDoor:
         router.curve_publickey = self._pair.public
         router.curve_secretkey = self._pair.secret
         router.zap_domain = side.value.encode()
-        router.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without us nobody gets in
+        router.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without our answer nobody gets in
         self._monitors[side] = Monitor(router)
 
     def pollable(self) -> list[zmq.Socket[bytes] | int]:
@@ -110,8 +110,8 @@ class GuardedDoor:
         for side, monitor in self._monitors.items():
             for kind, value in monitor.take():
                 if kind == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                    what = "no CURVE key" if value == MISMATCH else "no handshake with this broker's key"
-                    self._say(now, side, what)
+                    reason = "no CURVE key" if value == MISMATCH else "no handshake with this broker's key"
+                    self._say(now, side, reason)
         gone = list(self._intruded)
         for side, peer in self._intruded:
             self._guests.forget(side, peer)
@@ -123,13 +123,13 @@ class GuardedDoor:
 
     def _answer(self, now: float) -> None:
         while self._zap.poll(0):
-            verdict = judge(self._zap.recv_multipart(), self._names)
-            self._zap.send_multipart(verdict.reply)
-            if not verdict.allowed:
-                self._say(now, verdict.side, "its key is not listed", address=verdict.address, key=verdict.key)
+            ruling = judge(self._zap.recv_multipart(), self._names)
+            self._zap.send_multipart(ruling.reply)
+            if not ruling.allowed:
+                self._say(now, ruling.side, "its key is not listed", address=ruling.address, key=ruling.key)
 
     def _say(self, now: float, side: Side | None, reason: str, **fields: str) -> None:
-        if total := self._lines.count((side, reason), now):
+        if total := self._lines.admit((side, reason), now):
             log.warning("peer denied", side=side and side.value, reason=reason, total=total, **fields)
 
     def receive(self, side: Side, router: zmq.Socket[bytes], limit: int) -> Iterator[Arrived]:
@@ -140,7 +140,7 @@ class GuardedDoor:
             key, frames = arrived
             peer = bytes(frames[0])
             if key not in allowed:
-                continue  # of a connection that was let in before its key was struck off
+                continue  # its connection was let in before its key was struck off
             if self._guests.admits(side, peer, key):
                 yield peer, frames[1:]
             elif (side, peer) not in self._intruded:  # a routing id has one connection: its owner's has ended
@@ -148,7 +148,7 @@ class GuardedDoor:
                 self._intruded.add((side, peer))
 
     def _read_again(self, side: Side) -> list[bytes]:
-        """The routing ids of those who are not listed any more."""
+        """Read the allow-list. Return the routing ids of peers that are no longer listed."""
         try:
             found = allow_list(self._folder, ROLES[side])
         except FleetError as error:

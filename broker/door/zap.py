@@ -1,4 +1,4 @@
-"""Who may connect, as ZeroMQ RFC 27 (ZAP) has it: libzmq asks in each handshake, the answer is in the allow-lists."""
+"""ZeroMQ RFC 27 (ZAP): libzmq asks in each handshake who may connect, and the allow-lists have the answer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Names = Mapping[Side, Mapping[str, str]]  # side -> public key, as text -> name
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """reply is what libzmq gets; the rest is for the log. The reply's user id is the key: each message of the
-    connection carries it as its property User-Id."""
+class Ruling:
+    """`reply` is for libzmq, the rest for the log. The user id in the reply is the key, so each message of the
+    connection carries the key as its property User-Id."""
 
     reply: list[bytes]
     allowed: bool
@@ -28,15 +28,15 @@ class Verdict:
     key: str
 
 
-def judge(request: Sequence[bytes], names: Names) -> Verdict:
-    """The answer to a ZAP request: version, request id, domain, address, identity, mechanism, credentials."""
+def judge(request: Sequence[bytes], names: Names) -> Ruling:
+    """Answer a ZAP request: version, request id, domain, address, identity, mechanism, credentials."""
     frames = [bytes(frame) for frame in request]
     number = frames[1] if len(frames) > 1 else b""
     if len(frames) != 7 or frames[0] != VERSION or frames[5] != b"CURVE" or len(frames[6]) != 32:
-        return Verdict([VERSION, number, ERROR, b"CURVE keys only", b"", b""], False, None, "", "")
+        return Ruling([VERSION, number, ERROR, b"CURVE keys only", b"", b""], False, None, "", "")
     key = z85.encode(frames[6]).decode()
     address = frames[3].decode("utf-8", "replace")
     side = next((side for side in names if side.value.encode() == frames[2]), None)
     allowed = side is not None and key in names[side]
     status, text, user = (ALLOWED, b"OK", key.encode()) if allowed else (DENIED, b"not listed", b"")
-    return Verdict([VERSION, number, status, text, user, b""], allowed, side, address, key)
+    return Ruling([VERSION, number, status, text, user, b""], allowed, side, address, key)

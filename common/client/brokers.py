@@ -1,4 +1,4 @@
-"""--broker: the machine of the broker, or of several that stand in for each other."""
+"""--broker: the machine of the broker, or those of several brokers that stand in for each other."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def hosts(brokers: str) -> list[str]:
 
 
 def addresses(brokers: str, port: int) -> list[str]:
-    """The ZeroMQ address of each, at this port."""
+    """The ZeroMQ address of each broker at this port."""
     return [f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}" for host in hosts(brokers)]
 
 
 def check_brokers(brokers: str) -> None:
-    """Raise FleetError when two of the names mean one machine, or none means anything here; a warning is enough as long
-    as one does."""
+    """Raise FleetError when two of the names stand for one machine, or when none can be resolved. A name that cannot be
+    resolved beside one that can is only logged."""
     known: dict[str, str] = {}  # by address
     unknown = []
     for host in hosts(brokers):
@@ -48,14 +48,14 @@ def check_brokers(brokers: str) -> None:
 
 
 def _is_host(text: str) -> bool:
-    """Whether libzmq will take it, if it means anything."""
+    """Whether libzmq accepts it as a host, be it known or not."""
     with contextlib.suppress(ValueError):
         return bool(ipaddress.ip_address(text))
     return NAME.fullmatch(text) is not None
 
 
 def _addresses_of(host: str) -> set[str]:
-    """None when it means nothing here."""
+    """The addresses of a host; none when its name cannot be resolved here."""
     try:
         return {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):

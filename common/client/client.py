@@ -8,29 +8,30 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import zmq
 
-from filterfleet.common.blob import FileBlob
+from filterfleet.common import wire
+from filterfleet.common.blob import BlobStore
+from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
 from filterfleet.common.client.brokers import addresses, hosts
-from filterfleet.common.client.core import Action, ClientCore, Deliver, Open, ReadBlob, Send, Tell
-from filterfleet.common.errors import FleetError, ProtocolError, SourceChangedError
+from filterfleet.common.client.core import ClientCore
+from filterfleet.common.client.settings import LINGER, QUIET
+from filterfleet.common.errors import FleetError, SourceChangedError
 from filterfleet.common.jobs.engine import ReadImage, read_part
-from filterfleet.common.jobs.jobs import Job
-from filterfleet.common.keys.folders import Role, peer_keys
-from filterfleet.common.keys.handshakes import Entrance
+from filterfleet.common.jobs.job import Job
+from filterfleet.common.keys.folders import PeerKeys, Role, peer_keys
 from filterfleet.common.logs import get_logger
+from filterfleet.common.payload import close
 from filterfleet.common.process.wakeup import Wakeup
-from filterfleet.common.ratelimit import Occasionally
-from filterfleet.common.wire import Catalogue, Data, Failed, Hello, Message, Result, Status, encode
-from filterfleet.common.wire.batches import batches
-from filterfleet.common.wire.dealer import open_dealer
-from filterfleet.common.wire.frames import poll, receive, send
-from filterfleet.common.wire.messages import FRAME_LIMIT, INLINE_LIMIT
-
-QUIET = 30.0  # seconds between two log lines of one kind about a broker
+from filterfleet.common.ratelimit import RateLimit
+from filterfleet.common.wire.actions import Discard, Open, Send, Store
+from filterfleet.common.wire.frames import poll
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.common.wire.peer import PeerSocket
 
 log = get_logger("client")
 
@@ -38,29 +39,34 @@ log = get_logger("client")
 class Client:
     """The connection to a broker, on a thread of its own: the engine of a whole fleet.
 
-    brokers is a name or an address, or several with commas between them: it is with the first one that answers, and
-    goes to the next when that falls silent. keys is a folder with a client's keys, for brokers that have keys. Raises
-    FleetError when it cannot use them. Close it, or use it as a context manager.
+    brokers is a name or an address, or several of them with commas in between. The client is with the first one that
+    answers, and goes to the next when that one falls silent. keys is a folder with a client's keys, for brokers that
+    have keys. Raises FleetError when it cannot use these. socket makes the client's socket; tests and benchmarks pass
+    one that listens in. Close the client, or use it as a context manager.
     """
 
     name = "cluster"
     inline_limit = INLINE_LIMIT
     window = 256
 
-    def __init__(self, brokers: str, frontend_port: int, keys: Path | None = None) -> None:
-        self.catalogue = Catalogue((), 0)
-        self._refused: dict[str, str] = {}  # address of each broker that does not let us in: why
-        self._keys = peer_keys(keys, Role.CLIENT) if keys else None
+    def __init__(
+        self,
+        brokers: str,
+        frontend_port: int,
+        keys: Path | None = None,
+        socket: Callable[[PeerKeys | None], PeerSocket] = PeerSocket,
+    ) -> None:
+        self.catalogue = wire.Catalogue((), 0)
+        self._refused: dict[str, str] = {}  # why, by the address of each broker that does not let us in
         self._addresses = addresses(brokers, frontend_port)
-        self._address = ""  # of these, where the socket is connected to
-        self._core = ClientCore(random.SystemRandom(), FileBlob, len(self._addresses))
-        self._context = zmq.Context()
-        self._socket: zmq.Socket[bytes] | None = None
-        self._entrance: Entrance | None = None
-        self._lines = Occasionally(QUIET)
+        self._address = ""  # the one of these that the socket is connected to
+        self._socket = socket(peer_keys(keys, Role.CLIENT) if keys else None)
+        self._core = ClientCore(random.SystemRandom(), len(self._addresses))
+        self._files = BlobStore()  # outputs on their way to us
+        self._lines = RateLimit(1, QUIET)
         self._wakeup = Wakeup()
         self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
-        self._futures: dict[bytes, Future[Result | Failed]] = {}
+        self._futures: dict[bytes, Future[wire.Result | wire.Failed]] = {}
         self._readers: dict[bytes, ReadImage] = {}
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
         self._connected = threading.Event()
@@ -71,13 +77,14 @@ class Client:
 
     # --- for any thread ----
 
-    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
-        """Begin a job; the future gets its outcome, which acknowledge() then lets everybody forget.
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[wire.Result | wire.Failed]:
+        """Begin a job. Its future gets the outcome, which acknowledge() then lets everybody forget.
 
-        An image over the inline limit is submitted without payload and read in parts through read, on the
-        client's thread. Large outputs are common.blob.FileBlob. A job id may be under way only once.
+        An image over the inline limit is submitted without payload and read in parts through read, on the client's
+        thread. Large outputs are common.blob.FileBlob; they belong to the caller, who closes them. A job id may be
+        under way only once.
         """
-        future: Future[Result | Failed] = Future()
+        future: Future[wire.Result | wire.Failed] = Future()
         future.set_running_or_notify_cancel()
 
         def call(now: float) -> list[Action]:
@@ -95,20 +102,20 @@ class Client:
 
     @property
     def refusal(self) -> str | None:
-        """Why no broker lets us in, as long as each of them refuses."""
+        """Why no broker lets us in, while all of them refuse."""
         return self.refusals if len(self._refused) == len(self._addresses) else None
 
     @property
     def refusals(self) -> str:
-        """Why some brokers do not let us in."""
+        """Why some brokers do not let us in: one sentence a line."""
         return "\n".join(self._refused.values())
 
     def wait_connected(self, timeout: float) -> bool:
-        """Whether a broker has answered within so many seconds."""
+        """Whether a broker has answered within timeout seconds."""
         return self._connected.wait(timeout)
 
     def status(self) -> Future[dict[str, Any]]:
-        """What the broker says of itself and its fleet."""
+        """The broker's report on itself and its fleet."""
         future: Future[dict[str, Any]] = Future()
         future.set_running_or_notify_cancel()
 
@@ -120,7 +127,7 @@ class Client:
         return future
 
     def close(self) -> None:
-        """Send what is waiting to be sent, then end. Futures without an outcome fail."""
+        """Send everything that waits to be sent, then end. Futures without an outcome fail."""
         self._closing = True
         self._wakeup.set()
         self._thread.join()
@@ -149,11 +156,8 @@ class Client:
 
     def _end(self) -> None:
         self._ended = True
-        if self._entrance is not None:
-            self._entrance.close()
-        if self._socket is not None:
-            self._socket.close(linger=2000 if self._connected.is_set() else 0)
-        self._context.term()
+        self._socket.close(LINGER if self._connected.is_set() else 0.0)
+        self._files.close()
         self._wakeup.close()
         closed = FleetError("The connection to the broker was closed.")
         for outcome in self._futures.values():
@@ -164,77 +168,56 @@ class Client:
     def _turn(self) -> None:
         poller = zmq.Poller()
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
-        assert self._socket is not None
-        poller.register(self._socket, zmq.POLLIN)
+        poller.register(self._socket.pollable, zmq.POLLIN)
         poll(poller, 0.0 if self._calls else self._core.deadline() - time.monotonic())
         self._wakeup.clear()
         actions = self._look_at_entrance(time.monotonic())
         while self._calls:
             actions += self._calls.popleft()(time.monotonic())
-        while True:
-            try:
-                if (frames := receive(self._socket)) is None:
-                    break
-                actions += self._core.on_message(frames, time.monotonic())
-            except ProtocolError as error:
-                if total := self._lines.count("no message", time.monotonic()):
-                    log.warning("broker sent what is no message", error=str(error), total=total)
+        actions += self._socket.receive(lambda frames: self._core.on_message(frames, time.monotonic()))
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
 
     def _look_at_entrance(self, now: float) -> list[Action]:
-        assert self._entrance is not None
-        if (refusal := self._entrance.refusal()) is None:
+        if (refusal := self._socket.refusal()) is None:
             return []
         first = self._address not in self._refused
         self._refused[self._address] = refusal
-        # The first one of the only broker is for require_broker() to tell.
-        if (len(self._addresses) > 1 or not first) and self._lines.count(("refused", self._address), now):
+        # require_broker() tells the first refusal of the only broker.
+        if (len(self._addresses) > 1 or not first) and self._lines.admit(("refused", self._address), now):
             log.warning(refusal)
         return self._core.on_refused(now)
 
     def _execute(self, actions: list[Action]) -> None:
-        to_send: list[Message] = []
         for action in actions:
-            match action:
-                case Send(message):
-                    to_send.append(message)
-                case Open(identity, broker):
-                    to_send.clear()  # what was meant for the old socket is void with its session
-                    self._connected.clear()
-                    self._open(identity, self._addresses[broker])
-                case ReadBlob(get):
-                    self._read(get.id, get.offset, get.length, to_send)
-                case Deliver(job, outcome):
-                    self._readers.pop(job, None)
-                    future = self._futures.pop(job, None)
-                    if future is not None:
-                        future.set_result(outcome)
-                case Tell(message):
-                    self._hear(message)
-        for batch in batches(to_send, INLINE_LIMIT):
-            self._send(batch)
+            self._do(action)
+        self._socket.flush()
 
-    def _open(self, identity: bytes, address: str) -> None:
-        if self._socket is not None and self._entrance is not None:
-            self._entrance.close()
-            self._socket.close(linger=0)
-        self._address = address
-        self._socket, self._entrance = open_dealer(self._context, identity, address, self._keys, FRAME_LIMIT)
+    def _do(self, action: Action) -> None:
+        match action:
+            case Send(message):
+                self._socket.put(message)
+            case Open(identity, broker):
+                self._connected.clear()
+                self._address = self._addresses[broker]
+                self._socket.open(identity, self._address)
+            case ReadBlob(get):
+                self._read(get.id, get.offset, get.length)
+            case Store():
+                self._store(action)
+            case Discard(blob):
+                self._files.discard(blob)
+            case Deliver():
+                self._deliver(action)
+            case Tell(message):
+                self._hear(message)
 
-    def _send(self, batch: list[Message]) -> None:
-        assert self._socket is not None
-        try:
-            send(self._socket, encode(batch))
-        except zmq.ZMQError as error:
-            log.warning("message dropped", error=error.strerror)  # the core repeats what matters
-
-    def _read(self, job: bytes, offset: int, length: int, to_send: list[Message]) -> None:
+    def _read(self, job: bytes, offset: int, length: int) -> None:
         reader = self._readers.get(job)
         if reader is None:
             return
         try:
-            to_send.append(Data(job, "", offset, (read_part(reader, offset, length),)))
+            self._socket.put(wire.Data(job, "", offset, (read_part(reader, offset, length),)))
         except SourceChangedError as error:
             self._fail(job, error)
 
@@ -245,14 +228,36 @@ class Client:
         if future is not None:
             future.set_exception(error)
 
-    def _hear(self, message: Catalogue | Status | Hello) -> None:
+    def _store(self, part: Store) -> None:
+        try:
+            self._files.store(part.blob, part.offset, part.data)
+        except OSError as error:
+            then = self._core.on_unstorable(part.blob, str(error.strerror), time.monotonic())
+        else:
+            then = self._core.on_stored(part.blob, part.offset, time.monotonic())
+        for action in then:
+            self._do(action)
+
+    def _deliver(self, delivery: Deliver) -> None:
+        outcome, blobs = delivery.outcome, tuple(self._files.take(number) for number in delivery.blobs)
+        if blobs and isinstance(outcome, wire.Result):
+            outcome = replace(outcome, payload=blobs)
+        self._readers.pop(delivery.job, None)
+        future = self._futures.pop(delivery.job, None)
+        if future is not None:
+            future.set_result(outcome)
+            return
+        for blob in blobs:  # the job has failed here meanwhile
+            close(blob)
+
+    def _hear(self, message: wire.Catalogue | wire.Status | wire.Hello) -> None:
         match message:
-            case Hello():
+            case wire.Hello():
                 self._refused.pop(self._address, None)
                 self._connected.set()
-            case Catalogue():
+            case wire.Catalogue():
                 self.catalogue = message
-            case Status(report):
+            case wire.Status(report):
                 if self._statuses:
                     self._statuses.popleft().set_result(dict(report))
 
@@ -260,8 +265,8 @@ class Client:
 def require_broker(
     client: Client, brokers: str, port: int, patience: float = 10.0, *, stopped: Callable[[], bool] = lambda: False
 ) -> None:
-    """Raise FleetError, with what to do, when no broker answers in time, or none lets us in, and stopped() has
-    not become true. patience is in seconds, for each of them."""
+    """Raise FleetError, with what to do, when no broker answers in time, or none lets us in, unless stopped() has
+    become true. patience is in seconds, for each broker."""
     deadline = time.monotonic() + patience * len(hosts(brokers))
     while not client.wait_connected(0.1) and not stopped():
         if (refusal := client.refusal) is not None:

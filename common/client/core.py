@@ -1,139 +1,60 @@
-"""A client of the broker without its socket: submits jobs until each has one outcome.
+"""A client of the broker without its socket and its files: submits jobs until each has one outcome.
 
-The broker is soft state, so all certainty lives here. A HELLO means "I hold nothing of yours" and makes
-every job that has no outcome be submitted again; a SUBMIT without an answer is repeated; an outcome is
-handed to the application once and acknowledged only when the application says so. How jobs come into the broker
-is common.client.submissions, and how many at a time common.client.flow.
+The broker is soft state, so all certainty lives here. A HELLO means "I hold nothing of yours" and makes every job that
+has no outcome be submitted again; a SUBMIT without an answer is repeated; an outcome is handed to the application once
+and acknowledged only when the application says so. state.py has the table of a job's states; submissions.py knows how
+jobs come into the broker, flow.py how much may be on its way there, and fetch.py how outputs come back that no message
+carries.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from filterfleet.common.blob import FileBlob
+from filterfleet.common import wire
+from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
+from filterfleet.common.client.fetch import Fetch
+from filterfleet.common.client.settings import REVIEW_INTERVAL, ROOM_PATIENCE, SHORTAGES
+from filterfleet.common.client.state import Entry, JobState
 from filterfleet.common.client.submissions import Submissions
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.jobs import Job
-from filterfleet.common.wire import (
-    Accepted,
-    Beat,
-    Busy,
-    Cancel,
-    Catalogue,
-    Data,
-    Envelope,
-    Failed,
-    Get,
-    Heartbeat,
-    Hello,
-    Message,
-    Payload,
-    Ready,
-    Result,
-    ResultOk,
-    Status,
-    StatusRequest,
-    new_identity,
-    parse,
-)
+from filterfleet.common.jobs.job import Job
+from filterfleet.common.wire.actions import Discard, Open, Send
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.common.wire.pull import Pull
-
-ROOM_PATIENCE = 10.0  # seconds, up to twice as many, until outputs that found no room are asked for again
-SHORTAGES = 5  # of these until the job counts as failed
-REVIEW_INTERVAL = 0.25  # seconds between looks at what is to be repeated
-
-
-# --- actions: what the shell does, in order ----
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Close the socket, if there is one, and connect a new one under this routing id, to the broker of this number."""
-
-    identity: bytes
-    broker: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class ReadBlob:
-    """Read this part of the job's image, which is not in memory, and send it as DATA."""
-
-    get: Get
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """The job's outcome: its outputs with one blob each, or a failure."""
-
-    job: bytes
-    outcome: Result | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """News of the fleet."""
-
-    message: Catalogue | Status | Hello
-
-
-Action = Open | Send | ReadBlob | Deliver | Tell
-
-
-class _State(enum.Enum):
-    OPEN = 1
-    PULLING = 2
-    WITHOUT_ROOM = 3  # for the outputs, which are asked for again at retry_at
-    DELIVERED = 4
-
-
-@dataclass(slots=True, eq=False)
-class _Entry:
-    job: Job
-    state: _State = _State.OPEN
-    retry_at: float = 0.0
-    result: Result | None = None
-    pulls: dict[str, Pull[FileBlob]] = field(default_factory=dict)
-    shortages: int = 0  # of room for the outputs
 
 
 class ClientCore:
-    """Call start() once, then on_message() for what arrives and on_tick() at deadline() at the latest.
+    """Call start() once, then on_message() for what arrives, and on_tick() at deadline() at the latest. Answer each
+    Store with on_stored() or on_unstorable().
 
-    new_file gives an empty file for each output that is pulled; it may raise OSError, and so may writing to it. brokers
-    is how many there are to choose from: it is with one of them, and goes to the next when that falls silent.
+    brokers is how many there are to choose from. The client is with one of them, and goes to the next when it falls
+    silent.
     """
 
-    def __init__(self, rng: Randomness, new_file: Callable[[], FileBlob], brokers: int = 1) -> None:
+    def __init__(self, rng: Randomness, brokers: int = 1) -> None:
         self.connected = False  # a HELLO has come on this socket
         self._rng = rng
-        self._new_file = new_file
-        self._jobs: dict[bytes, _Entry] = {}
+        self._jobs: dict[bytes, Entry] = {}
         self._submissions = Submissions()
-        self._fetching: dict[bytes, _Entry] = {}  # whose outputs are being pulled, or wait for room
+        self._fetching: dict[bytes, Entry] = {}  # those whose outputs are being pulled or wait for room
+        self._blobs: dict[int, Entry] = {}  # whose output each blob is
+        self._next_blob = 1
         self._session = b""
         self._link = Link(brokers)
         self._next_review = 0.0
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
-            Hello: self._on_hello,
-            Accepted: self._on_accepted,
-            Busy: self._on_busy,
-            Result: self._on_result,
-            Failed: self._on_failed,
-            Get: self._on_get,
-            Data: self._on_data,
-            Catalogue: self._on_news,
-            Status: self._on_news,
+            wire.Hello: self._on_hello,
+            wire.Accepted: self._on_accepted,
+            wire.Busy: self._on_busy,
+            wire.Result: self._on_result,
+            wire.Failed: self._on_failed,
+            wire.Get: self._on_get,
+            wire.Data: self._on_data,
+            wire.Catalogue: self._on_news,
+            wire.Status: self._on_news,
         }
 
     # --- the application's side ----
@@ -143,14 +64,10 @@ class ClientCore:
         return self._take()
 
     def submit(self, job: Job, now: float) -> list[Action]:
-        """Begin a job; one with the id of a job under way is the same job and changes nothing.
-
-        Delivered but not yet acknowledged is no longer under way: its submitter has had its outcome, and
-        this one gets its own.
-        """
+        """Begin a job. One with the id of a job under way is the same job and changes nothing."""
         known = self._jobs.get(job.id)
-        if known is None or known.state is _State.DELIVERED:
-            self._jobs[job.id] = _Entry(job)
+        if known is None or known.state is JobState.DELIVERED:
+            self._jobs[job.id] = Entry(job)
             self._submissions.add(job)
             self._submit(now)
         return self._take()
@@ -158,46 +75,65 @@ class ClientCore:
     def acknowledge(self, job: bytes, _now: float) -> list[Action]:
         """The application has made the outcome its own; the broker may forget it."""
         entry = self._jobs.get(job)
-        if entry is not None and entry.state is _State.DELIVERED:
+        if entry is not None and entry.state is JobState.DELIVERED:
             del self._jobs[job]
-            self._send(ResultOk(job))
+            self._send(wire.ResultOk(job))
         return self._take()
 
     def cancel(self, job: bytes, _now: float) -> list[Action]:
         """Forget a job, whatever its state."""
-        if self._jobs.pop(job, None) is not None:
-            self._fetching.pop(job, None)
+        if (entry := self._jobs.pop(job, None)) is not None:
+            self._end_fetch(entry)
             self._submissions.end(job)
-            self._send(Cancel(job))
+            self._send(wire.Cancel(job))
         return self._take()
 
     def request_status(self, _now: float) -> list[Action]:
-        self._send(StatusRequest())
+        self._send(wire.StatusRequest())
+        return self._take()
+
+    def on_stored(self, blob: int, offset: int, now: float) -> list[Action]:
+        """The shell has stored this part."""
+        entry = self._blobs.get(blob)
+        if entry is None or entry.fetch is None:
+            self._actions.append(Discard(blob))  # nobody has needed it since
+        else:
+            entry.fetch.stored(blob, offset)
+            self._fetch(entry, now)
+        return self._take()
+
+    def on_unstorable(self, blob: int, error: str, now: float) -> list[Action]:
+        """The shell could not store a part of this blob. error is what the system says of it."""
+        entry = self._blobs.get(blob)
+        if entry is None:
+            self._actions.append(Discard(blob))
+        else:
+            self._no_room(entry, error, now)
         return self._take()
 
     # --- the wire's side ----
 
-    def on_message(self, frames: list[Payload], now: float) -> list[Action]:
-        """A message from the broker. Raises ProtocolError on any other; what came before it in the same multipart
-        message has been done, and its actions come with the next call."""
+    def on_message(self, frames: list[wire.Payload], now: float) -> list[Action]:
+        """A message from the broker. Raises ProtocolError on any other. The messages before it in the same multipart
+        message have been handled then, and their actions come with the next call."""
         if self._link.broken:
             return []  # too late: this socket has been given up
-        parsed = parse(frames, extended=True)
-        if isinstance(parsed, Ready | Envelope):
+        parsed = wire.parse(frames, extended=True)
+        if isinstance(parsed, wire.Ready | wire.Envelope):
             raise ProtocolError("a broker does not send this to a PPX client")
         self._link.heard(now)
-        if isinstance(parsed, Heartbeat):
+        if isinstance(parsed, wire.Heartbeat):
             return self._take()
         for message in parsed:
             handler = self._handlers.get(type(message))
             if handler is None:
-                raise ProtocolError(f"a client does not receive {type(message).__name__.upper()}")
+                raise ProtocolError(f"a client does not receive {message.NAME}")
             handler(message, now)
         self._submit(now)
         return self._take()
 
     def on_refused(self, now: float) -> list[Action]:
-        """The broker does not let this socket in: try another after a pause."""
+        """The broker does not let this socket in: try another one after a pause."""
         if not self._link.broken:
             self._give_up(now)
         return self._take()
@@ -211,7 +147,7 @@ class ClientCore:
             self._give_up(now)
             return self._take()
         if self._link.beats(now):
-            self._send(Beat(self._session))
+            self._send(wire.Beat(self._session))
         if self.connected and self._next_review <= now:
             self._next_review = now + REVIEW_INTERVAL
             for entry in list(self._fetching.values()):
@@ -230,17 +166,17 @@ class ClientCore:
         actions, self._actions = self._actions, []
         return actions
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: wire.Message) -> None:
         if not self._link.broken:
             self._actions.append(Send(message))
 
     def _open(self, now: float) -> None:
-        """A dead broker is met again on a new socket under a new routing id, as the RFC has it."""
+        """Meet a dead broker on a new socket under a new routing id, as the RFC has it."""
         self.connected = False
         self._session = b""
         self._link.opened(now)
-        self._actions.append(Open(new_identity(self._rng), self._link.broker))
-        self._send(Beat(b""))
+        self._actions.append(Open(wire.new_identity(self._rng), self._link.broker))
+        self._send(wire.Beat(b""))
 
     def _give_up(self, now: float) -> None:
         self.connected = False
@@ -250,7 +186,7 @@ class ClientCore:
         if self.connected:
             self._actions += map(Send, self._submissions.due(now))
 
-    def _on_hello(self, hello: Hello, now: float) -> None:
+    def _on_hello(self, hello: wire.Hello, now: float) -> None:
         self._link.agreed(hello.interval, hello.missed, now)
         if self.connected and hello.session == self._session:
             return
@@ -258,110 +194,108 @@ class ClientCore:
         self.connected = True
         self._actions.append(Tell(hello))
         self._submissions.restart()
-        for entry in self._fetching.values():
-            entry.state, entry.pulls = _State.OPEN, {}
-        self._fetching.clear()
+        for entry in list(self._fetching.values()):
+            self._end_fetch(entry)
+            entry.state = JobState.OPEN
 
-    def _on_accepted(self, accepted: Accepted, now: float) -> None:
+    def _on_accepted(self, accepted: wire.Accepted, now: float) -> None:
         self._submissions.accepted(accepted.id, now)
 
-    def _on_busy(self, busy: Busy, now: float) -> None:
+    def _on_busy(self, busy: wire.Busy, now: float) -> None:
         self._submissions.refused(busy.id, now + busy.retry_after * (1 + self._rng.random()), now)
 
-    def _on_result(self, result: Result, now: float) -> None:
+    def _on_result(self, result: wire.Result, now: float) -> None:
         entry = self._open_entry(result.id)
         if entry is None:
             return
         if result.payload or not result.outputs:
             self._deliver(entry, result)
             return
-        if entry.state is _State.PULLING and entry.result == result:
-            return  # the broker says it again while we are at it
+        if entry.fetch is not None and entry.fetch.result == result:
+            return  # the broker repeats it while we are fetching
+        self._end_fetch(entry)
         self._submissions.arrived(result.id)
         self._fetching[result.id] = entry
-        entry.state = _State.PULLING
-        entry.result = result
-        try:
-            entry.pulls = {output.name: Pull(output.size, self._new_file()) for output in result.outputs}
-        except OSError as error:
-            self._no_room(entry, error, now)
-            return
-        self._pull(entry, now)
+        entry.state = JobState.FETCHING
+        entry.fetch = Fetch(result, self._next_blob)
+        self._next_blob = entry.fetch.blobs.stop
+        self._blobs.update(dict.fromkeys(entry.fetch.blobs, entry))
+        self._fetch(entry, now)
 
-    def _on_failed(self, failed: Failed, _now: float) -> None:
+    def _on_failed(self, failed: wire.Failed, _now: float) -> None:
         entry = self._open_entry(failed.id)
         if entry is not None:
             self._deliver(entry, failed)
 
-    def _open_entry(self, job: bytes) -> _Entry | None:
-        """The job if its outcome is still wanted; one we know nothing of is acknowledged away."""
+    def _open_entry(self, job: bytes) -> Entry | None:
+        """The job, if its outcome is still wanted. The outcome of a job that we do not know is acknowledged away."""
         entry = self._jobs.get(job)
         if entry is None:
-            self._send(ResultOk(job))
-        elif entry.state is not _State.DELIVERED:
+            self._send(wire.ResultOk(job))
+        elif entry.state is not JobState.DELIVERED:
             return entry
         return None
 
-    def _on_get(self, get: Get, _now: float) -> None:
+    def _on_get(self, get: wire.Get, _now: float) -> None:
         entry = self._jobs.get(get.id)
         if entry is None:
-            self._send(Cancel(get.id))
+            self._send(wire.Cancel(get.id))
         elif get.blob == "" and get.offset + get.length <= entry.job.size:
             if entry.job.payload:  # it was to travel with the job, and there was no room for it
                 part = memoryview(entry.job.payload[0])[get.offset : get.offset + get.length]
-                self._send(Data(get.id, "", get.offset, (part,)))
+                self._send(wire.Data(get.id, "", get.offset, (part,)))
             else:
                 self._actions.append(ReadBlob(get))
 
-    def _on_data(self, data: Data, now: float) -> None:
+    def _on_data(self, data: wire.Data, _now: float) -> None:
         entry = self._jobs.get(data.id)
-        if entry is not None and entry.state is _State.PULLING and data.blob in entry.pulls:
-            try:
-                entry.pulls[data.blob].store(data.offset, data.payload[0])
-            except OSError as error:
-                self._no_room(entry, error, now)
-                return
-            self._pull(entry, now)
+        if entry is not None and entry.fetch is not None and (store := entry.fetch.take(data)) is not None:
+            self._actions.append(store)
 
-    def _no_room(self, entry: _Entry, error: OSError, now: float) -> None:
-        """Make room for the others, whose end makes room for this one; its SUBMIT is answered with the result."""
-        entry.pulls = {}
-        entry.result = None
+    def _fetch(self, entry: Entry, now: float) -> None:
+        """Ask for the parts that are missing. The last part of the last output completes the result."""
+        assert entry.fetch is not None
+        for get in entry.fetch.requests(now):
+            self._send(get)
+        if entry.fetch.complete:
+            self._deliver(entry, entry.fetch.result, tuple(entry.fetch.blobs))
+
+    def _end_fetch(self, entry: Entry, kept: tuple[int, ...] = ()) -> None:
+        """Nothing more is fetched for the job. Its blobs are discarded, except for those that the application keeps."""
+        self._fetching.pop(entry.job.id, None)
+        if entry.fetch is not None:
+            for blob in entry.fetch.blobs:
+                del self._blobs[blob]
+                if blob not in kept:
+                    self._actions.append(Discard(blob))
+            entry.fetch = None
+
+    def _no_room(self, entry: Entry, error: str, now: float) -> None:
+        """Make room for the other jobs, whose end makes room for this one. Its next SUBMIT is answered with the
+        result."""
+        self._end_fetch(entry)
         entry.shortages += 1
         if entry.shortages < SHORTAGES:
-            entry.state = _State.WITHOUT_ROOM
+            self._fetching[entry.job.id] = entry
+            entry.state = JobState.WITHOUT_ROOM
             entry.retry_at = now + ROOM_PATIENCE * (1 + self._rng.random())
             return
-        reason = f"The outputs cannot be kept on their way to the output folder: {error.strerror} ($TMPDIR)."
-        self._deliver(entry, Failed(entry.job.id, "transient", reason))
+        reason = f"The outputs cannot be kept on their way to the output folder: {error} ($TMPDIR)."
+        self._deliver(entry, wire.Failed(entry.job.id, "transient", reason))
 
-    def _review(self, entry: _Entry, now: float) -> None:
-        if entry.state is _State.PULLING:
-            self._pull(entry, now)
+    def _review(self, entry: Entry, now: float) -> None:
+        if entry.state is JobState.FETCHING:
+            self._fetch(entry, now)
         elif entry.retry_at <= now:
             del self._fetching[entry.job.id]
-            entry.state = _State.OPEN
+            entry.state = JobState.OPEN
             self._submissions.again(entry.job.id)
 
-    def _pull(self, entry: _Entry, now: float) -> None:
-        """One output after the other; the last chunk of the last one completes the result."""
-        assert entry.result is not None
-        for name, pull in entry.pulls.items():
-            for offset, length in pull.requests(now):
-                self._send(Get(entry.job.id, name, offset, length))
-            if not pull.complete:
-                return
-        blobs = tuple(pull.sink for pull in entry.pulls.values())
-        result = entry.result
-        self._deliver(entry, Result(result.id, result.outputs, result.report, blobs))
-
-    def _deliver(self, entry: _Entry, outcome: Result | Failed) -> None:
-        entry.state = _State.DELIVERED
-        entry.result = None
-        entry.pulls = {}
-        self._fetching.pop(entry.job.id, None)
+    def _deliver(self, entry: Entry, outcome: wire.Result | wire.Failed, blobs: tuple[int, ...] = ()) -> None:
+        self._end_fetch(entry, kept=blobs)
+        entry.state = JobState.DELIVERED
         self._submissions.end(entry.job.id)
-        self._actions.append(Deliver(entry.job.id, outcome))
+        self._actions.append(Deliver(entry.job.id, outcome, blobs))
 
-    def _on_news(self, message: Catalogue | Status, _now: float) -> None:
+    def _on_news(self, message: wire.Catalogue | wire.Status, _now: float) -> None:
         self._actions.append(Tell(message))

@@ -1,4 +1,15 @@
-"""A client's jobs on their way into the broker: which is sent next, what was lost, what was refused."""
+"""A client's jobs on their way into the broker: which one is sent next, which ones were lost or refused.
+
+state      event                                             next state
+WAITING    its turn, and room in the window                  SENT         SUBMIT
+SENT       ACCEPTED, or a sign of its result                 ACCEPTED
+SENT       BUSY                                              WAITING
+SENT       an answer to a job that was sent after it         WAITING      it was lost
+SENT       no answer to anything for ACCEPT_PATIENCE         SENT         SUBMIT once more
+ACCEPTED   its outputs found no room: again()                WAITING
+any        the broker has begun a new session: restart()     WAITING
+any        the job has an outcome, or was cancelled: end()   (forgotten)
+"""
 
 from __future__ import annotations
 
@@ -7,12 +18,10 @@ import heapq
 import itertools
 from dataclasses import dataclass
 
-from filterfleet.common.client import flow
+from filterfleet.common.client import settings
 from filterfleet.common.client.flow import Flow
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Submit
-
-ACCEPT_PATIENCE = 10.0  # seconds without any answer until what has none is submitted once more
 
 
 class _State(enum.Enum):
@@ -24,16 +33,16 @@ class _State(enum.Enum):
 @dataclass(slots=True, eq=False)
 class _Submission:
     job: Job
-    number: int  # in the order of the application
+    number: int  # in the application's order
     state: _State = _State.WAITING
-    carried: int = 0  # bytes of its image that the broker was sent and has, for all we know
-    lean: bool = False  # to be sent without its image: the worker pulls that
+    carried: int = 0  # bytes of its image that were sent to the broker and, as far as we know, are there
+    lean: bool = False  # to be sent without its image, which the worker will pull
     asked: bool = False  # sent, and not answered since
-    ambiguous: bool = False  # sent again meanwhile: an answer may be to either
+    ambiguous: bool = False  # sent again meanwhile, so an answer may be to either SUBMIT
 
     @property
     def image(self) -> int:
-        """Bytes of the image, if that is in memory."""
+        """Bytes of the image, if it is in memory."""
         return sum(len(frame) for frame in self.job.payload)
 
     def message(self, *, with_image: bool) -> Submit:
@@ -42,19 +51,19 @@ class _Submission:
 
 
 class Submissions:
-    """Every job that has no outcome yet. The most urgent are sent first, and those of one priority in order."""
+    """Every job that has no outcome yet. The most urgent ones are sent first, and those of one priority in order."""
 
     def __init__(self) -> None:
         self._flow = Flow()
         self._jobs: dict[bytes, _Submission] = {}
         self._numbers = itertools.count()
-        self._line: list[tuple[int, int, _Submission]] = []  # a heap; what is no longer waiting is passed over
+        self._line: list[tuple[int, int, _Submission]] = []  # a heap; entries that no longer wait are passed over
         self._unanswered: dict[bytes, _Submission] = {}  # in the order of their last SUBMIT
         self._repeat_at = 0.0
 
     @property
     def pending(self) -> bool:
-        """Whether there is anything to be sent, now or later."""
+        """Whether there is anything to send, now or later."""
         return bool(self._line or self._unanswered)
 
     def add(self, job: Job) -> None:
@@ -62,7 +71,7 @@ class Submissions:
         self._put_in_line(submission)
 
     def again(self, job: bytes) -> None:
-        """Submit what was accepted once more, to be told its outcome."""
+        """Submit an accepted job once more, to be told its outcome."""
         submission = self._jobs[job]
         submission.lean = True
         if submission.state is _State.ACCEPTED:
@@ -79,14 +88,14 @@ class Submissions:
         heapq.heapify(self._line)
 
     def end(self, job: bytes) -> None:
-        """It has an outcome, or nobody wants it any more."""
+        """The job has an outcome, or nobody wants it any more."""
         self.arrived(job)
         if (submission := self._jobs.pop(job, None)) is not None:
             self._flow.forgotten(submission.carried)
             self._flow.ended(submission.image)
 
     def arrived(self, job: bytes) -> None:
-        """The broker has it, though it may not have said so."""
+        """The broker has the job, though it may not have said so."""
         if (submission := self._jobs.get(job)) is not None:
             self._leave(submission)
             submission.state = _State.ACCEPTED
@@ -103,15 +112,15 @@ class Submissions:
         submission = self._jobs.get(job)
         if submission is not None and submission.state is _State.SENT:
             self._flow.refused(submission.job.priority, submission.carried, retry_at, now)
-            submission.lean = submission.lean or submission.carried > flow.SMALL
+            submission.lean = submission.lean or submission.carried > settings.SMALL_IMAGE
             submission.carried = 0
             self._put_in_line(submission)
 
     def due(self, now: float) -> list[Submit]:
-        """What is to be sent now, in this order."""
+        """The messages to send now, in order."""
         messages = []
         if self._unanswered and self._repeat_at <= now:
-            self._repeat_at = now + ACCEPT_PATIENCE
+            self._repeat_at = now + settings.ACCEPT_PATIENCE
             messages += [self._repeat(submission) for submission in list(self._unanswered.values())]
         while self._line:
             submission = self._line[0][2]
@@ -130,13 +139,13 @@ class Submissions:
         heapq.heappush(self._line, (submission.job.priority, submission.number, submission))
 
     def _to_carry(self, submission: _Submission) -> int:
-        """Bytes of the image that would be sent now."""
+        """Bytes of the image that would travel now."""
         size = submission.image
         return size if self._flow.carries(size, lean=submission.lean) else 0
 
     def _send(self, submission: _Submission, now: float) -> Submit:
         if not self._unanswered:
-            self._repeat_at = now + ACCEPT_PATIENCE
+            self._repeat_at = now + settings.ACCEPT_PATIENCE
         carried = self._to_carry(submission)
         submission.state, submission.carried = _State.SENT, carried
         submission.ambiguous, submission.asked = submission.asked, True
@@ -145,23 +154,26 @@ class Submissions:
         return submission.message(with_image=carried > 0)
 
     def _repeat(self, submission: _Submission) -> Submit:
-        """What may still be on its way, with its image."""
+        """The SUBMIT again. The first one may still be on its way with its image, so a large image stays here."""
         submission.ambiguous = True
         self._unanswered[submission.job.id] = self._unanswered.pop(submission.job.id)
-        return submission.message(with_image=submission.image <= flow.SMALL)
+        return submission.message(with_image=submission.image <= settings.SMALL_IMAGE)
 
     def _leave(self, submission: _Submission) -> None:
-        """It is no longer on its way."""
+        """The submission is no longer on its way."""
         if self._unanswered.pop(submission.job.id, None) is not None:
             self._flow.answered(submission.carried)
 
     def _answered(self, job: bytes, now: float) -> None:
-        """The broker answers in order: what was sent before this job and has no answer was lost. An answer to what was
-        sent twice tells nothing of others (P. Karn and C. Partridge, SIGCOMM 1987; RFC 6298, 3)."""
+        """The broker answers in order, so every job that was sent before this one and has no answer was lost.
+
+        An answer to a job that was sent twice says nothing about the others (P. Karn and C. Partridge, SIGCOMM 1987;
+        RFC 6298, 3).
+        """
         submission = self._unanswered.get(job)
         if submission is None:
             return
-        self._repeat_at = now + ACCEPT_PATIENCE
+        self._repeat_at = now + settings.ACCEPT_PATIENCE
         if not submission.ambiguous:
             for earlier in list(itertools.takewhile(lambda other: other is not submission, self._unanswered.values())):
                 self._leave(earlier)

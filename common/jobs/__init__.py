@@ -1,1 +1,1 @@
-"""What is to be done to an image: jobs, recipes, and the engines that run them."""
+"""Jobs, the recipes that say what to do to an image, and the interface of the engines that run jobs."""

@@ -1,4 +1,4 @@
-"""What a source of images needs of whatever processes them: one interface, many engines."""
+"""The interface between those who have images and those who process them: one protocol, many engines."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from filterfleet.common.errors import SourceChangedError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
 
-ReadImage = Callable[[int, int], bytes]  # (offset, length) -> bytes of the image file; may raise OSError
+ReadImage = Callable[[int, int], bytes]  # (offset, length) -> that part of the image file; may raise OSError
 
 
 def read_part(read: ReadImage, offset: int, length: int) -> bytes:
-    """Just so many bytes of an image file. Raises SourceChangedError."""
+    """Exactly length bytes of an image file. Raises SourceChangedError when they cannot be read."""
     try:
         data = read(offset, length)
     except OSError as error:
@@ -35,24 +35,24 @@ class EngineName(enum.StrEnum):
 
 
 class Engine(Protocol):
-    """Processes jobs. Every method may be called from any thread."""
+    """Processes jobs. Any thread may call any method."""
 
     name: str
-    inline_limit: int  # bytes of the largest image that is submitted with its payload
+    inline_limit: int  # bytes of the largest image that is submitted with its payload; larger ones are read in parts
 
     @property
     def window(self) -> int:
-        """Images that are worth having under way: enough to keep all threads busy, and no more."""
+        """How many images to have under way at once: enough to keep all threads busy, and no more."""
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
-        """Begin a job. Its future gets an outcome, and an exception only when the engine is closed or broken, or
-        SourceChangedError.
+        """Begin a job. The image of a job without payload is read through read, in parts.
 
-        A job without payload is read through read, in parts. A job id may be under way only once.
+        The future gets an outcome. It gets an exception only when the engine is closed or broken, or when the image
+        could not be read (SourceChangedError). A job id may be under way only once.
         """
 
     def acknowledge(self, job: bytes) -> None:
-        """The outcome has been made permanent; the engine may forget it."""
+        """Tell the engine that the outcome of this job has been recorded for good, so that it may forget it."""
 
     def close(self) -> None:
-        """End; futures without an outcome fail."""
+        """End the engine. Futures without an outcome fail."""

@@ -1,4 +1,7 @@
-"""Recipes: named outputs, each a chain of filter steps and an encoding. Data only; worker.filters runs them."""
+"""Recipes: named outputs, each of which is a chain of filter steps and an encoding.
+
+This is data only. worker.filters knows the filters and runs them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import msgpack
 
 from filterfleet.common.errors import RecipeError
 
-SAME = "same"  # encode in the source's own format
+SAME = "same"  # encode in the format of the source
 ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff")
 MAX_EFFORT = 9
 MAX_OUTPUTS = 64
@@ -21,11 +24,11 @@ MAX_STEPS = 64
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 Scalar = int | float | str | bool | bytes
-Value = Scalar | tuple["Value", ...]  # tuples are matrices: rows of numbers
+Value = Scalar | tuple["Value", ...]  # a tuple is a list of numbers, or a matrix as a tuple of rows
 
 
 class Metadata(enum.StrEnum):
-    """What outputs keep of the EXIF and XMP of their source. Colour profiles are always kept."""
+    """How much of the source's EXIF and XMP the outputs keep. Colour profiles are always kept."""
 
     KEEP = "keep"
     STRIP_GPS = "strip-gps"
@@ -33,7 +36,7 @@ class Metadata(enum.StrEnum):
 
 
 class Damaged(enum.StrEnum):
-    """What becomes of a file that decodes only in part."""
+    """What happens to a file that can be decoded only in part."""
 
     REFUSE = "refuse"
     ACCEPT = "accept"
@@ -41,7 +44,7 @@ class Damaged(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One filter with the parameters that differ from its defaults, sorted by name."""
+    """One filter, with those parameters that were given, sorted by name. The others have their defaults."""
 
     filter: str
     parameters: tuple[tuple[str, Value], ...] = ()
@@ -49,10 +52,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A named result: it becomes a folder of the output tree.
+    """A named result, which becomes a folder in the output.
 
-    encoding is one of ENCODINGS; quality (1-100) is that of JPEG, WebP and AVIF; effort goes from 0 (fast) to
-    9 (small), and None leaves it to the format.
+    encoding is one of ENCODINGS. quality, 1 to 100, is for JPEG, WebP and AVIF: more looks better, less makes smaller
+    files. effort goes from 0 to 9: more makes smaller files, less is faster, and None leaves it to the format.
     """
 
     name: str
@@ -70,7 +73,7 @@ class Recipe:
 
     @property
     def filters(self) -> frozenset[str]:
-        """Names of every filter a worker needs to run this recipe."""
+        """The names of all filters that a worker needs to run this recipe."""
         return frozenset(step.filter for output in self.outputs for step in output.steps)
 
     def to_bytes(self) -> bytes:
@@ -84,12 +87,12 @@ class Recipe:
 
     @property
     def digest(self) -> bytes:
-        """8 bytes that change whenever the recipe does."""
+        """8 bytes of a sha256, which change whenever the recipe does."""
         return hashlib.sha256(self.to_bytes()).digest()[:8]
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Recipe:
-        """The inverse of to_bytes, for bytes from anybody. Raises RecipeError."""
+        """The inverse of to_bytes, for bytes that may come from anybody. Raises RecipeError."""
         try:
             raw = msgpack.unpackb(data, max_ext_len=0)
         except (ValueError, msgpack.UnpackException) as error:

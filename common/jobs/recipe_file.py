@@ -10,7 +10,7 @@ quality = 85
 effort = 4
 
 A parameter is a number, a text, true or false, a list of numbers, a matrix (a list of rows of numbers), or
-{ file = "logo.png" }: the bytes of a file whose path starts at the recipe's folder.
+{ file = "logo.png" }, which stands for the bytes of a file. Its path starts at the recipe's folder.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ from filterfleet.common.text import did_you_mean, printable
 from filterfleet.common.wire.codec import RECIPE_LIMIT
 
 Check = Callable[[str, Mapping[str, Value | None]], Iterable[str]]
-"""What is wrong with a filter of this name and these parameters, a sentence each. None stands for a value about which
-everything has been said already."""
+"""Takes the name of a filter and its parameters. Returns a sentence for each mistake.
 
-FILE_LIMIT = 256 << 10  # bytes of the TOML; what matters is RECIPE_LIMIT
+A parameter is None when its value was wrong in itself, which has been reported already.
+"""
+
+FILE_LIMIT = 256 << 10  # bytes of the TOML, far more than a recipe of RECIPE_LIMIT bytes can take
 NAME_LIMIT = 64  # characters of a filter's name, as on the wire
 QUALITIES = (1, 100)
 _QUALITY = Output.__dataclass_fields__["quality"].default
@@ -53,12 +55,12 @@ _OUTPUT = ("steps", "encoding", "quality", "effort")
 
 
 def unchecked(_filter: str, _parameters: Mapping[str, Value | None]) -> Iterable[str]:
-    """For those who do not know the filters."""
+    """A Check for those who do not know the filters: it finds nothing."""
     return ()
 
 
 def read_recipe(file: Path, check: Check = unchecked) -> Recipe:
-    """The recipe in a file. Raises RecipeError with everything that is wrong, each with the name of the file."""
+    """The recipe in a file. Raises RecipeError with every problem, each of which begins with the name of the file."""
     shown = printable(str(file))
     try:
         with file.open("rb") as source:
@@ -67,7 +69,7 @@ def read_recipe(file: Path, check: Check = unchecked) -> Recipe:
         reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
         raise RecipeError(f"The recipe {shown} cannot be read: {reason}.") from None
     if len(data) > FILE_LIMIT:
-        raise RecipeError(f"The recipe {shown} is no recipe: it is over {FILE_LIMIT >> 10} KiB.")
+        raise RecipeError(f"The recipe {shown} is too large: it is over {FILE_LIMIT >> 10} KiB.")
     try:
         return parse_recipe(data, file.parent, check)
     except RecipeError as error:
@@ -75,12 +77,12 @@ def read_recipe(file: Path, check: Check = unchecked) -> Recipe:
 
 
 def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
-    """The recipe in TOML; folder is where the paths of files in it start. Raises RecipeError with every problem."""
+    """The recipe in TOML. Paths of files in it start at folder. Raises RecipeError with every problem."""
     try:
         raw = tomllib.loads(data.decode("utf-8-sig"))
     except RecursionError:
         raise RecipeError("It is not TOML for people: its brackets are nested too deeply.") from None
-    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
+    except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
         raise RecipeError(f"It is not TOML: {printable(str(error))}.") from None
     reader = _Reader(folder, check)
     recipe = reader.recipe(raw)
@@ -88,13 +90,13 @@ def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
         raise RecipeError(*reader.problems)
     if (size := len(recipe.to_bytes())) > RECIPE_LIMIT:
         raise RecipeError(
-            f"With all its files it takes {size} bytes, and a recipe may take {RECIPE_LIMIT}: use smaller files."
+            f"With all its files it takes {size} bytes, but a recipe may take {RECIPE_LIMIT}: use smaller files."
         )
     return recipe
 
 
 class _Reader:
-    """Builds what can be built, and collects what is wrong: a problem never hides another."""
+    """Builds the parts that are right and collects what is wrong with the others, so that no problem hides another."""
 
     def __init__(self, folder: Path, check: Check) -> None:
         self.problems: list[str] = []
@@ -115,7 +117,7 @@ class _Reader:
     def _output(self, name: str, table: Any) -> Output:
         where = f"Output {_short(name)}"
         if not OUTPUT_NAME.fullmatch(name):
-            self._say(where, "The name of an output has 1 to 64 letters, digits, - and _, and begins with none of - _.")
+            self._say(where, "Its name has to be 1 to 64 letters, digits, - and _, beginning with a letter or a digit.")
         if not isinstance(table, dict):
             self._say(where, "It has to be a table [outputs.NAME] with steps.")
             return Output(name, ())
@@ -158,7 +160,9 @@ class _Reader:
                 return self._numbers(where, raw)
             case {"file": str(path)} if len(raw) == 1:
                 return self._embedded(where, path)
-        self._say(where, 'It is no number, text, true or false, matrix of numbers, or { file = "PATH" }.')
+        self._say(
+            where, 'It has to be a number, a text, true or false, a list or matrix of numbers, or { file = "PATH" }.'
+        )
         return None
 
     def _number(self, where: str, raw: float) -> float | None:
@@ -166,11 +170,11 @@ class _Reader:
             return raw
         if isinstance(raw, float) and math.isfinite(raw):
             return raw
-        self._say(where, "It is no finite number of 64 bits.")
+        self._say(where, "It has to be a finite number of at most 64 bits.")
         return None
 
     def _numbers(self, where: str, raw: list[Any]) -> Value | None:
-        """A list of numbers, or of rows of numbers."""
+        """A list of numbers, or a list of rows of numbers. None if it is neither, which has been reported then."""
         rows = raw if all(isinstance(row, list) for row in raw) else [raw]
         cells = [cell for row in rows for cell in row]
         if not cells or not all(type(cell) in (int, float) for cell in cells):
@@ -226,9 +230,9 @@ def _values(choices: type[enum.StrEnum]) -> tuple[str, ...]:
 
 
 def _short(value: Any) -> str:
-    """A value in a sentence, on one line whatever it is."""
+    """Any value, as text for a sentence, on one line."""
     if isinstance(value, dict | list):
-        return "a table" if isinstance(value, dict) else "a list"  # repr may nest too deeply
+        return "a table" if isinstance(value, dict) else "a list"  # which may be nested too deeply for repr
     if isinstance(value, int) and not -(2**64) < value < 2**64:
         return "a number of over 64 bits"  # Python may even refuse to print it
     text = repr(value)

@@ -1,1 +1,1 @@
-"""CURVE keys: folders that hold them, how they are made, and the handshakes that show them."""
+"""CURVE keys: the folders that hold them, how keys are made, and the handshakes that show them."""

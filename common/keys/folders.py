@@ -1,11 +1,11 @@
 """Key folders: CURVE certificates (ZeroMQ RFC 26) in files, in the format of zmq.auth and czmq.
 
-A folder holds what one place needs, and is named whole by --keys:
+A folder holds the keys that one place needs, and --keys names the folder:
 
     broker.key            public    who the broker is; every peer has it
     broker.key_secret     secret    the broker's own
-    workers/NAME.key      public    who may work          (at the broker)
-    clients/NAME.key      public    who may submit, ask and read      (at the broker)
+    workers/NAME.key      public    a peer that may work (at the broker)
+    clients/NAME.key      public    a peer that may submit, ask and read (at the broker)
     worker.key_secret     secret    a worker's own
     client.key_secret     secret    a client's own
 
@@ -31,24 +31,24 @@ from filterfleet.common.text import printable
 
 PUBLIC, SECRET = ".key", ".key_secret"
 BROKER = "broker"
-_LARGEST = 1 << 16  # bytes of a certificate
+_LARGEST = 1 << 16  # bytes of the largest certificate; the rest of a larger file is not read
 _LINE = re.compile(r'^\s*(public|secret)-key\s*=\s*"([^"]*)"\s*$', re.MULTILINE)
 
 
 class Role(enum.Enum):
-    """Whoever connects to a broker."""
+    """A peer that connects to a broker."""
 
     WORKER = "worker"
     CLIENT = "client"
 
     @property
     def secret_name(self) -> str:
-        """Its own certificate in a key folder."""
+        """The name of its own certificate in a key folder."""
         return self.value + SECRET
 
     @property
     def list_name(self) -> str:
-        """The folder of those that the broker lets in."""
+        """The folder of the peers that the broker lets in."""
         return self.value + "s"
 
 
@@ -63,7 +63,7 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class PeerKeys:
-    """What a worker or a client connects with; file is the certificate that own is from."""
+    """The keys that a worker or a client connects with. file is the certificate that `own` was read from."""
 
     role: Role
     file: Path
@@ -73,7 +73,8 @@ class PeerKeys:
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """Name by public key. problems: a sentence for each file that is no certificate, and lets nobody in."""
+    """The names of peers by their public keys. problems has a sentence for each file that is not a certificate; such a
+    file lets nobody in."""
 
     names: Mapping[bytes, str]
     problems: tuple[str, ...]
@@ -83,7 +84,7 @@ class AllowList:
 
 
 def peer_keys(folder: Path, role: Role) -> PeerKeys:
-    """What a peer needs to connect to its broker."""
+    """The keys that a peer needs to connect to its broker."""
     file = _secret_file(folder, role.secret_name)
     return PeerKeys(role, file, _pair(file), _public(folder / (BROKER + PUBLIC)))
 
@@ -94,7 +95,7 @@ def broker_pair(folder: Path) -> KeyPair:
 
 
 def allow_list(folder: Path, role: Role) -> AllowList:
-    """The peers of one role that the broker lets in. FleetError when the list as a whole cannot be trusted."""
+    """The peers of one role that the broker lets in. Raises FleetError when the list as a whole cannot be trusted."""
     place = folder / role.list_name
     names: dict[bytes, str] = {}
     problems: list[str] = []
@@ -102,7 +103,7 @@ def allow_list(folder: Path, role: Role) -> AllowList:
         for looked_at in (folder, place):
             if looked_at.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise FleetError(
-                    f"Others can write to {_shown(looked_at)}, and so let in whom they like: "
+                    f"Others can write to {_shown(looked_at)}, and so they can let anybody in: "
                     f"chmod go-w {_shown(looked_at)}"
                 )
         files = sorted(file for file in place.iterdir() if file.suffix == PUBLIC)
@@ -117,7 +118,8 @@ def allow_list(folder: Path, role: Role) -> AllowList:
 
 
 def _secret_file(folder: Path, name: str) -> Path:
-    """In the folder; under systemd rather the credential of that name (LoadCredential=), if the unit has one."""
+    """The file in the folder. Under systemd it is the credential of that name (LoadCredential=), if the unit has
+    one."""
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     if credentials and (credential := Path(credentials) / name).exists():
         return credential
@@ -140,7 +142,7 @@ def _read(file: Path, *, secret: bool) -> str:
     try:
         with file.open("rb") as opened:
             mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            # A credential is kept from others by systemd, with an access control list that looks like a readable group.
+            # systemd guards a credential with an access control list, which looks as if the group could read it.
             guarded = str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
             if secret and not guarded and mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise FleetError(
@@ -157,9 +159,9 @@ def _key(file: Path, text: str, kind: str) -> bytes:
     try:
         if len(found) == 1 and len(z85.decode(found[0])) == 32:
             return bytes(found[0], "ascii")
-    except (KeyError, ValueError, struct.error):  # what z85 says to what is none
+    except (KeyError, ValueError, struct.error):  # from z85, for text that is not Z85
         pass
-    raise FleetError(f"{_shown(file)} is no certificate with a {kind} CURVE key: make one with `filterfleet keys`.")
+    raise FleetError(f"{_shown(file)} is not a certificate with a {kind} CURVE key: make one with `filterfleet keys`.")
 
 
 def _unusable(path: Path, error: OSError) -> FleetError:

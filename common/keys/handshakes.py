@@ -1,6 +1,6 @@
-"""CURVE at the connecting end: the keys a socket shows, and why a broker does not let it in.
+"""CURVE at the connecting end: the keys that a socket shows, and why a broker does not let it in.
 
-libzmq itself is silent about a connection that fails in its handshake; only a socket's monitor tells of it.
+libzmq itself says nothing about a connection that fails in its handshake; only a socket's monitor reports it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from filterfleet.common.keys.folders import PeerKeys
 from filterfleet.common.text import printable
 
 FAILED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-MISMATCH = zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH  # one end has keys, the other has not
-ACCIDENTS = 2  # connections that may just end in their handshake: a broker that was killed at that very moment
+MISMATCH = zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH  # only one end has keys
+
+# How many connections may simply end in their handshake before that counts as a refusal. A broker that is killed at
+# that moment causes one. With more, a user waits longer for the reason; with fewer, such an accident is reported as
+# one.
+ACCIDENTS = 2
 
 
 def show_keys(socket: zmq.Socket[bytes], keys: PeerKeys | None) -> None:
-    """Connect with these keys, to their broker only; None: without keys."""
+    """Have the socket connect with these keys and only to their broker, or without keys when they are None."""
     if keys is None:
         return
     if not zmq.has("curve"):
@@ -38,12 +42,12 @@ class Monitor:
         address = f"inproc://monitor-{secrets.token_hex(8)}"
         socket.monitor(address, FAILED)
         self._events: zmq.Socket[bytes] = socket.context.socket(zmq.PAIR)
-        self._events.rcvhwm = 0  # libzmq's I/O thread waits for room here, and everybody would wait for it
+        self._events.rcvhwm = 0  # with a limit, libzmq's I/O thread would wait for room here, and all sockets with it
         self._events.connect(address)
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
-        """To be polled for input."""
+        """For a poller that waits for events."""
         return self._events
 
     def take(self) -> list[tuple[int, int]]:
@@ -61,7 +65,7 @@ class Monitor:
 
 
 class Entrance:
-    """Whether one connecting socket is let in."""
+    """Knows whether one connecting socket is let in."""
 
     def __init__(self, socket: zmq.Socket[bytes], address: str, keys: PeerKeys | None) -> None:
         self._monitor = Monitor(socket)
@@ -71,7 +75,7 @@ class Entrance:
         self._told = False
 
     def refusal(self) -> str | None:
-        """Why it is not; each socket's is told once."""
+        """Why the socket is not let in. The sentence comes once."""
         for kind, value in self._monitor.take():
             self._failures += 1
             certain = kind != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures > ACCIDENTS
@@ -85,20 +89,20 @@ class Entrance:
 
 
 def explain(address: str, keys: PeerKeys | None, kind: int, value: int) -> str:
-    """A failed handshake as a sentence that says what to do."""
+    """What a failed handshake means, and what to do about it, in a sentence."""
     if keys is None:
         if value == MISMATCH:
-            return f"The broker at {address} lets nobody in without a key: name the folder of yours with --keys."
+            return f"The broker at {address} lets nobody in without a key: name the folder of your keys with --keys."
         return (
-            f"What listens at {address} ends each connection at once: if it is a broker that has keys, "
-            "name the folder of yours with --keys; if not, check --broker and the port."
+            f"The program that listens at {address} ends each connection at once: if it is a broker that has keys, "
+            "name the folder of your keys with --keys; if not, check --broker and the port."
         )
-    if kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # so it has the secret of the broker.key that we know
+    if kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # so this is the broker whose broker.key we have
         return (
             f"The broker at {address} does not let the key {printable(str(keys.file))} in: it has to be "
             f"listed among its {keys.role.list_name}; send the broker SIGHUP after that."
         )
     return (
-        f"What listens at {address} is not the broker whose key is in {printable(str(keys.file.parent))}: check "
-        "--broker and the port, and that the broker runs with its keys; if it has new ones, get its new broker.key."
+        f"The program that listens at {address} is not the broker whose key is in {printable(str(keys.file.parent))}: "
+        "check --broker and the port, and that the broker runs with its keys; if these are new, get its new broker.key."
     )

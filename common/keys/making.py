@@ -1,4 +1,4 @@
-"""New keys: a folder for the broker, and one to hand out to each machine. Nothing that is there is ever overwritten."""
+"""New keys: a folder for the broker, and one to hand out to each machine. No existing file is ever overwritten."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from filterfleet.common.keys.folders import BROKER, PUBLIC, SECRET, KeyPair, Rol
 from filterfleet.common.text import printable
 
 MACHINES = "machines"  # folders to hand out
-LOCAL = "local"  # the name of the broker's own machine in its lists
+LOCAL = "local"  # what the broker's lists call its own machine
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 def make_broker_folder(folder: Path) -> bool:
-    """The broker's keys, and those of its own machine as a worker and as a client. False: they are there already."""
+    """Make the broker's keys, and those of its own machine as a worker and as a client. False when they exist
+    already."""
     if (folder / (BROKER + SECRET)).exists():
-        broker_pair(folder)  # raises if it is not one
+        broker_pair(folder)  # raises FleetError when they cannot be used
         return False
     if (folder / (BROKER + PUBLIC)).exists():
         raise FleetError(
@@ -37,10 +38,12 @@ def make_broker_folder(folder: Path) -> bool:
 
 
 def add_machine(folder: Path, role: Role, name: str) -> Path:
-    """A key for one more peer, listed for the broker of this folder. The folder that is to go to its machine."""
+    """Make a key for one more peer and list it for the broker of this folder. Returns the folder for that peer's
+    machine."""
     if not _NAME.fullmatch(name):
         raise FleetError(
-            f"{printable(name)!r} is no name for a machine: use up to 63 letters, digits, dots, dashes and underscores."
+            f"{printable(name)!r} cannot be the name of a machine: use up to 63 letters, digits, dots, dashes and "
+            "underscores, and begin with a letter or a digit."
         )
     handout = folder / MACHINES / name
     listed = folder / role.list_name / (name + PUBLIC)
@@ -60,7 +63,7 @@ def add_machine(folder: Path, role: Role, name: str) -> Path:
 
 
 def _make_pair(secret: Path, public: Path, whose: str) -> None:
-    """The secret first: a key that is listed, but that nobody has, would be of no use."""
+    """The secret is written first, because a listed key that nobody has would be useless."""
     pair = KeyPair(*zmq.curve_keypair())
     _write(secret, _certificate(whose, pair.public, pair.secret), 0o600)
     _write(public, _certificate(whose, pair.public), 0o644)

@@ -1,1 +1,1 @@
-"""Processes: how a command begins and ends, who supervises it, and what it knows about its machine."""
+"""Processes: how commands begin and end, how they are supervised, and what they know about their machine."""

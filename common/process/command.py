@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.logs import configure
 from filterfleet.common.process.system import allow_many_files, die_with_parent
 
 BUG_EXIT = 70  # EX_SOFTWARE of sysexits.h; 1 means that images failed
@@ -17,7 +18,7 @@ SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that mu
 
 
 def guarded(function: Callable[[], object]) -> None:
-    """Run a command; a FleetError or a Ctrl-C becomes its sentence and exit code."""
+    """Run a command. A FleetError, a Ctrl-C or a bug ends the process with a sentence and its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names go out as the bytes they are
     allow_many_files()
@@ -30,7 +31,7 @@ def guarded(function: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - a bug ends in a sentence, too
-        if not sys.stderr.isatty():  # for whoever reads the log
+        if not sys.stderr.isatty():  # in a log, somebody will look for the traceback
             with contextlib.suppress(OSError):
                 traceback.print_exc()
         _say(f"An error in the program, please report it: {error!r}.")
@@ -38,7 +39,7 @@ def guarded(function: Callable[[], object]) -> None:
 
 
 def _say(sentence: str) -> None:
-    """To where users read it; a full disk behind it must not change the exit code."""
+    """Print it to standard error. A full disk behind that must not change the exit code."""
     with contextlib.suppress(OSError):
         print(f"filterfleet: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
 
@@ -47,20 +48,9 @@ def daemon(function: Callable[[], object]) -> None:
     """Run the main function of a long-lived process."""
 
     def start() -> None:
-        from filterfleet.common.logs import configure
-
         if supervisor := os.environ.get(SUPERVISOR):
             die_with_parent(int(supervisor))
         configure()
         function()
 
     guarded(start)
-
-
-def run_role(command: Callable[..., None]) -> None:
-    """`python -m filterfleet.broker`, `python -m filterfleet.worker`, `python -m filterfleet.listener`."""
-    import typer
-
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    daemon(app)

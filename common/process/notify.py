@@ -1,6 +1,6 @@
-"""The service side of sd_notify(3): tell whoever supervises this process that it is ready and alive.
+"""The service side of sd_notify(3): a process tells its supervisor that it is ready and alive.
 
-systemd listens on NOTIFY_SOCKET, and so does common.process.supervisor for the processes it starts.
+The supervisor, which is systemd or common.process.supervisor, listens on the socket NOTIFY_SOCKET.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import time
 
 
 class Notifier:
-    """Does nothing when nobody listens."""
+    """Does nothing when this process has no supervisor."""
 
     def __init__(self) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         usec = os.environ.get("WATCHDOG_USEC", "")
-        self._interval = int(usec) / 2e6 if usec.isdigit() else None  # half of what is allowed, in seconds
+        self._interval = int(usec) / 2e6 if usec.isdigit() else None  # seconds: half of the silence that is allowed
         self._next = 0.0
 
     def ready(self) -> None:
@@ -28,7 +28,7 @@ class Notifier:
         self._send("STOPPING=1")
 
     def alive(self) -> None:
-        """Call it in every turn of the loop that matters; it speaks as often as needed."""
+        """Call this in every turn of the main loop. It sends no more messages than needed."""
         if self._interval is not None and time.monotonic() >= self._next:
             self._next = time.monotonic() + self._interval / 2
             self._send("WATCHDOG=1")

@@ -9,13 +9,21 @@ import typer
 
 from filterfleet.common.text import parse_size
 
-SMALLEST_MEMORY = 64 << 20
+SMALLEST_MEMORY = 64 << 20  # bytes
+
+
+def positive_size(text: str) -> int:
+    """Bytes, for typer's parser=."""
+    size = parse_size(text)
+    if not size:
+        raise typer.BadParameter(f"{text!r} is not a size such as 500M or 2G.")
+    return size
 
 
 def _memory(text: str) -> int:
     size = parse_size(text)
     if size is None or size < SMALLEST_MEMORY:
-        raise typer.BadParameter(f"{text!r} is no amount of memory such as 500M or 2G, of 64M at least.")
+        raise typer.BadParameter(f"{text!r} is not an amount of memory such as 500M or 2G. The smallest is 64M.")
     return size
 
 
@@ -24,16 +32,16 @@ BrokerHost = Annotated[
     typer.Option(
         "--broker",
         metavar="HOST[,HOST...]",
-        help="Name or address of the broker's machine, or of several brokers' that stand in for each other.",
+        help="Name or address of the broker's machine, or of several brokers that stand in for each other.",
     ),
 ]
+# Every command that talks to a broker takes both ports, so that the same options fit all of these commands.
 FrontendPort = Annotated[int, typer.Option("--frontend-port", min=1, max=65535, help="The broker's port for clients.")]
 BackendPort = Annotated[int, typer.Option("--backend-port", min=1, max=65535, help="The broker's port for workers.")]
 Keys = Annotated[
     Path | None,
     typer.Option("--keys", metavar="FOLDER", help="Folder with the keys to connect with; see `filterfleet keys`."),
 ]
-# Every command that talks to a broker takes both, so that one set of options fits them all.
 RecipeChoice = Annotated[
     str,
     typer.Option("--recipe", metavar="FILE|NAME", help="A TOML file, or a recipe of `filterfleet recipe list`."),
@@ -43,6 +51,8 @@ Memory = Annotated[
     typer.Option(
         parser=_memory,
         metavar="SIZE",
-        help="Memory of one process for images, such as 500M or 2G.  [default: half of the machine's, shared out]",
+        help="Memory that one process may use for images, such as 500M or 2G. "
+        "More lets it work on more large images at once; less leaves room for other programs.",
+        show_default="half of the machine's memory, shared out",
     ),
 ]

@@ -1,4 +1,4 @@
-"""Ports for a fleet that nobody else is to reach: a demo, a storm, a measurement, a test."""
+"""Ports for a private fleet: a demo, a storm, a measurement or a test."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 LOOPBACK = "127.0.0.1"
 
-# Below those of outgoing connections: a client that tries to reach a dead broker on loopback may otherwise be given
-# that very port, connect to itself, and keep the broker from coming back.
+# Below the range of outgoing connections. A client that tries to reach a dead broker on loopback could otherwise be
+# given that very port, connect to itself, and keep the broker from coming back.
 FIRST, LAST = 15000, 32000
 
 
@@ -20,7 +20,7 @@ class Ports(NamedTuple):
 
 
 def free_ports() -> Ports:
-    """Two ports of loopback on which nobody listens just now."""
+    """Two ports of loopback on which nobody listens at this moment."""
     found: set[int] = set()
     while len(found) < 2:
         port = random.randint(FIRST, LAST)  # noqa: S311 - no secret

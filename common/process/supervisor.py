@@ -1,6 +1,6 @@
-"""A parent that keeps processes running: it starts them again when they die, and kills those that hang.
+"""A parent that keeps processes running: it restarts those that die, and kills those that hang.
 
-The children speak sd_notify(3) to it as they would to systemd: READY=1, and WATCHDOG=1 while they live.
+The children speak sd_notify(3) with it as they would with systemd: READY=1, and WATCHDOG=1 while they live.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -26,52 +26,72 @@ from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 
-WATCHDOG = 30.0  # seconds of silence after which a child is killed, from its start on
+# When a child is restarted, and how soon.
+#
+# WATCHDOG: seconds of silence, counted from its start, after which a child is killed. More forgives a process that a
+# busy machine or a slow disk holds up; less ends a hang sooner.
+WATCHDOG = 30.0
+# RESTART_DELAY, LONGEST_DELAY: seconds between the end of a child and its next start. The delay is the first one after
+# a signal, and doubles up to the longest one while a child keeps ending by itself. More spares the machine a process
+# that fails again and again; less brings the fleet back sooner.
+RESTART_DELAY = 0.1
+LONGEST_DELAY = 5.0
+# STABLE: seconds after which a child counts as well started: its next delay is the first one again. It has to be longer
+# than a process takes to fail at its start, or the delay never grows.
+STABLE = 10.0
+# USAGE_EXIT: the exit code of a process that cannot do what it was told. A child that ends with it before it was ever
+# ready would do so again, so it is not restarted and ends the whole fleet.
+USAGE_EXIT = 2
+
 TURN = 0.1  # seconds between looks at the children
-RESTART_DELAY = 0.1  # seconds; doubles when a child keeps ending by itself
-STABLE = 10.0  # seconds after which a child's end has nothing to do with its start
-USAGE_EXIT = 2  # a child that ends so and never was ready would do so again
 
 log = get_logger("supervisor")
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A process: arguments behind the interpreter, where its output goes (None: where ours goes), the
-    exit codes that mean it has done its work, and whether the others need it for their own ending."""
+    """A process to keep running.
+
+    arguments are those behind the interpreter; environment is added to ours; log is a file for its output, or None to
+    share ours; final are the exit codes that mean it has done its work; last: it is told to end only when the others
+    have ended, because they need it for that.
+    """
 
     name: str
     arguments: Sequence[str]
     log: Path | None = None
     final: frozenset[int] = frozenset()
     last: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Child:
+    """A Spec and its process, if that runs. Instants are in seconds of time.monotonic."""
+
     spec: Spec
     socket: socket.socket
     address: str
     process: subprocess.Popen[bytes] | None = None
     ready: bool = False
-    served: bool = False  # it has been ready: what keeps it from starting now, a full disk for instance, may pass
+    served: bool = False  # it was ready once, so whatever keeps it from starting now (a full disk) may pass
     heard: float = 0.0
     started: float = 0.0
     start_at: float = 0.0
     exit_code: int | None = None  # set once it has ended for good
-    backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_DELAY, 5.0))
+    backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_DELAY, LONGEST_DELAY))
 
 
 class Supervisor:
-    """A context manager; turn() does what is due and must be called a few times a second."""
+    """A context manager. turn() does what is due, and must be called a few times a second."""
 
     def __init__(self, specs: Sequence[Spec], patience: float) -> None:
-        """patience: seconds that children get to end after SIGTERM."""
+        """patience: seconds that children have to end after SIGTERM, before they are killed."""
         self._patience = patience
         self.children = [self._child(spec, n) for n, spec in enumerate(specs)]
 
     def _child(self, spec: Spec, number: int) -> Child:
-        # An abstract address leaves no file behind, however we end; nobody else can guess it.
+        # An abstract address leaves no file behind, however we end, and nobody else can guess it.
         name = f"filterfleet-{os.getpid()}-{number}-{secrets.token_hex(16)}"
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         listener.bind("\0" + name)
@@ -89,7 +109,7 @@ class Supervisor:
         return all(child.ready for child in self.children)
 
     def turn(self) -> None:
-        """Start, listen to, restart and kill children. Raises FleetError when one cannot ever start."""
+        """Start, hear, restart and kill children. Raises FleetError when one of them can never start."""
         for child in self.children:
             self._listen(child)
             if child.exit_code is not None:
@@ -104,16 +124,15 @@ class Supervisor:
                 child.process.kill()
 
     def _start(self, child: Child) -> None:
-        environment = os.environ | {
+        environment = {
+            **os.environ,
+            **child.spec.environment,
             "NOTIFY_SOCKET": child.address,
             "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)),
             SUPERVISOR: str(os.getpid()),
         }
-        argv = [
-            sys.executable,
-            "-P",
-            *child.spec.arguments,
-        ]  # -P: a folder `common` here must not be imported
+        # -P: a folder `filterfleet` in the working directory must not be imported.
+        argv = [sys.executable, "-P", *child.spec.arguments]
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(child.spec.log.open("ab")) if child.spec.log else None
             child.process = subprocess.Popen(
@@ -122,7 +141,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                process_group=0,  # Ctrl-C reaches us alone: we end the children, in our order
+                process_group=0,  # Ctrl-C reaches us alone, and we end the children in our order
             )
         child.ready = False
         child.started = child.heard = time.monotonic()
@@ -144,13 +163,16 @@ class Supervisor:
             raise FleetError(last_line(child.spec.log) or f"The {child.spec.name} cannot start, see above.")
         if time.monotonic() - child.started > STABLE:
             child.backoff.reset()
-        # Killed by a signal it was no fault of its own, and waiting would only starve a fleet under fire.
+        # A signal is not the child's own fault, and waiting longer would only starve a fleet under fire.
         delay = RESTART_DELAY if code < 0 else child.backoff.next()
         child.start_at = time.monotonic() + delay
         log.warning("process died, starting it again", process=child.spec.name, exit_code=code, delay=delay)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> None:
-        """SIGTERM to all, then to those that are to end last; once more when hurry() says so; SIGKILL to the slow."""
+        """Send SIGTERM to all children but the last ones, and to those when the others have ended.
+
+        Children get a second SIGTERM when hurry() is true, and SIGKILL when patience is over.
+        """
         deadline = time.monotonic() + self._patience
         for last in (False, True):
             self._end([child for child in reversed(self.children) if child.spec.last is last], deadline, hurry)
@@ -160,7 +182,7 @@ class Supervisor:
         hurried = False
         for process in running:
             process.send_signal(signal.SIGTERM)
-            process.send_signal(signal.SIGCONT)  # as systemd does: a stopped one could not end
+            process.send_signal(signal.SIGCONT)  # as systemd does: a stopped process could not end
         while any(process.poll() is None for process in running) and time.monotonic() < deadline:
             if hurry() and not hurried:
                 hurried = True
@@ -176,13 +198,13 @@ class Supervisor:
 
 
 def last_line(log: Path | None) -> str:
-    """The sentence a child ended with, if it went to a file."""
+    """The sentence a child ended with, if its output goes to a file."""
     lines = log.read_text(errors="replace").strip().splitlines() if log else []
     return lines[-1].removeprefix("filterfleet: ") if lines else ""
 
 
 def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Supervisor], bool] | None = None) -> None:
-    """Keep processes running until SIGTERM, SIGINT, or watch(supervisor) returns True."""
+    """Keep processes running until SIGTERM or SIGINT comes, or watch(supervisor) returns True."""
     notifier = Notifier()
     announced = False
     with contextlib.closing(StopSignal()) as stop, Supervisor(specs, patience) as supervisor:

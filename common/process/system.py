@@ -1,4 +1,4 @@
-"""What this process knows about its machine and its installation."""
+"""What a process can find out about its machine and its installation, and what it asks of the kernel."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import importlib.metadata
 import os
 import resource
 import signal
+import socket
 import sys
 
-MANY_FILES = 65536  # open at a time
+# Open files that a process asks for: each large image or output in hand takes one, and each peer of a broker. More is
+# useful only to a broker of tens of thousands of peers.
+MANY_FILES = 65536
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -18,21 +21,26 @@ def version() -> str:
     return importlib.metadata.version("filterfleet")
 
 
+def host_and_pid() -> str:
+    """The name of this process in a fleet: "host/1234"."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
 def cores() -> int:
-    """Processors this process may run on."""
+    """Processors that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent (by pid) dies, however that happens."""
+    """Have the kernel kill this process when its parent, the process with this pid, dies for any reason (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we asked
+    if os.getppid() != parent:  # it died before the kernel was asked
         raise SystemExit(1)
 
 
 def allow_many_files() -> None:
-    """Use what the system allows: each large image or output under way is an open file, and shells begin with 1024."""
+    """Raise the limit of open files to MANY_FILES, or as far as the system allows. Shells usually start with 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(MANY_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""File descriptors that end a poll: for threads that have finished something, and for signals."""
+"""File descriptors that wake a poll, for threads that have finished something and for signals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class Wakeup:
-    """A poller registers fileno(); any thread or signal handler calls set()."""
+    """One thread polls fileno(); any thread or signal handler may call set() to wake it."""
 
     def __init__(self) -> None:
         self._read, self._write = socket.socketpair()
@@ -20,7 +20,7 @@ class Wakeup:
         return self._read.fileno()
 
     def set(self) -> None:
-        with contextlib.suppress(OSError):  # full means it is set; closed, nobody waits
+        with contextlib.suppress(OSError):  # full: it is set already; closed: nobody polls any more
             self._write.send(b"\0")
 
     def clear(self) -> None:
@@ -34,7 +34,10 @@ class Wakeup:
 
 
 class Caught:
-    """Counts some signals, and wakes whoever polls fileno(). Made in the main thread."""
+    """Counts signals and wakes the thread that polls fileno(). Only the main thread can make one.
+
+    close() brings the former handlers back.
+    """
 
     def __init__(self, *numbers: signal.Signals) -> None:
         self.count = 0
@@ -62,20 +65,20 @@ class Caught:
 
 
 class StopSignal(Caught):
-    """SIGTERM and SIGINT."""
+    """SIGTERM and SIGINT: the process is to end. A count above 1 means that it should hurry."""
 
     def __init__(self) -> None:
         super().__init__(signal.SIGTERM, signal.SIGINT)
 
 
 class ReloadSignal(Caught):
-    """SIGHUP."""
+    """SIGHUP: the process is to read its files again."""
 
     def __init__(self) -> None:
         super().__init__(signal.SIGHUP)
 
     def take(self) -> bool:
-        """Whether it has come since the last call."""
+        """Whether the signal has come since the last call."""
         self.clear()
         came, self.count = self.is_set, 0
         return came

@@ -1,4 +1,7 @@
-"""The wire: RFC 6/PPP as it stands, and the PPX extension beside it. docs/protocol.md is the contract."""
+"""The wire: RFC 6/PPP as it stands, and the PPX extension beside it. docs/protocol.md is the contract.
+
+`from filterfleet.common import wire` brings every message as wire.Task, wire.Result and so on.
+"""
 
 from filterfleet.common.wire.codec import encode, parse
 from filterfleet.common.wire.messages import (

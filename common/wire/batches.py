@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from filterfleet.common.wire import Message
 from filterfleet.common.wire.codec import FRAMES_LIMIT, HEADER_LIMIT, MESSAGES_LIMIT, map_size
+from filterfleet.common.wire.messages import Message
 
-FRAMES = FRAMES_LIMIT - 3  # of payload: delimiter, mark and map go before
-MAPS = HEADER_LIMIT - 3  # bytes: the map frame is a list of up to 65535
+FRAMES = FRAMES_LIMIT - 3  # of payload; delimiter, mark and map go before them
+MAPS = HEADER_LIMIT - 3  # bytes; the list around the maps takes the rest when it has up to 65535 items
 
 
 def batches(messages: Iterable[Message], limit: int) -> Iterator[list[Message]]:
-    """Cut messages, in order, into lists with at most limit bytes of payload each (one message always fits),
-    and never more than parse() takes."""
+    """Cut messages, in order, into lists that parse() accepts, with at most limit bytes of payload each.
+
+    A single message that has more payload goes alone.
+    """
     messages = list(messages)
-    if len(messages) < 2:  # most are, and need no measuring
+    if len(messages) < 2:  # nothing to measure, which is the usual case
         yield from ([message] for message in messages)
         return
     batch: list[Message] = []

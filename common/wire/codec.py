@@ -12,11 +12,11 @@ from filterfleet.common.wire import fields as f
 from filterfleet.common.wire import messages as m
 
 HEADER_LIMIT = 1 << 20  # bytes of the map frame
-MESSAGES_LIMIT = 256  # maps in it
+MESSAGES_LIMIT = 256  # maps in the map frame
 FRAMES_LIMIT = 4096  # frames of one multipart message
-CONTAINERS_LIMIT = 20_000  # lists and maps in the map frame: many small ones take long to be made
-RECIPE_LIMIT = 64 << 10
-REPORT_LIMIT = 4096  # values, characters and bytes in what is reported with a result
+CONTAINERS_LIMIT = 20_000  # lists and maps in the map frame; creating many small ones takes long
+RECIPE_LIMIT = 64 << 10  # bytes
+REPORT_LIMIT = 4096  # values, characters and bytes in the report of a result
 SHORTEST_INTERVAL = 0.1  # seconds between heartbeats
 
 _id = f.octets(64, minimum=1)
@@ -33,7 +33,7 @@ def _output(value: Any) -> m.OutputFile:
     return m.OutputFile(_name(value[0]), f.text(16)(value[1]), _size(value[2]))
 
 
-_FIELDS: dict[type, dict[str, f.Check]] = {
+_FIELDS: dict[type[m.Message], dict[str, f.Check]] = {
     m.Hello: {
         "life": _id,
         "session": _id,
@@ -82,8 +82,8 @@ _FIELDS: dict[type, dict[str, f.Check]] = {
     m.Get: {"id": _id, "blob": _name, "offset": _size, "length": f.integer(1, m.INLINE_LIMIT)},
     m.Data: {"id": _id, "blob": _name, "offset": _size},
 }
-_TYPE_OF_NAME = {kind.__name__.upper(): kind for kind in _FIELDS}
-_PAYLOAD = frozenset({m.Task, m.Submit, m.Result, m.Data})
+_TYPE_OF_NAME = {kind.NAME: kind for kind in _FIELDS}
+_PAYLOAD: frozenset[type[m.Message]] = frozenset({m.Task, m.Submit, m.Result, m.Data})
 
 
 def encode(messages: Iterable[m.Message]) -> list[m.Payload]:
@@ -98,13 +98,13 @@ def encode(messages: Iterable[m.Message]) -> list[m.Payload]:
 
 
 def map_size(message: m.Message) -> int:
-    """Bytes that a message takes of the map frame."""
+    """Bytes that a message takes in the map frame."""
     return len(msgpack.packb(_item(message)))
 
 
 def _item(message: m.Message) -> dict[str, Any]:
     kind = type(message)
-    item: dict[str, Any] = {"type": kind.__name__.upper()}
+    item: dict[str, Any] = {"type": kind.NAME}
     for name in _FIELDS[kind]:
         item[name] = getattr(message, name)
     if kind is m.Result:
@@ -117,8 +117,8 @@ def _item(message: m.Message) -> dict[str, Any]:
 def parse(frames: Sequence[m.Payload], *, extended: bool) -> m.Ready | m.Heartbeat | m.Envelope | list[m.Message]:
     """What a peer said, from its frames without the routing id. Raises ProtocolError and nothing else.
 
-    extended tells whether the peer's routing id carries the tag: only then is a PPX frame the mark of
-    the extension, and not the body of somebody's request.
+    extended tells whether the peer's routing id has the tag. Only then does a PPX frame mark the extension; from any
+    other peer it is the body of a request.
     """
     if not 1 <= len(frames) <= FRAMES_LIMIT:
         raise ProtocolError(f"a message has 1 to {FRAMES_LIMIT} frames")
@@ -181,7 +181,7 @@ def _message(item: Any, payload: Any) -> m.Message:
     name = item.get("type")
     kind = _TYPE_OF_NAME.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise ProtocolError("a message has no known type")
+        raise ProtocolError("a message has no type, or one that is not known")
     values: dict[str, Any] = {}
     for field, check in _FIELDS[kind].items():
         try:
@@ -199,7 +199,7 @@ def _message(item: Any, payload: Any) -> m.Message:
 
 def _take(count: Any, payload: Any) -> tuple[m.Payload, ...]:
     if type(count) is not int or not 0 <= count <= FRAMES_LIMIT:
-        raise ProtocolError("the number of payload frames is no number")
+        raise ProtocolError(f"the number of payload frames is not an integer from 0 to {FRAMES_LIMIT}")
     taken = tuple(frame for _, frame in zip(range(count), payload, strict=False))
     if len(taken) != count:
         raise ProtocolError("payload frames are missing")
@@ -207,7 +207,7 @@ def _take(count: Any, payload: Any) -> tuple[m.Payload, ...]:
 
 
 def _check_payload(message: m.Message) -> None:
-    """A payload is what its message says it is, so that nobody downstream has to look again."""
+    """Check that the payload is as large as its message says, so that nobody downstream has to look again."""
     match message:
         case m.Submit() | m.Task(opaque=False):
             whole = not message.payload or [len(p) for p in message.payload] == [message.size]

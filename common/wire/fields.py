@@ -9,7 +9,7 @@ from typing import Any
 from filterfleet.common.errors import ProtocolError
 
 Check = Callable[[Any], Any]
-NESTING = 8  # levels of a plain map
+NESTING = 8  # levels that a plain map may have
 
 
 def octets(maximum: int, minimum: int = 0) -> Check:
@@ -73,8 +73,10 @@ def sequence(item: Check, maximum: int) -> Check:
 
 
 def plain_map(most: int) -> Check:
-    """A map with text keys, not deeply nested, of at most so many values, characters and bytes in all. They are only
-    ever shown or stored. Deeper ones could be read, but not every msgpack can write them again."""
+    """A map with text keys that is only shown or stored: at most `most` values, characters and bytes in all.
+
+    It has at most NESTING levels, because not every msgpack can write a deeper one again.
+    """
 
     def check(value: Any) -> Mapping[str, Any]:
         if isinstance(value, dict) and all(isinstance(key, str) for key in value) and _weight(value, NESTING) <= most:
@@ -85,7 +87,7 @@ def plain_map(most: int) -> Check:
 
 
 def _weight(value: Any, levels: int) -> float:
-    """Of values, characters and bytes; infinite when it is nested deeper than that."""
+    """The number of values, characters and bytes; infinite when there are more levels than that."""
     if isinstance(value, str | bytes):
         return 1 + len(value)
     if not isinstance(value, dict | list):

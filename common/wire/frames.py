@@ -1,4 +1,4 @@
-"""Multipart messages in and out of a socket, without waiting and with as little copying as possible."""
+"""Multipart messages into and out of a socket, without waiting and with as little copying as possible."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from filterfleet.common.wire.codec import FRAMES_LIMIT
 
 COPY_BELOW = 1 << 16  # bytes; smaller frames are cheaper to copy than to keep alive
 MESSAGE_LIMIT = 512 << 20  # bytes of all frames of one message
-FLOOD = 100_000  # frames of one message that are not worth the time to throw them away
-_FRAMES = FRAMES_LIMIT + 1  # a routing id and the most that parse() takes
+FLOOD = 100_000  # frames of one message after which even throwing the others away takes too long
+_FRAMES = FRAMES_LIMIT + 1  # a routing id, and as many frames as parse() takes
 
 
 def receive(socket: zmq.Socket[bytes]) -> list[Payload] | None:
     """The next message that has arrived, or None. Big frames are views of libzmq's own memory.
 
-    Of a message with more frames than any has, or of more than MESSAGE_LIMIT bytes, only the first frame is left.
-    Raises FloodError after FLOOD frames of one message, which the next call goes on with: better to close the socket.
+    Only the first frame is kept of a message with more frames than any peer may send, or with more than MESSAGE_LIMIT
+    bytes. Raises FloodError after FLOOD frames of one message. The next call would read on in the same message, so the
+    caller should rather close the socket.
     """
     first = _next(socket)
     return None if first is None else _contents(socket, first)
 
 
 def receive_from(socket: zmq.Socket[bytes]) -> tuple[str, list[Payload]] | None:
-    """Likewise, with the user id that ZAP (RFC 27) has given the connection; "" if it was not asked."""
+    """As receive(), with the user id that ZAP (RFC 27) has given the connection; "" if ZAP was not asked."""
     first = _next(socket)
     if first is None:
         return None
@@ -47,7 +48,7 @@ def _next(socket: zmq.Socket[bytes]) -> zmq.Frame | None:
 
 
 def _contents(socket: zmq.Socket[bytes], frame: zmq.Frame) -> list[Payload]:
-    """Of all frames of a message. The others are there with the first: libzmq shows all of a message, or nothing."""
+    """All frames of a message. The others are there with the first: libzmq shows a message whole or not at all."""
     found = [_content(frame)]
     count, size = 1, len(frame)
     while frame.more:
@@ -73,5 +74,6 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
 
 
 def poll(poller: zmq.Poller, patience: float) -> bool:
-    """Wait for something registered, at most so many seconds (negative: not at all). Whether it has come."""
+    """Wait at most patience seconds for something registered, and say whether it has come. A negative patience does not
+    wait."""
     return bool(poller.poll(math.ceil(max(0.0, patience) * 1000)))

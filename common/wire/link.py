@@ -1,5 +1,7 @@
-"""A peer's own end of its connection to a broker: when to send a heartbeat, when silence means that the broker is
-dead, and when to come back on a new socket. The same for workers and clients, and as RFC 6/PPP has it."""
+"""A peer's own end of its connection to a broker, as RFC 6/PPP has it, for workers and clients alike.
+
+It knows when to send a heartbeat, when silence means that the broker is dead, and when to come back on a new socket.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,10 @@ from filterfleet.common.wire.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS, L
 
 
 class Link:
-    """Instants are of one monotonic clock, in seconds. Broken is the time between two sockets. Where there are several
-    brokers, each new socket goes to the next one, whose number is `broker`: without a pause until all have been tried.
+    """Instants are of one monotonic clock, in seconds. The link is broken between two sockets.
+
+    With several brokers, each new socket goes to the next one, whose number is `broker`. There is no pause until all of
+    them have been tried.
     """
 
     __slots__ = (
@@ -27,7 +31,7 @@ class Link:
     def __init__(self, brokers: int = 1) -> None:
         self.broker = 0
         self._brokers = brokers
-        self._tried = 0  # in vain, since one was heard or since the last pause
+        self._tried = 0  # brokers tried in vain since one was heard, or since the last pause
         self._interval = HEARTBEAT_INTERVAL
         self._missed = MISSED_BEATS
         self._liveness = Liveness(0.0)
@@ -53,7 +57,7 @@ class Link:
         self._next_beat = now + self._interval
 
     def agreed(self, interval: float, missed: int, now: float) -> None:
-        """The broker has told its own numbers."""
+        """The broker has named its own interval (in seconds) and number of missed heartbeats."""
         self._interval, self._missed = interval, missed
         self._liveness = Liveness(now, interval, missed)
 
@@ -64,11 +68,11 @@ class Link:
         self._tried = 0
 
     def silent(self, now: float) -> bool:
-        """The broker has not been heard for so long that it counts as dead."""
+        """Whether the broker has been silent for so long that it counts as dead."""
         return self._liveness.expired(now)
 
     def breaks(self, now: float) -> None:
-        """Give the socket up; the pause before the next round of brokers doubles each time."""
+        """Give the socket up. The pause before each new round of all brokers is twice the one before."""
         self.broker = (self.broker + 1) % self._brokers
         self._tried = (self._tried + 1) % self._brokers
         self._reopen_at = now if self._tried else now + self._backoff.next()
@@ -78,7 +82,7 @@ class Link:
         return self._reopen_at is not None and self._reopen_at <= now
 
     def beats(self, now: float) -> bool:
-        """Whether a heartbeat is due; asked once for each."""
+        """Whether a heartbeat is due. Each is reported once."""
         if self._next_beat > now:
             return False
         self._next_beat = now + self._interval

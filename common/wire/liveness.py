@@ -1,4 +1,4 @@
-"""How long silence lasts before a peer counts as dead."""
+"""How long a peer may be silent before it counts as dead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Randomness(Protocol):
 
 
 class Liveness:
-    """The one instant at which a silent peer is dead. Stored, never recomputed."""
+    """The one instant at which a silent peer is dead. It is stored and never recomputed."""
 
     __slots__ = ("expires", "patience")
 

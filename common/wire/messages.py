@@ -1,31 +1,31 @@
 """The vocabulary of the wire. Every message is a frozen value; codec.py turns it into frames and back.
 
-A field called id names the work: a lease token between broker and worker, a job id between broker and
-client. The broker relays by exchanging the one for the other. Payload frames travel beside a message,
-never inside its map, so that an image is copied as rarely as possible.
+A field called id names the work: a lease token between broker and worker, a job id between broker and client. The
+broker relays a message by exchanging one for the other. Payload frames travel beside a message and never inside its
+map, so that an image is copied as rarely as possible. NAME is what the map calls the message.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from filterfleet.common.blob import Blob
-from filterfleet.common.blob import Payload as Payload
+from filterfleet.common.payload import Blob
+from filterfleet.common.payload import Payload as Payload
 from filterfleet.common.wire.liveness import Randomness
 
 READY = b"\x01"
 HEARTBEAT = b"\x02"
 PPX = b"PPX1"
-TAG = b"fx1|"  # a routing id that starts so belongs to a peer that speaks PPX
+TAG = b"fx1|"  # the routing id of a peer that speaks PPX begins with it
 
-INLINE_LIMIT = 8 << 20  # bytes of payload that one multipart message carries at most
+INLINE_LIMIT = 8 << 20  # bytes of payload in one multipart message
 FRAME_LIMIT = INLINE_LIMIT + (1 << 20)  # bytes of one frame; a larger one costs its sender the connection
 BLOB_LIMIT = 4 << 30  # bytes of the largest image or output that is moved at all
-CHUNK = 1 << 20  # bytes asked for by one GET
-NAMES_LIMIT = 1024  # filters one message can name
-LEASES_LIMIT = 4096  # leases one heartbeat can name
+CHUNK = 1 << 20  # bytes that one GET asks for
+NAMES_LIMIT = 1024  # filters that one message can name
+LEASES_LIMIT = 4096  # leases that one heartbeat can name
 
 
 def new_identity(rng: Randomness) -> bytes:
@@ -59,11 +59,13 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """I hold nothing of yours: leases are void, submissions are to be repeated.
+    """The broker holds nothing of the peer: leases are void, and a client submits its jobs again.
 
-    life identifies this run of the broker, session this registration; interval is seconds between
-    heartbeats and missed how many of them mean death; inline_limit is in bytes.
+    life identifies this run of the broker, session this registration. interval is the time between heartbeats in
+    seconds, and a peer that misses `missed` of them in a row is dead. inline_limit is in bytes.
     """
+
+    NAME: ClassVar[str] = "HELLO"
 
     life: bytes
     session: bytes
@@ -74,9 +76,14 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Run this recipe within timeout seconds. No payload: pull size bytes of blob "". opaque: the
-    payload is the body of a basic client, and the answer is one frame for it. alone: it may be the end of
-    its process, where nothing else is to run beside it."""
+    """Run this recipe within timeout seconds.
+
+    Without payload, the worker pulls the blob "", of size bytes. opaque: the payload is the body of a basic client's
+    request, which is answered with one frame. alone: the task may kill its process, so nothing else may run there
+    meanwhile.
+    """
+
+    NAME: ClassVar[str] = "TASK"
 
     id: bytes
     recipe: bytes
@@ -89,12 +96,18 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
+    """The broker has the job."""
+
+    NAME: ClassVar[str] = "ACCEPTED"
+
     id: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """The queue is full; submit again after so many seconds."""
+    """The broker has no room for the job; submit it again after retry_after seconds."""
+
+    NAME: ClassVar[str] = "BUSY"
 
     id: bytes
     retry_after: float
@@ -102,7 +115,9 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What the fleet can do now: names of filters, number of threads."""
+    """What the fleet can do now: the names of its filters, and its number of threads."""
+
+    NAME: ClassVar[str] = "CATALOGUE"
 
     filters: tuple[str, ...]
     threads: int
@@ -110,7 +125,9 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Answer to a status request: a map of plain values."""
+    """The answer to a status request: a map of plain values."""
+
+    NAME: ClassVar[str] = "STATUS"
 
     report: Mapping[str, Any]
 
@@ -120,7 +137,9 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """How many leases this worker wants to hold in all, and how many of them it runs at a time."""
+    """slots is how many leases the worker wants to hold in all, threads how many of them it runs at once."""
+
+    NAME: ClassVar[str] = "CREDIT"
 
     slots: int
     threads: int
@@ -131,14 +150,18 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Nack:
-    """The lease is handed back, whatever was begun is dropped; nobody is to blame."""
+    """The worker hands the lease back and has dropped the work. Nobody is to blame."""
+
+    NAME: ClassVar[str] = "NACK"
 
     id: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Send no more work; what is leased will be finished."""
+    """Send no more work. The worker will finish what is leased."""
+
+    NAME: ClassVar[str] = "DRAIN"
 
 
 # --- PPX: clients to the broker ----
@@ -146,7 +169,9 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """needs are the filters a worker must have; a lower priority number goes first."""
+    """A job. needs are the filters that its worker must have. Lower priority numbers go first."""
+
+    NAME: ClassVar[str] = "SUBMIT"
 
     id: bytes
     recipe: bytes
@@ -158,7 +183,9 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    pass
+    """Asks for a STATUS."""
+
+    NAME: ClassVar[str] = "STATUSREQUEST"
 
 
 # --- PPX: relayed or symmetric ----
@@ -166,7 +193,7 @@ class StatusRequest:
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """One output of a result: name, image format, size in bytes."""
+    """One output of a result: its name, its image format and its size in bytes."""
 
     name: str
     format: str
@@ -175,10 +202,13 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The work is done. One payload frame an output, in order, or none: then each is pulled by its name.
+    """The work is done.
 
-    What the application gets as outcome has every output: those that were pulled are in files.
+    The payload is one frame for each output, in order, or nothing: then each output is pulled by its name. A result
+    that an application gets as its outcome always has a blob for each output; those that were pulled are in files.
     """
+
+    NAME: ClassVar[str] = "RESULT"
 
     id: bytes
     outputs: tuple[OutputFile, ...]
@@ -188,6 +218,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    """The work failed. A permanent failure would be the same anywhere and at any time. reason is a sentence."""
+
+    NAME: ClassVar[str] = "FAILED"
+
     id: bytes
     kind: Literal["permanent", "transient"]
     reason: str
@@ -195,13 +229,19 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class ResultOk:
-    """The result (or failure) has arrived and may be forgotten."""
+    """The result or failure has arrived and may be forgotten."""
+
+    NAME: ClassVar[str] = "RESULTOK"
 
     id: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
+    """Nobody wants this work any more."""
+
+    NAME: ClassVar[str] = "CANCEL"
+
     id: bytes
 
 
@@ -209,8 +249,10 @@ class Cancel:
 class Beat:
     """The heartbeat of a PPX peer: the session it believes in and, from a worker, the leases it holds.
 
-    waiting are those of them whose image is here and whose work has not begun: their time does not run yet.
+    waiting are those leases whose image has arrived and whose work has not begun; their time does not run yet.
     """
+
+    NAME: ClassVar[str] = "BEAT"
 
     session: bytes
     leases: tuple[bytes, ...] = ()
@@ -219,7 +261,9 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """Send length bytes at offset of a blob: "" is the image of the task, else the name of an output."""
+    """Send length bytes at offset of a blob. "" is the image of the task; an output goes by its name."""
+
+    NAME: ClassVar[str] = "GET"
 
     id: bytes
     blob: str
@@ -229,6 +273,10 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Data:
+    """Part of a blob: the answer to GET."""
+
+    NAME: ClassVar[str] = "DATA"
+
     id: bytes
     blob: str
     offset: int

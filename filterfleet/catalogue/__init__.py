@@ -1,1 +1,1 @@
-"""The catalogue of filters, in words and in pictures."""
+"""The catalogue of filters in words and in pictures, and what a recipe does."""

@@ -1,4 +1,4 @@
-"""The part of docs/filters.md that is made from the catalogue."""
+"""The part of docs/filters.md that is generated from the catalogue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARKER = "<!-- What follows is made by: filterfleet filters --docs docs/filters.
 
 
 def write(page: Path) -> None:
-    """Bring the page up to date, and the pictures in the folder beside it that has its name. Raises FleetError."""
+    """Updates the page, and the pictures in the folder beside it (filters/ for filters.md). Raises FleetError."""
     folder = page.with_suffix("")
     page.write_text(updated(page.read_text(encoding="utf-8"), folder.name), encoding="utf-8")
     folder.mkdir(exist_ok=True)
@@ -24,7 +24,9 @@ def write(page: Path) -> None:
 
 
 def updated(text: str, folder: str) -> str:
-    """The page's text with the catalogue of today after MARKER."""
+    """The page's text with the current catalogue after MARKER; folder is where its pictures are. Raises FleetError if
+    the text lacks MARKER.
+    """
     head, marker, _old = text.partition(MARKER)
     if not marker:
         raise FleetError(f"The page lacks the line after which the catalogue goes: {MARKER.strip()}")
@@ -32,7 +34,7 @@ def updated(text: str, folder: str) -> str:
 
 
 def _shipped() -> tuple[Filter, ...]:
-    """All filters but those of plugins."""
+    """All filters except those of plugins."""
     return tuple(found for found in catalogue() if found.function.__module__.startswith("filterfleet.worker.filters."))
 
 

@@ -1,4 +1,4 @@
-"""What the catalogue says of a filter, in words."""
+"""Facts about a filter, each as a sentence."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ def size(found: Filter) -> str:
     """Whether images of any size can be filtered."""
     match found.merge:
         case Rows():
-            return "Images of any size: strips of rows join to the same pixels."
+            return "Takes images of any size: strips of rows join to the same pixels."
         case Measured():
-            return "Images of any size: a first pass over the strips measures, a second one joins to the same pixels."
+            return "Takes images of any size: a first pass over strips measures, a second one joins to the same pixels."
         case Hysteresis():
-            return "Images of any size: edges are followed from strip to strip, and join to the same pixels."
+            return "Takes images of any size: edges are followed from strip to strip and join to the same pixels."
         case Resampled() if "method" in found.parameters:
-            return "Images of any size by area, to fewer pixels, and by nearest; other ways may need the whole at once."
+            return "Takes images of any size by nearest, and by area to shrink; other methods may need the whole image."
         case Resampled():
-            return "Images of any size: strips of rows join to the same pixels."
+            return "Takes images of any size: strips of rows join to the same pixels."
         case Whole(why):
             return f"Needs the whole image at once, because {why}."
 
 
 def depth(found: Filter) -> str:
-    return "16 bits are kept." if found.deep else "16 bits are converted to 8 first."
+    return "Keeps 16 bits." if found.deep else "Converts 16 bits to 8 first."
 
 
 def transparency(found: Filter) -> str:
     return {
-        Alpha.KEPT: "Transparency stays as it is.",
-        Alpha.FILTERED: "Transparency is filtered like the colours.",
-        Alpha.DROPPED: "Transparency is dropped.",
+        Alpha.KEPT: "Leaves transparency as it is.",
+        Alpha.FILTERED: "Filters transparency like the colours.",
+        Alpha.DROPPED: "Drops transparency.",
     }[found.alpha]
 
 

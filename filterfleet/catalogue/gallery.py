@@ -1,4 +1,4 @@
-"""A picture of every filter: a photograph that the package ships, before and after."""
+"""A picture of every filter: a photograph that ships with the package, before and after."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from filterfleet.worker.filters import Image, bind
 from filterfleet.worker.pixels.opencv import cv2
 
 _PHOTOS = Path(__file__).parents[1] / "demo" / "photos"
-_CELL = 200  # pixels, both ways
-_MARGIN = 6
-_BACKGROUND = 245
-_QUALITY = 72
+_CELL = 200  # pixels: width and height of each half of the picture
+_MARGIN = 6  # pixels between the halves
+_BACKGROUND = 245  # 8-bit level
+_QUALITY = 72  # of the JPEG
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """noise is the standard deviation of what is added before, in 8-bit levels."""
+    """What a filter is shown on. noise is the standard deviation of the noise that is added first, in 8-bit levels."""
 
     photo: str
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -77,7 +77,9 @@ SAMPLES = {
 
 
 def before_and_after(name: str) -> bytes:
-    """A JPEG file: the photograph, and what the filter makes of it. Raises FleetError for a filter without a sample."""
+    """A JPEG file that shows the photograph on the left and the filter's result on the right. Raises FleetError for a
+    filter without a sample.
+    """
     sample = _sample(name)
     before = _photo(sample)
     after = bind(Step(name, tuple(sorted(sample.values.items()))))(before)
@@ -86,13 +88,13 @@ def before_and_after(name: str) -> bytes:
 
 
 def caption(name: str) -> str:
-    """The values, other than defaults, that the picture was made with."""
+    """The values with which the picture was made, without those that are defaults; empty if there are none."""
     return ", ".join(f"`{key}` {_shown(value)}" for key, value in _sample(name).values.items())
 
 
 def _sample(name: str) -> Sample:
     if name not in SAMPLES:
-        raise FleetError(f"The filter {name!r} has no sample in filterfleet/gallery.py: add one.")
+        raise FleetError(f"The filter {name!r} has no sample in filterfleet/catalogue/gallery.py: add one.")
     return SAMPLES[name]
 
 

@@ -1,4 +1,4 @@
-"""What a recipe does, in lines for people."""
+"""What a recipe does, in lines of text."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from collections.abc import Iterator
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe, Step, Value
 from filterfleet.worker.formats import Target
+from filterfleet.worker.settings import WHOLE_PIXELS
 from filterfleet.worker.strips.plan import Size, check
 from filterfleet.worker.tree import grow
-from filterfleet.worker.whole import WHOLE_PIXELS
 
-_HUGE = Size(30_011, 20_011)  # primes: no resizing comes out even by luck
+_HUGE = Size(30_011, 20_011)  # primes, so that no ratio of a resize comes out even by luck
 
-_METADATA = {"keep": "EXIF and XMP are kept", "strip-gps": "EXIF and XMP without the place", "strip": "no EXIF, no XMP"}
-_DAMAGED = {"refuse": "damaged files are refused", "accept": "of damaged files, what can be decoded"}
+_METADATA = {
+    "keep": "EXIF and XMP are kept",
+    "strip-gps": "EXIF without the GPS position, no XMP",
+    "strip": "no EXIF, no XMP",
+}
+_DAMAGED = {"refuse": "damaged files are refused", "accept": "damaged files are decoded as far as possible"}
 _WITH_QUALITY = (SAME, "jpeg", "webp", "avif")
 
 
 def lines(recipe: Recipe) -> Iterator[str]:
-    """Outputs, chains, encodings, and which images each can take. The recipe has been checked."""
+    """The recipe's outputs, each with its chain, its encoding and the images it can take. The recipe must have been
+    checked.
+    """
     for output in recipe.outputs:
         yield f"{output.name}: {' -> '.join(['decode', *map(_step, output.steps), _encoding(output)])}"
         yield f"    {_sizes(output)}"
     yield f"metadata: {_METADATA[recipe.metadata]}; {_DAMAGED[recipe.damaged]}"
-    yield f"digest {recipe.digest.hex()}: when it changes, every image is done again"
+    yield f"digest {recipe.digest.hex()}: when it changes, every image is processed again"
 
 
 def _step(step: Step) -> str:
@@ -54,5 +60,5 @@ def _sizes(output: Output) -> str:
     try:
         check(grow(Recipe((output,))), _HUGE, {output.name: target}, WHOLE_PIXELS)
     except ImageError as error:
-        return f"huge images only where they fit into memory whole: {error}"
+        return f"huge images only if they fit into memory whole: {error}"
     return "images of any size: huge ones go through in strips"

@@ -1,1 +1,1 @@
-"""Kill and freeze a fleet by a seeded plan, and verify that nothing was lost."""
+"""A fleet is killed and frozen by a seeded plan, and must lose nothing."""

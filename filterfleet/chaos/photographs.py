@@ -1,4 +1,4 @@
-"""An endless supply of small photographs, no two alike, the same for the same seed."""
+"""An endless supply of small photographs that are all different. The same seed gives the same ones."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from filterfleet.common.errors import FleetError
 from filterfleet.worker.filters import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-SIDES = 500, 1100  # pixels
+SIDES = 500, 1100  # pixels, from the least to the most; more is more work for the workers
 FORMATS = (".jpg", ".jpg", ".jpg", ".png")
 FOLDERS = ("", "trip/", "trip/day 2/")
 
 
 class Photographs:
-    """Puts them into a folder one after the other, each at once in its whole. Raises FleetError when it cannot."""
+    """Writes photographs into a folder. Each appears there whole."""
 
     def __init__(self, folder: Path, scratch: Path, seed: int) -> None:
-        """scratch: another folder on the same filesystem."""
+        """scratch is another folder on the same file system."""
         self.folder = folder
         self.count = 0
         self._scratch = scratch
@@ -27,6 +27,7 @@ class Photographs:
         self._originals = shipped()
 
     def add(self) -> None:
+        """Write one more. Raises FleetError when it cannot be written."""
         rng = self._rng
         extension = rng.choice(FORMATS)
         target = self.folder / f"{rng.choice(FOLDERS)}{self.count:05d}{extension}"

@@ -1,4 +1,4 @@
-"""What is done to whom, and when: drawn from a seed, before anything starts."""
+"""The plan of a storm: what is done to which process, and when. A seed decides, before anything starts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-GAP = 0.5, 2.5  # seconds from one step to the next
-BRIEF = 0.5, 3.0  # seconds of a freeze that heartbeats forgive
-LONG = 5.0, 8.0  # seconds of one for which a process is declared dead, and comes back
+# Ranges of seconds, each from the least to the most.
+GAP = 0.5, 2.5  # from one step to the next: less hits processes more often while they start
+BRIEF = 0.5, 3.0  # of a freeze that heartbeats forgive
+LONG = 5.0, 8.0  # of a freeze after which a process has been declared dead, and comes back
 
 
 class Deed(enum.StrEnum):
@@ -20,7 +21,7 @@ class Deed(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """at is in seconds after the beginning, lasts those of a freeze, whom the name of a process."""
+    """An attack on the process named whom. at is in seconds after the beginning; lasts, in seconds, is for a freeze."""
 
     at: float
     deed: Deed
@@ -33,9 +34,9 @@ class Step:
 
 
 def make_plan(seed: int, seconds: float, names: Sequence[str]) -> tuple[Step, ...]:
-    """The same for the same arguments. Everything has ended after so many seconds.
+    """A plan whose steps, freezes included, have all ended after the given seconds. It depends on the arguments alone.
 
-    Deeds are dealt like cards: everybody suffers everything once before anybody suffers anything twice.
+    Deeds are dealt like cards: every process suffers every deed once before one of them suffers a deed again.
     """
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     deck: list[tuple[Deed, str]] = []

@@ -1,4 +1,4 @@
-"""A plan, carried out on the children of a supervisor; before it the calm, and after it the end of the work."""
+"""A storm: it waits until a fleet is ready, carries out a plan on its processes, and waits for the work to end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.process.supervisor import Child, Supervisor
 from filterfleet.listener.ledger.ledger import Ledger
 
-BACKLOG = 40  # images that wait or are under way during the storm
-AT_A_TIME = 4  # new ones in a turn: the supervisor has to go on
-START_PATIENCE = 60.0  # seconds for the fleet to be ready
-PATIENCE = 90.0  # seconds after the storm in which nothing gets done
+# Images that wait or are under way during the storm. More keeps larger fleets busy, less ends sooner after the storm.
+BACKLOG = 40
+PER_TURN = 4  # photographs made in one turn at most: the supervisor must not wait long for its next turn
+START_PATIENCE = 60.0  # seconds that the fleet has to get ready
+PATIENCE = 90.0  # seconds without progress after the storm until the fleet counts as stuck
 
 _SAID = {Deed.KILL: "killed", Deed.FREEZE: "frozen", Deed.RESTART: "told to end"}
 
@@ -31,8 +32,11 @@ class _Frozen:
 
 
 class Storm:
-    """watch(supervisor) is for common.process.supervisor.supervise. It signals only the supervisor's own Popen objects,
-    which never hit another process that has got the same pid."""
+    """watch(supervisor) is for common.process.supervisor.supervise.
+
+    It sends signals only through the supervisor's own Popen objects, so that it never hits a stranger who has got the
+    pid of a process that ended.
+    """
 
     def __init__(
         self,
@@ -43,7 +47,7 @@ class Storm:
         ledger: Ledger,
         tell: Callable[[str], None],
     ) -> None:
-        """seconds: how long it lasts; limit: photographs at most."""
+        """seconds: how long the storm lasts. limit: the most photographs to make. tell takes the lines to print."""
         self._steps = deque(plan)
         self._seconds = seconds
         self._photographs = photographs
@@ -57,14 +61,14 @@ class Storm:
         self._known: dict[str, int] = {}  # pid of each process when it was last ready
         self._progress = 0
         self._progress_at = 0.0
-        self.over = False  # all work has ended, or nothing has for too long
+        self.over = False  # all work has ended, or there was no progress for PATIENCE seconds
 
     @property
     def began(self) -> bool:
         return self._began is not None
 
     def watch(self, supervisor: Supervisor) -> bool:
-        """One turn; True when it is over. Raises FleetError."""
+        """Do what is due. True when storm and work are over. Raises FleetError when the fleet does not get ready."""
         now = time.monotonic()
         if self._began is None:
             self._begin(supervisor, now)
@@ -140,7 +144,7 @@ class Storm:
         wanted = self._progress + BACKLOG
         if self._limit is not None:
             wanted = min(wanted, self._limit)
-        for _ in range(min(AT_A_TIME, wanted - self._photographs.count)):
+        for _ in range(min(PER_TURN, wanted - self._photographs.count)):
             self._photographs.add()
 
     def _say(self, elapsed: float, whom: str, what: str) -> None:

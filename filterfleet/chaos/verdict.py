@@ -1,6 +1,6 @@
-"""What is wrong after the storm: with the ledger, with the outputs, with what should be gone.
+"""What is wrong after a storm: in the ledger, among the outputs, and among the processes.
 
-It asks the files, not the code that has written them.
+It looks at the files themselves, without the code that has written them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from filterfleet.common.blob import whole
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.process.command import SUPERVISOR
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 
-SHOWN = 5  # names in a sentence
+SHOWN = 5  # names in one sentence
 
 
 def wrong_in_ledger(ledger: Path, images: Sequence[str]) -> list[str]:
-    """Sentences. images: paths below the source, all of which must be done, with one row each."""
+    """Sentences about the ledger. images are paths below the source: each must be done, with one row of results."""
     with contextlib.closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as database:
         states = dict(database.execute("SELECT path, state FROM objects"))
         rows = database.execute("SELECT path, count(*) FROM results GROUP BY path").fetchall()
@@ -42,7 +42,7 @@ def wrong_in_outputs(
     recipe: Recipe,
     stopped: Callable[[], bool] = lambda: False,
 ) -> list[str]:
-    """Sentences: what differs from the outputs of the sequential pipeline, which runs here, until stopped()."""
+    """Sentences about outputs that differ from those of the sequential pipeline, which runs here, until stopped()."""
     missing: list[str] = []
     different: list[str] = []
     surplus = set(_files(output))
@@ -61,29 +61,29 @@ def wrong_in_outputs(
     return [
         *_sentence("missing at the output", missing),
         *_sentence("not what the sequential pipeline makes", different),
-        *(_sentence("at the output and of no image", sorted(surplus)) if not stopped() else ()),
+        *(_sentence("at the output without an image", sorted(surplus)) if not stopped() else ()),
         *_sentence("left over as temporary files", sorted(os.listdir(output / PRIVATE / "tmp"))),
     ]
 
 
 def images_in(source: Path) -> list[str]:
-    """Paths of all files below the source."""
+    """The paths of all files below the source."""
     return sorted(_files(source))
 
 
 def survivors() -> list[str]:
-    """A sentence if processes that this one has started, or those that they have, are still there (Linux)."""
+    """A sentence if a process that this one has started, directly or through others, still runs (Linux)."""
     ours = f"{SUPERVISOR}={os.getpid()}".encode()
     found = []
     for environment in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # gone, or not ours
+        with contextlib.suppress(OSError):  # the process is gone, or belongs to somebody else
             if ours in environment.read_bytes().split(b"\0"):
                 found.append(environment.parent.name)
     return _sentence("still running", found)
 
 
 def _files(root: Path) -> Iterator[str]:
-    """Below the root, our own folder left out."""
+    """Paths of the files below the root, without our own folder."""
     for folder, folders, names in os.walk(root):
         if PRIVATE in folders:
             folders.remove(PRIVATE)

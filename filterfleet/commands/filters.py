@@ -6,46 +6,40 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from filterfleet.catalogue import docs as filter_docs
+from filterfleet.catalogue import facts
+from filterfleet.common.jobs.recipe import Step
+from filterfleet.worker.filters import bind, catalogue
 
 
 def filters(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A filter, to show all of it.", show_default=False)
+        str | None,
+        typer.Argument(metavar="NAME", help="A filter, to show everything about it.", show_default=False),
     ] = None,
     docs: Annotated[Path | None, typer.Option(hidden=True, help="Bring this page and its pictures up to date.")] = None,
 ) -> None:
-    """Show the filters that recipes can name, or one of them with its parameters."""
-    from filterfleet.catalogue import docs as filter_docs
-    from filterfleet.worker.filters import catalogue
-
+    """Show the filters that recipes can name, or one filter with its parameters."""
     if docs:
         filter_docs.write(docs)
     elif name:
         _show(name)
     else:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-
         table = Table("filter", "what it does", "parameters", box=box.SIMPLE_HEAD)
         for found in catalogue():
             table.add_row(found.name, found.summary, ", ".join(found.parameters))
         Console().print(table)
-        typer.echo("More about one of them: filterfleet filters NAME")
+        typer.echo("More about one filter: filterfleet filters NAME")
 
 
 def _show(name: str) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from filterfleet.catalogue import facts
-    from filterfleet.common.jobs.recipe import Step
-    from filterfleet.worker.filters import bind, catalogue
-
     known = {found.name: found for found in catalogue()}
     if name not in known:
-        bind(Step(name))  # raises, and says which it may have been
+        bind(Step(name))  # raises, and says which filter may have been meant
     found = known[name]
     typer.echo(f"{found.name}: {found.summary}")
     if found.parameters:

@@ -7,26 +7,28 @@ from typing import Annotated
 
 import typer
 
+from filterfleet.common.keys.folders import Role, allow_list
+from filterfleet.common.keys.making import add_machine, make_broker_folder
+from filterfleet.common.text import printable
+
 
 def keys(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the broker's keys are, or will be.")],
     worker: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A machine that may work; several times for several.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A machine whose workers may connect; may be given several times."),
     ] = None,
     client: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A machine that may submit images; likewise.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A machine that may submit images; may be given several times."),
     ] = None,
 ) -> None:
-    """Make the keys of a broker, and those of the machines that may connect to it.
+    """Make the keys of a broker, and the keys of the machines that may connect to it.
 
-    Run it where the broker runs. The first time it makes the broker's keys; FOLDER then serves all commands of that
-    machine as --keys. For each further machine it makes a folder to hand out. Existing keys are never overwritten. To
-    revoke a key, remove its file from workers/ or clients/ and send the broker SIGHUP.
+    Run it on the broker's machine. The first run makes the broker's keys; every command on that machine then takes
+    FOLDER as --keys. For each further machine it makes a folder, which you copy there. Existing keys are never
+    overwritten. To revoke a key, remove its file from workers/ or clients/ and send the broker SIGHUP.
     """
-    from filterfleet.common.keys.folders import Role, allow_list
-    from filterfleet.common.keys.making import add_machine, make_broker_folder
-    from filterfleet.common.text import printable
-
     if make_broker_folder(folder):
         typer.echo(f"Keys made: filterfleet broker --keys {printable(str(folder))}")
     handouts: dict[Path, None] = {}

@@ -6,26 +6,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from filterfleet.common.text import size_text
+from filterfleet.listener.cloud.rclone.remotes import check_remote, known, known_remotes, room, version
 
 
 def remotes(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A remote, to show the room it has.", show_default=False)
+        str | None,
+        typer.Argument(metavar="NAME", help="A remote, to show how much space it has.", show_default=False),
     ] = None,
     rclone_config: Annotated[
-        Path | None, typer.Option(help="rclone's configuration.  [default: rclone's own]", show_default=False)
+        Path | None,
+        typer.Option(help="rclone's configuration file.", show_default="rclone's own"),
     ] = None,
 ) -> None:
-    """Show the remotes that can be a source or an output, or the room that one of them has."""
-    from filterfleet.listener.cloud.rclone.remotes import known_remotes, version
-
+    """Show the remotes that can be a source or an output, or the space of one remote."""
     if name:
         _show(name.removesuffix(":"), rclone_config)
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
     found = known_remotes(rclone_config)
     typer.echo(f"rclone {version()}")
     if not found:
@@ -35,19 +37,16 @@ def remotes(
     for remote in found:
         table.add_row(f"{remote.name}:", remote.kind)
     Console().print(table)
-    typer.echo("The room that one of them has: filterfleet remotes NAME")
+    typer.echo("The space of one remote: filterfleet remotes NAME")
 
 
 def _show(name: str, config: Path | None) -> None:
-    from filterfleet.common.text import size_text
-    from filterfleet.listener.cloud.rclone.remotes import check_remote, known, room
-
     remote = known(name, config)
     check_remote(f"{name}:", config)
     typer.echo(f"{remote.name}: {remote.kind}")
     space = room(name, config)
     if space is None:
-        typer.echo("This kind of store does not tell how much room it has.")
+        typer.echo("This kind of store does not tell how much space it has.")
         return
     for title, size in (("total", space.total), ("used", space.used), ("free", space.free)):
         if size is not None:

@@ -1,49 +1,73 @@
-"""`filterfleet run`: one folder, once, through the engine of your choice."""
+"""`filterfleet run`: one folder, once, through the engine of your choice, with a progress bar and a report."""
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import json
+import logging
+import os
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from filterfleet.common.jobs.engine import EngineName
+from filterfleet.batch import process_folder
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.engine import Engine, EngineName
+from filterfleet.common.logs import configure
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory, RecipeChoice
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.text import printable
+from filterfleet.fleet import INTERRUPTED, LOOK, print_failures
+from filterfleet.listener.ledger.ledger import REPORT, Ledger
+from filterfleet.recipes import load_recipe
+from filterfleet.worker.engines.select import open_engine
 
 
 def run(
     source: Annotated[Path, typer.Argument(help="Folder of images, with all its subfolders.", metavar="IN")],
-    output: Annotated[Path, typer.Argument(help="Folder for the results, one subfolder an output.", metavar="OUT")],
+    output: Annotated[
+        Path, typer.Argument(help="Folder for the results, with one subfolder for each output.", metavar="OUT")
+    ],
     engine: Annotated[EngineName, typer.Option(help="What processes the images.")] = EngineName.PROCESSES,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes (processes, dask).  [default: cores]")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes, for the engines processes and dask.", show_default="one per core"),
+    ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads in each process (threads, processes, dask).  [default: 1; threads: cores]"),
+        typer.Option(
+            min=1,
+            help="Threads in each process, for the engines threads, processes and dask.",
+            show_default="1, but one per core for threads",
+        ),
     ] = None,
     recipe: RecipeChoice = "default",
     memory: Memory = None,
-    report: Annotated[Path | None, typer.Option(help="File for a row an image, .json or .csv.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Redo what is done and unchanged.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="File for a report with one row for each image, .json or .csv.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Do again what is done and unchanged.")] = False,
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
     keys: Keys = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT.  [default: one of our own]")
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT.", show_default="one that is started here"),
     ] = None,
 ) -> None:
     """Process a folder of images once.
 
-    Every engine gives the same files, byte for byte. Interrupt it and run it again: what is done and unchanged is
-    skipped. The exit code is 0 when every image succeeded, 1 when some failed, 130 when it was interrupted.
+    Every engine gives the same files, byte for byte. You may interrupt it and run it again: it skips what is done and
+    unchanged. The exit code is 0 when every image succeeded, 1 when some failed, and 130 when it was interrupted.
     """
-    import contextlib
-
-    from filterfleet.batch import run_batch
-    from filterfleet.common.process.wakeup import StopSignal
-    from filterfleet.worker.engines.select import open_engine
-
-    # First of all: under MPI every rank comes here, and only the first one goes on.
+    # First of all: under MPI every rank comes here, and only rank 0 goes on.
     opened = open_engine(
         engine,
         workers=workers,
@@ -54,7 +78,87 @@ def run(
         scheduler=scheduler,
         keys=keys,
     )
-    # From now on Ctrl-C is asked for: as an exception in the middle of a library's start it may get lost.
+    # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         code = run_batch(source, output, opened, recipe, report, force=force, stop=stop)
     raise typer.Exit(code)
+
+
+def run_batch(
+    source: Path, output: Path, engine: Engine, choice: str, report: Path | None, *, force: bool, stop: StopSignal
+) -> int:
+    """Process the folder, with a progress bar and a report.
+
+    Returns the exit code: 0, 1 when images failed, INTERRUPTED. Raises FleetError.
+    """
+    if report is not None:
+        _check_report(report)
+    recipe = load_recipe(choice)
+    configure(logging.ERROR)  # failures are listed at the end
+    console = Console(stderr=True)
+    with contextlib.closing(_Bar(console, engine.name)) as bar:
+        summary = process_folder(source, output, engine, recipe, force=force, stop=stop, turned=bar.update)
+        bar.finish(summary.rows)
+    if report is not None:
+        _write_report(report, summary.rows)
+    print_failures(console, summary.failures)
+    done = sum(row["status"] == "done" for row in summary.rows)
+    console.print(f"{done} images done, {len(summary.failures)} failed. Results: {output}", soft_wrap=True)
+    if summary.interrupted:
+        console.print("Interrupted: the same command goes on where this one stopped.")
+        return INTERRUPTED
+    return 1 if summary.failures else 0
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} images/s" if task.speed else "")
+
+
+class _Bar:
+    """Shows the ledger's progress every LOOK seconds, and nothing before there is a ledger."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=console)
+        self._task = self._progress.add_task(name, total=None)
+        self._looked = 0.0
+
+    def update(self, ledger: Ledger) -> None:
+        self._progress.start()
+        if time.monotonic() - self._looked > LOOK:
+            self._looked = time.monotonic()
+            state = ledger.progress()
+            self._progress.update(self._task, completed=state.done + state.failed, total=state.total or None)
+
+    def finish(self, rows: list[dict[str, Any]]) -> None:
+        ended = sum(row["status"] != "pending" for row in rows)
+        self._progress.update(self._task, completed=ended, total=len(rows))
+
+    def close(self) -> None:
+        if self._progress.live.is_started:  # else it would print an empty line
+            self._progress.stop()
+
+
+def _check_report(file: Path) -> None:
+    """Find now, and not after hours of work, that the report cannot be written. Raises FleetError."""
+    if file.suffix not in (".json", ".csv"):
+        raise FleetError(f"The report {file} has to end in .json or .csv.")
+    if not file.parent.is_dir():
+        raise FleetError(f"The report {file} cannot be written: there is no folder {file.parent}.")
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise FleetError(f"The report {file} cannot be written.")
+
+
+def _write_report(file: Path, rows: list[dict[str, Any]]) -> None:
+    rows = [row | {"path": printable(row["path"])} for row in rows]
+    try:
+        with file.open("w", encoding="utf-8", newline="") as target:
+            if file.suffix == ".json":
+                json.dump(rows, target, indent=1)
+            else:
+                writer = csv.DictWriter(target, REPORT)
+                writer.writeheader()
+                writer.writerows(rows)
+    except OSError as error:
+        raise FleetError(f"The report {file} cannot be written: {error.strerror}.") from None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import typer
 
+from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
 
-PATIENCE = 5.0  # seconds for the broker to answer
+PATIENCE = 5.0  # seconds that the broker has to let us in, and again to answer
 
 
 def status(
@@ -15,13 +20,7 @@ def status(
     _backend_port: BackendPort = 5556,
     keys: Keys = None,
 ) -> None:
-    """Show a running broker's workers, queue and counters, as JSON."""
-    import json
-
-    from filterfleet.common.client.brokers import check_brokers
-    from filterfleet.common.client.client import Client, require_broker
-    from filterfleet.common.errors import FleetError
-
+    """Show the workers, the queue and the counters of a running broker, as JSON."""
     check_brokers(broker)
     with Client(broker, frontend_port, keys) as client:
         require_broker(client, broker, frontend_port, PATIENCE)

@@ -1,18 +1,40 @@
-"""`filterfleet submit`: single files to a running broker, results to a folder."""
+"""`filterfleet submit`: single files through a running broker, without a listener or a ledger."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
+from filterfleet.common.jobs.job import Job, check_outputs, job_id
+from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
+from filterfleet.common.text import printable
+from filterfleet.common.wire import Failed, Result
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.local.sink import OutputTree
+from filterfleet.listener.local.source import Folder
+from filterfleet.listener.missing_filters import MissingFilters
+from filterfleet.listener.transfers import payload_of
+from filterfleet.recipes import load_recipe
+
+WINDOW = 32  # files under way at once: more keep a larger fleet busy, and take more memory and open files here
+LOOK = 1.0  # seconds between checks for missing filters while no result comes back
+
+Outcome = list[Path] | str  # the files written for an image, or the sentence that says why there are none
 
 
 def submit(
     files: Annotated[list[Path], typer.Argument(help="Image files.", metavar="FILE...")],
-    output: Annotated[Path, typer.Option(help="Folder for the results, one subfolder an output.")],
+    output: Annotated[Path, typer.Option(help="Folder for the results, with one subfolder for each output.")],
     recipe: RecipeChoice = "default",
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
@@ -21,13 +43,9 @@ def submit(
 ) -> None:
     """Send image files to a running broker and wait for the results.
 
-    The exit code is 0 when every file succeeded and 1 when some failed.
+    Prints the path of every file that was written. The exit code is 0 when every image succeeded and 1 when some
+    failed.
     """
-    from filterfleet.common.client.brokers import check_brokers
-    from filterfleet.common.text import printable
-    from filterfleet.recipes import load_recipe
-    from filterfleet.submission import submit_files
-
     check_brokers(broker)
     chosen = load_recipe(recipe)
     succeeded = True
@@ -39,3 +57,93 @@ def submit(
             for place in outcome:
                 typer.echo(place)
     raise typer.Exit(0 if succeeded else 1)
+
+
+def submit_files(
+    files: Sequence[Path], output: Path, recipe: Recipe, broker: str, frontend_port: int, keys: Path | None = None
+) -> Iterator[tuple[Path, Outcome]]:
+    """Yields each file with its outcome, in the order in which they end.
+
+    Two files of the same name would share their outputs, so the second one fails. Raises FleetError.
+    """
+    tree = OutputTree(output)
+    try:
+        with Client(broker, frontend_port, keys) as client:
+            require_broker(client, broker, frontend_port)
+            yield from _Submission(client, tree, recipe).run(files)
+    finally:
+        tree.close()
+
+
+class _Submission:
+    """Keeps up to WINDOW files under way. Files with the same content share one job."""
+
+    def __init__(self, client: Client, tree: OutputTree, recipe: Recipe) -> None:
+        self._client = client
+        self._tree = tree
+        self._recipe = recipe
+        self._missing = MissingFilters(recipe, client)
+        self._under_way: dict[Future[Result | Failed], list[Path]] = {}
+        self._jobs: dict[bytes, Future[Result | Failed]] = {}
+
+    def run(self, files: Sequence[Path]) -> Iterator[tuple[Path, Outcome]]:
+        names: set[str] = set()
+        for file in files:
+            if file.name in names:
+                yield file, "Another file of this name was given: their results would have the same names."
+                continue
+            names.add(file.name)
+            if (problem := self._submit(file)) is not None:
+                yield file, problem
+            if len(self._under_way) >= WINDOW:
+                yield from self._collect()
+        while self._under_way:
+            yield from self._collect()
+
+    def _submit(self, file: Path) -> str | None:
+        """Begin a file. Returns a sentence when the file cannot even be read."""
+        try:
+            found = file.stat()
+            version = Version(found.st_size, found.st_mtime_ns)
+            loaded = Folder(file.parent).load(file.name, version, INLINE_LIMIT)
+        except ChangedError:
+            return "The file changed while it was being read."
+        except OSError as error:
+            return f"The file cannot be read: {error.strerror}."
+        except (TransferError, ImageError) as error:
+            return str(error)
+        job = job_id(loaded.digest, self._recipe)
+        if job not in self._jobs:
+            needs = tuple(sorted(self._recipe.filters))
+            payload, read = payload_of(loaded.blob)
+            future = self._client.submit(Job(job, self._recipe.to_bytes(), needs, version.size, payload), read)
+            self._jobs[job] = future
+            self._under_way[future] = []
+        self._under_way[self._jobs[job]].append(file)
+        return None
+
+    def _collect(self) -> Iterator[tuple[Path, Outcome]]:
+        """Wait for one job to end, and place its outputs for every file that shares it."""
+        while not (done := wait(self._under_way, LOOK, FIRST_COMPLETED).done):
+            self._missing.look()
+        future = done.pop()
+        files = self._under_way.pop(future)
+        try:
+            outcome = future.result()
+        except SourceChangedError as error:
+            yield from ((file, str(error)) for file in files)
+            return
+        for file in files:
+            yield file, self._place(file, outcome)
+        del self._jobs[outcome.id]
+        self._client.acknowledge(outcome.id)
+
+    def _place(self, file: Path, outcome: Result | Failed) -> Outcome:
+        if isinstance(outcome, Failed):
+            return outcome.reason
+        try:
+            check_outputs(self._recipe, outcome.outputs)
+            self._tree.write(file.name, outcome.outputs, outcome.payload)
+        except FleetError as error:
+            return str(error)
+        return [self._tree.place(file.name, output) for output in outcome.outputs]

@@ -6,90 +6,35 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.process.options import BackendPort, FrontendPort, Keys, Memory, RecipeChoice
-from filterfleet.listener.cli import (
-    AfterSuccess,
-    BackfillOrder,
-    Bandwidth,
-    Exclude,
-    FailedImages,
-    Include,
-    Interval,
-    MaxSize,
-    Once,
-    OutputRoot,
-    RcloneConfig,
-    Settle,
-    SourceRoot,
-    SpoolLimit,
-    State,
-    Transfers,
-)
-from filterfleet.listener.settings.options import Backfill, Failures
+from filterfleet.common.process.options import BackendPort, Memory
+from filterfleet.common.process.parameters import takes_options
+from filterfleet.fleet import Fleet
+from filterfleet.listener.settings.listener_options import ListenerOptions
 
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
-Threads = Annotated[int, typer.Option(min=0, max=1024, help="Threads in each; 0 shares the cores among the workers.")]
 
 
+@takes_options(ListenerOptions, without={"broker"})
 def up(
-    source: SourceRoot,
-    output: OutputRoot,
-    recipe: RecipeChoice = "default",
-    workers: Workers = 2,
-    threads: Threads = 0,
-    memory: Memory = None,
-    frontend_port: FrontendPort = 5555,
+    options: ListenerOptions,
     backend_port: BackendPort = 5556,
-    keys: Keys = None,
-    state: State = None,
-    once: Once = False,
-    settle: Settle = 1.0,
-    interval: Interval = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    max_size: MaxSize = None,
-    backfill: BackfillOrder = Backfill.OLDEST,
-    after: AfterSuccess = "keep",
-    failed: FailedImages = Failures.COPY,
-    rclone_config: RcloneConfig = None,
-    bandwidth: Bandwidth = None,
-    transfers: Transfers = 4,
-    spool_limit: SpoolLimit = None,
+    workers: Workers = 2,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=0, max=1024, help="Images that each worker works on at once. 0 shares the cores among the workers."
+        ),
+    ] = 0,
+    memory: Memory = None,
 ) -> None:
     """Run everything on this machine: broker, workers and listener.
 
-    With --once it ends when every image is done: exit code 0 if all succeeded, 1 if some failed (they are
-    listed with the reasons). Without, it watches the source until you press Ctrl-C. Processes that die are
-    started again. More workers may join by hand: filterfleet worker.
+    With --once it ends when every image is done: the exit code is 0 if all succeeded and 1 if some failed, which are
+    listed with the reasons. Without --once it watches the source until you press Ctrl-C. Processes that die are
+    restarted. You may add more workers by hand with `filterfleet worker`.
     """
-    from filterfleet.fleet import Fleet
-
-    fleet = Fleet(
-        source,
-        output,
-        recipe,
-        workers=workers,
-        threads=threads,
-        memory=memory,
-        ports=(frontend_port, backend_port),
-        keys=keys,
-        state=state,
-        listener={
-            "--settle": settle,
-            "--interval": interval,
-            "--include": include,
-            "--exclude": exclude,
-            "--max-size": max_size,
-            "--backfill": backfill,
-            "--after": after,
-            "--failed": failed,
-            "--rclone-config": rclone_config and rclone_config.absolute(),
-            "--bandwidth": bandwidth,
-            "--transfers": transfers,
-            "--spool-limit": spool_limit,
-        },
-    )
-    if not once:
+    fleet = Fleet(options, workers=workers, threads=threads, memory=memory, backend_port=backend_port)
+    if not options.once:
         typer.echo(f"Watching {fleet.source}; results appear in {fleet.output}. Ctrl-C ends it.")
         fleet.run_until_stopped()
         return

@@ -1,1 +1,1 @@
-"""Photographs that ship with the package, and what the demo shows of them."""
+"""The photographs that ship with the package, and the contact sheet that the demo makes of them."""

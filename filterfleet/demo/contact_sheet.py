@@ -1,4 +1,4 @@
-"""A picture of pictures: each source beside its outputs."""
+"""A picture of pictures: each image beside its outputs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any, cast
 
 import numpy as np
 
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.listener.ledger.ledger import Processed
 from filterfleet.worker.filters import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-CELL = 240  # pixels, both ways
-MARGIN = 8
-LABEL = 22
-BACKGROUND = 245
+CELL = 240  # pixels, width and height of a picture
+MARGIN = 8  # pixels between pictures
+LABEL = 22  # pixels, height of the titles
+BACKGROUND = 245  # gray level
 
 
 def write_contact_sheet(source: Path, output: Path, images: Sequence[Processed], target: Path) -> Path:
-    """One row an image: as it was, then each output. Returns target, a PNG."""
+    """Write a PNG with a row for each image: the image itself, then each output. Returns target."""
     titles = ["before", *(made.name for made in images[0].outputs)]
     rows = [_header(titles)]
     for image in sorted(images, key=lambda image: image.path):
@@ -40,7 +40,7 @@ def _header(titles: Sequence[str]) -> Image:
 
 
 def _cell(file: Path) -> Image:
-    """The picture, shrunk to fit, in the middle of its cell; an empty cell when it cannot be read."""
+    """The picture, shrunk to fit, in the middle of a cell. The cell is empty when the picture cannot be read."""
     cell: Any = np.full((CELL + MARGIN, CELL + MARGIN, 3), BACKGROUND, np.uint8)
     image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR) if file.exists() else None
     if image is not None:

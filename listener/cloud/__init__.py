@@ -1,1 +1,1 @@
-"""Folders of a remote, as a source and as an output, by way of rclone."""
+"""Folders of remotes as a source and as an output, reached through rclone."""

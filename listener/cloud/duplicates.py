@@ -1,4 +1,4 @@
-"""Several objects of one name, as Google Drive has them: a path for each."""
+"""Gives each of several objects that share one name, as Google Drive allows, a path of its own."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from filterfleet.listener.names import fitted
 
 
 def distinct(entries: Iterable[Entry]) -> tuple[dict[str, Entry], frozenset[str]]:
-    """Entries by paths, no two of which are the same; and which of those paths belong to objects of one name.
+    """Entries by paths that are all different, and the set of those paths whose objects share a name with others.
 
-    The object with the smallest id keeps the path. The others have their ids in their names, so that they keep their
-    paths when others come and go, and have outputs of their own.
+    The object with the smallest id keeps the path. The names of the others contain their ids: so their paths stay the
+    same when more objects of the name come and go, and each has outputs of its own.
     """
-    of_path: dict[str, dict[str, Entry]] = defaultdict(dict)
+    by_path: dict[str, dict[str, Entry]] = defaultdict(dict)
     for entry in entries:
-        of_path[entry.path][entry.id] = entry
-    named = {path: of_id[min(of_id)] for path, of_id in of_path.items()}
+        by_path[entry.path][entry.id] = entry
+    named = {path: by_id[min(by_id)] for path, by_id in by_path.items()}
     shared = set()
-    for path, of_id in of_path.items():
-        for identity in sorted(of_id)[1:]:
+    for path, by_id in by_path.items():
+        for identity in sorted(by_id)[1:]:
             name = _free(path, identity, named)
-            named[name] = of_id[identity]
+            named[name] = by_id[identity]
             shared |= {path, name}
     return named, frozenset(shared)
 
 
 def _free(path: str, identity: str, taken: Collection[str]) -> str:
+    """path with the id in its name, such as "trip/a (1x7).jpg"; the id grows until the path is not taken."""
     place = PurePosixPath(path)
     while (name := str(place.with_name(fitted(place.stem, f" ({identity}){place.suffix}")))) in taken:
         identity += "_"

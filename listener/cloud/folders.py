@@ -1,4 +1,4 @@
-"""Folders of a remote: each made once, and never by two threads at a time, which in Google Drive would make two."""
+"""Makes each folder of a remote once, and never two at once: Google Drive would make two folders of one name."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from filterfleet.listener.cloud.rclone.remote_files import Rclone
 
 
 class RemoteFolders:
-    """Remembers which folders are there. Everything may be called from any thread and raises TransferError."""
+    """Remembers which folders exist. Any thread may call its methods, which raise TransferError."""
 
     def __init__(self, rclone: Rclone, root: str) -> None:
+        """root: the remote's folder below which all others are, as rclone names it."""
         self._rclone = rclone
         self._root = root
         self._lock = threading.Lock()
         self._made: set[str] = set()
 
     def make(self, folder: str) -> None:
-        """With those above it; nothing where folders are only a part of names."""
+        """Make a folder and those above it. Does nothing in stores where folders are only parts of names."""
         if not self._rclone.facts(self._root).folders:
             return
         with self._lock:
@@ -26,12 +27,12 @@ class RemoteFolders:
                 self._made.add(folder)
 
     def doubt(self) -> None:
-        """Make them all again: something has failed, and that one of them is gone may be why."""
+        """Make every folder again when it is needed: a transfer has failed, perhaps because a folder is gone."""
         with self._lock:
             self._made.clear()
 
     def forget(self) -> None:
-        """The same, and have rclone forget them, too: one of them is gone, and rclone still puts files into it."""
-        with self._lock:  # nobody makes one while rclone forgets, who would make it a second time
+        """doubt(), and make rclone forget the folders too: one is gone, and rclone still puts files into it."""
+        with self._lock:  # a folder that is made before rclone has forgotten would be made a second time
             self._made.clear()
             self._rclone.forget()

@@ -1,4 +1,4 @@
-"""A folder in a cloud as a sink: results pass through the spool, are uploaded, and looked at when they are there."""
+"""A folder of a remote as a sink: results pass through the spool, are uploaded, and are looked at afterwards."""
 
 from __future__ import annotations
 
@@ -9,31 +9,34 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import Blob, parts
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
 from filterfleet.listener.cloud.folders import RemoteFolders
 from filterfleet.listener.cloud.rclone.errors import shown
 from filterfleet.listener.cloud.rclone.facts import RUTHLESS
 from filterfleet.listener.cloud.rclone.remote_files import Entry, Rclone
+from filterfleet.listener.cloud.settings import UPLOADS
 from filterfleet.listener.cloud.spool import SpoolFolder
 from filterfleet.listener.cloud.staging import Staging
 from filterfleet.listener.failed import failed_places, failed_text
 from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.settings.location import Remote
 
-_COMPARED = ("md5", "sha1", "sha256")  # of the stores' hashes, those that we can make as well
-_ATTEMPTS = 2  # the second with folders made anew
+_COMPARED = ("md5", "sha1", "sha256")  # hashes of stores that we can compute ourselves
 
 
 class CloudSink:
-    """A Sink. Its callers see to it that no two write to one place: no two source paths share one."""
+    """A Sink. Callers never write to one place twice at once, because no two source paths share a place."""
 
     remote = True
 
     def __init__(self, rclone: Rclone, root: Remote, spool: Path, lock: Path) -> None:
-        """lock: a file that stands for this output on this machine. Raises FleetError; does not mind a remote that is
-        away."""
+        """spool: a folder for temporary files. lock: a file that stands for this output on this machine.
+
+        Raises FleetError when another listener has the lock, and when a folder cannot be used. A remote that cannot be
+        reached is left for later.
+        """
         self._rclone = rclone
         self._root = str(root)
         self._lock = claim(lock, f"writing to {self._root}", "choose another --output")
@@ -43,7 +46,7 @@ class CloudSink:
             undo.pop_all()
         self._folders = RemoteFolders(rclone, self._root)
         self._staging = Staging(rclone, self._root, self._folders)
-        with contextlib.suppress(TransferError):  # then it is swept before the first upload
+        with contextlib.suppress(TransferError):  # the first upload sweeps then
             if self._staged:
                 self._staging.sweep()
 
@@ -65,7 +68,7 @@ class CloudSink:
             for output, entry in zip(outputs, originals, strict=True):
                 put = functools.partial(self._rclone.copy, self._root, entry.path, self._root)
                 self._put(output_path(output.name, source, output.format), put, functools.partial(_is_like, entry))
-        except ChangedError:  # it is gone since
+        except ChangedError:  # an original is gone by now
             return False
         return True
 
@@ -81,7 +84,7 @@ class CloudSink:
 
     @property
     def _staged(self) -> bool:
-        """Whether half an upload could be seen, and there is something to be done about it."""
+        """Whether half an upload would be visible, and moving it into place is possible."""
         facts = self._rclone.facts(self._root)
         return facts.can_move and not facts.atomic
 
@@ -91,9 +94,12 @@ class CloudSink:
             self._put(place, put, functools.partial(_is_content, blob))
 
     def _put(self, place: str, put: Callable[[str], None], is_right: Callable[[Entry], bool]) -> None:
-        """Have put(path) bring something to its place, and see that it is there. Raises ChangedError when put does."""
+        """Have put(path) bring a file to place, and make sure that it arrived.
+
+        is_right: whether the file at place is the one that was sent. Raises ChangedError when put() does.
+        """
         try:
-            for _ in range(_ATTEMPTS):
+            for _ in range(UPLOADS):
                 self._folders.make(str(PurePosixPath(place).parent))
                 if self._staged:
                     self._check_place(place)
@@ -107,22 +113,22 @@ class CloudSink:
         except TransferError as error:
             self._folders.doubt()
             if error.transient:
-                self._check_way(place)
+                self._check_folders_above(place)
             raise
         raise TransferError(
-            f"{shown(self._root, place)} was uploaded, and is not there as it was sent.", transient=True
+            f"{shown(self._root, place)} was uploaded, but the store does not have it as it was sent.", transient=True
         )
 
     def _check_place(self, place: str) -> None:
-        """Raises TransferError where a folder, with all that is in it, would have to give way."""
+        """Raises TransferError where moving a file to place would delete a folder with everything in it."""
         if self._rclone.facts(self._root).kind in RUTHLESS and self._rclone.is_folder(self._root, place):
             reason = f"{shown(self._root, place)} cannot be written: a folder has this name."
             raise TransferError(reason, transient=False)
 
-    def _check_way(self, place: str) -> None:
-        """No waiting helps where a folder is wanted and a file has its name. Raises TransferError."""
+    def _check_folders_above(self, place: str) -> None:
+        """Raises TransferError if a file has the name of a folder that is needed: trying again would not help."""
         facts = self._rclone.facts(self._root)
-        if not facts.folders or facts.duplicates:  # a file and a folder may have one name
+        if not facts.folders or facts.duplicates:  # there, a file and a folder may share a name
             return
         for folder in map(str, PurePosixPath(place).parents[:-1]):
             if self._is_file(folder):
@@ -130,7 +136,7 @@ class CloudSink:
                 raise TransferError(reason, transient=False)
 
     def _is_file(self, place: str) -> bool:
-        """False also when nobody knows."""
+        """False, too, when the store cannot be asked."""
         try:
             return self._rclone.stat(self._root, place) is not None
         except TransferError:
@@ -138,10 +144,10 @@ class CloudSink:
 
 
 def _is_content(blob: Blob, entry: Entry) -> bool:
-    """Whether what is in the store is this, as far as it tells."""
-    kind, _, told = entry.hash.partition(":")
+    """Whether entry has the size of blob and, if its hash can be computed here, the hash."""
     if entry.size != len(blob):
         return False
+    kind, _, told = entry.hash.partition(":")
     if kind not in _COMPARED:
         return True
     digest = hashlib.new(kind, usedforsecurity=False)
@@ -151,4 +157,5 @@ def _is_content(blob: Blob, entry: Entry) -> bool:
 
 
 def _is_like(original: Entry, entry: Entry) -> bool:
+    """Whether entry has the size of original and, if both have a hash, the hash."""
     return entry.size == original.size and (not entry.hash or not original.hash or entry.hash == original.hash)

@@ -1,7 +1,8 @@
-"""A folder in a cloud as a source: listed now and then, its images loaded by way of the spool."""
+"""A folder of a remote as a source: it is listed now and then, and its images are loaded through the spool."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.jobs import FORMAT_OF_EXTENSION, is_image_name
+from filterfleet.common.jobs.names import FORMAT_OF_EXTENSION, is_image_name
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import printable, size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT
@@ -24,7 +25,7 @@ from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
 from filterfleet.listener.settings.location import Remote
 from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
 
-# What rclone is to list: the ignore file, and images that are not hidden and not in hidden folders.
+# rclone lists the ignore file, and images that are neither hidden nor in hidden folders.
 _PATTERNS = (
     f"+ /{IGNORE_FILE}",
     "- .*",
@@ -32,19 +33,22 @@ _PATTERNS = (
     f"+ *.{{{{(?i:{'|'.join(suffix[1:] for suffix in FORMAT_OF_EXTENSION)})}}}}",
     "- *",
 )
-_UNKNOWN = "\ufffd"  # how rclone shows what is no character, though it may be one as well
+_UNKNOWN = "\ufffd"  # rclone shows it in place of a byte that is not valid UTF-8; it can also be part of a name
 
 log = get_logger("listener")
 
 
 class CloudSource:
-    """A Source. A version's tag is the store's hash where it gives that away and, where several objects can have one
-    name, the object's id and a blank before it."""
+    """A Source.
+
+    The tag of a version is the store's hash, where a listing tells one. Where several objects may share a name, the
+    object's id and a blank come before it.
+    """
 
     remote = True
 
     def __init__(self, rclone: Rclone, root: Remote, spool: Path, selection: Selection, after: After) -> None:
-        """The remote can be reached. Raises TransferError."""
+        """spool: a folder for temporary files. Raises TransferError when the remote cannot be reached."""
         self.name = str(root)
         self._rclone = rclone
         self._facts = rclone.facts(self.name)
@@ -52,12 +56,12 @@ class CloudSource:
         self._spool = SpoolFolder(spool)
         self._folders = RemoteFolders(rclone, self.name)
         self._ignore_file = IgnoreFile(selection)
-        self._ignore_version: Version | None = None
-        self._ignore_known = False  # whether there is one
+        self._ignore_version: Version | None = None  # of the file that was read last; None if there was none
+        self._ignore_known = False  # whether the store has told if there is an ignore file
         self._after = after
-        self._left_out: set[str] = set()  # names that were complained of
-        self._found: set[str] = set()  # names that have _UNKNOWN in them and are right
-        self._shared: frozenset[str] | None = None  # paths of objects of one name, once that is known
+        self._left_out: set[str] = set()  # unusable names that have been logged
+        self._found: set[str] = set()  # names with _UNKNOWN in them that the store knows
+        self._shared: frozenset[str] | None = None  # paths of objects that share names; None before the first listing
 
     def list(self) -> Listing:
         entries: list[Entry] = []
@@ -77,24 +81,24 @@ class CloudSource:
             self._follow(ignore_file)
         except TransferError as error:
             unread[ROOT] = str(error)
-        if not self._ignore_known:  # nobody can tell what is wanted
+        if not self._ignore_known:  # the file might exclude any of these
             entries = []
-        return Listing(self._selected(entries, whole=not unread), unread)
+        return Listing(self._selected(entries, complete=not unread), unread)
 
-    def _selected(self, entries: Sequence[Entry], *, whole: bool) -> dict[str, Version]:
+    def _selected(self, entries: Sequence[Entry], *, complete: bool) -> dict[str, Version]:
         wants = self._ignore_file.selection.wants
         return {
             path: self._version(entry)
-            for path, entry in self._named(entries, whole=whole)
+            for path, entry in self._named(entries, complete=complete)
             if wants(entry.path, entry.size) and not is_departed(entry.path, self._after)
         }
 
-    def _named(self, entries: Sequence[Entry], *, whole: bool) -> Iterable[tuple[str, Entry]]:
-        """whole: these are all there are."""
+    def _named(self, entries: Sequence[Entry], *, complete: bool) -> Iterable[tuple[str, Entry]]:
+        """Entries with paths that are all different. complete: these are all entries of the source."""
         if not self._facts.duplicates:
             return ((entry.path, entry) for entry in entries)
         named, shared = distinct(entries)
-        if whole:
+        if complete:
             self._shared = shared
         elif self._shared is not None:
             self._shared |= shared
@@ -105,7 +109,7 @@ class CloudSource:
         return Version(entry.size, entry.mtime_ns, tag)
 
     def _is_usable(self, path: str) -> bool:
-        """Some names can be listed, but not asked for. Raises TransferError."""
+        """Whether the store, and we, can refer to the object by this name. Raises TransferError."""
         if _is_plain(path) and (_UNKNOWN not in path or self._is_found(path)):
             return True
         if path not in self._left_out:
@@ -120,7 +124,7 @@ class CloudSource:
         return path in self._found
 
     def _follow(self, ignore_file: Entry | None) -> None:
-        """Select by this ignore file from now on; it is loaded when it has changed. Raises TransferError."""
+        """Select by this ignore file from now on; load it if it has changed. Raises TransferError."""
         version = None if ignore_file is None else self._version(ignore_file)
         if version != self._ignore_version or not self._ignore_known:
             if version is None:
@@ -134,40 +138,46 @@ class CloudSource:
 
     def _load_ignore_file(self, version: Version) -> bytes:
         try:
-            return bytes(whole(self._fetch(IGNORE_FILE, version)))
+            with self._fetch(IGNORE_FILE, version) as file:
+                return bytes(whole(file))
         except ChangedError:
             raise TransferError("The ignore file changed while it was read.", transient=True) from None
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
         if version.size > BLOB_LIMIT:
             raise ImageError(f"The file has more than {size_text(BLOB_LIMIT)}, which is the most that is processed.")
-        file = self._fetch(path, version)
-        blob = whole(file) if version.size <= inline_limit else file
-        digest = hashlib.sha256()
-        for part in parts(blob):
-            digest.update(part)
-        return Loaded(digest.digest(), blob)
+        with contextlib.ExitStack() as closing:
+            file = closing.enter_context(self._fetch(path, version))
+            blob = whole(file) if version.size <= inline_limit else file
+            digest = hashlib.sha256()
+            for part in parts(blob):
+                digest.update(part)
+            if blob is file:
+                closing.pop_all()  # the caller closes it
+            return Loaded(digest.digest(), blob)
 
     def _fetch(self, path: str, version: Version) -> FileBlob:
-        """Raises ChangedError and TransferError."""
+        """Download one version, for the caller to close. Raises ChangedError and TransferError."""
         with self._spool.receiving(version.size) as file:
             if self._facts.duplicates:
                 self._rclone.download_by_id(self.name, version.tag.partition(" ")[0], file)
             else:
                 self._rclone.download(self.name, path, file)
             blob = self._spool.read(file)
-        if len(blob) != version.size:
-            raise ChangedError
-        if not self.atomic and not self._check(path, version):  # it may be written while it is read
-            raise ChangedError
+        with contextlib.ExitStack() as closing:
+            closing.enter_context(blob)
+            # Where a store shows half-written files, this one may have been written to while it was read.
+            if len(blob) != version.size or not (self.atomic or self._is_there(path, version)):
+                raise ChangedError
+            closing.pop_all()
         return blob
 
     def take_away(self, path: str, version: Version) -> None:
         if self._facts.duplicates:
             self._check_own_name(path)
         try:
-            if not self._check(path, version):
-                return  # it was taken away by us, in an earlier life, or by somebody else
+            if not self._is_there(path, version):
+                return  # an earlier run of ours took it away, or somebody else did
             if isinstance(self._after, Delete):
                 self._rclone.delete(self.name, path)
             elif isinstance(self._after, MoveTo):
@@ -177,11 +187,12 @@ class CloudSource:
             raise
 
     def _check_own_name(self, path: str) -> None:
-        """What is done to a name may be done to any of the objects that share it. Raises TransferError."""
+        """Raises TransferError for an object that shares its name: rclone might delete or move another one."""
         if self._shared is None:
             raise TransferError(f"{self.name} has not been listed yet.", transient=True)
         if path in self._shared:
-            raise TransferError("Others have its name, and only you can tell which is which.", transient=False)
+            reason = "Several files have this name, and only you can tell which of them is meant."
+            raise TransferError(reason, transient=False)
 
     def _move(self, path: str, after: MoveTo) -> None:
         for number in range(1, TARGETS):
@@ -190,21 +201,22 @@ class CloudSource:
                 self._folders.make(str(PurePosixPath(target).parent))
                 self._rclone.move(self.name, path, self.name, target)
                 return
-        raise TransferError(f"The file cannot be moved: {after.folder} has too many of its name.", transient=False)
+        reason = f"The file cannot be moved: {after.folder} has too many files with its name."
+        raise TransferError(reason, transient=False)
 
-    def _check(self, path: str, version: Version) -> bool:
-        """Whether it is there. Raises ChangedError when that is another version, and TransferError."""
+    def _is_there(self, path: str, version: Version) -> bool:
+        """Raises ChangedError if there is another version, and TransferError."""
         entry = self._rclone.stat(self.name, path)
         if entry is not None and self._version(entry) != version:
             raise ChangedError
         return entry is not None
 
     def watch(self, _changed: Callable[[str], None]) -> None:
-        """Stores do not tell."""
+        """Stores do not report changes."""
 
 
 def _patterns(after: After) -> tuple[str, ...]:
-    """For rclone: what is done with is not even looked at, since it becomes more and more."""
+    """Filter rules for rclone. The folder of finished images only grows, so it is not even listed."""
     if not isinstance(after, MoveTo):
         return _PATTERNS
     folder = re.sub(r"([][*?{}\\])", r"\\\1", after.folder)
@@ -212,7 +224,7 @@ def _patterns(after: After) -> tuple[str, ...]:
 
 
 def _is_plain(path: str) -> bool:
-    """Whether it leads where it says, and can be held in a ledger and in JSON."""
+    """Whether path leads to where it says, and the ledger and JSON can hold it."""
     try:
         path.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""A folder for files on their way to or from a cloud, which have no name that anybody chose."""
+"""A folder for files on their way to or from a remote."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from filterfleet.listener.interfaces import TransferError
 
 
 class SpoolFolder:
-    """Whatever is in the folder at the beginning is a dead predecessor's, and is removed."""
+    """Files with random names. Every method raises TransferError when the disk fails."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises TransferError, as everything here does when the disk fails."""
+        """Makes the folder, and removes what a killed predecessor left there."""
         self._folder = folder
         with self._in_words():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -27,21 +27,24 @@ class SpoolFolder:
 
     @contextlib.contextmanager
     def receiving(self, size: int) -> Iterator[Path]:
-        """A path to which so many bytes are to be downloaded; gone afterwards."""
+        """A path for a download of this many bytes. The file is removed at the end.
+
+        A download that fails while the disk has less room than size raises an error that says so: downloaders do not.
+        """
         with self._place() as file:
             try:
                 yield file
             except TransferError:
                 with self._in_words():
                     free = shutil.disk_usage(self._folder).free
-                if free < size:  # whatever the downloader has said
+                if free < size:
                     reason = f"The spool {self._folder} is full: a file of {size_text(size)} does not fit."
                     raise TransferError(reason, transient=True) from None
                 raise
 
     @contextlib.contextmanager
     def holding(self, blob: Blob) -> Iterator[Path]:
-        """A file with these bytes; gone afterwards."""
+        """A file with this content. It is removed at the end."""
         with self._place() as file:
             with self._in_words(), file.open("wb", buffering=0) as target:
                 for part in parts(blob):
@@ -51,7 +54,10 @@ class SpoolFolder:
             yield file
 
     def read(self, file: Path) -> FileBlob:
-        """The content of a file, which stays when the file has lost its name: it ends with us, however we end."""
+        """The content of a file in the spool, for the caller to close.
+
+        It stays readable when the file is removed, and the kernel frees its space even when we are killed.
+        """
         with self._in_words():
             return FileBlob(os.open(file, os.O_RDONLY))
 
@@ -66,6 +72,7 @@ class SpoolFolder:
 
     @contextlib.contextmanager
     def _in_words(self) -> Iterator[None]:
+        """Turns OSError into TransferError."""
         try:
             yield
         except OSError as error:

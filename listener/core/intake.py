@@ -1,27 +1,13 @@
-"""What waits to be processed and what is under way: bounded, fresh uploads first, one job per content."""
+"""The objects that wait to be processed, fresh uploads first, and a bound for those under way."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from filterfleet.common.wire import Result
 from filterfleet.listener.core.scan import Version
-
-# Bytes under way at most, of images and of outputs that wait to be written. What is larger goes when it is alone there.
-MEMORY = 128 << 20
-RESERVE = 16  # objects that may be under way beyond the window, if they are fresh
-DISK = 1 << 30  # in temporary files
-
-
-@dataclass(slots=True)
-class JobInHand:
-    """A job and the objects that wait for it: more than one when their contents are the same."""
-
-    submitted_at: float
-    waiting: dict[str, Version] = field(default_factory=dict)
-    result: Result | None = None
-    turnaround: float = 0.0  # seconds
+from filterfleet.listener.core.settings import DISK, MEMORY, RESERVE
 
 
 @dataclass(slots=True)
@@ -34,19 +20,18 @@ class _Active:
 
 
 class Intake:
-    """The line of pending objects, and the window of those under way: so many objects at most.
+    """The line of pending objects, and the window of those under way.
 
-    An object of no more than small bytes is in memory, a larger one in a temporary file. What a cloud is on one end or
-    the other of passes through files anyhow; all files together have no more than disk bytes, unless it is one alone.
+    window: objects under way at most. An object of no more than small bytes is in memory, a larger one in a temporary
+    file. All files together take no more than disk bytes, unless it is one alone.
     """
 
     def __init__(self, window: int, small: int, disk: int = DISK, *, spooled: bool = False) -> None:
-        """spooled: images pass through files, however small they are."""
+        """spooled: images pass through files, however small they are, because the source is a cloud."""
         self.window = window
         self.disk = disk
         self._small = small
         self._spooled = spooled
-        self.jobs: dict[bytes, JobInHand] = {}
         self._fresh: deque[tuple[str, Version]] = deque()
         self._backfill: deque[tuple[str, Version]] = deque()
         self._active: dict[str, _Active] = {}
@@ -57,17 +42,20 @@ class Intake:
 
     @property
     def waiting(self) -> int:
+        """The length of the line."""
         return len(self._fresh) + len(self._backfill)
 
     def add(self, path: str, version: Version, *, fresh: bool) -> None:
+        """Put an object at the end of the line, or of its front part when it is fresh."""
         (self._fresh if fresh else self._backfill).append((path, version))
 
-    def take(self) -> tuple[str, Version, bool] | None:
-        """The next (path, version, fresh) that fits into the window; it is active until release()."""
+    def take(self, is_busy: Callable[[str], bool] = lambda _: False) -> tuple[str, Version, bool] | None:
+        """The next (path, version, fresh) that fits into the window; it is active until release(). A path that is
+        active, since an older version of it is not finished yet, or busy for another reason, waits."""
         for line, fresh in ((self._fresh, True), (self._backfill, False)):
             for _ in range(len(line)):
                 path, version = line[0]
-                if path in self._active:  # an older version of it is not finished yet
+                if path in self._active or is_busy(path):
                     line.rotate(-1)
                     continue
                 taken = _Active(fresh)
@@ -80,12 +68,9 @@ class Intake:
         return None
 
     def add_outputs(self, path: str, size: int, *, spooled: bool = False) -> None:
-        """An active object's outputs are here, so many bytes, and are to be written; spooled: through files."""
+        """The outputs of an active object are here, size bytes in all. spooled: they pass through files, because the
+        output is a cloud."""
         self._add(self._active[path], size, spooled=spooled)
-
-    def is_fresh(self, path: str) -> bool:
-        """Whether this active object goes before the backfill."""
-        return self._active[path].fresh
 
     def release(self, path: str) -> None:
         del self._active[path]

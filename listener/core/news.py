@@ -1,4 +1,4 @@
-"""Which files to look at between two scans: those of which there is news, until each has settled."""
+"""Which single files to look at between two scans: those that were heard of, until each has settled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from filterfleet.listener.core.rhythm import Rhythm
 
 
 class News:
-    """settle is in seconds. A file is looked at soon after there is news of it, and again after settle, as long as it
-    is unsettled; how much of its time a listener may spend on scans of everything does not matter."""
+    """Looks soon after news, and again after settle seconds while a file is unsettled. Looks are cheap: unlike scans,
+    they may take any share of the time."""
 
     def __init__(self, settle: float) -> None:
         self._rhythm = Rhythm(float("inf"), settle)
@@ -25,14 +25,14 @@ class News:
         return self._rhythm.wait(now) if self._paths else float("inf")
 
     def begin(self, now: float) -> frozenset[str]:
-        """What to look at."""
+        """The look that is due begins; returns the paths to look at."""
         paths = frozenset(self._paths)
         self._paths.clear()
         self._rhythm.begin(now)
         return paths
 
     def end(self, paths: frozenset[str], is_unsettled: Callable[[str], bool], now: float) -> None:
-        """These have been looked at."""
+        """The look at these paths has ended."""
         unsettled = [path for path in paths if is_unsettled(path)]
         self._paths.update(unsettled)
         self._rhythm.end(now, unsettled=bool(unsettled))

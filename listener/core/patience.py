@@ -1,4 +1,4 @@
-"""When to try a transfer again that failed, and when to give it up: an outage is waited for, one bad object is not."""
+"""Whether a transfer that failed is tried again: an outage is waited for, one bad object is given up."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ from dataclasses import dataclass
 
 from filterfleet.common.backoff import Backoff
 from filterfleet.listener.core.scan import Version
-
-TRIES = 3  # of an object while others succeed
-HIDING = 10.0  # seconds for which a listing may show what cannot be loaded as it shows it
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds; doubling
+from filterfleet.listener.core.settings import FIRST_PAUSE, HIDING, LONGEST_PAUSE, TRIES
 
 
 @dataclass(slots=True)
 class _Trouble:
     tries: int
-    successes: int  # of others when it was last tried
+    successes: int  # of other objects, when this one was last tried
     since: float
 
 
 class Patience:
-    """Of one place, source or output. Instants are in seconds of any one clock."""
+    """With one place, the source or the output. Instants are in seconds of any one clock."""
 
     def __init__(self, limit: float = float("inf")) -> None:
-        """limit: seconds after which an object is given up even if nothing else succeeds."""
+        """limit: seconds after which an object is given up even if no other object succeeds."""
         self._limit = limit
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._until = float("-inf")
@@ -41,23 +38,25 @@ class Patience:
         self._until = float("-inf")
 
     def failed(self, path: str, now: float) -> bool:
-        """A transfer failed that may work later; False when this object is to be given up. Else, try it after
-        pause()."""
+        """A transfer has failed that may work later. True: try it again after pause(); False: give the object up."""
         trouble = self._troubled.setdefault(path, _Trouble(0, self._successes - 1, now))
-        if trouble.successes < self._successes:  # the place as a whole is well
+        if trouble.successes < self._successes:  # other objects have succeeded since, so the place itself works
             trouble.tries += 1
             trouble.successes = self._successes
         if trouble.tries >= TRIES or now - trouble.since >= self._limit:
             del self._troubled[path]
             return False
-        if self.pause(now) == 0:  # else others have failed since, in the same outage
+        if self.pause(now) == 0:  # else another failure of the same outage has set the pause
             self._until = now + self._backoff.next()
         return True
 
 
 class Misses:
-    """Objects that are listed, and not there like this when they are loaded. Mostly the next listing knows better; but
-    some stores list names that nobody can ask for, and without an end to it they would be listed for that for ever."""
+    """Objects that the source lists and that cannot be loaded as listed.
+
+    The next listing usually settles it. But some stores list names that can never be loaded: without a limit they would
+    be listed and missed forever.
+    """
 
     def __init__(self) -> None:
         self._since: dict[str, tuple[Version, float]] = {}
@@ -74,5 +73,5 @@ class Misses:
         return True
 
     def found(self, path: str) -> None:
-        """It was loaded, or has gone."""
+        """The object was loaded, or is gone."""
         self._since.pop(path, None)

@@ -1,18 +1,13 @@
-"""When to scan: at an interval, soon after a hint, and never so often that scanning is all we do."""
+"""When to scan: at an interval and soon after a hint, but never so often that scanning is most of the work."""
 
 from __future__ import annotations
 
-HINT_DELAY = 0.1  # seconds from a notification to the scan, so that a burst of them costs one
-SHARE = 10.0  # what a listener takes for itself of its source's time is less than one part of so many
-JITTER = 0.1  # share of a pause that dice may add, so that many listeners do not ask a cloud at one time
-SETTLE_MINIMUM = 0.05  # seconds between scans while something settles
+from filterfleet.listener.core.settings import HINT_DELAY, JITTER, SETTLE_MINIMUM, SHARE
 
 
 class Rhythm:
-    """interval and settle are in seconds: between scans, and while a file is watched until it settles.
-
-    share: between two scans passes at least so many times what the last one took.
-    """
+    """The instants of scans. interval and settle are the pauses after a scan, in seconds, settle while a file may still
+    grow. share: see SHARE."""
 
     def __init__(self, interval: float, settle: float, share: float = SHARE) -> None:
         self._interval = interval
@@ -20,8 +15,8 @@ class Rhythm:
         self._settle = max(settle, SETTLE_MINIMUM)
         self._next = 0.0
         self._earliest = 0.0
-        self._began: float | None = None  # a scan is under way
-        self._hinted = False  # since it began
+        self._began: float | None = None  # None: no scan is under way
+        self._hinted = False  # since the scan under way began
 
     def wait(self, now: float) -> float:
         """Seconds until the next scan is due; infinite while one is under way."""
@@ -33,11 +28,15 @@ class Rhythm:
         self._next = max(self._earliest, min(self._next, now + HINT_DELAY))
 
     def begin(self, now: float) -> None:
+        """A scan begins."""
         self._began = now
 
     def end(self, now: float, *, unsettled: bool, failed: bool = False, dice: float = 0.0) -> None:
-        """The scan is over; unsettled: it is watching files that may still grow; failed: how long it took says nothing
-        of the source but how long that did not answer. dice is from 0 to 1."""
+        """The scan has ended.
+
+        unsettled: it has found files that may still grow. failed: its duration is that of an outage, and says nothing
+        about the source. dice, from 0 to 1, lengthens the pause: see JITTER.
+        """
         assert self._began is not None
         longer = 1 + JITTER * dice
         rest = self._share * (now - self._began)

@@ -1,30 +1,33 @@
-"""What a look at the source means, given what was known before. Notifications are hints; this is the truth."""
+"""What a listing of the source means, given the one before. Notifications are hints; the scan is the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-ROOT = "."  # as the name of a folder that could not be read
-MASS = 0.2  # share of all known objects that may vanish between two scans and be believed
-MASS_MINIMUM = 10  # and this many may always vanish
+from filterfleet.listener.core.settings import MASS, MASS_MINIMUM
+
+ROOT = "."  # the name of the source's root, as a folder that could not be read
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Two states of one object are the same when all of it agrees. size in bytes, mtime_ns since the epoch; tag is what
-    else a store tells of the content: a hash, an id, or nothing."""
+    """What tells two states of one object apart: size in bytes, mtime_ns in nanoseconds since the epoch, and as tag
+    whatever else the store says about the content: a hash, an id, or nothing."""
 
     size: int
     mtime_ns: int
     tag: str = ""
 
 
+NO_VERSION = Version(-1, 0)  # none that an object can have
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Paths below the source root, and the folders that could not be read, each with the reason.
+    """The objects below the source's root, by path, and the folders that could not be read, each with the reason.
 
-    Only when every folder was read is what is not here gone.
+    A missing object is gone only if every folder could be read.
     """
 
     objects: Mapping[str, Version]
@@ -33,7 +36,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """This version was the same for long enough; it is to be processed."""
+    """This version has stayed the same for long enough. It is to be processed."""
 
     path: str
     version: Version
@@ -41,12 +44,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
+    """The object has vanished from the source."""
+
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class MassDisappearance:
-    """So many of the known objects vanished at once that a fault is likelier than a wish; nothing is forgotten."""
+    """More objects vanished at once than a user is likely to have deleted: see MASS. Nothing is forgotten."""
 
     gone: frozenset[str]
     known: int
@@ -58,30 +63,32 @@ Finding = Settled | Gone | MassDisappearance
 class Scan:
     """Compares each listing with the one before.
 
-    An object counts as completely written when two looks at it, at least `settle` seconds apart by our own
-    clock, show the same version: a remote's timestamps may be preserved ones from long ago.
+    An object counts as completely written when two looks at it, at least `settle` seconds apart by our own clock, show
+    the same version. Timestamps do not serve: an upload may preserve old ones.
     """
 
     def __init__(self, settled: Mapping[str, Version], settle: float) -> None:
-        """settled: what was already handed on, in this life or an earlier one."""
+        """settled: the versions that an earlier life has handed on."""
         self._settle = settle
         self._settled = dict(settled)
-        self._watched: dict[str, tuple[Version, float]] = {}  # with the instant each was first seen so
-        self._departed: set[str] = set()  # taken away by us, and not yet missing in a listing
+        self._watched: dict[str, tuple[Version, float]] = {}  # and when it was first seen so
+        self._departed: set[str] = set()  # taken away by us, and still in the last listing
 
     @property
     def unsettled(self) -> int:
+        """The number of objects that may still be growing."""
         return len(self._watched)
 
     def update(self, listing: Listing, now: float, began: float | None = None) -> list[Finding]:
-        """now is an instant after everything was looked at, began one before, if looking took its time."""
+        """now is an instant after the listing was complete; began one before it, by default the same."""
         findings: list[Finding] = list(self._compare(listing.objects, now, began))
         if not listing.unread:
             findings += self._disappearances(listing)
         return findings
 
     def look(self, paths: Collection[str], found: Mapping[str, Version], now: float, began: float) -> list[Settled]:
-        """The same for some paths, of which those found are there. That the others vanished is for update() to say."""
+        """Compares single paths, of which those in found are in the source. Only update() can tell that the others are
+        gone."""
         for path in paths:
             if path not in found:
                 self._watched.pop(path, None)
@@ -119,22 +126,23 @@ class Scan:
         return [Gone(path) for path in sorted(gone)]
 
     def forget(self, path: str, version: Version) -> bool:
-        """Look at this object anew, since it is no longer this version; False when another one has settled since."""
+        """The object is no longer this version and is to be compared anew. False: another version has settled since."""
         if self._settled.get(path) != version:
             return False
         del self._settled[path]
         self._departed.discard(path)
         return True
 
-    def knows(self, path: str, version: Version) -> bool:
-        """Whether this is the version that was last handed on."""
-        return self._settled.get(path) == version
+    def expire(self, path: str) -> None:
+        """Should this object come back, it is another version, whatever it looks like. It stays known until then: a
+        source that is away is not to be believed for knowing of less and less."""
+        self._settled[path] = NO_VERSION
 
     def skip(self, path: str, version: Version) -> None:
-        """This version is not to be processed."""
+        """Treat this version as handed on, without processing it."""
         self._settled[path] = version
 
     def depart(self, path: str) -> None:
-        """We take this object away: it is no news when it is gone."""
+        """The object was taken away by us: its disappearance is no finding."""
         if path in self._settled:
             self._departed.add(path)

@@ -1,4 +1,4 @@
-"""The ledger: which versions of which objects have been processed, in SQLite (WAL), safe against kill -9."""
+"""The ledger in SQLite (WAL): which versions of which objects have been processed. It survives kill -9."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
 
-# Fields of a report. Sizes in bytes and pixels, times in seconds; those of work that has not been done are None.
+# The fields of a report: sizes in bytes and pixels, times in seconds. Those of work that was never done are None.
 REPORT = (
     *("path", "bytes", "width", "height", "pixels", "engine", "worker"),
     *("queue", "decode", "filter", "encode", "write", "status", "reason"),
 )
 
-FORM = 2  # of the tables: PRAGMA user_version in schema.sql
+FORM = 2  # the version of the tables: PRAGMA user_version in schema.sql
 
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """A finished image, for tables. Size in bytes; seconds in the worker, and from submission to result."""
+    """A finished image, for tables.
+
+    size and the sizes of outputs are in bytes; seconds is the time in the worker, turnaround that from submission to
+    result; finished_at is in seconds since the epoch.
+    """
 
     path: str
     size: int
@@ -42,12 +46,16 @@ class Processed:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
+    """An image that could not be processed; reason is a sentence for the user."""
+
     path: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
+    """Numbers of objects, by state."""
+
     pending: int
     done: int
     failed: int
@@ -58,10 +66,14 @@ class Progress:
 
 
 class Ledger:
-    """One source under one recipe. Used by one thread. What commit() has taken survives kill -9; a power cut may
-    take the last moments back, which then are done again."""
+    """One source under one recipe, for one thread.
+
+    Whatever was recorded before commit() survives kill -9. A power cut may undo the last commits; their work is then
+    done again.
+    """
 
     def __init__(self, file: Path, source: str, recipe: str) -> None:
+        """source is the source's name, recipe the recipe's digest in hexadecimal. Raises FleetError."""
         self._key = {"source": _octets(source), "recipe": recipe}
         self._queries = _queries()
         try:
@@ -78,7 +90,7 @@ class Ledger:
         (form,) = self._db.execute("PRAGMA user_version").fetchone()
         if form > FORM:
             raise FleetError(f"The ledger {file} was made by a newer version of filterfleet: use that one.")
-        if form < FORM:  # the first form never left development: what it knows is done again
+        if form < FORM:  # the first form never left development: its work is done again
             self._db.executescript("DROP TABLE IF EXISTS objects; DROP TABLE IF EXISTS results;")
         self._db.executescript(_read("schema.sql"))
 
@@ -86,43 +98,48 @@ class Ledger:
         self._db.close()
 
     def commit(self) -> None:
+        """Make everything that was recorded durable. Raises FleetError, as every method here does."""
         with _in_words():
             self._db.commit()
 
     # --- objects ----
 
     def retry_transient(self) -> None:
-        """What failed for reasons that may have passed is pending again."""
+        """Every object that failed for a reason that may have passed is pending again."""
         self._run("retry_transient")
 
+    def retry(self, path: str, version: Version) -> bool:
+        """A version is pending again if it is the present one and has failed. Returns whether it was."""
+        return self._run("retry", path, version).rowcount > 0
+
     def redo(self) -> None:
-        """Everything is pending again."""
+        """Every object is pending again."""
         self._run("redo")
 
     def settled(self) -> dict[str, Version]:
-        """The last version handed on of every object at the source, under the present recipe."""
+        """The version of every object at the source that was last handed on under the present recipe."""
         return {path: Version(*version) for path, *version in self._run("settled")}
 
     def pending(self) -> list[tuple[str, Version, bool]]:
-        """(path, version, fresh) of what is to be done, in the order of arrival."""
+        """(path, version, fresh) of every object that is to be processed, in the order of arrival."""
         return [(path, Version(*version), bool(fresh)) for path, *version, fresh in self._run("pending")]
 
     def add(self, path: str, version: Version, *, fresh: bool) -> None:
-        """A version to be processed; it takes the place of the one before."""
+        """A version is to be processed. It takes the place of the one before."""
         self._run("add", path, version, state="pending", fresh=fresh)
 
     def skip(self, path: str, version: Version) -> None:
-        """A version that is not to be processed."""
+        """A version is not to be processed."""
         self._run("add", path, version, state="skipped", fresh=False)
 
     def forget(self, path: str) -> None:
-        """The object is no longer at the source. What was made of it stays recorded, and can still be copied."""
+        """The object is no longer at the source. Its outputs stay recorded, and can still be copied."""
         self._run("vanished", path)
         self._run("forget", path)
 
-    def forget_failed(self, path: str) -> None:
-        """The same, if all there is of it is a failure."""
-        self._run("forget_failed", path)
+    def forget_failed(self, path: str) -> bool:
+        """Forget an object that has failed. Returns whether it had."""
+        return self._run("forget_failed", path).rowcount > 0
 
     @property
     def was_listed(self) -> bool:
@@ -145,8 +162,11 @@ class Ledger:
         turnaround: float,
         depart: bool = False,
     ) -> None:
-        """The outputs are in their places. Recording it twice leaves one row, the later one, and counts. depart: the
-        source's object is to be taken away now."""
+        """The outputs are in their places.
+
+        engine is the engine's name; write and turnaround are in seconds. depart: the object is now to be taken away
+        from the source. A version that is recorded twice has one row, the later one, which counts them.
+        """
         report = result.report
         self._run(
             "record",
@@ -165,34 +185,42 @@ class Ledger:
         self._run("set_state", path, version, state="done", reason=None, transient=False, departure=departure)
 
     def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
-        """This version cannot be processed; reason is a sentence for the user. A newer version stays pending."""
+        """This version cannot be processed; reason is a sentence for the user. A newer version stays pending.
+
+        transient: it may be possible later.
+        """
         self._run("set_state", path, version, state="failed", reason=reason, transient=transient, departure=None)
 
     def due(self) -> list[tuple[str, Version]]:
-        """What is done and still to be taken away from the source."""
+        """Every object that is done and still to be taken away from the source."""
         return [(path, Version(*version)) for path, *version in self._run("due")]
 
     def departed(self, path: str, version: Version) -> None:
-        """It has been taken away: its disappearance is no news."""
+        """The object was taken away from the source by us."""
         self._run("depart", path, version, departure="ours")
 
     def stays(self, path: str, version: Version) -> None:
-        """It is not to be taken away after all."""
+        """The object is not to be taken away after all."""
         self._run("depart", path, version, departure=None)
 
     def tell(self, path: str) -> None:
-        """The output's folder for failures tells of this object from now on."""
+        """The output may tell of a failure of this object from now on."""
         self._run("tell", path)
 
     def take_back(self, path: str) -> None:
-        """The output's folder for failures tells of it no more."""
+        """The output tells of no failure of this object any more."""
         self._run("take_back", path)
 
+    def stale(self) -> list[tuple[str, Version]]:
+        """Every object that is done while the output may still tell of a failure."""
+        return [(path, Version(*version)) for path, *version in self._run("stale")]
+
     def is_told(self, path: str) -> bool:
+        """Whether the output may tell of a failure of this object."""
         return self._run("is_told", path).fetchone() is not None
 
     def same_job(self, job: bytes) -> tuple[str, Result] | None:
-        """Path and result (without blobs) of an object of this source for which this very job has been done."""
+        """The path and the result, without its bytes, of an object of this source that has the outputs of this job."""
         row = self._run("same_job", job=job.hex()).fetchone()
         if row is None:
             return None
@@ -202,14 +230,16 @@ class Ledger:
     # --- for people ----
 
     def progress(self) -> Progress:
+        """How many objects of the source are in each state."""
         counts = dict(self._run("progress").fetchall())
         return Progress(counts.get("pending", 0), counts.get("done", 0), counts.get("failed", 0))
 
     def failures(self) -> list[Failure]:
+        """Every object that has failed, by path."""
         return [Failure(path, reason) for path, reason in self._run("failures")]
 
     def processed(self) -> list[Processed]:
-        """Every object whose present version is done, in the order in which they were finished."""
+        """Every object whose present version is done, in the order of completion."""
         return [
             Processed(
                 path, size, width or 0, height or 0, worker, seconds or 0.0, turnaround, _outputs(outputs), finished
@@ -218,7 +248,7 @@ class Ledger:
         ]
 
     def report(self) -> list[dict[str, Any]]:
-        """One row an object, done or not, with the fields of REPORT."""
+        """One row for each object, done or not, with the fields of REPORT."""
         rows = self._run("report")
         return [dict(zip(REPORT, row, strict=True)) for row in rows]
 
@@ -243,13 +273,13 @@ def _read(name: str) -> str:
 
 
 def _queries() -> dict[str, str]:
-    """Statements of queries.sql by name."""
+    """The statements of queries.sql, by name."""
     _, *blocks = _read("queries.sql").split("-- name: ")
     return {name.strip(): statement for name, statement in (block.split("\n", 1) for block in blocks)}
 
 
 def _octets(path: str) -> bytes:
-    """Names need not be valid UTF-8: they are stored as the bytes they are, cast to TEXT in SQL."""
+    """A name need not be valid UTF-8: it is bound as bytes, and cast to TEXT in SQL."""
     return path.encode("utf-8", "surrogateescape")
 
 
@@ -262,6 +292,6 @@ def _outputs(text: str) -> tuple[OutputFile, ...]:
 
 
 def _number(value: Any) -> int | float | None:
-    """What SQLite can hold: a worker may report anything."""
+    """The value if SQLite can hold it, else None: a worker may report anything."""
     fits = isinstance(value, float) or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63)
     return value if fits else None

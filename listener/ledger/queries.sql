@@ -1,9 +1,14 @@
--- Every statement of the ledger, by name. Paths are bound as bytes, since a name need not be valid UTF-8,
--- and stored as TEXT, so that they read well in any SQLite tool.
+-- Every statement of the ledger, by name. Paths are bound as bytes, because a name need not be valid UTF-8, and stored
+-- as TEXT, so that they can be read in any SQLite tool.
 
 -- name: retry_transient
 UPDATE objects SET state = 'pending', reason = NULL
 WHERE source = CAST(:source AS TEXT) AND state = 'failed' AND transient;
+
+-- name: retry
+UPDATE objects SET state = 'pending', reason = NULL, fresh = 0
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe AND state = 'failed';
 
 -- name: settled
 SELECT path, size, mtime_ns, tag FROM objects
@@ -101,6 +106,10 @@ INSERT OR IGNORE INTO told (source, path) VALUES (CAST(:source AS TEXT), CAST(:p
 
 -- name: is_told
 SELECT 1 FROM told WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);
+
+-- name: stale
+SELECT path, size, mtime_ns, tag FROM told JOIN objects USING (source, path)
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'done';
 
 -- name: take_back
 DELETE FROM told WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);

@@ -4,13 +4,13 @@ CREATE TABLE IF NOT EXISTS objects (
     path TEXT NOT NULL,
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
-    tag TEXT NOT NULL,                -- what else tells this version from others: a hash, an id, or nothing
-    recipe TEXT NOT NULL,             -- digest of the recipe that applies, hexadecimal
+    tag TEXT NOT NULL,                -- what else the store says about the content: a hash, an id, or nothing
+    recipe TEXT NOT NULL,             -- the digest of the recipe, in hexadecimal
     state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed', 'skipped')),
-    transient INTEGER NOT NULL DEFAULT 0,  -- of a failure: worth another try at the next start
-    fresh INTEGER NOT NULL,           -- arrived while the listener ran: goes before the backfill
+    transient INTEGER NOT NULL DEFAULT 0,  -- a failure that may pass: it is tried again at the next start
+    fresh INTEGER NOT NULL,           -- it arrived while the listener ran, and goes before the backfill
     reason TEXT,
-    departure TEXT CHECK (departure IN ('due', 'ours', 'theirs')),  -- from the source: we are to take it away, we did, it vanished
+    departure TEXT CHECK (departure IN ('due', 'ours', 'theirs')),  -- it is to be taken away by us, was taken away by us, or vanished
     PRIMARY KEY (source, path)
 );
 
@@ -31,20 +31,20 @@ CREATE TABLE IF NOT EXISTS results (
     write REAL,                       -- seconds to place the outputs
     turnaround REAL,                  -- seconds from submission to result
     finished_at REAL NOT NULL,        -- seconds since the epoch
-    times INTEGER NOT NULL DEFAULT 1, -- how often the outcome arrived; more than once is harmless
+    times INTEGER NOT NULL DEFAULT 1, -- how often it was recorded; more than once is harmless
     PRIMARY KEY (source, path, size, mtime_ns, tag, recipe)
 );
 
 CREATE INDEX IF NOT EXISTS results_by_job ON results (job);
 
--- Sources that have been listed to their end: what is new there from then on is no backfill.
+-- Sources that have been listed completely. What appears in them afterwards is not backfill.
 CREATE TABLE IF NOT EXISTS listed (
     source TEXT NOT NULL,
     recipe TEXT NOT NULL,
     PRIMARY KEY (source, recipe)
 );
 
--- Objects of which the output's folder for failures tells something.
+-- Objects for which the output may hold a note about a failure.
 CREATE TABLE IF NOT EXISTS told (
     source TEXT NOT NULL,
     path TEXT NOT NULL,

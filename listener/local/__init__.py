@@ -1,1 +1,1 @@
-"""A folder on this machine, as a source and as an output."""
+"""Folders of this machine, as a source and as an output."""

@@ -1,4 +1,4 @@
-"""Results become files below the output root."""
+"""A folder of this machine as a sink: results become files below it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 from filterfleet.common.blob import Blob, FileBlob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.files import sweep, write_atomically
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
 from filterfleet.listener.failed import failed_places, failed_text
 from filterfleet.listener.interfaces import TransferError
+from filterfleet.listener.state import PRIVATE
 
-PRIVATE = ".filterfleet"  # our own folder below the output root: ledger, logs, temporary files
-
-# What no amount of waiting changes; everything else (a full or read-only disk, say) may pass.
+# Errors that trying again does not cure. All others may pass, for instance a disk that is full or read-only.
 _PERMANENT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
 
 
 class OutputTree:
-    """A Sink below a folder of this machine. Raises FleetError when it cannot be had."""
+    """A Sink. Files are written below PRIVATE and renamed, so that each appears whole."""
 
     remote = False
 
     def __init__(self, root: Path) -> None:
+        """Raises FleetError when root cannot be written, and when another listener writes there."""
         self.root = root
         self._scratch = root / PRIVATE / "tmp"
         try:
@@ -42,6 +42,7 @@ class OutputTree:
         self._lock.close()
 
     def place(self, source: str, output: OutputFile) -> Path:
+        """The path of one output of the image with the path source."""
         return self.root / output_path(output.name, source, output.format)
 
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
@@ -50,17 +51,18 @@ class OutputTree:
                 write_atomically(self.place(source, output), blob, self._scratch)
 
     def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
-        blobs = []
-        for output in outputs:
-            try:
-                blob = FileBlob(os.open(self.place(original, output), os.O_RDONLY))
-            except OSError:
-                return False
-            if len(blob) != output.size:
-                return False
-            blobs.append(blob)
-        self.write(source, outputs, blobs)
-        return True
+        with contextlib.ExitStack() as closing:
+            blobs = []
+            for output in outputs:
+                try:
+                    blob = closing.enter_context(FileBlob(os.open(self.place(original, output), os.O_RDONLY)))
+                except OSError:
+                    return False
+                if len(blob) != output.size:
+                    return False
+                blobs.append(blob)
+            self.write(source, outputs, blobs)
+            return True
 
     def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
         copy, text = self._failed(source)
@@ -81,6 +83,7 @@ class OutputTree:
 
 @contextlib.contextmanager
 def _in_words() -> Iterator[None]:
+    """Turns OSError into TransferError."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A local source folder: listing it, looking at single files of it, reading from it."""
+"""A folder of this machine as a source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.common.jobs.names import is_image_name
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT
@@ -26,7 +26,7 @@ log = get_logger("listener")
 
 
 class Folder:
-    """A Source whose images are below a folder of this machine."""
+    """A Source."""
 
     atomic = False
     remote = False
@@ -38,7 +38,8 @@ class Folder:
         self._after = after
 
     def list(self) -> Listing:
-        """Every selected image, by its name, in every folder that is not hidden. Links to folders are not followed."""
+        """Every selected file with the name of an image, in every folder that is not hidden. Links to folders are not
+        followed."""
         self._ignore_file.update(self._read_ignore_file())
         objects: dict[str, Version] = {}
         unread: dict[str, str] = {}
@@ -76,22 +77,27 @@ class Folder:
         if version.size > BLOB_LIMIT:
             raise ImageError(f"The file has more than {size_text(BLOB_LIMIT)}, which is the most that is processed.")
         try:
-            file = _OneVersion(self.root / path, version)
-            blob = whole(file) if version.size <= inline_limit else file
-            digest = hashlib.sha256()
-            for part in parts(blob):
-                digest.update(part)
-            file.check()
+            with contextlib.ExitStack() as closing:
+                file = closing.enter_context(_OneVersion(self.root / path, version))
+                file.check()
+                blob = whole(file) if version.size <= inline_limit else file
+                digest = hashlib.sha256()
+                for part in parts(blob):
+                    digest.update(part)
+                file.check()
+                if blob is file:
+                    closing.pop_all()  # the caller closes it
+                return Loaded(digest.digest(), blob)
         except (ChangedError, FileNotFoundError):
             raise ChangedError from None
         except OSError as error:
             raise TransferError(f"The file cannot be read: {error.strerror}.", transient=True) from None
-        return Loaded(digest.digest(), blob)
 
     def take_away(self, path: str, version: Version) -> None:
         file = self.root / path
         try:
-            _OneVersion(file, version)
+            with _OneVersion(file, version) as found:
+                found.check()
             if isinstance(self._after, Delete):
                 file.unlink()
             elif isinstance(self._after, MoveTo):
@@ -102,7 +108,7 @@ class Folder:
             raise TransferError(f"The file cannot be taken away: {error.strerror}.", transient=True) from None
 
     def _move(self, path: str, after: MoveTo) -> None:
-        """Over an empty file that takes the name first, since a rename would replace what has it."""
+        """A rename would replace a file that has the name, so an empty file takes the name first."""
         for number in range(1, TARGETS):
             target = self.root / after.target(path, number)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -114,23 +120,24 @@ class Folder:
                     target.unlink()
                     raise
                 return
-        raise TransferError(f"The file cannot be moved: {after.folder} has too many of its name.", transient=False)
+        reason = f"The file cannot be moved: {after.folder} has too many files with its name."
+        raise TransferError(reason, transient=False)
 
     def watch(self, changed: Callable[[str], None]) -> Watch | None:
         stop = observe(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
         return stop and Watch(self.look, stop)
 
     def look(self, paths: Iterable[str]) -> dict[str, Version]:
-        """Those of these paths that list() would have."""
+        """Those of these paths that list() would find. Looks at no other files."""
         found = {}
         for path in paths:
-            with contextlib.suppress(OSError):  # what cannot be looked at is for list() to tell of
+            with contextlib.suppress(OSError):  # list() reports what cannot be looked at
                 if self._is_in_sight(path) and (version := _version(self.root / path)) and self._wants(path, version):
                     found[path] = version
         return found
 
     def _is_in_sight(self, path: str) -> bool:
-        """Whether list() comes to a file of this name. Raises OSError."""
+        """Whether list() would come across a file with this path. Raises OSError."""
         file = PurePosixPath(path)
         return (
             is_image_name(path)
@@ -140,28 +147,28 @@ class Folder:
 
 
 def _version(entry: os.DirEntry[str] | Path) -> Version | None:
+    """None for anything but a regular file. Raises OSError."""
     try:
         found = entry.stat()
-    except FileNotFoundError:  # vanished, or a link to nothing
+    except FileNotFoundError:  # it vanished, or is a link to nothing
         return None
     except OSError:
-        if entry.is_symlink():  # to itself, or to where we may not look: no reason to leave its folder out
+        if entry.is_symlink():  # to itself, or to a place we may not enter: its folder can be listed all the same
             return None
         raise
     return Version(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
 class _OneVersion(FileBlob):
-    """A file that can be read for as long as it is the version that it was."""
+    """A file that cannot be read any more once it is another version."""
 
     def __init__(self, file: Path, version: Version) -> None:
-        """Raises ChangedError and OSError."""
+        """Raises OSError."""
         super().__init__(os.open(file, os.O_RDONLY))
         self._version = version
-        self.check()
 
     def check(self) -> None:
-        """Raises ChangedError."""
+        """Raises ChangedError if the file is another version."""
         found = os.fstat(self.fileno())
         if (found.st_size, found.st_mtime_ns) != (self._version.size, self._version.mtime_ns):
             raise ChangedError

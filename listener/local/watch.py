@@ -1,4 +1,4 @@
-"""What the system tells of changes in a folder (inotify and its like, by way of watchdog)."""
+"""Change notifications from the operating system, for instance from inotify, through watchdog."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from watchdog.observers.api import BaseObserver
 from filterfleet.common.logs import get_logger
 from filterfleet.listener.core.scan import ROOT
 
-READING = ("opened", "closed_no_write")
-WRITING = ("created", "modified", "closed")
+READING = ("opened", "closed_no_write")  # events that change nothing
+WRITING = ("created", "modified", "closed")  # events that concern one path only
 
 log = get_logger("listener")
 
 
 def observe(root: Path, changed: Callable[[str], None]) -> Callable[[], None] | None:
-    """Call changed(path) soon after something happens to a file below root, and changed(ROOT) after anything that
-    concerns more than what is at a path now. Returns stop(), or None when the system does not tell."""
+    """Report changes below root until the returned function is called.
+
+    changed(path) is called soon after something happens to a file, with its path below root. changed(ROOT) is called
+    after anything that concerns more than one path: a folder that moves, say, or a file that vanishes. Both calls come
+    from another thread. Returns None when the system does not report changes.
+    """
     observer: BaseObserver = Observer()
     try:
         observer.schedule(_Handler(root, changed), str(root), recursive=True)
@@ -44,7 +48,7 @@ class _Handler(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         if event.event_type in READING or (event.is_directory and event.event_type == "modified"):
-            return  # a folder is modified with each file in it, which has an event of its own
+            return  # a folder is modified with every file in it, and the file has an event of its own
         if event.is_directory or event.event_type not in WRITING:
             self._changed(ROOT)
         if not event.is_directory and event.event_type != "deleted":

@@ -1,4 +1,4 @@
-"""What happens to a source image after its success."""
+"""What happens to a source image once all its results are in their places."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ from pathlib import PurePosixPath
 from filterfleet.common.errors import FleetError
 from filterfleet.listener.names import fitted
 
+# An image that moves tries the names "a.jpg", "a (2).jpg" and so on, until the number reaches TARGETS; then the image
+# stays where it is. Each name that is taken costs one question to a store. With more, a folder can hold more images of
+# one name; with fewer, an image that cannot move is noticed sooner.
+TARGETS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """It stays where it is."""
+    """The image stays where it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """It is deleted."""
+    """The image is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoveTo:
-    """It moves, under its path, below a folder of the source whose images are not looked at."""
+    """The image moves, with its path, below a folder of the source whose images are not processed."""
 
-    folder: str  # without slashes at its ends
+    folder: str  # relative to the source's root, without slashes at its ends
 
     def target(self, path: str, number: int) -> str:
-        """Where path goes when number - 1 places are taken: done/trip/a.jpg, then done/trip/a (2).jpg."""
+        """The numberth place to try for path: done/trip/a.jpg for 1, done/trip/a (2).jpg for 2."""
         place = PurePosixPath(path)
         name = place.name if number == 1 else fitted(place.stem, f" ({number}){place.suffix}")
         return str(PurePosixPath(self.folder) / place.with_name(name))
@@ -34,11 +39,9 @@ class MoveTo:
 
 After = Keep | Delete | MoveTo
 
-TARGETS = 100  # names that are tried for one that moves
-
 
 def parse_after(text: str) -> After:
-    """keep, delete or move:FOLDER. Raises FleetError."""
+    """Parse keep, delete or move:FOLDER. Raises FleetError."""
     if text == "keep":
         return Keep()
     if text == "delete":
@@ -46,12 +49,12 @@ def parse_after(text: str) -> After:
     word, _, folder = text.partition(":")
     parts = [part for part in folder.split("/") if part]
     if word != "move":
-        raise FleetError(f"{text!r} is nothing that can happen to an image: say keep, delete or move:FOLDER.")
+        raise FleetError(f"{text!r} cannot happen to an image: choose keep, delete or move:FOLDER.")
     if not parts or folder.startswith("/") or not {".", ".."}.isdisjoint(parts) or not folder.isprintable():
-        raise FleetError(f"{folder!r} is no folder below the source, such as move:done.")
+        raise FleetError(f"{folder!r} cannot be a folder below the source: choose one as in move:done.")
     return MoveTo("/".join(parts))
 
 
 def is_departed(path: str, after: After) -> bool:
-    """Whether it lies where images go that are done."""
+    """Whether path lies in the folder to which finished images move."""
     return isinstance(after, MoveTo) and path.startswith(f"{after.folder}/")

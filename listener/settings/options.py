@@ -1,33 +1,20 @@
-"""How a listener is to behave."""
+"""How a listener is to behave: the part of its options that is left when the ends have been opened."""
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 
-from filterfleet.listener.core.intake import DISK
-
-
-class Backfill(enum.StrEnum):
-    """What happens to the images that are there when a source is looked at for the first time."""
-
-    OLDEST = "oldest"  # first
-    NEWEST = "newest"  # first
-    NONE = "none"  # of them are processed
-
-
-class Failures(enum.StrEnum):
-    """What failed/ at the output gets of an image that cannot be processed."""
-
-    COPY = "copy"  # and the reason
-    REASON = "reason"
-    OFF = "off"
+from filterfleet.listener.core.settings import DISK, Backfill, Failures
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """settle and interval are in seconds; once ends the listener when everything there has been done; departs: what
-    is done leaves the source; transfers: at a time, in each direction; spool: bytes of temporary files at most."""
+    """What ListenerService needs to know of a user's choices.
+
+    settle, interval, once, backfill, failures, departs and spool are as in listener.core.settings.Settings. transfers:
+    objects read from the source at once, and results written to the output at once. More hide the delay of a distant
+    cloud; fewer take less of its bandwidth and of the calls that it allows.
+    """
 
     settle: float
     interval: float

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from filterfleet.common.process.ports import free_ports
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from tests.chaos.cable import needs_root
 from tests.integration.harness import (
     Fleet,

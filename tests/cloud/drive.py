@@ -1,7 +1,7 @@
-"""A Google Drive on loopback for rclone's own Drive backend: rclone is told to use a proxy, and the proxy is the Drive.
+"""A Google Drive on loopback for rclone's own Drive backend: rclone uses a proxy, and the proxy is the Drive.
 
-Whatever address rclone asks the proxy for, the connection is answered here, with a certificate for Google's names by an
-authority that is made for the test and that only this rclone trusts. Nothing leaves the machine.
+The proxy answers a connection to any address itself, with a certificate for Google's names. The authority that signed
+it is made for the test, and only this rclone trusts it. Nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ import trustme
 from tests.cloud.drive_api import ACCESS_TOKEN, REFRESH_TOKEN, Answer, DriveApi, Request
 from tests.cloud.drive_files import FOLDER, SHORTCUT, Drive
 
-NamePath = str | Sequence[str]  # a sequence where a name has slashes
+NamePath = str | Sequence[str]  # a sequence of names where one has slashes
 
 
 class DriveEmulator:
-    """Files, and an API that serves them while the context lasts. The API's faults and its log of calls are in api."""
+    """Files, and an API that serves them while the context lasts. api has the API's faults and its log of calls."""
 
     def __init__(self) -> None:
         self._drive = Drive()
@@ -51,15 +51,17 @@ class DriveEmulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What rclone needs in its environment to come here."""
+        """The environment variables that lead rclone here."""
         return {
             "RCLONE_HTTP_PROXY": f"http://127.0.0.1:{self._server.server_port}",
             "RCLONE_CA_CERT": str(self._server.authority),
         }
 
     def config(self, path: Path, *, root: NamePath | None = None, expired: bool = False) -> Path:
-        """Write an rclone.conf with the remote "gdrive:"; root: the folder that is its root_folder_id. An expired token
-        makes rclone ask for a new one first."""
+        """Write an rclone.conf with the remote "gdrive:".
+
+        root: the folder that becomes its root_folder_id. expired: rclone has to ask for a new token first.
+        """
         token = {
             "access_token": "expired" if expired else ACCESS_TOKEN,
             "token_type": "Bearer",
@@ -79,19 +81,19 @@ class DriveEmulator:
         return path
 
     def add(self, path: NamePath, content: bytes | None, *, mime_type: str = "image/jpeg", modified: str = "") -> str:
-        """A new file, beside those that have the path already; its folders are made where needed. Returns its id."""
+        """Add a file beside those that already have the path. Makes its folders where needed, and returns its id."""
         *above, name = _names(path)
         metadata = {"name": name, "parents": [self.folder(above)], "mimeType": mime_type, "modifiedTime": modified}
         return self._drive.create(metadata, content).id
 
     def add_shortcut(self, path: NamePath, target: str) -> str:
-        """A shortcut to the item of an id."""
+        """Add a shortcut to the item with the id target."""
         *above, name = _names(path)
         details = {"shortcutDetails": {"targetId": target}, "mimeType": SHORTCUT}
         return self._drive.create({"name": name, "parents": [self.folder(above)]} | details, None).id
 
     def folder(self, path: NamePath) -> str:
-        """The id of a folder; it is made if there is none."""
+        """The id of a folder, which is made if it does not exist."""
         parent = self._drive.root
         names = _names(path)
         for depth, name in enumerate(names, 1):
@@ -104,17 +106,17 @@ class DriveEmulator:
         self._drive.update(file_id, {"modifiedTime": modified}, content)
 
     def trash(self, path: NamePath) -> None:
-        """Everything of this path, as a user does it."""
+        """Move everything with this path to the trash, as a user does."""
         for item in self._drive.find(_names(path)):
             self._drive.update(item.id, {"trashed": True})
 
     def erase(self, path: NamePath) -> None:
-        """Everything of this path, for good."""
+        """Delete everything with this path for good."""
         for item in self._drive.find(_names(path)):
             self._drive.delete(item.id)
 
     def files(self) -> dict[str, list[bytes]]:
-        """The contents of all files that are not in the trash, by path; oldest first where several have one path."""
+        """The contents of all files outside the trash, by path; oldest first where several share a path."""
         found: dict[str, list[bytes]] = {}
         for item in self._drive.visible():
             if item.content is not None:
@@ -122,7 +124,7 @@ class DriveEmulator:
         return found
 
     def folders(self) -> list[str]:
-        """The paths of all folders that are not in the trash: one twice if there are two."""
+        """The paths of all folders outside the trash; a path that two folders share is there twice."""
         return [self._drive.path(item) for item in self._drive.visible() if item.mime_type == FOLDER]
 
 
@@ -131,7 +133,7 @@ def _names(path: NamePath) -> list[str]:
 
 
 class _Server(ThreadingHTTPServer):
-    """A proxy that is every server it is asked for."""
+    """A proxy that plays every server it is asked for."""
 
     daemon_threads = False  # server_close() waits for them
 
@@ -145,7 +147,7 @@ class _Server(ThreadingHTTPServer):
         ca.issue_cert("www.googleapis.com", "oauth2.googleapis.com").configure_cert(self.tls)
 
     def close(self) -> None:
-        """End the connections that rclone keeps open, and the threads that read from them."""
+        """End the connections that rclone keeps open, and with them the threads that read from them."""
         for connection in list(self.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -158,7 +160,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection: CONNECT, then TLS, then requests in the clear of it."""
+    """One connection: CONNECT, then TLS, then the requests inside it."""
 
     protocol_version = "HTTP/1.1"
     server: _Server
@@ -177,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """The log is in the API."""
+        """The API keeps the log."""
 
     def _serve(self) -> None:
         self._send(self.server.api.answer(Request(self.command, self.path, self.headers, self._body())))

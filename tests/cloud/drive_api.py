@@ -1,4 +1,4 @@
-"""The Drive API v3 and Google's token server, as far as rclone uses them: a request in, an answer out."""
+"""The part of the Drive API v3 and of Google's token server that rclone uses: a request in, an answer out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """An error as Google answers it; reason is what programs look at."""
+    """An error in Google's form. Programs look at its reason."""
 
     status: int
     reason: str
@@ -73,7 +73,7 @@ class Request:
 
 @dataclass
 class Upload:
-    """A resumable upload under way. file_id is empty for a new file."""
+    """A resumable upload that is under way. file_id is empty for a new file."""
 
     file_id: str
     request: Request
@@ -98,8 +98,10 @@ _ROUTES = [
 
 
 class DriveApi:
-    """Answers requests from any thread, and keeps a log of them. Faults are for the tests to set: latency delays every
-    answer (in seconds), authorised=False refuses every token and gives no new one."""
+    """Answers requests from any thread, and keeps a log of them.
+
+    Tests set the faults: latency (seconds) delays every answer; authorised=False refuses every token and issues none.
+    """
 
     def __init__(self, drive: Drive) -> None:
         self.calls: list[Call] = []
@@ -113,17 +115,17 @@ class DriveApi:
         self._lock = threading.Lock()
 
     def fail(self, fault: Fault, times: int, operation: str = "") -> None:
-        """The next so many calls of the operation (of any, if none is named) are answered with the fault."""
+        """Answer the next `times` calls of the operation, or of any if none is named, with the fault."""
         with self._lock:
             self._faults += [(operation, fault)] * times
 
     def recover(self) -> None:
-        """No more faults."""
+        """Drop all faults."""
         with self._lock:
             self._faults.clear()
 
     def count(self, operation: str) -> int:
-        """Calls of it so far."""
+        """How often the operation has been called so far."""
         return sum(call.operation == operation for call in self.calls)
 
     def answer(self, request: Request) -> Answer:

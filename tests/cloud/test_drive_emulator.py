@@ -1,4 +1,4 @@
-"""The Drive emulator itself: what rclone's own commands see of it, and what they leave there."""
+"""The Drive emulator itself: what rclone's own commands see there, and what they leave."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def rclone(drive: DriveEmulator, tmp_path: Path) -> Rclone:
         ("mimeType='folder' or trashed=true", ["back\\slash", "old"]),
     ],
 )
-def test_a_query_finds_what_it_says(query: str, names: list[str]) -> None:
+def test_a_query_finds_what_it_asks_for(query: str, names: list[str]) -> None:
     resources = [
         {"name": "a.jpg", "parents": ["A"], "trashed": False, "mimeType": "image/jpeg"},
         {"name": "it's", "parents": ["A"], "trashed": False, "mimeType": "image/jpeg"},
@@ -194,7 +194,7 @@ def test_a_root_folder_a_new_token_and_the_space_left(rclone: Rclone) -> None:
 
 @pytest.mark.slow
 def test_the_set_up_for_a_machine_without_a_browser(rclone: Rclone) -> None:
-    """The command of docs/cloud/google-drive.md, with what "rclone authorize" prints."""
+    """The command from docs/cloud/google-drive.md, with the token that "rclone authorize" prints."""
     rclone.drive.add("Photos/a.jpg", b"a")
     token = json.dumps({"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "expiry": "2100-01-01T00:00:00Z"})
     options = ["client_id=ID", "client_secret=SECRET", "scope=drive", "config_is_local=false", f"config_token={token}"]
@@ -204,7 +204,7 @@ def test_the_set_up_for_a_machine_without_a_browser(rclone: Rclone) -> None:
 
 @pytest.mark.slow
 def test_the_set_up_with_a_service_account(rclone: Rclone, tmp_path: Path) -> None:
-    """The commands of docs/cloud/google-drive.md, with a key of our own."""
+    """The commands from docs/cloud/google-drive.md, with a key made here."""
     drive = rclone.drive
     drive.add("shared/a.jpg", b"a")
     key = rsa.generate_private_key(65537, 2048)

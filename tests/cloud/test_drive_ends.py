@@ -1,4 +1,4 @@
-"""Google Drive as the source and the sink of a listener: its traps, met by what works with them for days."""
+"""Google Drive as source and output of a listener, with all its traps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from filterfleet import process
 from filterfleet.common.blob import whole
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire import OutputFile
@@ -83,7 +83,7 @@ def places(*paths: str) -> set[str]:
 
 
 def insist(action: Callable[[], object]) -> None:
-    """As the listener does: what may pass is tried again."""
+    """Repeat an action that fails and may succeed later, as the listener does."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -101,14 +101,14 @@ def check_one_tree(drive: DriveEmulator) -> None:
     assert {len(contents) for contents in drive.files().values()} <= {1}
 
 
-def test_files_of_one_name_are_several_images(drive: DriveEmulator, source: CloudSource) -> None:
+def test_files_with_one_name_are_several_images(drive: DriveEmulator, source: CloudSource) -> None:
     for content in (b"one", b"two", b"three"):
         drive.add("Photos/trip/a.jpg", content)
     assert contents(source) == sorted([b"one", b"two", b"three"])
-    assert contents(source) == sorted([b"one", b"two", b"three"]), "also at a second look"
+    assert contents(source) == sorted([b"one", b"two", b"three"]), "also in a second listing"
 
 
-def test_a_further_file_of_a_name_leaves_the_first_as_it_was(drive: DriveEmulator, source: CloudSource) -> None:
+def test_another_file_with_the_name_leaves_the_first_as_it_was(drive: DriveEmulator, source: CloudSource) -> None:
     drive.add("Photos/a.jpg", b"one")
     before = source.list().objects
     drive.add("Photos/a.jpg", b"two")
@@ -117,7 +117,7 @@ def test_a_further_file_of_a_name_leaves_the_first_as_it_was(drive: DriveEmulato
     assert set(before.values()) <= set(after.values())
 
 
-def test_docs_and_shortcuts_are_no_images_and_a_slash_is_part_of_a_name(
+def test_docs_and_shortcuts_are_not_images_and_a_slash_is_part_of_a_name(
     drive: DriveEmulator, source: CloudSource
 ) -> None:
     first = drive.add(("Photos", "a/b.jpg"), b"slash")
@@ -146,9 +146,7 @@ def test_a_file_that_is_gone_has_changed(drive: DriveEmulator, source: CloudSour
             source.load(path, version, INLINE)
 
 
-def test_a_look_at_a_drive_that_refuses_or_does_not_know_us_is_no_empty_folder(
-    drive: DriveEmulator, source: CloudSource
-) -> None:
+def test_a_drive_that_refuses_us_is_not_taken_for_an_empty_folder(drive: DriveEmulator, source: CloudSource) -> None:
     drive.add("Photos/a.jpg", b"one")
     drive.api.fail(DENIED, 50, "files.list")
     assert source.list().unread
@@ -160,10 +158,10 @@ def test_a_look_at_a_drive_that_refuses_or_does_not_know_us_is_no_empty_folder(
 
 
 @pytest.mark.parametrize("processed", [b"one", b"two"])
-def test_of_several_files_of_a_name_no_other_is_deleted(
+def test_of_several_files_with_one_name_no_other_is_deleted(
     drive: DriveEmulator, rclone: Rclone, tmp_path: Path, processed: bytes
 ) -> None:
-    """Deleting goes by name: where that says too little, nothing is deleted."""
+    """Files are deleted by their names. Where a name does not say which file is meant, none is deleted."""
     source = CloudSource(rclone, Remote("gdrive", "Photos"), tmp_path / "in", Selection(), Delete())
     drive.add("Photos/a.jpg", b"one")
     drive.add("Photos/a.jpg", b"two")
@@ -236,7 +234,7 @@ def test_what_is_written_after_the_user_trashed_a_folder_can_be_seen(
 
 
 def test_a_folder_trashed_while_results_are_written(drive: DriveEmulator, sink: CloudSink) -> None:
-    """Some of what was under way may go into the trash with the folder; nothing that was begun after it may."""
+    """Outputs under way may end up in the trash with the folder. Outputs begun afterwards may not."""
     drive.api.latency = 0.01
     paths = [f"{number % 3}/{number}.jpg" for number in range(60)]
     with ThreadPoolExecutor(4) as threads:

@@ -1,4 +1,4 @@
-"""The servers and the proxy that the other tests stand on."""
+"""The servers and the proxy on which the other tests are built."""
 
 import contextlib
 import http.client
@@ -15,7 +15,7 @@ import pytest
 
 from filterfleet.listener.cloud.rclone.binary import find_rclone
 from tests.cloud.conftest import StartServer
-from tests.cloud.faults import Answer, Cut, FaultProxy, Pass, Refuse, Slow, Stall
+from tests.cloud.faults import Answer, Cut, FaultProxy, Hold, Pass, Refuse, Slow, Stall
 from tests.cloud.servers import KINDS, LOOPBACK, PASSWORD, write_config
 from tests.integration.harness import wait_until
 
@@ -29,7 +29,7 @@ def rclone(config: Path, *arguments: str, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, pytest.param("seaweed", marks=pytest.mark.slow)])
-def test_a_server_is_an_rclone_remote_whose_files_we_see_and_change(
+def test_a_server_is_an_rclone_remote_whose_files_we_can_see_and_change(
     kind: str, start_server: StartServer, tmp_path: Path
 ) -> None:
     server = start_server(kind)
@@ -149,7 +149,7 @@ def test_what_passes_is_unharmed(proxy: FaultProxy) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 500, 503])
-def test_answers_in_the_place_of_the_server_also_to_large_requests(proxy: FaultProxy, status: int) -> None:
+def test_the_proxy_answers_instead_of_the_server_even_to_large_requests(proxy: FaultProxy, status: int) -> None:
     proxy.set_mode(Answer(status))
     assert ask(proxy) == (status, b"")
     assert ask(proxy, BODY * 20) == (status, b"")
@@ -201,7 +201,7 @@ def test_nothing_moves_in_a_stall_and_everything_after_it(proxy: FaultProxy) -> 
     assert answers == [(200, BODY)]
 
 
-def test_a_cut_lets_so_much_through_and_no_more(proxy: FaultProxy) -> None:
+def test_a_cut_lets_that_much_through_and_no_more(proxy: FaultProxy) -> None:
     proxy.set_mode(Cut(100_000))
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         ask(proxy)
@@ -210,6 +210,18 @@ def test_a_cut_lets_so_much_through_and_no_more(proxy: FaultProxy) -> None:
     assert proxy.counts[Cut] == 2
     proxy.set_mode(Cut(10_000_000))
     assert ask(proxy) == (200, BODY)
+
+
+def test_a_connection_is_held_in_the_middle_and_then_goes_on(proxy: FaultProxy) -> None:
+    proxy.set_mode(Hold(100_000))
+    answers: list[tuple[int, bytes]] = []
+    asking = threading.Thread(target=lambda: answers.append(ask(proxy)))
+    asking.start()
+    wait_until(lambda: proxy.counts.get(Hold), what="a connection that is held")
+    assert not answers
+    proxy.set_mode(Pass())
+    asking.join(10)
+    assert answers == [(200, BODY)]
 
 
 def test_the_proxy_ends_with_connections_in_every_state(web: int) -> None:

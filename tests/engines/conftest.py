@@ -1,4 +1,4 @@
-"""Source folders, and the six engines as their users set them up."""
+"""Source folders, and the six engines as users set them up."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Run = Callable[..., Ended]
 SetupOf = Callable[[str], Setup]
 
 SETUPS = ("sequential", "threads", "processes", "mpi", "dask", "dask, its own", "cluster")
-QUICK = ("threads", "processes", "cluster")  # for what would take too long with every one of them
+QUICK = ("threads", "processes", "cluster")  # for tests that would take too long with all of them
 SLOW = tuple(sorted({*SETUPS} - {*QUICK}))
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a command; what still runs at the end of the test is killed, with all that it has started."""
+    """Starts a command. Commands that still run at the end of the test are killed, with all that they have started."""
     started: list[Running] = []
 
     def start(command: list[str], **environment: str) -> Running:
@@ -49,7 +49,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def run(start: Start) -> Run:
-    """Run a command to its end."""
+    """Runs a command to its end."""
     return lambda command, **environment: start(command, **environment).wait()
 
 
@@ -62,7 +62,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As good, with three files that cannot be processed."""
+    """Like good, with three more files that cannot be processed."""
     folder = tmp_path_factory.mktemp("mixed")
     small_photographs(folder)
     bad_files(folder)
@@ -71,7 +71,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """36 that the slow recipe makes a run of seconds of."""
+    """36 photographs. With the slow recipe, a run over them takes seconds."""
     folder = tmp_path_factory.mktemp("many")
     photographs(folder, [f"{number % 3}/{number:02}.jpg" for number in range(36)], 2, 320, 240)
     return folder
@@ -103,7 +103,7 @@ def soft(tmp_path_factory: pytest.TempPathFactory, many: Path, slow_recipe: Path
 
 @pytest.fixture(scope="session")
 def setup_of(request: pytest.FixtureRequest) -> SetupOf:
-    """An engine's setup by its name, with whatever daemons it takes."""
+    """An engine's setup by its name. The daemons that it needs are started."""
 
     def setup(name: str) -> Setup:
         match name:
@@ -145,7 +145,7 @@ def cluster_port(session_processes: Processes) -> int:
 
 @pytest.fixture(scope="session")
 def dask_scheduler(session_processes: Processes, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of a scheduler with two workers, which have no folder in common with anybody."""
+    """The address of a scheduler with two workers, which share no folder with anybody."""
     return start_dask(session_processes, tmp_path_factory.mktemp("dask"))[0]
 
 

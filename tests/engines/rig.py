@@ -1,4 +1,4 @@
-"""`filterfleet run` as a user would start it, with any engine, and what must come of it."""
+"""`filterfleet run` as a user would start it, with any engine, and ways to look at its results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 import filterfleet
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.harness import is_running, ledger_rows, output_files, wait_until
 
@@ -26,7 +26,7 @@ PROGRAM = (sys.executable, "-P", "-m", "filterfleet")
 MPIEXEC = (str(Path(sys.executable).with_name("mpiexec")), "-launcher", "fork", "-n", "3")
 CHILD = "multiprocessing.spawn"  # in the command line of a worker process of the engine `processes`
 
-# A tenth of a second for a small image: a few dozen are enough to be interrupted in.
+# A small image takes a tenth of a second: a run over a few dozen is long enough to be interrupted.
 SLOW_RECIPE = """
 [outputs.soft]
 steps = ["grayscale", {filter = "gaussian_blur", size = 151, sigma = 60.0}]
@@ -36,13 +36,13 @@ steps = [{filter = "gaussian_blur", size = 151, sigma = 90.0}]
 encoding = "jpeg"
 """
 
-# A name each for what a shell, a terminal, a table, a URL or a decoder could stumble over.
+# One name for each thing over which a shell, a terminal, a table, a URL or a decoder could stumble.
 AWKWARD = ("-n", "a b", "é中文", "[red]markup[/red]", "quote'\"", "$(id)", "line\nbreak", "100%s", "semi;colon,comma")
 
 
 @dataclasses.dataclass(frozen=True)
 class Setup:
-    """An engine as its user sets it up: what comes before the command, and its options."""
+    """An engine as its user sets it up: its options, and the command before ours, if there is one."""
 
     engine: str
     options: tuple[str, ...] = ()
@@ -62,14 +62,14 @@ class Ended:
     stderr: str
 
     def check(self, code: int) -> Ended:
-        """It ended like this, without a traceback."""
+        """Asserts that it ended with this code and without a traceback."""
         assert self.code == code, f"exit code {self.code}:\n{self.stdout}{self.stderr}"
         assert "Traceback" not in self.stdout + self.stderr, self.stderr
         return self
 
 
 class Running:
-    """A command under way in a session of its own, so that a signal can go to all its processes like Ctrl-C."""
+    """A running command, in a session of its own, so that a signal can reach all its processes as Ctrl-C does."""
 
     def __init__(self, command: list[str], logs: Path, environment: Mapping[str, str] | None = None) -> None:
         logs.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class Running:
         os.killpg(self.process.pid, signal.SIGINT)
 
     def family(self) -> list[psutil.Process]:
-        """Every process below it, and it."""
+        """The process, and every process below it."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.process.pid)
             return [process, *process.children(recursive=True)]
@@ -120,7 +120,7 @@ class Running:
         return found
 
     def kill(self) -> None:
-        """End it, and all that it has started."""
+        """Ends the command and everything that it has started."""
         family = self.family()
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -138,8 +138,8 @@ def outputs_of(output: Path) -> dict[str, bytes]:
 
 
 def times(output: Path) -> dict[str, int]:
-    """How often each image was done."""
-    rows = ledger_rows(output, "SELECT CAST(path AS BLOB), times FROM results")  # a path need not be UTF-8
+    """How often each image was processed."""
+    rows = ledger_rows(output, "SELECT CAST(path AS BLOB), times FROM results")  # a path may not be UTF-8
     return {os.fsdecode(path): number for path, number in rows}
 
 
@@ -161,7 +161,7 @@ def read_report(file: Path) -> list[dict[str, Any]]:
 
 
 def photographs(folder: Path, names: list[str], seed: int, width: int, height: int) -> None:
-    """Different crops of our photographs, of the same size in pixels; .png names get PNG."""
+    """Different crops of our photographs, all of the same size in pixels. Names that end in .png get PNG files."""
     rng = random.Random(seed)
     home = Path(filterfleet.__file__).parent / "demo" / "photos"
     originals = [cv2.imread(str(file)) for file in sorted(home.glob("*.[jp][pn]g"))]
@@ -178,7 +178,7 @@ def photographs(folder: Path, names: list[str], seed: int, width: int, height: i
 
 
 def small_photographs(folder: Path) -> None:
-    """13 that are all good, one with the content of another, one whose name is no UTF-8."""
+    """13 good photographs. Two have the same content, and the name of one is not UTF-8."""
     names = [f"{name}.{('jpg', 'png')[number % 2]}" for number, name in enumerate(AWKWARD)]
     names = [("", "trip/", "trip/day 2/")[number % 3] + name for number, name in enumerate(names)]
     photographs(folder, [*names, "CAPITALS.JPG", "two.jpg.png", os.fsdecode(b"latin-\xe9.jpg")], 1, 160, 120)
@@ -186,7 +186,7 @@ def small_photographs(folder: Path) -> None:
 
 
 def bad_files(folder: Path) -> None:
-    """Nothing, text, and half of a photograph, each in the name of a JPEG."""
+    """Nothing, text, and half of a photograph, each under the name of a JPEG."""
     (folder / "broken").mkdir()
     (folder / "broken/empty.jpg").touch()
     (folder / "broken/text [1].jpg").write_text("This is no photograph.\n")

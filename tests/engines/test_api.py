@@ -11,7 +11,7 @@ import pytest
 
 import filterfleet
 from filterfleet.common.errors import ImageError, RecipeError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
 from filterfleet.common.wire import Result
 from filterfleet.listener.ledger.ledger import REPORT

@@ -78,7 +78,7 @@ def check_row(row: dict[str, Any], engine: str) -> None:
     assert "/" in row["worker"]
     assert row["pixels"] == row["width"] * row["height"] == 160 * 120
     assert row["write"] >= 0
-    copied = row["decode"] is None  # its twin was done before: nothing but its outputs had to be written
+    copied = row["decode"] is None  # its twin was processed before, so only its outputs had to be written
     assert not copied or row["path"] in ("CAPITALS.JPG", "trip/twin.jpg")
     assert all(row[field] is None if copied and field != "write" else row[field] >= 0 for field in TIMES)
 

@@ -1,4 +1,4 @@
-"""What only a Dask cluster can do to a run: lose its workers, or its scheduler."""
+"""What only happens with a Dask cluster: it loses workers, or its scheduler."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ def test_a_worker_that_dies_costs_nothing_and_a_lost_scheduler_is_told(
     assert "The engine failed: The connection to the Dask scheduler was lost." in ended.stderr
     assert all(soft[path] == content for path, content in outputs_of(output).items())
     run(Setup("threads").command(many, output, "--recipe", slow_recipe)).check(0)
-    assert outputs_of(output) == soft, "what failed for the engine's sake is tried again"
+    assert outputs_of(output) == soft, "images that failed because of the engine are tried again"

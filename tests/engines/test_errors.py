@@ -1,4 +1,4 @@
-"""Whatever is wrong with a command: one clear sentence, exit code 2, and nothing left behind."""
+"""Whatever is wrong with a command, it prints one clear sentence, ends with exit code 2 and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_an_output_folder_that_is_in_use(run: Run, good: Path, tmp_path: Path) -
 
 @pytest.mark.slow
 def test_nobody_answers(start: Start, good: Path, tmp_path: Path) -> None:
-    """Each takes ten seconds to be sure of it."""
+    """Each engine takes ten seconds to be sure."""
     address = f"tcp://127.0.0.1:{NOBODY}"
     cluster = start(Setup("cluster", ("--frontend-port", str(NOBODY))).command(good, tmp_path / "out"))
     dask = start(Setup("dask", ("--scheduler", address)).command(good, tmp_path / "out"))
@@ -149,7 +149,7 @@ def test_a_missing_folder_ends_every_rank(run: Run, tmp_path: Path) -> None:
 
 
 def check_sentence(text: str, sentence: str) -> None:
-    """Nothing but one sentence of ours, or a usage error in typer's frame."""
+    """Asserts that the text is one sentence of ours, or a usage error in typer's frame."""
     assert sentence in text
     if "Usage:" not in text:
         assert text.startswith("filterfleet: "), text

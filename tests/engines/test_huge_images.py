@@ -1,4 +1,4 @@
-"""An image over the threshold goes in strips in every engine, and comes out as OpenCV makes it of the whole."""
+"""An image above the threshold goes in strips in every engine, and gets the outputs that OpenCV makes of the whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from filterfleet.worker.filters import Image
 from filterfleet.worker.pixels.opencv import cv2
-from filterfleet.worker.whole import WHOLE_PIXELS
+from filterfleet.worker.settings import WHOLE_PIXELS
 from tests.engines.conftest import SETUPS, Run, SetupOf
 from tests.engines.rig import outputs_of
 
@@ -59,4 +59,4 @@ def test_a_huge_image(
     for path, file in outputs.items():
         assert np.array_equal(pixels(file), expected[path]), path
         if path.endswith(".jpg"):
-            assert b"\xff\xdd\x00\x04" in file[:2000], "an interval of restarts, as only strips have"
+            assert b"\xff\xdd\x00\x04" in file[:2000], "restart markers, which only strips have"

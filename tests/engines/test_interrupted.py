@@ -1,4 +1,4 @@
-"""A run that is interrupted goes on where it stopped."""
+"""A run that was interrupted goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_interrupted_at_half_and_run_again(
     wait_until_gone(family)
     assert not temporary_files(output)
     done, before = times(output), mtimes(output)
-    assert IMAGES // 3 < len(done) < IMAGES, "it was not interrupted at half"
-    assert len(before) == 2 * len(done), "an output of what is not done, or none of what is"
+    assert IMAGES // 3 < len(done) < IMAGES, "it was not interrupted halfway"
+    assert len(before) == 2 * len(done), "an image that is not done has outputs, or one that is done lacks some"
 
     ended = run(command).check(0)
     assert outputs_of(output) == soft
@@ -91,7 +91,7 @@ def test_only_what_is_new_or_changed_is_done(run: Run, setup_of: SetupOf, good: 
 def test_a_service_manager_may_stop_it_too(
     setup_of: SetupOf, start: Start, many: Path, slow_recipe: Path, soft: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """SIGTERM to the one process that was started."""
+    """SIGTERM reaches only the process that was started."""
     output = tmp_path / "out"
     running = start(setup_of("processes").command(many, output, "--recipe", slow_recipe))
     watch_until(running, output, 5, soft)
@@ -103,7 +103,7 @@ def test_a_service_manager_may_stop_it_too(
 
 
 def watch_until(running: Running, output: Path, images: int, expected: dict[str, bytes]) -> None:
-    """Until so many images are done, as the ledger says; every output that can be seen on the way is whole."""
+    """Waits until the ledger records this many images. Every output that is seen in the meantime must be complete."""
     deadline = time.monotonic() + 60
     while count_done(output) < images:
         assert running.alive, running.wait()
@@ -120,5 +120,5 @@ def watch_until_ended(running: Running, output: Path, expected: dict[str, bytes]
 
 def look(output: Path, expected: dict[str, bytes]) -> None:
     for path, file in output_files(output).items():
-        assert file.read_bytes() == expected[path], f"{path} is not what it should be"
+        assert file.read_bytes() == expected[path], f"{path} is wrong or incomplete"
     time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Large images and outputs in the engines of this machine: by way of files, never whole in memory on the way."""
+"""Large images and outputs in the engines of this machine: they travel in files and are never in memory on the way."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import pytest
 from filterfleet.common.blob import FileBlob, whole
 from filterfleet.common.errors import FleetError, SourceChangedError
 from filterfleet.common.jobs.engine import Engine
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.listener.local.source import Folder
+from filterfleet.listener.transfers import payload_of
 from filterfleet.worker.engines import local
 from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
 from filterfleet.worker.engines.processes import ProcessesEngine
@@ -42,7 +43,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """With one BMP of 12 MiB that no PNG makes much smaller."""
+    """A folder with one BMP of 12 MiB, which is hardly smaller as a PNG."""
     root = tmp_path_factory.mktemp("in")
     noise = np.random.default_rng(1).integers(0, 256, (2048, 2048, 3), np.uint8)
     (root / "a.bmp").write_bytes(cv2.imencode(".bmp", noise)[1].tobytes())
@@ -50,10 +51,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 
 def submit(engine: Engine, folder: Folder, size: int | None = None) -> Result:
-    """As the listener does."""
+    """Submits the image as the listener does."""
     (version,) = folder.list().objects.values()
     loaded = folder.load("a.bmp", version, engine.inline_limit)
-    payload, read = loaded.to_submit()
+    payload, read = payload_of(loaded.blob)
     assert payload == ()
     job = Job(b"large", RECIPE.to_bytes(), ("grayscale",), size or version.size)
     outcome = engine.submit(job, read).result(60)
@@ -78,7 +79,7 @@ def test_an_image_that_changes_while_it_is_read_is_to_be_looked_at_again(engine:
     with pytest.raises(SourceChangedError, match="shorter"):
         submit(engine, folder, version.size + 1)
     job = Job(b"changed", RECIPE.to_bytes(), (), version.size)
-    _, read = folder.load("a.bmp", version, engine.inline_limit).to_submit()
+    _, read = payload_of(folder.load("a.bmp", version, engine.inline_limit).blob)
     os.utime(folder.root / "a.bmp", ns=(0, version.mtime_ns + 1))
     with pytest.raises(SourceChangedError, match="it changed while it was being sent"):
         engine.submit(job, read).result(60)
@@ -96,9 +97,29 @@ def test_a_disk_without_room_for_the_image_is_a_sentence(
     assert not isinstance(raised.value, SourceChangedError)
 
 
+def test_the_copy_of_an_image_is_closed_with_its_outcome(
+    engine: Engine, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies: list[FileBlob] = []
+    closed: list[FileBlob] = []
+
+    class Copy(FileBlob):
+        def __init__(self) -> None:
+            super().__init__()
+            copies.append(self)
+
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    monkeypatch.setattr(local, "FileBlob", Copy)
+    submit(engine, folder)
+    assert len(copies) == 1
+    assert closed == copies
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["threads", "processes", "mpi", "dask"])
 def test_a_run_of_large_files(name: str, setup_of: SetupOf, run: Run, folder: Folder, tmp_path: Path) -> None:
-
     run(setup_of(name).command(folder.root, tmp_path / "out")).check(0)
     assert outputs_of(tmp_path / "out") == expected_outputs(folder.root)

@@ -15,7 +15,7 @@ from tests.engines.conftest import SetupOf, Start
 from tests.engines.rig import Running, photographs
 
 FEW, MANY = 100, 500
-GROWTH = 1.25  # of the peak, at most; if inputs and outputs stayed, it would be more than double
+GROWTH = 1.25  # times the peak, at most; if inputs and outputs stayed, it would more than double
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_the_peak_is_flat(name: str, setup_of: SetupOf, start: Start, image: byt
         source, output = tmp_path / f"in-{number}", tmp_path / f"out-{number}"
         source.mkdir()
         for copy in range(number):
-            (source / f"{copy}.png").write_bytes(image + copy.to_bytes(4, "big"))  # each is another file
+            (source / f"{copy}.png").write_bytes(image + copy.to_bytes(4, "big"))  # so that each has other content
         running = start(setup_of(name).command(source, output))
         peaks.append(peak(running))
         running.wait().check(0)
@@ -46,10 +46,10 @@ def test_the_peak_is_flat(name: str, setup_of: SetupOf, start: Start, image: byt
 
 
 @pytest.mark.slow
-def test_who_drives_the_processes_holds_no_large_image(
+def test_the_process_that_drives_the_others_holds_no_large_image(
     setup_of: SetupOf, start: Start, image: bytes, tmp_path: Path
 ) -> None:
-    """Nor its outputs: one of 115 MiB costs no more than a small one."""
+    """Nor large outputs: an image of 115 MiB costs no more than a small one."""
     peaks = []
     for name in ("small", "large"):
         source = tmp_path / name
@@ -68,7 +68,7 @@ def test_who_drives_the_processes_holds_no_large_image(
 
 
 def peak(running: Running) -> tuple[int, int]:
-    """Bytes of memory at most: of the driving process, and of its worker processes together."""
+    """The most memory, in bytes, of the driving process, and of its worker processes together."""
     largest: dict[int, int] = {}
     while running.alive:
         for process in (running.process.pid, *(worker.pid for worker in running.workers())):

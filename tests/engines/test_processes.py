@@ -1,4 +1,4 @@
-"""The engine `processes`: its worker processes die, and its batch does not; it leaves no process behind."""
+"""The engine `processes`: worker processes may die, but the batch goes on, and no process is left behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Failed, Result
 from filterfleet.worker.engines.local import run_job
@@ -25,7 +25,7 @@ from tests.integration.harness import count_done, wait_until
 _BLUR = Step("gaussian_blur", (("sigma", 60.0), ("size", 255)))
 QUICK = Recipe((Output("out", ()),))
 HEAVY = Recipe((Output("out", (_BLUR,) * 8),))  # seconds of work
-ENDLESS = Recipe((Output("out", (Step("nl_means"),) * 40),))  # as good as
+ENDLESS = Recipe((Output("out", (Step("nl_means"),) * 40),))  # practically
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def job(name: str, image: bytes, recipe: Recipe = QUICK) -> Job:
     return Job(name.encode(), recipe.to_bytes(), (), len(image), (image,))
 
 
-def kill_whoever_works_on(engine: ProcessesEngine, id: bytes) -> int | None:  # noqa: A002
-    """The pid that was killed, if any process had this job."""
+def kill_the_worker_of(engine: ProcessesEngine, id: bytes) -> int | None:  # noqa: A002
+    """Kills the process that has this job; returns its pid, or None if no process has the job."""
     for child in list(engine._children):
         if child.ready and id in child.entries and child.process.pid is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -62,11 +62,11 @@ def test_an_image_that_kills_is_given_up_and_its_neighbours_are_not(engine: Proc
     deadline = time.monotonic() + 60
     while not poison.done():
         assert time.monotonic() < deadline
-        killed.add(kill_whoever_works_on(engine, b"poison"))
+        killed.add(kill_the_worker_of(engine, b"poison"))
         time.sleep(0.002)
     sentence = "The worker process died while it worked on this image and on nothing else."
     assert poison.result() == Failed(b"poison", "permanent", sentence)
-    assert len(killed - {None}) == 3, "once in company, and twice on trial"
+    assert len(killed - {None}) == 3, "once with other images, and twice on trial"
     for number, neighbour in enumerate(neighbours):
         expected = run_job(job(f"{number}", image + bytes([number])))
         outcome = neighbour.result(30)
@@ -76,11 +76,11 @@ def test_an_image_that_kills_is_given_up_and_its_neighbours_are_not(engine: Proc
 
 
 def test_an_image_is_not_to_blame_for_two_deaths(engine: ProcessesEngine, image: bytes) -> None:
-    """In company, and once alone: it is tried again."""
+    """Once with other images and once alone: it is tried again."""
     unlucky = engine.submit(job("unlucky", image, Recipe((Output("out", (_BLUR,) * 2),))))
     killed: set[int] = set()
     while len(killed) < 2 and not unlucky.done():
-        killed |= {pid for pid in [kill_whoever_works_on(engine, b"unlucky")] if pid is not None}
+        killed |= {pid for pid in [kill_the_worker_of(engine, b"unlucky")] if pid is not None}
         time.sleep(0.002)
     assert len(killed) == 2
     assert isinstance(unlucky.result(30), Result)
@@ -109,7 +109,7 @@ def test_a_closed_engine_fails_what_it_has(image: bytes) -> None:
 
 
 def test_processes_that_cannot_start_are_no_endless_loop(good: Path, tmp_path: Path) -> None:
-    """A script without the guard that multiprocessing asks for: each process would run the whole of it again."""
+    """A script without the guard that multiprocessing needs: each process would run the whole script again."""
     script = tmp_path / "script.py"
     script.write_text(
         "import filterfleet\n"
@@ -169,5 +169,5 @@ def test_a_killed_parent_leaves_no_process(
 
 
 def check_silent(running: Running) -> None:
-    """Nobody had anything to say about the parent's end."""
+    """Asserts that no process complained about the end of its parent."""
     assert "Traceback" not in running.ended(None).stderr

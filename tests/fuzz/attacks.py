@@ -1,4 +1,4 @@
-"""What strangers do to a port on which ZMTP is spoken. Each attack is soon over; some leave connections behind."""
+"""Attacks of strangers on a port that speaks ZMTP. Each attack is short; some leave connections behind."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.fuzz.scripts import unpack
 from tests.integration.hostile_frames import hostile_messages
 
 CROWD = 2000  # connections that are kept open
-BURST = 100  # of them at a time
+BURST = 100  # connections that one attack opens
 ENDLESS = 32 << 20  # bytes of a message that never ends
-FLOOD = 120_000  # frames of a message that does
+FLOOD = 120_000  # frames of a message that does end
 
 
 class Strangers:
-    """They know the ports, and how to open a connection. tried says how often each attack was made."""
+    """Strangers know the ports and how to open a connection. `tried` counts the attacks of each kind."""
 
     def __init__(self, ports: Sequence[int], rng: random.Random, scripts: str = "broker") -> None:
         self.tried: Counter[str] = Counter()
@@ -48,7 +48,7 @@ class Strangers:
         self._rare: list[Callable[[], None]] = [self.endless_message, self.many_frames]
 
     def turn(self) -> None:
-        """One attack, and another byte of each slow one."""
+        """Make one attack, and send another byte of each slow one."""
         attack = self._rng.choice(self._rare if self._rng.random() < 0.005 else self._attacks)
         self.tried[attack.__name__] += 1
         with contextlib.suppress(OSError):
@@ -76,7 +76,7 @@ class Strangers:
         return connection
 
     def _name(self) -> bytes:
-        """Not from the seed: two runs must not meet at one broker."""
+        """A routing id. It does not depend on the seed, because two runs may meet at one broker."""
         return self._rng.choice((TAG, b"raw-")) + secrets.token_bytes(12)
 
     # --- before the handshake ----
@@ -129,7 +129,7 @@ class Strangers:
                 connection.sendall(zmtp.message(frames))
 
     def scripts(self) -> None:
-        """What fuzzing makes of whole conversations, each said by one peer; often it does not stay for the answer."""
+        """A mutated conversation, all of it said by one peer, which often does not wait for the answer."""
         script = self._rng.choice(self._scripts)
         for _ in range(self._rng.randint(1, 8)):
             script = mutate(script, self._rng, self._rng.choice(self._scripts))

@@ -1,4 +1,4 @@
-"""The broker's core, and clients and workers, tagged and not, that say anything."""
+"""The broker's core, with clients and workers that say anything, under routing ids with and without the tag."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ FOREVER = SMALL.opaque_life + 2 * SMALL.interval * SMALL.missed
 
 
 def broker(script: bytes) -> None:
-    """The lowest bit of a step's `who` is the port, the others are the peer. Without frames its connection breaks."""
+    """The lowest bit of a step's `who` is the port, and the others are the peer. A step without frames breaks the
+    peer's connection."""
     core = BrokerCore(SMALL, Counting(), START)
     now = START
     for step in unpack(script):
@@ -39,21 +40,21 @@ def _check_sent(actions: list[Action]) -> None:
 
 def _check_books(core: BrokerCore) -> None:
     """They balance, and nothing is larger than the settings allow."""
-    desk, scheduler = core._clients, core.scheduler
-    tasks = [task for client in desk.clients.values() for task in client.tasks.values()]
+    books, scheduler = core.books, core.scheduler
+    tasks = list(books.every_task())
     leases = [lease for task in tasks for lease in task.leases]
-    assert len(desk.clients) <= SMALL.peers
+    assert len(books.clients) <= SMALL.peers
     assert len(scheduler.workers) <= SMALL.peers
-    assert desk.tasks == len(tasks) <= SMALL.tasks
-    assert desk.held_bytes == sum(task.held_bytes for task in tasks)
-    assert desk.result_bytes == sum(task.result_bytes for task in tasks)
-    for client in desk.clients.values():
+    assert books.tasks == len(tasks) <= SMALL.tasks
+    assert books.held_bytes == sum(task.held_bytes for task in tasks)
+    assert books.result_bytes == sum(task.result_bytes for task in tasks)
+    for client in books.clients.values():
         assert client.held_bytes == sum(task.held_bytes for task in client.tasks.values())
         assert client.result_bytes == sum(task.result_bytes for task in client.tasks.values())
-    assert len(scheduler.queue) + len(scheduler.suspects) <= len(tasks)
+    assert scheduler.waiting <= len(tasks)
     assert {id(lease) for lease in leases} == {id(lease) for lease in scheduler.leases.values()}
-    assert len(core._timers) <= 2 * len(tasks) + len(leases)
-    assert len(core._outbox.counters) < 32
+    assert len(core.timers) <= 2 * len(tasks) + len(leases)
+    assert len(core.report().counters) < 32
 
 
 def _check_forgotten(core: BrokerCore, now: float) -> None:
@@ -62,5 +63,5 @@ def _check_forgotten(core: BrokerCore, now: float) -> None:
         now += FOREVER
         core.on_tick(now)
     report = core.report()
-    assert (report["clients"], report["workers"], report["tasks"], report["held_bytes"]) == (0, [], 0, 0)
-    assert (report["waiting"], report["running"], len(core._timers)) == (0, 0, 0)
+    assert (report.clients, report.workers, report.tasks, report.held_bytes) == (0, (), 0, 0)
+    assert (report.waiting, report.running, len(core.timers)) == (0, 0, 0)

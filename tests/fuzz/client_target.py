@@ -5,34 +5,38 @@ from __future__ import annotations
 import contextlib
 
 from filterfleet.common.blob import FileBlob
-from filterfleet.common.client.core import Action, ClientCore, Deliver, ReadBlob, Send
+from filterfleet.common.client.actions import Action, Deliver, ReadBlob
+from filterfleet.common.client.core import ClientCore
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire import Result, encode, parse
+from filterfleet.common.wire.actions import Send
 from tests.fuzz.peers import JOBS, START, Counting
 from tests.fuzz.scripts import unpack
+from tests.memory_file import Shelf
 
 
 def client(script: bytes) -> None:
     """A step's `who` is what the application does after it."""
-    application = _Application(ClientCore(Counting(), FileBlob, 2))
+    application = _Application(ClientCore(Counting(), 2))
     now = START
-    application.take(application.core.start(now))
+    application.take(application.core.start(now), now)
     for step in unpack(script):
         application.work(step.who, now)
         now += step.seconds
-        application.take(application.core.on_tick(now))
+        application.take(application.core.on_tick(now), now)
         with contextlib.suppress(ProtocolError):
-            application.take(application.core.on_message(list(step.frames), now))
+            application.take(application.core.on_message(list(step.frames), now), now)
         application.check()
 
 
 class _Application:
     def __init__(self, core: ClientCore) -> None:
         self.core = core
-        self._outcomes: dict[bytes, int] = {}  # jobs it waits for: the outcomes they have had
+        self._shelf = Shelf(FileBlob)
+        self._outcomes: dict[bytes, int] = {}  # how many outcomes each job has had that it waits for
 
-    def take(self, actions: list[Action]) -> None:
-        for action in actions:
+    def take(self, actions: list[Action], now: float) -> None:
+        for action in self._shelf.settle(self.core, actions, now):
             match action:
                 case Send(message):
                     parse(encode([message]), extended=True)
@@ -48,20 +52,21 @@ class _Application:
         match what // len(JOBS) % 4:
             case 0 | 1 if job.id not in self._outcomes:
                 self._outcomes[job.id] = 0
-                self.take(self.core.submit(job, now))
+                self.take(self.core.submit(job, now), now)
             case 2 if self._outcomes.get(job.id):
                 del self._outcomes[job.id]
-                self.take(self.core.acknowledge(job.id, now))
+                self.take(self.core.acknowledge(job.id, now), now)
             case 3:
                 self._outcomes.pop(job.id, None)
-                self.take(self.core.cancel(job.id, now))
+                self.take(self.core.cancel(job.id, now), now)
 
     def check(self) -> None:
-        """It knows the application's jobs and nothing of a stranger's, and tells each outcome once."""
+        """The core knows the application's jobs and no others, and delivers each outcome once."""
         assert set(self.core._jobs) == set(self._outcomes)
         submissions = self.core._submissions
         assert set(submissions._unanswered) <= set(submissions._jobs) <= set(self._outcomes)
         assert set(self.core._fetching) <= set(self._outcomes)
+        assert set(self._shelf.files._files) <= set(self.core._blobs)
         flow = submissions._flow
         assert min(flow._jobs, flow._bytes, flow._held, flow._window) >= 0
         assert flow._jobs == len(submissions._unanswered)

@@ -1,4 +1,4 @@
-"""Scripts to begin with, made by the real encoder: one of every message, and whole conversations of honest peers."""
+"""The first scripts, made by the real encoder: one for every message, and whole conversations of honest peers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OUTPUTS = (OutputFile("edges", "png", 3),)
 
 
 def _name(number: int, size: int = 16) -> bytes:
-    """What Counting makes of the number."""
+    """The bytes that Counting makes of the number."""
     return number.to_bytes(size, "big")
 
 
@@ -73,7 +73,7 @@ def messages() -> Iterator[Message]:
 
 
 def _to_broker() -> Iterator[list[Step]]:
-    """The first lease that Counting names is 4: before it come the broker's life and two sessions."""
+    """The first lease gets number 4 from Counting, after the broker's life and two sessions."""
     inline, pulled = JOBS
     came = [_said(CLIENT, Beat(b"")), Step(WORKER, 0, (READY,)), _said(WORKER, Credit(2, 1, ("canny",), "host", "1"))]
     asked = [*came, _said(CLIENT, Submit(inline.id, inline.recipe, inline.needs, 5, 3, (b"abc",)))]
@@ -97,7 +97,7 @@ def _to_broker() -> Iterator[list[Step]]:
         _said(WORKER, Data(lease, "edges", 0, (b"png",))),
         _said(CLIENT, ResultOk(pulled.id)),
     ]
-    yield [  # the second name is the request's, the session of the worker being the third
+    yield [  # the second number is the request's, and the third the worker's session
         Step(BASIC_WORKER, 0, (READY,)),
         Step(BASIC_CLIENT, 0, (b"address", b"", b"body", b"more")),
         Step(BASIC_WORKER, 64, (_name(4), b"", b"reply")),

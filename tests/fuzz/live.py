@@ -1,4 +1,4 @@
-"""Real processes under attack, and what they must still be able to do:
+"""Real processes under attack, which must still be able to work afterwards:
 
     python -m tests.fuzz.live --seconds 60 --seed 1
 
@@ -31,8 +31,8 @@ from tests.fuzz.scripts import unpack
 from tests.integration.harness import Daemon, Fleet, Processes, check_outputs, expected_outputs, wait_until
 from tests.integration.hostile_frames import hostile_messages
 
-GROWTH = 256 << 20  # bytes of memory that a process may have at most, more than at its start
-LINES = 1000  # of its log at most, in each minute that has begun: a hundred of each kind of event
+GROWTH = 256 << 20  # bytes by which the memory of a process may grow
+LINES = 1000  # that its log may have for each minute that has begun: a hundred for each kind of event
 
 
 class Trial:
@@ -46,7 +46,7 @@ class Trial:
         self._began = time.monotonic()
 
     def check(self) -> str:
-        """What to tell of it. Fails when it ended, grew, complained too much or has a bug."""
+        """A report on the process. Fails when it has ended, grown, logged too much or shown a bug."""
         assert self._process.is_running(), self._daemon.said[-3000:]
         said = self._daemon.said
         assert "Traceback" not in said, said[said.index("Traceback") - 500 :][:3000]
@@ -104,7 +104,7 @@ def attack_peers(fleet: Fleet, seconds: float, seed: int, work: Path) -> None:
 
 
 class _Port:
-    """One port of a broker that says anything to whoever has spoken."""
+    """One port of a broker that says anything to the peers that have spoken."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], port: int, target: str) -> None:
         self.heard = False
@@ -116,7 +116,7 @@ class _Port:
         self._peers: list[bytes] = []
 
     def say(self, rng: random.Random) -> int:
-        """How many messages."""
+        """Send some messages, and return how many."""
         while self._socket.poll(5 if not self._peers else 0):
             peer = self._socket.recv_multipart()[0]
             self.heard = True

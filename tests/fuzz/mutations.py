@@ -1,4 +1,5 @@
-"""Changes to scripts that keep them scripts: bytes alone rarely make one valid message of another."""
+"""Mutations of scripts that keep them valid scripts. Changes of bytes alone rarely turn a valid message into
+another."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ Frames = list[bytes]
 
 
 def mutate(script: bytes, rng: random.Random, other: bytes) -> bytes:
-    """The script with one thing changed, or with a part of the other one."""
+    """The script with one change, or with a part of the other script in it."""
     steps = list(unpack(script))
     if not steps:
         return other
@@ -65,7 +66,7 @@ def _reworded(frames: Frames, rng: random.Random) -> Frames:
 
 
 def _change(value: object, rng: random.Random) -> None:
-    """Something in the value, however deep."""
+    """Change something in the value, at any depth."""
     while isinstance(value, dict | list) and value:
         keys: list = sorted(value, key=str) if isinstance(value, dict) else list(range(len(value)))
         key = rng.choice(keys)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from filterfleet.broker.settings import Settings
-from filterfleet.common.jobs.jobs import Job
-from filterfleet.worker.leases.session import Profile
+from filterfleet.common.jobs.job import Job
+from filterfleet.worker.leases.actions import Profile
 
 START = 100.0  # seconds: the clock when a script begins
 
-# Few enough that a fuzzer meets the same peer again, and more than the broker takes at a time.
+# Few enough that a fuzzer meets the same peer again, and more than the broker takes at once.
 PEERS = (*(b"fx1|%d" % number for number in range(6)), b"plain", b"\0libzmq")
 SMALL = Settings(
     tasks=6,
@@ -27,7 +27,7 @@ JOBS = (Job(b"inline", b"recipe", ("canny",), 3, (b"abc",)), Job(b"pulled", b"re
 
 
 class Counting:
-    """Random numbers that are none: what the cores name has names that a fuzzer can find, and repeat."""
+    """Counts instead of rolling dice, so that a fuzzer can find and repeat the names that a core gives."""
 
     def __init__(self) -> None:
         self._number = 0

@@ -1,4 +1,4 @@
-"""What happens to a program under test, as bytes: peers that say something, one after the other, and time that passes.
+"""The course of a test as bytes: peers speak, one after the other, and time passes.
 
 A step is: who speaks (1 byte), how long it was quiet before (1 byte), the number of frames (1 byte), then each frame
 behind its length (2 bytes). Any bytes are a script, so a fuzzer may change them as it likes: what is missing at the end

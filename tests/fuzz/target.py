@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the protocol and of the three cores, with libFuzzer by way of atheris:
 
     python -m tests.fuzz.target --seconds 60 [--seed 1] [--corpus FOLDER] [parser broker worker client]
-    python -m tests.fuzz.target broker FILE       # what broke it, once more
+    python -m tests.fuzz.target broker FILE       # run once more the script that broke it
 
 Without names all targets have their turn. What breaks one is left in a file, whose name is the last thing said.
 """
@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-INSTRUMENTED = ["filterfleet.common", "filterfleet.broker", "filterfleet.worker.leases.session"]
+INSTRUMENTED = ["filterfleet.common", "filterfleet.broker", "filterfleet.worker.leases"]
 LONGEST = 1 << 14  # bytes of a script
 
 

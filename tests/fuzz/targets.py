@@ -1,7 +1,7 @@
-"""What is fuzzed: functions of any bytes that return, or fail by any exception at all.
+"""The functions that are fuzzed. They take any bytes, and every exception that they raise is a bug.
 
-A core may raise ProtocolError where its contract says so; everything else that it raises is a bug. What it keeps must
-stay within its limits after every step, and what it sends must be a message to whoever gets it.
+A core may raise ProtocolError where its contract says so, and nothing else. It must stay within its limits after every
+step, and everything that it sends must be a valid message for its receiver.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.fuzz.worker_target import worker
 
 
 def parser(script: bytes) -> None:
-    """Frames are a message or refused; a message that is written again is the same."""
+    """Frames are either a message or refused. A message that is encoded again stays the same."""
     for step in unpack(script):
         try:
             found = parse(step.frames, extended=bool(step.who % 2))

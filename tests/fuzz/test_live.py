@@ -38,7 +38,7 @@ def test_processes_under_attack(attack, fleet: Fleet, tmp_path):
 
 @pytest.fixture
 def guarded(fleet: Fleet) -> Daemon:
-    """A broker that lets no more than SPARE be in nobody's books, with a worker."""
+    """A broker with a worker, which hangs up when more than SPARE bytes are in nobody's books."""
     program = BROKER.format(fleet.frontend, fleet.backend, SPARE)
     broker = fleet.processes.start("broker", program=(sys.executable, "-c", program))
     wait_until(lambda: "broker started" in broker.said, what="a broker")

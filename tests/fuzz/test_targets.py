@@ -1,4 +1,4 @@
-"""The targets without atheris: their corpus, and a few thousand scripts that Hypothesis makes of it."""
+"""The targets without atheris, on their corpus and on a few thousand scripts that Hypothesis makes from it."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""ZMTP 3.0 (RFC 23) by hand, for what no libzmq would send."""
+"""ZMTP 3.0 (RFC 23) by hand, for messages that no libzmq would send."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def frame(content: bytes, flags: int = 0) -> bytes:
 
 
 def header(size: int, flags: int = 0) -> bytes:
-    """What goes before a frame of so many bytes."""
+    """The header of a frame of size bytes."""
     if size > 255:
         return struct.pack(">BQ", flags | LONG, size)
     return bytes((flags, size))

@@ -19,12 +19,12 @@ import psutil
 
 from filterfleet.common.blob import whole
 from filterfleet.common.client.client import Client, require_broker
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import DEFAULT, Recipe
 from filterfleet.common.process.ports import free_ports
 from filterfleet.listener.failed import FAILED
-from filterfleet.listener.local.sink import PRIVATE
 from filterfleet.listener.local.source import Folder
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 
 COMMAND = str(Path(sys.executable).with_name("filterfleet"))

@@ -16,12 +16,13 @@ from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire import Result
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.local.sink import PRIVATE, OutputTree
+from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import serve
+from filterfleet.listener.state import PRIVATE
+from filterfleet.worker.leases.settings import PREFETCH
 from filterfleet.worker.pixels.opencv import cv2
-from filterfleet.worker.process import PREFETCH
 from tests.integration.harness import LOOPBACK, Fleet
 
 BACKFILL = 10_000

@@ -7,9 +7,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-import zmq
 
-from filterfleet.bench.flow import CountingClient, Images, Tally
+from filterfleet.bench.flow import CountingSocket, Images, Tally
 from filterfleet.bench.slow_worker import SlowWorker
 from filterfleet.broker.service import BrokerService
 from filterfleet.broker.settings import Settings
@@ -44,8 +43,7 @@ class Fleet:
     def __init__(self) -> None:
         self.frontend, backend = free_ports()
         self._broker = BrokerService(LOOPBACK, self.frontend, backend, CAPS)
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._worker = SlowWorker(self._context, backend, SLOTS, SLOW)
+        self._worker = SlowWorker(backend, SLOTS, SLOW)
         self._stops = Stop(), Stop()
         self._threads = [threading.Thread(target=self._serve), threading.Thread(target=self._work)]
         for thread in self._threads:
@@ -60,7 +58,6 @@ class Fleet:
             thread.join()
             stop.close()
         self._worker.close()
-        self._context.term()
 
     def _serve(self) -> None:
         self._broker.run(self._stops[0], Notifier())
@@ -87,8 +84,8 @@ def report(client: Client) -> dict:
 @pytest.mark.parametrize(("jobs", "size", "most_sent"), [(5000, 200, 2.0), (1000, 1 << 20, 1.2)])
 def test_nothing_is_dropped_and_little_is_sent_twice(fleet: Fleet, jobs, size, most_sent):
     """A whole window of small images, 4096, may be on its way before the first refusal arrives."""
-    images = Images(size)
-    with CountingClient(LOOPBACK, fleet.frontend) as client:
+    images, socket = Images(size), CountingSocket()
+    with Client(LOOPBACK, fleet.frontend, socket=lambda _keys: socket) as client:
         tally = Tally(client, images)
         for number in range(jobs):
             tally.submit(number)
@@ -96,14 +93,14 @@ def test_nothing_is_dropped_and_little_is_sent_twice(fleet: Fleet, jobs, size, m
         fleet.hurry()
         wait_until(lambda: report(client) and tally.ended == jobs, patience=60, what="all outcomes")
         assert (tally.right, tally.wrong) == (jobs, 0)
-        assert jobs * size <= client.sent <= most_sent * jobs * size
+        assert jobs * size <= socket.sent <= most_sent * jobs * size
         assert report(client)["counters"]["results"] == jobs
 
 
 @pytest.mark.slow
 def test_who_comes_to_a_full_broker_gets_on_beside_who_fills_it(fleet: Fleet):
     images = Images(200)
-    with CountingClient(LOOPBACK, fleet.frontend) as hog, CountingClient(LOOPBACK, fleet.frontend) as other:
+    with Client(LOOPBACK, fleet.frontend) as hog, Client(LOOPBACK, fleet.frontend) as other:
         of_hog, of_other = Tally(hog, images), Tally(other, images)
         for number in range(3000):
             of_hog.submit(number)

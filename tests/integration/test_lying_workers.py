@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import zmq
 
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.wire import Credit, Hello, Message, OutputFile, Result, Task, encode, new_identity, parse
 from filterfleet.worker.pipeline import process

@@ -11,7 +11,7 @@ import pytest
 import zmq
 
 from filterfleet.common.client.client import Client
-from filterfleet.common.jobs.jobs import Job, job_id
+from filterfleet.common.jobs.job import Job, job_id
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.wire import Result
 from filterfleet.worker.pipeline import process

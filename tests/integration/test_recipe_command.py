@@ -77,7 +77,7 @@ def test_init_never_writes_over_a_file_unless_told_to(filterfleet, tmp_path):
     file.write_text("precious")
     code, said, wrong = filterfleet("recipe", "init", file)
     assert (code, said) == (USAGE, "")
-    assert wrong == f"filterfleet: {file} is there already: --force writes over it.\n"
+    assert wrong == f"filterfleet: {file} exists already: --force overwrites it.\n"
     assert file.read_text() == "precious"
     assert filterfleet("recipe", "init", file, "--force")[0] == 0
     read_recipe(file, check_filter)
@@ -117,7 +117,7 @@ def test_check_says_what_a_recipe_does(filterfleet, tmp_path):
     assert code == 0
     lines = said.splitlines()
     assert lines[0] == "page: decode -> grayscale -> clahe(clip=3) -> webp, quality 90, effort 6"
-    assert lines[1].startswith("    huge images only where they fit into memory whole: The filter 'clahe' needs")
+    assert lines[1].startswith("    huge images only if they fit into memory whole: The filter 'clahe' needs")
     assert lines[2] == "small: decode -> thumbnail(width=200) -> clahe -> the format of the source, quality 90"
     assert lines[3] == "    images of any size: huge ones go through in strips"
     assert lines[4].startswith("sharp: decode -> convolve(kernel=[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]) -> ")

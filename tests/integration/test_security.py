@@ -11,17 +11,15 @@ from pathlib import Path
 import pytest
 import zmq
 
-from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import Role
 from filterfleet.common.keys.making import make_broker_folder
 from filterfleet.common.process.ports import free_ports
-from filterfleet.common.wire import READY, Accepted, Hello, encode, parse
-from filterfleet.common.wire.messages import FRAME_LIMIT
+from filterfleet.common.wire import READY, Accepted, Hello, parse
 from tests.integration import keyed_peers as peers
 from tests.integration.harness import LOOPBACK, Fleet, Processes, check_outputs, wait_until
 from tests.integration.keyed_peers import KeyedFleet, client_says, hears, keys_of, tagged, worker_says
-from tests.integration.ppp_peers import Queue, receive_other_than_heartbeat
+from tests.integration.ppp_peers import receive_other_than_heartbeat
 
 USAGE = 2
 SILENCE = 1.0  # seconds: a listed peer is answered in some milliseconds
@@ -195,7 +193,7 @@ def test_a_list_that_became_unusable_does_not_stop_the_broker(keyed: KeyedFleet)
     broker = keyed.start_broker()
     (keyed.keys / "workers/broken.key").write_text("nothing")
     keyed.reload(broker)
-    assert "broken.key is no certificate" in broker.said
+    assert "broken.key is not a certificate" in broker.said
     (keyed.keys / "clients").chmod(0o777)
     broker.process.send_signal(peers.signal.SIGHUP)
     wait_until(lambda: "the old one stays" in broker.said)
@@ -210,7 +208,7 @@ def test_that_one_of_two_brokers_lets_nobody_in_is_told(keyed: KeyedFleet, photo
     code, said = keyed.processes.run("status", "--frontend-port", keyed.frontend, *both)
     assert code == USAGE
     assert "No broker answers" in said
-    assert "name the folder of yours with --keys" in said
+    assert "name the folder of your keys with --keys" in said
 
     open_fleet = Fleet(keyed.processes)
     open_fleet.frontend, open_fleet.backend = keyed.frontend, keyed.backend
@@ -220,7 +218,7 @@ def test_that_one_of_two_brokers_lets_nobody_in_is_told(keyed: KeyedFleet, photo
     listener = open_fleet.start_listener(source, output, "--once", "--settle", 0, *both)
     assert listener.wait(30) == 0, listener.said
     check_outputs(output, expected(source))
-    assert "name the folder of yours with --keys" in listener.said
+    assert "name the folder of your keys with --keys" in listener.said
 
 
 def test_elsewhere_than_on_loopback_keys_are_needed(processes: Processes):
@@ -238,7 +236,7 @@ def test_elsewhere_than_on_loopback_without_keys_if_one_insists(processes: Proce
     ports = ("--frontend-port", frontend, "--backend-port", backend)
     insecure = processes.start("broker", "--bind", "0.0.0.0", "--insecure", *ports)
     wait_until(lambda: "broker started" in insecure.said)
-    assert "whoever reaches the ports can use the fleet" in insecure.said
+    assert "everybody who can reach the ports can use the fleet" in insecure.said
 
 
 @pytest.mark.slow
@@ -325,33 +323,3 @@ def test_a_fleet_with_keys_works_and_loses_nothing_when_a_worker_is_revoked(
     check_outputs(output, expected(source))
     wait_until(lambda: "has to be listed among its workers" in revoked.said)
     assert keyed.status()["counters"]["workers_lost"] == 1
-
-
-@pytest.mark.slow
-def test_automatic_routing_ids_differ_between_brokers(fleet: Fleet, processes: Processes):
-    """Unless rand() is seeded, libzmq's routing ids begin with 006b8b4567 in every process."""
-    seen = set()
-    for started in (fleet, Fleet(processes)):
-        broker = started.start_broker()
-        with peers.connected(started.backend, peers.nothing) as worker:
-            worker.send(READY)
-            seen.add(wait_until(lambda: re.search(r"worker_registered.*worker=(\w+)", broker.said)).group(1))  # noqa: B023
-    assert len(seen) == 2
-    assert "006b8b4567" not in seen
-
-
-def test_an_oversized_frame_costs_a_broker_the_connection(fleet: Fleet):
-    """The client comes back on a new connection."""
-    with Queue(fleet.frontend) as queue, Client(LOOPBACK, fleet.frontend):
-        first, _ = queue.receive(5)
-        queue.send(first, b"", b"PPX1", bytes(FRAME_LIMIT + 1))
-
-        def gone() -> bool:
-            try:
-                queue.send(first, *encode([Accepted(b"x")]))
-            except zmq.ZMQError:
-                return True
-            return False
-
-        wait_until(gone, 10, "the end of the connection")
-        assert queue.until(lambda message: message[0] != first, patience=20)

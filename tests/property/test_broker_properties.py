@@ -1,4 +1,4 @@
-"""The broker fed with any course of valid messages, by peers that lie as they like: its books always balance."""
+"""The broker's books balance after any sequence of valid messages, even from peers that lie."""
 
 import random
 
@@ -115,19 +115,19 @@ class Broker(RuleBasedStateMachine):
         side=st.sampled_from(Side), peer=st.sampled_from(CLIENTS + WORKERS), message=client_messages | worker_messages
     )
     def anybody_says_anything(self, side, peer, message):
-        if not isinstance(message, Submit):  # bigger ones than the caps would fill the table
+        if not isinstance(message, Submit):  # one that is larger than the caps would fill the broker
             self._step(side, peer, encode([message]))
 
     def _tasks(self):
-        return [task for client in self.core._clients.clients.values() for task in client.tasks.values()]
+        return list(self.core.books.every_task())
 
     @invariant()
     def every_task_is_counted_once(self):
-        tasks, desk = self._tasks(), self.core._clients
-        assert desk.tasks == len(tasks) <= SETTINGS.tasks
-        assert desk.held_bytes == sum(task.held_bytes for task in tasks)
-        assert desk.result_bytes == sum(task.result_bytes for task in tasks)
-        for client in desk.clients.values():
+        tasks, books = self._tasks(), self.core.books
+        assert books.tasks == len(tasks) <= SETTINGS.tasks
+        assert books.held_bytes == sum(task.held_bytes for task in tasks)
+        assert books.result_bytes == sum(task.result_bytes for task in tasks)
+        for client in books.clients.values():
             assert client.held_bytes == sum(task.held_bytes for task in client.tasks.values())
             assert client.result_bytes == sum(task.result_bytes for task in client.tasks.values())
 
@@ -135,7 +135,7 @@ class Broker(RuleBasedStateMachine):
     def a_task_is_where_its_state_says(self):
         scheduler, tasks = self.core.scheduler, self._tasks()
         waiting = [task for task in tasks if task.state is TaskState.WAITING]
-        assert len(scheduler.queue) + len(scheduler.suspects) == len(waiting)
+        assert scheduler.waiting == len(waiting)
         for task in tasks:
             assert task.state is not TaskState.ENDED
             if task.state is TaskState.RUNNING:

@@ -1,4 +1,4 @@
-"""The waiting line neither loses nor doubles a task, whatever is pushed, taken and removed."""
+"""The queue neither loses nor doubles a task, whatever is pushed, popped and removed."""
 
 import functools
 from collections import Counter
@@ -54,7 +54,7 @@ def test_every_task_leaves_exactly_once(script):
 
 
 @given(st.lists(st.tuples(clients, st.integers(0, 1)), min_size=1, max_size=40))
-def test_within_a_priority_no_client_is_served_twice_while_another_waits_once_more(script):
+def test_within_a_priority_no_client_is_served_twice_in_a_row_while_another_waits(script):
     queue = FairQueue()
     for number, (client, priority) in enumerate(script):
         queue.push(Task(client, bytes([number]), b"", frozenset(), priority, 0, ()))
@@ -63,7 +63,7 @@ def test_within_a_priority_no_client_is_served_twice_while_another_waits_once_mo
         turns = [task.client for task in served if task.priority == priority]
         for index, client in enumerate(turns[:-1]):
             if turns[index + 1] == client:
-                assert set(turns[index:]) == {client}  # everybody else's line is empty
+                assert set(turns[index:]) == {client}  # all other lines are empty
 
 
 @given(st.lists(st.tuples(clients, needs, avoided), min_size=1, max_size=40))

@@ -1,11 +1,11 @@
-"""Pixels of any size and content: what the pipeline stores is what OpenCV computes."""
+"""For images of any size and content, the pipeline stores what OpenCV computes."""
 
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.worker.formats.encode import encode_bilevel_png
+from filterfleet.worker.formats.bilevel import encode_bilevel_png
 from filterfleet.worker.pipeline import process
 from filterfleet.worker.pixels.opencv import cv2
 

@@ -1,18 +1,18 @@
-"""Names made out of other names: no two the same, none too long."""
+"""Names that are made from other names: no two are the same, and none is too long."""
 
 from pathlib import PurePosixPath
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterfleet.common.jobs.jobs import is_image_name
+from filterfleet.common.jobs.names import is_image_name
 from filterfleet.listener.cloud.duplicates import distinct
 from filterfleet.listener.cloud.rclone.remote_files import Entry
 from filterfleet.listener.failed import failed_places
 from filterfleet.listener.names import NAME_LIMIT, fitted
 
 ids = st.text("12", min_size=1, max_size=2)
-# Few of them, so that what is made meets what is there.
+# Only a few, so that new names meet existing ones.
 paths = st.sampled_from(["a.jpg", "b/a.jpg", "a (1).jpg", "a (2).jpg", "a (2_).jpg", "a (11).jpg", "a"])
 letters = st.sampled_from("aé漢🎈\udcff")
 

@@ -5,7 +5,8 @@ from pathlib import PurePosixPath
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT, FORMAT_OF_EXTENSION, is_image_name, output_path
+from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.names import FORMAT_OF_EXTENSION, is_image_name, output_path
 
 formats = st.sampled_from(sorted(EXTENSION_OF_FORMAT))
 extensions = st.sampled_from(sorted(FORMAT_OF_EXTENSION))

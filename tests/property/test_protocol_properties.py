@@ -1,4 +1,4 @@
-"""The wire: what is encoded comes back as it was; what is anything else is a ProtocolError and nothing worse."""
+"""The wire: an encoded message comes back as it was, and anything else is a ProtocolError and nothing worse."""
 
 import contextlib
 import typing
@@ -28,7 +28,7 @@ def parsed_or_refused(wire, *, extended=True):
     if isinstance(found, list):
         assert found
         assert all(isinstance(message, MESSAGE_TYPES) for message in found)
-        assert encode(found)  # what was let in can be relayed
+        assert encode(found)  # a message that was accepted can be relayed
     else:
         assert isinstance(found, Ready | Heartbeat | Envelope)
     return found

@@ -1,4 +1,4 @@
-"""An image resized strip by strip has the very pixels of cv2.resize, wherever that is promised."""
+"""An image that is resized strip by strip has the pixels of cv2.resize, wherever this is promised."""
 
 import numpy as np
 from hypothesis import assume, example, given, settings
@@ -26,7 +26,7 @@ def test_strips_are_the_whole(
     rng = np.random.default_rng(width * 1000 + height)
     image = rng.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, endpoint=True)
     image = image[:, :, 0] if channels == 1 else image
-    if method == cv2.INTER_CUBIC:  # by chance, hardly any ratio would do
+    if method == cv2.INTER_CUBIC:  # random sizes hardly ever have such a ratio
         new_height = max(1, height // (width % 5 + 1)) * 2 ** (new_width % 4)
         height = new_height // 2 ** (new_width % 4) * (width % 5 + 1)
         image = np.resize(image, (height, *image.shape[1:]))

@@ -1,4 +1,4 @@
-"""Streamed in strips, an image becomes the same pixels as it does whole: any recipe, size, band height, threads."""
+"""An image that is streamed in strips gets the pixels of the whole image, for any recipe, size, band and threads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,10 @@ from filterfleet.worker.filters import Image, Place, registry
 from filterfleet.worker.filters.merge import Measured, Resampled, Rows
 from filterfleet.worker.filters.parameters import Integer
 from filterfleet.worker.filters.registry import Alpha, register
-from filterfleet.worker.formats import Target, over_white
+from filterfleet.worker.formats import Target
 from filterfleet.worker.formats.orientation import upright as turned
+from filterfleet.worker.pixels.channels import over_white
+from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.run import stream
 from filterfleet.worker.strips.span import Span
@@ -25,7 +27,7 @@ from filterfleet.worker.tree import Node, grow
 
 @pytest.fixture(scope="module", autouse=True)
 def filters() -> Iterator[None]:
-    """One filter for each way that strips are joined."""
+    """One filter for each way of joining strips."""
     before = dict(registry._filters)
 
     @register("test_rows", merge=Rows(halo=lambda size: size // 2), size=Integer(9, 1, 99))
@@ -64,7 +66,7 @@ def filters() -> Iterator[None]:
 
 
 class Downward:
-    """An image as a source that, like a file, is read downward only."""
+    """An image as a source that, like a file, can only be read downward."""
 
     ordered = True
 
@@ -76,6 +78,9 @@ class Downward:
         assert span.bottom >= self._bottom
         self._bottom = span.bottom
         return self._image[span.top : span.bottom].copy()
+
+    def close(self) -> None:
+        pass
 
 
 STEPS = (
@@ -134,7 +139,7 @@ def decoded(file: Any) -> Image:
 
 def as_stored(image: Image, encoding: str) -> Image:
     if encoding == "jpeg":
-        image = over_white(registry.to_8_bits(image))
+        image = over_white(to_8_bits(image))
         return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1], cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] == 2 and encoding == "png":  # as OpenCV shows gray and alpha
         return np.dstack([image[:, :, :1]] * 3 + [image[:, :, 1:]])
@@ -211,7 +216,7 @@ def test_bands_of_any_height(
 
 
 def snake(height: int, width: int, pitch: int, bright: int, *, upright_runs: bool) -> Image:
-    """A thin line that winds through the whole image, faint but for its end."""
+    """A thin line that winds through the whole image, and is faint except at its end."""
     image = np.zeros((height, width), np.uint8)
     length, breadth = (height, width) if upright_runs else (width, height)
     canvas = image if upright_runs else image.T

@@ -1,4 +1,4 @@
-"""An image cut into strips, filtered and joined is the filtered image, byte for byte."""
+"""An image that is cut into strips, filtered and joined equals the filtered image, byte for byte."""
 
 import os
 
@@ -14,7 +14,7 @@ from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.check import joined
 
-EXAMPLES = int(os.environ.get("FILTERFLEET_EXAMPLES", "12"))  # a filter
+EXAMPLES = int(os.environ.get("FILTERFLEET_EXAMPLES", "12"))  # for each filter
 
 
 def png(height, width, channels):
@@ -26,7 +26,7 @@ PICTURES = tuple(png(height, width, channels) for height, width, channels in ((4
 
 
 def valid(parameter):
-    """Values that a parameter takes, both ends included."""
+    """Values that a parameter takes, including both ends of its range."""
     match parameter:
         case Integer():
             values = st.integers(parameter.minimum, parameter.maximum)
@@ -55,7 +55,7 @@ def valid(parameter):
 
 @st.composite
 def images(draw, largest=300):
-    """Smooth and rough ones, gray and colour, with and without alpha, of 8 and 16 bits."""
+    """Smooth and rough images, gray and colour, with and without alpha, in 8 and 16 bits."""
     height, width = draw(st.integers(1, largest)), draw(st.integers(1, largest))
     channels = draw(st.integers(1, 4))
     dtype = draw(st.sampled_from([np.uint8, np.uint16]))

@@ -17,6 +17,9 @@ class BrokerNode(Node):
         self.core = BrokerCore(SETTINGS, self.world.rng_for(self), self.now)
         self._watch = BrokerWatch(self.core)
 
+    def audit(self) -> None:
+        self._watch.audit()
+
     def deadline(self) -> float:
         return self.core.deadline()
 

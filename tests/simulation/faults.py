@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from filterfleet.listener.core import scan
 from tests.simulation.listener_node import ListenerNode
 from tests.simulation.nodes import Node, Peer
+from tests.simulation.places import Output, Source
 from tests.simulation.worker_node import WorkerNode
 
 if TYPE_CHECKING:
@@ -27,8 +29,12 @@ class Faults:
             self._part_many,
             self._drain,
             self._revoke,
-            self._burst,
+            *[self._burst] * 2,
             self._replace,
+            self._remove,
+            self._remove_outputs,
+            self._hide,
+            *[self._lose_a_place] * 2,
             self._set_clock,
         ]
 
@@ -50,6 +56,8 @@ class Faults:
         self._world.tell("world", "faults end")
         self._world.network.clear_up()
         self._world.revoked.clear()
+        for listener in self._world.listeners:
+            listener.source.hidden = listener.source.away = listener.output.away = False
 
     # --- by kind ----
 
@@ -107,11 +115,42 @@ class Faults:
 
     def _burst(self, _node: Node) -> None:
         listener = self._rng.choice(self._world.listeners)
-        for _ in range(self._rng.choice([1, 3, 10])):
+        for _ in range(self._rng.choice([2, 10, 20])):
             listener.upload()
 
     def _replace(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).replace()
+
+    def _remove(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).remove()
+
+    def _remove_outputs(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).output.remove(self._rng)
+
+    def _hide(self, _node: Node) -> None:
+        """A source shows nothing for a while, like a share that is not mounted. A small one would be believed."""
+        listener = self._rng.choice(self._world.listeners)
+        source = listener.source
+        if listener.ledger.certain > scan.MASS_MINIMUM:
+            seconds = self._rng.choice([0.5, 3.0])
+            self._world.tell("world", f"A SOURCE SHOWS NOTHING for {seconds} s")
+            source.hidden = True
+            self._world.clock.after(seconds, self._show, source)
+
+    def _show(self, source: Source) -> None:
+        source.hidden = False
+
+    def _lose_a_place(self, _node: Node) -> None:
+        """An outage of a source or of an output."""
+        listener = self._rng.choice(self._world.listeners)
+        place = self._rng.choice([listener.source, listener.output])
+        seconds = self._rng.choice([0.3, 2.0, 8.0])
+        self._world.tell("world", f"OUTAGE of {listener.name}'s {type(place).__name__.lower()} for {seconds} s")
+        place.away = True
+        self._world.clock.after(seconds, self._restore, place)
+
+    def _restore(self, place: Source | Output) -> None:
+        place.away = False
 
     def _set_clock(self, _node: Node) -> None:
         step = self._rng.choice([-86400.0, -3600.0, -1.0, 1.0, 3600.0])

@@ -1,193 +1,301 @@
-"""A listener's process: the client core, the real intake and the real ledger, a source and an output folder."""
+"""A listener's process: the real core and ledger and the real client core, between a simulated source and output."""
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterfleet.broker.actions import Side
-from filterfleet.common.client import core as client_core
+from filterfleet.common.client import actions as client_actions
+from filterfleet.common.client.actions import Deliver, ReadBlob
 from filterfleet.common.client.core import ClientCore
-from filterfleet.common.jobs.jobs import Job
-from filterfleet.common.wire import Data, Failed, Message, Result, ResultOk
-from filterfleet.listener.core.intake import Intake
-from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.service import BACKFILL, FRESH
-from tests.simulation.invariants import InvariantError
+from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.recipe import Output as RecipeOutput
+from filterfleet.common.jobs.recipe import Recipe, Step
+from filterfleet.common.wire import Data, Failed, Get, Message, Result, ResultOk
+from filterfleet.common.wire.actions import Open, Send
+from filterfleet.listener.core.actions import (
+    Acknowledge,
+    Action,
+    Close,
+    List,
+    Load,
+    Look,
+    Note,
+    Submit,
+    TakeAway,
+    Transfer,
+)
+from filterfleet.listener.core.core import ListenerCore
+from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Loaded, SourceChanged, TransferFailed
+from filterfleet.listener.core.scan import ROOT, Version
+from filterfleet.listener.core.settings import Backfill, Failures, Settings
+from tests.memory_file import Shelf
+from tests.simulation.books import WatchedLedger
+from tests.simulation.invariants import InvariantError, audit_listener
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
+from tests.simulation.places import Output, Source, do
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-ANOTHER_TRY = 5.0  # seconds until what failed for a passing reason is tried again
+RECIPE = Recipe((RecipeOutput("out", (Step("f"),), "jpeg"),))
+KEY = 16  # bytes of a job id that stand for the content
 
 
 class ListenerNode(Peer):
-    """Source, outputs and ledger survive its crashes; of the ledger, what was committed."""
+    """Source, output and ledger survive its crashes; of the ledger, what was committed. Its habits are those of one
+    user: they stay the same from life to life."""
 
     side = Side.FRONTEND
 
     def __init__(self, world: World, name: str, photos: int) -> None:
         super().__init__(world, name)
-        self.source: dict[str, Photo] = {}
-        self.outputs: dict[str, bytes] = {}
-        self.ledger = Ledger(Path(":memory:"), name, "recipe")
+        rng = world.rng
+        self.source = Source(name, world.camera, rng)
+        self.output = Output(world.camera)
+        self.ledger = WatchedLedger(Path(":memory:"), name, RECIPE.digest.hex())
+        self.settings = Settings(
+            settle=rng.choice([0.0, 0.5]),
+            interval=rng.choice([0.5, 2.0]),
+            once=rng.random() < 0.25,
+            backfill=rng.choice([*[Backfill.OLDEST] * 2, Backfill.NEWEST, Backfill.NONE]),
+            failures=rng.choice(list(Failures)),
+            departs=rng.random() < 0.25,
+            engine="fleet",
+            window=rng.choice([4, 12, 40]),
+            small=SETTINGS.inline_limit,
+            once_patience=15.0,
+            another_try=5.0,
+        )
+        self.watching = not self.settings.once and rng.random() < 0.5
         for _ in range(photos):
             self.upload()
 
     # --- what users do ----
 
     def upload(self) -> None:
-        self._put(f"{self.name}/{len(self.source)}.jpg")
+        versions = self.source.upload(self.world.wall.time_ns(), halves=self.settings.settle > 0)
+        self._put(versions[0])
+        for photo in versions[1:]:  # the upload ends too soon for anything to look complete before
+            self.world.clock.after(0.8 * self.settings.settle, self._put, photo)
 
     def replace(self) -> None:
-        self._put(self.world.rng.choice(list(self.source)))
+        if (photo := self.source.another(self.world.wall.time_ns())) is not None:
+            self._put(photo)
 
-    def _put(self, path: str) -> None:
-        self.source[path] = photo = self.world.camera.shoot(path, self.world.wall.time_ns())
-        if self.alive:
-            self.tell(f"finds {photo.job!r} under {path}, {photo.kind}")
-        self.do(self._turn)
+    def remove(self) -> None:
+        if (path := self.source.remove()) is not None:
+            self.tell(f"USER REMOVES {path}")
+            self._notify(path)
+
+    def _put(self, photo: Photo) -> None:
+        self.source.put(photo)
+        self.tell(f"USER PUTS {photo.key!r} at {photo.path}, {photo.kind}{', half of it' if photo.partial else ''}")
+        self._notify(photo.path)
+
+    def _notify(self, path: str) -> None:
+        """As a source does that notifies: mostly of the path, sometimes of anything, and sometimes not at all."""
+        if self.watching and self.alive:
+            heard = self.world.rng.choice([path, path, path, ROOT, None])
+            if heard is not None:
+                self.do(self._on, Heard(heard))
 
     # --- the process ----
 
     def boot(self) -> None:
-        self.core = ClientCore(self.world.rng_for(self), self.world.new_file, len(self.world.brokers))
+        self.ledger.begin_life()
+        rng = self.world.rng_for(self)
+        self.client = ClientCore(rng, len(self.world.brokers))
+        self.shelf = Shelf(self.world.new_file)
+        self.core = ListenerCore(self.settings, RECIPE, self.ledger, rng)
         self._broker = 0
-        self.intake = Intake(self.world.rng.choice([4, 12, 40]), SETTINGS.inline_limit)
-        self._in_hand: dict[bytes, Photo] = {}
-        self._delivered: set[bytes] = set()  # of these; their images are not read any more
-        self._recorded: list[bytes] = []  # jobs to acknowledge after the next commit
-        self.ledger.retry_transient()
-        self._known = self.ledger.settled()
-        for path, version, fresh in self.ledger.pending():
-            self.intake.add(path, version, fresh=fresh)
-        self._backfill = self.life == 1  # its first look finds what was there before it
-        self._act(self.core.start(self.now))
-        self._turn()
-        self._backfill = False
+        self._images: dict[bytes, Photo] = {}  # of jobs that the client has been given, until their outcomes
+        self._unfinished: set[bytes] = set()  # jobs that the client has been given and may not forget
+        self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
+        self._scanner: deque[List | Look] = deque()  # under way, and in line behind it
+        self._act_client(self.client.start(self.now))
+        self.core.start(self.now, watching=self.watching)
+        self._tick()
 
     def crash(self) -> None:
         super().crash()
-        self.ledger._db.rollback()  # what was not committed is not there after a kill
+        self.ledger.crash()
 
     def deadline(self) -> float:
-        return self.core.deadline()
+        return min(self.client.deadline(), self.now + self.core.wait(self.now))
 
     def wake(self) -> None:
-        self._act(self.core.on_tick(self.now))
+        self._act_client(self.client.on_tick(self.now))
+        self._tick()
 
     def receive(self, frames: Frames, _broker: int) -> None:
-        self._act(self.core.on_message(frames, self.now) + self.core.on_tick(self.now))
+        self._act_client(self.client.on_message(frames, self.now) + self.client.on_tick(self.now))
+        self._tick()
 
     def refused(self, _broker: int) -> None:
-        self._act(self.core.on_refused(self.now))
+        self._act_client(self.client.on_refused(self.now))
 
-    def _turn(self) -> None:
-        """As listener.service does: look, commit, acknowledge, feed."""
-        for path, photo in self.source.items():
-            if self._known.get(path) != photo.version:
-                self._known[path] = photo.version
-                self._begin(photo, fresh=not self._backfill)
-        self.ledger.commit()
-        for job in self._recorded:
-            del self._in_hand[job]
-            self._act(self.core.acknowledge(job, self.now))
-        self._recorded.clear()
-        while (taken := self.intake.take()) is not None:
-            self._submit(*taken)
+    def _on(self, event: Event) -> None:
+        if isinstance(event, Listed):
+            self.ledger.sees(event.listing, self.settings.backfill)
+        self._act(self.core.on(event, self.now))
+        if isinstance(event, Listed):
+            self.ledger.check_order(self.settings.backfill)
+        self._tick()
 
-    def _begin(self, photo: Photo, *, fresh: bool) -> None:
-        self.ledger.add(photo.path, photo.version, fresh=fresh)
-        self.intake.add(photo.path, photo.version, fresh=fresh)
-
-    def _submit(self, path: str, version: object, fresh: bool) -> None:
-        photo = self.source[path]
-        if photo.version != version:  # it has been replaced; the newer one is in the line as well
-            self.intake.release(path)
+    def _tick(self) -> None:
+        if not self.alive:
             return
-        self._in_hand[photo.job] = photo
-        inline = photo.version.size <= SETTINGS.inline_limit
-        payload = (photo.content,) if inline else ()
-        job = Job(photo.job, b"recipe", ("f",), photo.version.size, payload, FRESH if fresh else BACKFILL)
-        self._act(self.core.submit(job, self.now))
+        self._act(self.core.on_tick(self.now))
+        audit_listener(self.core)
+        if self.core.finished:
+            self._end()
 
-    def _act(self, actions: list) -> None:
-        messages: list[Message] = []
+    def _end(self) -> None:
+        """As a listener that was started with --once does; whoever runs it does so again after a while."""
+        self.core.stop()
+        self._act(self.core.end())
+        self.tell("has nothing left to do, and ends")
+        if left := self.ledger.left_of_listing():
+            raise InvariantError(f"{self.name} ends, and {left} is not done")
+        self.world.crash_for(self, 2.0)
+
+    # --- the listener's actions ----
+
+    def _act(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case client_core.Send(message):
-                    if isinstance(message, ResultOk) and message.id in self._in_hand:
-                        raise InvariantError(f"{self.name} acknowledges {message.id!r} before it is recorded")
+                case Note(_, event, fields):
+                    self.tell(f"notes {event!r} {dict(fields)}")
+                case Submit():
+                    self._submit(action)
+                case Close():
+                    pass  # nothing here is in a file
+                case Acknowledge(job):
+                    self._acknowledge(job)
+                case List() | Look():
+                    self._scanner.append(action)
+                    if len(self._scanner) == 1:
+                        self._scan()
+                case _:
+                    self._begin(action)
+        self._check_turns(actions)
+
+    def _check_turns(self, actions: list[Action]) -> None:
+        """No backfill is begun while a fresh upload could be; a transfer that is tried again is none that is begun."""
+        loads = {(action.path, action.version) for action in actions if isinstance(action, Load) and not action.urgent}
+        if loads - self._begun:
+            for path, _ in self.core._desk.intake._fresh:
+                if not self.core._desk._is_busy(path):
+                    raise InvariantError(f"{self.name} begins backfill, and the fresh {path} waits")
+        self._begun |= loads
+
+    def _scan(self) -> None:
+        """Lists and looks run one after the other. What they show is older than their end."""
+        seen, told = self.world.rng.uniform(0.0, 0.1), self.world.rng.uniform(0.0, 0.1)
+        self.later(seen, self._see, told)
+
+    def _see(self, told: float) -> None:
+        event = do(self.source, self.output, self._scanner[0])
+        self.later(told, self._scanned, event)
+
+    def _scanned(self, event: Event) -> None:
+        self._scanner.popleft()
+        if self._scanner:
+            self._scan()
+        self._on(event)
+
+    def _begin(self, action: Transfer) -> None:
+        if isinstance(action, TakeAway):
+            self.ledger.check_done(action.path, action.version)
+        self.later(self.world.rng.uniform(0.0, 0.2), self._transfer, action)
+
+    def _transfer(self, action: Transfer) -> None:
+        event = do(self.source, self.output, action)
+        if isinstance(action, Load) and isinstance(event, Loaded) and self.source.photos[action.path].partial:
+            raise InvariantError(f"{self.name} loads {action.path} while it is being uploaded")
+        self.tell(f"{action!r:.60}: {type(event).__name__}")
+        self.ledger.transferred(event, self.now, limit=self.settings.once_patience if self.settings.once else None)
+        self.later(0.0, self._on, event)
+        if isinstance(event, TransferFailed):
+            self.later(0.0, self._tick)
+
+    def _submit(self, action: Submit) -> None:
+        photo = self.world.camera.photo(action.job[:KEY])
+        path = next((path for path, other in self.source.photos.items() if other.key == photo.key), "")
+        self._images[action.job] = self.source.photos.get(path, photo)
+        self._unfinished.add(action.job)
+        payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit else ()
+        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority)
+        self._act_client(self.client.submit(job, self.now))
+
+    def _acknowledge(self, job: bytes) -> None:
+        if not self.ledger.durable:
+            raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r} before what it knows of it is durable")
+        if job not in self._unfinished:
+            raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r}, which is not under way")
+        self._unfinished.remove(job)
+        self._act_client(self.client.acknowledge(job, self.now))
+
+    # --- the client's actions ----
+
+    def _act_client(self, actions: list[client_actions.Action]) -> None:
+        messages: list[Message] = []
+        for action in self.shelf.settle(self.client, actions, self.now):
+            match action:
+                case Send(message):
+                    if isinstance(message, ResultOk) and message.id in self._unfinished:
+                        raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
                     messages.append(message)
-                case client_core.Open(identity, broker):
+                case Open(identity, broker):
                     messages = []
                     self.close(self._broker)
                     self._broker = broker
                     self.open(identity, broker)
-                case client_core.ReadBlob(get):
+                case ReadBlob(get):
                     self._read(get, messages)
-                case client_core.Deliver(job, outcome):
-                    self._delivered.add(job)
-                    writing = self.world.rng.uniform(0.0, 0.2)
-                    self.later(writing, self._apply, job, outcome)
+                case Deliver(job, outcome):
+                    if self._images.pop(job, None) is None:
+                        raise InvariantError(
+                            f"{self.name} is given an outcome of {job[:KEY]!r}, which is not under way"
+                        )
+                    self._check(outcome)
+                    self.later(0.0, self._on, Ended(job, outcome))
         self.send_messages(messages, self._broker)
 
-    def _read(self, get: object, messages: list[Message]) -> None:
-        photo = self._in_hand.get(get.id)
-        if photo is None or get.id in self._delivered:
+    def _read(self, get: Get, messages: list[Message]) -> None:
+        photo = self._images.get(get.id)
+        if photo is None:
             return
-        if self.source[photo.path] is photo:
+        if self.source.photos.get(photo.path) is photo:
             messages.append(Data(get.id, "", get.offset, (photo.content[get.offset : get.offset + get.length],)))
             return
-        self.tell(f"cannot read {get.id!r} any more: it has been replaced")
-        del self._in_hand[photo.job]
-        self.intake.release(photo.path)
-        self._act(self.core.cancel(photo.job, self.now))
-        self._turn()
+        self.tell(f"cannot read {photo.key!r} any more")
+        del self._images[get.id]
+        self._unfinished.remove(get.id)
+        self._act_client(self.client.cancel(get.id, self.now))
+        self.later(0.0, self._on, SourceChanged(get.id))
 
-    def _apply(self, job: bytes, outcome: Result | Failed) -> None:
-        """Place the outputs, and record them; the commit comes with a later turn."""
-        photo = self._in_hand.get(job)
-        if photo is None or job in self._recorded:
-            raise InvariantError(f"{self.name} was given job {job!r} twice")
-        if isinstance(outcome, Failed):
-            transient = outcome.kind == "transient"
-            self.tell(f"records {job!r}: {outcome.reason}")
-            self.ledger.failed(photo.path, photo.version, outcome.reason, transient=transient)
-            if transient:
-                self.later(ANOTHER_TRY, self._try_again, photo)
-        else:
-            self._place(photo, outcome)
-        self.intake.release(photo.path)
-        self._recorded.append(job)
-        self.later(self.world.rng.choice([0.0, 0.05]), self._turn)
-
-    def _place(self, photo: Photo, result: Result) -> None:
-        content = b"".join(bytes(blob) for blob in result.payload)
-        if content != photo.made_of_it:
-            raise InvariantError(f"{self.name} was given {content[:32]!r} for {photo.job!r}")
-        self.tell(f"records {photo.job!r}: done")
-        self.outputs[photo.path] = content
-        self.ledger.done(photo.path, photo.version, result, engine="fleet", write=0.0, turnaround=0.0)
-
-    def _try_again(self, photo: Photo) -> None:
-        if self._known[photo.path] == photo.version:
-            self._begin(photo, fresh=False)
-            self._turn()
+    def _check(self, outcome: Result | Failed) -> None:
+        if isinstance(outcome, Result):
+            photo = self.world.camera.photo(outcome.id[:KEY])
+            content = b"".join(bytes(blob) for blob in outcome.payload)
+            if content != photo.made_of_it:
+                raise InvariantError(f"{self.name} was given {content[:32]!r} for {photo.key!r}")
 
     # --- the end ----
 
     @property
     def finished(self) -> bool:
-        return self.alive and self.intake.idle and not self._recorded and self._all_found and not self.left
-
-    @property
-    def _all_found(self) -> bool:
-        return all(self._known.get(path) == photo.version for path, photo in self.source.items())
+        """Whether every photo has had its outcome, and nothing is under way just now."""
+        idle = self.core.idle if self.alive else self.settings.once
+        return idle and all(map(self.ledger.knows_end, self.source.expected.values()))
 
     @property
     def left(self) -> list[str]:
-        return [path for path, _, _ in self.ledger.pending()]
+        """Photos that have had no outcome."""
+        return [path for path, photo in self.source.expected.items() if not self.ledger.knows_end(photo)]

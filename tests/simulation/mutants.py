@@ -9,10 +9,13 @@ from typing import Any
 
 from filterfleet.broker import fairness
 from filterfleet.broker.backend import WorkerDesk
+from filterfleet.broker.books import Books
 from filterfleet.broker.fairness import FairQueue
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.state import Lease, Task, Worker
+from filterfleet.broker.trials import Trials
+from filterfleet.broker.verdicts import GaveUp, Verdict
 from filterfleet.common.client.core import ClientCore
 from filterfleet.common.client.flow import Flow
 from filterfleet.common.client.submissions import Submissions
@@ -20,14 +23,17 @@ from filterfleet.common.wire import ResultOk
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.pull import Pull
 from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
-from filterfleet.worker.leases.session import Run, WorkerSession
+from filterfleet.worker.leases.session import WorkerSession
+from tests.simulation.listener_mutants import LISTENER_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
 
 
-def _expiry_off(self: Scheduler, lease: Lease, now: float) -> None:
+def _expiry_off(self: Scheduler, lease: Lease, now: float) -> list[Verdict]:
     """Leases never expire: a task whose thread hangs is waited for until its worker gives up."""
+    return []
 
 
 def _credit_leaked(self: Scheduler, lease: Lease) -> None:
@@ -51,17 +57,18 @@ def _stale_token_accepted(self: WorkerDesk, worker: Worker, token: bytes) -> Lea
     return worker.leases.get(token) or _ended.get(token)
 
 
-def _lost_tasks_forgotten(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> None:
+def _lost_tasks_forgotten(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
     """The tasks of a dead worker are not queued again."""
+    return []
 
 
-def _blame_at_once(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> None:
+def _blame_at_once(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
     """Whoever was in a worker that died three times is called poison, without a trial."""
     task.losses += 1
     if task.losses >= self.settings.shared_losses:
-        self._give_up(task, f"The worker process died while it worked on this image ({task.losses} times).")
-    else:
-        self._requeue(task)
+        return [GaveUp(task, f"The worker process died while it worked on this image ({task.losses} times).")]
+    self._requeue(task)
+    return []
 
 
 def _hello_ignored(self: ClientCore, hello: Any, now: float) -> None:
@@ -82,10 +89,10 @@ def _delivered_twice(self: ClientCore, job: bytes) -> Any:
 def _trial_in_company(self: Scheduler, now: float) -> list[Lease]:
     """Suspects run beside other tasks."""
     granted = []
-    for task in list(self.suspects):
-        worker = next((w for w in self.workers.values() if w.open and self._eligible(task, w)), None)
+    for task in list(self.trials.suspects):
+        worker = next((w for w in self.workers.values() if w.open and self.may_run(w, task)), None)
         if worker is not None:
-            self.suspects.remove(task)
+            self.trials.suspects.remove(task)
             granted.append(self._grant(task, worker, now, alone=True))
     return granted
 
@@ -111,20 +118,21 @@ def _kept_apart_by_needs(task: Task) -> Any:
     return task.needs, b""
 
 
-def _fail_forever(self: Scheduler, lease: Lease, reason: str, now: float) -> None:
+def _fail_forever(self: Scheduler, lease: Lease, reason: str, now: float) -> list[GaveUp]:
     """A task that fails is tried again without limit."""
     self.release(lease)
     if not lease.task.leases:
         self._requeue_at(now + self.settings.retry_delay, lease.task)
+    return []
 
 
-def _retry_forgotten(self: Scheduler, task: Task, _now: float) -> None:
-    """The timer of a task that was to be tried again does nothing."""
+def _retry_forgotten(self: Scheduler, task: Task) -> None:
+    """The alarm of a task that was to be tried again does nothing."""
 
 
-def _acknowledged_at_once(self: ClientCore, entry: Any, outcome: Any) -> None:
+def _acknowledged_at_once(self: ClientCore, entry: Any, *outcome: Any) -> None:
     """An outcome is acknowledged when it comes, not when it has been recorded."""
-    _original_deliver(self, entry, outcome)
+    _original_deliver(self, entry, *outcome)
     self._send(ResultOk(entry.job.id))
 
 
@@ -148,7 +156,7 @@ def _always_room(self: ClientDesk, *_: Any) -> bool:
     return True
 
 
-def _results_piled_up(_self: ClientDesk, _task: Any) -> bool:
+def _results_piled_up(_self: Books, _task: Any) -> bool:
     """Work goes on for a client that does not acknowledge."""
     return True
 
@@ -162,30 +170,31 @@ def _window_leaked(self: Flow, size: int) -> None:
     """What has been answered still counts as on its way."""
 
 
-def _bytes_leaked(self: ClientDesk, task: Task) -> None:
+def _bytes_leaked(self: Books, task: Task) -> None:
     """The bytes of a task that has ended are still counted."""
     self.held_bytes += task.held_bytes
-    _original_end(self, task)
+    _original_remove(self, task)
 
 
-_original_end = ClientDesk._end
+_original_remove = Books.remove
 
 
 def _dead_client_kept(self: ClientDesk, client: Any) -> None:
     """The tasks of a client that is gone stay for ever."""
-    self.clients.pop(client.peer, None)
+    self._books.clients.pop(client.peer, None)
 
 
-def _reservation_kept(self: Scheduler) -> None:
+def _reservation_kept(self: Trials) -> None:
     """A worker that was emptied for a trial is never open again."""
-    self._trial_worker = None
+    self.worker = None
 
 
-def _race_not_ended(self: Scheduler, lease: Lease, now: float) -> None:
+def _race_not_ended(self: Scheduler, lease: Lease, now: float) -> list[Verdict]:
     """The loser of a race keeps its lease."""
     if lease.alone:
         lease.alone = False
-        self._end_trial()
+        self.trials.end()
+    return []
 
 
 def _task_taken_twice(self: WorkerSession, task: Any, now: float) -> None:
@@ -211,15 +220,15 @@ def _first_broker_only(self: Link, now: float) -> None:
     self._reopen_at = now + self._backoff.next()
 
 
-def _part_counted_twice(self: Pull, offset: int, data: Any) -> None:
+def _part_counted_twice(self: Pull, offset: int, _length: int) -> bool:
     """A part of an image that comes twice stands for one that is missing."""
-    self.sink.write(offset, data)
     self._asked.pop(offset, None)
-    self._received += len(data)
+    self._taken.add(offset)
+    return True
 
 
 MUTANTS: dict[str, tuple[Patch, ...]] = {
-    "expiry off": ((Scheduler, "_on_expiry", _expiry_off),),
+    "expiry off": ((Scheduler, "expire", _expiry_off),),
     "credit leaked": ((Scheduler, "release", _credit_leaked),),
     "stale token accepted": (
         (Scheduler, "release", _remembering_release),
@@ -229,28 +238,29 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "blame at once": ((Scheduler, "_after_loss", _blame_at_once),),
     "trial in company": ((Scheduler, "_start_trial", _trial_in_company),),
     "hello ignored": ((ClientCore, "_on_hello", _hello_ignored),),
-    "outcome sent once": ((ClientDesk, "_on_resend", _outcome_sent_once),),
+    "outcome sent once": ((ClientDesk, "resend", _outcome_sent_once),),
     "delivered twice": ((ClientCore, "_open_entry", _delivered_twice),),
     "leaver given work": ((Worker, "open", property(_leaver_open)),),
     "backfill before fresh": ((FairQueue, "pop", _backfill_first),),
     "line blocked by its head": ((fairness, "_kind", _kept_apart_by_needs),),
     "retries without limit": ((Scheduler, "fail", _fail_forever),),
-    "retry forgotten": ((Scheduler, "_on_retry", _retry_forgotten),),
+    "retry forgotten": ((Scheduler, "retry", _retry_forgotten),),
     "acknowledged before recorded": ((ClientCore, "_deliver", _acknowledged_at_once),),
     "never committed": ((Ledger, "commit", _never_committed),),
     "version ignored": ((Ledger, "done", _version_ignored),),
     "caps ignored": ((ClientDesk, "_room_for", _always_room),),
-    "results piled up": ((ClientDesk, "takes_result", _results_piled_up),),
+    "results piled up": ((Books, "takes_result", _results_piled_up),),
     "busy forgotten": ((Submissions, "refused", _busy_forgotten),),
     "window leaked": ((Flow, "answered", _window_leaked),),
-    "bytes leaked": ((ClientDesk, "_end", _bytes_leaked),),
+    "bytes leaked": ((Books, "remove", _bytes_leaked),),
     "dead client kept": ((ClientDesk, "drop", _dead_client_kept),),
-    "reservation kept": ((Scheduler, "_end_trial", _reservation_kept),),
+    "reservation kept": ((Trials, "end", _reservation_kept),),
     "race not ended": ((Scheduler, "finish", _race_not_ended),),
     "task taken twice": ((WorkerSession, "_on_task", _task_taken_twice),),
     "trial in a crowd": ((Runs, "next", _trial_in_a_crowd),),
     "first broker only": ((Link, "breaks", _first_broker_only),),
-    "part counted twice": ((Pull, "store", _part_counted_twice),),
+    "part counted twice": ((Pull, "take", _part_counted_twice),),
+    **LISTENER_MUTANTS,
 }
 
 

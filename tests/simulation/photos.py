@@ -1,4 +1,4 @@
-"""Photos, what they do to workers, and how each must end."""
+"""Photos, what they do to those who handle them, and how each must end."""
 
 from __future__ import annotations
 
@@ -9,28 +9,47 @@ from dataclasses import dataclass
 
 from filterfleet.listener.core.scan import Version
 
-# Some are good at first sight only: flaky fails once, hang gets stuck once. The last four never end well.
-KINDS = ["good"] * 40 + ["flaky", "hang", "bad", "failing", "poison", "endless"]
-DEADLY = {"poison", "endless"}
-DEADLY_LIMIT = 2  # in one world: each keeps the fleet busy for half a minute, most of which is waiting
+# Some are good at first sight only: flaky fails once, hang gets stuck once. Those of ENDS never end well.
+KINDS = ["good"] * 40 + [
+    "flaky",
+    "hang",
+    "hang",
+    "hang",
+    "bad",
+    "failing",
+    "poison",
+    "endless",
+    "refused",
+    "unwritable",
+    "ghost",
+]
+RARE = {"poison": 2, "endless": 2, "ghost": 1}  # in one world: each keeps somebody busy for long
 SIZES = [20, 20, 90, 300]  # bytes; the largest is pulled, in parts
 ENDS = {  # how the reason of a failure begins, by kind
     "bad": ("bad image",),
     "failing": ("never works", "The worker cannot keep", "unreadable"),  # the last of its failures,
     "poison": ("The worker process died",),
     "endless": ("The worker process died", "No worker finished"),
+    "refused": ("too large to be moved",),
+    "unwritable": ("no such name can be written",),
+    "ghost": ("The source lists this file, and does not find it",),
 }
+FOR_GOOD = {"bad", "refused", "unwritable"}  # of these; the others are tried again and again
 
 
 @dataclass(frozen=True)
 class Photo:
+    """partial: the upload has not ended."""
+
     path: str
     version: Version
     content: bytes
     kind: str
+    partial: bool = False
 
     @property
-    def job(self) -> bytes:
+    def key(self) -> bytes:
+        """The same for photos of the same content; it stands for the content's hash."""
         return self.content[:16]
 
     @property
@@ -39,31 +58,43 @@ class Photo:
 
 
 class Camera:
-    """Makes photos, no two of the same content, and remembers them."""
+    """Makes photos, and remembers them by their content. Versions are all different."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._numbers = itertools.count()
+        self._versions = itertools.count()
         self._photos: dict[bytes, Photo] = {}
         self._runs: Counter[bytes] = Counter()
-        self._deadly = 0
+        self._kinds: Counter[str] = Counter()
 
     def shoot(self, path: str, mtime_ns: int) -> Photo:
+        """A new photo."""
         content = b"photo-%010d" % next(self._numbers) + self._rng.randbytes(self._rng.choice(SIZES))
-        photo = Photo(path, Version(len(content), mtime_ns), content, self._choose_kind())
-        self._photos[photo.job] = photo
+        photo = Photo(path, self._version(content, mtime_ns), content, self._choose_kind())
+        self._photos[photo.key] = photo
         return photo
+
+    def copy(self, photo: Photo, path: str, mtime_ns: int) -> Photo:
+        """A twin: the same content under another path."""
+        return Photo(path, self._version(photo.content, mtime_ns), photo.content, photo.kind)
+
+    def half_of(self, photo: Photo, mtime_ns: int) -> Photo:
+        """The photo while it is being uploaded."""
+        content = photo.content[: len(photo.content) // 2]
+        return Photo(photo.path, self._version(content, mtime_ns), content, photo.kind, partial=True)
+
+    def _version(self, content: bytes, mtime_ns: int) -> Version:
+        return Version(len(content), mtime_ns, str(next(self._versions)))
 
     def _choose_kind(self) -> str:
         kind = self._rng.choice(KINDS)
-        if kind not in DEADLY:
-            return kind
-        self._deadly += 1
-        return kind if self._deadly <= DEADLY_LIMIT else "good"
+        self._kinds[kind] += 1
+        return kind if self._kinds[kind] <= RARE.get(kind, 1 << 30) else "good"
 
-    def photo(self, job: bytes) -> Photo:
-        return self._photos[job]
+    def photo(self, key: bytes) -> Photo:
+        return self._photos[key]
 
     def first_time(self, photo: Photo) -> bool:
-        self._runs[photo.job] += 1
-        return self._runs[photo.job] == 1
+        self._runs[photo.key] += 1
+        return self._runs[photo.key] == 1

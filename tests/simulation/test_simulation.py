@@ -13,6 +13,7 @@ from tests.simulation.world import World
 SEEDS_FOR_A_MUTANT = 200
 
 
+@pytest.mark.timeout(1800)  # it waits for nothing: how long it takes is up to the processors
 def test_no_seed_breaks_an_invariant(request: pytest.FixtureRequest) -> None:
     failures = run_seeds(request.config.getoption("--seeds"))
     assert not failures, "\n".join([*failures[:10], "replay one with: python -m tests.simulation.replay SEED"])

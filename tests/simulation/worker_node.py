@@ -5,9 +5,12 @@ from __future__ import annotations
 from filterfleet.broker.actions import Side
 from filterfleet.common.blob import read
 from filterfleet.common.wire import Data, Message, OutputFile
-from filterfleet.worker.leases import session as worker_session
+from filterfleet.common.wire.actions import Open, Send
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Abandon, Action, Profile, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.runs import Key, Runs
-from filterfleet.worker.leases.session import Action, Done, Profile, Run, WorkerSession
+from filterfleet.worker.leases.session import WorkerSession
+from tests.memory_file import Shelf
 from tests.simulation.invariants import InvariantError
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
@@ -27,7 +30,8 @@ class WorkerNode(Peer):
         self.speed = self.world.rng.choice([0.2, 0.5, 1.0, 1.0, 4.0, 10.0])  # seconds a task takes at most
         self.threads = self.world.rng.choice([1, 2, 3])
         profile = Profile(self.threads, 2, ("f",), self.name, "sim", 10_000)
-        self.sessions = [WorkerSession(profile, rng, self.world.new_file) for _ in self.world.brokers]
+        self.sessions = [WorkerSession(profile, rng) for _ in self.world.brokers]
+        self.shelves = [Shelf(self.world.new_file) for _ in self.world.brokers]
         self.runs = Runs(self.threads)
         self.known: set[Key] = set()  # leases to be run
         for broker, session in enumerate(self.sessions):
@@ -52,26 +56,26 @@ class WorkerNode(Peer):
             self._act(broker, session.drain(self.now))
 
     def _act(self, broker: int, actions: list[Action]) -> None:
-        if not self.alive:  # it has ended after what another session had to do
+        if not self.alive:  # something that another session asked for has ended it
             return
         messages: list[Message] = []
-        for action in actions:
+        for action in self.shelves[broker].settle(self.sessions[broker], actions, self.now):
             match action:
-                case worker_session.Send(message):
+                case Send(message):
                     messages.append(message)
-                case worker_session.SendFrames(frames):
+                case SendFrames(frames):
                     self.send_messages(messages, broker)
                     messages = []
                     self.send([bytes(frame) for frame in frames], broker)
-                case worker_session.Open(identity):
+                case Open(identity):
                     messages = []
                     self.open(identity, broker)
                 case Run():
                     self._take((broker, action.lease), action)
-                case worker_session.Abandon(lease):
+                case Abandon(lease):
                     self.known.discard((broker, lease))
                     self.runs.drop((broker, lease))
-                case worker_session.ReadBlob():
+                case ReadBlob():
                     self._read(broker, action, messages)
         self.send_messages(messages, broker)
         self._fill_threads()
@@ -85,7 +89,7 @@ class WorkerNode(Peer):
         self.known.add(key)
         self.runs.add(key, run)
 
-    def _read(self, broker: int, action: worker_session.ReadBlob, messages: list[Message]) -> None:
+    def _read(self, broker: int, action: ReadBlob, messages: list[Message]) -> None:
         get = action.get
         if self.world.disk_fails():
             self.tell("cannot read an output")
@@ -101,7 +105,7 @@ class WorkerNode(Peer):
             self._act(broker, self.sessions[broker].on_begun(lease))
             photo = None if run.opaque else self.world.camera.photo(bytes(run.image)[:16])
             if photo is not None and self._gets_stuck(photo):
-                self.tell(f"has a thread stuck on {photo.job!r}")
+                self.tell(f"has a thread stuck on {photo.key!r}")
                 self.later(STUCK_AFTER, self.world.crash_for, self, 0.3)
             else:
                 self.later(self.speed * self.world.rng.uniform(0.05, 1.0), self._end, key, run, photo)
@@ -118,7 +122,7 @@ class WorkerNode(Peer):
 
     def _end(self, key: Key, run: Run, photo: Photo | None) -> None:
         if photo is not None and photo.kind == "poison":
-            self.tell(f"dies of {photo.job!r}")
+            self.tell(f"dies of {photo.key!r}")
             self.world.crash_for(self, 0.3)
             return
         self.known.discard(key)

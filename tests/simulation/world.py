@@ -11,14 +11,15 @@ from unittest import mock
 
 import msgpack
 
-from filterfleet.common.client import flow
+from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
+from filterfleet.listener.core import patience, scan
 from filterfleet.listener.ledger import ledger
 from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
 from tests.simulation.broker_node import BrokerNode
 from tests.simulation.faults import FAULTS_END, Faults
-from tests.simulation.invariants import InvariantError, audit, check_outcomes, what_is_held
+from tests.simulation.invariants import InvariantError, check_outcomes, what_is_held
 from tests.simulation.listener_node import ListenerNode
 from tests.simulation.network import Clock, Frames, Network, Weather
 from tests.simulation.nodes import Node, Peer
@@ -28,8 +29,11 @@ from tests.simulation.worker_node import WorkerNode
 PATIENCE = 400.0  # by then everything must be done
 SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(pull, "CHUNK", 72),  # bytes of an image or an output in one message
+    mock.patch.multiple(patience, HIDING=2.0, FIRST_PAUSE=0.2, LONGEST_PAUSE=3.0),  # seconds
+    mock.patch.object(scan, "MASS_MINIMUM", 2),
 ]
-NARROW = mock.patch.multiple(flow, JOBS=12, BYTES=800, SMALL=60)  # the clients' window, in every other world
+# The clients' window, in every other world.
+NARROW = mock.patch.multiple(settings, WINDOW_JOBS=12, WINDOW_BYTES=800, SMALL_IMAGE=60)
 CLEARANCE = 40.0  # seconds more until nobody holds anything: enough for every acknowledgement to be repeated
 
 
@@ -142,7 +146,7 @@ class World:
                 raise InvariantError(held)
             self.clock.run_until(self.clock.now + 0.5)
         for broker in self.brokers_left:
-            audit(broker.core)
+            broker.audit()
 
 
 def _show(frames: Frames) -> str:

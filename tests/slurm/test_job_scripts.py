@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import filterfleet
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from tests.integration.harness import check_outputs, count_done, output_files, wait_until
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "examples/slurm"

@@ -42,7 +42,7 @@ def test_units_have_their_secrets_from_systemd_and_a_reload_revokes(box: Any) ->
     box.wait_until(lambda: workers(box) == 1, "the worker is let in")
     for unit in (BROKER, WORKER):  # root could read everything
         assert box.run("stat", "--format=%u", f"/proc/{box.show(unit, 'MainPID')}") != "0"
-    assert "name the folder of yours with --keys" in box.run(PROGRAM, "status", check=False)
+    assert "name the folder of your keys with --keys" in box.run(PROGRAM, "status", check=False)
 
     broker = box.show(BROKER, "MainPID")
     (box.root / KEYS.lstrip("/") / "workers/local.key").unlink()

@@ -1,4 +1,4 @@
-"""A broker core with peers that are nothing but their messages, and a clock moved by hand."""
+"""A broker core with a clock that is moved by hand, and with peers that exist only as their messages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from filterfleet.broker.actions import Note, Send, SendFrames, Side
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import OBJECT
-from filterfleet.common.wire import Beat, Credit, Hello, OutputFile, Result, Submit, Task, encode
+from filterfleet.common.wire import Beat, Credit, Failed, Hello, OutputFile, Result, Submit, Task, encode
 
 IMAGE = b"image of 16 byte"
 SIZE = len(IMAGE)
-JOB_BYTES = SIZE + len(b"recipe") + len("canny") + 2 * OBJECT  # what Rig.submit() has the broker hold
+JOB_BYTES = SIZE + len(b"recipe") + len("canny") + 2 * OBJECT  # what the broker holds for one Rig.submit()
 OUTPUTS = (OutputFile("edges", "png", 3),)
 BLOBS = (b"png",)
 
@@ -22,12 +22,12 @@ class Rig:
         self.now = 1000.0
         self.settings = settings or Settings()
         self.core = BrokerCore(self.settings, random.Random(1), self.now)
-        self.wire: list[tuple[Side, bytes, object]] = []  # everything sent and not looked at yet
+        self.wire: list[tuple[Side, bytes, object]] = []  # everything that was sent and not taken yet
         self.keeping_alive: set[tuple[Side, bytes]] = set()
 
     @property
     def counters(self):
-        return self.core.report()["counters"]
+        return self.core.report().counters
 
     # --- peers speak ----
 
@@ -60,16 +60,16 @@ class Rig:
         self.from_worker(worker, Result(token, OUTPUTS, {}, payload))
 
     def begin(self, worker):
-        """The worker says that it works on all that it has."""
+        """The worker says that it has begun all its tasks."""
         self._heartbeat(Side.BACKEND, worker)
 
     def die(self, peer):
-        """The worker's connection is gone."""
+        """Break the worker's connection."""
         self.keeping_alive.discard((Side.BACKEND, peer))
         self._do(self.core.on_unreachable(Side.BACKEND, peer, self.now))
 
     def silence(self, *workers):
-        """These workers still run, and are heard no more."""
+        """These workers still run, but are no longer heard."""
         self.keeping_alive -= {(Side.BACKEND, worker) for worker in workers}
 
     # --- time ----
@@ -92,8 +92,8 @@ class Rig:
                 self._note(
                     self.core.on_message(side, peer, encode([Beat(worker.session, tuple(worker.leases))]), self.now)
                 )
-        elif side is Side.FRONTEND and peer in self.core._clients.clients:
-            session = self.core._clients.clients[peer].session
+        elif side is Side.FRONTEND and peer in self.core.books.clients:
+            session = self.core.books.clients[peer].session
             if session:
                 self._note(self.core.on_message(side, peer, encode([Beat(session)]), self.now))
 
@@ -117,10 +117,14 @@ class Rig:
     # --- what has been sent ----
 
     def take(self, peer, kind=object):
-        """What was sent to a peer and is of this kind; everything sent to the peer is forgotten then."""
+        """The messages of this kind that were sent to a peer. All messages to the peer are forgotten."""
         found = [what for _, to, what in self.wire if to == peer and isinstance(what, kind)]
         self.wire = [entry for entry in self.wire if entry[1] != peer]
         return found
+
+    def outcomes(self, client=b"fx1|client"):
+        """(type, job) of the outcomes that were sent to a client. All messages to the client are forgotten."""
+        return [(type(message), message.id) for message in self.take(client, Result | Failed)]
 
     def tasks(self, *peers):
         """Tokens of the tasks sent to each of these workers."""

@@ -1,4 +1,4 @@
-"""The adapter's interface over a store in memory: what the ends make of its answers is tested, not what rclone does."""
+"""The adapter's interface for a store in memory, to test what sources and sinks do with its answers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from filterfleet.listener.cloud.rclone.remote_files import Entry
 from filterfleet.listener.interfaces import ChangedError, TransferError
 
 ATOMIC = Facts("s3", "s3:bucket", True, False, True, False, False, False)
-PLAIN = Facts("sftp", "sftp:root", False, True, False, False, False, True)  # half an upload is seen
-DRIVE = Facts("drive", "drive:root", True, True, True, True, True, True)  # several files of one name, and hashes
+PLAIN = Facts("sftp", "sftp:root", False, True, False, False, False, True)  # shows half an upload
+DRIVE = Facts("drive", "drive:root", True, True, True, True, True, True)  # several files share a name; has hashes
 
 
 class MemoryRclone:
-    """files: what is in the store, in any order. before(call) is called with "upload grayscale/a.jpg" and the like, and
-    may raise; calls has all that did not."""
+    """files: the store's content, in any order. calls: every call so far, such as "upload grayscale/a.jpg".
+
+    before(call) is called first; what it raises is the outcome, and the call is not recorded.
+    """
 
     def __init__(self, facts: Facts, *files: Entry) -> None:
         self._facts = facts
@@ -24,7 +26,7 @@ class MemoryRclone:
         self.contents: dict[str, bytes] = {}
         self.calls: list[str] = []
         self.before: Callable[[str], None] = lambda _: None
-        self.listing_fails = ""  # with this reason, after all entries
+        self.listing_fails = ""  # the reason with which listings fail, after all entries
 
     def _call(self, *words: str) -> None:
         self.before(" ".join(words))
@@ -86,7 +88,7 @@ class MemoryRclone:
         self._call("forget")
 
     def put(self, path: str, content: bytes, *, mtime_ns: int = 0, id: str = "", hash: str = "") -> Entry:  # noqa: A002
-        """Beside others of the name, if it has an id."""
+        """Add a file. With an id it stands beside others with its name, else it replaces them."""
         if not id:
             self.remove(path)
         entry = Entry(path, len(content), mtime_ns, id, hash)

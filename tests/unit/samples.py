@@ -1,7 +1,10 @@
-"""Image files for tests, made by libraries that do not read them here: Pillow, or bytes put together by hand."""
+"""Image files for tests. They are made by Pillow, which is not the library that reads them here, or put together by
+hand.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -10,7 +13,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin  # noqa: F401 - also used from here
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin  # noqa: F401 - tests use them from here
 
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
@@ -36,7 +39,7 @@ GRAY_ALPHA = np.dstack([GRAY, ALPHA])
 
 
 def deep(image: Pixels) -> Pixels:
-    """16 bits of which the lower 8 matter too."""
+    """The image in 16 bits, of which the lower 8 matter, too."""
     return image.astype(np.uint16) * 257 ^ np.uint16(0x5A)
 
 
@@ -70,7 +73,7 @@ def pixels(image: Image.Image) -> Pixels:
 
 
 def difference(one: Pixels, other: Pixels) -> float:
-    """The largest difference of two samples, in units of their range; infinite if the arrays are not of one kind."""
+    """The largest difference between two samples, as a part of their range; infinite if shape or dtype differ."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return float("inf")
     return float(np.abs(one.astype(int) - other.astype(int)).max() / np.iinfo(one.dtype).max)
@@ -100,8 +103,11 @@ UPRIGHT = {
 # --- metadata ----
 
 
+@functools.cache
 def profile(space: str = "RGB") -> bytes:
-    """A real profile: sRGB, or gray with the curve of sRGB's lightness as far as a profile needs one."""
+    """A real sRGB profile. For another space, the same with that space in its header. A profile contains the time of
+    day, so that one made later would differ.
+    """
     if space == "RGB":
         return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = bytearray(profile())
@@ -109,7 +115,7 @@ def profile(space: str = "RGB") -> bytes:
     return bytes(data)
 
 
-NORTH = (48.0, 51.0, 29.515625)  # degrees, minutes, seconds: the last is found in no other place
+NORTH = (48.0, 51.0, 29.515625)  # degrees, minutes, seconds; these seconds occur nowhere else in a file
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6" exif:GPSLatitude="48,51.49N"/>'
     b"</rdf:RDF></x:xmpmeta>"
@@ -132,7 +138,7 @@ def exif(orientation: int = 1, *, gps: bool = False, maker: str | None = "Camera
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG of these chunks and IEND, with right checksums."""
+    """A PNG of these chunks and IEND, with correct checksums."""
     packed = [
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in (*chunks, (b"IEND", b""))
@@ -145,8 +151,9 @@ def ihdr(width: int, height: int, depth: int = 8, colour: int = 2, interlaced: i
 
 
 def tiff(tags: dict[int, tuple[int, int, int]], data: bytes = b"", *, big: bool = False) -> bytes:
-    """A little-endian TIFF with one directory of (type, count, value or offset) by tag, and data behind it. The data
-    starts at the offset that tiff_data gives."""
+    """A little-endian TIFF with one directory, which maps tags to (type, count, value or offset), followed by data. The
+    data starts at the offset that tiff_data returns.
+    """
     entries = sorted(tags.items())
     if big:
         packed = b"".join(struct.pack("<HHQQ", tag, kind, count, value) for tag, (kind, count, value) in entries)
@@ -160,7 +167,7 @@ def tiff_data(tags: int, *, big: bool = False) -> int:
 
 
 def jpeg_with(file: bytes, marker: int, data: bytes) -> bytes:
-    """The JPEG with a segment more, right after SOI."""
+    """The JPEG with one more segment, right after SOI."""
     return file[:2] + struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data + file[2:]
 
 

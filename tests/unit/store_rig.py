@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from filterfleet.common.blob import Blob, whole
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError

@@ -1,11 +1,12 @@
-"""What goes whole, what in strips, what not at all."""
+"""Which images go whole, which in strips, and which are refused."""
 
 import pytest
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
-from filterfleet.worker.admission import STRIPS_NEED, Way, admit, whole_need
+from filterfleet.worker.admission import Way, admit, whole_need
 from filterfleet.worker.formats import Header
+from filterfleet.worker.settings import STRIPS_NEED
 from filterfleet.worker.tree import grow
 
 GIB = 1 << 30
@@ -36,7 +37,7 @@ def test_little_memory_makes_an_ordinary_image_large():
 
 
 @pytest.mark.parametrize(("bounded", "obstacle"), [(False, None), (True, "The filter 'clahe' needs the whole image.")])
-def test_what_cannot_be_cut_goes_whole_while_it_fits(bounded, obstacle):
+def test_an_image_that_cannot_be_cut_goes_whole_while_it_fits(bounded, obstacle):
     assert admitted_by(header(100, bounded=bounded), obstacle, 2 * GIB).way is Way.WHOLE
 
 
@@ -54,8 +55,8 @@ def test_a_filter_that_cannot_be_cut_is_named():
         admitted_by(header(100), "The filter 'clahe' needs the whole image.", GIB)
 
 
-def test_no_memory_lets_a_decoder_have_any_number_of_pixels():
-    with pytest.raises(ImageError, match=r"can only be decoded whole\. That is done up to \d+ megapixels\.$"):
+def test_no_amount_of_memory_lets_a_decoder_have_any_number_of_pixels():
+    with pytest.raises(ImageError, match=r"can only be decoded whole\. Images of up to \d+ megapixels can go whole\.$"):
         admitted_by(header(5000, bounded=False), None, 1000 * GIB)
 
 

@@ -1,4 +1,4 @@
-"""What the user wants to happen to an image that is done."""
+"""What happens to an image that is done."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from filterfleet.listener.settings.aftermath import Delete, Keep, MoveTo, is_dep
         ("move: ...", MoveTo(" ...")),
     ],
 )
-def test_it_is_said_in_a_word(text, after):
+def test_it_is_chosen_with_a_word(text, after):
     assert parse_after(text) == after
 
 

@@ -1,4 +1,4 @@
-"""Files without a name, and what is done with blobs whatever they are."""
+"""Files without a name, and the functions for blobs of any kind."""
 
 import gc
 import os
@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from filterfleet.common.blob import STEP, FileBlob, parts, read, stowed, whole
+from filterfleet.common.blob import STEP, BlobStore, FileBlob, parts, read, stowed, whole
+from filterfleet.common.payload import close
 
 
 def file_of(data):
@@ -89,6 +90,73 @@ def test_nobody_sees_the_file_and_its_descriptor_ends_with_it(tmp_path, monkeypa
     gc.collect()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+def test_a_closed_file_gives_its_space_back_and_is_read_no_more():
+    with file_of(b"content") as blob:
+        descriptor = blob.fileno()
+        assert blob.read(0, 3) == b"con"
+    blob.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+    for use in (lambda: blob.read(0, 3), lambda: blob.write(0, b"x")):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            use()
+
+
+def test_a_closed_file_does_not_read_the_next_one_with_its_number(tmp_path):
+    (tmp_path / "other").write_bytes(b"of somebody else")
+    blob = file_of(b"content")
+    descriptor = blob.fileno()
+    blob.close()
+    with (tmp_path / "other").open("rb") as file:
+        os.dup2(file.fileno(), descriptor)
+    with FileBlob(descriptor) as other:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            blob.read(0, 3)
+        del blob  # nor does its end close that one
+        gc.collect()
+        assert other.read(0, 2) == b"of"
+
+
+def test_closing_blobs_in_memory_changes_nothing():
+    for blob in (b"bytes", memoryview(b"view")):
+        close(blob)
+        assert bytes(whole(blob)) in (b"bytes", b"view")
+    close(blob := file_of(b"file"))
+    assert blob.fileno() == -1
+
+
+def test_a_store_puts_blobs_together_from_parts_under_their_numbers():
+    store = BlobStore()
+    store.store(1, 3, b"def")
+    store.store(2, 0, b"other")
+    store.store(1, 0, memoryview(b"abc"))
+    assert len(store) == 2
+    blob = store.take(1)
+    assert whole(blob) == b"abcdef"
+    assert whole(store.take(7)) == b""
+    store.discard(1)  # it belongs to somebody else now
+    assert blob.read(0, 1) == b"a"
+    assert len(store) == 1
+
+
+def test_a_store_closes_the_files_that_nobody_takes():
+    files = []
+
+    def new_file():
+        files.append(FileBlob())
+        return files[-1]
+
+    store = BlobStore(new_file)
+    for number in (1, 2, 3):
+        store.store(number, 0, b"x")
+    store.discard(2)
+    store.discard(2)
+    assert [file.fileno() == -1 for file in files] == [False, True, False]
+    store.close()
+    assert all(file.fileno() == -1 for file in files)
+    assert len(store) == 0
 
 
 def test_a_folder_for_temporary_files_that_is_not_there_is_an_oserror(tmp_path, monkeypatch):

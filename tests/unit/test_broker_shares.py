@@ -1,4 +1,4 @@
-"""Several clients and a full broker: who gets in."""
+"""How several clients share a full broker."""
 
 import itertools
 
@@ -15,7 +15,7 @@ ALONE = CAP * 8 // 9  # what one client may hold
 
 
 class Submitter:
-    """Holds what was accepted; jobs are numbered."""
+    """A client that submits numbered jobs and keeps those that were accepted."""
 
     def __init__(self, rig, peer):
         self.rig = rig
@@ -24,7 +24,7 @@ class Submitter:
         self._numbers = itertools.count()
 
     def submit(self, priority=5):
-        """Whether the broker had room."""
+        """Submit one more job. Returns whether the broker had room."""
         job = b"%d" % next(self._numbers)
         self.rig.submit(job, client=self.peer, priority=priority, payload=(IMAGE,))
         (answer,) = self.rig.take(self.peer, Accepted | Busy)
@@ -45,7 +45,7 @@ def rig(request):
     return Rig(request.param)
 
 
-def test_one_client_alone_leaves_a_little_for_who_comes_later(rig):
+def test_one_client_alone_leaves_a_little_room_for_a_later_one(rig):
     hog, other = Submitter(rig, HOG), Submitter(rig, OTHER)
     hog.fill()
     assert len(hog.held) == ALONE
@@ -53,8 +53,8 @@ def test_one_client_alone_leaves_a_little_for_who_comes_later(rig):
     assert not hog.submit()
 
 
-def test_who_asks_rarely_ends_up_with_as_much_as_who_asks_all_the_time(rig):
-    """Work goes on, for both in turn as the queue has it; the hog asks until it is refused, the other does not."""
+def test_a_client_that_asks_rarely_gets_as_much_as_one_that_asks_all_the_time(rig):
+    """The tasks of both end in turn, as from the queue. The hog asks until it is refused; the other does not."""
     hog, other = Submitter(rig, HOG), Submitter(rig, OTHER)
     hog.fill()
     for _ in range(800):
@@ -80,7 +80,7 @@ def test_many_clients_share_and_the_last_still_gets_in(rig):
     assert min(shares) >= max(shares) / 2
 
 
-def test_an_urgent_job_finds_room_where_a_clients_own_backfill_has_left_none(rig):
+def test_an_urgent_job_finds_room_although_its_clients_backfill_has_left_none(rig):
     hog = Submitter(rig, HOG)
     hog.fill()
     assert hog.submit(priority=0)

@@ -1,4 +1,4 @@
-"""Values and files through a pipe."""
+"""Values and files pass through a pipe."""
 
 import contextlib
 import errno

@@ -12,13 +12,13 @@ import pytest
 from filterfleet.chaos.photographs import Photographs
 from filterfleet.chaos.verdict import images_in, survivors, wrong_in_ledger, wrong_in_outputs
 from filterfleet.common.files import write_atomically
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 
 
@@ -92,7 +92,7 @@ def test_an_output_with_other_bytes_is_seen(batch):
 def test_a_file_too_many_is_seen(batch):
     (batch.output / "failed").mkdir()
     (batch.output / "failed" / "a.jpg").touch()
-    assert batch.wrong == ["1 at the output and of no image: failed/a.jpg."]
+    assert batch.wrong == ["1 at the output without an image: failed/a.jpg."]
 
 
 def test_a_temporary_file_is_seen(batch):

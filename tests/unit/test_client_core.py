@@ -5,10 +5,11 @@ import random
 
 import pytest
 
-from filterfleet.common.client.core import ROOM_PATIENCE, SHORTAGES, ClientCore, Deliver, Open, ReadBlob, Send, Tell
-from filterfleet.common.client.submissions import ACCEPT_PATIENCE
+from filterfleet.common.client.actions import Deliver, ReadBlob, Tell
+from filterfleet.common.client.core import ClientCore
+from filterfleet.common.client.settings import ACCEPT_PATIENCE, ROOM_PATIENCE, SHORTAGES
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import (
     Accepted,
     Beat,
@@ -28,8 +29,9 @@ from filterfleet.common.wire import (
     Submit,
     encode,
 )
+from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
-from tests.memory_file import FullDisk, MemoryFile
+from tests.memory_file import FullDisk, MemoryFile, Shelf
 
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
 OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
@@ -41,14 +43,15 @@ FAILED = Failed(b"job", "permanent", "Damaged.")
 
 class Client:
     def __init__(self, new_file=MemoryFile, brokers=1):
-        self.core = ClientCore(random.Random(1), new_file, brokers)
+        self.core = ClientCore(random.Random(1), brokers)
+        self.shelf = Shelf(new_file)
         self.opening = self.core.start(0.0)
 
     def hears(self, *messages, now=0.0):
-        return self.core.on_message(encode(messages), now)
+        return self.shelf.settle(self.core, self.core.on_message(encode(messages), now), now)
 
     def until(self, now, *, broker_alive=True):
-        """What the core sends up to an instant, in messages with their instants."""
+        """The actions of the core up to an instant, each with its own instant."""
         found = []
         while (instant := self.core.deadline()) <= now:
             if broker_alive:
@@ -271,6 +274,37 @@ def test_another_workers_result_begins_the_pull_anew(client):
     assert sent(client.hears(other), Get) == [Get(b"job", "edges", 0, 4)]
     (done,) = delivered(client.hears(Data(b"job", "edges", 0, (b"four",))))
     assert done.outcome.payload == (b"four",)
+
+
+def test_a_part_that_was_stored_for_another_result_is_not_counted_for_this_one(client):
+    core = client.core
+    core.submit(JOB, 0.0)
+    client.hears(Result(b"job", RESULT.outputs, {"worker": "dead"}))
+    part, other = Data(b"job", "edges", 0, (b"old",)), Result(b"job", RESULT.outputs, {"worker": "alive"})
+    actions = core.on_message(encode([part, other]), 0.0)
+    assert actions == [Store(1, 0, b"old"), Discard(1), Send(Get(b"job", "edges", 0, 3))]
+    assert core.on_stored(1, 0, 0.0) == [Discard(1)]
+    assert core.on_message(encode([Data(b"job", "edges", 0, (b"new",))]), 0.0) == [Store(2, 0, b"new")]
+    assert core.on_stored(2, 0, 0.0) == [Deliver(b"job", other, (2,))]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed", "another session", "inline"])
+def test_half_a_pull_is_discarded_when_nobody_needs_it_any_more(client, end):
+    core = client.core
+    core.submit(JOB, 0.0)
+    client.hears(Result(b"job", (OutputFile("a", "png", 2 * CHUNK), OutputFile("b", "png", 1)), {}))
+    client.hears(Data(b"job", "a", 0, (bytes(CHUNK),)))
+    assert len(client.shelf.files) == 1
+    match end:
+        case "cancelled":
+            actions = core.cancel(b"job", 0.0)
+        case "failed":
+            actions = core.on_message(encode([FAILED]), 0.0)
+        case "another session":
+            actions = core.on_message(encode([OTHER_HELLO]), 0.0)
+        case "inline":
+            actions = core.on_message(encode([RESULT]), 0.0)
+    assert [action for action in actions if isinstance(action, Discard)] == [Discard(1), Discard(2)]
 
 
 # --- the rest ----

@@ -1,4 +1,4 @@
-"""What a sink in a cloud does so that every output is in its place, whole, when it says so."""
+"""A sink in a cloud, on a store in memory: outputs are whole and in their places when it says so."""
 
 import hashlib
 from dataclasses import replace
@@ -84,11 +84,11 @@ def _written(sink_of, rclone):
     return rclone
 
 
-# --- seeing that it is there ----
+# --- whether uploads have arrived ----
 
 
 class Swallowing(MemoryRclone):
-    """Says yes to uploads below a folder that was removed, until it forgets the folder."""
+    """Accepts and loses uploads until it forgets a folder that was removed."""
 
     def upload(self, file, _fs, path):
         self._call("upload", path)
@@ -109,7 +109,9 @@ def test_what_vanishes_in_a_removed_folder_is_uploaded_again(sink_of):
 def test_what_is_not_there_as_it_was_sent_is_no_success(sink_of, found):
     rclone = MemoryRclone(DRIVE)
     rclone.stat = lambda *_: found
-    with pytest.raises(TransferError, match=r"cloud:results/grayscale/a\.jpg was uploaded, and is not there") as raised:
+    with pytest.raises(
+        TransferError, match=r"cloud:results/grayscale/a\.jpg was uploaded, but the store does not have it"
+    ) as raised:
         sink_of(rclone).write("a.jpg", OUTPUTS[:1], BLOBS[:1])
     assert raised.value.transient
     assert rclone.calls.count("upload grayscale/a.jpg") == 2
@@ -138,7 +140,7 @@ def test_a_file_where_a_folder_is_wanted_is_not_waited_for(sink_of):
     assert raised.value.transient
 
 
-def test_where_a_file_and_a_folder_may_have_one_name_a_file_is_in_nobodys_way(sink_of):
+def test_a_file_is_not_in_the_way_where_a_file_and_a_folder_may_share_a_name(sink_of):
     rclone = MemoryRclone(DRIVE)
     rclone.put("grayscale/trip", b"a file")
     rclone.before = failing("upload")
@@ -176,7 +178,7 @@ def test_an_atomic_store_is_not_swept(sink_of):
     assert not any(STAGING in call for call in rclone.calls)
 
 
-@pytest.mark.parametrize("error", [None, ChangedError()])  # the second: another listener has swept it
+@pytest.mark.parametrize("error", [None, ChangedError()])  # ChangedError: another listener has swept it
 def test_what_failed_before_it_was_in_its_place_is_tried_again_and_leaves_nothing(sink_of, error):
     rclone = MemoryRclone(PLAIN)
     sink = sink_of(rclone)
@@ -189,7 +191,7 @@ def test_what_failed_before_it_was_in_its_place_is_tried_again_and_leaves_nothin
     assert rclone.contents == WRITTEN
 
 
-def test_a_name_that_the_store_cannot_have_is_told_as_it_is_and_leaves_nothing(sink_of):
+def test_a_name_that_the_store_does_not_allow_is_reported_and_leaves_nothing(sink_of):
     rclone = MemoryRclone(PLAIN)
 
     def refuse(call):
@@ -239,7 +241,7 @@ def test_an_original_that_vanishes_before_it_is_copied_is_no_fault(sink_of, fact
 # --- failures ----
 
 
-def test_what_failed_is_told_with_its_reason_and_taken_back(sink_of):
+def test_a_failure_is_reported_with_its_reason_and_taken_back(sink_of):
     rclone = MemoryRclone(PLAIN)
     sink = sink_of(rclone)
     sink.write_failed("trip/a.jpg", "It is\nno image.", b"text")
@@ -272,7 +274,7 @@ def test_one_that_is_refused_leaves_the_others_spool_alone(sink_of, tmp_path):
     file.unlink()
 
 
-def test_a_state_folder_that_cannot_be_had_is_one_sentence(sink_of, tmp_path):
+def test_a_state_folder_that_cannot_be_used_is_one_sentence(sink_of, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(FleetError, match=r"^The folder .* cannot be written: .*\.$"):
         sink_of(MemoryRclone(ATOMIC), "file")

@@ -1,10 +1,11 @@
-"""What a source in a cloud makes of what its store says."""
+"""A source in a cloud, on a store in memory."""
 
 import errno
 import hashlib
 import os
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import structlog
@@ -30,7 +31,7 @@ KEEP = Keep()
 
 @pytest.fixture(autouse=True)
 def logs_can_be_read(monkeypatch):
-    """Whatever an earlier test has set up."""
+    """The logger writes where capture_logs() looks, whatever earlier tests have configured."""
     before = structlog.get_config()
     structlog.reset_defaults()
     for module in ("filterfleet.listener.cloud.source", "filterfleet.listener.settings.ignore"):
@@ -66,7 +67,7 @@ def test_images_are_listed_with_all_that_tells_two_contents_apart(source_of):
     assert not source_of(MemoryRclone(PLAIN)).atomic
 
 
-def test_what_has_no_size_is_no_file(source_of):
+def test_an_object_without_a_size_is_left_out(source_of):
     assert source_of(MemoryRclone(DRIVE, Entry("letter.jpg", -1, 1, "id"))).list().objects == {}
 
 
@@ -90,7 +91,7 @@ def test_a_name_that_nothing_can_be_done_with_is_told_of_once_and_blocks_nothing
 
 
 def test_a_name_with_the_sign_for_no_character_is_asked_for_whether_it_is_one(source_of):
-    """A name that is no UTF-8 is listed so, and can never be had; one that is really called so is an image."""
+    """rclone lists names that are not valid UTF-8 with this sign, and cannot find them; others really have it."""
     rclone = MemoryRclone(ATOMIC, Entry("\ufffd.jpg", 5, 7))
     source = source_of(rclone)
     listed = rclone.files
@@ -159,12 +160,12 @@ def test_nothing_is_listed_before_it_is_known_what_is_wanted(source_of):
     rclone.before = fail("download")
     source = source_of(rclone)
     assert source.list().objects == {}
-    rclone.files.pop()  # the listing ends before it comes to the ignore file
+    rclone.files.pop()  # the listing breaks off before the ignore file
     rclone.listing_fails = "cut"
     rclone.before = fail("stat")
     assert source.list().objects == {}
     rclone.before = lambda _: None
-    assert source.list().objects.keys() == {"b.png"}, "it is asked for, and is not there"
+    assert source.list().objects.keys() == {"b.png"}, "the store has told that there is none"
 
 
 def test_a_listing_that_ends_early_does_not_mean_that_there_is_no_ignore_file(source_of):
@@ -236,7 +237,7 @@ def test_an_image_too_large_to_be_moved_is_one_sentence(source_of):
         source_of(MemoryRclone(ATOMIC)).load("a.tif", Version(BLOB_LIMIT + 1, 0), LIMIT)
 
 
-def test_a_full_spool_is_named_whatever_the_download_says(source_of, tmp_path, monkeypatch):
+def test_a_full_spool_is_named_even_if_the_download_gives_another_reason(source_of, tmp_path, monkeypatch):
     rclone = MemoryRclone(ATOMIC)
     rclone.before = fail("download")
     source = source_of(rclone)
@@ -253,10 +254,8 @@ def test_a_spool_that_cannot_be_read_is_one_sentence(source_of, tmp_path, monkey
     rclone.put("a.jpg", b"12345")
     source = source_of(rclone)
 
-    def fail_to_open(*_):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr("filterfleet.listener.cloud.spool.os.open", fail_to_open)
+    trouble = OSError(errno.EIO, os.strerror(errno.EIO))
+    monkeypatch.setattr("filterfleet.listener.cloud.spool.os.open", Mock(side_effect=trouble))
     with pytest.raises(TransferError, match=rf"^The spool {tmp_path}/spool cannot be used: Input/output error\.$"):
         source.load("a.jpg", Version(5, 0), LIMIT)
 
@@ -285,7 +284,7 @@ def test_what_shares_its_name_stays_where_it_is(source_of):
         rclone.put("a.jpg", b"one", id=identity)
     rclone.put("b.jpg", b"one", id="3")
     source = source_of(rclone, after=Delete())
-    with pytest.raises(TransferError, match="listed") as raised:  # a version of an earlier life
+    with pytest.raises(TransferError, match="listed") as raised:  # a version from an earlier run
         source.take_away("b.jpg", Version(3, 0, "3 "))
     assert raised.value.transient
     listed = source.list().objects
@@ -313,7 +312,7 @@ def test_only_the_version_that_was_processed_is_taken_away(source_of):
     with pytest.raises(ChangedError):
         source.take_away("a.jpg", Version(5, 0))
     assert rclone.contents == {"a.jpg": b"12345"}
-    for _ in range(2):  # the second time, it has been done
+    for _ in range(2):  # the second time there is nothing left to do
         source.take_away("a.jpg", Version(5, 1))
         assert rclone.contents == {}
 
@@ -332,7 +331,7 @@ def test_what_moves_takes_a_name_that_is_free(source_of):
         source.take_away("trip/a.jpg", Version(1, 0))
     rclone.before = lambda _: None
     source.take_away("trip/a.jpg", Version(1, 0))
-    assert rclone.calls.count("make done/trip") == 2, "that it is gone may be why"
+    assert rclone.calls.count("make done/trip") == 2, "the folder may be gone"
 
 
 def test_a_name_that_is_taken_too_often_is_one_sentence(source_of):

@@ -28,18 +28,18 @@ def test_clients_take_turns():
     assert drained(queue) == "a0 b0 c0 a1 b1 a2"
 
 
-def test_fresh_goes_before_backfill_whoever_sent_it():
+def test_fresh_tasks_of_any_client_go_before_backfill():
     queue = filled(task(b"old", b"a"), task(b"new", b"a", FRESH), task(b"newer", b"b", FRESH), task(b"older", b"b"))
     assert drained(queue) == "new newer old older"
 
 
-def test_what_waited_before_goes_to_the_head_of_its_line():
+def test_a_task_that_has_waited_before_goes_to_the_head_of_its_line():
     queue = filled(task(b"1"), task(b"2"))
     queue.push(task(b"again"), first=True)
     assert drained(queue) == "again 1 2"
 
 
-def test_a_task_nobody_can_do_blocks_nobody():
+def test_a_task_that_nobody_can_do_blocks_nobody():
     queue = filled(task(b"rare", needs=("rare",)), task(b"1"), task(b"2", b"b"))
     assert drained(queue, lambda candidate: not candidate.needs) == "1 2"
     assert len(queue) == 1

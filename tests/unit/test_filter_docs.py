@@ -1,4 +1,4 @@
-"""docs/filters.md says what the catalogue is today, and shows every filter."""
+"""docs/filters.md describes the catalogue as it is today, and shows every filter."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_every_filter_has_a_small_picture():
     assert all(cv2.imread(str(file)) is not None for file in files)
 
 
-def test_a_picture_is_made_of_what_the_package_ships():
+def test_a_picture_is_made_from_what_the_package_ships():
     assert before_and_after("resize").startswith(b"\xff\xd8\xff")
 
 
@@ -58,9 +58,9 @@ def test_the_command_prints_one_filter_with_all_its_parameters():
     ends = [(line.split()[0], line.split()[-1]) for line in output.splitlines() if line.split()]
     assert ("clip", "2.0") in ends
     assert ("tiles", "8") in ends
-    assert "number from 0.1 to 100, times" in said
-    assert "integer from 1 to 64, a side" in said
-    assert "16 bits are kept. Transparency stays as it is. Needs the whole image at once, because its tiles" in said
+    assert "number from 0.1 to 100 (times" in said
+    assert "integer from 1 to 64 (per side)" in said
+    assert "Keeps 16 bits. Leaves transparency as it is. Needs the whole image at once, because its tiles" in said
 
 
 def test_the_command_suggests_a_filter_for_an_unknown_one():

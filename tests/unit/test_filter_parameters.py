@@ -1,4 +1,4 @@
-"""What parameters of filters take, and what they say to the rest."""
+"""Which values the parameters of filters take, and what they say about others."""
 
 import struct
 import zlib
@@ -17,7 +17,7 @@ def small_png(height, width, channels=4):
 
 
 def bomb(width, height):
-    """A PNG of a few bytes whose header promises more."""
+    """A PNG of a few bytes whose header promises many."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
     packed = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]

@@ -1,4 +1,4 @@
-"""Every filter against the computation it stands for, written another way, on every kind of image."""
+"""Every filter against its computation, written in another way, on every kind of image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -121,14 +121,16 @@ TRIANGLE = np.outer(*2 * [[1, 2, 3, 2, 1]]) / 81
 
 @dataclass(frozen=True)
 class Case:
-    """compute gets what the filter's function gets: alpha is taken off, and depth and colour are as declared."""
+    """compute gets what the filter's function gets: an image without alpha, in the depth and colours that were
+    declared.
+    """
 
     compute: Callable[[Any], Any]
     values: dict[str, Any] = field(default_factory=dict)
     deep: bool = True
     gray: bool = False
     alpha: str = "kept"
-    tolerance: int = 0  # levels by which float32 may round otherwise
+    tolerance: int = 0  # levels by which rounding in float32 may differ
     title: str = ""
 
 
@@ -209,7 +211,7 @@ WATERMARKS = {"watermark_text": {"text": "© Größe"}, "watermark_image": {"pic
 
 
 def as_declared(image, case):
-    """What the filter's function gets of an image, and the alpha that goes with the result."""
+    """The image that the filter's function gets, and the alpha that is added to its result."""
     alpha = None
     if not case.deep and image.dtype == np.uint16:
         image = np.rint(image / 257).astype(np.uint8)
@@ -228,7 +230,7 @@ def step(name, **values):
 
 @pytest.mark.parametrize("kind", IMAGES)
 @pytest.mark.parametrize("name", CASES)
-def test_a_filter_computes_what_it_stands_for(name, kind):
+def test_a_filter_computes_what_its_name_says(name, kind):
     case = CASES[name]
     image, alpha = as_declared(IMAGES[kind], case)
     expected = case.compute(image)

@@ -1,30 +1,29 @@
-"""What a client sends and when, as the broker accepts and refuses; with a clock moved by hand."""
+"""What a client sends, and when, while the broker accepts and refuses jobs. The clock is moved by hand."""
 
 import random
 
 import pytest
 
-from filterfleet.common.client.core import ClientCore, Send
-from filterfleet.common.client.flow import BYTES, JOBS, SMALL
-from filterfleet.common.client.submissions import ACCEPT_PATIENCE
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.client.core import ClientCore
+from filterfleet.common.client.settings import ACCEPT_PATIENCE, SMALL_IMAGE, WINDOW_BYTES, WINDOW_JOBS
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Accepted, Busy, Data, Failed, Get, Hello, Submit, encode
+from filterfleet.common.wire.actions import Send
 from filterfleet.common.wire.batches import batches
 from filterfleet.common.wire.messages import INLINE_LIMIT
-from tests.memory_file import MemoryFile
 
 IMAGE = bytes(8 << 20)
-AT_ONCE = BYTES // len(IMAGE)  # images on their way
+AT_ONCE = WINDOW_BYTES // len(IMAGE)  # images on their way
 TINY = b"tiny"
 WAIT = 2.0  # what the broker says; a client waits up to twice as long
 
 
 class Client:
-    """One that has met a broker, with all that it has submitted and nobody has looked at."""
+    """One that has met a broker. It keeps the submissions that no test has looked at yet."""
 
     def __init__(self):
         self.now = 0.0
-        self.core = ClientCore(random.Random(1), MemoryFile)
+        self.core = ClientCore(random.Random(1))
         self.core.start(self.now)
         self.sent = []
         self.hears(Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT))
@@ -41,7 +40,7 @@ class Client:
         ]
 
     def passes(self, seconds):
-        """So much time, with a broker that lives and says nothing."""
+        """Let time pass, with a broker that is alive and says nothing else."""
         end = self.now + seconds
         while (instant := self.core.deadline()) <= end:
             self.now = max(instant, self.now)
@@ -50,7 +49,7 @@ class Client:
         self.now = end
 
     def names(self):
-        """Of the jobs submitted since the last look."""
+        """The names of the jobs submitted since the last look."""
         return [submit.id for submit in self.take()]
 
     def take(self):
@@ -84,10 +83,10 @@ def refuse(client, jobs):
 
 
 def test_an_idle_broker_is_given_thousands_of_small_jobs_at_once_and_the_rest_as_it_answers(client):
-    client.submit(*names(*range(2 * JOBS)))
-    assert client.names() == names(*range(JOBS))
+    client.submit(*names(*range(2 * WINDOW_JOBS)))
+    assert client.names() == names(*range(WINDOW_JOBS))
     accept(client, names(*range(300)))
-    assert client.names() == names(*range(JOBS, JOBS + 300))
+    assert client.names() == names(*range(WINDOW_JOBS, WINDOW_JOBS + 300))
 
 
 def test_no_more_bytes_of_images_are_on_their_way_than_the_window_has(client):
@@ -137,11 +136,11 @@ def test_a_refused_probe_is_followed_by_another_wait(client):
 
 
 def test_an_urgent_job_is_sent_before_all_that_wait(client):
-    client.submit(*names(*range(JOBS + 10_000)))
+    client.submit(*names(*range(WINDOW_JOBS + 10_000)))
     client.submit(b"urgent", priority=0)
     client.take()
     accept(client, names(0, 1))
-    assert client.names() == [b"urgent", b"%d" % JOBS]
+    assert client.names() == [b"urgent", b"%d" % WINDOW_JOBS]
 
 
 def test_an_urgent_job_does_not_wait_because_others_were_refused(client):
@@ -169,7 +168,7 @@ def test_a_refused_image_is_not_sent_twice_but_offered_at_once_without_its_bytes
 
 
 def test_a_small_image_is_cheaper_to_send_again(client):
-    client.submit(b"small", image=bytes(SMALL))
+    client.submit(b"small", image=bytes(SMALL_IMAGE))
     client.take()
     refuse(client, [b"small"])
     assert client.take() == []
@@ -185,11 +184,11 @@ def test_with_no_room_for_jobs_at_all_only_probes_without_images_go_out(client):
         sent += sum(len(frame) for submit in submits for frame in submit.payload)
         refuse(client, [submit.id for submit in submits])
         client.passes(2 * WAIT + 0.5)
-    assert sent == BYTES
+    assert sent == WINDOW_BYTES
 
 
 def test_how_many_images_the_broker_takes_is_learnt_from_its_refusals(client):
-    """It has room for 20; the application has 40 under way at a time."""
+    """The broker has room for 20, and the application has 40 under way at once."""
     waiting, under_way, held = names(*range(400)), [], set()
     carried = refused = 0
     while waiting or under_way:
@@ -266,8 +265,8 @@ def test_a_new_session_is_told_of_everything_with_images_and_in_the_old_order(cl
 
 
 def test_a_job_that_was_cancelled_while_it_waited_is_not_sent(client):
-    client.submit(*names(*range(JOBS + 2)))
+    client.submit(*names(*range(WINDOW_JOBS + 2)))
     client.take()
-    client.core.cancel(b"%d" % JOBS, client.now)
+    client.core.cancel(b"%d" % WINDOW_JOBS, client.now)
     accept(client, names(0))
-    assert client.names() == names(JOBS + 1)
+    assert client.names() == names(WINDOW_JOBS + 1)

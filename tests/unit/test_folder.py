@@ -1,4 +1,4 @@
-"""A real folder: what is listed, and what is read of it."""
+"""A folder of this machine as a source."""
 
 import hashlib
 import os
@@ -12,6 +12,7 @@ from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.interfaces import ChangedError
 from filterfleet.listener.local.source import Folder
+from filterfleet.listener.transfers import payload_of
 
 LIMIT = 1000
 
@@ -38,7 +39,7 @@ def test_every_image_in_every_folder_is_listed_with_its_version(folder):
     assert listing.unread == {}
 
 
-def test_hidden_files_and_folders_and_whatever_is_no_image_are_left_out(folder):
+def test_hidden_files_and_folders_and_files_that_are_not_images_are_left_out(folder):
     for path in (".a.jpg", ".hidden/b.jpg", "notes.txt", "noextension", "a.jpg.part"):
         put(folder, path)
     (folder.root / "folder.jpg").mkdir()
@@ -83,7 +84,7 @@ def test_a_root_that_vanished_is_unread_and_not_empty(folder):
     assert listing.unread == {".": "The folder cannot be read: No such file or directory."}
 
 
-def test_names_that_are_no_utf8_are_listed_and_read(folder):
+def test_names_that_are_not_utf8_are_listed_and_read(folder):
     name = os.fsdecode(b"\xff\xfe'\n\".jpg")
     version = put(folder, name)
     assert folder.list().objects == {name: version}
@@ -113,7 +114,7 @@ def test_a_file_that_is_not_the_version_that_was_listed_is_not_taken_for_it(fold
 
 def test_a_file_too_large_to_be_moved_is_one_sentence(folder):
     put(folder, "a.tif", b"")
-    os.truncate(folder.root / "a.tif", BLOB_LIMIT + 1)  # a hole: it takes no space
+    os.truncate(folder.root / "a.tif", BLOB_LIMIT + 1)  # a hole, which takes no space
     (version,) = folder.list().objects.values()
     with pytest.raises(ImageError, match=r"^The file has more than 4\.0 GiB, "):
         folder.load("a.tif", version, LIMIT)
@@ -121,7 +122,7 @@ def test_a_file_too_large_to_be_moved_is_one_sentence(folder):
 
 def test_parts_of_a_file_are_read_while_it_is_the_same(folder):
     version = put(folder, "a.jpg", b"0123456789")
-    payload, read = folder.load("a.jpg", version, 0).to_submit()
+    payload, read = payload_of(folder.load("a.jpg", version, 0).blob)
     assert payload == ()
     assert (read(0, 4), read(8, 2), read(8, 5)) == (b"0123", b"89", b"89")
     put(folder, "a.jpg", b"something longer")
@@ -140,18 +141,18 @@ def test_a_look_finds_what_a_listing_would_have(folder, tmp_path):
     listed = folder.list().objects
     assert set(listed) == {"a.jpg", "trip/deep/b.PNG", "f.jpg/g.jpg"}
     found = [path.relative_to(folder.root).as_posix() for path in folder.root.rglob("*")]
-    impossible = "x" * 300 + "/b.jpg"  # no system has such a name
+    impossible = "x" * 300 + "/b.jpg"  # longer than any system allows
     assert folder.look([*found, "link/z.jpg", "missing.jpg", "a.jpg/x.jpg", impossible]) == listed
 
 
 class Heard:
-    """What a folder tells."""
+    """The changes that a folder reports."""
 
     def __init__(self):
         self.paths = queue.SimpleQueue()
 
     def until(self, *wanted):
-        """All that is told until these have been."""
+        """Every path that is reported until all of these have been."""
         missing, heard = set(wanted), set()
         while missing:
             heard.add(path := self.paths.get(timeout=10))
@@ -170,13 +171,13 @@ def heard(folder):
     watch.stop()
 
 
-def test_a_file_that_is_written_is_heard_of_and_nothing_else_is_to_be_looked_at(folder, heard):
+def test_a_file_that_is_written_is_reported_and_nothing_else(folder, heard):
     put(folder, "trip/b.jpg")
     put(folder, "end.jpg")
     assert heard.until("end.jpg") == {"trip/b.jpg", "end.jpg"}
 
 
-def test_a_file_that_is_moved_to_another_name_is_heard_of_and_something_is_missing(folder, heard):
+def test_a_file_that_is_moved_is_reported_and_so_is_that_something_is_missing(folder, heard):
     (folder.root / "a.jpg").rename(folder.root / "trip" / "a.jpg")
     heard.until("trip/a.jpg", ROOT)
 
@@ -196,7 +197,7 @@ def test_what_may_concern_many_files_asks_for_a_scan(folder, heard, change):
     heard.until(ROOT)
 
 
-def test_our_own_reading_is_no_news(folder, heard):
+def test_our_own_reading_is_not_reported(folder, heard):
     for _ in range(3):
         folder.load("a.jpg", heard.version, LIMIT)
         folder.look(["a.jpg"])

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.jobs import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import ENCODINGS, SAME
 from filterfleet.worker.formats import Carried, Target, encode
-from filterfleet.worker.formats.encode import over_white
+from filterfleet.worker.pixels.channels import over_white
 from filterfleet.worker.pixels.opencv import cv2
 from tests.unit import samples
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, XMP, deep, difference, exif, opened, profile
@@ -66,7 +66,7 @@ def test_pixels_survive_as_documented(kind, image_format):
     tolerance = 0.05 if image_format in LOSSY else 0.0
     if image_format in ("webp", "avif") or (image_format == "bmp" and expected.ndim == 3):
         expected, seen = as_colour(expected), as_colour(seen)
-    if expected.ndim == 3 and expected.shape[2] == 4:  # colours that nobody sees are the codec's own business
+    if expected.ndim == 3 and expected.shape[2] == 4:  # a codec may change colours that nobody sees
         assert difference(seen[:, :, 3:], expected[:, :, 3:]) <= tolerance
         visible = expected[:, :, 3] > np.iinfo(expected.dtype).max // 2
         expected, seen = expected[visible], seen[visible]
@@ -88,12 +88,12 @@ def test_the_same_image_gives_the_same_bytes(image_format):
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_what_is_not_contiguous_is_stored_as_it_looks(image_format):
+def test_an_array_that_is_not_contiguous_is_stored_as_it_looks(image_format):
     assert encode(BGR[::-1, ::2], Target(image_format)) == encode(BGR[::-1, ::2].copy(), Target(image_format))
 
 
 @pytest.mark.parametrize("image_format", LOSSY)
-def test_quality_is_a_matter_of_bytes_and_of_looks(image_format):
+def test_quality_changes_the_size_and_the_look(image_format):
     image = samples.picture(200, 300)
     files = [encode(image, Target(image_format, quality)) for quality in (10, 50, 95)]
     assert [len(file) for file in files] == sorted(len(file) for file in files)
@@ -141,7 +141,7 @@ def test_profile_exif_and_xmp_go_along(image_format, kind):
 
 
 @pytest.mark.parametrize("image_format", CARRIES)
-def test_nothing_is_made_up(image_format):
+def test_no_metadata_is_made_up(image_format):
     found = opened(encode(BGR, Target(image_format)))
     assert not {"icc_profile", "xmp", "exif"} & set(found.info)
 

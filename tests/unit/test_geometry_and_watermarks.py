@@ -1,4 +1,4 @@
-"""Sizes that resizing gives, and where watermarks are."""
+"""The sizes that resizing gives, and the places of watermarks."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_an_image_is_not_enlarged_without_limit():
 
 
 def test_a_side_ends_at_65535_pixels():
-    with pytest.raises(ImageError, match=r"^The image would be 65536 x 16 pixels; a side has at most 65535\.$"):
+    with pytest.raises(ImageError, match=r"^The image would be 65536 x 16 pixels; a side may have at most 65535\.$"):
         bind(step("resize", height=16))(np.zeros((1, 4096), np.uint8))
 
 
@@ -65,7 +65,7 @@ WATERMARKS = {"watermark_text": {"text": "© Größe"}, "watermark_image": {"pic
 
 
 def touched(image, result):
-    """(top, bottom, left, right) of what differs."""
+    """(top, bottom, left, right) of the pixels that differ."""
     differs = image != result if image.ndim == 2 else (image != result).any(axis=2)
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     return rows[0], rows[-1], columns[0], columns[-1]
@@ -128,7 +128,7 @@ def test_a_picture_of_the_same_size_replaces_what_it_covers_as_far_as_it_is_opaq
 
 def test_a_transparent_part_of_a_picture_has_no_color_that_bleeds():
     logo = np.zeros((40, 40, 4), np.uint8)
-    logo[:, :20] = 255  # opaque white beside black that nobody should see
+    logo[:, :20] = 255  # opaque white beside transparent black
     data = cv2.imencode(".png", logo)[1].tobytes()
     white = np.full((100, 100, 3), 255, np.uint8)
     for scale in (9, 17, 90):

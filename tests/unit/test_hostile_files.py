@@ -9,12 +9,12 @@ import pytest
 
 from filterfleet.common.jobs.recipe import Damaged
 
-LONGEST = 30  # seconds for one file, on a machine that has much else to do
-MOST = 512 << 20  # bytes by which a process may grow that has 256 MiB for images
+LONGEST = 30  # seconds for one file, on a busy machine
+MOST = 512 << 20  # bytes by which a process with 256 MiB for images may grow
 
 
 def outcomes(each, damaged, timeout):
-    """What a child says of every file. It is confined like a worker, and what it says on stderr is an error too."""
+    """What a child prints about every file. It is confined like a worker; anything on its stderr is an error, too."""
     child = subprocess.run(
         [sys.executable, "-m", "tests.unit.hostile_files", str(each), damaged],
         capture_output=True,
@@ -45,7 +45,7 @@ def test_each_of_500_hostile_files_is_an_image_or_one_sentence():
     assert 350 < len(refused) < len(found)
     cut = [line for line in found if ", cut " in line["name"]]
     assert len(cut) >= 40
-    assert sum("sentence" in line for line in cut) > len(cut) * 0.9  # few end in what nobody needs
+    assert sum("sentence" in line for line in cut) > len(cut) * 0.9  # a few are cut in a part that nobody needs
 
 
 @pytest.mark.slow

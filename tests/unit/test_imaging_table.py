@@ -1,4 +1,4 @@
-"""The table of docs/imaging.md, cell by cell: each phrase in it is a check of what came out."""
+"""The table in docs/imaging.md, cell by cell. Each phrase in it stands for checks of the output."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "imaging.md").read_text()
 
 
 def table():
-    """{(row, format): cell}"""
+    """Cells by row and format."""
     lines = PAGE.split("## What comes out")[1].split("\n\n")[1].strip().splitlines()
     head, _, *body = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     return {(row, name): cell for row, *cells in body for name, cell in zip(head[1:], cells, strict=True)}
@@ -56,7 +56,7 @@ def upright(file):
 
 
 def shown(file):
-    """BGR or BGRA, of 8 bits."""
+    """BGR or BGRA in 8 bits."""
     image = opened(file)
     return samples.pixels(image.convert("RGBA" if "A" in image.mode else "RGB"))
 
@@ -147,7 +147,7 @@ PHRASES = {
 
 
 @pytest.mark.parametrize(("row", "image_format"), list(table()))
-def test_what_the_page_says_is_what_happens(row, image_format):
+def test_the_page_says_what_happens(row, image_format):
     sample, _, policy = row.partition(", metadata = ")
     steps = (Step("grayscale"),) if row.endswith("made gray") else ()
     output = Output("out", steps, image_format, 95)

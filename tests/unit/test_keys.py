@@ -1,4 +1,4 @@
-"""Key folders: what is made, what is refused, and who may connect."""
+"""Key folders: how they are made, which ones are refused, and who may connect."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import KeyPair, PeerKeys, Role, allow_list, broker_pair, peer_keys
 from filterfleet.common.keys.handshakes import explain
 from filterfleet.common.keys.making import add_machine, make_broker_folder
-from filterfleet.common.ratelimit import Occasionally
+from filterfleet.common.ratelimit import RateLimit
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A broker's, with a worker and a client `desk`."""
+    """A broker's folder, with a worker and a client called `desk`."""
     assert make_broker_folder(tmp_path / "keys")
     add_machine(tmp_path / "keys", Role.WORKER, "desk")
     add_machine(tmp_path / "keys", Role.CLIENT, "desk")
@@ -108,7 +108,7 @@ def test_a_key_that_was_struck_off_stays_so(folder: Path):
 @pytest.mark.parametrize("name", ["", ".", "..", "../desk", "a/b", "-x", ".x", "a b", "a\n", "é", "x" * 64])
 def test_names_that_are_no_file_names(folder: Path, name: str):
     before = contents(folder)
-    with pytest.raises(FleetError, match="no name for a machine"):
+    with pytest.raises(FleetError, match="cannot be the name of a machine"):
         add_machine(folder, Role.WORKER, name)
     assert contents(folder) == before
 
@@ -210,7 +210,7 @@ def test_a_listed_key_may_do_what_it_is_listed_for():
         ([], ERROR),
     ],
 )
-def test_nobody_else_may(asked: list[bytes], status: bytes):
+def test_no_other_request_is_allowed(asked: list[bytes], status: bytes):
     verdict = judge(asked, NAMES)
     assert not verdict.allowed
     assert verdict.reply[2] == status
@@ -228,7 +228,7 @@ def test_a_routing_id_belongs_to_one_key():
     assert guests.admits(BACK, b"one", "B")
 
 
-def test_who_is_not_allowed_any_more_is_dismissed_once():
+def test_peers_whose_key_is_no_longer_allowed_are_dismissed_once():
     guests = Guests(lambda *_: True)
     for peer, key in ((b"one", "A"), (b"two", "B"), (b"three", "A")):
         guests.admits(BACK, peer, key)
@@ -248,10 +248,10 @@ def test_peers_that_come_and_go_are_not_remembered_for_ever():
 
 
 def test_a_log_cannot_be_flooded():
-    lines = Occasionally(10.0)
-    told = [total for now in range(25) if (total := lines.count("kind", float(now)))]
+    lines = RateLimit(1, 10.0)
+    told = [total for now in range(25) if (total := lines.admit("kind", float(now)))]
     assert told == [1, 11, 21]
-    assert lines.count("other", 24.0) == 1
+    assert lines.admit("other", 24.0) == 1
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.9.10", "::1", "lo"])
@@ -270,7 +270,7 @@ def test_each_refusal_says_what_to_do():
     keys = PeerKeys(Role.WORKER, Path("k/worker.key_secret"), KeyPair(b"", b""), b"")
     auth, protocol = zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
     mismatch = zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
-    assert "name the folder of yours with --keys" in explain("tcp://h:1", None, protocol, mismatch)
+    assert "name the folder of your keys with --keys" in explain("tcp://h:1", None, protocol, mismatch)
     assert "check --broker and the port" in explain("tcp://h:1", None, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, 32)
     assert "k/worker.key_secret in: it has to be listed among its workers" in explain("tcp://h:1", keys, auth, 400)
     assert "is not the broker whose key is in k:" in explain("tcp://h:1", keys, protocol, mismatch)

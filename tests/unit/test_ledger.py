@@ -309,3 +309,37 @@ def test_a_ledger_of_the_first_form_begins_anew(opened, tmp_path):
     ledger = opened()
     ledger.add("a.jpg", V1, fresh=True)
     assert ledger.progress().pending == 1
+
+
+def test_only_a_version_that_has_failed_is_retried(opened):
+    ledger = opened()
+    ledger.add("a.jpg", V1, fresh=True)
+    assert not ledger.retry("a.jpg", V1), "it is pending"
+    ledger.failed("a.jpg", V1, "No worker finished.", transient=True)
+    assert not ledger.retry("a.jpg", V2)
+    assert ledger.retry("a.jpg", V1)
+    assert ledger.pending() == [("a.jpg", V1, False)]
+    ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.0, turnaround=0.0)
+    assert not ledger.retry("a.jpg", V1), "it is done"
+
+
+def test_only_an_object_that_has_failed_is_forgotten_as_failed(opened):
+    ledger = opened()
+    for path in ("bad.jpg", "new.jpg"):
+        ledger.add(path, V1, fresh=True)
+    ledger.failed("bad.jpg", V1, "The file is empty.", transient=False)
+    assert [ledger.forget_failed(path) for path in ("bad.jpg", "new.jpg", "none.jpg")] == [True, False, False]
+    assert ledger.settled() == {"new.jpg": V1}
+
+
+def test_what_is_done_and_may_still_be_told_as_failed_is_stale(opened):
+    ledger = opened()
+    for path in ("a.jpg", "b.jpg", "c.jpg"):
+        ledger.add(path, V1, fresh=True)
+    ledger.tell("a.jpg")
+    ledger.tell("b.jpg")
+    ledger.failed("b.jpg", V1, "The file is empty.", transient=False)
+    for path in ("a.jpg", "c.jpg"):
+        ledger.done(path, V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.0, turnaround=0.0)
+    assert ledger.stale() == [("a.jpg", V1)]
+    assert opened(recipe="r2").stale() == []

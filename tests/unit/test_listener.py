@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,10 @@ from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener import service
 from filterfleet.listener.core import patience
+from filterfleet.listener.core.settings import Backfill, Failures
 from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.settings.options import Backfill, Failures, Options
+from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import serve
 from filterfleet.worker.engines.local import SequentialEngine
 from tests.unit.samples import cv2, picture
@@ -31,7 +33,8 @@ Serve = Callable[..., list[tuple[str, str]]]
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(service, "ONCE_PATIENCE", 0.5)
+    settings = service.settings
+    monkeypatch.setattr(service, "settings", lambda *ends: dataclasses.replace(settings(*ends), once_patience=0.5))
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
-"""Where a source or an output is, as people write it."""
+"""Where a source or an output is, as users write it."""
 
 from pathlib import Path
 
 import pytest
 
 from filterfleet.common.errors import FleetError
-from filterfleet.listener.settings.location import Remote, parse_location
-from filterfleet.listener.setup import check_locations, check_roots, state_folder
+from filterfleet.listener.settings.location import Remote, check_locations, check_roots, parse_location
+from filterfleet.listener.state import state_folder
 
 
 @pytest.mark.parametrize(

@@ -1,62 +1,62 @@
-"""Images wait for memory, in the order in which they came."""
+"""Images wait for memory in the order in which they came."""
 
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from filterfleet.worker.memory import RESERVE, Memory, share
+from filterfleet.worker.memory import Memory, share
+from filterfleet.worker.settings import RESERVE
 from tests.integration.harness import wait_until
 
 
-def holder(memory, amount, log, name):
-    release = threading.Event()
+def test_two_that_fit_beside_each_other_hold_memory_at_once():
+    memory, meeting = Memory(100), threading.Barrier(2)
 
-    def run():
+    def hold():
+        with memory.hold(50):
+            return meeting.wait(10)  # breaks unless both are here
+
+    with ThreadPoolExecutor(2) as pool:
+        arrivals = [pool.submit(hold) for _ in range(2)]
+    assert sorted(arrival.result() for arrival in arrivals) == [0, 1]
+
+
+def test_a_large_one_is_not_overtaken_by_a_small_one_that_would_fit():
+    memory, log = Memory(100), []
+
+    def hold(name, amount):
         with memory.hold(amount):
             log.append(name)
-            assert release.wait(10)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    return release, thread
+    with ThreadPoolExecutor(2) as pool:
+        with memory.hold(60):
+            large = pool.submit(hold, "large", 80)
+            wait_until(lambda: len(memory._queue) == 1, what="the large one in line")
+            small = pool.submit(hold, "small", 30)
+            wait_until(lambda: len(memory._queue) == 2, what="the small one behind it")
+            assert log == []
+        large.result(10)
+        small.result(10)
+    assert log == ["large", "small"]
 
 
-def test_who_fits_beside_the_others_does_not_wait():
+def test_an_image_that_needs_more_than_there_is_runs_alone():
     memory, log = Memory(100), []
-    ends = [holder(memory, 50, log, name) for name in "ab"]
-    wait_until(lambda: sorted(log) == ["a", "b"], what="both")
-    for release, thread in ends:
-        release.set()
-        thread.join()
 
+    def hold():
+        with memory.hold(1):
+            log.append("other")
 
-def test_a_large_one_is_not_overtaken_by_small_ones():
-    memory, log = Memory(100), []
-    first = holder(memory, 60, log, "first")
-    wait_until(lambda: log == ["first"], what="the first")
-    large = holder(memory, 80, log, "large")
-    wait_until(lambda: len(memory._queue) == 1, what="the large one in line")
-    small = holder(memory, 10, log, "small")
-    wait_until(lambda: len(memory._queue) == 2, what="the small one behind it")
-    assert log == ["first"]
-    first[0].set()
-    wait_until(lambda: log == ["first", "large", "small"], what="the line")
-    for release, thread in (first, large, small):
-        release.set()
-        thread.join()
-
-
-def test_more_than_there_is_runs_alone():
-    memory, log = Memory(100), []
-    with memory.hold(10_000):
-        waiting = holder(memory, 1, log, "other")
-        wait_until(lambda: len(memory._queue) == 1, what="the other in line")
-        assert log == []
-    wait_until(lambda: log == ["other"], what="its turn")
-    waiting[0].set()
-    waiting[1].join()
+    with ThreadPoolExecutor(1) as pool:
+        with memory.hold(10_000):
+            other = pool.submit(hold)
+            wait_until(lambda: len(memory._queue) == 1, what="the other in line")
+            assert log == []
+        other.result(10)
+    assert log == ["other"]
 
 
 def test_an_error_gives_the_memory_back():

@@ -1,4 +1,4 @@
-"""What outputs carry of their source: profiles always, EXIF and XMP by policy, no position unless it was asked for."""
+"""What outputs carry from their source: profiles always, EXIF and XMP by policy, a position only if the policy asks."""
 
 import struct
 
@@ -12,7 +12,7 @@ from filterfleet.worker.formats.exif import edited, orientation_of
 from tests.unit import samples
 from tests.unit.samples import BGR, NORTH, XMP, exif, pil, profile, saved
 
-SECONDS = struct.pack(">II", 1889, 64)  # 29.515625 as Pillow writes it
+SECONDS = struct.pack(">II", 1889, 64)  # 29.515625, as Pillow writes it
 
 
 def header(**more):
@@ -167,7 +167,7 @@ def test_policies(policy, has_exif, has_position, has_xmp):
     assert (result.xmp is not None) == has_xmp
 
 
-def test_xmp_that_is_kept_is_of_an_upright_picture():
+def test_xmp_that_is_kept_describes_an_upright_picture():
     for before, after in (
         (b'tiff:Orientation="6"', b'tiff:Orientation="1"'),
         (b"tiff:Orientation='8'", b"tiff:Orientation='1'"),
@@ -185,9 +185,9 @@ def test_a_cmyk_profile_ends_with_its_pixels():
 @pytest.mark.parametrize(
     "icc",
     [b"", b"profile", ICC[:100], ICC[:36] + b"none" + ICC[40:], ICC[:-50]],
-    ids=["empty", "text", "cut in its head", "signature", "cut at its end"],  # a profile has the time of day in it
+    ids=["empty", "text", "cut in its head", "signature", "cut at its end"],  # a profile contains the time of day
 )
-def test_what_is_no_profile_is_dropped(icc):
+def test_bytes_that_are_not_a_profile_are_dropped(icc):
     assert carried(header(icc=icc), Metadata.KEEP).icc is None
 
 

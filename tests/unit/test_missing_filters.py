@@ -6,8 +6,8 @@ import pytest
 
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Catalogue
-from filterfleet.listener import setup
-from filterfleet.listener.setup import MissingFilters
+from filterfleet.listener import missing_filters
+from filterfleet.listener.missing_filters import MissingFilters
 
 RECIPE = Recipe((Output("a", (Step("invert"), Step("duotone"), Step("beyond"))),))
 
@@ -17,7 +17,7 @@ def warnings(monkeypatch):
     """What was said of which filters."""
     said = []
     log = SimpleNamespace(warning=lambda _event, filters: said.append(filters))
-    monkeypatch.setattr(setup, "log", log)
+    monkeypatch.setattr(missing_filters, "log", log)
     return said
 
 

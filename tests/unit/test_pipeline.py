@@ -1,4 +1,4 @@
-"""What the worker makes of an image file: exactly what OpenCV makes of it, or one sentence."""
+"""The worker makes of an image file exactly what OpenCV makes of it, or reports one sentence."""
 
 import struct
 import zlib
@@ -127,7 +127,7 @@ def png_of_size(width, height):
         (file_of(picture(), ".png")[:-100], "The PNG file is damaged or cut short."),
         (file_of(picture(), ".webp")[:-100], "The WEBP file is damaged or cut short."),
         (png_of_size(30_000, 30_000), "The PNG file is damaged or cut short."),
-        (png_of_size(1 << 21, 1), "The image is 2097152 x 1; sides go up to 65535 pixels."),
+        (png_of_size(1 << 21, 1), "The image is 2097152 x 1 pixels; a side may have at most 65535."),
     ],
     ids=["empty", "text", "only a magic number", "cut jpeg", "cut png", "cut webp", "bomb", "too wide"],
 )
@@ -173,7 +173,7 @@ def recipe(*outputs):
     ],
 )
 def test_a_step_that_cannot_be_run_is_refused_before_anything_runs(step, words):
-    bind(Step("gaussian_blur", (("size", 5),)))  # equal, in Python, to what has size 5.0
+    bind(Step("gaussian_blur", (("size", 5),)))  # in Python, equal to a step with size 5.0
     bind(Step("gaussian_blur", (("size", 1),)))
     with pytest.raises(RecipeError, match=words):
         recipe_from(recipe(Output("out", (step,))).to_bytes())

@@ -1,6 +1,7 @@
-"""Results as files below the output root."""
+"""A folder of this machine as a sink, and the checks of both folders."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +10,10 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.interfaces import TransferError
-from filterfleet.listener.local.sink import PRIVATE, OutputTree
-from filterfleet.listener.setup import check_folders, open_ledger
+from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.local.sink import OutputTree
+from filterfleet.listener.settings.location import check_folders
+from filterfleet.listener.state import PRIVATE
 
 OUTPUTS = (OutputFile("grayscale", "jpeg", 4), OutputFile("edges", "png", 5))
 BLOBS = (b"gray", b"edges")
@@ -46,7 +49,7 @@ def test_what_a_killed_listener_left_half_written_is_swept(tmp_path):
     assert list(scratch.iterdir()) == []
 
 
-def test_an_output_root_that_cannot_be_had_is_one_sentence(tmp_path):
+def test_an_output_root_that_cannot_be_used_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(FleetError, match=r"^The output folder .* cannot be written: .*\.$"):
         OutputTree(tmp_path / "file")
@@ -89,7 +92,7 @@ def test_names_are_as_long_as_the_file_system_allows(tree):
 
 @pytest.mark.parametrize("inner", ["b.jpg", "sub/b.jpg"])
 def test_a_source_folder_with_an_images_name_ends_in_a_failure_and_not_in_endless_tries(tree, inner):
-    """a.jpg's edges are the file edges/a.jpg.png; those of a.jpg.png/b.jpg want a folder of that name."""
+    """The edges of a.jpg are the file edges/a.jpg.png; those of a.jpg.png/b.jpg need a folder with that name."""
     tree.write("a.jpg", OUTPUTS, BLOBS)
     with pytest.raises(TransferError, match=r"exists|Not a directory") as raised:
         tree.write(f"a.jpg.png/{inner}", OUTPUTS, BLOBS)
@@ -104,7 +107,7 @@ def test_a_file_cannot_take_the_place_of_a_folder(tree):
     assert list((tree.root / PRIVATE / "tmp").iterdir()) == []
 
 
-def test_a_name_that_is_no_utf8_is_placed_as_it_is(tree):
+def test_a_name_that_is_not_utf8_is_placed_as_it_is(tree):
     name = os.fsdecode(b"\xff.jpg")
     tree.write(name, OUTPUTS[:1], BLOBS[:1])
     assert os.listdir(os.fsencode(tree.root / "grayscale")) == [b"\xff.jpg"]
@@ -121,7 +124,7 @@ def test_what_may_pass_is_transient(tree, monkeypatch, error):
     assert raised.value.transient
 
 
-def test_what_failed_is_told_with_its_reason_and_taken_back(tree):
+def test_a_failure_is_reported_with_its_reason_and_taken_back(tree):
     tree.write_failed("trip/a.jpg", "It is\nno image.", b"text")
     folder = tree.root / "failed/trip"
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == {
@@ -141,8 +144,6 @@ def test_what_failed_is_told_with_its_reason_and_taken_back(tree):
 def test_source_and_output_are_checked_and_made_absolute(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     monkeypatch.chdir(tmp_path)
-    from pathlib import Path
-
     assert check_folders(Path("in"), Path("out")) == (tmp_path / "in", tmp_path / "out")
 
 

@@ -1,4 +1,4 @@
-"""Filters of others: found by their entry point, loaded once, and never the end of a worker."""
+"""Filters from other packages: found by their entry point, loaded once, and never the end of a worker."""
 
 import sys
 import textwrap
@@ -25,7 +25,7 @@ def run(image):
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """(module, its source, target of its entry point) -> as pip would have left it; nothing is loaded yet."""
+    """Installs a module with this source and this target of its entry point, as pip would. Nothing is loaded yet."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(plugins, "_begun", threading.Event())
     before = dict(registry._filters)
@@ -61,7 +61,7 @@ def test_it_is_loaded_once(install):
     install("plugin_count", "import sys\ncount = []\ndef begin():\n    count.append(1)", "plugin_count:begin")
     names()
     names()
-    import plugin_count
+    import plugin_count  # it exists only now
 
     assert plugin_count.count == [1]
 
@@ -83,9 +83,9 @@ def test_a_plugin_may_look_at_the_catalogue_while_it_is_loaded(install):
         ("this is no Python", None, "SyntaxError: "),
         ("", "plugin_bad:missing", "AttributeError: "),
         ("value = 3", "plugin_bad:value", "TypeError: "),
-        (REGISTER.format(name="canny"), None, "ValueError: there is a filter 'canny' already"),
-        (REGISTER.format(name="a b"), None, "ValueError: 'a b' is no name for a filter"),
-        (REGISTER.format(name="x" * 65), None, "is no name for a filter"),
+        (REGISTER.format(name="canny"), None, "ValueError: a filter named 'canny' exists already"),
+        (REGISTER.format(name="a b"), None, "ValueError: 'a b' is not a valid filter name"),
+        (REGISTER.format(name="x" * 65), None, "is not a valid filter name"),
     ],
 )
 def test_a_bad_plugin_is_a_line_in_the_log_and_leaves_nothing_behind(install, monkeypatch, source, target, reason):
@@ -105,15 +105,15 @@ def test_a_bad_plugin_is_a_line_in_the_log_and_leaves_nothing_behind(install, mo
         bind(Step("half_way"))
 
 
-def test_no_two_filters_of_one_name():
-    with pytest.raises(ValueError, match="there is a filter 'canny' already"):
+def test_two_filters_cannot_have_one_name():
+    with pytest.raises(ValueError, match="a filter named 'canny' exists already"):
         registry.register("canny", merge=registry.Rows())(lambda image: image)
 
 
 def test_the_example_is_right(install, monkeypatch):
     install("plugin_example", (EXAMPLE / "filterfleet_duotone.py").read_text())
     monkeypatch.syspath_prepend(EXAMPLE)
-    import test_duotone
+    import test_duotone  # found by the path above
 
     test_duotone.test_black_and_white_become_the_two_colours()
     test_duotone.test_strips_are_the_whole()

@@ -1,5 +1,8 @@
 """RFC 6/PPP as it is written: the octets of the commands, and the envelope."""
 
+import typing
+
+import msgpack
 import pytest
 
 from filterfleet.common.errors import ProtocolError
@@ -11,8 +14,10 @@ from filterfleet.common.wire import (
     Data,
     Envelope,
     Heartbeat,
+    Message,
     Ready,
     Result,
+    ResultOk,
     StatusRequest,
     Submit,
     encode,
@@ -33,6 +38,31 @@ def test_ready_and_heartbeat_are_the_octets_of_the_rfc():
 def test_any_other_single_frame_is_refused(frame):
     with pytest.raises(ProtocolError):
         parse([frame], extended=False)
+
+
+def test_every_message_goes_by_its_name_on_the_wire():
+    names = [
+        "HELLO",
+        "TASK",
+        "ACCEPTED",
+        "BUSY",
+        "CATALOGUE",
+        "STATUS",
+        "CREDIT",
+        "NACK",
+        "DRAIN",
+        "SUBMIT",
+        "STATUSREQUEST",
+        "RESULT",
+        "FAILED",
+        "RESULTOK",
+        "CANCEL",
+        "BEAT",
+        "GET",
+        "DATA",
+    ]
+    assert [kind.NAME for kind in typing.get_args(Message)] == names
+    assert msgpack.unpackb(encode([ResultOk(b"job")])[2]) == [{"type": "RESULTOK", "id": b"job"}]
 
 
 def test_an_envelope_is_address_stack_delimiter_and_body():

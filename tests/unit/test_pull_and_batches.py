@@ -1,32 +1,31 @@
-import pytest
-
 from filterfleet.common.wire import Data, Drain, Nack
 from filterfleet.common.wire.batches import batches
 from filterfleet.common.wire.codec import MESSAGES_LIMIT
 from filterfleet.common.wire.messages import CHUNK
 from filterfleet.common.wire.pull import PATIENCE, WINDOW, Pull
-from tests.memory_file import FullDisk, MemoryFile
 
 
 def test_an_empty_blob_is_complete_at_once():
-    pull = Pull(0, MemoryFile())
+    pull = Pull(0)
     assert pull.requests(0.0) == []
     assert pull.complete
-    assert pull.sink == b""
 
 
 def test_no_more_than_a_window_of_chunks_is_under_way():
-    pull = Pull(CHUNK * (WINDOW + 1) + 5, MemoryFile())
+    pull = Pull(CHUNK * (WINDOW + 1) + 5)
     assert pull.requests(0.0) == [(n * CHUNK, CHUNK) for n in range(WINDOW)]
     assert pull.requests(0.0) == []
-    pull.store(0, bytes(CHUNK))
+    assert pull.take(0, CHUNK)
+    assert pull.requests(0.0) == []  # it is here, but not on the disk yet
+    pull.stored(0)
     assert pull.requests(0.0) == [(WINDOW * CHUNK, CHUNK)]
-    pull.store(CHUNK, bytes(CHUNK))
+    assert pull.take(CHUNK, CHUNK)
+    pull.stored(CHUNK)
     assert pull.requests(0.0) == [((WINDOW + 1) * CHUNK, 5)]
 
 
 def test_a_lost_chunk_is_asked_for_again_when_its_time_is_over():
-    pull = Pull(3, MemoryFile())
+    pull = Pull(3)
     pull.requests(1.0)
     assert pull.requests(1.0 + PATIENCE - 0.001) == []
     assert pull.requests(1.0 + PATIENCE) == [(0, 3)]
@@ -34,25 +33,26 @@ def test_a_lost_chunk_is_asked_for_again_when_its_time_is_over():
 
 
 def test_a_chunk_counts_once_and_only_with_its_own_length():
-    pull = Pull(CHUNK + 2, MemoryFile())
+    pull = Pull(CHUNK + 2)
     pull.requests(0.0)
-    pull.store(CHUNK, b"x")
-    pull.store(CHUNK, b"xyz")
-    pull.store(CHUNK, b"ab")
-    pull.store(CHUNK, b"cd")
+    assert not pull.take(CHUNK, 1)
+    assert not pull.take(CHUNK, 3)
+    assert pull.take(CHUNK, 2)
+    assert not pull.take(CHUNK, 2)  # while the first is being stored
+    pull.stored(CHUNK)
+    assert not pull.take(CHUNK, 2)
     assert not pull.complete
-    pull.store(0, bytes(CHUNK))
+    assert pull.take(0, CHUNK)
+    pull.stored(0)
     assert pull.complete
-    assert pull.sink == bytes(CHUNK) + b"ab"
 
 
-def test_a_chunk_that_could_not_be_kept_is_not_counted():
-    pull = Pull(3, FullDisk())
+def test_a_chunk_that_is_not_stored_is_not_counted():
+    pull = Pull(3)
     pull.requests(0.0)
-    with pytest.raises(OSError, match="No space"):
-        pull.store(0, b"abc")
+    assert pull.take(0, 3)
     assert not pull.complete
-    assert pull.requests(PATIENCE) == [(0, 3)]
+    assert pull.requests(PATIENCE) == []
 
 
 def data(size):

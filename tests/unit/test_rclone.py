@@ -1,4 +1,4 @@
-"""What the adapter makes of rclone's words, without a server."""
+"""What the adapter makes of rclone's output and environment, without a server."""
 
 import json
 import sys
@@ -33,8 +33,8 @@ FS = "store:bucket/photos"
         ("write /x: no space left on device", "no room", True),
         ("api error NoSuchBucket: The specified bucket does not exist", "no such bucket", True),
         ("error in ListJSON: directory not found", "no such folder", True),
-        ("open x: file name too long", "cannot have a file of this name", False),
-        ("api error InternalError: We encountered an internal error", "fault of its own", True),
+        ("open x: file name too long", "does not allow a file with this name", False),
+        ("api error InternalError: We encountered an internal error", "reports an internal error", True),
     ],
 )
 def test_each_of_rclones_errors_becomes_one_sentence(text, sentence, transient):
@@ -44,14 +44,14 @@ def test_each_of_rclones_errors_becomes_one_sentence(text, sentence, transient):
     assert error.transient is transient
 
 
-def test_what_nobody_knows_is_quoted_on_one_printable_line():
+def test_an_unknown_error_is_quoted_on_one_printable_line():
     error = str(explain("2026/11/22 23:00:00 ERROR : all\nis\x1b[31m " + "lost " * 1000, FS))
     assert error.startswith("store:bucket/photos: rclone says: all is\\x1b[31m lost")
     assert error.isprintable()
     assert len(error) < LONGEST + 60
 
 
-def test_what_rclone_advises_is_not_taken_for_what_went_wrong():
+def test_advice_is_not_taken_for_the_reason_of_a_failure():
     said = (
         "2026/11/22 23:00:00 NOTICE: store: No host key validation is being performed.\n"
         "2026/11/22 23:00:01 ERROR : : error listing: directory not found\n"
@@ -101,7 +101,7 @@ def test_fractions_of_a_second_are_left_out_where_only_listings_have_them():
 
 
 @pytest.mark.parametrize("line", [b"Usage:", b'{"Path": "a"}', b'{"Path": "\xff"}', b'{"Path": "a", "Size'])
-def test_what_is_no_listing_is_an_error(line):
+def test_other_output_is_not_taken_for_a_listing(line):
     with pytest.raises((ValueError, KeyError)):
         list(parse_lines([line], whole_seconds=False))
 
@@ -180,7 +180,7 @@ def test_the_environment_cannot_open_our_server_or_make_it_do_nothing(monkeypatc
     assert not {"RCLONE_RC_ADDR", "RCLONE_DRY_RUN", "RCLONE_LOG_FILE"} & ours.keys()
 
 
-def test_the_log_is_bounded_and_keeps_what_was_said_last(tmp_path):
+def test_the_log_is_bounded_and_keeps_what_was_written_last(tmp_path):
     log = BoundedLog(tmp_path / "rclone.log")
     for number in range(6):
         log.write(str(number).encode() * (LOG_LIMIT // 2))
@@ -190,7 +190,7 @@ def test_the_log_is_bounded_and_keeps_what_was_said_last(tmp_path):
 
 
 def test_a_server_that_is_not_there_does_not_answer(tmp_path):
-    folder = tmp_path / ("long" * 50)  # no socket's address could hold it
+    folder = tmp_path / ("long" * 50)  # too long for the address of a socket
     folder.mkdir()
     calls = Calls(folder, "rclone.sock")
     try:

@@ -1,4 +1,4 @@
-"""Configured remotes, as the real rclone tells of them; no server is asked."""
+"""Configured remotes as the real rclone reports them, without a server."""
 
 import os
 
@@ -80,7 +80,7 @@ def test_an_unknown_remote_is_refused_and_no_shell_sees_its_name(config, name, t
     assert [file.name for file in tmp_path.rglob("*") if file.name == "PWNED"] == []
 
 
-def test_room_is_told_by_those_that_know_it(config):
+def test_stores_that_know_their_room_tell_it(config):
     told = room("place", config)
     assert told is not None
     assert told.total > told.free > 0

@@ -2,7 +2,8 @@ import msgpack
 import pytest
 
 from filterfleet.common.errors import ProtocolError, RecipeError
-from filterfleet.common.jobs.jobs import check_outputs, is_image_name, job_id, output_path
+from filterfleet.common.jobs.job import check_outputs, job_id
+from filterfleet.common.jobs.names import is_image_name, output_path
 from filterfleet.common.jobs.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Output, Recipe, Step
 from filterfleet.common.wire import OutputFile
 

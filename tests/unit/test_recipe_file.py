@@ -91,7 +91,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path):
     assert read(tmp_path, "\ufeff[outputs.a]\nsteps = []") == Recipe((Output("a", ()),))
 
 
-ODD = "takes an odd integer from 1 to 255, pixels, not 4"
+ODD = "takes an odd integer from 1 to 255 (pixels), not 4"
 
 
 def test_all_problems_at_once_each_with_its_place_and_a_suggestion(tmp_path):
@@ -115,8 +115,8 @@ def test_all_problems_at_once_each_with_its_place_and_a_suggestion(tmp_path):
         step = []
         """,
     )
-    name = "The name of an output has 1 to 64 letters, digits, - and _, and begins with none of - _."
-    plain = 'It is no number, text, true or false, matrix of numbers, or { file = "PATH" }.'
+    name = "Its name has to be 1 to 64 letters, digits, - and _, beginning with a letter or a digit."
+    plain = 'It has to be a number, a text, true or false, a list or matrix of numbers, or { file = "PATH" }.'
     assert found == [
         "There is no setting 'damage': did you mean 'damaged'?",
         "Its metadata cannot be 'strip_gps': did you mean 'strip-gps'?",
@@ -130,7 +130,7 @@ def test_all_problems_at_once_each_with_its_place_and_a_suggestion(tmp_path):
         "Output 'soft': Its quality is 0; it has to be an integer from 1 to 100.",
         f"Output 'a/b': {name}",
         f"Output 'a/b', step 1: Parameter 'low': {plain}",
-        "Output 'a/b', step 1: Parameter 'high': It is no finite number of 64 bits.",
+        "Output 'a/b', step 1: Parameter 'high': It has to be a finite number of at most 64 bits.",
         "Output 'a/b', step 2: Filter 'resize' needs a width, a height or both.",
         "Output 'a/b': Its effort is 10; it has to be an integer from 0 to 9.",
         "Output 'late': There is no setting 'step': did you mean 'steps'?",
@@ -177,15 +177,15 @@ def test_a_value_that_is_no_value_is_not_missed_as_well(tmp_path):
         (f"[outputs.a]\nsteps = []\nquality = {'9' * 1000}", "quality is a number of over 64 bits"),
         ("[outputs.a]\nsteps = []\nquality" + ".a" * 2000 + " = 1", "quality is a table"),
         ("[outputs.a]\nsteps = []\neffort = 'most'", "effort is 'most'"),
-        ("[outputs.'../a']\nsteps = []", "name of an output"),
-        ("[outputs.'']\nsteps = []", "name of an output"),
-        ('[outputs."a\\nb"]\nsteps = []', "name of an output"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = 07:32:00}]", "'low': It is no number, text"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = {}}]", "'low': It is no number, text"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = {file = 'a', size = 1}}]", "'low': It is no number, text"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = -inf}]", "no finite number"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = 99999999999999999999999}]", "no finite number"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = [[1, nan]]}]", "no finite number"),
+        ("[outputs.'../a']\nsteps = []", "Its name has to be"),
+        ("[outputs.'']\nsteps = []", "Its name has to be"),
+        ('[outputs."a\\nb"]\nsteps = []', "Its name has to be"),
+        ("[outputs.a]\nsteps = [{filter = 'x', low = 07:32:00}]", "'low': It has to be a number, a text"),
+        ("[outputs.a]\nsteps = [{filter = 'x', low = {}}]", "'low': It has to be a number, a text"),
+        ("[outputs.a]\nsteps = [{filter = 'x', low = {file = 'a', size = 1}}]", "'low': It has to be a number, a text"),
+        ("[outputs.a]\nsteps = [{filter = 'x', low = -inf}]", "finite number"),
+        ("[outputs.a]\nsteps = [{filter = 'x', low = 99999999999999999999999}]", "finite number"),
+        ("[outputs.a]\nsteps = [{filter = 'x', low = [[1, nan]]}]", "finite number"),
         ("[outputs.a]\nsteps = [{filter = 'x', low = []}]", "A list has to hold numbers"),
         ("[outputs.a]\nsteps = [{filter = 'x', low = [[1], 2]}]", "A list has to hold numbers"),
         ("[outputs.a]\nsteps = [{filter = 'x', low = [[[1]]]}]", "A list has to hold numbers"),
@@ -229,7 +229,7 @@ def test_files_that_only_together_are_too_large(tmp_path):
         ("a\0b", None, r"The recipe .*/a\\x00b cannot be read: no file can have this name\.$"),
         ("x" * 300, None, r"cannot be read: File name too long\.$"),
         ("binary.toml", b"\xff\xfe\x00", r"binary.toml: It is not TOML: .*utf-8.*\.$"),
-        ("photo.jpg", bytes(FILE_LIMIT + 1), r"photo.jpg is no recipe: it is over 256 KiB\.$"),
+        ("photo.jpg", bytes(FILE_LIMIT + 1), r"photo.jpg is too large: it is over 256 KiB\.$"),
     ],
 )
 def test_a_file_that_is_no_recipe_at_all(name, content, words, tmp_path):

@@ -1,7 +1,7 @@
 """Which image a worker's thread begins next."""
 
+from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Runs
-from filterfleet.worker.leases.session import Run
 
 
 def run(lease, alone=False):

@@ -1,4 +1,4 @@
-"""Which images are wanted: patterns of the command line, an ignore file, a largest size."""
+"""Which images are wanted: patterns from the command line, an ignore file, a size limit."""
 
 import time
 
@@ -23,6 +23,8 @@ from filterfleet.listener.settings.selection import Selection
         ("a{1,2}.jpg", ["a{1,2}.jpg"], ["a1.jpg", "aa.jpg"]),
         ("*a*b*c*.jpg", ["abc.jpg", "xaxbaxbcx.jpg"], ["acb.jpg", "a/bc.jpg"]),
         ("**/x/**/y?/*", ["x/yy/a", "q/x/x/r/y1/a/b"], ["x/y/a", "yy/x/a"]),
+        ("a[!x]b.jpg", ["ayb.jpg"], ["axb.jpg", "a/b.jpg"]),
+        ("a[]+-9]b.jpg", ["a]b.jpg", "a7b.jpg"], ["a/b.jpg", "axb.jpg"]),
     ],
 )
 def test_patterns_mean_what_they_mean_in_a_gitignore(pattern, matches, does_not):
@@ -52,10 +54,20 @@ def test_the_last_pattern_that_matches_decides():
     assert [selection.wants(path, 1) for path in ("a.jpg", "drafts/a.jpg", "drafts/final.jpg")] == [True, False, True]
 
 
+def test_a_line_break_is_a_character_like_any_other():
+    selection = Selection(exclude=("a\nb.jpg",))
+    assert [selection.wants(path, 1) for path in ("a\nb.jpg", "a b.jpg", "a\nb.jpg\n")] == [False, True, True]
+
+
+def test_an_image_can_be_taken_back_from_an_excluded_folder():
+    selection = Selection(exclude=("drafts/", "!drafts/final.jpg"))
+    assert [selection.wants(path, 1) for path in ("drafts/a.jpg", "drafts/final.jpg")] == [False, True]
+
+
 @pytest.mark.parametrize("pattern", ["", "  ", "/", "# a", "!", "a[", "[z-a].jpg", "a\\", "[[:alpha:]]", "[a&&b]"])
 def test_a_bad_pattern_is_named(pattern):
     for selection in ({"include": ("*.jpg", pattern)}, {"exclude": (pattern,)}):
-        with pytest.raises(FleetError, match="is no pattern: write one as in"):
+        with pytest.raises(FleetError, match="is not a valid pattern: write one as in"):
             Selection(**selection)
 
 
@@ -64,13 +76,15 @@ def test_a_pattern_that_takes_back_nothing_is_refused():
         Selection(include=("!drafts/",))
 
 
-def test_a_bad_line_of_an_ignore_file_is_told_and_the_others_count():
+def test_a_bad_line_of_an_ignore_file_is_reported_and_the_others_apply():
     selection = Selection().with_ignore_file("\ufeffa.jpg\n[z-a]\nb.jpg")
-    assert selection.problems == ("'[z-a]' is no pattern: write one as in a .gitignore, such as '*.png' or 'drafts/'.",)
+    assert selection.problems == (
+        "'[z-a]' is not a valid pattern: write one as in a .gitignore, such as '*.png' or 'drafts/'.",
+    )
     assert [selection.wants(path, 1) for path in ("a.jpg", "b.jpg", "c.jpg")] == [False, False, True]
 
 
-def test_a_new_ignore_file_takes_the_place_of_the_one_before():
+def test_a_new_ignore_file_replaces_the_one_before():
     selection = Selection(exclude=("x.jpg",)).with_ignore_file("a.jpg\n[").with_ignore_file("b.jpg")
     assert not selection.problems
     assert [selection.wants(path, 1) for path in ("a.jpg", "b.jpg", "x.jpg")] == [True, False, False]
@@ -90,4 +104,4 @@ def test_stars_without_number_do_not_hold_up_the_scan(pattern):
     began = time.process_time()
     for path in ("a" * 240 + ".jpg", "a/" * 500 + "a.jpg", ("a" * 30 + "/") * 33 + "a.jpg"):
         assert selection.wants(path, 1)
-    assert time.process_time() - began < 1  # the plain expressions need longer than the universe has
+    assert time.process_time() - began < 1  # the obvious expressions would need longer than the age of the universe

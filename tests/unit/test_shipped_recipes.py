@@ -4,7 +4,7 @@ import pytest
 
 import filterfleet
 from filterfleet.common.errors import RecipeError
-from filterfleet.common.jobs.jobs import check_outputs
+from filterfleet.common.jobs.job import check_outputs
 from filterfleet.common.jobs.recipe import DEFAULT, Metadata
 from filterfleet.common.jobs.shipped import STANDARD, find_recipe, shipped, shipped_text
 from filterfleet.common.wire import OutputFile

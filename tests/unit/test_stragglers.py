@@ -6,13 +6,13 @@ from filterfleet.common.wire import Cancel, Task
 from tests.unit.broker_rig import Rig
 
 PREFETCH = 2
-STEP = 0.01  # seconds between two looks at the wire, at most
+STEP = 0.01  # seconds, at most, between two looks at the wire
 NEVER = float("inf")
 FAST, SLOW = (b"fx1|fast-1", b"fx1|fast-2"), b"fx1|slow"
 
 
 class Fleet:
-    """Workers of one thread that run their tasks in the order of arrival, each in so many seconds."""
+    """Workers with one thread that run tasks in order of arrival. `seconds` maps each worker to its time for a task."""
 
     def __init__(self, seconds):
         self.rig = Rig()
@@ -23,7 +23,7 @@ class Fleet:
             self.rig.worker(peer, slots=1 + PREFETCH, threads=1)
 
     def makespan(self, tasks):
-        """Seconds until every one of so many tasks has its result."""
+        """Seconds until this number of tasks have their results."""
         began = self.rig.now
         for n in range(tasks):
             self.rig.submit(b"%d" % n)
@@ -42,7 +42,7 @@ class Fleet:
             if isinstance(message, Task):
                 held.append(message.id)
             elif isinstance(message, Cancel) and message.id in held[1:]:
-                held.remove(message.id)  # what has begun cannot be stopped
+                held.remove(message.id)  # a task that has begun cannot be stopped
         if held and self.ends[peer] == NEVER:
             self.ends[peer] = self.rig.now + self.seconds[peer]
 

@@ -1,4 +1,4 @@
-"""Huge images, in miniature: from files of each kind, strip by strip, to files of each kind."""
+"""Huge images in miniature: from files of each kind, strip by strip, to files of each kind."""
 
 import zlib
 from itertools import pairwise
@@ -60,7 +60,7 @@ def test_a_joined_jpeg_has_the_pixels_of_one_that_is_encoded_at_once(
     whole = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
     joined = written(writer_for("jpeg", image, quality=quality), image, 128)
     assert np.array_equal(opened(joined), opened(whole))
-    decoded = pyvips.Image.new_from_buffer(joined, "", fail_on="warning")  # which a marker out of turn would be
+    decoded = pyvips.Image.new_from_buffer(joined, "", fail_on="warning")  # a restart marker out of order is one
     assert decoded.numpy().shape[:2] == size
 
 
@@ -181,7 +181,7 @@ def test_a_file_cut_short_is_refused_or_taken_as_far_as_it_goes(name: str) -> No
     data = files(picture(400, 300))[name]
     header = Header(name, 300, 400)
     cut = data[: len(data) * 2 // 3]
-    if name != "tiff":  # whose directory comes last: there is nothing left to accept
+    if name != "tiff":  # its directory comes last, so nothing is left to accept
         streamed = process_in_strips(cut, header, AS_IS, {"copy": Target("png")}, damaged=Damaged.ACCEPT)
         copy = opened(streamed.files["copy"].read(0, len(streamed.files["copy"])))
         assert np.array_equal(copy[:128], opened(data)[:128])
@@ -221,14 +221,14 @@ def found(steps: tuple[str, ...], image_format: str = "png", width: int = 20_000
 def test_what_strips_cannot_do_is_said_by_name(more_filters: None) -> None:
     assert found(("grayscale", "canny")) is None
     assert found(("grayscale", "test_whole")) == (
-        "The filter 'test_whole' needs the whole image at once because every pixel looks at every other."
+        "The filter 'test_whole' needs the whole image at once, because every pixel looks at every other."
     )
     assert found(("test_linear",)) == (
-        "The filter 'test_linear' cannot change 20000 x 20000 pixels to 2000 x 2000 by the method 'linear' in strips: "
-        "use 'area', to fewer pixels, or 'nearest'."
+        "The filter 'test_linear' cannot resize 20000 x 20000 pixels to 2000 x 2000 by the method 'linear' in strips: "
+        "use 'area' to shrink, or 'nearest'."
     )
     assert "choose jpeg, png or tiff" in (found((), "webp") or "")
-    assert "sides end at 65500" in (found((), "jpeg", 70_000, 1_000) or "")
+    assert "sides may have at most 65500" in (found((), "jpeg", 70_000, 1_000) or "")
     assert found((), "png", 70_000, 1_000) is None
     with pytest.raises(ImageError, match="choose jpeg, png or tiff"):
         process_in_strips(b"", Header("jpeg", 20_000, 20_000), AS_IS, {"copy": Target("webp")})

@@ -1,15 +1,16 @@
-"""Real child processes, kept running, told to end and killed."""
+"""Real child processes that are kept running, told to end and killed."""
 
 import os
 import select
 import signal
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process import supervisor as module
-from filterfleet.common.process.supervisor import USAGE_EXIT, Spec, Supervisor, supervise
+from filterfleet.common.process.supervisor import RESTART_DELAY, USAGE_EXIT, Spec, Supervisor, supervise
 
 READY = """
 import signal, sys
@@ -37,6 +38,19 @@ def turn_until(supervisor, condition):
         select.select([child.socket for child in supervisor.children], [], [], 0.01)
 
 
+@pytest.fixture
+def deaths(monkeypatch):
+    """(exit code, seconds until the next start) of every child that died."""
+    found = []
+
+    def warning(_event, *, process, exit_code, delay):
+        assert process == "child"
+        found.append((exit_code, delay))
+
+    monkeypatch.setattr(module, "log", SimpleNamespace(warning=warning))
+    return found
+
+
 def is_gone(pid):
     try:
         os.kill(pid, 0)
@@ -54,19 +68,38 @@ def test_children_are_started_and_ready_when_all_have_said_so():
     assert all(map(is_gone, pids))
 
 
-def test_a_killed_child_is_started_again():
+def test_a_killed_child_is_started_again(deaths):
+    """Soon, however often it is killed: that is not its own fault."""
+    pids = []
     with Supervisor([spec(READY + FOREVER)], patience=5) as supervisor:
         (child,) = supervisor.children
-        turn_until(supervisor, lambda: supervisor.ready)
-        pid = child.process.pid
-        os.kill(pid, signal.SIGKILL)
-        turn_until(supervisor, lambda: child.process is not None and child.process.pid != pid and child.ready)
+        for _ in range(3):
+            turn_until(supervisor, lambda: child.process is not None and child.process.pid not in pids and child.ready)
+            pids.append(child.process.pid)
+            assert child.process.poll() is None
+            os.kill(child.process.pid, signal.SIGKILL)
+    assert len(set(pids)) == 3
+    assert all(map(is_gone, pids))
+    assert deaths == [(-signal.SIGKILL, RESTART_DELAY)] * 2
 
 
-def test_a_child_that_fails_is_started_again_and_its_log_is_kept(tmp_path):
+def test_a_child_that_fails_is_started_again_and_its_log_is_kept(tmp_path, deaths):
+    """Later each time."""
     log = tmp_path / "log"
     with Supervisor([spec(READY + "print('life', flush=True); sys.exit(3)", log)], patience=5) as supervisor:
-        turn_until(supervisor, lambda: log.exists() and log.read_text().count("life") == 3)
+        turn_until(supervisor, lambda: len(deaths) == 3)
+        assert not supervisor.children[0].process
+    assert log.read_text() == "life\n" * 3
+    assert deaths == [(3, RESTART_DELAY), (3, 2 * RESTART_DELAY), (3, 4 * RESTART_DELAY)]
+
+
+def test_a_child_finds_its_environment_in_every_life(tmp_path):
+    log = tmp_path / "log"
+    code = "import os, sys; print(os.environ['GIVEN'], os.environ['HOME'], flush=True); sys.exit(3)"
+    given = Spec("child", ("-c", code), log, environment={"GIVEN": "this"})
+    with Supervisor([given], patience=5) as supervisor:
+        turn_until(supervisor, lambda: log.exists() and log.read_text().count("\n") == 2)
+    assert log.read_text() == f"this {os.environ['HOME']}\n" * 2
 
 
 def test_a_child_that_has_served_once_may_fail_to_start_for_a_while(tmp_path):

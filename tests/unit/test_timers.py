@@ -1,57 +1,54 @@
-"""What is to happen later, and what is forgotten of it."""
+"""Alarms come when they are due, and leave nothing behind when they are forgotten."""
 
-from filterfleet.broker.timers import SPARE, Timers
+from filterfleet.broker.timers import SPARE, Alarm, Timers
 
-
-def noted():
-    said = []
-    return said, lambda subject, now: said.append((subject, now))
+RETRY, RESEND = Alarm.RETRY, Alarm.RESEND
 
 
-def test_what_is_due_happens_in_order_and_once():
-    timers, (said, handler) = Timers(), noted()
+def test_alarms_come_in_order_and_once():
+    timers = Timers()
     for when, subject in ((3.0, "c"), (1.0, "a"), (2.0, "b")):
-        timers.at(when, handler, subject)
+        timers.at(when, RETRY, subject)
     assert timers.next == 1.0
-    timers.run(2.5)
-    timers.run(2.6)
-    assert said == [("a", 2.5), ("b", 2.5)]
+    assert list(timers.due(2.5)) == [(RETRY, "a"), (RETRY, "b")]
+    assert list(timers.due(2.6)) == []
     assert (len(timers), timers.next) == (1, 3.0)
 
 
 def test_a_later_instant_takes_the_place_of_the_one_before():
-    timers, (said, handler) = Timers(), noted()
-    timers.at(1.0, handler, "a")
-    timers.at(2.0, handler, "a")
-    timers.run(1.5)
-    assert said == []
-    timers.run(2.0)
-    assert said == [("a", 2.0)]
+    timers = Timers()
+    timers.at(1.0, RETRY, "a")
+    timers.at(2.0, RETRY, "a")
+    assert list(timers.due(1.5)) == []
+    assert list(timers.due(2.0)) == [(RETRY, "a")]
 
 
-def test_a_handler_may_come_again_and_forget_others():
-    timers, (said, handler) = Timers(), noted()
+def test_alarms_of_two_kinds_do_not_replace_each_other():
+    timers = Timers()
+    timers.at(1.0, RETRY, "a")
+    timers.at(2.0, RESEND, "a")
+    assert list(timers.due(2.0)) == [(RETRY, "a"), (RESEND, "a")]
 
-    def first(_subject, now):
-        timers.at(now, handler, "first")
+
+def test_between_two_alarms_others_may_be_set_and_forgotten():
+    timers, came = Timers(), []
+    timers.at(1.0, RETRY, "first")
+    timers.at(1.0, RETRY, "second")
+    for alarm, subject in timers.due(1.0):
+        came.append((alarm, subject))
+        timers.at(1.0, RESEND, "first")
         timers.forget("second")
-
-    timers.at(1.0, first, "first")
-    timers.at(1.0, handler, "second")
-    timers.run(1.0)
-    assert said == []
-    timers.run(1.0)
-    assert said == [("first", 1.0)]
+    assert came == [(RETRY, "first")]
+    assert list(timers.due(1.0)) == [(RESEND, "first")]
     assert len(timers) == 0
 
 
 def test_what_is_forgotten_takes_no_memory():
-    timers, (said, handler) = Timers(), noted()
-    timers.at(9.0, handler, "stays")
+    timers = Timers()
+    timers.at(9.0, RETRY, "stays")
     for number in range(10 * SPARE):
-        timers.at(9.0, handler, number)
+        timers.at(9.0, RETRY, number)
         timers.forget(number)
     assert len(timers) == 1
     assert len(timers._heap) <= SPARE + 3
-    timers.run(9.0)
-    assert said == [("stays", 9.0)]
+    assert list(timers.due(9.0)) == [(RETRY, "stays")]

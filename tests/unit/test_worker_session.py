@@ -1,15 +1,10 @@
-"""The worker's side of the wire, with a clock moved by hand."""
+"""The worker's side of the wire at our own broker, with a clock moved by hand."""
 
-import gc
 import itertools
-import os
-import random
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire import (
     Accepted,
@@ -19,72 +14,23 @@ from filterfleet.common.wire import (
     Data,
     Drain,
     Failed,
-    Get,
     Hello,
     Nack,
-    OutputFile,
     Result,
     ResultOk,
     Task,
     encode,
 )
-from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
-from filterfleet.worker.leases.session import (
-    RESEND,
-    Abandon,
-    Done,
-    Open,
-    Profile,
-    ReadBlob,
-    Run,
-    Send,
-    SendFrames,
-    WorkerSession,
-)
-from tests.memory_file import FullDisk, MemoryFile
-
-READY, HEARTBEAT = SendFrames((b"\x01",)), SendFrames((b"\x02",))
-PROFILE = Profile(2, 1, ("canny",), "host/1", "1.0", 10 * CHUNK)
-HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
-TASK = Task(b"lease", b"recipe", 5, 60.0, payload=(b"image",))
-DONE = Done((OutputFile("edges", "png", 3),), (b"png",), {"width": 1})
-RESULT = Result(b"lease", DONE.outputs, DONE.report, DONE.blobs)
-
-
-class Worker:
-    def __init__(self, profile=PROFILE, new_file=MemoryFile):
-        self.new_file = new_file
-        self.session = WorkerSession(profile, random.Random(1), self.new_file)
-        self.opening = self.session.start(0.0)
-
-    def hears(self, *messages, now=0.0):
-        return self.session.on_message(encode(messages), now)
-
-    def hears_frames(self, *frames, now=0.0):
-        return self.session.on_message(list(frames), now)
-
-    def silence_until(self, now):
-        """Every action of the ticks that the session asks for, with their instants."""
-        found = []
-        while self.session.deadline() <= now:
-            instant = self.session.deadline()
-            found += [(instant, action) for action in self.session.on_tick(instant)]
-        return found
+from filterfleet.common.wire.actions import Open, Send
+from filterfleet.common.wire.messages import INLINE_LIMIT, TAG
+from filterfleet.worker.leases.actions import Abandon, Run, SendFrames
+from filterfleet.worker.leases.settings import RESEND
+from tests.unit.worker_rig import DONE, HELLO, PROFILE, READY, RESULT, TASK, Worker, met, sent
 
 
 @pytest.fixture
 def worker():
-    """One that has met our broker."""
-    worker = Worker()
-    worker.hears(HELLO)
-    return worker
-
-
-def sent(actions, kind):
-    return [action.message for action in actions if isinstance(action, Send) and isinstance(action.message, kind)]
-
-
-# --- our own broker ----
+    return met()
 
 
 def test_it_opens_with_ready_under_a_tagged_identity():
@@ -182,103 +128,6 @@ def test_an_image_over_the_limit_is_refused_without_asking_for_it(worker):
     assert (action.message.id, action.message.kind) == (b"lease", "permanent")
 
 
-def test_a_big_image_is_pulled_in_chunks_and_then_run(worker):
-    image = b"0123456789abcdef" * (CHUNK // 16) + b"end"
-    asked = sent(worker.hears(Task(b"lease", b"recipe", len(image), 60.0)), Get)
-    assert asked == [Get(b"lease", "", 0, CHUNK), Get(b"lease", "", CHUNK, 3)]
-    assert worker.hears(Data(b"lease", "", CHUNK, (b"end",))) == []
-    assert worker.hears(Data(b"lease", "", 0, (b"short",))) == []
-    assert worker.hears(Data(b"lease", "", 0, (image[:CHUNK],))) == [Run(b"lease", b"recipe", image, 60.0, False)]
-
-
-def test_a_chunk_that_got_lost_is_asked_for_again(worker):
-    worker.hears(Task(b"lease", b"", 3, 60.0))
-    asked = []
-    for second in range(1, 8):
-        worker.hears_frames(b"\x02", now=float(second))
-        asked += [second for get in sent(worker.session.on_tick(float(second)), Get) if get.offset == 0]
-    assert asked == [5]
-
-
-def test_big_outputs_stay_here_until_they_are_pulled():
-    worker = Worker()
-    worker.hears(Hello(b"life", b"session", 1.0, 4, inline_limit=5))
-    worker.hears(TASK)
-    done = Done((OutputFile("a", "png", 4), OutputFile("b", "png", 3)), (b"aaaa", b"xyz"), {})
-    assert worker.session.on_result(b"lease", done, 0.0) == [Send(Result(b"lease", done.outputs, {}))]
-    get = Get(b"lease", "b", 1, 2)
-    assert worker.hears(get) == [ReadBlob(get, b"xyz")]
-    assert worker.hears(Get(b"lease", "c", 0, 1)) == []
-    worker.hears(ResultOk(b"lease"))
-    assert worker.hears(Get(b"lease", "b", 0, 1)) == []
-
-
-def test_outputs_in_files_stay_here_however_small(worker):
-    worker.hears(TASK)
-    file = FileBlob()
-    file.append(b"png")
-    assert worker.session.on_result(b"lease", replace(DONE, blobs=(file,)), 0.0) == [Send(replace(RESULT, payload=()))]
-    get = Get(b"lease", "edges", 0, 3)
-    assert worker.hears(get) == [ReadBlob(get, file)]
-
-
-def test_an_output_that_cannot_be_read_any_more_makes_the_task_a_failure_for_now():
-    worker = Worker()
-    worker.hears(Hello(b"life", b"session", 1.0, 4, inline_limit=2))
-    worker.hears(TASK)
-    worker.session.on_result(b"lease", DONE, 0.0)
-    failed = Failed(b"lease", "transient", "Gone.")
-    assert worker.session.on_unreadable(b"lease", "Gone.", 1.0) == [Send(failed)]
-    assert worker.session.on_unreadable(b"lease", "Gone.", 1.0) == []
-    assert worker.hears(Get(b"lease", "edges", 0, 1)) == []
-    worker.hears(ResultOk(b"lease"))
-    assert worker.session.idle
-    assert worker.session.on_unreadable(b"lease", "Gone.", 2.0) == []
-
-
-def no_file():
-    raise OSError(24, "Too many open files")
-
-
-@pytest.mark.parametrize(
-    ("new_file", "error"), [(FullDisk, "No space left on device"), (no_file, "Too many open files")]
-)
-def test_a_disk_without_room_for_an_image_is_a_failure_for_now(new_file, error):
-    worker = Worker(new_file=new_file)
-    worker.hears(HELLO)
-    actions = worker.hears(Task(b"lease", b"", 3, 60.0))
-    actions += worker.hears(Data(b"lease", "", 0, (b"abc",)))
-    (failed,) = sent(actions, Failed)
-    reason = f"The worker cannot keep the image on its disk: {error} ($TMPDIR)."
-    assert failed == Failed(b"lease", "transient", reason)
-    assert worker.hears(Data(b"lease", "", 0, (b"abc",))) == []
-    worker.hears(ResultOk(b"lease"))
-    assert worker.session.idle
-
-
-def open_files():
-    """Those without a name, of this process, that are not only kept open by garbage."""
-    gc.collect()
-    return sum(os.path.realpath(link).endswith(" (deleted)") for link in Path("/proc/self/fd").iterdir())
-
-
-@pytest.mark.parametrize("end", ["cancelled", "silence", "handed back"])
-def test_the_space_of_a_half_pulled_image_is_free_when_its_lease_has_ended(end):
-    worker = Worker(new_file=FileBlob)
-    worker.hears(HELLO)
-    before = open_files()
-    worker.hears(Task(b"lease", b"", 2 * CHUNK, 60.0))
-    worker.hears(Data(b"lease", "", 0, (bytes(CHUNK),)))
-    assert open_files() == before + 1
-    if end == "cancelled":
-        worker.hears(Cancel(b"lease"))
-    elif end == "silence":
-        worker.silence_until(4.0)
-    else:
-        worker.session.hand_back(1.0)
-    assert open_files() == before
-
-
 def test_draining_finishes_what_is_leased_and_refuses_the_rest(worker):
     worker.hears(TASK)
     assert worker.session.drain(0.0) == [Send(Drain())]
@@ -353,62 +202,3 @@ def test_death_follows_the_interval_that_the_broker_announced():
     assert worker.session.on_tick(11.5) == []  # waits before it tries again
     assert worker.session.deadline() == 12.5
     assert [type(action) for action in worker.session.on_tick(12.5)] == [Open, SendFrames]
-
-
-# --- somebody else's Paranoid Pirate queue ----
-
-
-def test_a_foreign_queue_hears_the_rfcs_heartbeat():
-    worker = Worker()
-    worker.hears_frames(b"\x02", now=0.5)
-    assert worker.session.on_tick(1.0) == [HEARTBEAT]
-
-
-def test_a_request_is_run_and_answered_under_its_address():
-    worker = Worker()
-    (run, *_) = worker.hears_frames(b"client", b"", b"image")
-    assert (run.image, run.opaque) == (b"image", True)
-    answer = Done((OutputFile("answer", "", 5),), (b"reply",), {})
-    assert worker.session.on_result(run.lease, answer, 1.0) == [SendFrames((b"client", b"", b"reply"))]
-    assert worker.session.idle
-
-
-def test_the_frames_of_a_request_are_one_image():
-    (run, *_) = Worker().hears_frames(b"client", b"", b"ima", b"ge")
-    assert run.image == b"image"
-
-
-def test_ready_is_said_again_while_threads_are_free_and_nothing_when_none_is():
-    worker = Worker()
-    first, again = worker.hears_frames(b"client-1", b"", b"image")
-    assert again == READY
-    (_second,) = worker.hears_frames(b"client-2", b"", b"image")
-    assert worker.session.on_tick(1.0) == []  # such a queue takes any message for readiness
-    worker.hears_frames(b"\x02", now=1.5)
-    worker.session.on_result(first.lease, Done((OutputFile("answer", "", 1),), (b"x",), {}), 1.5)
-    assert worker.session.on_tick(2.0) == [HEARTBEAT]
-
-
-def test_a_failed_request_is_not_answered_and_frees_its_slot():
-    worker = Worker()
-    (run, *_) = worker.hears_frames(b"client", b"", b"image")
-    assert worker.session.on_failed(run.lease, "transient", "No memory.", 1.0) == []
-    assert worker.session.idle
-
-
-def test_a_draining_worker_asks_a_foreign_queue_for_nothing_more():
-    worker = Worker()
-    assert worker.session.drain(0.0) == []
-    (run,) = worker.hears_frames(b"client", b"", b"image")
-    assert isinstance(run, Run)
-    assert worker.session.on_tick(1.0) == []
-
-
-def test_a_saturated_worker_outlasts_the_silence_of_a_queue_that_beats_for_available_workers_only():
-    session = Worker().session
-    (run, _ready) = session.on_message([b"client", b"", b"long"], 0.0)
-    session.on_message([b"client", b"", b"longer"], 0.0)
-    for second in range(1, 20):
-        session.on_tick(float(second))
-        assert session.deadline() > second
-    assert session.on_result(run.lease, DONE, 20.0) == [SendFrames((b"client", b"", *DONE.blobs))]

@@ -1,1 +1,1 @@
-"""Ways to run the pipeline, all behind common.jobs.engine.Engine and all with the same outputs, byte for byte."""
+"""Ways to run the pipeline. All implement common.jobs.engine.Engine and give the same outputs, byte for byte."""

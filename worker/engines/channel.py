@@ -1,4 +1,4 @@
-"""A pipe to another process of this machine that passes large files as descriptors, not as bytes."""
+"""A pipe to another process on this machine that passes large files as descriptors, not as bytes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from filterfleet.common.blob import FileBlob
+from filterfleet.worker.done import close_files
 
 
 class Channel:
-    """Over one end of a duplex multiprocessing.Pipe. Values are pickled, so both ends have to trust each other.
+    """Wraps one end of a duplex multiprocessing.Pipe. Values are pickled, so both ends have to trust each other.
 
-    A message is the number of files, their descriptors, and the pickle, in which they are numbers.
+    A message consists of the number of files, their descriptors, and the pickle, in which numbers stand for the files.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -29,11 +30,13 @@ class Channel:
         self._connection.close()
 
     def poll(self) -> bool:
-        """Whether something has come. Raises OSError."""
+        """Whether there is something to receive. Raises OSError."""
         return self._connection.poll()
 
     def send(self, value: object) -> None:
-        """Raises OSError when the other end is gone."""
+        """Sends a value. Its files stay open, and stay the sender's to close. Raises OSError when the other end is
+        gone.
+        """
         pickler = _Pickler(data := io.BytesIO())
         pickler.dump(value)
         self._connection.send_bytes(len(pickler.files).to_bytes(2, "big"))
@@ -43,19 +46,22 @@ class Channel:
         self._connection.send_bytes(data.getbuffer())
 
     def recv(self) -> Any:
-        """Raises EOFError or OSError when the other end is gone."""
+        """Receives a value, whose files are the receiver's to close. Raises EOFError or OSError when the other end is
+        gone, and OSError when this process may not open more files.
+        """
         count = int.from_bytes(self._connection.recv_bytes(), "big")
         files: list[FileBlob] = []
         if count:
             with self._socket() as underneath:
                 _, descriptors, _, _ = socket.recv_fds(underneath, 1, count)
             files = [FileBlob(descriptor) for descriptor in descriptors]
-            if len(files) < count:  # the kernel drops what a process has no room for
+            if len(files) < count:  # the kernel drops descriptors that the process has no room for
+                close_files(files)
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return _Unpickler(self._connection.recv_bytes(), files).load()
 
     def _socket(self) -> socket.socket:
-        """What the pipe is, under its own descriptor."""
+        """The pipe as the socket that it is, with a descriptor of its own."""
         return socket.socket(fileno=os.dup(self._connection.fileno()))
 
 

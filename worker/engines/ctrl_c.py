@@ -1,4 +1,4 @@
-"""Ctrl-C reaches every process of a terminal's job; only the one that drives the batch is to act on it."""
+"""Ctrl-C reaches every process of a terminal's job, but only the one that drives the batch should act on it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from multiprocessing import resource_tracker
 
 @contextlib.contextmanager
 def kept_from_children() -> Iterator[None]:
-    """Processes that this thread starts in here never see SIGINT; nor do threads, and what these start later.
+    """Processes that this thread starts inside the block never see SIGINT. Nor do threads that it starts there, and
+    their processes.
 
-    This process sees one that comes meanwhile at the end: half a start would make the child complain.
+    If SIGINT arrives during the block, this process sees it at the end: a child that is started halfway would print a
+    traceback.
     """
-    resource_tracker.ensure_running()  # now, since its start unblocks the signal
+    resource_tracker.ensure_running()  # before the signal is blocked, since its start unblocks it
     with _postponed():
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -26,7 +28,9 @@ def kept_from_children() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _postponed() -> Iterator[None]:
-    """Blocking it is not enough: a library's thread may take it, and Python then interrupts the main thread."""
+    """Holds SIGINT back during the block. Blocking it is not enough: a thread of a library may take the signal, and
+    Python then interrupts the main thread.
+    """
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or handler is None:
         yield

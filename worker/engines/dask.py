@@ -1,4 +1,4 @@
-"""An existing Dask cluster, or one that is started for the occasion. Images travel in messages: no shared disk."""
+"""An existing Dask cluster, or one that is started for a run. Images travel in messages, so no disk is shared."""
 
 from __future__ import annotations
 
@@ -13,37 +13,44 @@ from typing import Any
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.worker.engines import ctrl_c
 from filterfleet.worker.engines.local import run_job
 from filterfleet.worker.pixels.opencv import prepare_process
 
-PATIENCE = "10s"  # for the scheduler to answer
-TRANSFER = 60.0  # seconds for an outcome to come from where it is, at most
+# How long to wait for the scheduler's first answer. A larger value makes a wrong address take longer to report; a
+# smaller one gives up on a scheduler under load.
+PATIENCE = "10s"
+
+# Seconds that the transfer of one outcome from its Dask worker may take. A larger value lets a lost worker hold up the
+# end of a run longer; a smaller one gives up on large outputs over a slow network.
+TRANSFER = 60.0
+
 LOST = "The connection to the Dask scheduler was lost."
 
 
 class DaskEngine:
-    """scheduler is an address such as tcp://host:8786, or None for workers processes with threads each here.
+    """scheduler is an address such as tcp://host:8786. None starts a cluster on this machine, with this many worker
+    processes and threads in each.
 
-    Raises FleetError when there is no such scheduler, or no Dask.
+    Raises FleetError when Dask is not installed or no scheduler answers.
     """
 
     name = "dask"
-    inline_limit = BLOB_LIMIT  # files, too, travel in messages: pickled, and in memory until they have arrived
+    inline_limit = BLOB_LIMIT  # even large files travel in messages, pickled, and are in memory until they arrive
 
     def __init__(self, scheduler: str | None, workers: int, threads: int) -> None:
-        try:
+        try:  # an optional package
             import distributed as untyped
         except ImportError as error:
             raise FleetError(f"Dask cannot be used ({error}): pip install 'filterfleet[dask]'.") from None
         distributed: Any = untyped
-        for logger in ("distributed", "distributed.client"):  # what matters comes as an outcome
+        for logger in ("distributed", "distributed.client"):  # what matters arrives as an outcome
             logging.getLogger(logger).setLevel(logging.CRITICAL)
-        warnings.filterwarnings("ignore", "Sending large graph")  # large images are what this is for
-        # A question to a client that is being closed is never answered: close() waits for the one under way.
+        warnings.filterwarnings("ignore", "Sending large graph")  # sending large images is the purpose here
+        # A client that is being closed never answers: close() waits until no outcome is being fetched.
         self._free = threading.Condition()
         self._handing_over = False
         self._closing = False
@@ -53,9 +60,9 @@ class DaskEngine:
                 self._cluster = distributed.LocalCluster(
                     n_workers=workers,
                     threads_per_worker=threads,
-                    dashboard_address="127.0.0.1:0",  # its HTTP server is there without a dashboard, too
+                    dashboard_address="127.0.0.1:0",  # there is an HTTP server even without a dashboard
                     scheduler_kwargs={"dashboard": False},
-                    silence_logs=logging.CRITICAL,  # a worker that outlives its scheduler for a moment has tracebacks
+                    silence_logs=logging.CRITICAL,  # workers that outlive their scheduler for a moment log tracebacks
                 )
         try:
             self._client: Any = distributed.Client(self._cluster or scheduler, timeout=PATIENCE)
@@ -64,16 +71,16 @@ class DaskEngine:
 
     @property
     def window(self) -> int:
-        """Dask workers come and go: as many as there are threads now, twice."""
+        """Twice the threads that the cluster has now, and one: Dask workers come and go."""
         threads: int = sum(self._client.nthreads().values())
         return 2 * threads + 1
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
         future: Future[Result | Failed] = Future()
-        # Not pure: Dask would otherwise answer a job that is submitted again from its memory.
+        # Not pure: otherwise Dask would answer a job that is submitted again from its memory.
         remote = self._client.submit(_run, job, pure=False, retries=1)
         remote.add_done_callback(functools.partial(self._hand_over, job.id, future))
-        if self._client.status != "running":  # it keeps such a job, and never says anything
+        if self._client.status != "running":  # then it keeps the job and never answers
             self._settle(future, None)
         return future
 
@@ -84,7 +91,7 @@ class DaskEngine:
         with self._free:
             self._closing = True
             self._free.wait_for(lambda: not self._handing_over, TRANSFER)
-        for library in ("tornado", "asyncio"):  # what closing breaks off is no news
+        for library in ("tornado", "asyncio"):  # complaints about what closing breaks off are no news
             logging.getLogger(library).setLevel(logging.CRITICAL)
         with contextlib.suppress(TimeoutError):
             self._client.close()
@@ -92,7 +99,7 @@ class DaskEngine:
             self._cluster.close()
 
     def _hand_over(self, job: bytes, future: Future[Result | Failed], remote: Any) -> None:
-        """From Dask's future to ours; on Dask's one thread for this."""
+        """Takes the outcome from Dask's future to ours. Runs on the one thread that Dask has for callbacks."""
         with self._free:
             if self._closing or remote.cancelled():
                 self._settle(future, None)
@@ -100,7 +107,7 @@ class DaskEngine:
             self._handing_over = True
         try:
             self._settle(future, _outcome(job, remote))
-        except (Exception, CancelledError):  # noqa: BLE001 - whatever it is, our future has to end
+        except (Exception, CancelledError):  # noqa: BLE001 - our future has to end, whatever happened
             self._settle(future, None)
         finally:
             with self._free:
@@ -108,7 +115,7 @@ class DaskEngine:
                 self._free.notify()
 
     def _settle(self, future: Future[Result | Failed], outcome: Result | Failed | None) -> None:
-        """Once and for all; None says that the connection was lost."""
+        """Ends our future, unless it has ended. None means that the connection was lost."""
         with self._free:
             if future.done():
                 return
@@ -120,8 +127,8 @@ class DaskEngine:
 
 def _outcome(job: bytes, remote: Any) -> Result | Failed:
     error = remote.exception(timeout=TRANSFER)
-    if error is not None:  # the pipeline never raises, so it is Dask that gave up: its workers died, for instance
-        return Failed(job, "transient", f"Dask gave the image up: {error}.")
+    if error is not None:  # the pipeline never raises, so Dask itself gave up, for instance because its workers died
+        return Failed(job, "transient", f"Dask gave up on the image: {error}.")
     outcome: Result | Failed = remote.result(timeout=TRANSFER)
     return outcome
 
@@ -132,6 +139,6 @@ def _prepare() -> None:
 
 
 def _run(job: Job) -> Result | Failed:
-    """Runs on a Dask worker, which has this package installed."""
+    """Runs on a Dask worker, where this package has to be installed."""
     _prepare()
     return run_job(job)

@@ -1,4 +1,4 @@
-"""The engines inside this process: one image after the other, or a few threads."""
+"""The engines inside this process: one image after the other, or several on threads."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from filterfleet.common.blob import STEP, Blob, FileBlob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage, read_part
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.attempt import attempt
+from filterfleet.worker.closing import closed_on_error
+from filterfleet.worker.done import close_files
 from filterfleet.worker.memory import Memory, share
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources, default
 
 
 def run_job(job: Job, read: ReadImage | None = None, resources: Resources | None = None) -> Result | Failed:
-    """The outcome of a job. Raises FleetError when the image cannot be had, and nothing for what it is."""
-    return run_image(job.id, job.recipe, image_of(job, read), resources or default())
+    """The outcome of a job. Raises FleetError when the image cannot be read; nothing that is in the image raises."""
+    image = image_of(job, read)
+    try:
+        return run_image(job.id, job.recipe, image, resources or default())
+    finally:
+        close_files([image])
 
 
 def run_image(
@@ -27,6 +33,7 @@ def run_image(
     image: Blob,
     resources: Resources,
 ) -> Result | Failed:
+    """The outcome for an image, as worker.attempt has it, in the words of the wire."""
     outcome = attempt(id, recipe, image, resources)
     if isinstance(outcome, Failed):
         return outcome
@@ -34,18 +41,18 @@ def run_image(
 
 
 def image_of(job: Job, read: ReadImage | None) -> Blob:
-    """The image of a job: its payload, or a copy on disk that nobody changes while it is worked on.
+    """The image of a job: its payload, or a copy on disk, which nobody else changes and which the caller closes.
 
-    Raises SourceChangedError, and FleetError when there is no room for it.
+    Raises SourceChangedError, and FleetError when the disk has no room for it.
     """
     if job.payload:
         return job.payload[0]
     if read is None:
         return b""
     try:
-        copy = FileBlob()
-        for offset in range(0, job.size, STEP):
-            copy.append(read_part(read, offset, min(STEP, job.size - offset)))
+        with closed_on_error(FileBlob()) as copy:
+            for offset in range(0, job.size, STEP):
+                copy.append(read_part(read, offset, min(STEP, job.size - offset)))
     except OSError as error:
         raise FleetError(
             f"The image cannot be kept on disk while it is worked on: {error.strerror} ($TMPDIR)."
@@ -58,9 +65,10 @@ class SequentialEngine:
 
     name = "sequential"
     inline_limit = INLINE_LIMIT
-    window = 2  # one is read while the other is processed
+    window = 2  # one image is read while another is processed
 
     def __init__(self, memory: int | None = None) -> None:
+        """memory is in bytes, for images; None takes the default share of the machine."""
         prepare_process()
         self._resources = Resources(1, Memory(memory or share(1)))
 
@@ -80,12 +88,13 @@ class SequentialEngine:
 
 
 class ThreadsEngine:
-    """A pool of threads in this process; OpenCV releases the interpreter lock, so they use all cores."""
+    """A pool of threads in this process. OpenCV releases the interpreter lock, so they use all cores."""
 
     name = "threads"
     inline_limit = INLINE_LIMIT
 
     def __init__(self, threads: int, memory: int | None = None) -> None:
+        """memory is in bytes, for the images of all threads; None takes the default share of the machine."""
         prepare_process()
         self._resources = Resources(threads, Memory(memory or share(1)))
         self.window = 2 * threads + 1

@@ -1,8 +1,8 @@
-"""multiprocessing with threads inside each process: the hybrid of processes x threads on one machine.
+"""multiprocessing with threads inside each process: processes x threads on one machine.
 
-A process that dies costs its own images nothing but time: they are suspects then, and each is tried again alone in a
-process, so that only the image that really kills is given up. So it is with an image that takes too long: a thread
-cannot be ended, its process can.
+When a process dies, its images are suspects. Each of them is tried again, alone in a process, so that only the image
+that really kills is given up; the others lose nothing but time. An image that takes too long ends its process, since a
+thread cannot be ended, and becomes a suspect in the same way.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from multiprocessing.process import BaseProcess
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
-from filterfleet.common.jobs.jobs import Job
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.attempt import STUCK_EXIT, TIME_LIMIT
+from filterfleet.worker.done import close_files
 from filterfleet.worker.engines import ctrl_c
 from filterfleet.worker.engines.channel import Channel
 from filterfleet.worker.engines.local import image_of, run_image
@@ -33,14 +34,24 @@ from filterfleet.worker.memory import Memory, confine, share
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
 
-TRIALS = 2  # deaths of a process with nothing else in it until its image is given up
-STARTS = 3  # deaths of processes in a row before they were ready until the engine gives up
+# Processes that may die of an image on trial, alone in them, until it is given up. A larger value kills more processes
+# for each bad image; with 1, an image is given up for a single death that somebody else may have caused.
+TRIALS = 2
+
+# Processes in a row that may die before they are ready, until the engine gives up. A larger value takes longer to
+# report a machine or a script on which none can start; a smaller one gives up over an accident.
+STARTS = 3
+
+# Jobs given to a process beyond those that its threads run, so that no thread waits for the next one. A larger value
+# lets other processes run dry at the end of a run, and makes more suspects when a process dies; with 0, a thread waits
+# for the pipe between two images.
+AHEAD = 1
+
 STILLBORN = (
     "The worker processes die before they are ready. A script that calls filterfleet.run has to do so below "
-    "`if __name__ == '__main__':`, since each of them imports it."
+    "`if __name__ == '__main__':`, since every worker process imports the script."
 )
 DEADLY = "The worker process died while it worked on this image and on nothing else."
-AHEAD = 1  # jobs given to a process beyond those its threads run
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +62,14 @@ class _Entry:
     future: Future[Result | Failed]
     suspect: bool = False
     trials: int = 0
+
+    def settle(self, outcome: Result | Failed | FleetError) -> None:
+        """The image's outcome is known, or will never be: its copy on disk is no longer needed."""
+        close_files([self.image])
+        if isinstance(outcome, FleetError):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
 
 
 @dataclass(slots=True, eq=False)
@@ -66,22 +85,25 @@ class _Child:
 
 
 class ProcessesEngine:
-    """workers processes with so many threads each. One thread of this process feeds and watches them."""
+    """A number of worker processes with the same number of threads in each. One thread of this process, the keeper,
+    feeds and watches them.
+    """
 
     name = "processes"
     inline_limit = INLINE_LIMIT
 
     def __init__(self, workers: int, threads: int, memory: int | None = None, time_limit: float = TIME_LIMIT) -> None:
+        """memory is in bytes, for the images of each process; None shares the default. time_limit is in seconds."""
         self.window = (threads + AHEAD + 1) * workers
         self._threads = threads
         self._memory = memory or share(workers)
         self._time_limit = time_limit
-        self._context = multiprocessing.get_context("spawn")  # a fork would copy our threads' locks as they are
+        self._context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
         self._waiting: deque[_Entry] = deque()
         self._suspects: deque[_Entry] = deque()
         self._wakeup = Wakeup()
         self._closing = False
-        self._stillborn = 0  # processes in a row that have died before they were ready
+        self._stillborn = 0  # processes in a row that died before they were ready
         self._children = [self._start() for _ in range(workers)]
         self._keeper = threading.Thread(target=self._keep, name="processes-engine", daemon=True)
         self._keeper.start()
@@ -133,12 +155,12 @@ class ProcessesEngine:
     def _replace_the_dead(self) -> None:
         for number, child in enumerate(self._children):
             if not child.process.is_alive():
-                self._receive(child)  # what it still managed to say
+                self._receive(child)  # what it sent before it died
                 self._bury(child)
                 self._children[number] = self._start()
 
     def _give_up(self) -> None:
-        """No process gets ready: everything fails, now and from now on."""
+        """No process becomes ready: every job fails, now and later."""
         self._end_children()
         self._fail_all(STILLBORN)
 
@@ -154,7 +176,7 @@ class ProcessesEngine:
     def _fail_all(self, reason: str) -> None:
         for line in (self._suspects, self._waiting):
             while line:
-                line.popleft().future.set_exception(FleetError(reason))
+                line.popleft().settle(FleetError(reason))
 
     def _handles(self) -> Iterable[int]:
         for child in self._children:
@@ -169,13 +191,15 @@ class ProcessesEngine:
                     child.ready = True
                     self._stillborn = 0
                 else:
-                    child.entries.pop(outcome.id).future.set_result(outcome)
+                    child.entries.pop(outcome.id).settle(outcome)
         except (EOFError, OSError):
-            child.process.kill()  # it is dying, or there was no descriptor left for what it sent
-            child.process.join(timeout=5.0)  # its sentinel says the rest
+            child.process.kill()  # it is dying, or this process has no descriptor left for the files that it sent
+            child.process.join(timeout=5.0)  # if that is too short, its sentinel wakes the keeper later
 
     def _bury(self, child: _Child) -> None:
-        """The images of a dead process are suspects; one that was alone in it twice is guilty."""
+        """The images of a dead process become suspects. One of which TRIALS processes have died, alone in them, is
+        given up.
+        """
         child.channel.close()
         self._stillborn += not child.ready
         for entry in child.entries.values():
@@ -184,11 +208,12 @@ class ProcessesEngine:
             if entry.trials >= TRIALS:
                 late = child.process.exitcode == STUCK_EXIT
                 reason = f"The image takes more than {self._time_limit:g} seconds." if late else DEADLY
-                entry.future.set_result(Failed(entry.id, "permanent", reason))
+                entry.settle(Failed(entry.id, "permanent", reason))
             else:
                 self._suspects.append(entry)
 
     def _feed(self) -> None:
+        """Suspects go to empty processes, one each; other jobs to the processes that have the fewest."""
         for child in self._children:
             if self._suspects and child.ready and not child.entries:
                 self._give(child, self._suspects.popleft())
@@ -202,7 +227,7 @@ class ProcessesEngine:
                 open_children.remove(child)
 
     def _give(self, child: _Child, entry: _Entry) -> bool:
-        """Send a job to a child; False when the child turns out to be dead, and the job is again where it was."""
+        """Sends a job to a child. False if the child turns out to be dead; then the job is back in its line."""
         try:
             child.channel.send((entry.id, entry.recipe, entry.image))
         except OSError:
@@ -213,7 +238,7 @@ class ProcessesEngine:
 
 
 def _serve(connection: Connection, threads: int, memory: int, time_limit: float) -> None:
-    """The child: say None when ready, then run jobs until the parent hangs up."""
+    """The child: it sends None when it is ready, and then runs jobs until the parent closes the pipe."""
     prepare_process()
     confine(memory)
     resources = Resources(threads, Memory(memory))
@@ -226,17 +251,20 @@ def _serve(connection: Connection, threads: int, memory: int, time_limit: float)
         timer.start()
         outcome = run_image(id, recipe, image, resources)
         timer.cancel()
+        close_files([image])
         try:
             with sending:
                 channel.send(outcome)
-        except (OSError, MemoryError):  # the parent is gone, or has to hear in another way that there is no outcome
+        except (OSError, MemoryError):  # the parent is gone, or has to learn from our death that there is no outcome
             os._exit(1)
+        if isinstance(outcome, Result):
+            close_files(outcome.payload)  # the parent has descriptors of its own
 
     with contextlib.suppress(OSError):
         channel.send(None)
     with ThreadPoolExecutor(threads) as pool:
         while True:
             try:
-                pool.submit(work, *channel.recv())  # a name for it here would keep its file until the next one
+                pool.submit(work, *channel.recv())
             except (EOFError, OSError):
                 return

@@ -1,4 +1,4 @@
-"""An engine by its name."""
+"""Engines by their names."""
 
 from __future__ import annotations
 
@@ -22,38 +22,41 @@ def open_engine(
     scheduler: str | None,
     keys: Path | None = None,
 ) -> Engine:
-    """The engine, ready for jobs. Raises FleetError when it cannot be had, or when an option is not for it."""
+    """The engine, ready for jobs. memory is in bytes. Raises FleetError when the engine cannot be used, or when it does
+    not take an option that was given.
+    """
     _check_options(name, workers, threads, memory, scheduler, keys)
+    if name is EngineName.CLUSTER:
+        return _cluster(broker, frontend_port, keys)
+    # These need OpenCV. A process that only feeds a cluster does without, and saves 30 MB and a fifth of a second.
+    from filterfleet.worker.engines.dask import DaskEngine
+    from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
+    from filterfleet.worker.engines.mpi import MpiEngine
+    from filterfleet.worker.engines.processes import ProcessesEngine
+
     match name:
         case EngineName.SEQUENTIAL:
-            from filterfleet.worker.engines.local import SequentialEngine
-
             return SequentialEngine(memory)
         case EngineName.THREADS:
-            from filterfleet.worker.engines.local import ThreadsEngine
-
             return ThreadsEngine(threads or cores(), memory)
         case EngineName.PROCESSES:
-            from filterfleet.worker.engines.processes import ProcessesEngine
-
             return ProcessesEngine(workers or cores(), threads or 1, memory)
         case EngineName.MPI:
-            from filterfleet.worker.engines.mpi import MpiEngine
-
             return MpiEngine()
         case EngineName.DASK:
-            from filterfleet.worker.engines.dask import DaskEngine
-
             return DaskEngine(scheduler, workers or cores(), threads or 1)
-        case EngineName.CLUSTER:
-            check_brokers(broker)
-            client = Client(broker, frontend_port, keys)
-            try:
-                require_broker(client, broker, frontend_port)
-            except FleetError:
-                client.close()
-                raise
-            return client
+
+
+def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Client:
+    """A client of a running broker. Raises FleetError when none answers."""
+    check_brokers(broker)
+    client = Client(broker, frontend_port, keys)
+    try:
+        require_broker(client, broker, frontend_port)
+    except FleetError:
+        client.close()
+        raise
+    return client
 
 
 def _check_options(

@@ -1,6 +1,6 @@
-"""The filters a recipe can name. Each is a pure function on an array; its module registers it.
+"""The filters that a recipe can name. Each is a pure function on an array, registered by its module.
 
-What the authors of plugins need is here, too (docs/plugins.md).
+Authors of plugins import everything they need from here (docs/plugins.md).
 """
 
 from filterfleet.worker.filters import binary, blur, colour, edges, geometry, kernel, morphology, tone, watermark

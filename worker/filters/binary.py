@@ -1,11 +1,9 @@
-"""Filters that decide between black and white. Thresholds are levels of 8 bits: deeper images are converted first."""
+"""Filters that decide between black and white. Thresholds are 8-bit levels: deeper images are converted first."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from filterfleet.worker.filters import histogram
-from filterfleet.worker.filters.merge import Measured, Rows
+from filterfleet.worker.filters.merge import Measured, Rows, half_the_size
 from filterfleet.worker.filters.parameters import Choice, Integer, Number
 from filterfleet.worker.filters.registry import Alpha, register
 from filterfleet.worker.pixels.image import Image
@@ -43,16 +41,12 @@ def otsu(image: Image) -> Image:
     return _separated(image, histogram.count(image))
 
 
-def _radius(size: int, **_: Any) -> int:
-    return size // 2
-
-
 _METHODS = {"mean": cv2.ADAPTIVE_THRESH_MEAN_C, "gaussian": cv2.ADAPTIVE_THRESH_GAUSSIAN_C}
 
 
 @register(
     "adaptive_threshold",
-    merge=Rows(halo=_radius),
+    merge=Rows(halo=half_the_size),
     alpha=Alpha.DROPPED,
     deep=False,
     gray=True,
@@ -62,5 +56,8 @@ _METHODS = {"mean": cv2.ADAPTIVE_THRESH_MEAN_C, "gaussian": cv2.ADAPTIVE_THRESH_
     method=Choice("mean", tuple(_METHODS)),
 )
 def adaptive_threshold(image: Image, size: int, offset: float, method: str) -> Image:
-    """White where the luma is above the mean of its neighbourhood less an offset: for pages lit unevenly."""
+    """White where the luma exceeds the mean of its neighbourhood less an offset; suits unevenly lit pages.
+
+    The neighbourhood has size x size pixels, and the mean is plain or weighted by a Gaussian (cv2.adaptiveThreshold).
+    """
     return cv2.adaptiveThreshold(image, 255, _METHODS[method], cv2.THRESH_BINARY, size, offset)

@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from filterfleet.worker.filters.merge import Rows
 from filterfleet.worker.filters.parameters import Number
 from filterfleet.worker.filters.registry import register
+from filterfleet.worker.pixels.channels import LUMA
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-_LUMA = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601, in BGR order
 _SEPIA = np.array([[0.131, 0.534, 0.272], [0.168, 0.686, 0.349], [0.189, 0.769, 0.393]])  # rows and columns B, G, R
 
 
 def _mixed(image: Image, matrix: NDArray[np.float64]) -> Image:
-    """Each pixel (B, G, R) times a matrix.
+    """Each pixel (B, G, R) multiplied by a 3 x 3 matrix.
 
-    At 16 bits OpenCV rounds the last samples of an array otherwise than those before, and takes rows that follow one
-    another in memory for one: with a gap between them each row is rounded alike, wherever a strip ends.
+    At 16 bits, OpenCV rounds the last samples of an array differently from the others, and it joins rows that follow
+    each other in memory without a gap. A gap after each row makes it round all rows alike, wherever a strip ends.
     """
     if image.dtype == np.uint16:
         height, width = image.shape[:2]
@@ -37,14 +37,14 @@ def grayscale(image: Image) -> Image:
 
 @register("saturation", merge=Rows(), factor=Number(1.5, 0.0, 10.0, "0 is gray, 1 changes nothing"))
 def saturation(image: Image, factor: float) -> Image:
-    """Stronger or weaker colours of the same luma."""
+    """Stronger or weaker colours at the same luma."""
     if image.ndim == 2:
         return image
-    return _mixed(image, factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1)))
+    return _mixed(image, factor * np.eye(3) + (1 - factor) * np.tile(LUMA, (3, 1)))
 
 
 @register("sepia", merge=Rows(), amount=Number(1.0, 0.0, 1.0, "0 changes nothing"))
 def sepia(image: Image, amount: float) -> Image:
-    """The brown of old photographs; gray becomes colour."""
+    """The brown of old photographs; gray images become colour."""
     colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
     return _mixed(colour, amount * _SEPIA + (1 - amount) * np.eye(3))

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filterfleet.worker.filters.merge import Hysteresis, Rows
+from filterfleet.worker.filters.merge import Hysteresis, Rows, one_row
 from filterfleet.worker.filters.parameters import Integer, Number
 from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -27,24 +28,22 @@ _SCALE = Number(1.0, 0.001, 1000.0, "factor of the result")
     high=Number(200.0, 0.0, 1e5, "L1 gradient"),
 )
 def canny(image: Image, low: float, high: float) -> Image:
-    """Edges by Canny's method (1986) with aperture 3: white lines on black."""
+    """Edges by Canny's method (1986) with aperture 3: white lines on black.
+
+    Pixels of a ridge above high are edges; those above low are edges if they touch one.
+    """
     return cv2.Canny(image, low, high)
 
 
-def _radius(size: int = 3, **_: Any) -> int:
+def _derivative_halo(size: int, **_values: Any) -> int:
+    """OpenCV's kernels of size 1 are three pixels long in the direction of the derivative."""
     return max(1, size // 2)
 
 
-def _saturated(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
-    """Values, which are overwritten, to the nearest level that dtype has."""
-    np.rint(values, out=values)
-    np.clip(values, 0, np.iinfo(dtype).max, out=values)
-    return values.astype(dtype)
-
-
 def _magnitude(x: Any, y: Any, scale: float) -> NDArray[np.float32]:
-    """Length of the gradients (x, y) of float32, which are overwritten. numpy rounds alike wherever a row begins;
-    cv2.magnitude does not promise to."""
+    """scale * sqrt(x * x + y * y) of two float32 arrays, which are overwritten. numpy rounds every sample alike;
+    cv2.magnitude does not promise that where rows begin at other addresses.
+    """
     x *= x
     y *= y
     x += y
@@ -55,36 +54,36 @@ def _magnitude(x: Any, y: Any, scale: float) -> NDArray[np.float32]:
 
 @register(
     "sobel",
-    merge=Rows(halo=_radius),
+    merge=Rows(halo=_derivative_halo),
     gray=True,
     size=Integer(3, 1, 7, "pixels", odd=True),
     scale=_SCALE,
 )
 def sobel(image: Image, size: int, scale: float) -> Image:
-    """Length of the luma's gradient, by Sobel's kernels."""
+    """Magnitude of the luma's gradient by Sobel's kernels."""
     x = cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=size)
     y = cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=size)
-    return _saturated(_magnitude(x, y, scale), image.dtype)
+    return nearest_levels(_magnitude(x, y, scale), image.dtype)
 
 
-@register("scharr", merge=Rows(halo=_radius), gray=True, scale=_SCALE)
+@register("scharr", merge=Rows(halo=one_row), gray=True, scale=_SCALE)
 def scharr(image: Image, scale: float) -> Image:
-    """Length of the luma's gradient, by Scharr's 3 x 3 kernels: the same in all directions."""
+    """Magnitude of the luma's gradient by Scharr's 3 x 3 kernels, which weigh all directions alike."""
     x = cv2.Scharr(image, cv2.CV_32F, 1, 0)
     y = cv2.Scharr(image, cv2.CV_32F, 0, 1)
-    return _saturated(_magnitude(x, y, scale), image.dtype)
+    return nearest_levels(_magnitude(x, y, scale), image.dtype)
 
 
 @register(
     "laplacian",
-    merge=Rows(halo=_radius),
+    merge=Rows(halo=_derivative_halo),
     gray=True,
     size=Integer(3, 1, 7, "pixels; 1 takes the four neighbours", odd=True),
     scale=_SCALE,
 )
 def laplacian(image: Image, size: int, scale: float) -> Image:
-    """Size of the luma's second derivative."""
+    """Absolute value of the luma's second derivative."""
     values: Any = cv2.Laplacian(image, cv2.CV_32F, ksize=size)
     np.abs(values, out=values)
     values *= np.float32(scale)
-    return _saturated(values, image.dtype)
+    return nearest_levels(values, image.dtype)

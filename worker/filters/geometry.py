@@ -12,6 +12,11 @@ from filterfleet.worker.filters.parameters import Choice, Integer
 from filterfleet.worker.filters.registry import Alpha, register
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.settings import MAX_SIDE
+
+# The largest result, in pixels, of an image that is enlarged. A larger value lets a recipe turn a small file into more
+# memory; a smaller one refuses more recipes. Shrinking is not limited.
+MAX_ENLARGED = 128_000_000
 
 _METHODS = {
     "area": cv2.INTER_AREA,
@@ -20,35 +25,33 @@ _METHODS = {
     "cubic": cv2.INTER_CUBIC,
     "lanczos": cv2.INTER_LANCZOS4,
 }
-_MAX_SIDE = 65_535  # pixels
-_MAX_ENLARGED = 128_000_000  # pixels of a result that has more than the image
 
 
 def _scaled(side: int, numerator: int, denominator: int) -> int:
-    """side * numerator / denominator, to the nearest, at least 1."""
+    """side * numerator / denominator, rounded to the nearest, and at least 1."""
     return max(1, (2 * side * numerator + denominator) // (2 * denominator))
 
 
-def _resized(image_width: int, image_height: int, width: int, height: int, **_: Any) -> tuple[int, int]:
-    """The new width and height. Raises ImageError when it is more than anybody can hold."""
+def _resized(image_width: int, image_height: int, width: int, height: int, **_values: Any) -> tuple[int, int]:
+    """The new width and height; one that is 0 follows from the other. Raises ImageError when that is too large."""
     width, height = (
         width or _scaled(image_width, height, image_height),
         height or _scaled(image_height, width, image_width),
     )
-    if max(width, height) > _MAX_SIDE:
-        raise ImageError(f"The image would be {width} x {height} pixels; a side has at most {_MAX_SIDE}.")
-    if width * height > max(_MAX_ENLARGED, image_width * image_height):
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(f"The image would be {width} x {height} pixels; a side may have at most {MAX_SIDE}.")
+    if width * height > max(MAX_ENLARGED, image_width * image_height):
         raise ImageError(
-            f"The image would be enlarged to over {_MAX_ENLARGED // 1_000_000} megapixels: {width} x {height}."
+            f"The image would be enlarged to over {MAX_ENLARGED // 1_000_000} megapixels: {width} x {height}."
         )
     return width, height
 
 
-def _method(method: str, **_: Any) -> int:
+def _method(method: str, **_values: Any) -> int:
     return _METHODS[method]
 
 
-def _no_size(width: int, height: int, **_: Any) -> str | None:
+def _no_size(width: int, height: int, **_values: Any) -> str | None:
     return None if width or height else "needs a width, a height or both"
 
 
@@ -57,17 +60,21 @@ def _no_size(width: int, height: int, **_: Any) -> str | None:
     merge=Resampled(_resized, _method),
     alpha=Alpha.FILTERED,
     refuses=_no_size,
-    width=Integer(0, 0, _MAX_SIDE, "pixels; 0 follows from the height"),
-    height=Integer(0, 0, _MAX_SIDE, "pixels; 0 follows from the width"),
+    width=Integer(0, 0, MAX_SIDE, "pixels; 0 follows from the height"),
+    height=Integer(0, 0, MAX_SIDE, "pixels; 0 follows from the width"),
     method=Choice("area", tuple(_METHODS)),
 )
 def resize(image: Image, width: int, height: int, method: str) -> Image:
-    """Another width and height; with one of them, the ratio stays. The method area is best to shrink, cubic to grow."""
+    """Changes width and height; given one of them, keeps the ratio. Use area to shrink and cubic to enlarge.
+
+    Raises ImageError when the result has a side over MAX_SIDE, or is enlarged to over MAX_ENLARGED pixels.
+    """
     size = _resized(image.shape[1], image.shape[0], width, height)
     return cv2.resize(image, size, interpolation=_METHODS[method])
 
 
 def _fitting(image_width: int, image_height: int, width: int, height: int) -> tuple[int, int]:
+    """The largest size with the image's ratio that fits into width x height; the image's own if that fits."""
     if image_width <= width and image_height <= height:
         return image_width, image_height
     if image_width * height >= image_height * width:
@@ -75,7 +82,7 @@ def _fitting(image_width: int, image_height: int, width: int, height: int) -> tu
     return _scaled(image_width, height, image_height), height
 
 
-def _area(**_: Any) -> int:
+def _area(**_values: Any) -> int:
     return cv2.INTER_AREA
 
 
@@ -83,11 +90,11 @@ def _area(**_: Any) -> int:
     "thumbnail",
     merge=Resampled(_fitting, _area),
     alpha=Alpha.FILTERED,
-    width=Integer(320, 1, _MAX_SIDE, "pixels"),
-    height=Integer(320, 1, _MAX_SIDE, "pixels"),
+    width=Integer(320, 1, MAX_SIDE, "pixels"),
+    height=Integer(320, 1, MAX_SIDE, "pixels"),
 )
 def thumbnail(image: Image, width: int, height: int) -> Image:
-    """Shrinks to fit into width x height and keeps the ratio; never enlarges."""
+    """Shrinks the image to fit into width x height, keeps its ratio, and never enlarges it."""
     size = _fitting(image.shape[1], image.shape[0], width, height)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
@@ -103,10 +110,10 @@ def _block(block: int) -> int:
     block=Integer(16, 1, 256, "pixels"),
 )
 def pixelate(image: Image, block: int) -> Image:
-    """Mean of each block x block pixels; blocks at the right and lower edge may be smaller."""
+    """Mean of each block of block x block pixels; blocks at the right and lower edges may be smaller."""
     height, width = image.shape[:2]
     rows, columns = np.arange(0, height, block), np.arange(0, width, block)
-    # 256 x 256 samples of 16 bits sum to less than 2^32.
+    # uint32 suffices: 256 x 256 samples of 16 bits sum to less than 2^32.
     sums = np.add.reduceat(np.add.reduceat(image, columns, axis=1, dtype=np.uint32), rows, axis=0)
     heights, widths = np.diff(rows, append=height), np.diff(columns, append=width)
     counts = np.multiply.outer(heights, widths).reshape(len(rows), len(columns), *[1] * (image.ndim - 2))

@@ -1,4 +1,4 @@
-"""Histograms of 8-bit gray, and what OpenCV derives from them, in its own arithmetic: equal to the last bit."""
+"""Histograms of 8-bit gray, and what OpenCV derives from them, in OpenCV's own arithmetic: equal to the last bit."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-Counts = NDArray[np.int64]  # of the 256 levels
+Counts = NDArray[np.int64]  # shape (256,): pixels at each level
 
-_EXACT = 1 << 24  # cv2.calcHist counts in float32, which is exact up to here
+_EXACT = 1 << 24  # pixels: cv2.calcHist counts in float32, which is exact up to here
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
 def count(gray: Image) -> Counts:
-    """How often each level occurs in (h, w) of uint8. Those of strips sum to that of the whole."""
+    """How often each level occurs in a (height, width) array of uint8. Counts of strips sum to those of the whole."""
     height, width = gray.shape
     band = max(1, _EXACT // width)
     counts = np.zeros(256, np.int64)
@@ -25,10 +25,12 @@ def count(gray: Image) -> Counts:
 
 
 def otsu(counts: Counts) -> int:
-    """The level that separates two classes best (Otsu 1979), as cv2.threshold finds it with THRESH_OTSU."""
+    """The level, 0 to 255, that separates two classes best (Otsu 1979): the one that cv2.threshold finds with
+    THRESH_OTSU, by the same operations in the same order.
+    """
     scale = 1.0 / int(counts.sum())
     mean = sum(level * float(n) for level, n in enumerate(counts)) * scale
-    below, mean_below = 0.0, 0.0  # the share of pixels up to a level, and their mean
+    below, mean_below = 0.0, 0.0  # share of the pixels up to the level, and their mean
     best, found = 0.0, 0
     for level, n in enumerate(counts):
         share = float(n) * scale
@@ -46,7 +48,7 @@ def otsu(counts: Counts) -> int:
 
 
 def equalizing(counts: Counts) -> Image:
-    """The 256 levels that cv2.equalizeHist maps to."""
+    """The table by which cv2.equalizeHist maps levels: 256 values of uint8."""
     total, first = int(counts.sum()), int(np.flatnonzero(counts)[0])
     if counts[first] == total:
         return np.full(256, first, np.uint8)

@@ -6,24 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from filterfleet.worker.filters.merge import Rows
+from filterfleet.worker.filters.merge import Rows, one_row
 from filterfleet.worker.filters.parameters import Kernel, Number
 from filterfleet.worker.filters.registry import register
+from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-# OpenCV goes through a Fourier transform, which rounds otherwise, from 130 weights on (8 bits or float) or 50 (16).
+# The longest side of a user's kernel. From 130 weights on (50 at 16 bits, which is why these go through float32),
+# OpenCV computes by a Fourier transform, which rounds differently in each strip: a larger value would break the promise
+# that strips equal the whole.
 _LARGEST_KERNEL = 11
 
 
-def _blur_radius(sigma: float, **_: Any) -> int:
-    """cv2.GaussianBlur takes 3 sigma to each side at 8 bits, 4 sigma at 16."""
+def _blur_halo(sigma: float, **_values: Any) -> int:
+    """cv2.GaussianBlur reaches 4 sigma to each side at 16 bits, and 3 sigma at 8."""
     return (round(8 * sigma + 1) | 1) // 2
 
 
 @register(
     "sharpen",
-    merge=Rows(halo=_blur_radius),
+    merge=Rows(halo=_blur_halo),
     sigma=Number(1.5, 0.1, 50.0, "pixels"),
     amount=Number(1.0, 0.0, 20.0, "times the difference from the blurred image"),
 )
@@ -32,19 +35,15 @@ def sharpen(image: Image, sigma: float, amount: float) -> Image:
     return cv2.addWeighted(image, 1 + amount, cv2.GaussianBlur(image, (0, 0), sigma), -amount, 0)
 
 
-def _one(**_: Any) -> int:
-    return 1
-
-
-@register("emboss", merge=Rows(halo=_one), strength=Number(1.0, 0.0, 10.0, "0 changes nothing"))
+@register("emboss", merge=Rows(halo=one_row), strength=Number(1.0, 0.0, 10.0, "0 changes nothing"))
 def emboss(image: Image, strength: float) -> Image:
-    """Relief lit from the upper left."""
+    """A relief lit from the upper left."""
     relief = np.array([[-2, -1, 0], [-1, 0, 1], [0, 1, 2]]) * strength
     relief[1, 1] = 1
     return cv2.filter2D(image, -1, relief)
 
 
-def _half_its_rows(kernel: tuple[tuple[float, ...], ...], **_: Any) -> int:
+def _half_its_rows(kernel: tuple[tuple[float, ...], ...], **_values: Any) -> int:
     return len(kernel) // 2
 
 
@@ -56,12 +55,10 @@ def _half_its_rows(kernel: tuple[tuple[float, ...], ...], **_: Any) -> int:
     offset=Number(0.0, -100.0, 100.0, "percent of the full range, added"),
 )
 def convolve(image: Image, kernel: tuple[tuple[float, ...], ...], divisor: float, offset: float) -> Image:
-    """Weighted sum of neighbours by a matrix of your own, laid over them as it is written (not mirrored)."""
+    """Weighted sum of neighbours by a matrix of your own, applied as written (not mirrored)."""
     weights = np.array(kernel, np.float64) / divisor
-    top = np.iinfo(image.dtype).max
+    delta = offset / 100 * np.iinfo(image.dtype).max
     if image.dtype == np.uint8:
-        return cv2.filter2D(image, -1, weights, delta=offset / 100 * top)
-    values: Any = cv2.filter2D(image.astype(np.float32), -1, weights, delta=offset / 100 * top)
-    np.clip(np.rint(values, out=values), 0, top, out=values)
-    result: Image = values.astype(image.dtype)
-    return result
+        return cv2.filter2D(image, -1, weights, delta=delta)
+    values: Any = cv2.filter2D(image.astype(np.float32), -1, weights, delta=delta)
+    return nearest_levels(values, image.dtype)

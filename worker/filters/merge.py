@@ -1,7 +1,7 @@
-"""How a filter's results on horizontal strips of an image join to its result on the whole.
+"""How a filter's results on horizontal strips of an image join to its result on the whole image.
 
-A huge image passes through in strips of full width. Each filter says, beside its function, what a strip needs so
-that the joined result equals the whole image's byte for byte, or that there is no such way.
+A huge image passes through in strips of full width. Beside its function, each filter says what a strip needs so that
+the joined result equals the whole image's byte for byte, or that there is no such way.
 """
 
 from __future__ import annotations
@@ -11,29 +11,39 @@ from dataclasses import dataclass
 from typing import Any
 
 
-def _none(**_values: Any) -> int:
+def no_rows(**_values: Any) -> int:
     return 0
 
 
-def _one(**_values: Any) -> int:
+def one_row(**_values: Any) -> int:
     return 1
+
+
+def half_the_size(size: int, **_values: Any) -> int:
+    """The halo of a window of size rows, where size is odd."""
+    return size // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Each row depends on the halo(**values) rows above and below it, clipped to the image; a strip has to begin and
-    end at multiples of align(**values) rows, or at the image's edge. positioned: the function also takes
-    place=Place(...)."""
+    """Each row of the result depends on a fixed number of rows around it.
 
-    halo: Callable[..., int] = _none
-    align: Callable[..., int] = _one
+    halo(**values) is that number: rows above, and as many below, clipped to the image. A strip begins and ends at
+    multiples of align(**values) rows, or at the image's edge. With positioned, the function also takes
+    place=Place(...), where the strip lies in the image.
+    """
+
+    halo: Callable[..., int] = no_rows
+    align: Callable[..., int] = one_row
     positioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Two passes: measure(rows, **values) gives an int64 array that is summed over all strips; then each row is
-    apply(rows, total, **values), and depends on nothing else. The function is apply(image, measure(image))."""
+    """Two passes. measure(rows, **values) returns an int64 array, which is summed over all strips. Then
+    apply(rows, total, **values) computes each row of the result, which depends on nothing but that row and the total.
+    The filter's function must equal apply(image, measure(image)).
+    """
 
     measure: Callable[..., Any]
     apply: Callable[..., Any]
@@ -41,12 +51,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Hysteresis:
-    """Canny's: weak edges count if they touch a strong one, however far away. See worker.strips.canny."""
+    """Canny's rule: a weak edge counts if it touches a strong one, however far away. See worker.strips.canny."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """The size changes: target(width, height, **values) -> (width, height), method(**values) -> cv2.INTER_*."""
+    """The size changes as cv2.resize changes it: target(width, height, **values) returns the new (width, height) in
+    pixels, and method(**values) one of cv2.INTER_*.
+    """
 
     target: Callable[..., tuple[int, int]]
     method: Callable[..., int]
@@ -54,7 +66,9 @@ class Resampled:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """It needs the whole image at once; why is part of a sentence: "... because {why}"."""
+    """The filter needs the whole image at once. why completes the sentence "The filter 'x' needs the whole image at
+    once, because {why}."
+    """
 
     why: str
 

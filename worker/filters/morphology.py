@@ -16,11 +16,12 @@ _SIZE = Integer(3, 1, 51, "pixels", odd=True)
 _ITERATIONS = Integer(1, 1, 10)
 
 
-def _reach(size: int, iterations: int, **_: Any) -> int:
+def _reach(size: int, iterations: int, **_values: Any) -> int:
     return size // 2 * iterations
 
 
-def _reach_twice(size: int, iterations: int, **_: Any) -> int:
+def _reach_twice(size: int, iterations: int, **_values: Any) -> int:
+    """Opening and closing are two operations in a row."""
     return 2 * _reach(size, iterations)
 
 

@@ -1,4 +1,4 @@
-"""The parameters of filters: what each accepts, and how to say so."""
+"""The parameters of filters: which values each accepts, and the words that say so."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Value
 from filterfleet.worker.filters import picture
 
-_LINE = 80  # characters
+_LINE = 80  # characters of a value that a sentence shows at most
 
 
 class Parameter(Protocol):
-    """default None means that a recipe has to give a value."""
+    """One parameter of a filter. Write a class like this for a kind that is missing below."""
 
     @property
-    def default(self) -> Value | None: ...
+    def default(self) -> Value | None:
+        """None means that a recipe has to give a value."""
 
     def check(self, value: Value) -> str | None:
-        """What is wrong with a value, if anything is: "takes ..., not ..."."""
+        """None for a valid value, else the end of a sentence: "takes ..., not ..."."""
 
     def describe(self) -> str:
-        """What it takes, for the catalogue: "odd integer from 1 to 255, pixels"."""
+        """The valid values, for the catalogue: "odd integer from 1 to 255 (pixels)"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """From minimum to maximum, both allowed."""
+    """An integer from minimum to maximum, both included; only odd ones with odd."""
 
     default: int | None
     minimum: int
@@ -49,7 +50,7 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """From minimum to maximum, both allowed."""
+    """A finite number from minimum to maximum, both included; integers count."""
 
     default: float | None
     minimum: float
@@ -83,7 +84,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line, not blank, of at most limit characters."""
+    """One line of printable text, not blank, of at most limit characters."""
 
     default: str | None
     limit: int
@@ -99,7 +100,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Color:
-    """Red, green and blue in sRGB: "#rrggbb"."""
+    """Red, green and blue in sRGB, as "#rrggbb"."""
 
     default: str | None
 
@@ -114,7 +115,9 @@ class Color:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A matrix as a tuple of rows; its sides are odd, so that it has a middle."""
+    """A matrix as a tuple of rows, all equally long. Both sides are odd, so that it has a middle, and at most side
+    long; no number is larger than magnitude, whatever its sign.
+    """
 
     default: tuple[tuple[float, ...], ...] | None
     side: int
@@ -124,7 +127,7 @@ class Kernel:
         if not isinstance(value, tuple) or not self._is_side(len(value)) or not all(map(self._is_row, value)):
             return f"takes a {self.describe()}, not {_short(value)}"
         if len({len(row) for row in value if isinstance(row, tuple)}) > 1:
-            return "takes a matrix whose rows are all equally long"
+            return "takes a matrix with rows of equal length"
         return None
 
     def _is_side(self, length: int) -> bool:
@@ -143,7 +146,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The bytes of a small PNG, JPEG or WebP file."""
+    """The bytes of a small PNG, JPEG or WebP file (see worker.filters.picture)."""
 
     default: bytes | None = None
 
@@ -162,11 +165,13 @@ class Picture:
 
 
 def _unit(unit: str) -> str:
-    return f", {unit}" if unit else ""
+    return f" ({unit})" if unit else ""
 
 
 def _short(value: Value) -> str:
-    """A value of anybody's, never more than a line of it, and of bytes only their number."""
+    """A value as a sentence shows it: at most a line of it. Anybody may have sent it, and it may be huge. Of bytes,
+    only their number is shown.
+    """
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     if isinstance(value, int) and value.bit_length() > 64:

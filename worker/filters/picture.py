@@ -1,4 +1,4 @@
-"""The small pictures that recipes carry along, such as the logo of a watermark."""
+"""The small pictures that recipes carry, such as the logo of a watermark."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
 
+# The largest file of such a picture, in bytes. Recipes that travel are smaller still (RECIPE_LIMIT): this bounds the
+# work on recipes that are built in Python. A larger value admits larger files, a smaller one refuses more of them.
 MAX_BYTES = 256 * 1024
+
+# The largest picture, in pixels. It is blended in float32, so a larger value takes more memory on each thread; a
+# smaller one refuses logos that look sharp on huge images.
 MAX_PIXELS = 1_000_000
+
 _JPEG = b"\xff\xd8\xff"
 _READ_HEADER = {
     b"\x89PNG\r\n\x1a\n": pyvips.Image.pngload_buffer,
@@ -24,13 +30,13 @@ _READ_HEADER = {
 
 @functools.lru_cache(maxsize=4)
 def decode(data: bytes) -> Image:
-    """(h, w, 4), BGR and alpha, 8 bits, read-only. Raises ImageError."""
+    """The picture as (height, width, 4) of uint8, BGR and alpha, read-only. Raises ImageError."""
     if len(data) > MAX_BYTES:
         raise ImageError(f"The picture's file has {len(data)} bytes.")
     width, height = _size(data)
     if width * height > MAX_PIXELS:
         raise ImageError(f"The picture has {width} x {height} pixels.")
-    # A JPEG has no alpha, and is turned upright when it is read as colour.
+    # A JPEG has no alpha, and OpenCV turns it upright only when it reads it as colour.
     flags = cv2.IMREAD_COLOR if data.startswith(_JPEG) else cv2.IMREAD_UNCHANGED
     decoded: Any
     try:
@@ -49,7 +55,7 @@ def decode(data: bytes) -> Image:
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    """Width and height by the file's header: no pixel is decoded before the limit was checked."""
+    """Width and height from the file's header, so that no pixel is decoded before the limit is checked."""
     for magic, read in _READ_HEADER.items():
         if data.startswith(magic):
             try:

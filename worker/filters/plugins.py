@@ -1,5 +1,6 @@
-"""Filters of others: packages that name a module, or a function to call, in the entry-point group
-`filterfleet.filters`. Importing or calling it registers their filters (docs/plugins.md)."""
+"""Filters from other packages, which name a module or a function in the entry-point group `filterfleet.filters`.
+Importing the module, or calling the function, registers their filters (docs/plugins.md).
+"""
 
 from __future__ import annotations
 
@@ -15,13 +16,14 @@ GROUP = "filterfleet.filters"
 
 log = get_logger("filters")
 
-_lock = threading.RLock()  # a plugin may ask for the catalogue while it is being loaded
+_lock = threading.RLock()  # reentrant: a plugin may ask for the catalogue while it is being loaded
 _begun = threading.Event()
 
 
 def load_plugins(filters: dict[str, Any]) -> None:
-    """Have every plugin register its filters, once in a process. One that fails leaves none of its filters behind, and
-    a line in the log: the others, and the worker, go on."""
+    """Lets every plugin register its filters, once per process. A plugin that fails leaves none of its filters behind,
+    and one line in the log; the other plugins, and the worker, go on.
+    """
     with _lock:
         if _begun.is_set():
             return
@@ -32,8 +34,8 @@ def load_plugins(filters: dict[str, Any]) -> None:
                 loaded = plugin.load()
                 if not isinstance(loaded, ModuleType):
                     loaded()
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever somebody else's code may do
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code may raise anything
                 filters.clear()
                 filters.update(before)
                 reason = printable(f"{type(error).__name__}: {error}")
-                log.error("plugin left out: none of its filters are there", plugin=plugin.name, reason=reason)
+                log.error("plugin left out: none of its filters are available", plugin=plugin.name, reason=reason)

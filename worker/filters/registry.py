@@ -1,4 +1,4 @@
-"""Filters by name, with their parameters checked before they run."""
+"""Filters by name. A step's parameters are checked before it runs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from filterfleet.common.text import did_you_mean
 from filterfleet.worker.filters.merge import Merge, Rows
 from filterfleet.worker.filters.parameters import Parameter
 from filterfleet.worker.filters.plugins import load_plugins
+from filterfleet.worker.pixels.channels import has_alpha
+from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -23,16 +25,21 @@ from filterfleet.worker.pixels.opencv import cv2
 class Alpha(enum.Enum):
     """What becomes of transparency."""
 
-    KEPT = "kept"  # the function gets the other channels, the alpha channel stays as it is
+    KEPT = "kept"  # the function gets the other channels; the alpha channel is added to its result, unchanged
     FILTERED = "filtered"  # the function gets all channels
-    DROPPED = "dropped"
+    DROPPED = "dropped"  # the function gets the other channels; its result is opaque
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """deep: takes 16 bits a sample, else such an image is converted to 8 first. gray: takes (h, w) only, else colour
-    is converted first. bilevel: every pixel of the result is 0 or 255. refuses(**values) says what is wrong with
-    the values together, "needs ..."; it may get some that are wrong each for itself."""
+    """A filter as its module registered it.
+
+    deep: the function takes 16 bits per sample; otherwise such images are converted to 8 first.
+    gray: the function takes (height, width) only; colour is converted first.
+    bilevel: every pixel of the result is 0 or 255.
+    refuses(**values): what is wrong with the values together, "needs ...", or None. It may be called with values that
+    are wrong on their own.
+    """
 
     name: str
     function: Callable[..., Image]
@@ -46,7 +53,7 @@ class Filter:
 
     @property
     def summary(self) -> str:
-        """The first line of its description."""
+        """The first line of the function's docstring."""
         return (self.function.__doc__ or "").strip().split("\n")[0]
 
 
@@ -58,7 +65,9 @@ class Bound:
     values: Mapping[str, Any]
 
     def __call__(self, image: Image, place: Place | None = None) -> Image:
-        """The filtered image; never the same array, changed. place is where the rows lie, None if they are all."""
+        """The filtered image. The given one is not changed. place says where its rows lie in the whole image; None
+        means that it is the whole image. Raises ImageError if the filter cannot take an image like this.
+        """
         merge = self.filter.merge
         if isinstance(merge, Rows) and merge.positioned:
             place = place or Place(0, image.shape[1], image.shape[0])
@@ -66,7 +75,7 @@ class Bound:
         return self.apply(image, self.filter.function)
 
     def apply(self, image: Image, function: Callable[..., Image], **more: Any) -> Image:
-        """function(image, **values, **more) on an image as the filter takes it, with alpha as the filter has it."""
+        """function(image, **values, **more) on the image prepared for this filter, with alpha added if it is kept."""
         prepared, alpha = self.prepare(image)
         result = function(prepared, **self.values, **more)
         if alpha is None:
@@ -76,23 +85,18 @@ class Bound:
         return np.dstack([result, alpha])
 
     def prepare(self, image: Image) -> tuple[Image, Image | None]:
-        """The image as the function takes it, and the alpha channel (h, w) that is to go with the result."""
+        """The image in the depth and with the channels that the function takes, contiguous; and the alpha channel
+        (height, width) to be added to the result, if there is one to keep.
+        """
         if image.dtype == np.uint16 and not self.filter.deep:
             image = to_8_bits(image)
         alpha: Image | None = None
-        if image.ndim == 3 and image.shape[2] in (2, 4) and self.filter.alpha is not Alpha.FILTERED:
+        if has_alpha(image) and self.filter.alpha is not Alpha.FILTERED:
             alpha = image[:, :, -1] if self.filter.alpha is Alpha.KEPT else None
             image = image[:, :, 0] if image.shape[2] == 2 else cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
         if self.filter.gray and image.ndim == 3:
             image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         return np.ascontiguousarray(image), alpha
-
-
-def to_8_bits(image: Image) -> Image:
-    """16 bits a sample to the nearest of 8 (65535 becomes 255); 8 bits stay as they are."""
-    if image.dtype == np.uint8:
-        return image
-    return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
@@ -114,14 +118,15 @@ def register(
     refuses: Callable[..., str | None] = _nothing,
     **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
-    """Decorate function(image, **parameters) -> image, which must not change its input. Raises ValueError for a name
-    that is taken, or that is not 1 to 64 lower-case letters, digits and _."""
+    """Decorates function(image, **parameters) -> image, which must not change its input. The options are explained at
+    Filter. Raises ValueError if the name is taken, or is not 1 to 64 lower-case letters, digits and _.
+    """
 
     def decorate(function: Callable[..., Image]) -> Callable[..., Image]:
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name for a filter: 1 to 64 lower-case letters, digits and _")
+            raise ValueError(f"{name!r} is not a valid filter name: use 1 to 64 lower-case letters, digits and _")
         if name in _filters:
-            raise ValueError(f"there is a filter {name!r} already")
+            raise ValueError(f"a filter named {name!r} exists already")
         _filters[name] = Filter(name, function, parameters, merge, alpha, deep, gray, bilevel, refuses)
         return function
 
@@ -129,21 +134,23 @@ def register(
 
 
 def _known() -> Mapping[str, Filter]:
-    """All filters, those of plugins too."""
+    """All filters, including those of plugins."""
     load_plugins(_filters)
     return _filters
 
 
 def names() -> tuple[str, ...]:
+    """The names of all filters, sorted."""
     return tuple(sorted(_known()))
 
 
 def catalogue() -> tuple[Filter, ...]:
+    """All filters, sorted by name."""
     return tuple(_known()[name] for name in names())
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Raise RecipeError, with every problem, unless this process can run the recipe."""
+    """Raises RecipeError, with every problem, unless this process can run the recipe."""
     found = (
         f"Output {output.name!r}, step {number}: {problem}"
         for output in recipe.outputs
@@ -155,7 +162,9 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[str]:
-    """What is wrong with a step, a sentence each: a common.jobs.recipe_file.Check."""
+    """Each problem of a step, as a sentence. None stands for a value whose problems have been reported already. This is
+    a common.jobs.recipe_file.Check.
+    """
     found = _known().get(name)
     if found is None:
         yield f"There is no filter {name!r}: {did_you_mean(name, names())}"
@@ -176,6 +185,7 @@ def bind(step: Step) -> Bound:
 
 
 def _values(found: Filter, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The given parameters, and the defaults of the others."""
     return {name: parameter.default for name, parameter in found.parameters.items()} | dict(parameters)
 
 

@@ -16,7 +16,9 @@ from filterfleet.worker.pixels.opencv import cv2
 
 
 def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:
-    """The image through a curve that takes and gives levels from 0 to 1; what is beyond is cut."""
+    """The image with each level mapped by curve, a function on arrays of float64 from 0 to 1. Results outside of that
+    range are clipped.
+    """
     top = np.iinfo(image.dtype).max
     levels = curve(np.arange(top + 1) / top)
     return cv2.LUT(image, np.rint(np.clip(levels, 0, 1) * top).astype(image.dtype))
@@ -24,13 +26,13 @@ def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:
 
 @register("invert", merge=Rows())
 def invert(image: Image) -> Image:
-    """The negative."""
+    """The negative of the image."""
     return cv2.bitwise_not(image)
 
 
 @register("gamma", merge=Rows(), gamma=Number(1.5, 0.05, 20.0, "above 1 is brighter"))
 def gamma(image: Image, gamma: float) -> Image:
-    """Levels to the power of 1/gamma: brightens or darkens, black and white stay."""
+    """Raises levels to the power 1/gamma: brightens or darkens, and leaves black and white alone."""
     return _mapped(image, lambda levels: levels ** (1 / gamma))
 
 
@@ -68,18 +70,20 @@ def _equalized(image: Image, total: histogram.Counts) -> Image:
 
 @register("equalize", merge=Measured(_measure, _equalized), deep=False)
 def equalize(image: Image) -> Image:
-    """Spreads the levels evenly over the whole range; of colour images, the luma's."""
+    """Spreads the levels evenly over the whole range; in colour images, those of the luma."""
     return _equalized(image, _measure(image))
 
 
 @register(
     "clahe",
-    merge=Whole("its tiles are as large as the image makes them and its levels go over from one to the next"),
+    merge=Whole("its tiles are fractions of the whole image and blend into each other"),
     clip=Number(2.0, 0.1, 100.0, "times the mean count of a level"),
-    tiles=Integer(8, 1, 64, "a side"),
+    tiles=Integer(8, 1, 64, "per side"),
 )
 def clahe(image: Image, clip: float, tiles: int) -> Image:
-    """Contrast limited adaptive histogram equalization (Zuiderveld 1994); of colour images, the luma's."""
-    # Tiles of less than a pixel cannot be.
+    """Contrast limited adaptive histogram equalization (Zuiderveld 1994); in colour images, of the luma.
+
+    The image is divided into tiles x tiles parts, or fewer when it has fewer pixels.
+    """
     grid = (min(tiles, image.shape[1]), min(tiles, image.shape[0]))
     return _with_luma(image, cv2.createCLAHE(clip, grid).apply)

@@ -1,4 +1,4 @@
-"""Filters that lay text or a picture over the image. A strip gets the rows that fall into it, and no more is drawn."""
+"""Filters that lay text or a picture over the image. A strip draws only the rows that fall into it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from filterfleet.worker.filters import picture as pictures
 from filterfleet.worker.filters.merge import Rows
 from filterfleet.worker.filters.parameters import Choice, Color, Number, Picture, Text
 from filterfleet.worker.filters.registry import register
+from filterfleet.worker.pixels.channels import LUMA
 from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.pixels.opencv import cv2
 
 _POSITIONS = ("top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right")
-_LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # ITU-R BT.601, in BGR order
-_UNBOUNDED = (1 << 24, 1 << 24)  # a canvas on which no text is wrapped
+_UNBOUNDED = (1 << 24, 1 << 24)  # pixels of a canvas so large that no text is wrapped on it
 
 _POSITION = Choice("bottom-right", _POSITIONS)
 _MARGIN = Number(2.0, 0.0, 50.0, "percent of the image's height")
@@ -39,9 +39,8 @@ Samples = NDArray[np.float32]
 def watermark_text(
     image: Image, text: str, size: float, color: str, opacity: float, position: str, margin: float, place: Place
 ) -> Image:
-    """A line of text over the image; letters shrink until it fits the width."""
-    # A font has state and threads share nothing here, so each call has its own: 2 ms.
-    font = cv2.FontFace("sans")
+    """A line of text over the image; the letters shrink until the line fits the width."""
+    font = cv2.FontFace("sans")  # it has state, and several threads are here at once: each call makes its own, in 2 ms
     pixels, box = _fitted(font, text, max(1, round(place.height * size / 100)), place.width)
     pad = _overhang(pixels)
     stamp = (box[2] + 2 * pad, box[3])
@@ -58,8 +57,9 @@ def watermark_text(
 
 
 def _fitted(font: Any, text: str, pixels: int, width: int) -> tuple[int, Sequence[int]]:
-    """The largest size, in pixels and up to the given one, at which the text fits; (left, top, width, height) of
-    its box, from the start of its baseline."""
+    """The largest font size, at most pixels, at which the text fits into width; and the (left, top, width, height) of
+    its box in pixels, relative to the start of its baseline.
+    """
     while True:
         box = cv2.getTextSize(_UNBOUNDED, text, (0, 0), font, pixels)
         needed = box[2] + 2 * _overhang(pixels)
@@ -69,7 +69,7 @@ def _fitted(font: Any, text: str, pixels: int, width: int) -> tuple[int, Sequenc
 
 
 def _overhang(pixels: int) -> int:
-    """How far letters may reach out of their box to the sides: the foot of a j does."""
+    """How far letters may reach out of their box to the left and right, as the foot of a j does."""
     return pixels // 8 + 1
 
 
@@ -85,7 +85,7 @@ def _overhang(pixels: int) -> int:
 def watermark_image(
     image: Image, picture: bytes, scale: float, opacity: float, position: str, margin: float, place: Place
 ) -> Image:
-    """A picture, such as a logo, over the image; its transparency counts, and it never exceeds the image."""
+    """A picture, such as a logo, over the image; it keeps its transparency and never exceeds the image."""
     logo = pictures.decode(picture)
     width, height = _stamp_size(logo, place, scale)
     left, top = _corner((width, height), place, position, margin)
@@ -102,21 +102,23 @@ def watermark_image(
 
 
 def _stamp_size(logo: Image, place: Place, scale: float) -> tuple[int, int]:
+    """Width and height of the logo in the image, in pixels."""
     height, width = logo.shape[:2]
     factor = min(place.width * scale / 100 / width, place.height / height)
     return max(1, min(place.width, round(width * factor))), max(1, min(place.height, round(height * factor)))
 
 
 def _premultiplied(logo: Image) -> Samples:
-    """(h, w, 4) from 0 to 1, colour times alpha: what is transparent has no colour that could bleed."""
+    """(h, w, 4) from 0 to 1, colour times alpha: transparent pixels then have no colour that could bleed."""
     samples: Samples = logo.astype(np.float32) / np.float32(255)
     samples[:, :, :3] *= samples[:, :, 3:]
     return samples
 
 
 def _stretched(samples: Samples, length: int, start: int, stop: int, axis: int) -> Samples:
-    """[start, stop) of the length that an axis gets by linear interpolation. Each sample is computed for itself, so
-    that the rows of a huge stamp need not be made all at once."""
+    """The samples from start to stop of an axis that is stretched to length by linear interpolation. Each sample is
+    computed on its own, so that a strip need not make all the rows of a huge stamp.
+    """
     count = samples.shape[axis]
     where = np.clip((np.arange(start, stop) + 0.5) * count / length - 0.5, 0, count - 1)
     lower = where.astype(np.intp)
@@ -128,26 +130,30 @@ def _stretched(samples: Samples, length: int, start: int, stop: int, axis: int) 
 
 
 def _corner(stamp: tuple[int, int], place: Place, position: str, margin: float) -> tuple[int, int]:
-    """The left and the top of a stamp of (width, height) in the whole image."""
+    """The left and the top of a stamp of (width, height) in the whole image, in pixels."""
     row, column = divmod(_POSITIONS.index(position), 3)
     edge = round(place.height * margin / 100)
     return _along(stamp[0], place.width, column, edge), _along(stamp[1], place.height, row, edge)
 
 
 def _along(length: int, room: int, third: int, edge: int) -> int:
+    """Where length pixels begin in room pixels: third 0 is at the start, 1 in the middle, 2 at the end, each edge
+    pixels away from the border while there is room.
+    """
     free = max(0, room - length)
     return (min(edge, free), free // 2, max(0, free - edge))[third]
 
 
 def _blended(image: Image, colour: Samples, cover: Samples, left: int, top: int) -> Image:
-    """The image under premultiplied colour (h, w, 3) and cover (h, w), each from 0 to 1. What leaves the image on the
-    right is cut. numpy rounds each sample alike, wherever it lies."""
+    """A copy of the image under premultiplied colour (h, w, 3) and cover (h, w), each from 0 to 1. Columns that reach
+    beyond the right edge are cut. numpy rounds each sample alike, wherever it lies.
+    """
     result = image.copy()
     under = result[top : top + cover.shape[0], left : left + cover.shape[1]]
     colour, cover = colour[:, : under.shape[1]], cover[:, : under.shape[1]]
     full = np.float32(np.iinfo(image.dtype).max)
     if image.ndim == 2:
-        under[:] = np.rint(under * (1 - cover) + (colour * _LUMA).sum(axis=2) * full)
+        under[:] = np.rint(under * (1 - cover) + (colour * LUMA.astype(np.float32)).sum(axis=2) * full)
     else:
         under[:] = np.rint(under * (1 - cover[:, :, None]) + colour * full)
     return result

@@ -1,23 +1,25 @@
-"""Profile, EXIF and XMP as JPEG, PNG and WebP hold them."""
+"""Profile, EXIF and XMP as JPEG, PNG and WebP hold them, and the chunks that PNG consists of."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 
+from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.metadata import Carried
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_SEGMENT = 65_533  # bytes that a JPEG segment holds beside its own length
-_EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
+_SEGMENT = 65_533  # bytes that a JPEG segment holds besides its own length
+_XMP, _ICC = b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 
 
 def jpeg_segments(carried: Carried) -> bytes:
-    """APP1 and APP2 segments, to go after SOI and JFIF's APP0. EXIF and XMP go into one segment each, or not at all;
-    a profile into up to 255 (ICC.1:2022, B.4)."""
+    """APP1 and APP2 segments, whose place is after SOI and JFIF's APP0. EXIF and XMP take one segment each, and are
+    left out if they are longer; a profile takes up to 255 (ICC.1:2022, B.4).
+    """
     segments = []
     if carried.exif is not None:
-        segments.append(_segment(0xE1, _EXIF + carried.exif))
+        segments.append(_segment(0xE1, PREFIX + carried.exif))
     if carried.xmp is not None:
         segments.append(_segment(0xE1, _XMP + carried.xmp))
     if carried.icc is not None:
@@ -29,10 +31,12 @@ def jpeg_segments(carried: Carried) -> bytes:
 
 
 def _segment(marker: int, data: bytes) -> bytes:
+    """Empty if the data does not fit into a segment."""
     return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data if len(data) <= _SEGMENT else b""
 
 
 def with_jpeg_segments(file: bytes, carried: Carried) -> bytes:
+    """A JPEG file, or the beginning of one, with the segments added."""
     segments = jpeg_segments(carried)
     if not segments:
         return file
@@ -41,7 +45,7 @@ def with_jpeg_segments(file: bytes, carried: Carried) -> bytes:
 
 
 def png_chunks(carried: Carried) -> bytes:
-    """iCCP, eXIf and iTXt (PNG, third edition, 11.3), to go after IHDR."""
+    """iCCP, eXIf and iTXt (PNG, third edition, 11.3), whose place is after IHDR."""
     chunks = []
     if carried.icc is not None:
         chunks.append(png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(carried.icc)))
@@ -52,18 +56,28 @@ def png_chunks(carried: Carried) -> bytes:
     return b"".join(chunks)
 
 
+def png_header(width: int, height: int, bits: int, channels: int) -> bytes:
+    """The chunk IHDR of an image without palette and interlacing."""
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    return png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0))
+
+
 def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """Length, kind, data and checksum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
 
 
 def with_png_chunks(file: bytes, carried: Carried) -> bytes:
+    """A PNG file with the chunks added."""
     chunks = png_chunks(carried)
     at = len(PNG_SIGNATURE) + 25  # past IHDR
     return b"".join((file[:at], chunks, file[at:])) if chunks else file
 
 
 def with_webp_chunks(file: bytes, carried: Carried, width: int, height: int) -> bytes:
-    """A WebP file without metadata becomes an extended one: VP8X, ICCP, pixels, EXIF, XMP in that order."""
+    """A WebP file without metadata, made an extended one: VP8X, ICCP, pixels, EXIF, XMP in that order. width and height
+    are in pixels.
+    """
     if carried == Carried():
         return file
     pixels = file[12:]
@@ -92,4 +106,5 @@ def with_webp_chunks(file: bytes, carried: Carried, width: int, height: int) -> 
 
 
 def _riff(kind: bytes, data: bytes | None) -> bytes:
+    """A chunk, padded to an even length; nothing if there is no data."""
     return b"" if data is None else kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)

@@ -1,4 +1,4 @@
-"""Headers of formats that libvips does not read, or not without reading the whole file: WebP, GIF, BMP, JPEG 2000."""
+"""Headers of formats that libvips does not read, or reads only as a whole: WebP, GIF, BMP, JPEG 2000."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from typing import Any
 
 from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.facts import Header
-
-MAX_METADATA = 16 << 20  # bytes of a profile or of one kind of metadata; more is left behind
-_MAX_PARTS = 10_000  # chunks or boxes that are looked at
+from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
 
 
-class DamagedHeader(ValueError):  # noqa: N818 - it is caught one call up, and becomes a sentence there
-    """The file ends, or contradicts itself, before it has said what is needed."""
+class DamagedHeader(ValueError):  # noqa: N818 - it never reaches a user: read_header makes a sentence of it
+    """The file ends or contradicts itself before all facts are known."""
 
 
 def gif(blob: Blob) -> Header:
-    """GIF89a: the logical screen, on which the first frame is painted. Four bands, as it may be transparent."""
+    """GIF89a: the size of the logical screen, on which the first frame is painted. Frames may be transparent, so there
+    are four bands. Raises DamagedHeader.
+    """
     width, height = _unpack("<HH", blob, 6)
     return Header("gif", width, height, bands=4, alpha=True)
 
 
 def bmp(blob: Blob) -> Header:
-    """A height below zero means that the rows go from top to bottom."""
+    """BITMAPCOREHEADER (OS/2) or BITMAPINFOHEADER. A negative height says that rows go from top to bottom. Raises
+    DamagedHeader.
+    """
     (size,) = _unpack("<I", blob, 14)
-    if size == 12:  # OS/2
+    if size == 12:
         width, height, _, bits = _unpack("<HHHH", blob, 18)
     else:
         width, height, _, bits = _unpack("<iiHH", blob, 18)
@@ -37,7 +40,9 @@ def bmp(blob: Blob) -> Header:
 
 
 def webp(blob: Blob) -> Header:
-    """RIFF, with VP8X first in files that have more than pixels, and the VP8 or VP8L bitstream."""
+    """A RIFF file with the chunk VP8 or VP8L, which holds the pixels, and with VP8X before it if there is more. Raises
+    DamagedHeader.
+    """
     size: tuple[int, int, bool] | None = None
     found: dict[bytes, bytes] = {}
     for kind, start, length in _riff_chunks(blob):
@@ -48,7 +53,7 @@ def webp(blob: Blob) -> Header:
     if size is None:
         raise DamagedHeader
     width, height, alpha = size
-    exif = found.get(b"EXIF", b"").removeprefix(b"Exif\0\0")
+    exif = found.get(b"EXIF", b"").removeprefix(PREFIX)
     return Header(
         "webp",
         width,
@@ -84,9 +89,9 @@ _WEBP_SIZES: dict[bytes, Callable[[Blob, int], tuple[int, int, bool]]] = {b"VP8X
 
 
 def _riff_chunks(blob: Blob) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and length of each chunk."""
+    """Kind, start and length (of its data, in bytes) of each chunk."""
     at = 12
-    for _ in range(_MAX_PARTS):
+    for _ in range(MAX_PARTS):
         if at + 8 > len(blob):
             return
         kind, length = _unpack("<4sI", blob, at)
@@ -95,25 +100,27 @@ def _riff_chunks(blob: Blob) -> Iterator[tuple[bytes, int, int]]:
 
 
 def jp2(blob: Blob) -> Header:
-    """ISO 15444-1. The size is the codestream's own (SIZ), which is what will be decoded; boxes around it add the
-    colour profile."""
+    """ISO 15444-1: a file of boxes or a bare codestream. The size is the one in the codestream (SIZ), since that is
+    what will be decoded; the boxes around it add the colour profile. Raises DamagedHeader, and ImageError for 2 or more
+    than 4 samples per pixel.
+    """
     if bytes(read(blob, 0, 2)) == b"\xff\x4f":
         return _codestream(blob, 0, None)
     icc = None
     end = len(blob)
     at = 0
-    for _ in range(_MAX_PARTS):
+    for _ in range(MAX_PARTS):
         kind, start, at_next = _box(blob, at, end)
         if kind == b"jp2c":
             return _codestream(blob, start, icc)
-        if kind == b"colr" and bytes(read(blob, start, 1)) == b"\x02":  # restricted ICC profile
+        if kind == b"colr" and bytes(read(blob, start, 1)) == b"\x02":  # a restricted ICC profile
             icc = _metadata(blob, start + 3, at_next - start - 3) or None
-        at = start if kind == b"jp2h" else at_next  # that one holds boxes
+        at = start if kind == b"jp2h" else at_next  # jp2h holds boxes
     raise DamagedHeader
 
 
 def _box(blob: Blob, at: int, end: int) -> tuple[bytes, int, int]:
-    """Kind of the box, where its content starts, where it ends."""
+    """The kind of the box at an offset, and where its content starts and ends. end is the end of the file."""
     length, kind = _unpack(">I4s", blob, at)
     start = at + 8
     if length == 1:
@@ -131,13 +138,13 @@ def _codestream(blob: Blob, start: int, icc: bytes | None) -> Header:
     if marker != b"\xff\x51":
         raise DamagedHeader
     if bands not in (1, 3, 4):
-        raise ImageError(f"The JP2 file has {bands} samples a pixel; 1, 3 or 4 are read.")
+        raise ImageError(f"The JP2 file has {bands} samples per pixel; only 1, 3 or 4 can be read.")
     bits = 8 if (depth & 0x7F) < 8 else 16
     return Header("jp2", right - left, bottom - top, bands=bands, bits=bits, alpha=bands == 4, icc=icc)
 
 
 def _metadata(blob: Blob, start: int, length: int) -> bytes:
-    """Empty where there is too much of it."""
+    """The bytes, or none if there are too many of them."""
     return bytes(read(blob, start, length)) if 0 <= length <= MAX_METADATA else b""
 
 

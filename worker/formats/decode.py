@@ -12,26 +12,28 @@ from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.common.wire import Payload
+from filterfleet.worker.formats import heic
+from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.facts import Header
-from filterfleet.worker.formats.header import damaged as damaged_file
-from filterfleet.worker.formats.header import open_heic
-from filterfleet.worker.formats.lazy import from_rgb, open_pixels, to_array
+from filterfleet.worker.formats.lazy import open_pixels, to_array
+from filterfleet.worker.formats.limits import MAX_SCANS
 from filterfleet.worker.formats.orientation import upright
+from filterfleet.worker.pixels import opencv, vips
 from filterfleet.worker.pixels.image import Image
-from filterfleet.worker.pixels.opencv import MAX_PIXELS, cv2
+from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
-
-MAX_SCANS = 100  # of a progressive JPEG: encoders write about ten, and each takes the time of a whole image
+from filterfleet.worker.settings import MAX_PIXELS
 
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # with a length, or EOI; restarts and escapes belong to a scan
 
 
 def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Image:
-    """The whole image, upright. header is the file's own. Raises ImageError.
+    """The whole image, upright. header must be the one that read_header returned for the blob.
 
-    8 or 16 bits, gray, colour and alpha are as the file has them: palettes and CMYK become colour, 1 to 7 bits 8,
-    and 9 to 15 bits 16. With Damaged.ACCEPT a file that ends early or is spoiled inside is decoded as far as its
-    decoder can (JPEG, PNG, TIFF, GIF); what is missing is gray, black or transparent.
+    8 or 16 bits, gray, colour and alpha are as in the file: palettes and CMYK become colour, 1 to 7 bits become 8, and
+    9 to 15 bits become 16. With Damaged.ACCEPT, a JPEG, PNG, TIFF or GIF that ends early or is spoiled inside is
+    decoded as far as its decoder can; the missing part is gray, black or transparent. Raises ImageError for damage and
+    for more than MAX_PIXELS, MemoryError, and OSError.
     """
     if header.pixels > MAX_PIXELS:
         raise ImageError(f"The image has more than {MAX_PIXELS // 1_000_000} megapixels.")
@@ -55,11 +57,11 @@ def _jpeg(blob: Blob, header: Header, damaged: Damaged) -> Image:
 
 
 def _scans(data: Payload) -> int:
-    """How many scans there are before the end of the image; it stops counting where they are too many."""
+    """The number of scans before the end of the image, counted to just above MAX_SCANS."""
     at, count = 2, 0
     while count <= MAX_SCANS and (found := _MARKER.search(data, at)):
         marker = found[0][1]
-        if marker == 0xD9:  # EOI: what follows, a film for instance, is no part of the image
+        if marker == 0xD9:  # EOI: what follows, a film for instance, is not part of the image
             break
         count += marker == 0xDA
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")  # past the segment
@@ -73,23 +75,23 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
         if (image.width, image.height) != (header.width, header.height):
             raise damaged_file(header.format)
         samples = image.write_to_memory()
-        if disk:  # which a decoder that accepts damage has taken for the end of the file
+        if disk:  # a decoder that accepts damage has taken it for the end of the file
             raise disk[0]
         return to_array(samples, image)
     except pyvips.Error as error:
         if disk:
             raise disk[0] from None
-        if "out of memory" in str(error):
+        if vips.out_of_memory(error):
             raise MemoryError from None
         raise damaged_file(header.format) from None
 
 
 def _by_opencv(blob: Blob, header: Header, _: Damaged) -> Image:
-    flags = cv2.IMREAD_UNCHANGED  # with depth and alpha, and without orientation
+    flags = cv2.IMREAD_UNCHANGED  # keeps depth and alpha, and ignores orientation
     try:
         image = cv2.imdecode(np.frombuffer(whole(blob), np.uint8), flags)
     except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
+        if opencv.out_of_memory(error):
             raise MemoryError from None
         image = None
     if image is None:
@@ -98,16 +100,7 @@ def _by_opencv(blob: Blob, header: Header, _: Damaged) -> Image:
 
 
 def _heic(blob: Blob, _: Header, __: Damaged) -> Image:
-    heif = open_heic(blob)
-    try:
-        image = np.asarray(heif)
-        if image.dtype == np.uint16:  # the upper bits of which are the file's: white is to stay white
-            image = image | (image >> heif.info["bit_depth"])
-    except MemoryError:
-        raise
-    except Exception:  # noqa: BLE001 - it has no error of its own, and raises many
-        raise damaged_file("heic") from None
-    return from_rgb(image.reshape(*image.shape[:2], -1))
+    return heic.decode(blob)
 
 
 _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
@@ -116,7 +109,7 @@ _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
     "tiff": _by_vips,
     "avif": _by_vips,
     "gif": _by_vips,
-    "webp": _by_opencv,  # twice as fast as through libvips
+    "webp": _by_opencv,  # twice as fast as libvips
     "bmp": _by_opencv,
     "jp2": _by_opencv,
     "heic": _heic,

@@ -1,29 +1,34 @@
-"""EXIF, a TIFF structure (EXIF 2.32, chapter 4): read and edited in place, so that every offset in it stays true, those
-in makers' own notes too. Hostile until parsed: if anything in it does not fit together, all of it is unusable."""
+"""EXIF, a TIFF structure (EXIF 2.32, chapter 4), read and edited in place: all offsets in it stay true, including those
+in makers' notes. It is hostile until parsed: if any part contradicts another, all of it is unusable.
+"""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
 
+from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES
+
+PREFIX = b"Exif\0\0"  # stands before the TIFF structure in JPEG, and in some files of other formats
+
 _ORIENTATION = 0x0112
 _EXIF_IFD, _GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
-_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202  # a JPEG file
-_STRIPS, _STRIP_LENGTHS = 0x0111, 0x0117  # or plain rows
-_SHORT, _LONG = 3, 4
+_THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202  # of a thumbnail that is a JPEG file
+_STRIPS, _STRIP_LENGTHS = 0x0111, 0x0117  # of one that is plain rows
+_SHORT, _LONG, _IFD = 3, 4, 13
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # bytes, by type
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-_MAX_ENTRIES = 1000
 
 
-class UnusableExif(ValueError):  # noqa: N818 - an outcome, not a fault
-    """An offset leads out of the data, in a circle or into something else, or a type is unknown."""
+class UnusableExif(ValueError):  # noqa: N818 - an outcome of parsing, not a fault
+    """An offset leads out of the data, in a circle or into another part, or a type is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """at is where its 12 bytes are. value is where its value is, length the bytes of that: in the entry itself up to
-    four."""
+    """One field: at is the offset of its 12 bytes, value the offset of its value, and length the bytes of the value. Up
+    to four bytes stand in the entry itself.
+    """
 
     at: int
     tag: int
@@ -35,7 +40,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Ifd:
-    """An image file directory. following is the offset of the next one, 0 for none."""
+    """An image file directory. following is the offset of the next one, or 0."""
 
     at: int
     entries: tuple[_Entry, ...]
@@ -50,15 +55,16 @@ class _Ifd:
 
 
 def orientation_of(exif: bytes | None) -> int:
-    """1 to 8; 1 where it says nothing that can be understood. Here nothing else has to be right: a picture is to be
-    upright whatever its EXIF says of a lens."""
+    """1 to 8; 1 if there is none, or none that can be understood. Nothing else in the EXIF has to be right, because a
+    picture must be upright even if a field about its lens is broken.
+    """
     order = _ORDERS.get(exif[:4]) if exif else None
     if exif is None or order is None:
         return 1
     try:
         (start,) = struct.unpack_from(order + "I", exif, 4)
         (count,) = struct.unpack_from(order + "H", exif, start)
-        for index in range(min(count, _MAX_ENTRIES)):
+        for index in range(min(count, MAX_EXIF_ENTRIES)):
             tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * index)
             if (tag, kind) == (_ORIENTATION, _SHORT):
                 return int(value) if 1 <= value <= 8 else 1
@@ -68,9 +74,10 @@ def orientation_of(exif: bytes | None) -> int:
 
 
 def edited(exif: bytes, *, gps: bool) -> bytes | None:
-    """The EXIF of a picture that has been turned upright and changed: orientation 1, no thumbnail, and unless gps no
-    position. What goes is overwritten with zeros, and cut off where it was last. None where the structure cannot be
-    understood, for nothing can be promised of it then."""
+    """The EXIF of a picture that has been turned upright and changed: with orientation 1, without a thumbnail, and
+    without a position unless gps. Removed parts are overwritten with zeros, and cut off at the end of the data. None if
+    the structure cannot be understood, because then nothing can be promised of it.
+    """
     try:
         editor = _Editor(_Reader(bytearray(exif)), gps=gps)
         editor.edit()
@@ -80,7 +87,7 @@ def edited(exif: bytes, *, gps: bool) -> bytes | None:
 
 
 class _Reader:
-    """Directories out of bytes. data may be changed by others, where directories have been read already."""
+    """Reads directories from data. Others may change data where directories have been read already."""
 
     def __init__(self, data: bytearray) -> None:
         self.data = data
@@ -97,7 +104,7 @@ class _Reader:
             raise UnusableExif
         self._seen.add(at)
         (count,) = self._unpack("H", at)
-        if count > _MAX_ENTRIES:
+        if count > MAX_EXIF_ENTRIES:
             raise UnusableExif
         entries = tuple(self._entry(at + 2 + 12 * index) for index in range(count))
         if len({entry.tag for entry in entries}) != count:
@@ -116,7 +123,7 @@ class _Reader:
         return _Entry(at, tag, kind, count, value, length)
 
     def below(self, ifd: _Ifd, tag: int) -> _Ifd | None:
-        """The directory that an entry points to."""
+        """The directory to which the entry with this tag points, if there is such an entry."""
         entry = ifd.find(tag)
         if entry is None:
             return None
@@ -126,7 +133,8 @@ class _Reader:
         return self.ifd(found[0])
 
     def numbers(self, entry: _Entry | None) -> tuple[int, ...]:
-        if entry is None or entry.kind not in (_SHORT, _LONG, 13):
+        """The values of an entry of integers; none for other types."""
+        if entry is None or entry.kind not in (_SHORT, _LONG, _IFD):
             return ()
         return self._unpack(f"{entry.count}{'H' if entry.kind == _SHORT else 'I'}", entry.value)
 
@@ -141,12 +149,12 @@ class _Reader:
 
 
 class _Editor:
-    """Decides what stays and what goes, makes sure that no byte is both, and only then writes."""
+    """Decides which bytes stay and which go, makes sure that no byte does both, and only then writes."""
 
     def __init__(self, reader: _Reader, *, gps: bool) -> None:
         self._reader = reader
         self._gps = gps
-        self._stays: list[tuple[int, int]] = [(0, 8)]
+        self._stays: list[tuple[int, int]] = [(0, 8)]  # (start, end) in the data; here the header
         self._goes: list[tuple[int, int]] = []
 
     def edit(self) -> None:
@@ -155,7 +163,7 @@ class _Editor:
         interoperability = reader.below(exif, _INTEROPERABILITY_IFD) if exif else None
         kept = [ifd for ifd in (main, exif, interoperability) if ifd]
         for ifd in kept:
-            self._position(ifd)
+            self._sort(ifd)
         self._thumbnail(main.following)
         self._check()
         for start, end in self._goes:
@@ -164,14 +172,15 @@ class _Editor:
             self._rewrite(ifd, last=ifd is main)
 
     def result(self) -> bytes:
-        """Without the zeros that now end it."""
+        """The data without the zeros that are now at its end."""
         data = self._reader.data
         for start, end in sorted(self._goes, reverse=True):
             if end == len(data):
                 del data[start:]
         return bytes(data)
 
-    def _position(self, ifd: _Ifd) -> None:
+    def _sort(self, ifd: _Ifd) -> None:
+        """Notes the directory and its values as staying, and its GPS part as going."""
         self._stays.append((ifd.at, ifd.end))
         for entry in ifd.entries:
             if self._is_position(entry):
@@ -183,10 +192,10 @@ class _Editor:
         return entry.tag == _GPS_IFD and not self._gps
 
     def _thumbnail(self, at: int) -> None:
-        """The second directory describes it, and any that follow."""
+        """Notes as going: the second directory, which describes the thumbnail, any that follow, and their pictures."""
         while at != 0:
             ifd = self._reader.ifd(at)
-            self._goes.append((ifd.at, ifd.end))  # its values stay: some writers share them with the main directory
+            self._goes.append((ifd.at, ifd.end))  # not its values: some writers share them with the main directory
             self._goes += self._extent(self._reader.below(ifd, _GPS_IFD))
             for starts, lengths in ((_THUMBNAIL, _THUMBNAIL_LENGTH), (_STRIPS, _STRIP_LENGTHS)):
                 pieces = (self._reader.numbers(ifd.find(tag)) for tag in (starts, lengths))
@@ -194,17 +203,17 @@ class _Editor:
             at = ifd.following
 
     def _extent(self, ifd: _Ifd | None) -> list[tuple[int, int]]:
+        """Where the directory and its values are."""
         if ifd is None:
             return []
         values = [(entry.value, entry.value + entry.length) for entry in ifd.entries if entry.length > 4]
         return [(ifd.at, ifd.end), *values]
 
     def _check(self) -> None:
-        """Raise unless all that goes is inside the data, and apart from all that stays."""
+        """Raises UnusableExif unless all that goes lies inside the data and does not overlap what stays."""
         if any(end > len(self._reader.data) for _, end in self._goes):
             raise UnusableExif
-        last = 0  # the end of what stays, so far
-        gone = 0
+        last = gone = 0  # where the last part that stays ends, and the last that goes
         for start, end, stays in sorted([(*r, True) for r in self._stays] + [(*r, False) for r in self._goes]):
             if start < (gone if stays else last):
                 raise UnusableExif
@@ -214,8 +223,9 @@ class _Editor:
                 gone = max(gone, end)
 
     def _rewrite(self, ifd: _Ifd, *, last: bool) -> None:
-        """The directory without the entry of the position, with orientation 1, and as the last one where it was the
-        main one."""
+        """Writes the directory anew without the entry of the position. last: it is the main directory, which now has
+        orientation 1 and no successor.
+        """
         data = self._reader.data
         kept = [entry for entry in ifd.entries if not self._is_position(entry)]
         raw = b"".join(data[entry.at : entry.at + 12] for entry in kept)

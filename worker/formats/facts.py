@@ -7,9 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """width and height are in pixels as stored, before orientation (EXIF's, 1 to 8) is applied; AVIF and HEIC turn
-    themselves, and say 1. bands, alpha included, and bits, 8 or 16, are those of the decoded image. bounded: it can be
-    decoded in strips, in bounded memory. exif is the TIFF structure alone, without "Exif\\0\\0" before it."""
+    """The facts of an image file.
+
+    width, height: pixels as stored, before orientation is applied.
+    bands: samples per pixel of the decoded image, 1 to 4, alpha included.
+    bits: bits per sample of the decoded image, 8 or 16.
+    orientation: as in EXIF, 1 to 8. AVIF and HEIC files are turned by their decoders, and say 1.
+    bounded: the file can be decoded in strips, in bounded memory.
+    exif: the TIFF structure alone, without exif.PREFIX.
+    """
 
     format: str
     width: int
@@ -26,7 +32,7 @@ class Header:
 
     @property
     def upright(self) -> tuple[int, int]:
-        """Width and height once orientation is applied."""
+        """Width and height in pixels once orientation is applied."""
         return (self.height, self.width) if self.orientation > 4 else (self.width, self.height)
 
     @property

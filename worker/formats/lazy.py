@@ -1,4 +1,4 @@
-"""Pixels through libvips, in the samples we work with, before any of them is decoded."""
+"""Pixels through libvips: in the samples we work with, before any of them is decoded, and back."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ import numpy as np
 from filterfleet.common.blob import Blob
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.pixels.channels import channels_of, from_rgb_order, to_rgb_order
+from filterfleet.worker.pixels.depth import spread_to_16_bits
 from filterfleet.worker.pixels.image import Image
-from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import open_image, pyvips
 
-# What makes a decoder give up. A TIFF warns of tags it does not know, which is no damage; a JPEG of damage only.
+# At which message a decoder gives up; "error" for formats that are not listed. A JPEG decoder warns of damage only; a
+# TIFF decoder warns of tags it does not know, which is no damage.
 _STRICT = {"jpeg": "warning"}
 
 
 def open_pixels(blob: Blob, header: Header, damaged: Damaged, disk: list[OSError]) -> Any:
-    """A pyvips.Image as stored (orientation not applied), of uchar or ushort: gray, gray and alpha, RGB or RGBA. To be
-    read once, from top to bottom; formats as in worker.pixels.vips.READABLE.
+    """A pyvips.Image of uchar or ushort samples: gray, gray and alpha, RGB or RGBA, as stored (orientation is not
+    applied). Its rows can be read once, from top to bottom. Formats: worker.pixels.vips.READABLE.
 
-    CMYK becomes sRGB by its embedded profile, or by libvips' own CMYK profile where there is none. AVIF's 10 or 12
-    bits, which libvips shifts up, are spread to 16 so that white stays white. Raises pyvips.Error, here or where the
-    pixels are asked for; disk is that of open_image.
+    CMYK becomes sRGB by its embedded profile, or by libvips' own CMYK profile if it has none. CIELAB becomes RGB. The
+    10 or 12 bits of an AVIF, which libvips shifts up, are spread to 16. Raises pyvips.Error, here or where pixels are
+    read; disk is as in open_image.
     """
     fail_on = "none" if damaged is Damaged.ACCEPT else _STRICT.get(header.format, "error")
     image = open_image(blob, header.format, fail_on=fail_on, disk=disk)
@@ -32,48 +34,34 @@ def open_pixels(blob: Blob, header: Header, damaged: Damaged, disk: list[OSError
     elif image.interpretation.startswith("lab"):
         image = image.colourspace("rgb16" if header.bits == 16 else "srgb")
     elif header.format == "avif" and header.bits == 16:
-        image = image | (image >> image.get("bits-per-sample"))
+        image = spread_to_16_bits(image, image.get("bits-per-sample"))
     if image.format not in ("uchar", "ushort"):
         raise pyvips.Error("no integers of 8 or 16 bits")
     return image
 
 
 def to_array(rows: Any, image: Any) -> Image:
-    """An Image of full rows of open_pixels' image, any buffer of them."""
-    samples = np.frombuffer(rows, np.uint16 if image.format == "ushort" else np.uint8)
-    return from_rgb(samples.reshape(-1, image.width, image.bands))
+    """An Image from a buffer of full rows of a pyvips.Image that open_pixels returned."""
+    samples = np.frombuffer(rows, _dtype(image))
+    return from_rgb_order(samples.reshape(-1, image.width, image.bands))
 
 
 def empty_rows(image: Any, count: int) -> Image:
-    """Room for so many rows of it, as to_array gives them."""
+    """An Image for count rows of a pyvips.Image, uninitialised, with the shape that to_array gives them."""
     channels = () if image.bands == 1 else (image.bands,)
-    return np.empty((count, image.width, *channels), np.uint16 if image.format == "ushort" else np.uint8)
+    return np.empty((count, image.width, *channels), _dtype(image))
 
 
-def from_rgb(image: Image) -> Image:
-    """(h, w, 1), (h, w, 2), RGB or RGBA to an Image."""
-    match image.shape[2]:
-        case 1:
-            return image[:, :, 0]
-        case 3:
-            return cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        case 4:
-            return cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA)
-    return image
+def _dtype(image: Any) -> type[np.uint8 | np.uint16]:
+    return np.uint16 if image.format == "ushort" else np.uint8
 
 
-def to_rgb(image: Image) -> Any:
+def to_vips(image: Image) -> Any:
     """The pyvips.Image of an Image."""
-    match image.shape[2:]:
-        case (3,):
-            image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        case (4,):
-            image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
     height, width = image.shape[:2]
-    bands = 1 if image.ndim == 2 else image.shape[2]
+    bands = channels_of(image)
     deep = image.dtype == np.uint16
-    lazy = pyvips.Image.new_from_memory(
-        np.ascontiguousarray(image), width, height, bands, "ushort" if deep else "uchar"
-    )
+    samples = np.ascontiguousarray(to_rgb_order(image))
+    lazy = pyvips.Image.new_from_memory(samples, width, height, bands, "ushort" if deep else "uchar")
     kind = ("grey16" if deep else "b-w") if bands < 3 else "rgb16" if deep else "srgb"
     return lazy.copy(interpretation=kind)

@@ -21,5 +21,7 @@ _TURNS: dict[int, Callable[[Image], Image]] = {
 
 
 def upright(image: Image, orientation: int) -> Image:
-    """The picture as it is to be seen, of one stored with that orientation (EXIF 2.32, tag 0x0112, 1 to 8)."""
+    """The picture as it should be seen, given as it is stored with that orientation (EXIF 2.32, tag 0x0112, 1 to 8).
+    Other values turn nothing.
+    """
     return np.ascontiguousarray(_TURNS[orientation](image)) if orientation in _TURNS else image

@@ -1,4 +1,4 @@
-"""Formats by their first bytes."""
+"""The format of a file by its first bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _HEIF_BRANDS = {b"avif": "avif", b"avis": "avif"} | dict.fromkeys(
 
 
 def sniff(blob: Blob) -> str:
-    """The format of an image file, by its first bytes, whatever its name says. Raises ImageError."""
+    """The format of an image file by its first bytes, whatever its name says: a name as in Header.format. Raises
+    ImageError for an empty file and for an unknown format, and OSError.
+    """
     if len(blob) == 0:
         raise ImageError("The file is empty.")
     head = bytes(read(blob, 0, 256))
@@ -39,7 +41,9 @@ def sniff(blob: Blob) -> str:
 
 
 def _heif(head: bytes) -> str | None:
-    """Of an ISO base media file: its first brand, major or compatible, that says how the pixels are coded."""
+    """For an ISO base media file (ISO 14496-12): the format by the first of its brands, major or compatible, that says
+    how the pixels are coded.
+    """
     if head[4:8] != b"ftyp":
         return None
     size = int.from_bytes(head[:4], "big")

@@ -1,1 +1,1 @@
-"""The worker's end of the wire: one session for each broker, and the threads that run what was leased."""
+"""The worker's end of the wire: one session with each broker, and the threads that run the leased tasks."""

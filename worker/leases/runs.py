@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from filterfleet.worker.leases.session import Run
+from filterfleet.worker.leases.actions import Run
 
-Key = tuple[int, bytes]  # which broker, and its lease
+Key = tuple[int, bytes]  # the number of a broker, and its lease
 
 
 class Runs:
-    """In order of arrival, except that an image on trial runs alone: it begins when everything else has ended, what a
-    thread is stuck in included, and nothing begins beside it."""
+    """Images begin in order of arrival, except for an image on trial, which runs alone. It begins when everything else
+    has ended, including any image that a thread is stuck in, and nothing begins beside it."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._waiting: dict[Key, Run] = {}
         self._running: dict[Key, Run] = {}
 
-    def add(self, key: Key, run: Run) -> None:
-        """Of a lease that runs, having been cancelled and granted again, what comes is the outcome."""
-        if key not in self._running:
-            self._waiting[key] = run
+    def add(self, key: Key, run: Run) -> bool:
+        """Let a run wait for its turn. False when its lease is running already: it was cancelled and granted again, and
+        the outcome of the run that has begun will be its outcome."""
+        if key in self._running:
+            return False
+        self._waiting[key] = run
+        return True
 
     def next(self) -> tuple[Key, Run] | None:
         """Begin a run, if one may begin now."""
@@ -35,5 +38,5 @@ class Runs:
         del self._running[key]
 
     def drop(self, key: Key) -> None:
-        """Do not begin this run; one that has begun goes on."""
+        """Do not begin this run. One that has begun goes on."""
         self._waiting.pop(key, None)

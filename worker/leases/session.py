@@ -1,190 +1,64 @@
-"""A worker's conversation with its broker, without the socket.
+"""A worker's conversation with its broker, without the socket and without files.
 
-It opens with the RFC's READY. A HELLO in answer means our own broker, and the PPX profile; a request
-without one means somebody else's Paranoid Pirate queue, and the basic profile: one reply a request, READY
-again while slots are free, and silence when there are none (such a queue takes any message for readiness).
+It opens with the RFC's READY. A HELLO in answer means our own broker, and the PPX profile. A request without one means
+somebody else's Paranoid Pirate queue, and the basic profile: one reply for each request, READY again while threads are
+free, and silence when none is, because such a queue takes any message for readiness. state.py has the table of a
+lease's states.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Literal, cast
 
-from filterfleet.common.blob import Blob, FileBlob
+from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.wire import (
-    HEARTBEAT,
-    READY,
-    Beat,
-    Cancel,
-    Credit,
-    Data,
-    Drain,
-    Envelope,
-    Failed,
-    Get,
-    Heartbeat,
-    Hello,
-    Message,
-    Nack,
-    OutputFile,
-    Payload,
-    Ready,
-    Result,
-    ResultOk,
-    Task,
-    new_identity,
-    parse,
-)
+from filterfleet.common.payload import OpenFile, Payload
+from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
 from filterfleet.common.wire.messages import INLINE_LIMIT, LEASES_LIMIT
 from filterfleet.common.wire.pull import Pull
-
-CROWD = 4  # times its slots: what a worker holds unfinished at most, whatever its broker believes
-RESEND = 10.0  # seconds until a result that nobody acknowledged is sent again
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What this worker offers. prefetch is how many tasks it holds beyond those its threads run."""
-
-    threads: int
-    prefetch: int
-    filters: tuple[str, ...]
-    host: str
-    version: str
-    largest_image: int  # bytes of an image file it takes
-
-    @property
-    def slots(self) -> int:
-        return self.threads + self.prefetch
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A processed image: its outputs, the file of each (large ones on disk), and plain values about the work."""
-
-    outputs: tuple[OutputFile, ...]
-    blobs: tuple[Blob, ...]
-    report: Mapping[str, Any]
-
-
-# --- actions: what the shell does, in order ----
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Close the socket, if there is one, and connect a new one under this routing id."""
-
-    identity: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class SendFrames:
-    frames: tuple[Payload, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Process this image. An opaque task carries the body of a basic client, and wants one blob back; nothing else
-    may run in this process beside one that is to be alone."""
-
-    lease: bytes
-    recipe: bytes
-    image: Blob
-    timeout: float
-    opaque: bool = False
-    alone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Abandon:
-    """Do not begin this task, or drop what comes of it."""
-
-    lease: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ReadBlob:
-    """Read this part of an output and send it as DATA; if that fails, say so with on_unreadable()."""
-
-    get: Get
-    blob: Blob
-
-
-Action = Open | Send | SendFrames | Run | Abandon | ReadBlob
-
-
-class _State(enum.Enum):
-    PULLING = 1  # the image is on its way
-    HANDED_OVER = 2  # the shell has it
-    BEGUN = 3  # the shell has told us that a thread works on it
-    FINISHED = 4  # the outcome is on its way to the broker, at resend_at once more
-
-
-@dataclass(slots=True, eq=False)
-class _Lease:
-    token: bytes
-    state: _State
-    task: Task | None = None
-    opaque: bool = False
-    alone: bool = False
-    stack: tuple[bytes, ...] = ()  # of a basic request
-    pull: Pull[FileBlob] | None = None
-    outcome: Message | None = None
-    blobs: dict[str, Blob] = field(default_factory=dict)  # outputs that are pulled from us
-    resend_at: float = 0.0
-
-    @property
-    def in_work(self) -> bool:
-        return self.state in (_State.HANDED_OVER, _State.BEGUN)
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Abandon, Action, Profile, ReadBlob, Run, SendFrames
+from filterfleet.worker.leases.settings import CROWD, RESEND
+from filterfleet.worker.leases.state import Lease, LeaseState, closing
 
 
 class WorkerSession:
-    """Call start() once, then on_message() for what arrives, on_result() or on_failed() for what the shell has run,
-    and on_tick() at deadline() at the latest.
+    """Call start() once, then on_message() for what arrives, on_begun(), on_result() and on_failed() for what the shell
+    runs, and on_tick() at deadline() at the latest. Answer each Store with on_stored() or on_unstorable()."""
 
-    new_file gives an empty file for each image that is pulled; it may raise OSError, and so may writing to it.
-    """
-
-    def __init__(self, profile: Profile, rng: Randomness, new_file: Callable[[], FileBlob]) -> None:
+    def __init__(self, profile: Profile, rng: Randomness) -> None:
         self.profile = profile
         self.draining = False
         self._rng = rng
-        self._new_file = new_file
-        self._leases: dict[bytes, _Lease] = {}
+        self._leases: dict[bytes, Lease] = {}
+        self._last_blob = 0
         self._extended = False
         self._session = b""
         self._inline_limit = INLINE_LIMIT
         self._link = Link()
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
-            Hello: self._on_hello,
-            Task: self._on_task,
-            Cancel: self._on_forget,
-            ResultOk: self._on_forget,
-            Get: self._on_get,
-            Data: self._on_data,
+            wire.Hello: self._on_hello,
+            wire.Task: self._on_task,
+            wire.Cancel: self._on_forget,
+            wire.ResultOk: self._on_forget,
+            wire.Get: self._on_get,
+            wire.Data: self._on_data,
         }
 
     # --- the shell's side ----
 
     @property
     def idle(self) -> bool:
-        """Nothing is leased, and every outcome has been taken over by the broker."""
+        """Nothing is leased, and the broker has taken over every outcome."""
         return not self._leases
 
     @property
     def most_unfinished(self) -> int:
-        """A broker that follows CREDIT is ahead of us by the CANCELs that were lost, and never by so many."""
+        """How many leases it holds at most without an outcome."""
         return CROWD * self.profile.slots
 
     def start(self, now: float) -> list[Action]:
@@ -192,79 +66,101 @@ class WorkerSession:
         return self._take()
 
     def on_begun(self, lease: bytes) -> list[Action]:
-        """A thread works on the task; telling it twice does no harm."""
+        """A thread works on the task. Saying so twice does no harm."""
         held = self._leases.get(lease)
-        if held is not None and held.state is _State.HANDED_OVER:
-            held.state = _State.BEGUN
-            if held.alone:  # from now on its process dies of it and of nothing else: the broker is to know
+        if held is not None and held.state is LeaseState.HANDED_OVER:
+            held.state = LeaseState.BEGUN
+            if held.alone:  # the broker must know that the process dies of this task from now on, if it dies
                 self._beat()
         return self._take()
 
     def on_result(self, lease: bytes, done: Done, now: float) -> list[Action]:
-        """The task is done. Nothing happens if its lease has become void in the meantime."""
+        """The task is done. The outputs are closed when its lease has become void meanwhile."""
         held = self._leases.get(lease)
-        if held is not None and held.in_work:
-            in_memory = not any(isinstance(blob, FileBlob) for blob in done.blobs)
-            inline = in_memory and (sum(len(blob) for blob in done.blobs) <= self._inline_limit or held.opaque)
-            if not inline:
-                held.blobs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
-            self._finish(held, Result(lease, done.outputs, done.report, done.blobs if inline else ()), now)
+        if held is None or not held.in_work:
+            self._actions += closing(done.blobs)
+            return self._take()
+        in_memory = not any(isinstance(blob, OpenFile) for blob in done.blobs)
+        inline = in_memory and (held.opaque or sum(map(len, done.blobs)) <= self._inline_limit)
+        if not inline:
+            held.outputs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
+        self._finish(held, wire.Result(lease, done.outputs, done.report, done.blobs if inline else ()), now)
         return self._take()
 
     def on_failed(self, lease: bytes, kind: Literal["permanent", "transient"], reason: str, now: float) -> list[Action]:
-        """The task failed; a permanent failure would be the same anywhere and at any time."""
+        """The task failed. A permanent failure would be the same anywhere and at any time."""
         held = self._leases.get(lease)
         if held is not None and held.in_work:
-            self._finish(held, Failed(lease, kind, reason[:2000]), now)
+            self._finish(held, wire.Failed(lease, kind, reason[:2000]), now)
         return self._take()
 
     def on_unreadable(self, lease: bytes, reason: str, now: float) -> list[Action]:
         """An output cannot be read any more: the task has failed after all, for now."""
         held = self._leases.get(lease)
-        if held is not None and held.blobs:
-            held.blobs = {}
-            self._finish(held, Failed(lease, "transient", reason[:2000]), now)
+        if held is not None and held.outputs:
+            self._actions += held.let_go()
+            self._finish(held, wire.Failed(lease, "transient", reason[:2000]), now)
+        return self._take()
+
+    def on_stored(self, blob: int, offset: int, now: float) -> list[Action]:
+        """The shell has stored this part."""
+        held = self._pulled_into(blob)
+        if held is None or held.pull is None:
+            self._actions.append(Discard(blob))  # nobody needs it any more
+        else:
+            held.pull.stored(offset)
+            self._pull(held, held.pull, now)
+        return self._take()
+
+    def on_unstorable(self, blob: int, error: str, now: float) -> list[Action]:
+        """The shell could not store a part of this blob. error is what the system says of it."""
+        held = self._pulled_into(blob)
+        if held is None:
+            self._actions.append(Discard(blob))
+        else:
+            self._actions += held.let_go()
+            reason = f"The worker cannot keep the image on its disk: {error} ($TMPDIR)."
+            self._finish(held, wire.Failed(held.token, "transient", reason), now)
         return self._take()
 
     def drain(self, _now: float) -> list[Action]:
-        """Take no more work; what is leased will be finished and delivered."""
+        """Take no more work. What is leased will be finished and delivered."""
         self.draining = True
         if self._extended:
-            self._send(Drain())
+            self._send(wire.Drain())
         return self._take()
 
     def hand_back(self, _now: float) -> list[Action]:
-        """Give up everything that is not finished, at once; nobody is to blame for it."""
-        for held in [held for held in self._leases.values() if held.state is not _State.FINISHED]:
-            del self._leases[held.token]
-            self._actions.append(Abandon(held.token))
+        """Give up at once everything that is not finished. Nobody is to blame for it."""
+        for held in [held for held in self._leases.values() if held.state is not LeaseState.FINISHED]:
+            self._end(held)
             if self._extended:
-                self._send(Nack(held.token))
+                self._send(wire.Nack(held.token))
         return self._take()
 
     # --- the wire's side ----
 
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
-        """A message from the broker. Raises ProtocolError on any other; what came before it in the same multipart
-        message has been done, and its actions come with the next call."""
+        """A message from the broker. Raises ProtocolError on any other. The messages before it in the same multipart
+        message have been handled then, and their actions come with the next call."""
         if self._link.broken:
             return []  # too late: this socket has been given up
-        parsed = parse(frames, extended=True)
-        if isinstance(parsed, Ready) or (isinstance(parsed, Envelope) and not parsed.stack):
+        parsed = wire.parse(frames, extended=True)
+        if isinstance(parsed, wire.Ready) or (isinstance(parsed, wire.Envelope) and not parsed.stack):
             raise ProtocolError("a broker does not send this to a worker")
         self._link.heard(now)
-        if isinstance(parsed, Envelope):
+        if isinstance(parsed, wire.Envelope):
             self._on_request(parsed)
-        elif not isinstance(parsed, Heartbeat):
+        elif not isinstance(parsed, wire.Heartbeat):
             for message in parsed:
                 handler = self._handlers.get(type(message))
                 if handler is None:
-                    raise ProtocolError(f"a worker does not receive {type(message).__name__.upper()}")
+                    raise ProtocolError(f"a worker does not receive {message.NAME}")
                 handler(message, now)
         return self._take()
 
     def on_refused(self, now: float) -> list[Action]:
-        """The broker does not let this socket in: try another after a pause."""
+        """The broker does not let this socket in: try another one after a pause."""
         if not self._link.broken:
             self._give_up(now)
         return self._take()
@@ -283,7 +179,7 @@ class WorkerSession:
             self._beat()
         for held in self._leases.values():
             if held.pull is not None:
-                self._pull(held, now)
+                self._pull(held, held.pull, now)
             elif held.outcome is not None and held.resend_at <= now:
                 held.resend_at = now + RESEND
                 self._send(held.outcome)
@@ -296,61 +192,66 @@ class WorkerSession:
 
     @property
     def _silence_is_due(self) -> bool:
-        """Somebody else's queue sends heartbeats to available workers only, and we are not."""
+        """Somebody else's queue sends heartbeats only to available workers, and we are not available."""
         return not self._extended and len(self._leases) >= self.profile.threads
 
     @property
     def _crowded(self) -> bool:
-        unfinished = sum(held.state is not _State.FINISHED for held in self._leases.values())
+        unfinished = sum(held.state is not LeaseState.FINISHED for held in self._leases.values())
         return unfinished >= self.most_unfinished or len(self._leases) >= LEASES_LIMIT
 
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
         return actions
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: wire.Message) -> None:
         self._actions.append(Send(message))
 
     def _open(self, now: float) -> None:
-        """A dead broker is met again on a new socket under a new routing id, as the RFC has it."""
+        """Meet a dead broker on a new socket under a new routing id, as the RFC has it."""
         self._extended = False
         self._session = b""
         self._link.opened(now)
-        self._actions.append(Open(new_identity(self._rng)))
-        self._actions.append(SendFrames((READY,)))
+        self._actions.append(Open(wire.new_identity(self._rng)))
+        self._actions.append(SendFrames((wire.READY,)))
 
     def _beat(self) -> None:
         if self._extended:
-            waiting = [held.token for held in self._leases.values() if held.state is _State.HANDED_OVER]
-            self._send(Beat(self._session, tuple(self._leases), tuple(waiting)))
+            waiting = [held.token for held in self._leases.values() if held.state is LeaseState.HANDED_OVER]
+            self._send(wire.Beat(self._session, tuple(self._leases), tuple(waiting)))
         elif len(self._leases) < self.profile.threads and not self.draining:
-            self._actions.append(SendFrames((HEARTBEAT,)))
+            self._actions.append(SendFrames((wire.HEARTBEAT,)))
 
     def _give_up(self, now: float) -> None:
         self._void_leases()
         self._link.breaks(now)
 
     def _void_leases(self) -> None:
-        """The broker knows nothing of them any more: what comes of them is worth nothing."""
-        for held in self._leases.values():
-            if held.in_work:
-                self._actions.append(Abandon(held.token))
-        self._leases.clear()
+        """The broker knows nothing of them any more, so their outcomes are worth nothing."""
+        for held in list(self._leases.values()):
+            self._end(held)
 
-    def _on_request(self, request: Envelope) -> None:
-        """The basic profile: somebody else's queue sends the body of a client we know nothing about."""
+    def _end(self, held: Lease) -> None:
+        """Forget a lease."""
+        del self._leases[held.token]
+        if held.in_work:
+            self._actions.append(Abandon(held.token))
+        self._actions += held.let_go()
+
+    def _on_request(self, request: wire.Envelope) -> None:
+        """The basic profile: somebody else's queue sends the body of a client that we know nothing about."""
         if self._crowded:
             return  # its client asks again
         token = self._rng.randbytes(16)
-        self._leases[token] = _Lease(token, _State.HANDED_OVER, opaque=True, stack=request.stack)
+        self._leases[token] = Lease(token, LeaseState.HANDED_OVER, opaque=True, stack=request.stack)
         self._actions.append(Run(token, b"", _joined(request.body), 0.0, opaque=True))
         if len(self._leases) < self.profile.threads and not self.draining:
-            self._actions.append(SendFrames((READY,)))
+            self._actions.append(SendFrames((wire.READY,)))
 
-    def _run(self, task: Task, image: Blob) -> None:
+    def _run(self, task: wire.Task, image: Payload | int) -> None:
         self._actions.append(Run(task.id, task.recipe, image, task.timeout, task.opaque, task.alone))
 
-    def _on_hello(self, hello: Hello, now: float) -> None:
+    def _on_hello(self, hello: wire.Hello, now: float) -> None:
         self._inline_limit = hello.inline_limit
         self._link.agreed(hello.interval, hello.missed, now)
         if not self._extended or hello.session != self._session:
@@ -358,86 +259,78 @@ class WorkerSession:
             self._session = hello.session
             self._void_leases()
         profile = self.profile
-        self._send(Credit(profile.slots, profile.threads, profile.filters, profile.host, profile.version))
+        self._send(wire.Credit(profile.slots, profile.threads, profile.filters, profile.host, profile.version))
         if self.draining:
-            self._send(Drain())
+            self._send(wire.Drain())
 
-    def _on_task(self, task: Task, now: float) -> None:
+    def _on_task(self, task: wire.Task, now: float) -> None:
         if task.id in self._leases:
             return
         if self.draining:
-            self._send(Nack(task.id))
-            self._send(Drain())  # it crossed the first one, or that was lost
+            self._send(wire.Nack(task.id))
+            self._send(wire.Drain())  # the task crossed the first one on its way, or the first one was lost
             return
         if self._crowded:
-            self._send(Nack(task.id))
+            self._send(wire.Nack(task.id))
             return
+        held = Lease(task.id, LeaseState.HANDED_OVER, task, task.opaque, task.alone)
+        self._leases[task.id] = held
         if task.size > self.profile.largest_image:
             limit = self.profile.largest_image
             reason = f"The file has {task.size} bytes; this worker takes at most {limit}."
-            self._leases[task.id] = held = _Lease(task.id, _State.HANDED_OVER)
-            self._finish(held, Failed(task.id, "permanent", reason), now)
+            self._finish(held, wire.Failed(task.id, "permanent", reason), now)
         elif task.payload or task.size == 0:
-            self._leases[task.id] = _Lease(task.id, _State.HANDED_OVER, opaque=task.opaque, alone=task.alone)
             self._run(task, _joined(task.payload))
         else:
-            self._leases[task.id] = held = _Lease(task.id, _State.PULLING, task=task, alone=task.alone)
-            try:
-                held.pull = Pull(task.size, self._new_file())
-            except OSError as error:
-                self._no_room(held, error, now)
-                return
-            self._pull(held, now)
+            self._begin_pull(held, task.size, now)
 
-    def _no_room(self, held: _Lease, error: OSError, now: float) -> None:
-        held.pull = None
-        reason = f"The worker cannot keep the image on its disk: {error.strerror} ($TMPDIR)."
-        self._finish(held, Failed(held.token, "transient", reason), now)
+    def _begin_pull(self, held: Lease, size: int, now: float) -> None:
+        held.state = LeaseState.PULLING
+        held.pull = Pull(size)
+        held.blob = self._last_blob = self._last_blob + 1
+        self._pull(held, held.pull, now)
 
-    def _pull(self, held: _Lease, now: float) -> None:
-        assert held.pull is not None
-        assert held.task is not None
-        for offset, length in held.pull.requests(now):
-            self._send(Get(held.token, "", offset, length))
-        if held.pull.complete:
-            held.state = _State.HANDED_OVER
-            image, held.pull = held.pull.sink, None
-            self._run(held.task, image)
-            if held.alone:  # the broker is to know that what comes now is no longer the pull
+    def _pulled_into(self, blob: int) -> Lease | None:
+        return next((held for held in self._leases.values() if held.pull is not None and held.blob == blob), None)
+
+    def _pull(self, held: Lease, pull: Pull, now: float) -> None:
+        for offset, length in pull.requests(now):
+            self._send(wire.Get(held.token, "", offset, length))
+        if pull.complete:
+            assert held.task is not None
+            held.state = LeaseState.HANDED_OVER
+            held.pull = None
+            self._run(held.task, held.blob)
+            if held.alone:  # the broker must know that the pull is over
                 self._beat()
 
-    def _on_data(self, data: Data, now: float) -> None:
+    def _on_data(self, data: wire.Data, _now: float) -> None:
         held = self._leases.get(data.id)
-        if held is not None and held.pull is not None:
-            try:
-                held.pull.store(data.offset, data.payload[0])
-            except OSError as error:
-                self._no_room(held, error, now)
-                return
-            self._pull(held, now)
+        part = data.payload[0]
+        if held is not None and held.pull is not None and held.pull.take(data.offset, len(part)):
+            self._actions.append(Store(held.blob, data.offset, part))
 
-    def _on_get(self, get: Get, _now: float) -> None:
+    def _on_get(self, get: wire.Get, _now: float) -> None:
         held = self._leases.get(get.id)
-        if held is not None and get.blob in held.blobs:
-            self._actions.append(ReadBlob(get, held.blobs[get.blob]))
+        if held is not None and get.blob in held.outputs:
+            self._actions.append(ReadBlob(get, held.outputs[get.blob]))
 
-    def _finish(self, held: _Lease, outcome: Result | Failed, now: float) -> None:
+    def _finish(self, held: Lease, outcome: wire.Result | wire.Failed, now: float) -> None:
+        held.state = LeaseState.FINISHED
         if held.stack:
-            del self._leases[held.token]
+            self._end(held)
             self._link.heard(now)
-            if isinstance(outcome, Result):
+            if isinstance(outcome, wire.Result):
                 answer = cast("tuple[Payload, ...]", outcome.payload)  # such a request wants it in one message
                 self._actions.append(SendFrames((*held.stack, b"", *answer)))
             return
-        held.state = _State.FINISHED
         held.outcome = outcome
         held.resend_at = now + RESEND
         self._send(outcome)
 
-    def _on_forget(self, message: Cancel | ResultOk, _now: float) -> None:
-        held = self._leases.pop(message.id, None)
-        if held is not None and held.in_work:
-            self._actions.append(Abandon(held.token))
+    def _on_forget(self, message: wire.Cancel | wire.ResultOk, _now: float) -> None:
+        if (held := self._leases.get(message.id)) is not None:
+            self._end(held)
 
 
 def _joined(body: tuple[Payload, ...]) -> Payload:

@@ -1,4 +1,4 @@
-"""The threads that work on images. None of them is the one that sends heartbeats, however long a filter takes."""
+"""The threads that work on images. None of them sends heartbeats, so a slow filter delays none."""
 
 from __future__ import annotations
 
@@ -6,45 +6,56 @@ import collections
 import threading
 import time
 
+from filterfleet.common.blob import Blob
+from filterfleet.common.payload import close
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.wire import Failed, OutputFile
 from filterfleet.worker.attempt import TIME_LIMIT, answer, attempt
+from filterfleet.worker.done import Done
+from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
-from filterfleet.worker.leases.session import Done, Run
+from filterfleet.worker.leases.settings import GRACE
 from filterfleet.worker.resources import Resources
-
-GRACE = 5.0  # seconds beyond its limit until a running task is called stuck
 
 
 class ImageThreads:
-    """wakeup is set when an outcome is there, and when an image on trial is taken: its work begins when its broker has
-    been told, because from then on it is the one that the process dies of."""
+    """Runs images and puts their outcomes into `outcomes`. An image belongs to it from add() on, and is closed when its
+    work has ended or will never begin.
+
+    wakeup is set when there is an outcome, and when an image on trial is about to begin. Its work begins when its
+    broker has been told, because from then on it is the image that the process dies of, if it dies.
+    """
 
     def __init__(self, threads: int, resources: Resources, wakeup: Wakeup) -> None:
         self.outcomes: collections.deque[tuple[Key, Done | Failed]] = collections.deque()
         self._resources = resources
         self._wakeup = wakeup
         self._change = threading.Condition()
-        self._closed = False
-        self._runs = Runs(threads)  # this and the next under the condition's lock
-        self._limits: dict[Key, float] = {}  # of what runs: the instant from which it counts as stuck
+        self._closed = False  # this and all that follow under the condition's lock
+        self._runs = Runs(threads)
+        self._images: dict[Key, Blob] = {}  # of the runs that wait
+        self._limits: dict[Key, float] = {}  # the instant from which each running image counts as stuck
         self._untold: Key | None = None  # an image on trial that is about to begin
         for number in range(threads):
             threading.Thread(target=self._serve, name=f"image-{number + 1}", daemon=True).start()
 
-    def add(self, key: Key, run: Run) -> None:
+    def add(self, key: Key, run: Run, image: Blob) -> None:
         with self._change:
-            self._runs.add(key, run)
-            self._change.notify_all()
+            if self._runs.add(key, run):
+                self._images[key] = image
+                self._change.notify_all()
+            else:
+                close(image)
 
     def drop(self, key: Key) -> None:
-        """Do not begin this one, if it has not begun."""
+        """Do not begin this run, if it has not begun."""
         with self._change:
             self._runs.drop(key)
+            self._close_image(key)
             self._change.notify_all()  # it may have kept others back
 
     def begun(self) -> list[Key]:
-        """What is being worked on, or will be as soon as told() says so."""
+        """The runs that are being worked on, or will be as soon as told() names them."""
         with self._change:
             return list(self._limits)
 
@@ -56,7 +67,7 @@ class ImageThreads:
                 self._change.notify_all()
 
     def stuck(self, now: float) -> bool:
-        """Whether something has run for so long that it will never end. A thread cannot be killed, a process can."""
+        """Whether an image has run for so long that it will never end. A thread cannot be killed, a process can."""
         with self._change:
             return any(limit <= now for limit in self._limits.values())
 
@@ -64,26 +75,29 @@ class ImageThreads:
         """Begin nothing more."""
         with self._change:
             self._closed = True
+            for key in list(self._images):
+                self._close_image(key)
             self._change.notify_all()
+
+    def _close_image(self, key: Key) -> None:
+        if (image := self._images.pop(key, None)) is not None:
+            close(image)
 
     def _serve(self) -> None:
         while self._work_on_one():
-            pass  # with nothing left of it: whoever waits for the next image must not keep this one
+            pass  # and keep no reference to the image while waiting for the next one
 
     def _work_on_one(self) -> bool:
-        with self._change:
-            while not self._closed and (begun := self._runs.next()) is None:
-                self._change.wait()
-            if self._closed:
-                return False
-            assert begun is not None
-            key, run = begun
-            self._limits[key] = time.monotonic() + (run.timeout or TIME_LIMIT) + GRACE
+        """False when there is nothing more to begin."""
+        if (begun := self._next()) is None:
+            return False
+        key, run, image = begun
+        try:
             if run.alone and not self._have_told(key):
                 return False
-        try:
-            self.outcomes.append((key, _outcome(run, self._resources)))
+            self.outcomes.append((key, _outcome(run, image, self._resources)))
         finally:
+            close(image)
             with self._change:
                 self._runs.ended(key)
                 del self._limits[key]
@@ -91,16 +105,29 @@ class ImageThreads:
             self._wakeup.set()
         return True
 
+    def _next(self) -> tuple[Key, Run, Blob] | None:
+        """Wait for a run that may begin; None when nothing more is to begin."""
+        with self._change:
+            while not self._closed:
+                if (begun := self._runs.next()) is not None:
+                    key, run = begun
+                    self._limits[key] = time.monotonic() + (run.timeout or TIME_LIMIT) + GRACE
+                    if run.alone:
+                        self._untold = key
+                    return key, run, self._images.pop(key)
+                self._change.wait()
+            return None
+
     def _have_told(self, key: Key) -> bool:
         """Wait until the broker has been told that this one begins; False when nothing more is to begin."""
-        self._untold = key
         self._wakeup.set()
-        self._change.wait_for(lambda: self._closed or self._untold is None)
-        return not self._closed
+        with self._change:
+            self._change.wait_for(lambda: self._closed or self._untold != key)
+            return not self._closed
 
 
-def _outcome(run: Run, resources: Resources) -> Done | Failed:
+def _outcome(run: Run, image: Blob, resources: Resources) -> Done | Failed:
     if run.opaque:
-        reply = answer(run.image, resources)
+        reply = answer(image, resources)
         return Done((OutputFile("answer", "", len(reply)),), (reply,), {})
-    return attempt(run.lease, run.recipe, run.image, resources)
+    return attempt(run.lease, run.recipe, image, resources)

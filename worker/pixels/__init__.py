@@ -1,1 +1,1 @@
-"""Arrays of pixels, and the libraries that work on them, set up for a worker."""
+"""Arrays of pixels, the arithmetic that every room needs of them, and the two libraries that work on them."""

@@ -1,4 +1,6 @@
-"""OpenCV, set up for a worker before anything else imports it: `from filterfleet.worker.pixels.opencv import cv2`."""
+"""OpenCV, set up for a worker. Import it from here and nowhere else, so that the settings come before the library:
+`from filterfleet.worker.pixels.opencv import cv2`.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +8,37 @@ import contextlib
 import ctypes
 import os
 
-MAX_PIXELS = 512_000_000  # of an image that is decoded whole; OpenCV's own default of 2^30 lets a bomb take gigabytes
+from filterfleet.worker.settings import MAX_PIXELS
 
-# OpenCV reads this when it is loaded.
-os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
+os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)  # OpenCV reads it when it is loaded
 
-import cv2  # noqa: E402
+import cv2
 
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a user reads our sentence, not a decoder's notes
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # users read our sentences, not a decoder's notes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
+_KEPT = 1 << 30  # bytes: allocations up to this size stay with the process when they are freed
 
 
 def prepare_process() -> None:
-    """Settings of a process that does nothing but images.
+    """Settings for a process that only works on images.
 
-    One OpenCV thread, since the pool already has one per core; and big buffers stay with the process:
-    glibc would otherwise map and unmap each, and the page faults cost a fifth of a 12-megapixel job. All threads
-    share what is kept: an arena each, with strips on two threads, took a third more memory and no less time.
+    OpenCV gets one thread, since the pool already has one per core. Large buffers stay with the process: glibc would
+    map and unmap each of them, and the page faults take a fifth of the time of a 12-megapixel job. All threads share
+    one arena: with an arena each, strips on two threads took a third more memory and no less time.
     """
     cv2.setNumThreads(1)
-    with contextlib.suppress(OSError, AttributeError):  # another C library manages its memory its own way
+    with contextlib.suppress(OSError, AttributeError):  # other C libraries have no mallopt
         libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-        libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+        libc.mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
         libc.mallopt(_M_ARENA_MAX, 1)
 
 
-__all__ = ["MAX_PIXELS", "cv2", "prepare_process"]
+def out_of_memory(error: cv2.error) -> bool:
+    """Whether OpenCV failed because it could not allocate memory."""
+    code = getattr(error, "code", None)  # an error that was raised in Python has none
+    return code == cv2.Error.StsNoMem or "out of memory" in str(error)
+
+
+__all__ = ["cv2", "out_of_memory", "prepare_process"]

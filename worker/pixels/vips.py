@@ -1,4 +1,6 @@
-"""libvips, set up for a worker: `from filterfleet.worker.pixels.vips import pyvips`."""
+"""libvips, set up for a worker. Import it from here and nowhere else:
+`from filterfleet.worker.pixels.vips import pyvips`.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,19 @@ import pyvips
 from filterfleet.common.blob import Blob, FileBlob
 
 pyvips.concurrency_set(1)  # the pool of the worker already has a thread per core
-pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would hold on to images
-# A user reads our sentence, not a decoder's notes. pyvips logs those of libvips, and from here on those of GLib too.
+pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would keep images alive
+# Users read our sentences, not a decoder's notes. pyvips logs the notes of libvips, and from here on GLib's as well.
 logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
 _ALL_BUT_FATAL = 0xF8
 _handler = pyvips.glib_lib.g_log_set_handler(
     b"GLib-GObject",
     _ALL_BUT_FATAL,
-    pyvips._log_handler_cb,  # noqa: SLF001 - a second one of its kind would be much code
+    pyvips._log_handler_cb,  # noqa: SLF001 - a second handler like it would take much code
     pyvips.ffi.NULL,
 )
-atexit.register(pyvips.glib_lib.g_log_remove_handler, b"GLib-GObject", _handler)  # it ends with the interpreter
+atexit.register(
+    pyvips.glib_lib.g_log_remove_handler, b"GLib-GObject", _handler
+)  # a callback into an interpreter that has ended would crash
 
 _LOADERS = {
     "jpeg": pyvips.Image.jpegload_source,
@@ -34,15 +38,22 @@ READABLE = frozenset(_LOADERS)
 
 
 def open_image(blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError]) -> Any:
-    """A lazy pyvips.Image of one of the READABLE formats, for reading its rows once from top to bottom. A FileBlob is
-    read as far as it is needed, never whole. fail_on is libvips' own: none, truncated, error or warning. Raises
-    pyvips.Error, here or where the pixels are asked for; when the blob could not be read, disk then says why. Keep the
-    image, or one made from it, as long as a Region of it is in use: the blob goes with it.
+    """A lazy pyvips.Image of one of the READABLE formats, whose rows can be read once, from top to bottom. A FileBlob
+    is read piece by piece, never whole.
+
+    fail_on is libvips' own setting: none, truncated, error or warning. Raises pyvips.Error, here or where pixels are
+    read. An error of the disk cannot pass through C: it is appended to disk, so look there first. Keep the image, or
+    one derived from it, while a Region of it is in use: the image keeps the blob's reader alive.
     """
     source = _source(blob, disk)
     image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on)
-    image._references.append(source)  # noqa: SLF001 - as pyvips' own new_from_source does; libvips calls it back
+    image._references.append(source)  # noqa: SLF001 - libvips calls it back; pyvips' new_from_source does the same
     return image
+
+
+def out_of_memory(error: pyvips.Error) -> bool:
+    """Whether libvips, or a library below it, failed because it could not allocate memory."""
+    return "out of memory" in str(error)
 
 
 def _source(blob: Blob, disk: list[OSError]) -> Any:
@@ -56,7 +67,7 @@ def _source(blob: Blob, disk: list[OSError]) -> Any:
 
 
 class _Reader:
-    """A place in a blob, moved as libvips asks."""
+    """A position in a blob, which libvips moves."""
 
     def __init__(self, blob: FileBlob, disk: list[OSError]) -> None:
         self._blob = blob
@@ -64,16 +75,17 @@ class _Reader:
         self._at = 0
 
     def read(self, length: int) -> bytes:
+        """At most length bytes; none at the end of the blob, and none when the disk fails."""
         try:
             data = self._blob.read(self._at, length)
         except OSError as error:
-            self._disk.append(error)  # an exception does not pass through C
+            self._disk.append(error)
             return b""
         self._at += len(data)
         return data
 
     def seek(self, offset: int, whence: int) -> int:
-        """The new place, or -1 when it would be none."""
+        """The new position, or -1 if it would lie before the start."""
         at = (0, self._at, len(self._blob))[whence] + offset
         if at < 0:
             return -1
@@ -81,4 +93,4 @@ class _Reader:
         return at
 
 
-__all__ = ["READABLE", "open_image", "pyvips"]
+__all__ = ["READABLE", "open_image", "out_of_memory", "pyvips"]

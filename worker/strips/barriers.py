@@ -1,4 +1,4 @@
-"""Steps that end a pass: each takes its bands in any order, and then is the source of the next pass."""
+"""Steps that end a pass. Each takes its bands in any order, and then is the source of the next pass."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from filterfleet.worker.filters import Bound, Image
+from filterfleet.worker.filters import Bound
 from filterfleet.worker.filters.merge import Hysteresis, Measured, Resampled
+from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.strips import plan, resample
-from filterfleet.worker.strips.canny import Edges
+from filterfleet.worker.strips.edges import Edges
 from filterfleet.worker.strips.plan import Size
 from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.spool import Mapped, RowSource, RowSpool
 
 
 class Barrier(Protocol):
-    """One step on an image of bands."""
+    """One step on an image that comes in bands. It owns a temporary file."""
 
     def put(self, index: int, band: Span, rows: Image, span: Span) -> None:
-        """The band of this index; rows hold the span that plan.step_needs told. Raises OSError. From any thread."""
+        """Takes the band with this index. rows hold span, the rows that plan.step_needs named for the band. May be
+        called from any thread. Raises OSError.
+        """
 
     def finish(self) -> RowSource:
-        """The step's result, once all bands are in."""
+        """The step's result, once all bands are in. It shares the temporary file; closing either ends it."""
+
+    def close(self) -> None:
+        """Ends the temporary file. A second call does nothing."""
 
 
 def open_barrier(bound: Bound, size: Size, bands: Sequence[Span]) -> Barrier:
+    """The barrier for a step on an image of this size. Raises OSError."""
     match bound.filter.merge:
         case Measured() as merge:
             return _Measuring(bound, merge, size)
@@ -33,10 +40,12 @@ def open_barrier(bound: Bound, size: Size, bands: Sequence[Span]) -> Barrier:
             return _Tracing(bound, size, bands)
         case Resampled() as merge:
             return _Resampling(bound, plan.resampling(bound, merge, size))
-    raise TypeError(f"{bound.filter.name} is no barrier")
+    raise TypeError(f"{bound.filter.name} is not a barrier")
 
 
 class _Measuring:
+    """Sums what the bands measure while they wait in a spool; then the sum is applied to each row."""
+
     def __init__(self, bound: Bound, merge: Measured, size: Size) -> None:
         self._bound, self._merge = bound, merge
         self._spool = RowSpool(size.width, size.height)
@@ -58,8 +67,13 @@ class _Measuring:
 
         return Mapped(self._spool, lambda rows: self._bound.apply(rows, applied))
 
+    def close(self) -> None:
+        self._spool.close()
+
 
 class _Tracing:
+    """Canny twice per band: with both thresholds low it finds all weak pixels, with both high the strong ones."""
+
     def __init__(self, bound: Bound, size: Size, bands: Sequence[Span]) -> None:
         self._bound = bound
         self._edges = Edges(size.width, size.height, bands)
@@ -77,8 +91,13 @@ class _Tracing:
         self._edges.finish()
         return self._edges
 
+    def close(self) -> None:
+        self._edges.close()
+
 
 class _Resampling:
+    """Resizes each band; the rows of the result wait in a spool."""
+
     def __init__(self, bound: Bound, resampled: resample.Plan) -> None:
         self._bound, self._plan = bound, resampled
         self._spool = RowSpool(resampled.width, resampled.height)
@@ -90,3 +109,6 @@ class _Resampling:
 
     def finish(self) -> RowSource:
         return self._spool
+
+    def close(self) -> None:
+        self._spool.close()

@@ -1,38 +1,36 @@
-"""Canny's hysteresis in strips, exactly: an edge counts if it touches a strong one, however far away.
+"""Canny's hysteresis in strips, exactly: a weak pixel is an edge if a chain of weak pixels joins it to a strong one,
+however long the chain (Canny 1986).
 
-In each strip the weak pixels (those above the low threshold that are ridges of the gradient) fall into 8-connected
-components. One that holds a strong pixel is kept, one that neither does nor touches the strip's first or last row is
-none; what is left is decided when all strips are known, by joining components across the borders (union-find). The two
-bit maps of a strip, kept and undecided, wait deflated in a temporary file.
+In each strip, the weak pixels (ridges of the gradient above the low threshold) fall into 8-connected components:
+- a component that holds a strong pixel (above the high threshold) is kept;
+- one that does not, and touches neither the first nor the last row of the strip, is dropped;
+- the others are undecided until all strips are known.
+Then components that touch across the borders of strips are joined (union-find), and an undecided component is promoted
+if it is joined to one that is kept.
 """
 
 from __future__ import annotations
 
 import bisect
 import itertools
-import threading
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from filterfleet.common.blob import FileBlob
-from filterfleet.worker.filters import Image
+from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
-from filterfleet.worker.strips.span import Span
 
-_STRONG = -1  # the root of all components that are kept
-_REMEMBERED = 8  # strips, packed: halos read their neighbours again
+_STRONG = -1  # the root of all components that are kept; less than any other, so that it stays a root
 
-Labels = NDArray[np.int32]
-Bits = NDArray[np.uint8]  # (rows, width), packed along the rows
+Labels = NDArray[np.int32]  # (rows, width) or (width,): the component of each pixel, 0 for the background
+Bits = NDArray[np.uint8]  # (rows, (width + 7) // 8): a bit for each pixel
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The weak pixels of a strip's first or last row: their columns, ascending, and their components."""
+    """The weak pixels of a strip's first or last row: their columns, ascending, and their labels."""
 
     columns: NDArray[np.intp]
     labels: Labels
@@ -40,7 +38,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Border:
-    """Where a strip touches its neighbours; is_strong says of each label whether its component is kept."""
+    """Where a strip touches its neighbours. is_strong[label] tells whether that component is kept."""
 
     top: Edge
     bottom: Edge
@@ -48,10 +46,11 @@ class Border:
 
 
 def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Bits]:
-    """The strip's border, its pixels that are kept, and those that are undecided. weak and strong: (rows, width), 255
-    where a pixel is above the low and the high threshold, else 0."""
+    """The strip's border, its pixels that are kept, and those that are undecided. weak and strong are (rows, width) of
+    uint8: 255 where a ridge is above the low and the high threshold, else 0.
+    """
     count, labels = cv2.connectedComponents(weak, connectivity=8, ltype=cv2.CV_32S)
-    positions = _places(weak)
+    positions = _nonzero(weak)
     components = labels.ravel()[positions]
     is_strong = np.zeros(count, np.bool_)
     is_strong[components[strong.ravel()[positions] != 0]] = True
@@ -67,46 +66,63 @@ def _edge(row: Labels) -> Edge:
     return Edge(columns, row[columns])
 
 
-def _places(pixels: Image) -> NDArray[np.intp]:
-    """Where pixels of 0 and any odd value are not 0. numpy looks four times faster for truth than for numbers."""
+def _nonzero(pixels: Image) -> NDArray[np.intp]:
+    """Flat indices of the pixels that are not 0; all others must be odd. numpy finds True four times as fast as other
+    numbers.
+    """
     return np.flatnonzero((pixels & 1).view(np.bool_))
 
 
 def _bits(positions: NDArray[np.intp], shape: tuple[int, ...]) -> Bits:
+    """A map in which the pixels at these flat indices are set."""
     pixels = np.zeros(shape, np.bool_)
     pixels.ravel()[positions] = True
     return np.packbits(pixels, axis=1)
 
 
 def promoted(borders: Sequence[Border]) -> list[set[int]]:
-    """For each strip, from the top, the labels of undecided components that a neighbour's strong one reaches."""
+    """For each strip, given from the top, the labels of undecided components that are joined to a kept one."""
+    # Components of all strips are numbered through: label n of strip i is starts[i] + n.
     starts = np.cumsum([0, *(len(border.is_strong) for border in borders)]).tolist()
-    parents: dict[int, int] = {}  # of components that are not their own; strong ones have the parent _STRONG
+    union = _Union()
     for index, (above, below) in enumerate(itertools.pairwise(borders)):
         for upper, lower in _touching(above.bottom, below.top):
-            strong = above.is_strong[upper], below.is_strong[lower]
-            one = _STRONG if strong[0] else _root(parents, starts[index] + upper)
-            other = _STRONG if strong[1] else _root(parents, starts[index + 1] + lower)
-            if one != other:
-                low, high = sorted((one, other))
-                parents[high] = low  # _STRONG is below all others and stays a root
+            union.join(
+                _STRONG if above.is_strong[upper] else starts[index] + upper,
+                _STRONG if below.is_strong[lower] else starts[index + 1] + lower,
+            )
     results: list[set[int]] = [set() for _ in borders]
-    for component in list(parents):
-        if _root(parents, component) == _STRONG:
-            index = bisect.bisect_right(starts, component) - 1
-            results[index].add(component - starts[index])
+    for component in union.joined_to(_STRONG):
+        index = bisect.bisect_right(starts, component) - 1
+        results[index].add(component - starts[index])
     return results
 
 
-def _root(parents: dict[int, int], component: int) -> int:
-    while (parent := parents.get(component, component)) != component:
-        parents[component] = parents.get(parent, parent)  # halves the path
-        component = parent
-    return component
+class _Union:
+    """Disjoint sets of integers (union-find). The root of a set is its least member."""
+
+    def __init__(self) -> None:
+        self._parents: dict[int, int] = {}  # of members that are not the root of their set
+
+    def join(self, one: int, other: int) -> None:
+        low, high = sorted((self._root(one), self._root(other)))
+        if low != high:
+            self._parents[high] = low
+
+    def joined_to(self, member: int) -> list[int]:
+        """The other members of its set."""
+        root = self._root(member)
+        return [other for other in list(self._parents) if other != member and self._root(other) == root]
+
+    def _root(self, member: int) -> int:
+        while (parent := self._parents.get(member, member)) != member:
+            self._parents[member] = parent = self._parents.get(parent, parent)  # halves the path
+            member = parent
+        return member
 
 
 def _touching(above: Edge, below: Edge) -> list[tuple[int, int]]:
-    """Pairs of labels that meet, straight or across a corner."""
+    """Pairs of labels whose pixels touch, vertically or diagonally, where one strip ends and the next begins."""
     pairs = []
     for shift in (-1, 0, 1):
         _, upper, lower = np.intersect1d(above.columns, below.columns + shift, assume_unique=True, return_indices=True)
@@ -115,7 +131,10 @@ def _touching(above: Edge, below: Edge) -> list[tuple[int, int]]:
 
 
 def resolve(border: Border, kept: Bits, undecided: Bits, labels: set[int]) -> Bits:
-    """The strip's edges: what is kept, and the components with these labels."""
+    """The strip's edges: the kept pixels, and those of the undecided components with these labels.
+
+    Components are labelled again, since only the bits were stored; the border tells which of the new ones is meant.
+    """
     if not labels:
         return kept
     wanted = np.fromiter(labels, np.int32)
@@ -124,58 +143,5 @@ def resolve(border: Border, kept: Bits, undecided: Bits, labels: set[int]) -> Bi
     chosen = np.zeros(count, np.bool_)
     for edge, row in ((border.top, found[0]), (border.bottom, found[-1])):
         chosen[row[edge.columns[np.isin(edge.labels, wanted)]]] = True
-    positions = _places(pixels)
+    positions = _nonzero(pixels)
     return kept | _bits(positions[chosen[found.ravel()[positions]]], pixels.shape)
-
-
-class Edges:
-    """Takes strips in any order, from any thread; once it has all, it is the source (worker.strips.spool.RowSource) of
-    the image of edges. spans are the strips' rows."""
-
-    ordered = False
-
-    def __init__(self, width: int, height: int, spans: Sequence[Span]) -> None:
-        self.width, self.height = width, height
-        self._spans = spans
-        self._file = FileBlob()
-        self._lock = threading.Lock()
-        self._places: dict[int, tuple[int, int]] = {}  # where a strip's bits lie in the file, and their length
-        self._borders: dict[int, Border] = {}
-        self._promoted: list[set[int]] = []
-        self._resolved: dict[int, Bits] = {}  # the strips read last
-
-    def put(self, index: int, weak: Image, strong: Image) -> None:
-        """Raises OSError."""
-        border, kept, undecided = analyse(weak, strong)
-        deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE)
-        data = deflate.compress(kept.data) + deflate.compress(undecided.data) + deflate.flush()
-        with self._lock:
-            self._borders[index] = border
-            self._places[index] = (len(self._file), len(data))
-            self._file.append(data)
-
-    def finish(self) -> None:
-        """All strips are in."""
-        self._promoted = promoted([self._borders[index] for index in range(len(self._spans))])
-
-    def read(self, span: Span) -> Image:
-        touched = [
-            index for index, strip in enumerate(self._spans) if strip.top < span.bottom and span.top < strip.bottom
-        ]
-        bits = np.concatenate([self._strip(index) for index in touched])
-        held = self._spans[touched[0]] | self._spans[touched[-1]]
-        pixels = np.unpackbits(bits[span.within(held)], axis=1, count=self.width)
-        np.multiply(pixels, 255, out=pixels)
-        return pixels
-
-    def _strip(self, index: int) -> Bits:
-        if (known := self._resolved.get(index)) is not None:
-            return known
-        data = zlib.decompress(self._file.read(*self._places[index]), -15)
-        kept, undecided = np.frombuffer(data, np.uint8).reshape(2, len(self._spans[index]), -1)
-        bits = resolve(self._borders[index], kept, undecided, self._promoted[index])
-        with self._lock:
-            self._resolved[index] = bits
-            while len(self._resolved) > _REMEMBERED:
-                del self._resolved[min(self._resolved)]
-        return bits

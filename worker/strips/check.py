@@ -1,18 +1,20 @@
-"""What a test of a filter compares with the filter on the whole image."""
+"""For tests of filters: an image filtered in strips, to be compared with the image filtered whole."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from filterfleet.worker.filters import Bound, Image, Place
+from filterfleet.worker.filters import Bound
 from filterfleet.worker.filters.merge import Measured
+from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.strips.plan import SHORTEST_BAND, Size, bands, step_needs
 from filterfleet.worker.tree import Node
 
 
 def joined(bound: Bound, image: Image, rows: int) -> Image:
-    """The image cut into bands of so many rows, each filtered with no more around it than the filter's merge rule
-    (Rows or Measured) asks for, and joined. A band has at least SHORTEST_BAND rows."""
+    """The image cut into bands of rows each (at least SHORTEST_BAND), each band filtered with no more rows around it
+    than the filter's merge rule, Rows or Measured, asks for; then joined.
+    """
     height, width = image.shape[:2]
     spans = bands(height, max(rows, SHORTEST_BAND))
     merge = bound.filter.merge

@@ -1,14 +1,14 @@
-"""Which rows each step needs for a band of the result, and what cannot be done in strips at all. Pure arithmetic.
+"""Which rows each step needs for a band of the result, and what strips cannot do at all. Pure arithmetic.
 
-The rows of an image are cut into bands, and every band is computed on its own. A step of the tree needs, around the
-band, what the steps after it need: halos add up along a chain, aligned steps round outward. What crosses bands by more
-than rows (a histogram, an edge that wanders through the image, a change of size) is a barrier: the bands end there, and
-its result is the source of a pass of its own.
+The rows of an image are cut into bands, and every band is computed on its own. Around the band, a step of the tree
+needs the rows that the steps after it need: halos add up along a chain, and aligned steps round outward. A step whose
+result depends on more than nearby rows (on a histogram, on an edge that wanders through the image, on a change of size)
+is a barrier: the bands end there, and its result is the source of another pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from filterfleet.common.errors import ImageError
@@ -20,9 +20,21 @@ from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.writers import check_output
 from filterfleet.worker.tree import Node
 
-BAND_UNIT = 128  # rows: eight rows of the 16 x 16 blocks of a JPEG, after which its restart markers repeat
-SHORTEST_BAND = 32  # rows: libraries compute slivers on other paths
-BAND_PIXELS = 2_500_000  # about so many make a band
+# A band has a multiple of this many rows: eight rows of the 16 x 16 blocks of a JPEG, after which its restart markers
+# repeat. Half of it would break JPEGs; twice as much makes bands of wide images larger than memory should hold.
+BAND_UNIT = 128
+
+# The least rows of a band, since libraries compute slivers by other code, with other pixels. A larger value changes
+# nothing; a smaller one breaks the promise that strips equal the whole.
+SHORTEST_BAND = 32
+
+# About how many pixels a band has. A larger value takes more memory on each thread; with a smaller one, more rows are
+# computed twice, in the halos of two bands.
+BAND_PIXELS = 2_500_000
+
+# A band has at least this many times the rows of the halos around it. A larger value takes more memory with large
+# blurs; with a smaller one, they compute more rows twice.
+BAND_PER_HALO = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class Size:
 
 
 def bands(height: int, rows: int) -> tuple[Span, ...]:
-    """The image cut into bands of so many rows; the last has up to SHORTEST_BAND more, or fewer."""
+    """An image of this height cut into bands of rows each. The last band has fewer, or up to SHORTEST_BAND more."""
     tops = list(range(0, height, rows))
     if len(tops) > 1 and height - tops[-1] < SHORTEST_BAND:
         tops.pop()
@@ -45,12 +57,25 @@ def band_rows(root: Node, size: Size) -> int:
     """Rows of a band: a multiple of BAND_UNIT, high enough that halos cost little, low enough for memory."""
     middle = Span(size.height // 2, size.height // 2 + 1)
     halo = len(needed(root, middle, size))
-    wanted = max(4 * halo, BAND_PIXELS // size.width)
+    wanted = max(BAND_PER_HALO * halo, BAND_PIXELS // size.width)
     return max(wanted // BAND_UNIT, 1) * BAND_UNIT
 
 
+def is_barrier(bound: Bound) -> bool:
+    """Whether a pass ends at this step."""
+    return not isinstance(bound.filter.merge, Rows)
+
+
+def reached(node: Node) -> Iterator[Node]:
+    """The node and all nodes below it that one pass computes: those before a barrier."""
+    yield node
+    for bound, child in node.children:
+        if not is_barrier(bound):
+            yield from reached(child)
+
+
 def needed(node: Node, band: Span, size: Size) -> Span:
-    """The rows of this node's image that a band of everything below it, up to the barriers, is computed from."""
+    """The rows of this node's image from which a band of everything below it, up to the barriers, is computed."""
     span = band
     for bound, child in node.children:
         span |= step_needs(bound, child, band, size)
@@ -58,7 +83,7 @@ def needed(node: Node, band: Span, size: Size) -> Span:
 
 
 def step_needs(bound: Bound, child: Node, band: Span, size: Size) -> Span:
-    """The rows one step is given, for a band of all that follows it."""
+    """The rows that one step gets, for a band of everything that follows it. child is the node of its result."""
     match bound.filter.merge:
         case Rows() as merge:
             span = needed(child, band, size).widened(merge.halo(**bound.values))
@@ -72,7 +97,7 @@ def step_needs(bound: Bound, child: Node, band: Span, size: Size) -> Span:
 
 
 def hysteresis_halo(bound: Bound) -> int:
-    """Rows beyond a strip that Canny's gradient and the suppression of what is no ridge look at."""
+    """Rows beyond a band at which Canny's gradient and its non-maximum suppression look."""
     return int(bound.values.get("aperture", 3)) // 2 + 1
 
 
@@ -86,15 +111,17 @@ def resampling(bound: Bound, merge: Resampled, size: Size) -> resample.Plan:
 
 
 def check(node: Node, size: Size, targets: Mapping[str, Target], limit: int) -> None:
-    """Raise ImageError, naming the filter or the output, unless every chain below the node runs in strips.
-    targets are those of the outputs, by name. limit is in pixels: what a step makes so small runs whole from
-    there."""
+    """Raises ImageError, naming the filter or the output, unless every chain below the node runs in strips.
+
+    targets are those of the outputs, by name. What a step makes as small as limit, in pixels, runs whole from there,
+    and is not checked further.
+    """
     for output in node.outputs:
         check_output(output.name, targets[output.name].format, size.width, size.height)
     for bound, child in node.children:
         match bound.filter.merge:
             case Whole(why):
-                raise ImageError(f"The filter {bound.filter.name!r} needs the whole image at once because {why}.")
+                raise ImageError(f"The filter {bound.filter.name!r} needs the whole image at once, because {why}.")
             case Resampled() as merge:
                 below = resampling(bound, merge, size)
                 if below.width * below.height > limit:

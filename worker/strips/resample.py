@@ -1,9 +1,10 @@
-"""cv2.resize in strips, where the result is the very same: by index, by whole periods of the ratio, or by area.
+"""cv2.resize in strips, where the result is the very same.
 
-Between multiples of height / gcd(height, new height) rows the same weights come again. Strips cut there are resized as
-the whole is, if the weights have no rounding that depends on where they are. For other ratios INTER_AREA to fewer
-pixels is computed as OpenCV does (modules/imgproc/src/resize.cpp, ResizeArea_Invoker): float32 sums along each row,
-then of rows, in the same order.
+- By index: INTER_NEAREST chooses rows, wherever a strip ends.
+- By whole periods: every height / gcd(height, new height) rows, the weights of an interpolation repeat. Strips cut
+  there are resized as the whole is, if no weight is rounded differently depending on where it stands.
+- By area: for other ratios, INTER_AREA to fewer pixels is computed as OpenCV does it (modules/imgproc/src/resize.cpp,
+  ResizeArea_Invoker): float32 sums along each row, then of rows, in the same order.
 """
 
 from __future__ import annotations
@@ -17,37 +18,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.filters import Image
+from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.span import Span
 
-_LONGEST_PERIOD = 512  # rows that are resized at once
-_CUBIC_REACH = 3  # rows
-_FINEST = 64  # parts of a row
-_NEGLIGIBLE = 1e-3  # of a row: OpenCV leaves such parts out
-_PIECE = 32  # rows that are float32 at a time
+# The longest period, in rows: a whole one is resized at once. A larger value allows more ratios, and takes more memory
+# for them; other ratios are refused, or computed by area.
+_LONGEST_PERIOD = 512
+
+# The finest fraction of a row, 1/_FINEST, at which INTER_CUBIC is trusted to place a sample without rounding. The
+# places are float32: with a larger value, rounding would set in at the lower end of a tall image; a smaller one refuses
+# more ratios.
+_FINEST = 64
+
+_CUBIC_REACH = 3  # rows beyond its own that INTER_CUBIC looks at
+_NEGLIGIBLE = 1e-3  # parts of a row that OpenCV leaves out of an area
+_PIECE = 32  # rows converted to float32 at once
 _NAMES = {cv2.INTER_LINEAR: "linear", cv2.INTER_CUBIC: "cubic", cv2.INTER_LANCZOS4: "lanczos", cv2.INTER_AREA: "area"}
 
 
 class Plan(Protocol):
-    """The size of the result, in pixels, and how its rows follow from a band of the image's."""
+    """The size of the result, in pixels, and how its rows follow from a band of the image's rows."""
 
     width: int
     height: int
 
     def makes(self, band: Span) -> Span:
-        """The rows of the result that are this band's; bands that cover the image cover the result."""
+        """The rows of the result that belong to this band. Bands that cover the image make the whole result."""
 
     def needs(self, band: Span) -> Span:
-        """The rows of the image they are made from."""
+        """The rows of the image from which those are computed."""
 
     def resize(self, rows: Image, band: Span) -> Image:
-        """The rows of the result, from the rows needed."""
+        """The rows of the result, given the rows needed."""
 
 
 @functools.lru_cache(maxsize=256)
 def plan(width: int, height: int, new_width: int, new_height: int, method: int) -> Plan:
-    """method is one of cv2.INTER_*. Raises ImageError, with the end of a sentence, if strips are not the whole."""
+    """method is one of cv2.INTER_*. Raises ImageError, with the end of a sentence, if strips would differ from the
+    whole.
+    """
     if method == cv2.INTER_NEAREST or (width, height) == (new_width, new_height):
         return _Nearest(height, new_width, new_height)
     if method == cv2.INTER_AREA and new_width <= width and new_height <= height:
@@ -58,23 +68,26 @@ def plan(width: int, height: int, new_width: int, new_height: int, method: int) 
         return _Periods(height, new_width, new_height, method, _CUBIC_REACH)
     name = _NAMES.get(method, str(method))
     raise ImageError(
-        f"cannot change {width} x {height} pixels to {new_width} x {new_height} by the method {name!r} in strips: "
-        "use 'area', to fewer pixels, or 'nearest'."
+        f"cannot resize {width} x {height} pixels to {new_width} x {new_height} by the method {name!r} in strips: "
+        "use 'area' to shrink, or 'nearest'."
     )
 
 
 def _is_exact(height: int, new_height: int) -> bool:
-    """OpenCV rounds the places it interpolates at to float32, coarser the further down; those of a ratio over a power
-    of two need no rounding, so that each strip has the places of the whole."""
+    """Whether INTER_CUBIC gives each strip the places of the whole. OpenCV rounds places to float32, more coarsely
+    further down; those of a ratio over a small power of two need no rounding.
+    """
     divisor = math.gcd(height, new_height)
     period, new_period = height // divisor, new_height // divisor
     return period <= _LONGEST_PERIOD and new_period <= _FINEST and new_period.bit_count() == 1
 
 
 class _Nearest:
+    """Each row of the result is a row of the image."""
+
     def __init__(self, height: int, new_width: int, new_height: int) -> None:
         self.width, self.height = new_width, new_height
-        ratio = 1 / (new_height / height)  # OpenCV's own rounding
+        ratio = 1 / (new_height / height)  # rounded as OpenCV does it
         self._rows = np.minimum(np.floor(np.arange(new_height) * ratio), height - 1).astype(np.int64)
 
     def makes(self, band: Span) -> Span:
@@ -87,19 +100,21 @@ class _Nearest:
         made = self.makes(band)
         chosen = rows[self._rows[made.top : made.bottom] - band.top]
         if not len(made):
-            return np.empty((0, self.width, *rows.shape[2:]), rows.dtype)
+            return _none_like(rows, self.width)
         resized: Image = cv2.resize(chosen, (self.width, len(made)), interpolation=cv2.INTER_NEAREST)
         return _like(resized, rows)
 
 
 class _Periods:
-    """reach is in rows beyond the ones that are resized."""
+    """Whole periods are resized by OpenCV itself. A band makes the periods that begin in it. reach is how many rows
+    beyond a period the method looks at: whole periods that cover them are resized as well, and cut off.
+    """
 
     def __init__(self, height: int, new_width: int, new_height: int, method: int, reach: int) -> None:
         self.width, self.height = new_width, new_height
         self._image_height, self._method = height, method
-        self._period = height // math.gcd(height, new_height)
-        self._new_period = new_height // math.gcd(height, new_height)
+        self._period = height // math.gcd(height, new_height)  # rows of the image
+        self._new_period = new_height // math.gcd(height, new_height)  # rows of the result
         self._margin = -(-reach // self._period)  # periods
 
     def _periods(self, band: Span) -> Span:
@@ -119,7 +134,7 @@ class _Periods:
     def resize(self, rows: Image, band: Span) -> Image:
         made = self.makes(band)
         if not len(made):
-            return np.empty((0, self.width, *rows.shape[2:]), rows.dtype)
+            return _none_like(rows, self.width)
         first = self.needs(band).top // self._period * self._new_period
         height = len(rows) // self._period * self._new_period
         resized = cv2.resize(rows, (self.width, height), interpolation=self._method)
@@ -127,6 +142,8 @@ class _Periods:
 
 
 class _Area:
+    """Each row of the result is a weighted mean of rows of the image. A band makes those whose first row lies in it."""
+
     def __init__(self, width: int, height: int, new_width: int, new_height: int) -> None:
         self.width, self.height = new_width, new_height
         self._image_width = width
@@ -142,23 +159,24 @@ class _Area:
 
     def resize(self, rows: Image, band: Span) -> Image:
         made = self.makes(band)
+        if not len(made):
+            return _none_like(rows, self.width)
+        means = np.concatenate([self._row_means(rows[top : top + _PIECE]) for top in range(0, len(rows), _PIECE)])
         resized = np.empty((len(made), self.width, *rows.shape[2:]), rows.dtype)
-        parts = [self._sums(rows[top : top + _PIECE]) for top in range(0, len(rows), _PIECE)]
-        sums = np.concatenate(parts) if len(made) else parts[0]
         for target, weights in zip(resized, self._weights[made.top : made.bottom], strict=True):
             (first, weight), *others = weights
-            total = sums[first - band.top] * weight
+            total = means[first - band.top] * weight
             for row, more in others:
-                total += sums[row - band.top] * more
+                total += means[row - band.top] * more
             target[:] = np.rint(total)
         return resized
 
-    def _sums(self, rows: Image) -> NDArray[np.float32]:
-        """Means along each row."""
+    def _row_means(self, rows: Image) -> NDArray[np.float32]:
+        """The rows with the new width: each sample is a mean along its row."""
         values = rows.astype(np.float32)
         if self._image_width % self.width:
             return _like(cv2.resize(values, (self.width, len(rows)), interpolation=cv2.INTER_AREA), rows)
-        # cv2 would take its way for integer ratios, which rounds otherwise.
+        # For a whole ratio along the rows, cv2.resize would compute in another way than for the whole image.
         count = self._image_width // self.width
         weight = np.float32(1 / count)
         sums: NDArray[np.float32] = values[:, ::count] * weight
@@ -168,7 +186,9 @@ class _Area:
 
 
 def _weights(row: int, height: int, new_height: int) -> list[tuple[int, np.float32]]:
-    """Which rows a row of the result is the mean of, and their weights: OpenCV's computeResizeAreaTab."""
+    """The rows of the image of which a row of the result is the mean, from the top, with their weights: OpenCV's
+    computeResizeAreaTab.
+    """
     scale = height / new_height
     top = row * scale
     bottom = top + scale
@@ -185,5 +205,10 @@ def _weights(row: int, height: int, new_height: int) -> list[tuple[int, np.float
 
 
 def _like(resized: Image, rows: Image) -> Image:
-    """cv2 drops a channel axis of length 1; rows have none, but may have two channels."""
+    """The resized rows with as many axes as rows: cv2 drops an axis of length 1."""
     return resized.reshape(*resized.shape[:2], *rows.shape[2:])
+
+
+def _none_like(rows: Image, width: int) -> Image:
+    """No rows of this width, of the kind that rows are."""
+    return np.empty((0, width, *rows.shape[2:]), rows.dtype)

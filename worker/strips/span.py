@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From top, up to and without bottom."""
+    """The rows from top up to bottom, without bottom itself."""
 
     top: int
     bottom: int
@@ -16,14 +16,17 @@ class Span:
         return self.bottom - self.top
 
     def __or__(self, other: Span) -> Span:
-        """The rows from the first of both to the last of both."""
+        """The rows from the first of both to the last of both, including any gap."""
         return Span(min(self.top, other.top), max(self.bottom, other.bottom))
+
+    def overlaps(self, other: Span) -> bool:
+        return self.top < other.bottom and other.top < self.bottom
 
     def widened(self, rows: int) -> Span:
         return Span(self.top - rows, self.bottom + rows)
 
     def aligned(self, unit: int) -> Span:
-        """Outward to multiples of unit."""
+        """Widened to multiples of unit."""
         return Span(self.top // unit * unit, -(-self.bottom // unit) * unit)
 
     def clipped(self, height: int) -> Span:

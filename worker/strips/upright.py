@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from filterfleet.common.blob import FileBlob
-from filterfleet.worker.filters import Image
+from filterfleet.worker.closing import closed_on_error
 from filterfleet.worker.formats.orientation import upright as turned
+from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.strips.span import Span
-from filterfleet.worker.strips.spool import Mapped, RowSource, RowSpool
+from filterfleet.worker.strips.spool import Mapped, RowSource, RowSpool, rows_in
 
-_ROWS = 128  # of the source at a time
+_ROWS = 128  # of the source, turned at once
 
 
 def upright(source: RowSource, orientation: int) -> RowSource:
-    """The source with its EXIF orientation (1 to 8) applied. Unless that is 1 or 2, all of the source is read here
-    and now. Raises ImageError and OSError."""
+    """The source with its EXIF orientation (1 to 8) applied. The result owns the source: if the orientation is 1 or 2,
+    it closes the source when it is closed; otherwise the source is read and closed here. Raises ImageError and OSError.
+    """
     if orientation == 1:
         return source
     if orientation == 2:
         return Mapped(source, lambda rows: turned(rows, 2))
-    spans = [Span(top, min(top + _ROWS, source.height)) for top in range(0, source.height, _ROWS)]
-    if orientation in (3, 4):
-        spool = RowSpool(source.width, source.height)
-        for span in spans:
+    with contextlib.closing(source):
+        return _upside_down(source, orientation) if orientation in (3, 4) else _sideways(source, orientation)
+
+
+def _upside_down(source: RowSource, orientation: int) -> RowSource:
+    with closed_on_error(RowSpool(source.width, source.height)) as spool:
+        for span in _spans(source):
             spool.write(source.height - span.bottom, turned(source.read(span), orientation))
-        return spool
-    columns = Columns(source.height, source.width)
-    for span in spans:
-        columns.append(turned(source.read(span), orientation))
+    return spool
+
+
+def _sideways(source: RowSource, orientation: int) -> RowSource:
+    with closed_on_error(Columns(source.height, source.width)) as columns:
+        for span in _spans(source):
+            columns.append(turned(source.read(span), orientation))
     if orientation in (6, 7):
         columns.reverse()
     return columns
 
 
+def _spans(source: RowSource) -> list[Span]:
+    return [Span(top, min(top + _ROWS, source.height)) for top in range(0, source.height, _ROWS)]
+
+
 class Columns:
-    """A source (worker.strips.spool.RowSource) of rows, from blocks of columns (height, some, ...) of full height."""
+    """A RowSource made of blocks of columns, each of full height, side by side in a temporary file."""
 
     ordered = False
 
     def __init__(self, width: int, height: int) -> None:
+        """Raises OSError."""
         self.width, self.height = width, height
         self._file = FileBlob()
-        self._blocks: list[tuple[int, tuple[int, ...]]] = []  # where each lies, and the shape of its rows
+        self._blocks: list[tuple[int, tuple[int, ...]]] = []  # offset of each in the file, and the shape of its rows
         self._dtype = np.dtype(np.uint8)
 
     def append(self, block: Image) -> None:
@@ -56,9 +71,8 @@ class Columns:
         self._blocks.reverse()
 
     def read(self, span: Span) -> Image:
-        return np.concatenate([self._part(start, row, span) for start, row in self._blocks], axis=1)
+        parts = [rows_in(self._file, start, span, row, self._dtype) for start, row in self._blocks]
+        return np.concatenate(parts, axis=1)
 
-    def _part(self, start: int, row: tuple[int, ...], span: Span) -> Image:
-        length = int(np.prod(row)) * self._dtype.itemsize
-        data = self._file.read(start + span.top * length, len(span) * length)
-        return np.frombuffer(data, self._dtype).reshape(len(span), *row)
+    def close(self) -> None:
+        self._file.close()

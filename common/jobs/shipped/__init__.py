@@ -1,4 +1,4 @@
-"""The recipes that ship with filterfleet, one TOML file each, and how people choose one."""
+"""The recipes that ship with filterfleet, each in a TOML file, and how users choose a recipe."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ STANDARD = "default"
 
 
 def shipped() -> tuple[str, ...]:
-    """Their names, the default first."""
+    """The names of the recipes that ship, with the default one first."""
     files = (file.name for file in resources.files(__name__).iterdir())
     found = sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml"))
     return (STANDARD, *(name for name in found if name != STANDARD))
 
 
 def shipped_text(name: str) -> str:
-    """The TOML of one of them."""
+    """The TOML of one of these recipes."""
     return (resources.files(__name__) / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def find_recipe(choice: str | Path, check: Check = unchecked) -> Recipe:
-    """The recipe that was asked for: a Path is a file, a text the name of one that ships or else a file.
+    """The recipe that a user chose. A Path is a file; a text is the name of a recipe that ships, or else a file.
 
-    Files are checked, what ships is known to be right. Raises RecipeError with every problem.
+    check is applied to files only, because the recipes that ship are known to be right. Raises RecipeError with every
+    problem.
     """
     if isinstance(choice, str) and choice in shipped():
         return parse_recipe(shipped_text(choice).encode(), Path())
     file = Path(choice)
-    if isinstance(choice, str) and _is_a_name(choice) and not os.path.exists(choice):  # noqa: PTH110 - no error for a name no file can have
+    if isinstance(choice, str) and _is_a_name(choice) and not os.path.exists(choice):  # noqa: PTH110 - False, not an error, for a name that no file can have
         raise RecipeError(f"There is no recipe and no file {printable(choice)!r}: {did_you_mean(choice, shipped())}")
     return read_recipe(file, check)
 

@@ -1,1 +1,1 @@
-"""The only package that knows rclone: what the listener asks of a remote, and how rclone is made to do it."""
+"""The only package that knows rclone: how it is run, and what the listener asks it about files of remotes."""

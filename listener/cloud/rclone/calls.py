@@ -1,4 +1,10 @@
-"""Calls of rclone's server: JSON over HTTP on a unix socket."""
+"""Calls to rclone's server: JSON over HTTP on a unix socket.
+
+httpx has such a client, HTTPTransport(uds=...), and would replace the pool and the connection below. Measured against a
+real `rclone rcd` (Python 3.11, httpx 0.28, 2 cores), it costs more than these 40 lines are worth. A call takes 0.6 ms
+instead of 0.3 ms, and 0.42 ms instead of 0.13 ms of processor time. With eight threads at once, a call takes 0.65 ms
+instead of 0.24 ms. The import takes 52 ms instead of 24 ms, and 7 MB more memory. Six packages with 4.4 MB come along.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +12,19 @@ import contextlib
 import http.client
 import json
 import os
-import select
 import socket
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-NO_DIRECTORY_LIMIT = 100  # bytes of a path that fit into a socket's address everywhere
+from filterfleet.listener.cloud.polling import readable
+
+ADDRESS_LIMIT = 100  # bytes of a path that every system accepts as a socket's address
 
 
 class CallError(Exception):
-    """rclone says that it did not work: its text, and its status as of HTTP."""
+    """rclone answered that the call failed. text: its reason; status: its HTTP status."""
 
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
@@ -26,25 +33,29 @@ class CallError(Exception):
 
 
 class NoServerError(Exception):
-    """There is nobody to call; nothing was asked."""
+    """There is no server to connect to. Nothing was asked, so the call can be repeated without harm."""
 
 
 class Calls:
-    """Any thread may call; connections are kept and used again."""
+    """A pool of connections. Any thread may call, and each call has a connection to itself."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        """The socket's folder, however long its path is, and the name there."""
+        """folder: where the socket is; its path may be longer than a socket's address. name: the socket's name."""
         self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         path = str(folder / name)
-        fits = len(os.fsencode(path)) < NO_DIRECTORY_LIMIT or sys.platform != "linux"
+        fits = len(os.fsencode(path)) < ADDRESS_LIMIT or sys.platform != "linux"
         self._address = path if fits else f"/proc/self/fd/{self._directory}/{name}"
         self._lock = threading.Lock()
         self._idle: list[_Connection] = []
         self._closed = False
 
     def call(self, command: str, parameters: dict[str, Any], limit: float | None = None) -> dict[str, Any]:
-        """The answer. limit: seconds that each part of it may take. Raises CallError when rclone says no,
-        NoServerError when there is none, OSError and http.client.HTTPException when it dies meanwhile."""
+        """Call one of rclone's commands (https://rclone.org/rc/) and return its answer.
+
+        limit: seconds to wait for the connection and for each part of the answer; None waits for ever.
+        Raises CallError when the command fails, NoServerError when there is no server, and OSError or
+        http.client.HTTPException when the server dies or takes longer than limit.
+        """
         connection = self._take()
         try:
             connection.limit(limit)
@@ -62,12 +73,22 @@ class Calls:
         return answer
 
     def answers(self, limit: float) -> bool:
-        """Whether the server lives."""
+        """Whether the server answers a call that does nothing, within limit seconds."""
         try:
             self.call("rc/noop", {}, limit)
         except (NoServerError, OSError, http.client.HTTPException, CallError):
             return False
         return True
+
+    def close(self) -> None:
+        """Close the idle connections; the end of the server has ended all others. May be called again."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for connection in self._idle:
+                connection.close()
+        os.close(self._directory)
 
     def _take(self) -> _Connection:
         with self._lock:
@@ -84,16 +105,6 @@ class Calls:
                 self._idle.append(connection)
                 return
         connection.close()
-
-    def close(self) -> None:
-        """After the server's end: calls under way have failed then. May be called again."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            for connection in self._idle:
-                connection.close()
-        os.close(self._directory)
 
 
 class _Connection(http.client.HTTPConnection):
@@ -115,8 +126,8 @@ class _Connection(http.client.HTTPConnection):
             self.sock.settimeout(seconds)
 
     def is_usable(self) -> bool:
-        """Nothing waits on an idle connection but its end: the server that it led to is gone."""
-        return self.sock is not None and not select.select([self.sock], [], [], 0)[0]
+        """An idle connection becomes readable when its server ends, and at no other time."""
+        return self.sock is not None and not readable(0, self.sock)
 
 
 def _reason(body: bytes) -> str:

@@ -1,9 +1,8 @@
-"""rclone's server (`rclone rcd`), kept running: one process of our own that nobody else can speak to."""
+"""rclone's server (`rclone rcd`): one private process, watched and started again when it dies or hangs."""
 
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import threading
 import time
@@ -13,29 +12,37 @@ from pathlib import Path
 from filterfleet.common.backoff import Backoff
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.wakeup import Wakeup
+from filterfleet.listener.cloud.polling import readable
 from filterfleet.listener.cloud.rclone.errors import quoted
 from filterfleet.listener.cloud.rclone.processes import Processes
+from filterfleet.listener.cloud.settings import (
+    ANSWER,
+    ENDING,
+    FIRST_PAUSE,
+    LOG_LIMIT,
+    LONGEST_PAUSE,
+    PROBE,
+    SERVER_WAIT,
+    START,
+    START_ANSWER,
+    START_PROBE,
+)
 from filterfleet.listener.interfaces import TransferError
 
 SOCKET = "rclone.sock"
 LOG = "rclone.log"
-LOG_LIMIT = 1 << 20  # bytes, then the log begins anew and the one before is kept
-START = 20.0  # seconds it may take until it answers
-PROBE = 5.0  # seconds between questions whether it lives
-ANSWER = 15.0  # seconds it has for the answer
-PATIENCE = 10.0  # seconds a call waits for a server that is being started again
-ENDING = 1.0  # seconds it may take to end by itself
+TAIL = 1000  # characters of the log that are kept for messages
 
 log = get_logger("rclone")
 
 
 class Daemon:
-    """Started by the constructor, started again when it dies or hangs, ended by close()."""
+    """The server and the thread that watches it. The constructor starts both, close() ends both."""
 
     def __init__(
         self, processes: Processes, folder: Path, arguments: Sequence[str], probe: Callable[[float], bool]
     ) -> None:
-        """probe(seconds): whether the server answers within that time."""
+        """folder: for the socket and the log. probe(seconds): whether the server answers within that time."""
         self._processes = processes
         self._folder = folder
         self._arguments = ["rcd", f"--rc-addr=unix://{SOCKET}", "--rc-no-auth", *arguments]
@@ -45,15 +52,17 @@ class Daemon:
         self._closed = False
         self._changed = threading.Condition()
         self._ready = False
-        self._number = 0  # of the times that calls became possible
+        self._number = 0  # how often the server has become ready
         self._thread = threading.Thread(target=self._run, name="rclone-daemon", daemon=True)
         self._thread.start()
 
     def wait(self) -> int:
-        """Until the server answers; a number for lost(). Raises TransferError when that takes too long, and after
-        close()."""
+        """Wait until the server answers, and return a number for lost().
+
+        Raises TransferError when the server does not answer within SERVER_WAIT, and after close().
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._ready or self._closed, PATIENCE)
+            self._changed.wait_for(lambda: self._ready or self._closed, SERVER_WAIT)
             if self._closed:
                 raise TransferError("The work with remotes has ended.", transient=True)
             if not self._ready:
@@ -62,14 +71,14 @@ class Daemon:
             return self._number
 
     def lost(self, number: int) -> None:
-        """The server of that number broke a connection: let nobody call until it is seen whether it lives."""
+        """Report that the server with that number broke a connection: wait() blocks until it has been probed."""
         with self._changed:
             if self._ready and self._number == number:
                 self._ready = False
                 self._wakeup.set()
 
     def close(self) -> None:
-        """End the server, and with it the calls under way. Once."""
+        """End the server, and with it the calls under way. To be called once."""
         self._set(closed=True)
         self._wakeup.set()
         self._thread.join()
@@ -84,33 +93,37 @@ class Daemon:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        backoff = Backoff(0.1, 5.0)
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while not self._closed:
             began = time.monotonic()
-            try:
-                (self._folder / SOCKET).unlink(missing_ok=True)  # left by one that was killed, it would be in the way
-                self._log.tail = ""
-                process = self._processes.start(self._arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            except (OSError, RuntimeError) as error:
-                self._log.write(str(error).encode())
-            else:
-                with process:
-                    self._attend(process)
+            self._serve()
             self._set()
             if time.monotonic() - began > START:
                 backoff.reset()
             if not self._closed:
                 delay = backoff.next()
                 log.warning("rclone ended, starting it again", delay=delay, reason=quoted(self._log.tail))
-                select.select([self._wakeup], [], [], delay)
+                readable(delay, self._wakeup)
         self._log.close()
 
+    def _serve(self) -> None:
+        """Start the server and stay with it until it has ended."""
+        try:
+            (self._folder / SOCKET).unlink(missing_ok=True)  # a killed server leaves its socket, which blocks the next
+            self._log.tail = ""
+            process = self._processes.start(self._arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        except (OSError, RuntimeError) as error:
+            self._log.write(str(error).encode())
+            return
+        with process:
+            self._attend(process)
+
     def _attend(self, process: subprocess.Popen[bytes]) -> None:
-        """Until the process has ended: by itself, by close(), or by us because it hangs."""
+        """Return when the process has ended: by itself, through close(), or because it hung and was ended here."""
         try:
             deadline = time.monotonic() + START
-            while not self._answers(0.5):
-                if not self._read(process, 0.02) or time.monotonic() > deadline:
+            while not self._answers(START_ANSWER):
+                if not self._read(process, START_PROBE) or time.monotonic() > deadline:
                     return
             self._set(ready=True)
             while self._read(process, PROBE):
@@ -125,18 +138,17 @@ class Daemon:
         return not self._closed and self._probe(seconds)
 
     def _read(self, process: subprocess.Popen[bytes], seconds: float) -> bool:
-        """Write down what it says for so long, or until lost(); False when it has ended or is to end."""
+        """Log what the process says for this time, or until lost() is called. False when it has ended or must end."""
         assert process.stderr is not None
-        stderr, wakeup = process.stderr.fileno(), self._wakeup.fileno()
         deadline = time.monotonic() + seconds
         while not self._closed and (left := deadline - time.monotonic()) > 0:
-            readable, _, _ = select.select([stderr, wakeup], [], [], left)
-            if stderr in readable:
-                said = os.read(stderr, 1 << 16)
+            ready = readable(left, process.stderr, self._wakeup)
+            if process.stderr.fileno() in ready:
+                said = os.read(process.stderr.fileno(), 1 << 16)
                 if not said:
                     return False
                 self._log.write(said)
-            if wakeup in readable:
+            if self._wakeup.fileno() in ready:
                 self._wakeup.clear()
                 break
         return not self._closed
@@ -151,15 +163,16 @@ class Daemon:
 
 
 class BoundedLog:
-    """A file for what a process says, and one for what it said before that."""
+    """A log file of at most LOG_LIMIT bytes, and the one before it."""
 
     def __init__(self, path: Path) -> None:
+        """Raises OSError."""
         self._path = path
         self._file = path.open("ab", buffering=0)
-        self.tail = ""  # the last of it
+        self.tail = ""  # the last TAIL characters
 
     def write(self, said: bytes) -> None:
-        self.tail = (self.tail + said.decode(errors="replace"))[-1000:]
+        self.tail = (self.tail + said.decode(errors="replace"))[-TAIL:]
         if self._file.tell() + len(said) > LOG_LIMIT:
             self._file.close()
             self._path.replace(self._path.with_suffix(".log.1"))

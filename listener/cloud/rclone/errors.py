@@ -1,4 +1,4 @@
-"""rclone's error texts as one sentence each, and whether waiting can help."""
+"""Translates rclone's error texts into one sentence each, and tells whether trying again can help."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import re
 from filterfleet.common.text import printable
 from filterfleet.listener.interfaces import TransferError
 
-LONGEST = 300  # characters of rclone's own text that are quoted
+LONGEST = 300  # characters of rclone's own text that a message may quote
 
 
 class MissingError(TransferError):
-    """A folder or file is not there."""
+    """A folder or file does not exist."""
 
 
 MISSING = "there is no such folder or file."
-TAKEN_FOR_FILE = "is a file not a directory"  # rclone's own words, also for an S3 folder it could not ask for
-UNNAMEABLE = "the store cannot have a file of this name."  # the only one that no waiting changes
+TAKEN_FOR_FILE = "is a file not a directory"  # rclone also says so of an S3 folder when it cannot reach the server
+UNNAMEABLE = "the store does not allow a file with this name."  # the only error that trying again never cures
 
-# What is said when rclone's text has one of these in it; the first that is found counts.
+# What we say, and the expressions to look for in rclone's text. The first sentence with a match is used.
 _SENTENCES = {
-    "rclone knows no remote of this name: `filterfleet remotes` lists those it knows.": r"""
+    "rclone knows no remote with this name: `filterfleet remotes` lists those it knows.": r"""
         didn't find section in config file
     """,
     "the rclone configuration is encrypted: set RCLONE_CONFIG_PASS.": r"""
@@ -30,14 +30,14 @@ _SENTENCES = {
         name ?(?:is )?too long|illegal (?:file ?)?name|invalid (?:file|object) ?name|invalid character
         KeyTooLong|malformed_path|InvalidObjectName|InvalidURI|object name contains
     """,
-    "the server asks for fewer requests; they are made later.": r"""
+    "the server asks for fewer requests; they will be repeated later.": r"""
         rate.?limit|too.?many.?requests|SlowDown|\b429\b
     """,
     "there is no room left in the store.": r"""
         no space left|(?:disk|storage|over|insufficient).?quota|quota.?(?:has been )?exceeded|\b507\b
         insufficient.?(?:storage|space)|teamDriveFileLimit
     """,
-    "the server's host key is not one that known_hosts has for it.": r"""
+    "the server's host key does not match the one in known_hosts.": r"""
         knownhosts: key|host key
     """,
     "the store does not accept the credentials in the rclone configuration.": r"""
@@ -48,7 +48,7 @@ _SENTENCES = {
     "there is no such bucket.": r"""
         NoSuchBucket|bucket .*(?:not found|does not exist)
     """,
-    "access is denied: this account may not do that there.": r"""
+    "access is denied: this account does not have the permission.": r"""
         AccessDenied|permission denied|\b403\b|Forbidden|insufficient.?(?:file)?.?permission|not authorized
         read.only file ?system
     """,
@@ -56,7 +56,7 @@ _SENTENCES = {
         (?:directory|object|file) not found|no such file or directory|\b404\b|couldn't find .*directory
         {TAKEN_FOR_FILE}
     """,
-    "the name of the server cannot be resolved: is it misspelt, or the network down?": r"""
+    "the name of the server cannot be resolved: is it misspelt, or is the network down?": r"""
         no such host|server misbehaving|failure in name resolution
     """,
     "the server cannot be reached.": r"""
@@ -64,7 +64,7 @@ _SENTENCES = {
         deadline exceeded|handshake failed|connection (?:lost|closed)|closed network|couldn't connect|Client\.Timeout
         server closed|timeout awaiting response|request send failed
     """,
-    "the server has a fault of its own at the moment.": r"""
+    "the server reports an internal error.": r"""
         \b50[0234]\b|Internal ?(?:Server ?)?Error|Bad Gateway|Service ?Unavailable|backendError
     """,
 }
@@ -78,7 +78,10 @@ _TIME = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z]+ *: *)?", re.MULTI
 
 
 def shown(fs: str, path: str = "") -> str:
-    """A place in a remote for people: without a connection string's options, which may hold secrets."""
+    """The name of a place in a remote for messages, without a connection string's options, which may hold secrets.
+
+    fs: the remote's root as rclone names it; path: below that root.
+    """
     root = _OPTIONS.sub(r"\1:", fs)
     if not path:
         return printable(root)
@@ -86,9 +89,12 @@ def shown(fs: str, path: str = "") -> str:
 
 
 def explain(text: str, fs: str, path: str = "") -> TransferError:
-    """What rclone's text means for the user who named this place."""
+    """The error to raise when rclone fails with this text at the place shown(fs, path).
+
+    It is a MissingError if something does not exist. Only a name that the store does not allow is not transient.
+    """
     place = shown(fs, path)
-    searched = text.replace(path, "") if path else text  # anybody may have named a file after an error
+    searched = text.replace(path, "") if path else text  # somebody may have named a file after an error
     for pattern, sentence in _PATTERNS:
         if pattern.search(searched):
             error = MissingError if sentence == MISSING else TransferError
@@ -97,13 +103,12 @@ def explain(text: str, fs: str, path: str = "") -> TransferError:
 
 
 def complaints(said: str) -> str:
-    """What a command of rclone's printed, without what it merely wants to be known. The last, why it failed, is a
-    notice, too."""
+    """What an rclone command printed, without its advice; the reason of a failure stays, though it is a notice too."""
     return "\n".join(line for line in said.splitlines() if not _ADVICE.match(line))
 
 
 def quoted(text: str, fs: str = "") -> str:
-    """rclone's own words on one line, safe to show, without the options of a connection string."""
+    """rclone's own words on one printable line of limited length, without the options of a connection string."""
     plain = _TIME.sub("", text)
     if fs:
         plain = plain.replace(fs, shown(fs))

@@ -1,4 +1,7 @@
-"""All files below a folder of a remote, as a stream: `rclone lsjson` prints an object a line while it lists."""
+"""Listings of a remote's folder: `rclone lsjson` prints one object a line while it lists, and we read along.
+
+So no more than one object is in memory here, and rclone ends with the listing.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +19,22 @@ from filterfleet.listener.cloud.rclone.facts import Facts, tries
 from filterfleet.listener.cloud.rclone.processes import Processes
 from filterfleet.listener.interfaces import TransferError
 
-SECOND = 1_000_000_000
+SECOND = 1_000_000_000  # nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file. size in bytes, -1 for what has none, as a Google Doc; id and hash where the store gives them away."""
+    """A file of a remote."""
 
-    path: str
-    size: int
-    mtime_ns: int
-    id: str = ""
-    hash: str = ""
+    path: str  # below the folder that was listed
+    size: int  # bytes; -1 for an object without a size, such as a Google Doc
+    mtime_ns: int  # nanoseconds since the epoch; 0 if the store does not tell
+    id: str = ""  # empty if the store has no ids
+    hash: str = ""  # "md5:0123..."; empty if the listing tells none
 
 
 def parse_entry(item: dict[str, Any], *, whole_seconds: bool) -> Entry:
-    """One of rclone's objects. whole_seconds: the store tells fractions only in listings. Raises KeyError and
-    ValueError."""
+    """Parse one of rclone's objects. whole_seconds: cut the time to seconds. Raises KeyError and ValueError."""
     mtime = parse_time(item["ModTime"])
     hashes = item.get("Hashes") or {}
     return Entry(
@@ -45,7 +47,10 @@ def parse_entry(item: dict[str, Any], *, whole_seconds: bool) -> Entry:
 
 
 def parse_time(text: str) -> int:
-    """RFC 3339 with up to nine digits of a second -> nanoseconds since the epoch; none at all is 0."""
+    """Nanoseconds since the epoch of an RFC 3339 time with up to nine digits after the seconds; 0 for an empty text.
+
+    datetime keeps only six digits. Raises ValueError.
+    """
     if not text:
         return 0
     head, digits, zone = text[:19], "", text[19:]
@@ -57,7 +62,7 @@ def parse_time(text: str) -> int:
 
 
 def parse_lines(lines: Iterable[bytes], *, whole_seconds: bool) -> Iterator[Entry]:
-    """Raises ValueError and KeyError for what is no listing of rclone's."""
+    """The files in the output of `rclone lsjson`. Raises ValueError and KeyError for any other output."""
     for line in lines:
         text = line.strip().rstrip(b",")
         if text not in (b"", b"[", b"]"):
@@ -65,7 +70,7 @@ def parse_lines(lines: Iterable[bytes], *, whole_seconds: bool) -> Iterator[Entr
 
 
 class Lister:
-    """Listings under way, so that close() can end them."""
+    """Makes listings, and can end those under way. Any thread may use it."""
 
     def __init__(self, processes: Processes, arguments: Sequence[str]) -> None:
         self._processes = processes
@@ -75,7 +80,10 @@ class Lister:
         self._closed = False
 
     def entries(self, fs: str, patterns: Sequence[str], facts: Facts) -> Iterator[Entry]:
-        """Raises TransferError, also at the end of a listing that is not complete."""
+        """All files below fs that pass patterns, which are rclone's filter rules.
+
+        Raises TransferError; at the end if only a part could be listed.
+        """
         options = [f"--filter={pattern}" for pattern in patterns] + (["--hash"] if facts.hash else [])
         options.append(f"--low-level-retries={tries(facts.kind)}")
         with tempfile.TemporaryFile() as said:
@@ -112,6 +120,7 @@ class Lister:
             self._running.discard(process)
 
     def close(self) -> None:
+        """End the listings under way, which raise TransferError, and refuse new ones."""
         with self._lock:
             self._closed = True
             for process in self._running:

@@ -14,27 +14,25 @@ from filterfleet.listener.cloud.rclone.binary import environment, find_rclone
 
 
 class Processes:
-    """Starts rclone. The kernel's signal at a parent's death comes when the *thread* that forked ends, so that one
-    thread, which lives as long as this object, starts them all."""
+    """Starts rclone processes, all from one thread that lives as long as this object.
+
+    The kernel kills a tethered process when the thread that forked it ends, not only when the whole parent ends.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """folder: where they run, and what relative names are relative to."""
+        """folder: the processes' working directory. Raises FleetError if there is no rclone."""
         self._program = str(find_rclone())
         self._folder = folder
         self._thread = ThreadPoolExecutor(1, "rclone-spawn")
 
     def start(self, arguments: Sequence[str], *, stdout: int, stderr: int | IO[bytes]) -> subprocess.Popen[bytes]:
-        """Nothing to read from, stdout and stderr as for subprocess.Popen. Raises OSError, and RuntimeError after
-        close()."""
-        # -P: nothing in the folder where we run must be imported
-        tether = [
-            sys.executable,
-            "-P",
-            "-m",
-            "filterfleet.listener.cloud.rclone.tether",
-            str(os.getpid()),
-            str(self._folder),
-        ]
+        """Start rclone with an empty stdin; stdout and stderr are as for subprocess.Popen.
+
+        Raises OSError, and RuntimeError after close().
+        """
+        module = "filterfleet.listener.cloud.rclone.tether"
+        # -P keeps Python from importing modules out of the working directory.
+        tether = [sys.executable, "-P", "-m", module, str(os.getpid()), str(self._folder)]
         argv = [*tether, self._program, *arguments]
         return self._thread.submit(self._start, argv, stdout, stderr).result()
 
@@ -45,9 +43,9 @@ class Processes:
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            process_group=0,  # Ctrl-C reaches us alone: we end them, in our order
+            process_group=0,  # Ctrl-C must reach only us: we end the processes in our own order
         )
 
     def close(self) -> None:
-        """End the thread; what it started and still runs dies with it."""
+        """End the thread. Every process that still runs dies with it."""
         self._thread.shutdown()

@@ -1,7 +1,8 @@
-"""Files of remotes: one object for a process, which any of its threads may use."""
+"""What the listener asks about files of remotes, and how rclone is told to do it."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import threading
@@ -26,34 +27,47 @@ from filterfleet.listener.cloud.rclone.facts import (
 )
 from filterfleet.listener.cloud.rclone.listing import Entry, Lister, parse_entry
 from filterfleet.listener.cloud.rclone.processes import Processes
-from filterfleet.listener.cloud.rclone.remotes import check_remote
+from filterfleet.listener.cloud.settings import CONNECT_LIMIT, IDLE_LIMIT
 from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.settings.location import Remote, parse_location
 
-__all__ = ["Entry", "Facts", "Rclone", "check_remote"]
+__all__ = ["Entry", "Facts", "Rclone"]
 
-# Who calls us tries again for hours; rclone itself gives up soon, so that there is something to say.
-LIMITS = ("--contimeout=5s", "--timeout=30s", "--retries=1")
-COMMON = (
-    *LIMITS,
+ARGUMENTS = (
+    f"--contimeout={CONNECT_LIMIT}s",
+    f"--timeout={IDLE_LIMIT}s",
+    "--retries=1",  # the listener repeats what fails
     "--ask-password=false",
-    "--use-server-modtime",  # else a request more for each object, of stores that keep our time in its metadata
+    "--use-server-modtime",  # the time in an object's metadata would cost a request for each object in some stores
     "--drive-skip-gdocs",
     "--drive-skip-shortcuts",
 )
+SERVER_ARGUMENTS = (
+    "--inplace",  # our callers know where half a file must not be seen
+    "--ignore-times",  # an upload is always wanted, even when the file that is there has the same size and time
+    "--rc-server-read-timeout=10000h",  # connections stay open between calls, for any time
+    "--rc-server-write-timeout=10000h",  # a call lasts as long as it takes to copy a large file over a slow line
+)
 
-_UNPAIRED = re.compile("[\ud800-\udfff]")  # how Python holds bytes that are no UTF-8
+_SURROGATE = re.compile("[\ud800-\udfff]")  # stands for a byte that is not valid UTF-8 in a Python string
 
 
 class Rclone:
-    """A supervised `rclone rcd` of our own on a private unix socket, and a process of its own for each listing."""
+    """A supervised `rclone rcd` with a private unix socket, and a process of its own for each listing.
+
+    A process has one of these, and all its threads may use it. fs names a folder of a remote as rclone does, such as
+    "s3:bucket/photos"; path is below that folder. Every method raises TransferError.
+    """
 
     def __init__(
         self, state: Path, *, config: Path | None = None, bandwidth: str | None = None, transfers: int = 4
     ) -> None:
-        """state: a folder that belongs to this process, for socket and log. bandwidth: as rclone's --bwlimit has it.
-        Raises FleetError when there is no rclone or no such configuration."""
-        arguments = [*COMMON, *check_config(config)]
+        """state: a folder for socket and log that belongs to this process alone. config: rclone's configuration file,
+        None for rclone's own. bandwidth: in the syntax of rclone's --bwlimit. transfers: how many run at once.
+
+        Raises FleetError when there is no rclone, or no such configuration file.
+        """
+        arguments = [*ARGUMENTS, *check_config(config)]
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         state.chmod(0o700)
         self._processes = Processes(state)
@@ -63,18 +77,12 @@ class Rclone:
         self._facts: dict[str, Facts] = {}
         self._closing = threading.Lock()
         self._closed = False
-        arguments += [
-            f"--transfers={transfers}",
-            *([f"--bwlimit={bandwidth}"] if bandwidth else []),
-            "--inplace",  # who calls us knows where a file must not be seen half
-            "--ignore-times",  # an upload is always wanted, also of a file that looks like the one there
-            "--rc-server-read-timeout=10000h",  # between two calls on one connection
-            "--rc-server-write-timeout=10000h",  # of one call: a large file over a slow line
-        ]
+        limit = [f"--bwlimit={bandwidth}"] if bandwidth else []
+        arguments += [f"--transfers={transfers}", *limit, *SERVER_ARGUMENTS]
         self._daemon = Daemon(self._processes, state, arguments, self._calls.answers)
 
     def facts(self, fs: str) -> Facts:
-        """What the folder is and can do; asked once. fs as in all of these: "s3:bucket/photos"."""
+        """What the folder is and what can be done there. The remote is asked once."""
         known = self._facts.get(fs)
         if known is None:
             known = self._facts[fs] = self._find_facts(fs)
@@ -86,53 +94,53 @@ class Rclone:
         try:
             info = self._call("operations/fsinfo", fs, _config=config)
         except MissingError:
-            self._list_anyway(fs, config)
+            self._check_by_listing(fs, config)
             raise
-        if remote_name(info) != base_name(fs):  # an alias, resolved
+        if remote_name(info) != base_name(fs):  # fs was an alias
             kind, section = self._configured(fs, remote_name(info))
         wraps = kind in WRAPPERS and section.get("remote")
         return make_facts(info, kind, atomic=self.facts(section["remote"]).atomic if wraps else kind in ATOMIC)
 
-    def _list_anyway(self, fs: str, config: dict[str, Any]) -> None:
-        """Have the store say itself what is wrong: rclone takes every S3 folder for a file when the server cannot be
-        reached or does not accept the keys. Raises TransferError."""
+    def _check_by_listing(self, fs: str, config: dict[str, Any]) -> None:
+        """Raises TransferError with the store's own reason, if it has one.
+
+        rclone says of every S3 folder that it is a file when the server cannot be reached or refuses the keys.
+        """
         folder = parse_location(fs)
         if isinstance(folder, Remote):
             root = f"{folder.remote}:"
             self._call("operations/list", fs, fs=root, remote=folder.path, opt={"noModTime": True}, _config=config)
 
     def _configured(self, fs: str, name: str) -> tuple[str, dict[str, Any]]:
+        """The kind of a remote, and its section of the configuration."""
         section = self._call("config/get", fs, name=name)
         return kind_of(name, section), section
 
     def list(self, fs: str, patterns: Sequence[str]) -> Iterator[Entry]:
-        """All files below, as they come. patterns: rclone's filter rules. Raises TransferError, at the end when only
-        a part could be listed."""
+        """All files below fs that pass patterns (rclone's filter rules), while they are listed.
+
+        Raises TransferError at the end if only a part could be listed.
+        """
         yield from self._lister.entries(fs, patterns, self.facts(fs))
 
     def stat(self, fs: str, path: str) -> Entry | None:
-        """The same of one file that list() says of it; None when it is not there."""
+        """The file as list() would show it; None if it does not exist."""
         facts = self.facts(fs)
         options = {"filesOnly": True, "noMimeType": True, "showHash": facts.hash}
         item = self._call("operations/stat", fs, path, remote=path, opt=options)["item"]
         return None if item is None else parse_entry(item, whole_seconds=facts.whole_seconds)
 
     def is_folder(self, fs: str, path: str) -> bool:
-        """Whether there is a folder of this name."""
+        """Whether a folder with this path exists."""
         answer = self._call("operations/stat", fs, path, remote=path, opt={"dirsOnly": True})
         return answer["item"] is not None
 
     def download(self, fs: str, path: str, file: Path) -> None:
-        """Raises ChangedError when it is not there."""
-        places = {"srcFs": fs, "srcRemote": path, "dstFs": str(file.parent.absolute()), "dstRemote": file.name}
-        with self._transfers:
-            try:
-                self._call("operations/copyfile", fs, path, **places, **_config(replaces=True))
-            except MissingError as error:
-                raise self._ask_why_missing(fs, path, error) from None
+        """Raises ChangedError if there is nothing at path."""
+        self._transfer("operations/copyfile", (fs, path), (str(file.parent.absolute()), file.name), replaces=True)
 
     def download_by_id(self, fs: str, id: str, file: Path) -> None:  # noqa: A002
-        """From Google Drive, where a name may belong to several files. Raises ChangedError when it is not there."""
+        """Download from Google Drive, where several files may share a path. Raises ChangedError if none has the id."""
         with self._transfers:
             try:
                 self._call("backend/command", fs, id, fs=fs, command="copyid", arg=[id, str(file.absolute())])
@@ -140,53 +148,54 @@ class Rclone:
                 raise ChangedError(f"{shown(fs)} has no file with the id {id}.") from None
 
     def upload(self, file: Path, fs: str, path: str) -> None:
-        """To its final name, and in the place of what is there; where a store is not atomic, half of it can be seen."""
+        """Upload to the final name, replacing what is there. A store that is not atomic shows half of it meanwhile."""
         source = {"srcFs": str(file.parent.absolute()), "srcRemote": file.name}
         with self._transfers:
             config = _config(replaces=self.facts(fs).kind in REPLACING)
             self._call("operations/copyfile", fs, path, **source, dstFs=fs, dstRemote=path, **config)
 
     def copy(self, fs: str, path: str, target_fs: str, target: str) -> None:
-        """On the server where it can, else through this machine. Raises ChangedError when it is not there."""
-        self._put("operations/copyfile", fs, path, target_fs, target)
+        """Copy on the server if it can do that, else through this machine. Raises ChangedError if path is gone."""
+        replaces = self.facts(target_fs).kind in REPLACING
+        self._transfer("operations/copyfile", (fs, path), (target_fs, target), replaces=replaces)
 
     def move(self, fs: str, path: str, target_fs: str, target: str) -> None:
-        """As copy."""
-        self._put("operations/movefile", fs, path, target_fs, target)
+        """Move as copy() copies."""
+        replaces = self.facts(target_fs).kind in REPLACING
+        self._transfer("operations/movefile", (fs, path), (target_fs, target), replaces=replaces)
 
-    def _put(self, command: str, fs: str, path: str, target_fs: str, target: str) -> None:
-        places = {"srcFs": fs, "srcRemote": path, "dstFs": target_fs, "dstRemote": target}
+    def _transfer(self, command: str, source: tuple[str, str], target: tuple[str, str], *, replaces: bool) -> None:
+        """source, target: fs and path. Raises ChangedError if the source is gone."""
+        (fs, path), (target_fs, target_path) = source, target
+        places = {"srcFs": fs, "srcRemote": path, "dstFs": target_fs, "dstRemote": target_path}
         with self._transfers:
-            config = _config(replaces=self.facts(target_fs).kind in REPLACING)
             try:
-                self._call(command, fs, path, **places, **config)
-            except MissingError as error:
-                raise self._ask_why_missing(fs, path, error) from None
+                self._call(command, fs, path, **places, **_config(replaces=replaces))
+            except MissingError:
+                if self.stat(fs, path) is not None:  # so a folder of the target is missing
+                    raise
+                raise ChangedError(f"{shown(fs, path)} is not there.") from None
 
     def make_folder(self, fs: str, path: str) -> None:
-        """With those above it; nothing when it is there."""
+        """Make a folder and those above it. Does nothing if it exists."""
         self._call("operations/mkdir", fs, path, remote=path)
 
     def delete(self, fs: str, path: str) -> None:
-        """A file; nothing when it is not there."""
-        try:
+        """Delete a file. Does nothing if there is none."""
+        with contextlib.suppress(MissingError):
             self._call("operations/deletefile", fs, path, remote=path)
-        except MissingError:
-            return
 
     def purge(self, fs: str, path: str) -> None:
-        """A folder and all in it; nothing when it is not there."""
-        try:
+        """Delete a folder with everything in it. Does nothing if there is none."""
+        with contextlib.suppress(MissingError):
             self._call("operations/purge", fs, path, remote=path)
-        except MissingError:
-            return
 
     def forget(self) -> None:
-        """What rclone remembers of folders: somebody else may have removed them."""
+        """Make rclone forget the folders it remembers, because somebody else may have removed one."""
         self._call("fscache/clear", "")
 
     def close(self) -> None:
-        """End rclone; calls under way fail with TransferError. Nothing when it has ended."""
+        """End rclone; calls under way raise TransferError. Does nothing the second time."""
         with self._closing:
             if self._closed:
                 return
@@ -197,43 +206,40 @@ class Rclone:
         self._processes.close()
 
     def _call(self, command: str, place: str, path: str = "", /, **parameters: Any) -> dict[str, Any]:
-        """Wait for the server, ask it, and say in one sentence about that place what went wrong."""
+        """Wait for the server and call it. place and path say what the call is about in messages."""
         parameters.setdefault("fs", place)
-        if place in self._facts:  # rclone forgets how it was told to treat a remote, and makes it anew
+        if place in self._facts:  # rclone drops an idle remote with its settings, so they have to come with each call
             parameters["_config"] = {"LowLevelRetries": tries(self._facts[place].kind)} | parameters.get("_config", {})
         _check_names(parameters, place, path)
         number = self._daemon.wait()
         try:
             try:
                 return self._calls.call(command, parameters)
-            except NoServerError:  # it has just died
+            except NoServerError:  # the server has just died
                 self._daemon.lost(number)
                 number = self._daemon.wait()
                 return self._calls.call(command, parameters)
         except CallError as error:
-            if TAKEN_FOR_FILE in error.text:  # which rclone would remember, though it may have been an outage
+            if TAKEN_FOR_FILE in error.text:  # rclone would remember this, though it may only have been an outage
                 self.forget()
             raise explain(error.text, place, path) from None
         except (NoServerError, OSError, http.client.HTTPException):
             self._daemon.lost(number)
             raise TransferError(
-                f"{shown(place, path)}: rclone ended in the middle of the work; it is tried again.", transient=True
+                f"{shown(place, path)}: rclone ended in the middle of the work, which will be tried again.",
+                transient=True,
             ) from None
-
-    def _ask_why_missing(self, fs: str, path: str, error: MissingError) -> Exception:
-        """What is missing may be the source, or a folder of the target."""
-        return ChangedError(f"{shown(fs, path)} is not there.") if self.stat(fs, path) is None else error
 
 
 def _config(*, replaces: bool) -> dict[str, Any]:
-    """For one call: whether rclone need not look first for what is in the place."""
+    """The setting of one call. replaces: rclone need not look first for a file that is already there."""
     return {"_config": {"NoCheckDest": True}} if replaces else {}
 
 
 def _check_names(parameters: dict[str, Any], place: str, path: str) -> None:
-    """JSON has no bytes that are no UTF-8: rclone would take them for another name."""
+    """Raises TransferError for a name that JSON cannot hold; rclone would take it for another name."""
     for value in parameters.values():
-        if isinstance(value, str) and not value.isascii() and _UNPAIRED.search(value):
+        if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
             raise TransferError(
-                f"{shown(place, path)}: the name is not valid UTF-8, which rclone cannot transfer.", transient=False
+                f"{shown(place, path)}: the name is not valid UTF-8, so rclone cannot transfer it.", transient=False
             )

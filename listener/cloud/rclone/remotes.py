@@ -1,7 +1,7 @@
-"""The remotes that the user has configured, by way of rclone-python.
+"""The remotes that the user has configured, read with rclone-python.
 
-It hands every argument to a shell: only names that mean nothing there may reach it, and what it takes as options goes
-into the environment instead.
+rclone-python hands every argument to a shell. So it only gets names that mean nothing to a shell, and rclone's options
+go into the environment instead.
 """
 
 from __future__ import annotations
@@ -14,36 +14,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rclone_python import rclone, utils
+
 from filterfleet.common.errors import FleetError
 from filterfleet.common.text import did_you_mean
 from filterfleet.listener.cloud.rclone.binary import check_config, environment, find_rclone
 from filterfleet.listener.cloud.rclone.errors import quoted, shown
 from filterfleet.listener.cloud.rclone.facts import base_name
+from filterfleet.listener.cloud.settings import COMMAND_TRIES, CONNECT_LIMIT, IDLE_LIMIT
 
-_HARMLESS = re.compile(r"[\w.+@][\w.+@ -]*")  # between double quotes, in any shell
+_HARMLESS = re.compile(r"[\w.+@][\w.+@ -]*")  # means nothing to any shell between double quotes
 _SETTINGS = {
     "RCLONE_ASK_PASSWORD": "false",
-    "RCLONE_CONTIMEOUT": "5s",
-    "RCLONE_TIMEOUT": "30s",
-    "RCLONE_LOW_LEVEL_RETRIES": "3",
+    "RCLONE_CONTIMEOUT": f"{CONNECT_LIMIT}s",
+    "RCLONE_TIMEOUT": f"{IDLE_LIMIT}s",
+    "RCLONE_LOW_LEVEL_RETRIES": str(COMMAND_TRIES),
     "RCLONE_RETRIES": "1",
 }
-# Any of these is an identity of the user's own at Google.
+# Options of a Google Drive remote, or of rclone's drive backend, that give it an identity of the user's own.
 _OWN = ("client_id", "service_account_file", "service_account_credentials", "env_auth")
-_DEPTH = 5  # remotes that stand on remotes, until it must be a circle
+_DEPTH = 5  # remotes built on one another that are followed; more of them must be a circle
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A configured remote: its name without a colon, and its backend: "s3", "drive"..."""
+    """A configured remote."""
 
-    name: str
-    kind: str
+    name: str  # without a colon
+    kind: str  # its backend: "s3", "drive"...
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Bytes; None where a store does not tell."""
+    """How much a store can hold, in bytes; None where it does not tell."""
 
     total: int | None
     used: int | None
@@ -51,23 +54,19 @@ class Room:
 
 
 def version() -> str:
-    """rclone's, as "v1.75.2"."""
-    from rclone_python import rclone
-
+    """rclone's version, such as "v1.75.2"."""
     with _environment(None):
         return str(rclone.version())
 
 
 def known_remotes(config: Path | None) -> list[Known]:
-    """In the configuration and in the environment. Raises FleetError."""
-    listed = json.loads(_run("listremotes", "--json", config=config) or "[]")  # without --json, spaces split names
+    """All remotes in rclone's configuration and in the environment. Raises FleetError."""
+    listed = json.loads(_run("listremotes", "--json", config=config) or "[]")  # as text, spaces would split names
     return [Known(remote["name"], remote["type"]) for remote in listed]
 
 
 def room(name: str, config: Path | None) -> Room | None:
-    """What `about` says of a known remote; None when its backend has no such thing. Raises FleetError."""
-    from rclone_python import rclone, utils
-
+    """The room of a known remote; None when its kind of store cannot tell. Raises FleetError."""
     with _environment(config):
         try:
             told = rclone.about(f"{_harmless(name)}:")
@@ -79,12 +78,14 @@ def room(name: str, config: Path | None) -> Room | None:
 
 
 def check_remote(fs: str, config: Path | None) -> None:
-    """Refuse what cannot work, before anything starts: a remote that is not configured, and Google Drive without an
-    identity of the user's own. Raises FleetError."""
+    """Check a remote, and those that it is built on.
+
+    Raises FleetError for one that is not configured, and for a Google Drive without an identity of the user's own.
+    """
     configured: list[Known] | None = None
     for _ in range(_DEPTH):
         name = base_name(fs)
-        if not name or name.startswith(":"):  # a backend without a configuration, or a local folder
+        if not name or name.startswith(":"):  # a backend with its options in fs, or a local folder
             return
         configured = known_remotes(config) if configured is None else configured
         kind = _find(name, configured).kind
@@ -93,18 +94,18 @@ def check_remote(fs: str, config: Path | None) -> None:
             _check_drive(name, section)
         if not section.get("remote"):
             return
-        fs = section["remote"]  # alias, crypt and the like stand on another one
+        fs = section["remote"]  # alias, crypt and the like are built on another remote
 
 
 def known(name: str, config: Path | None) -> Known:
-    """Raises FleetError when there is no remote of this name."""
+    """The remote with this name. Raises FleetError if there is none."""
     return _find(name, known_remotes(config))
 
 
 def _find(name: str, configured: list[Known]) -> Known:
     remotes = {remote.name: remote for remote in configured}
     if name not in remotes:
-        told = did_you_mean(name, remotes) if remotes else "none is configured yet; `rclone config` makes one."
+        told = did_you_mean(name, remotes) if remotes else "none is configured yet; make one with `rclone config`."
         raise FleetError(f"rclone knows no remote {name!r}: {told}")
     return remotes[name]
 
@@ -121,16 +122,14 @@ def _check_drive(name: str, section: dict[str, str]) -> None:
 
 
 def _section(name: str, config: Path | None) -> dict[str, str]:
-    """What the configuration says of a remote; in the place of secrets, and of a client id, there is something."""
+    """A remote's section of the configuration. Values of secrets and of a client id are replaced by a placeholder."""
     lines = _run("config redacted", f'"{_harmless(name)}"', config=config).splitlines()
     pairs = (line.partition("=") for line in lines if not line.startswith(("#", "[")))
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _run(command: str, *arguments: str, config: Path | None) -> str:
-    """What rclone prints. command and arguments are read by a shell."""
-    from rclone_python import utils
-
+    """What an rclone command prints. A shell reads command and arguments. Raises FleetError."""
     with _environment(config):
         try:
             printed, _ = utils.run_rclone_cmd(command, list(arguments))
@@ -142,16 +141,20 @@ def _run(command: str, *arguments: str, config: Path | None) -> str:
 
 
 def _harmless(name: str) -> str:
+    """name, if a shell can have it. Raises FleetError."""
     if not _HARMLESS.fullmatch(name):
         raise FleetError(
-            f"{shown(name)} is no name of a remote: letters, digits, and any of _ . + @ - and spaces inside."
+            f"{shown(name)} cannot be the name of a remote: use letters, digits, and _ . + @ - or spaces between them."
         )
     return name
 
 
 @contextlib.contextmanager
 def _environment(config: Path | None) -> Iterator[None]:
-    """rclone-python takes a configuration once in a process, and one path of the program for only half of its calls."""
+    """Changes our environment to what rclone is to see, and changes it back.
+
+    rclone-python accepts a configuration file only once in a process, and the program's path for only half its calls.
+    """
     check_config(config)
     before = dict(os.environ)
     ours = environment() | _SETTINGS

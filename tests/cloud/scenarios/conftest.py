@@ -1,4 +1,4 @@
-"""A fleet that is ready for work, and photographs that are quickly done."""
+"""A fleet that is ready for work, and photographs that are quickly processed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cloud.scenarios.rig import MakeWork, Work, expected_of
-from tests.cloud.servers import Place
+from tests.cloud.stores import Place
 from tests.integration.harness import Fleet
 
 SHORTEST, LONGEST = 160, 300  # pixels
@@ -15,7 +15,7 @@ SHORTEST, LONGEST = 160, 300  # pixels
 
 @pytest.fixture
 def make_work(fleet: Fleet, tmp_path: Path) -> MakeWork:
-    """(source, output) -> what a listener does between them, for a fleet of two workers that is started by this."""
+    """make_work(source, output) starts a broker and a worker with two threads; a listener is still to be started."""
 
     def make(source: Place, output: Place) -> Work:
         fleet.start_broker()
@@ -30,12 +30,12 @@ def make_work(fleet: Fleet, tmp_path: Path) -> MakeWork:
 
 @pytest.fixture(scope="session")
 def images(photographs) -> dict[str, bytes]:
-    """A hundred photographs by their paths."""
+    """A hundred photographs, by their paths."""
     folder = photographs(100, SHORTEST, LONGEST)
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*.jpg"))}
 
 
 @pytest.fixture(scope="session")
 def expected(images) -> dict[str, bytes]:
-    """What must come of them."""
+    """The outputs they must become, by their paths."""
     return expected_of(images)

@@ -1,4 +1,4 @@
-"""A fleet of real processes between two places, and what must have come of its work."""
+"""A fleet of real processes that works between two places, and checks of what it has done."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from typing import Any
 import psutil
 
 from filterfleet.common.blob import whole
-from filterfleet.common.jobs.jobs import output_path
+from filterfleet.common.jobs.names import output_path
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.listener.failed import FAILED
-from filterfleet.listener.local.sink import PRIVATE
+from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pipeline import process
 from tests.cloud.faults import FaultProxy
-from tests.cloud.servers import PASSWORD, Place, Server, write_config
+from tests.cloud.servers import PASSWORD, Server, write_config
+from tests.cloud.stores import Place
 from tests.integration.harness import Daemon, Fleet, is_running, wait_until
 
-# Seconds for the work of a test. A listener rests ten times as long as a scan takes: seconds on a busy machine.
+# Seconds to wait for a listener's work. It rests for ten times the duration of a scan, which is long on a busy machine.
 PATIENCE = 100.0
 
 
 @dataclass(frozen=True)
 class Work:
-    """Images on their way from one place to another; its processes come from fleet."""
+    """The work on images from one place whose results go to another. Its processes come from fleet."""
 
     fleet: Fleet
-    home: Path  # for the ledger and the spool
+    home: Path  # has the state folder and the rclone.conf
     source: Place
     output: Place
 
@@ -45,13 +46,13 @@ class Work:
     def configure(
         self, *servers: Server, through: Mapping[str, FaultProxy] | None = None, password: str = PASSWORD
     ) -> None:
-        """Write the rclone.conf of the listeners. through: proxies by the kind of the server that they stand before."""
+        """Write the listeners' rclone.conf. through: proxies by the kind of the server behind them."""
         ports = {kind: proxy.port for kind, proxy in (through or {}).items()}
         sections = {server.kind: server.section(ports.get(server.kind), password) for server in servers}
         write_config(self.config, sections)
 
     def listen(self, *options: object) -> Daemon:
-        """A listener that looks often. Returns at once."""
+        """Start a listener that scans often. Returns at once."""
         often = ("--interval", 0.3, "--settle", 0.3, "--frontend-port", self.fleet.frontend)
         return self.fleet.processes.start("listener", *self.ends(), *often, *options)
 
@@ -60,7 +61,7 @@ class Work:
         return (*places, "--state", self.state, "--rclone-config", self.config)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """From the ledger; none before there is one."""
+        """Rows of the ledger; none before it exists."""
         with contextlib.suppress(sqlite3.OperationalError):
             file = f"file:{self.state / 'ledger.sqlite3'}?mode=ro"
             with contextlib.closing(sqlite3.connect(file, uri=True)) as ledger:
@@ -68,21 +69,21 @@ class Work:
         return []
 
     def done(self) -> int:
-        """Images that are, by the ledger."""
+        """How many images are done according to the ledger."""
         return sum(count for (count,) in self.rows("SELECT count(*) FROM objects WHERE state = 'done'"))
 
     def results(self) -> dict[tuple[str, int, int, str], tuple[int, float]]:
-        """path, size, mtime, tag -> how often that was processed, and when the last time."""
+        """(path, size, mtime, tag) -> (how often this version was processed, when it was last processed)."""
         rows = self.rows("SELECT path, size, mtime_ns, tag, times, finished_at FROM results")
         return {(path, size, mtime, tag): (times, at) for path, size, mtime, tag, times, at in rows}
 
     def wait_for(self, images: int, listener: Daemon) -> None:
-        """Until so many are done."""
+        """Wait until this many images are done."""
         wait_until(lambda: self.done() >= images or not listener.alive, PATIENCE, f"{images} images")
         assert listener.alive, listener.said[-2000:]
 
     def outputs(self) -> dict[str, bytes]:
-        """Every file at the output that is neither our own nor tells of a failure."""
+        """Every file at the output, except our own and those that report failures."""
         files = self.output.files()
         return {path: data for path, data in files.items() if not path.startswith((f"{PRIVATE}/", f"{FAILED}/"))}
 
@@ -90,7 +91,7 @@ class Work:
         return {path: data for path, data in self.output.files().items() if path.startswith(f"{FAILED}/")}
 
     def check_outputs(self, expected: Mapping[str, bytes]) -> None:
-        """What should be there is, byte for byte, and nothing else, nor anything that was left on the way."""
+        """The output has exactly these files, byte for byte, and no temporary file is left anywhere."""
         found = self.outputs()
         missing, besides = expected.keys() - found.keys(), found.keys() - expected.keys()
         assert not missing, f"missing: {sorted(missing)}"
@@ -106,11 +107,11 @@ class Work:
         assert not left, f"in the spool: {left}"
 
     def check_no_rclone(self) -> None:
-        """None of the listener's is left."""
-        wait_until(lambda: not self.rclones(), 10, "the end of every rclone")
+        """No rclone of the listener is left, or soon none is."""
+        wait_until(lambda: not self.rclones(), PATIENCE, "the end of every rclone")
 
     def rclones(self) -> list[psutil.Process]:
-        """What runs with our configuration, the listener itself apart."""
+        """The processes that run with our configuration, except the listener itself."""
         found = []
         for candidate in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
@@ -122,7 +123,7 @@ class Work:
 
 
 def expected_of(images: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Outputs by their paths, from the sequential pipeline."""
+    """The outputs of images by their paths, from the sequential pipeline."""
     expected = {}
     for path, data in images.items():
         done = process(data, DEFAULT)

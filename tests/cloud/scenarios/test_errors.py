@@ -1,4 +1,4 @@
-"""What cannot work is said in one sentence, and what may work later is waited for."""
+"""A listener says in one sentence what cannot work, and waits for what may work later."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import subprocess
 import pytest
 
 from tests.cloud.conftest import StartServer
-from tests.cloud.scenarios.rig import MakeWork, Work, check_clean, expected_of
-from tests.cloud.servers import PASSWORD, Place, RcloneServer, disk, write_config
+from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean, expected_of
+from tests.cloud.servers import PASSWORD, RcloneServer, write_config
+from tests.cloud.stores import Place, disk
 from tests.integration.harness import Daemon, wait_until
 
-USAGE = 2  # exit code of a command that cannot do what it was told
+USAGE = 2  # exit code of a command that cannot do what it is told
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def few(images: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def one_sentence(listener: Daemon) -> str:
-    """What a command that could not do its work said, which must be one sentence and nothing else."""
+    """What a command said that could not do its work: one sentence and nothing else."""
     assert listener.wait() == USAGE, listener.said
     (line,) = listener.said.strip().splitlines()
     assert line.startswith("filterfleet: ")
@@ -30,8 +31,8 @@ def one_sentence(listener: Daemon) -> str:
 
 
 def complaint(listener: Daemon, sentence: str) -> None:
-    """A listener that goes on says this in its log, once."""
-    wait_until(lambda: sentence in listener.said or not listener.alive, 20, sentence)
+    """The listener logs this sentence once, and keeps running."""
+    wait_until(lambda: sentence in listener.said or not listener.alive, PATIENCE, sentence)
     lines = [line for line in listener.said.splitlines() if sentence in line]
     assert len(lines) == 1, listener.said
     assert "[error" in lines[0]
@@ -85,7 +86,7 @@ def test_wrong_credentials_and_an_unreachable_server_are_waited_for_unless_it_ru
     work.source.put_all(few)
     work.configure(server, password="wrong")
     once = work.listen("--once")
-    assert once.wait(90) != 0
+    assert once.wait(PATIENCE) != 0
     *_, last = once.said.strip().splitlines()
     assert "does not accept the credentials" in last, once.said
     assert last.startswith("filterfleet: ")
@@ -126,7 +127,7 @@ def test_an_output_that_is_read_only_is_waited_for(
 
 @pytest.fixture
 def tiny_disk(tmp_path):
-    """A file system of 64 kB; a folder when it is to be skipped."""
+    """The spool's folder, on a file system of 64 kB. Skips the test where none can be mounted."""
     folder = tmp_path / "home" / "state" / "spool"
     folder.mkdir(parents=True)
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True)

@@ -1,4 +1,4 @@
-"""Names that a shell, a terminal, a URL or a filter would take for something else."""
+"""Names that mean something else to a shell, a terminal, a URL or a filter."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from filterfleet.worker.pixels.opencv import cv2
 from tests.cloud.conftest import StartServer
-from tests.cloud.scenarios.rig import MakeWork, check_clean, expected_of
+from tests.cloud.scenarios.rig import PATIENCE, MakeWork, check_clean, expected_of
 from tests.integration.harness import wait_until
 
 LONGEST = 255  # bytes of a name
-# $CANARY is a file that does not exist and shall not.
+# $CANARY names a file that does not exist. If it ever does, a shell has seen a name.
 NAMES = [
     "it's.jpg",
     'say "cheese".jpg',
@@ -50,21 +50,21 @@ NAMES = [
 NAMES = ["-rf/-x.jpg" if name == "-rf" else name for name in NAMES]
 
 
-LISTED_ONLY = "\u201b\u240a.jpg"  # rclone quotes with these in a way that it does not understand itself
-# What SeaweedFS makes folders of, and what XML has no way to say: rclone sees something else there.
+LISTED_ONLY = "\u201b\u240a.jpg"  # rclone lists this name, quoted in a way that it does not understand itself
+# SeaweedFS makes a folder of the first, and XML cannot express the second, so rclone sees other names.
 UNKNOWN_TO = {"seaweed": {"back\\slash.jpg", "\x7f delete \x1b[31m red.jpg"}}
 
 
 @pytest.fixture
 def hostile(images: dict[str, bytes]) -> dict[str, bytes]:
-    """An image of its own for each name."""
+    """Each name with an image of its own."""
     assert len(NAMES) >= 28
     files = dict(zip(NAMES, images.values(), strict=False))
     return {name: as_png(data) if name.endswith(".png") else data for name, data in files.items()}
 
 
 def as_png(data: bytes) -> bytes:
-    """So that all outputs have its name, and none a longer one."""
+    """The image as a PNG, so that all its outputs have its own name and none has a longer one."""
     return cv2.imencode(".png", cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))[1].tobytes()
 
 
@@ -79,7 +79,7 @@ def canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_canary_sings_when_a_shell_sees_a_name(name: str, canary: Path) -> None:
     for quote in ("", "'", '"'):
         subprocess.run(f"true {quote}{name}{quote}", shell=True, stderr=subprocess.DEVNULL)
-    wait_until(canary.exists)  # a name that ends in & has its command run in the background
+    wait_until(canary.exists)  # a command that ends with & runs in the background
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_hostile_names_come_in_and_out_unharmed(
     work.source.put_all(good)
     assert work.source.files() == good
     listener = work.listen("--once")
-    assert listener.wait(40) == 0, listener.said
+    assert listener.wait(PATIENCE) == 0, listener.said
     work.check_outputs(expected_of(good))
     assert not canary.exists()
     check_clean(listener)
@@ -113,9 +113,9 @@ def test_names_that_cannot_be_used_are_told_and_harm_nobody(
     for name in (slashed, red, LISTED_ONLY):
         work.source.put(name, hostile[NAMES[0]])
     work.source.put("good.jpg", hostile[NAMES[1]])
-    assert work.source.names() == sorted(["back/slash.jpg", red, LISTED_ONLY, "good.jpg"])  # the server's own word
+    assert work.source.names() == sorted(["back/slash.jpg", red, LISTED_ONLY, "good.jpg"])  # as the server lists them
     listener = work.listen("--once")
-    assert listener.wait(60) == 1, listener.said
+    assert listener.wait(PATIENCE) == 1, listener.said
     assert "image left out: its name cannot be used" in listener.said
     assert "does not find it when it is loaded" in listener.said
     work.check_outputs(expected_of({"back/slash.jpg": hostile[NAMES[0]], "good.jpg": hostile[NAMES[1]]}))

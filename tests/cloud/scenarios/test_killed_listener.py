@@ -11,12 +11,12 @@ import pytest
 
 from tests.cloud.conftest import StartServer
 from tests.cloud.faults import FaultProxy, Pass, Slow
-from tests.cloud.scenarios.rig import MakeWork, Work, check_clean
+from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean
 from tests.integration.harness import Daemon, is_running, wait_until
 
 KILLS = 20
-RATE = 1_000_000  # bytes a second: so that transfers take a while
-LATER = 0.15  # seconds at most from the moment looked for to the kill
+RATE = 1_000_000  # bytes a second, so that transfers take a while
+LATER = 0.15  # seconds at most between the awaited phase and the kill
 
 
 def files_in(work: Work, spool: str) -> bool:
@@ -49,6 +49,7 @@ def _words(child: psutil.Process) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_end_is_the_same_after_twenty_kills(
     start_server: StartServer, make_work: MakeWork, images: dict[str, bytes], expected: dict[str, bytes]
 ) -> None:
@@ -58,26 +59,26 @@ def test_the_end_is_the_same_after_twenty_kills(
     source, output = start_server("sftp"), start_server("webdav")
     work = make_work(source.root / "in", output.root / "out")
     work.source.put_all(images)
-    moments: dict[int, str] = {}  # how many images were done then
+    moments: dict[int, str] = {}  # phases by the number of images that were done
     with FaultProxy(output.port) as proxy:
         work.configure(source, output, through={output.kind: proxy})
         proxy.set_mode(Slow(RATE))
         for phase in phases:
             listener = work.listen("--settle", 0, "--transfers", 1)
             goal = work.done() + (0 if phase is scanning else rng.randint(1, 4))
-            wait_until(lambda: work.done() >= goal and phase(work, listener), 30, phase.__name__)  # noqa: B023
+            wait_until(lambda: work.done() >= goal and phase(work, listener), PATIENCE, phase.__name__)  # noqa: B023
             moments[work.done()] = phase.__name__
-            time.sleep(rng.uniform(0, LATER))  # the moment is to be any
+            time.sleep(rng.uniform(0, LATER))  # any moment of the phase
             below = listener.descendants()
             assert listener.alive, listener.said
             listener.kill()
             check_clean(listener)
-            wait_until(lambda: not any(map(is_running, below)), 10, "the end of its rclone")  # noqa: B023
-        assert len(moments) > KILLS // 4, moments  # the work has gone on meanwhile
+            wait_until(lambda: not any(map(is_running, below)), PATIENCE, "the end of its rclone")  # noqa: B023
+        assert len(moments) > KILLS // 4, moments  # the work has made progress meanwhile
         assert work.done() < len(images)
         proxy.set_mode(Pass())
         listener = work.listen("--once")
-        assert listener.wait(90) == 0, listener.said
+        assert listener.wait(PATIENCE) == 0, listener.said
     work.check_outputs(expected)
     assert work.rows("SELECT state, count(*) FROM objects GROUP BY state") == [("done", len(images))]
     assert len(work.results()) == len(images)

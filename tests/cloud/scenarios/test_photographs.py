@@ -1,4 +1,4 @@
-"""A hundred photographs into a cloud while a fleet watches, then some of them replaced, renamed and deleted."""
+"""A hundred photographs are uploaded to a cloud while a fleet watches, then some are replaced, renamed and deleted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from filterfleet.listener.cloud.rclone.binary import find_rclone
 from tests.cloud.conftest import StartServer
 from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean, expected_of
-from tests.cloud.servers import Place, disk
+from tests.cloud.stores import Place, disk
 from tests.integration.harness import wait_until
 
 SOME = 5
 
 
 def upload(source: Place, images: Mapping[str, bytes], config: Path, folder: Path) -> None:
-    """As a user does it, under the final names."""
+    """Upload as a user does, under the final names."""
     disk(folder).put_all(images)
     argv = [find_rclone(), f"--config={config}", "copy", "--inplace", "--transfers=4", str(folder), source.fs]
     subprocess.run(argv, check=True, capture_output=True)
@@ -58,14 +58,14 @@ def test_uploads_are_processed_and_later_changes_cause_exactly_their_work(
     wanted = expected | expected_of({"first.jpg": images["0001.jpg"]})
     wait_for_outputs(work, wanted)
     assert len(expected) == 300
-    work.wait_for(len(known), listener)  # the ledger knows a little later
+    work.wait_for(len(known), listener)  # the ledger is a little later
     before = work.results()
     assert sorted(path for path, *_ in before) == sorted(known)
 
     # replace, rename, delete
     paths = sorted(images)
     replaced = {path: images[other] for path, other in zip(paths[10:15], paths[50:55], strict=True)}
-    replaced = {path: data + b"\0" * SOME for path, data in replaced.items()}  # another file of another size
+    replaced = {path: data + b"\0" * SOME for path, data in replaced.items()}  # another size, the same picture
     source.put_all(replaced)
     renamed = {path: f"new place/{number} {Path(path).name}" for number, path in enumerate(paths[20:25])}
     for path, new in renamed.items():
@@ -73,10 +73,10 @@ def test_uploads_are_processed_and_later_changes_cause_exactly_their_work(
     for path in paths[30:35]:
         source.delete(path)
     wanted |= expected_of(replaced)
-    wanted |= expected_of({new: images[path] for path, new in renamed.items()})  # what is there stays
+    wanted |= expected_of({new: images[path] for path, new in renamed.items()})  # the old outputs stay
     wait_for_outputs(work, wanted)
 
-    # and nothing else: what comes last is done last
+    # and nothing else is done: the image that comes last is processed last
     source.put("last.jpg", images["0002.jpg"])
     wanted |= expected_of({"last.jpg": images["0002.jpg"]})
     wait_for_outputs(work, wanted)

@@ -1,7 +1,7 @@
-"""JPEG (ITU T.81) from bands, with the very pixels of one cv2.imencode of the whole image.
+"""JPEG (ITU-T T.81) from bands, with the very pixels of one cv2.imencode of the whole image.
 
-Every row of blocks begins anew (a restart interval), so that the scans of bands can be joined. Restart markers count
-from 0 to 7: bands of eight rows of blocks, or a multiple, end where the next one begins.
+Each row of blocks is a restart interval, so that the scans of bands can be joined. Restart markers count from 0 to 7
+and start over: a band of eight rows of blocks, or a multiple, ends where the next one begins.
 """
 
 from __future__ import annotations
@@ -9,26 +9,28 @@ from __future__ import annotations
 import struct
 
 from filterfleet.common.blob import FileBlob
-from filterfleet.worker.filters import Image
-from filterfleet.worker.filters.registry import to_8_bits
 from filterfleet.worker.formats.chunks import with_jpeg_segments
-from filterfleet.worker.formats.encode import over_white
 from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
+from filterfleet.worker.pixels.channels import over_white
+from filterfleet.worker.pixels.depth import to_8_bits
+from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-LONGEST_SIDE = 65_500  # pixels, of libjpeg
+LONGEST_SIDE = 65_500  # pixels: the limit of libjpeg
 _SOI, _EOI, _SOS, _RST7 = b"\xff\xd8", b"\xff\xd9", 0xDA, b"\xff\xd7"
 _SOF = range(0xC0, 0xC3)
 
 
 class JpegWriter:
-    """quality goes from 1 to 100. Huffman tables are the standard's: those made for an image would need all of it."""
+    """quality goes from 1 to 100. Huffman tables are the standard's, since tables made for an image need all of it."""
 
     def __init__(self, width: int, height: int, quality: int, carried: Carried = NOTHING) -> None:
+        """Raises OSError."""
         self._width, self._height, self._quality, self._carried = width, height, quality, carried
         self._file = FileBlob()
 
     def encode(self, rows: Image) -> bytes:
+        """A JPEG file of its own."""
         rows = over_white(to_8_bits(rows))
         block = 8 if rows.ndim == 2 else 16
         interval = -(-self._width // block)
@@ -47,12 +49,16 @@ class JpegWriter:
         self._file.append(memoryview(part)[scan : -len(_EOI)])
 
     def finish(self) -> FileBlob:
+        """Raises OSError."""
         self._file.append(_EOI)
         return self._file
 
+    def close(self) -> None:
+        self._file.close()
+
 
 def _segments_of(file: bytes) -> list[tuple[int, int, int]]:
-    """(marker, start, end) of every segment up to the scan's header."""
+    """(marker, start, end) of every segment up to the header of the scan."""
     found: list[tuple[int, int, int]] = []
     position = len(_SOI)
     while not found or found[-1][0] != _SOS:
@@ -63,11 +69,12 @@ def _segments_of(file: bytes) -> list[tuple[int, int, int]]:
 
 
 def _scan_of(file: bytes) -> int:
+    """The offset of the entropy-coded data."""
     return _segments_of(file)[-1][2]
 
 
 def _header(head: bytes, height: int, carried: Carried) -> bytes:
-    """All before the scan, for an image of another height, with what is carried."""
+    """Everything before the scan, changed to this height, with the metadata added."""
     patched = bytearray(head)
     for marker, start, _ in _segments_of(head):
         if marker in _SOF:

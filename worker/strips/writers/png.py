@@ -1,82 +1,91 @@
-"""PNG (ISO 15948) from bands: each is deflated on its own, up to a full flush, and the streams are joined."""
+"""PNG (ISO 15948) from bands. Each is deflated on its own up to a full flush, after which nothing refers back, so
+the streams can be joined, and their checksums as well.
+
+Why libvips does not write these files: see worker.strips.writers.
+"""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
 from filterfleet.common.blob import FileBlob
-from filterfleet.worker.filters import Image
-from filterfleet.worker.formats.chunks import PNG_SIGNATURE, png_chunk, png_chunks
+from filterfleet.worker.formats.bilevel import bilevel_rows
+from filterfleet.worker.formats.chunks import PNG_SIGNATURE, png_chunk, png_chunks, png_header
+from filterfleet.worker.formats.deflate import Level, compressor
 from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
-from filterfleet.worker.pixels.opencv import cv2
-from filterfleet.worker.strips.writers.deflate import Level, compressor
+from filterfleet.worker.pixels.channels import channels_of, to_rgb_order
+from filterfleet.worker.pixels.image import Image
 
 _ZLIB_HEADER, _LAST_BLOCK = b"\x78\x01", b"\x03\x00"
-_NONE, _SUB = 0, 1  # filters of a row
+_SUB = 1  # the filter of a row whose samples are differences from the pixel to the left
 _ADLER = 65521
-_COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels
-_ORDER = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 
-Part = tuple[int, int, int, bytes, bytes]  # length and adler32 of what was deflated, channels, IHDR, IDAT
+
+class Part(NamedTuple):
+    """length and adler (zlib.adler32) are those of the bytes before deflate; header and data are the chunks IHDR and
+    IDAT.
+    """
+
+    length: int
+    adler: int
+    channels: int
+    header: bytes
+    data: bytes
 
 
 class PngWriter:
-    """bilevel, for rows (h, w) of 0 and 255 only, stores one bit a pixel."""
+    """bilevel, for rows of 0 and 255 only, stores one bit a pixel if the rows are gray."""
 
     def __init__(
         self, width: int, height: int, level: Level, carried: Carried = NOTHING, *, bilevel: bool = False
     ) -> None:
+        """Raises OSError."""
         self._width, self._height, self._level, self._carried, self._bilevel = width, height, level, carried, bilevel
         self._adler = 1
         self._file = FileBlob()
 
     def encode(self, rows: Image) -> Part:
-        bits = 1 if self._bilevel and rows.ndim == 2 else rows.dtype.itemsize * 8
-        channels = 1 if rows.ndim == 2 else rows.shape[2]
-        raw = _packed(rows) if bits == 1 else _filtered(rows)
+        channels = channels_of(rows)
+        bilevel = self._bilevel and channels == 1
+        raw = bilevel_rows(rows) if bilevel else _filtered(rows)
         deflate = compressor(self._level, -15)
         data = deflate.compress(raw.data) + deflate.flush(zlib.Z_FULL_FLUSH)
-        header = struct.pack(">IIBBBBB", self._width, self._height, bits, _COLOUR_TYPE[channels], 0, 0, 0)
-        return raw.nbytes, zlib.adler32(raw.data), channels, png_chunk(b"IHDR", header), png_chunk(b"IDAT", data)
+        header = png_header(self._width, self._height, 1 if bilevel else rows.dtype.itemsize * 8, channels)
+        return Part(raw.nbytes, zlib.adler32(raw.data), channels, header, png_chunk(b"IDAT", data))
 
     def append(self, part: Part) -> None:
         """Raises OSError."""
-        length, adler, channels, header, data = part
         if len(self._file) == 0:
-            carried = fitting_to(self._carried, gray=channels < 3)
-            self._file.append(PNG_SIGNATURE + header + png_chunks(carried) + png_chunk(b"IDAT", _ZLIB_HEADER))
-        self._file.append(data)
-        self._adler = joined_adler(self._adler, adler, length)
+            carried = fitting_to(self._carried, gray=part.channels < 3)
+            self._file.append(PNG_SIGNATURE + part.header + png_chunks(carried) + png_chunk(b"IDAT", _ZLIB_HEADER))
+        self._file.append(part.data)
+        self._adler = joined_adler(self._adler, part.adler, part.length)
 
     def finish(self) -> FileBlob:
+        """Raises OSError."""
         self._file.append(png_chunk(b"IDAT", _LAST_BLOCK + struct.pack(">I", self._adler)) + png_chunk(b"IEND", b""))
         return self._file
 
+    def close(self) -> None:
+        self._file.close()
+
 
 def joined_adler(first: int, second: int, length: int) -> int:
-    """adler32 of two texts in a row, from theirs and the length of the second: as zlib's adler32_combine."""
+    """The adler32 of two texts in a row, given theirs and the length of the second: zlib's adler32_combine."""
     low, high = first & 0xFFFF, first >> 16
     joined_low = (low + (second & 0xFFFF) - 1) % _ADLER
     joined_high = (high + (second >> 16) + length * (low - 1)) % _ADLER
     return joined_high << 16 | joined_low
 
 
-def _packed(rows: Image) -> Image:
-    height, width = rows.shape
-    packed = np.empty((height, 1 + (width + 7) // 8), np.uint8)
-    packed[:, 0] = _NONE
-    packed[:, 1:] = np.packbits(rows, axis=1)
-    return packed
-
-
 def _filtered(rows: Image) -> Image:
-    """Each sample's bytes less those of the pixel to its left."""
-    channels = 1 if rows.ndim == 2 else rows.shape[2]
-    if channels in _ORDER:
-        rows = cv2.cvtColor(rows, _ORDER[channels])
+    """The rows as bytes: a filter byte, and then each byte less the one of the same sample in the pixel to its left."""
+    channels = channels_of(rows)
+    rows = to_rgb_order(rows)
     if rows.dtype == np.uint16:
         rows = rows.astype(">u2")
     pixel = channels * rows.dtype.itemsize

@@ -1,4 +1,8 @@
-"""TIFF 6.0, and BigTIFF, from bands: strips deflated with the horizontal predictor."""
+"""TIFF 6.0, or BigTIFF where offsets need it, from bands: strips deflated with the horizontal predictor. Each strip is
+complete in itself, so bands join by listing their strips.
+
+Why libvips does not write these files: see worker.strips.writers.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +13,24 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from filterfleet.common.blob import FileBlob
-from filterfleet.worker.filters import Image
+from filterfleet.worker.closing import closed_on_error
+from filterfleet.worker.formats.deflate import Level, compressor
 from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
-from filterfleet.worker.pixels.opencv import cv2
-from filterfleet.worker.strips.writers.deflate import Level, compressor
+from filterfleet.worker.pixels.channels import channels_of, to_rgb_order
+from filterfleet.worker.pixels.image import Image
 
-_BIG_FROM = 4_000_000_000  # bytes of pixels; offsets of a TIFF have 32 bits
-_ROWS_PER_STRIP = 64  # at most
-_BYTE, _SHORT, _LONG, _UNDEFINED, _LONG8 = 1, 3, 4, 7, 16  # types of a tag's values
+_BIG_FROM = 4_000_000_000  # bytes of pixels, before compression; offsets in a plain TIFF have 32 bits
+_ROWS_PER_STRIP = 64  # at most: readers unpack a strip at once
+_BYTE, _SHORT, _LONG, _UNDEFINED, _LONG8 = 1, 3, 4, 7, 16  # types of the values of a tag
 _CODE = {_BYTE: "B", _SHORT: "H", _LONG: "I", _UNDEFINED: "B", _LONG8: "Q"}
 _DEFLATE, _BLACK_IS_ZERO, _RGB, _CONTIGUOUS, _DIFFERENCES, _UNASSOCIATED = 8, 1, 2, 1, 2, 2
-_ORDER = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 
-Part = tuple[int, int, list[bytes]]  # bits a sample, channels, and the strips
+Part = tuple[int, int, list[bytes]]  # bits per sample, channels, and the strips
 Tag = tuple[int, int, Sequence[int]]  # number, type, values
 
 
 class TiffWriter:
-    """band_rows: every band but the last has so many. EXIF is not carried: it would have to be spread over tags."""
+    """Every band but the last has band_rows rows. EXIF is not carried: it would have to be spread over tags."""
 
     def __init__(
         self,
@@ -36,18 +40,18 @@ class TiffWriter:
         band_rows: int,
         carried: Carried = NOTHING,
     ) -> None:
+        """Raises OSError."""
         self._width, self._height, self._level, self._carried = width, height, level, carried
         self._rows_per_strip = math.gcd(band_rows, _ROWS_PER_STRIP)
         self._offsets: list[int] = []
         self._lengths: list[int] = []
         self._bits = self._channels = 0
-        self._file = FileBlob()
-        self._file.append(bytes(16))
+        with closed_on_error(FileBlob()) as self._file:
+            self._file.append(bytes(16))  # the header, which finish() writes
 
     def encode(self, rows: Image) -> Part:
-        channels = 1 if rows.ndim == 2 else rows.shape[2]
-        if channels in _ORDER:
-            rows = cv2.cvtColor(rows, _ORDER[channels])
+        channels = channels_of(rows)
+        rows = to_rgb_order(rows)
         strips = [
             self._strip(rows[top : top + self._rows_per_strip]) for top in range(0, len(rows), self._rows_per_strip)
         ]
@@ -69,6 +73,7 @@ class TiffWriter:
             self._file.append(strip)
 
     def finish(self) -> FileBlob:
+        """Raises OSError."""
         big = self._width * self._height * self._channels * self._bits // 8 > _BIG_FROM
         start = len(self._file) + len(self._file) % 2
         self._file.write(start, _directory(list(self._tags(_LONG8 if big else _LONG)), start, big=big))
@@ -76,7 +81,11 @@ class TiffWriter:
         self._file.write(0, header)
         return self._file
 
+    def close(self) -> None:
+        self._file.close()
+
     def _tags(self, offset: int) -> Iterator[Tag]:
+        """The tags of the directory, ascending. offset is the type of offsets."""
         colour = self._channels > 2
         alpha = self._channels in (2, 4)
         yield 256, _LONG, [self._width]
@@ -100,7 +109,7 @@ class TiffWriter:
 
 
 def _directory(tags: Sequence[Tag], start: int, *, big: bool) -> bytes:
-    """The image file directory, for offset start of the file, and behind it the values too long for it."""
+    """The image file directory, to be written at the offset start, followed by the values that are too long for it."""
     count, entry, pointer = ("<Q", "<HHQ", "<Q") if big else ("<H", "<HHI", "<I")
     room = struct.calcsize(pointer)
     behind = start + struct.calcsize(count) + len(tags) * (struct.calcsize(entry) + room) + room

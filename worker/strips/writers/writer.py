@@ -1,4 +1,4 @@
-"""The writer of an output, by its format."""
+"""The writer of an output, by its format, and the order in which it gets its bands."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ from typing import Any, Protocol
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.filters import Image
 from filterfleet.worker.formats import Carried, Target
-from filterfleet.worker.strips.writers.deflate import level_of
+from filterfleet.worker.formats.deflate import level_of
+from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.strips.writers.jpeg import LONGEST_SIDE, JpegWriter
 from filterfleet.worker.strips.writers.png import PngWriter
 from filterfleet.worker.strips.writers.tiff import TiffWriter
 
 
 class Writer(Protocol):
-    """A file in the making."""
+    """A file in the making. It owns a temporary file until finish() hands that over."""
 
     def encode(self, rows: Image) -> Any:
-        """The next part, from the rows of one band; changes nothing, and may be called from several threads."""
+        """The next part of the file, from the rows of one band. Changes nothing; may be called from several threads."""
 
     def append(self, part: Any) -> None:
-        """Called with every part, in order. Raises OSError."""
+        """Takes every part, in order; never called by two threads at once. Raises OSError."""
 
     def finish(self) -> FileBlob:
-        """Raises OSError."""
+        """The file, which is now the caller's to close. Raises OSError."""
+
+    def close(self) -> None:
+        """Ends the temporary file, of a writer whose file nobody will use. A second call does nothing."""
 
 
 def open_writer(target: Target, carried: Carried, width: int, height: int, band_rows: int, *, bilevel: bool) -> Writer:
-    """For what check_output lets pass. band_rows: every band but the last has so many. bilevel: rows of 0 and 255."""
+    """A writer for an output that check_output lets pass, of width x height pixels. Every band but the last has
+    band_rows rows. bilevel: all samples are 0 or 255. Raises OSError.
+    """
     match target.format:
         case "jpeg":
             return JpegWriter(width, height, target.quality, carried)
@@ -37,11 +42,11 @@ def open_writer(target: Target, carried: Carried, width: int, height: int, band_
             return PngWriter(width, height, level_of(target.effort), carried, bilevel=bilevel)
         case "tiff":
             return TiffWriter(width, height, level_of(target.effort), band_rows, carried)
-    raise ValueError(f"{target.format} is not written in bands")
+    raise ValueError(f"{target.format} cannot be written in bands")
 
 
 def check_output(name: str, image_format: str, width: int, height: int) -> None:
-    """Raise ImageError for an output that cannot be written in bands."""
+    """Raises ImageError for an output that cannot be written in bands."""
     if image_format not in ("jpeg", "png", "tiff"):
         raise ImageError(
             f"Output {name!r}: a {width} x {height} image cannot be stored as {image_format.upper()}, which needs all "
@@ -49,13 +54,13 @@ def check_output(name: str, image_format: str, width: int, height: int) -> None:
         )
     if image_format == "jpeg" and max(width, height) > LONGEST_SIDE:
         raise ImageError(
-            f"Output {name!r}: a {width} x {height} image cannot be stored as JPEG, whose sides end at {LONGEST_SIDE} "
-            "pixels: choose png or tiff."
+            f"Output {name!r}: a {width} x {height} image cannot be stored as JPEG, whose sides may have at most "
+            f"{LONGEST_SIDE} pixels: choose png or tiff."
         )
 
 
 class Ordered:
-    """Gives a writer its parts in order, from threads that finish them in any."""
+    """Gives a writer its parts in order, from threads that finish them in any order."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -64,7 +69,7 @@ class Ordered:
         self._next = 0
 
     def put(self, index: int, rows: Image) -> None:
-        """The band of this index. Raises OSError."""
+        """The band with this index. Raises OSError."""
         part = self._writer.encode(rows)
         with self._lock:
             self._waiting[index] = part
@@ -73,4 +78,5 @@ class Ordered:
                 self._next += 1
 
     def finish(self) -> FileBlob:
+        """As Writer.finish, once all bands are in."""
         return self._writer.finish()

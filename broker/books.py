@@ -1,0 +1,64 @@
+"""The broker's books: which clients it knows, which tasks they have, and how much of its room each one takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filterfleet.broker.settings import Settings
+from filterfleet.broker.state import Submitter, Task
+
+
+class Books:
+    """Clients and their tasks, with totals. All byte counts are those of Task.held_bytes and Task.result_bytes.
+
+    A client may hold a fixed multiple of the room that is left (A. Choudhury and E. Hahne, "Dynamic Queue Length
+    Thresholds for Shared-Memory Packet Switches", IEEE/ACM Transactions on Networking 6(2), 1998). However many clients
+    fill the broker, all end up with equal shares, and one that comes later still finds room.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.clients: dict[bytes, Submitter] = {}
+        self.tasks = 0
+        self.held_bytes = 0
+        self.result_bytes = 0
+        self._settings = settings
+
+    def every_task(self) -> Iterator[Task]:
+        for client in self.clients.values():
+            yield from client.tasks.values()
+
+    def has_room(self, client: Submitter, task: Task) -> bool:
+        """Whether one more task of this client fits. An image larger than the cap fits when nothing else is held."""
+        limits = self._settings
+        size = task.held_bytes
+        share = limits.share if task.priority else limits.urgent_share
+        tasks_left, bytes_left = limits.tasks - self.tasks, limits.held_bytes - self.held_bytes
+        bytes_fit = size <= bytes_left and client.held_bytes + size <= share * bytes_left
+        return len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
+
+    def takes_result(self, task: Task) -> bool:
+        """Whether the task's client may leave one more result unacknowledged. The rule of shares applies here as well,
+        so a client that does not acknowledge keeps only its own tasks waiting."""
+        left = self._settings.result_bytes - self.result_bytes
+        return self.clients[task.client].result_bytes <= max(0, left)
+
+    def add(self, client: Submitter, task: Task) -> None:
+        client.tasks[task.id] = task
+        self.tasks += 1
+        self.hold(client, task.held_bytes)
+
+    def remove(self, task: Task) -> None:
+        """Strike out a task. A basic client goes with its last task."""
+        client = self.clients[task.client]
+        self.hold(client, -task.held_bytes, -task.result_bytes)
+        self.tasks -= 1
+        del client.tasks[task.id]
+        if client.basic and not client.tasks:
+            del self.clients[task.client]
+
+    def hold(self, client: Submitter, held_bytes: int, result_bytes: int = 0) -> None:
+        """Count these bytes of tasks and of results in; negative numbers count them out."""
+        self.held_bytes += held_bytes
+        client.held_bytes += held_bytes
+        self.result_bytes += result_bytes
+        client.result_bytes += result_bytes

@@ -1,0 +1,35 @@
+"""The actions of a client's core, beside those of every peer in common.wire.actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from filterfleet.common import wire
+from filterfleet.common.wire.actions import Discard, Open, Send, Store
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBlob:
+    """Read this part of the job's image, which is not in memory, and send it as DATA."""
+
+    get: wire.Get
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The job has this outcome. blobs are the numbers of its stored outputs, in order, and belong to the application
+    from now on; there are none when the outcome has its own payload."""
+
+    job: bytes
+    outcome: wire.Result | wire.Failed
+    blobs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """News of the fleet."""
+
+    message: wire.Catalogue | wire.Status | wire.Hello
+
+
+Action = Open | Send | Store | Discard | ReadBlob | Deliver | Tell

@@ -1,0 +1,122 @@
+"""What the listener's core asks its shell to do. The order of a list of actions is the order of execution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from filterfleet.common.payload import Blob, OpenFile
+from filterfleet.common.wire import Result
+from filterfleet.listener.core.scan import Version
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """List the whole source; ends in Listed. Lists and looks run one after the other, in the order of the actions."""
+
+    urgent: ClassVar[bool] = True  # it may find fresh uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """See which of these paths are in the source, and as which versions; ends in Looked."""
+
+    paths: frozenset[str]
+    urgent: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Read this version of an object; ends in Loaded, Refused or TransferFailed. urgent: before all that is not."""
+
+    path: str
+    version: Version
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Give an image to the engine; ends in Ended or SourceChanged. size is the image's in bytes; a lower priority
+    number goes first."""
+
+    job: bytes
+    size: int
+    image: Blob
+    priority: int
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Put the outputs of a path in their places; ends in Written or TransferFailed."""
+
+    path: str
+    result: Result
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Give a path the outputs that its twin `original` has; ends in Copied or TransferFailed. The result describes
+    them, without their bytes."""
+
+    path: str
+    original: str
+    result: Result
+    urgent: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Record a failure at the output, with a copy of the image if with_image; ends in Told or TransferFailed."""
+
+    path: str
+    version: Version
+    reason: str
+    with_image: bool
+    urgent: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Take back what was told of an earlier version's failure; ends in Cleared or TransferFailed."""
+
+    path: str
+    urgent: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakeAway:
+    """Have this version leave the source as its user wishes; ends in TakenAway or TransferFailed."""
+
+    path: str
+    version: Version
+    urgent: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The engine may forget this job: what became of it is durable."""
+
+    job: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Nobody needs these bytes any more: close the file that they are in."""
+
+    blob: OpenFile
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for the log. level is info, warning or error."""
+
+    level: str
+    event: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+Transfer = List | Look | Load | Write | Copy | Tell | Clear | TakeAway
+Action = Transfer | Submit | Acknowledge | Close | Note

@@ -1,0 +1,161 @@
+"""The listener without its files, sockets, threads and clocks: events and instants in, actions out.
+
+The shell's duties, in this order: hand over every event that has come (on), carrying out its actions at once, then call
+on_tick and carry out its actions. It comes back at most wait() seconds later. Instants are seconds of one monotonic
+clock. The core writes into the ledger itself, and commits it in on_tick before it has anything acknowledged, told or
+taken away: see Books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.text import size_text
+from filterfleet.common.wire.liveness import Randomness
+from filterfleet.listener.core.actions import Acknowledge, Action, Close, Note
+from filterfleet.listener.core.books import Books
+from filterfleet.listener.core.desk import Desk
+from filterfleet.listener.core.discovery import Discovery
+from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Looked, SourceChanged, TransferFailed
+from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Settled, Version
+from filterfleet.listener.core.settings import Settings
+
+
+class ListenerCore:
+    """Takes the images of one source through one recipe to one output."""
+
+    def __init__(self, settings: Settings, recipe: Recipe, books: Books, rng: Randomness) -> None:
+        self.settings = settings
+        self._books = books
+        self._books.retry_transient()
+        self._books.commit()
+        self._actions: list[Action] = []
+        self._discovery = Discovery(settings, books, rng)
+        self._desk = Desk(settings, recipe, books, self._discovery, self._actions)
+        self._progress = books.progress()  # when it was last noted
+        self._note_progress_at = float("inf")
+
+    def start(self, now: float, *, watching: bool) -> None:
+        """Before anything else. watching: paths will be heard of, and can be looked at."""
+        if watching:
+            self._discovery.watch()
+        self._desk.resume()
+        self._note_progress_at = now + self.settings.progress
+
+    def on(self, event: Event, now: float) -> list[Action]:
+        match event:
+            case Heard(path):
+                self._discovery.heard(path, now)
+            case Listed(listing):
+                self._on_listed(listing, now)
+            case Looked(found):
+                self._take_up(self._discovery.looked(found, now))
+                self._desk.feed(now)  # at once: a fresh upload does not wait for the other events that have come
+            case Ended(job, outcome):
+                self._desk.on_outcome(job, outcome, now)
+            case SourceChanged(job):
+                self._desk.on_source_changed(job, now)
+            case TransferFailed(path, trouble):
+                self._desk.on_failure(path, trouble, now)
+            case _:
+                self._desk.on_success(event, now)
+        return self._take()
+
+    def on_tick(self, now: float) -> list[Action]:
+        """Everything that time brings. Then the ledger is committed, what had to wait for that is begun, and so is new
+        work."""
+        self._desk.run_due(now)
+        self._note_progress(now)
+        if self.settings.once and self._desk.intake.idle:
+            self._discovery.hint(now)  # one more scan, which finds that nothing is left
+        if not self.finished:
+            self._actions += self._discovery.due(now)
+        self._desk.commit()
+        self._desk.feed(now)
+        return self._take()
+
+    def wait(self, now: float) -> float:
+        """Seconds until on_tick has something to do, if no event comes before."""
+        instant = min(self._desk.next, self._note_progress_at)
+        return max(0.0, min(instant - now, self._discovery.wait(now)))
+
+    def stop(self) -> None:
+        """The shell begins nothing more, and cuts short what is under way: a failure says nothing from now on."""
+        self._desk.stopping = True
+
+    def end(self) -> list[Action]:
+        """After the last event: what has come is made durable, and acknowledged."""
+        self._desk.commit()
+        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note)]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do, for a listener that is to end then."""
+        return self.settings.once and self._discovery.quiet and self._desk.idle
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way or in the line."""
+        return self._desk.idle
+
+    @property
+    def pending(self) -> int:
+        """The length of the line."""
+        return self._desk.intake.waiting
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """The folders that the last scan could not read, and why."""
+        return self._discovery.unread
+
+    # --- from the source to the line ----
+
+    def _on_listed(self, listing: Listing, now: float) -> None:
+        if self._desk.stopping:  # it was cut short by us, and says nothing about the source
+            return
+        self._take_up(self._discovery.listed(listing, now))
+        self._actions += self._discovery.remember(listing)
+        self._desk.feed(now)
+
+    def _take_up(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            match finding:
+                case Settled(path, version):
+                    self._on_settled(path, version)
+                case Gone(path):
+                    self._books.forget(path)
+                    self._desk.misses.found(path)
+                case MassDisappearance(gone, known):
+                    for path in gone:  # a failure is forgotten all the same: no output is lost with it
+                        if self._books.forget_failed(path):
+                            self._discovery.expire(path)
+                    self._actions += self._discovery.doubts(gone, known)
+
+    def _on_settled(self, path: str, version: Version) -> None:
+        fresh = self._discovery.is_fresh(path)
+        self._books.add(path, version, fresh=fresh)
+        if self.settings.spooled_in and version.size > self.settings.spool:
+            sizes = f"{size_text(version.size)}, and the spool {size_text(self.settings.spool)}"
+            reason = f"The file has {sizes}: give the spool more with --spool-limit."
+            self._books.failed(path, version, reason, transient=True)
+        else:
+            self._desk.intake.add(path, version, fresh=fresh)
+
+    # --- for people ----
+
+    def _note_progress(self, now: float) -> None:
+        """Now and then, if there has been any."""
+        if now < self._note_progress_at:
+            return
+        self._note_progress_at = now + self.settings.progress
+        progress = self._books.progress()
+        if progress != self._progress:
+            self._progress = progress
+            counts = {"pending": progress.pending, "done": progress.done, "failed": progress.failed}
+            self._actions.append(Note("info", "progress", counts))
+
+    def _take(self) -> list[Action]:
+        actions = list(self._actions)
+        self._actions.clear()
+        return actions

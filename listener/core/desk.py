@@ -1,0 +1,344 @@
+"""The works under way: what each transfer leads to, up to the outcome in the ledger. work.py has the table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from filterfleet.common.jobs.job import job_id
+from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.wire import Failed, Result
+from filterfleet.listener.core.actions import (
+    Acknowledge,
+    Action,
+    Clear,
+    Copy,
+    Load,
+    Note,
+    TakeAway,
+    Tell,
+    Write,
+)
+from filterfleet.listener.core.agenda import Agenda
+from filterfleet.listener.core.books import Books
+from filterfleet.listener.core.discovery import Discovery
+from filterfleet.listener.core.events import (
+    Cleared,
+    Copied,
+    Loaded,
+    Refused,
+    Success,
+    TakenAway,
+    Told,
+    Trouble,
+    Written,
+)
+from filterfleet.listener.core.intake import Intake
+from filterfleet.listener.core.jobs import JobInHand, Jobs
+from filterfleet.listener.core.patience import Misses
+from filterfleet.listener.core.place import Place
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.settings import Failures, Settings
+from filterfleet.listener.core.work import AT_SOURCE, State, Work
+
+NEVER_FOUND = Trouble("The source lists this file, and does not find it when it is loaded.", transient=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """Try the transfer of this path again."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _TryAgain:
+    """Begin anew with an object that failed for a reason that may have passed."""
+
+    path: str
+    version: Version
+
+
+class Desk:
+    """Puts what it wants done into actions, a list that it shares with the core."""
+
+    def __init__(
+        self, settings: Settings, recipe: Recipe, books: Books, discovery: Discovery, actions: list[Action]
+    ) -> None:
+        self.settings = settings
+        self.intake = Intake(settings.window, settings.small, settings.spool, spooled=settings.spooled_in)
+        self.misses = Misses()
+        self.stopping = False
+        self._recipe = recipe
+        self._books = books
+        self._discovery = discovery
+        self._actions = actions
+        patience = settings.once_patience if settings.once else float("inf")
+        self._source = Place("source", patience)
+        self._output = Place("output", patience)
+        self._agenda: Agenda[_Retry | _TryAgain] = Agenda()
+        self._works: dict[str, Work] = {}
+        self._jobs = Jobs(recipe, actions)
+        self._originals: Counter[str] = Counter()  # by path, the works that copy its outputs
+        self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way or in the line."""
+        return self.intake.idle and not self._works
+
+    @property
+    def next(self) -> float:
+        """When time brings something; infinite when it does not."""
+        return self._agenda.next
+
+    def resume(self) -> None:
+        """Take up what an earlier life has left undone."""
+        for path, version, fresh in self._books.pending():
+            self.intake.add(path, version, fresh=fresh)
+        due = dict(self._books.due()) if self.settings.departs else {}
+        for path, version in self._books.stale():
+            self._begin_later(self._add(Work(path, version, fresh=False, departs=path in due)), State.CLEARING)
+        for path, version in due.items():
+            if path not in self._works:
+                self._begin_later(self._add(Work(path, version, fresh=False, departs=True)), State.LEAVING)
+
+    def feed(self, now: float) -> None:
+        """Begin what is next in the line, as far as there is room."""
+        while not self._source.pause(now) and (taken := self.intake.take(self._is_busy)) is not None:
+            path, version, fresh = taken
+            self._begin(self._add(Work(path, version, fresh, departs=self.settings.departs)), State.LOADING)
+
+    def _is_busy(self, path: str) -> bool:
+        """Outputs that are being copied must not be replaced meanwhile."""
+        return path in self._works or path in self._originals
+
+    def run_due(self, now: float) -> None:
+        """Everything that time brings."""
+        for item in self._agenda.take(now):
+            match item:
+                case _Retry(path):
+                    self._ask(self._works[path])
+                case _TryAgain(path, version) if self._books.retry(path, version):
+                    self.intake.add(path, version, fresh=False)
+
+    def commit(self) -> None:
+        """Make durable what the ledger has been told, then begin what waited for that."""
+        self._books.commit()
+        waiting, self._after_commit = self._after_commit, []
+        for item in waiting:
+            if isinstance(item, Work):
+                self._ask(item)
+            else:
+                self._actions.append(Acknowledge(item))
+
+    # --- events ----
+
+    def on_success(self, event: Success, now: float) -> None:
+        work = self._works[event.path]
+        work.expect(event)
+        self._actions += self._place(work).succeeded(work.path)
+        match event:
+            case Loaded():
+                self._on_loaded(work, event, now)
+            case Refused(_, reason):
+                self.misses.found(work.path)
+                self._fail(work, reason, transient=False, now=now)
+            case Copied(_, found):
+                self._end_copy(work)
+                if found:
+                    self._record(work, 0.0)
+                else:
+                    self._process(work, now)
+            case Written(_, seconds):
+                self._record(work, seconds)
+            case Told():
+                self._record_failure(work, transient=False, now=now)
+            case Cleared():
+                self._books.take_back(work.path)
+                self._after_clearing(work)
+            case TakenAway():
+                self._books.departed(work.path, work.version)
+                self._discovery.departed(work.path)
+                self._end(work)
+
+    def on_failure(self, path: str, trouble: Trouble | None, now: float) -> None:
+        work = self._works[path]
+        if trouble is not None:
+            if self.stopping:  # it was cut short by us
+                return
+            place = self._place(work)
+            if (notes := place.failed(path, trouble, now)) is not None:
+                self._actions += notes
+                self._agenda.add(now + place.pause(now), _Retry(path))
+                return
+        self._give_up(work, trouble, now)
+
+    def on_outcome(self, id_: bytes, outcome: Result | Failed, now: float) -> None:
+        job = self._jobs.ended(id_, outcome, now)
+        for path in list(job.waiting):
+            self._use(self._works[path], job, now)
+
+    def on_source_changed(self, id_: bytes, now: float) -> None:
+        for path in self._jobs.source_changed(id_):
+            self._look_again(self._works[path], now)
+
+    # --- transfers ----
+
+    def _add(self, work: Work) -> Work:
+        self._works[work.path] = work
+        return work
+
+    def _begin(self, work: Work, state: State) -> None:
+        work.enter(state)
+        self._ask(work)
+
+    def _begin_later(self, work: Work, state: State) -> None:
+        """Begin once everything that the ledger knows now is durable."""
+        work.enter(state)
+        self._after_commit.append(work)
+
+    def _ask(self, work: Work) -> None:
+        """Have the transfer done that this work's state stands for."""
+        match work.state:
+            case State.LOADING:
+                action: Action = Load(work.path, work.version, work.fresh)
+            case State.COPYING:
+                assert work.result is not None
+                action = Copy(work.path, work.original, work.result)
+            case State.WRITING:
+                assert work.result is not None
+                action = Write(work.path, work.result, work.fresh)
+            case State.TELLING:
+                action = Tell(work.path, work.version, work.reason, self.settings.failures is Failures.COPY)
+            case State.CLEARING:
+                action = Clear(work.path)
+            case State.LEAVING:
+                action = TakeAway(work.path, work.version)
+            case _:
+                raise AssertionError(f"{work.path} is {work.state.value}, for which there is no transfer")
+        self._actions.append(action)
+
+    def _place(self, work: Work) -> Place:
+        return self._source if work.state in AT_SOURCE else self._output
+
+    def _give_up(self, work: Work, trouble: Trouble | None, now: float) -> None:
+        """This transfer is not tried again. Without trouble, the object has changed."""
+        match work.state:
+            case State.LOADING if trouble is None and self.misses.missed(work.path, work.version, now):
+                self._look_again(work, now)
+            case State.LOADING | State.WRITING:
+                why = trouble or NEVER_FOUND
+                self._fail(work, why.reason, transient=why.transient, now=now)
+            case State.COPYING:
+                self._end_copy(work)
+                self._process(work, now)
+            case State.TELLING:
+                self._note("warning", "the failure cannot be told at the output", work.path, trouble)
+                self._record_failure(work, transient=False, now=now)
+            case State.CLEARING:
+                self._after_clearing(work)
+            case State.LEAVING:
+                self._books.stays(work.path, work.version)
+                if trouble is not None:
+                    self._note("warning", "the source stays where it is", work.path, trouble)
+                self._end(work)
+
+    def _note(self, level: str, event: str, path: str, trouble: Trouble | None) -> None:
+        self._actions.append(Note(level, event, {"path": path, "reason": trouble.reason if trouble else ""}))
+
+    # --- through the engine ----
+
+    def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
+        self.misses.found(work.path)
+        work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
+        if work.job not in self._jobs and (twin := self._books.same_job(work.job)) is not None:
+            work.original, work.result = twin
+            self._originals[work.original] += 1
+            self._begin(work, State.COPYING)
+        else:
+            self._process(work, now)
+
+    def _end_copy(self, work: Work) -> None:
+        self._originals[work.original] -= 1
+        self._originals += Counter()  # without those at zero
+
+    def _process(self, work: Work, now: float) -> None:
+        """Have the engine make the outputs, unless it already does so for another path."""
+        work.enter(State.PROCESSING)
+        job = self._jobs.join(work, now)
+        if job.outcome is not None:
+            self._use(work, job, now)
+
+    def _use(self, work: Work, job: JobInHand, now: float) -> None:
+        """Do for one path what the outcome of its job calls for."""
+        if isinstance(job.outcome, Failed):
+            self._fail(work, job.outcome.reason, transient=job.outcome.kind == "transient", now=now)
+            return
+        assert job.outcome is not None
+        work.result, work.turnaround = job.outcome, job.turnaround
+        size = sum(output.size for output in job.outcome.outputs)
+        self.intake.add_outputs(work.path, size, spooled=self.settings.spooled_out)
+        self._begin(work, State.WRITING)
+
+    # --- into the ledger ----
+
+    def _record(self, work: Work, seconds: float) -> None:
+        """The outputs are in their places; writing them took this long."""
+        assert work.result is not None
+        self._books.done(
+            work.path,
+            work.version,
+            work.result,
+            engine=self.settings.engine,
+            write=seconds,
+            turnaround=work.turnaround,
+            depart=work.departs,
+        )
+        self._leave_window(work)
+        if self._books.is_told(work.path):
+            self._begin(work, State.CLEARING)
+        else:
+            self._after_clearing(work)
+
+    def _after_clearing(self, work: Work) -> None:
+        if work.departs:
+            self._begin_later(work, State.LEAVING)
+        else:
+            self._end(work)
+
+    def _fail(self, work: Work, reason: str, *, transient: bool, now: float) -> None:
+        """This version cannot be processed. A failure for good is told at the output before it is recorded."""
+        self._actions.append(Note("warning", "image failed", {"path": work.path, "reason": reason}))
+        work.reason = reason
+        if transient or self.settings.failures is Failures.OFF:
+            self._record_failure(work, transient=transient, now=now)
+        else:
+            self._books.tell(work.path)
+            self._begin_later(work, State.TELLING)
+
+    def _record_failure(self, work: Work, *, transient: bool, now: float) -> None:
+        self._books.failed(work.path, work.version, work.reason, transient=transient)
+        if transient and not self.settings.once:
+            self._agenda.add(now + self.settings.another_try, _TryAgain(work.path, work.version))
+        self._leave_window(work)
+        self._end(work)
+
+    def _look_again(self, work: Work, now: float) -> None:
+        """The object is no longer the version that this work is about."""
+        self.intake.release(work.path)
+        self._end(work)
+        self._discovery.look_again(work.path, work.version, now)
+
+    def _leave_window(self, work: Work) -> None:
+        """The ledger knows the outcome: other work may begin, and the job ends with its last path."""
+        self.intake.release(work.path)
+        work.result = None
+        if work.image is not None:  # a twin has the outputs
+            self._jobs.close([work.image])
+        if self._jobs.leave(work):
+            self._after_commit.append(work.job)
+
+    def _end(self, work: Work) -> None:
+        work.enter(State.ENDED)
+        del self._works[work.path]

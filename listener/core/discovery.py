@@ -1,0 +1,158 @@
+"""When to look at the source, and what is new there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from filterfleet.common.wire.liveness import Randomness
+from filterfleet.listener.core.actions import List, Look, Note
+from filterfleet.listener.core.books import Books
+from filterfleet.listener.core.news import News
+from filterfleet.listener.core.rhythm import Rhythm
+from filterfleet.listener.core.scan import ROOT, Finding, Listing, MassDisappearance, Scan, Settled, Version
+from filterfleet.listener.core.settings import SHARE, Backfill, Settings
+
+
+class Discovery:
+    """Decides between scans of everything and looks at single paths, and puts what was found in order."""
+
+    def __init__(self, settings: Settings, books: Books, rng: Randomness) -> None:
+        self._settings = settings
+        self._books = books
+        self._rng = rng
+        self._scan = Scan(books.settled(), settings.settle)
+        self._rhythm = Rhythm(settings.interval, settings.settle, 0.0 if settings.once else SHARE)
+        self._news = News(settings.settle)
+        self._watching = False
+        self._list_began = self._look_began = 0.0
+        self._looked_at: frozenset[str] = frozenset()
+        self._first: frozenset[str] | None = None  # the paths of this life's first listing
+        self._readable_at = float("-inf")  # the instant of the last listing that could read the source's root
+        self._quiet_scans = 0  # the number of the latest scans in a row that found nothing
+        self._doubted: frozenset[str] = frozenset()  # the mass disappearance that was noted last
+        self.unread: Mapping[str, str] = {}  # the folders that the last scan could not read, and why
+
+    def watch(self) -> None:
+        """From now on, single paths can be looked at."""
+        self._watching = True
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the last scan found nothing and leaves nothing to wait for."""
+        return self._quiet_scans > 0 and self._scan.unsettled == 0
+
+    # --- when to look ----
+
+    def due(self, now: float) -> list[List | Look]:
+        asked: list[List | Look] = []
+        if self._rhythm.wait(now) == 0:
+            self._rhythm.begin(now)
+            self._list_began = now
+            asked.append(List())
+        if self._watching and self._news.wait(now) == 0:
+            self._looked_at, self._look_began = self._news.begin(now), now
+            asked.append(Look(self._looked_at))
+        return asked
+
+    def wait(self, now: float) -> float:
+        """Seconds until something is due."""
+        return min(self._rhythm.wait(now), self._news.wait(now))
+
+    def hint(self, now: float) -> None:
+        """Have everything listed soon."""
+        self._rhythm.hint(now)
+
+    def heard(self, path: str, now: float) -> None:
+        """Something has happened to this path, or anywhere when it is ROOT. Before the first listing, nobody knows what
+        is fresh."""
+        if path == ROOT or not self._watching or self._first is None:
+            self._rhythm.hint(now)
+        else:
+            self._news.add(path, now)
+
+    # --- what was found ----
+
+    def looked(self, found: Mapping[str, Version], now: float) -> list[Settled]:
+        """The look that was asked for has ended."""
+        settled = self._scan.look(self._looked_at, found, now, self._look_began)
+        self._news.end(self._looked_at, self._scan.is_unsettled, now)
+        return settled
+
+    def listed(self, listing: Listing, now: float) -> list[Finding]:
+        """The listing that was asked for has ended."""
+        self._skip_backfill(listing)
+        findings = self._scan.update(listing, now, self._list_began)
+        quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # every scan finds that again
+        self._quiet_scans = self._quiet_scans + 1 if quiet and not self._may_come_back(listing, now) else 0
+        failed = ROOT in listing.unread
+        if not failed:
+            self._readable_at = now
+        self._rhythm.end(now, unsettled=self._scan.unsettled > 0, failed=failed, dice=self._rng.random())
+        return self._in_order(findings)
+
+    def remember(self, listing: Listing) -> list[Note]:
+        """After its findings were taken up: what later listings show in addition is fresh."""
+        if self._first is None and ROOT not in listing.unread:
+            self._first = frozenset(listing.objects)
+        if listing.unread == self.unread:
+            return []
+        notes = [
+            Note("error", "folder left out", {"folder": folder, "reason": reason})
+            for folder, reason in listing.unread.items()
+        ]
+        self.unread = listing.unread
+        return notes or [Note("info", "every folder can be read again")]
+
+    def is_fresh(self, path: str) -> bool:
+        """Whether the path came after this life's first listing."""
+        return self._first is not None and path not in self._first
+
+    def doubts(self, gone: frozenset[str], known: int) -> list[Note]:
+        """These of all known objects have vanished at once; noted once for each such set."""
+        if gone == self._doubted:
+            return []
+        self._doubted = gone
+        fields = {"gone": len(gone), "known": known}
+        return [Note("warning", "most objects vanished at once: nothing is forgotten", fields)]
+
+    def expire(self, path: str) -> None:
+        """Should this object come back, it is processed anew."""
+        self._scan.expire(path)
+
+    def departed(self, path: str) -> None:
+        """The object was taken away by us: its disappearance is no news."""
+        self._scan.depart(path)
+
+    def look_again(self, path: str, version: Version, now: float) -> None:
+        """The object is no longer this version: the next look decides, unless an earlier one has already."""
+        if self._scan.forget(path, version):
+            self._books.forget(path)
+        self._quiet_scans = 0
+        self.heard(path, now)
+
+    # --- inside ----
+
+    def _skip_backfill(self, listing: Listing) -> None:
+        """What the source holds when it is first listed is no upload. An object that is still being written then
+        becomes another version, which is processed."""
+        if self._books.was_listed:
+            return
+        if self._settings.backfill is Backfill.NONE:
+            for path, version in listing.objects.items():
+                self._books.skip(path, version)
+                self._scan.skip(path, version)
+        if not listing.unread:
+            self._books.set_listed()
+
+    def _may_come_back(self, listing: Listing, now: float) -> bool:
+        """The source cannot be read, but could a moment ago."""
+        return ROOT in listing.unread and now - self._readable_at < self._settings.once_patience
+
+    def _in_order(self, findings: Iterable[Finding]) -> list[Finding]:
+        newest = self._settings.backfill is Backfill.NEWEST
+
+        def age(finding: Finding) -> int:
+            mtime = finding.version.mtime_ns if isinstance(finding, Settled) else 0
+            return -mtime if newest else mtime
+
+        return sorted(findings, key=age)

@@ -1,0 +1,38 @@
+"""The source or the output as a whole: whether it is in trouble, and what the log says about that."""
+
+from __future__ import annotations
+
+from filterfleet.listener.core.actions import Note
+from filterfleet.listener.core.events import Trouble
+from filterfleet.listener.core.patience import Patience
+
+
+class Place:
+    """limit: seconds of trouble after which an object is given up, whatever becomes of others."""
+
+    def __init__(self, name: str, limit: float) -> None:
+        self._name = name
+        self._patience = Patience(limit)
+        self._trouble = ""  # the kind that was noted last
+
+    def pause(self, now: float) -> float:
+        """Seconds for which no transfer should begin here."""
+        return self._patience.pause(now)
+
+    def succeeded(self, path: str) -> list[Note]:
+        """A transfer of this path has succeeded."""
+        self._patience.succeeded(path)
+        if not self._trouble:
+            return []
+        self._trouble = ""
+        return [Note("info", "going on", {"place": self._name})]
+
+    def failed(self, path: str, trouble: Trouble, now: float) -> list[Note] | None:
+        """A transfer of this path has failed. None: give it up; else try it again after pause()."""
+        if not (trouble.transient and self._patience.failed(path, now)):
+            return None
+        kind = trouble.reason.rpartition(": ")[2]  # without the name: an outage happens to many objects
+        if kind == self._trouble:
+            return []
+        self._trouble = kind
+        return [Note("error", "trying again", {"place": self._name, "path": path, "reason": trouble.reason})]

@@ -1,0 +1,139 @@
+"""Everything a user can set for a listener: the options of `filterfleet listener`, and most of those of `up`.
+
+Each setting is declared here once. docs/user-guide.md explains at length what more and less of it do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from filterfleet.common.process.options import BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
+from filterfleet.listener.core.settings import Backfill, Failures
+
+_IMAGES, _AFTERWARDS, _CLOUDS = "Which images", "What happens afterwards", "Clouds"  # headings in --help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerOptions:
+    """The values as the user gave them. listener.setup checks and uses them."""
+
+    source: Annotated[
+        str,
+        typer.Option(metavar="FOLDER", help="Images, with all subfolders: a local folder or REMOTE:PATH."),
+    ]
+    output: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER", help="Results, with a subfolder for each output: a local folder or REMOTE:PATH."
+        ),
+    ]
+    recipe: RecipeChoice = "default"
+    broker: BrokerHost = "127.0.0.1"
+    frontend_port: FrontendPort = 5555
+    keys: Keys = None
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the ledger and other state.",
+            show_default=".filterfleet in a local output, else a folder of this user",
+        ),
+    ] = None
+    once: Annotated[bool, typer.Option("--once", help="End when everything in the source is done.")] = False
+    settle: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds a file must stay unchanged before it is processed. "
+            "More is safer with slow writers; less begins sooner.",
+        ),
+    ] = 1.0
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Seconds between scans of the source, at least. "
+            "More costs the disk or the cloud less; less finds changes sooner.",
+            show_default="15 for a remote source, 5 for a local one",
+        ),
+    ] = None
+    transfers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Images read at once, and results written at once. "
+            "More hide the delay of a distant cloud; fewer keep within its limits.",
+        ),
+    ] = 4
+    include: Annotated[
+        list[str],
+        typer.Option(
+            rich_help_panel=_IMAGES, help="Only images that match, in gitignore syntax; may be given several times."
+        ),
+    ] = field(default_factory=list)
+    exclude: Annotated[
+        list[str],
+        typer.Option(
+            rich_help_panel=_IMAGES, help="No images that match, in gitignore syntax; may be given several times."
+        ),
+    ] = field(default_factory=list)
+    max_size: Annotated[
+        int | None,
+        typer.Option(
+            parser=positive_size,
+            metavar="SIZE",
+            rich_help_panel=_IMAGES,
+            help="No images larger than this, such as 50M.",
+            show_default="no limit",
+        ),
+    ] = None
+    backfill: Annotated[
+        Backfill,
+        typer.Option(
+            rich_help_panel=_IMAGES,
+            help="Images that are there at the very first scan: oldest first, newest first, or none of them.",
+        ),
+    ] = Backfill.OLDEST
+    after: Annotated[
+        str,
+        typer.Option(
+            metavar="keep|delete|move:FOLDER",
+            rich_help_panel=_AFTERWARDS,
+            help="What happens to an image in the source when all its outputs are in place.",
+        ),
+    ] = "keep"
+    failed: Annotated[
+        Failures,
+        typer.Option(
+            rich_help_panel=_AFTERWARDS,
+            help="What failed/ in the output gets of an image that cannot be processed: "
+            "a copy and the reason, only the reason, or nothing.",
+        ),
+    ] = Failures.COPY
+    rclone_config: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=_CLOUDS, help="rclone's configuration file.", show_default="rclone's own"),
+    ] = None
+    bandwidth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE",
+            rich_help_panel=_CLOUDS,
+            help="Bytes per second to and from clouds together, such as 10M.",
+            show_default="no limit",
+        ),
+    ] = None
+    spool_limit: Annotated[
+        int | None,
+        typer.Option(
+            parser=positive_size,
+            metavar="SIZE",
+            rich_help_panel=_CLOUDS,
+            help="Size of all temporary files together. More lets more images be on their way; less saves disk space.",
+            show_default="1G",
+        ),
+    ] = None

@@ -1,0 +1,41 @@
+"""Where a listener keeps its ledger, its locks and its temporary files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from filterfleet.listener.settings.location import Location, Remote
+
+PRIVATE = ".filterfleet"  # our own folder below an output's root; nothing in it is a result
+
+
+def state_folder(source: Location, output: Location, state: Path | None) -> Path:
+    """The folder for the ledger and everything else that belongs to this pair of source and output.
+
+    It is the folder the user chose (state), else PRIVATE in a local output, else one below this user's state folder,
+    whose name comes from source and output.
+    """
+    if state is not None:
+        return state.absolute()
+    if isinstance(output, Path):
+        return output / PRIVATE
+    return _users_folder() / _digest(f"{source}\n{output}")
+
+
+def output_lock(output: Remote) -> Path:
+    """The file that this user's listeners lock before they write to a remote output."""
+    return _users_folder() / "outputs" / _digest(str(output))
+
+
+def _digest(text: str) -> str:
+    """16 hexadecimal digits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _users_folder() -> Path:
+    """$STATE_DIRECTORY, which a service manager sets, else where the XDG Base Directory Specification says."""
+    if of_service := os.environ.get("STATE_DIRECTORY"):
+        return Path(of_service.split(":")[0])
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "filterfleet"

@@ -1,0 +1,102 @@
+"""The calls of a source and a sink. Each ends in one event for the core, whatever happens."""
+
+from __future__ import annotations
+
+import time
+
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.payload import Blob, OpenFile, Payload, close
+from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, TakeAway, Tell, Transfer, Write
+from filterfleet.listener.core.events import (
+    Cleared,
+    Copied,
+    Event,
+    Listed,
+    Loaded,
+    Looked,
+    Refused,
+    TakenAway,
+    Told,
+    TransferFailed,
+    Trouble,
+    Written,
+)
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError, Watch
+
+
+class Transfers:
+    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory."""
+
+    def __init__(self, source: Source, sink: Sink, inline_limit: int) -> None:
+        self.watch: Watch | None = None  # for looks at single paths
+        self._source = source
+        self._sink = sink
+        self._inline_limit = inline_limit
+
+    def do(self, action: Transfer) -> Event:
+        """From any thread."""
+        match action:
+            case List():
+                return Listed(self._source.list())
+            case Look(paths):
+                assert self.watch is not None
+                return Looked(self.watch.look(paths))
+            case _:
+                return self._attempt(action)
+
+    def _attempt(self, action: Load | Write | Copy | Tell | Clear | TakeAway) -> Event:
+        path = action.path
+        try:
+            return self._do(action)
+        except ChangedError:
+            return TransferFailed(path, None)
+        except TransferError as error:
+            return TransferFailed(path, Trouble(str(error), error.transient))
+
+    def _do(self, action: Load | Write | Copy | Tell | Clear | TakeAway) -> Event:
+        match action:
+            case Load(path, version):
+                return self._load(path, version)
+            case Write(path, result):
+                began = time.perf_counter()
+                self._sink.write(path, result.outputs, result.payload)
+                return Written(path, time.perf_counter() - began)
+            case Copy(path, original, result):
+                return Copied(path, self._sink.copy(original, path, result.outputs))
+            case Tell(path, version, reason, with_image):
+                self._tell(path, version, reason, with_image=with_image)
+                return Told(path)
+            case Clear(path):
+                self._sink.clear_failed(path)
+                return Cleared(path)
+            case TakeAway(path, version):
+                self._source.take_away(path, version)
+                return TakenAway(path)
+
+    def _load(self, path: str, version: Version) -> Event:
+        try:
+            loaded = self._source.load(path, version, self._inline_limit)
+        except ImageError as error:
+            return Refused(path, str(error))
+        return Loaded(path, loaded.digest, loaded.blob)
+
+    def _tell(self, path: str, version: Version, reason: str, *, with_image: bool) -> None:
+        image = self._image(path, version) if with_image else None
+        try:
+            self._sink.write_failed(path, reason, image)
+        finally:
+            if image is not None:
+                close(image)
+
+    def _image(self, path: str, version: Version) -> Blob | None:
+        try:
+            return self._source.load(path, version, 0).blob
+        except (ChangedError, TransferError, ImageError):  # the reason is told without it
+            return None
+
+
+def payload_of(image: Blob) -> tuple[tuple[Payload, ...], ReadImage | None]:
+    """An image as an engine takes it: a payload, or a way to read the image in parts."""
+    return ((), image.read) if isinstance(image, OpenFile) else ((image,), None)

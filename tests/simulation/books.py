@@ -1,0 +1,123 @@
+"""The real ledger, watched: what it is told is held against what has happened to the source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from filterfleet.common.wire import Result
+from filterfleet.listener.core.events import Event, TransferFailed
+from filterfleet.listener.core.scan import Listing, Version
+from filterfleet.listener.core.settings import TRIES, Backfill
+from filterfleet.listener.ledger.ledger import Ledger
+from tests.simulation.invariants import InvariantError
+from tests.simulation.photos import ENDS, FOR_GOOD, Photo
+from tests.simulation.places import AWAY
+
+Key = tuple[str, Version]
+
+
+class WatchedLedger(Ledger):
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.skippable: set[Key] = set()  # what was there when the source was first listed
+        self._failed_once: set[Key] = set()
+        self._done: set[Key] = set()  # since the last commit
+        self._durably_done: set[Key] = set()
+        self._pending_before: set[Key] = set()
+        self._last_listing: Listing = Listing({})
+        self._away: dict[str, tuple[int, float]] = {}  # by path: attempts in an outage, and when the first was made
+
+    # --- the process ----
+
+    def begin_life(self) -> None:
+        self._away.clear()
+
+    def crash(self) -> None:
+        """What was not committed is not there after a kill."""
+        self._db.rollback()
+        self._done.clear()
+
+    def commit(self) -> None:
+        super().commit()
+        self._durably_done |= self._done
+        self._done.clear()
+
+    @property
+    def durable(self) -> bool:
+        return not self._db.in_transaction
+
+    @property
+    def certain(self) -> int:
+        """Objects that the core goes on to know when the source shows nothing; it forgets others when it cannot load
+        them."""
+        rows = self._db.execute("SELECT count(*) FROM objects WHERE state IN ('done', 'skipped') AND departure IS NULL")
+        return int(rows.fetchone()[0])
+
+    # --- what the core is told ----
+
+    def sees(self, listing: Listing, backfill: Backfill) -> None:
+        self._last_listing = listing
+        self._pending_before = self._pending()
+        if not self.was_listed and backfill is Backfill.NONE:
+            self.skippable |= listing.objects.items()
+
+    def check_order(self, backfill: Backfill) -> None:
+        """What one listing has brought is in the line by its age."""
+        ages = [version.mtime_ns for path, version, _ in self.pending() if (path, version) not in self._pending_before]
+        if ages != sorted(ages, reverse=backfill is Backfill.NEWEST):
+            raise InvariantError(f"what was found is not in the order {backfill.value}")
+
+    def transferred(self, event: Event, now: float, *, limit: float | None) -> None:
+        match event:
+            case TransferFailed(path, trouble) if trouble is not None and trouble.reason == AWAY:
+                attempts, since = self._away.get(path, (0, now))
+                if limit is not None and now - since >= limit:
+                    attempts = TRIES  # it may be given up
+                self._away[path] = attempts + 1, since
+            case _ if (path := getattr(event, "path", None)) is not None:
+                self._away.pop(path, None)
+
+    # --- what the core records ----
+
+    def done(self, path: str, version: Version, result: Result, **named: Any) -> None:
+        if (path, version) in self.skippable and self.state(path, version) == "skipped":
+            raise InvariantError(f"{path} was there before the first listing, and is processed")
+        super().done(path, version, result, **named)
+        self._done.add((path, version))
+
+    def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
+        attempts, _ = self._away.get(path, (TRIES, 0.0))
+        if reason == AWAY and attempts < TRIES:
+            raise InvariantError(f"{path} is given up in an outage, after {attempts} attempts")
+        self._failed_once.add((path, version))
+        super().failed(path, version, reason, transient=transient)
+
+    # --- what is asked in the end ----
+
+    def check_done(self, path: str, version: Version) -> None:
+        if (path, version) not in self._durably_done:
+            raise InvariantError(f"{path} is taken away before it is durable that it is done")
+
+    def knows_end(self, photo: Photo) -> bool:
+        """Whether a photo that works is done, and whether one that does not has failed, once at least if it is tried
+        again."""
+        state = self.state(photo.path, photo.version)
+        if state == "skipped" or photo.kind not in ENDS:
+            return state in ("done", "skipped")
+        return state == "failed" or (photo.kind not in FOR_GOOD and (photo.path, photo.version) in self._failed_once)
+
+    def left_of_listing(self) -> str | None:
+        """A path of the last listing that has no outcome."""
+        pending = self._pending()
+        return next((path for path, version in self._last_listing.objects.items() if (path, version) in pending), None)
+
+    def _pending(self) -> set[Key]:
+        return {(path, version) for path, version, _ in self.pending()}
+
+    def state(self, path: str, version: Version) -> str | None:
+        """Of one version; None when the ledger does not know it."""
+        row = self._db.execute(
+            "SELECT state FROM objects WHERE path = ? AND size = ? AND mtime_ns = ? AND tag = ?",
+            (path, version.size, version.mtime_ns, version.tag),
+        ).fetchone()
+        return None if row is None else str(row[0])

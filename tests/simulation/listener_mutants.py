@@ -1,0 +1,164 @@
+"""Bugs planted in the listener's core, by name."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from filterfleet.common.wire import Failed
+from filterfleet.listener.core.actions import Acknowledge
+from filterfleet.listener.core.core import ListenerCore
+from filterfleet.listener.core.desk import Desk
+from filterfleet.listener.core.discovery import Discovery
+from filterfleet.listener.core.intake import Intake
+from filterfleet.listener.core.patience import Misses, Patience
+from filterfleet.listener.core.place import Place
+from filterfleet.listener.core.scan import Gone, Scan, Settled
+from filterfleet.listener.core.work import State, Work
+
+Patch = tuple[type | ModuleType, str, Any]
+
+
+def _settled_at_once(self: Scan, objects: Any, _now: float, _began: float | None) -> Any:
+    """One look at a file is enough, however fast it grows."""
+    for path, version in objects.items():
+        if self._settled.get(path) != version:
+            self._settled[path] = version
+            yield Settled(path, version)
+
+
+def _mass_believed(self: Scan, listing: Any) -> Any:
+    """A source that shows nothing has lost everything."""
+    gone = self._settled.keys() - listing.objects.keys()
+    for path in gone:
+        del self._settled[path]
+    return [Gone(path) for path in sorted(gone)]
+
+
+def _backfill_not_skipped(self: Discovery, listing: Any) -> None:
+    """What the source holds at first is processed, although its user does not want that."""
+    if not listing.unread:
+        self._books.set_listed()
+
+
+def _any_order(self: Discovery, findings: Any) -> list[Any]:
+    """Findings come in the order of their names."""
+    return list(findings)
+
+
+def _backfill_first(self: Intake, is_busy: Any = lambda _: False) -> Any:
+    """The backfill goes before fresh uploads."""
+    self._fresh, self._backfill = self._backfill, self._fresh
+    taken = _original_take(self, is_busy)
+    self._fresh, self._backfill = self._backfill, self._fresh
+    return None if taken is None else (taken[0], taken[1], not taken[2])
+
+
+_original_take = Intake.take
+
+
+def _room_leaked(self: Intake, path: str) -> None:
+    """The place in the window of what has ended is not given back."""
+
+
+def _never_patient(self: Patience, path: str, now: float) -> bool:
+    """An outage is taken for the fault of the object."""
+    return False
+
+
+def _missed_for_ever(self: Misses, path: str, version: Any, now: float) -> bool:
+    """An object that is listed and never found is looked at again without end."""
+    return True
+
+
+def _retry_forgotten(self: Place, path: str, trouble: Any, now: float) -> Any:
+    """What failed in an outage is tried again only after an hour."""
+    notes = _original_failed(self, path, trouble, now)
+    self._patience._until = now + 3600
+    return notes
+
+
+_original_failed = Place.failed
+
+
+def _twins_forgotten(self: Desk, id_: bytes, outcome: Any, now: float) -> None:
+    """Of several paths with the same content, the first one gets the outcome."""
+    job = self._jobs.ended(id_, outcome, now)
+    self._use(self._works[job.waiting[0]], job, now)
+
+
+def _copy_taken_for_made(self: Desk, event: Any, now: float) -> None:
+    """A copy whose original is gone counts as made."""
+    if getattr(event, "found", None) is False:
+        event = type(event)(event.path, found=True)
+    _original_on_success(self, event, now)
+
+
+_original_on_success = Desk.on_success
+
+
+def _acknowledged_before_commit(self: Desk, work: Work) -> None:
+    """The engine is told to forget a job before the ledger is durable."""
+    _original_leave_window(self, work)
+    self._actions += [Acknowledge(item) for item in self._after_commit if isinstance(item, bytes)]
+    self._after_commit = [item for item in self._after_commit if not isinstance(item, bytes)]
+
+
+_original_leave_window = Desk._leave_window
+
+
+def _left_before_commit(self: Desk, work: Work, state: State) -> None:
+    """A source is taken away as soon as its outputs are written."""
+    self._begin(work, state)
+
+
+def _never_cleared(self: Desk, work: Work, seconds: float) -> None:
+    """What the output tells of a failure stays when the image is mended."""
+    told, self._books.is_told = self._books.is_told, lambda _: False  # type: ignore[method-assign]
+    _original_record(self, work, seconds)
+    self._books.is_told = told  # type: ignore[method-assign]
+
+
+_original_record = Desk._record
+
+
+def _failures_kept_quiet(self: Desk, work: Work, reason: str, *, transient: bool, now: float) -> None:
+    """A failure for good is recorded, and not told at the output."""
+    work.reason = reason
+    self._record_failure(work, transient=transient, now=now)
+
+
+def _change_ignored(self: Desk, id_: bytes, now: float) -> None:
+    """An image that changed while the engine read it counts as failed for good."""
+    self.on_outcome(id_, Failed(id_, "permanent", "The image has changed."), now)
+
+
+def _never_finished_looking(self: ListenerCore) -> bool:
+    """A listener that is to end when all is done ends when nothing is under way, whether it has looked or not."""
+    return self.settings.once and self.idle
+
+
+def _nothing_resumed(self: Desk) -> None:
+    """What an earlier life has left pending is not taken up."""
+
+
+LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
+    "settled at once": ((Scan, "_compare", _settled_at_once),),
+    "mass disappearance believed": ((Scan, "_disappearances", _mass_believed),),
+    "backfill not skipped": ((Discovery, "_skip_backfill", _backfill_not_skipped),),
+    "backfill in any order": ((Discovery, "_in_order", _any_order),),
+    "backfill taken first": ((Intake, "take", _backfill_first),),
+    "window never emptied": ((Intake, "release", _room_leaked),),
+    "outage taken for a fault": ((Patience, "failed", _never_patient),),
+    "missed for ever": ((Misses, "missed", _missed_for_ever),),
+    "transfer never tried again": ((Place, "failed", _retry_forgotten),),
+    "twins forgotten": ((Desk, "on_outcome", _twins_forgotten),),
+    "copy taken for made": ((Desk, "on_success", _copy_taken_for_made),),
+    "acknowledged before commit": ((Desk, "_leave_window", _acknowledged_before_commit),),
+    "left before commit": ((Desk, "_begin_later", _left_before_commit),),
+    "failure never cleared": ((Desk, "_record", _never_cleared),),
+    "failure not told": ((Desk, "_fail", _failures_kept_quiet),),
+    "change taken for a failure": ((Desk, "on_source_changed", _change_ignored),),
+    "ended without a look": ((ListenerCore, "finished", property(_never_finished_looking)),),
+    "nothing resumed": ((Desk, "resume", _nothing_resumed),),
+}

@@ -1,0 +1,155 @@
+"""Files of every kind, and the pixels that an independent program sees in them."""
+
+import struct
+
+import numpy as np
+
+from filterfleet.worker.formats import read_header
+from filterfleet.worker.pixels.opencv import cv2
+from tests.unit import samples
+from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, HEIGHT, WIDTH, deep, pil, saved, vips
+
+PALETTE = pil(BGR).quantize(100)
+BITS = pil(GRAY).convert("1")
+
+
+def clear_entry(index=3):
+    """BGRA of the palette picture with one entry transparent."""
+    return samples.pixels(samples.opened(saved(PALETTE, "PNG", transparency=index)).convert("RGBA"))
+
+
+def big_tiff():
+    data = BGR[:, :, ::-1].tobytes()
+    start = samples.tiff_data(10, big=True)
+    bits = struct.unpack("<Q", struct.pack("<4H", 8, 8, 8, 0))[0]
+    tags = {256: (3, 1, WIDTH), 257: (3, 1, HEIGHT), 258: (3, 3, bits), 259: (3, 1, 1), 262: (3, 1, 2)}
+    tags |= {273: (16, 1, start), 277: (3, 1, 3), 278: (3, 1, HEIGHT), 279: (16, 1, len(data)), 284: (3, 1, 1)}
+    return samples.tiff(tags, data, big=True)
+
+
+def associated_tiff():
+    """Colours are stored multiplied by alpha (TIFF 6.0, ExtraSamples = 1)."""
+    alpha = BGRA[:, :, 3:].astype(int)
+    data = np.dstack([(BGR[:, :, ::-1] * alpha + 127) // 255, alpha]).astype(np.uint8).tobytes()
+    start = samples.tiff_data(11)
+    tags = {256: (3, 1, WIDTH), 257: (3, 1, HEIGHT), 258: (3, 4, start + len(data)), 259: (3, 1, 1), 262: (3, 1, 2)}
+    tags |= {273: (4, 1, start), 277: (3, 1, 4), 278: (3, 1, HEIGHT), 279: (4, 1, len(data)), 284: (3, 1, 1)}
+    return samples.tiff(tags | {338: (3, 1, 1)}, data + struct.pack("<4H", 8, 8, 8, 8))
+
+
+def inverted_tiff():
+    """WhiteIsZero."""
+    start = samples.tiff_data(9)
+    tags = {256: (3, 1, WIDTH), 257: (3, 1, HEIGHT), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 0)}
+    tags |= {273: (4, 1, start), 277: (3, 1, 1), 278: (3, 1, HEIGHT), 279: (4, 1, GRAY.size)}
+    return samples.tiff(tags, (255 - GRAY).tobytes())
+
+
+def jpeg_of(image, **options):
+    file = saved(pil(image), "JPEG", quality=95, **options)
+    return file, samples.pixels(samples.opened(file))
+
+
+def cmyk():
+    """White, red, green and black, as inks. Pillow itself converts to CMYK without the black ink."""
+    colours = np.zeros((16, 64, 4), np.uint8)
+    for column, inks in enumerate(((0, 0, 0, 0), (0, 255, 255, 0), (255, 0, 255, 0), (0, 0, 0, 255))):
+        colours[:, 16 * column : 16 * column + 16] = inks
+    return samples.Image.fromarray(colours, "CMYK")
+
+
+ALMOST = 0.02  # of the range: the tolerance for lossy formats
+SAME = 0.0
+
+
+GOLDEN = {
+    # JPEG
+    "jpeg": (*jpeg_of(BGR), SAME),
+    "jpeg, full chroma": (*jpeg_of(BGR, subsampling=0), SAME),
+    "jpeg, progressive": (*jpeg_of(BGR, progressive=True), SAME),
+    "jpeg, gray": (*jpeg_of(GRAY), SAME),
+    "jpeg, restart markers": (*jpeg_of(BGR, restart_marker_rows=1), SAME),
+    # PNG
+    "png": (saved(pil(BGR), "PNG"), BGR, SAME),
+    "png, interlaced": (vips(BGR).pngsave_buffer(interlace=True), BGR, SAME),
+    "png, gray": (saved(pil(GRAY), "PNG"), GRAY, SAME),
+    "png, one bit": (saved(BITS, "PNG"), samples.pixels(BITS), SAME),
+    "png, palette": (saved(PALETTE, "PNG"), samples.pixels(PALETTE), SAME),
+    "png, palette with alpha": (saved(PALETTE, "PNG", transparency=3), clear_entry(), SAME),
+    "png, alpha": (saved(pil(BGRA), "PNG"), BGRA, SAME),
+    "png, gray and alpha": (saved(pil(GRAY_ALPHA), "PNG"), GRAY_ALPHA, SAME),
+    "png, 16 bits gray": (saved(samples.Image.fromarray(deep(GRAY)), "PNG"), deep(GRAY), SAME),
+    "png, 16 bits": (cv2.imencode(".png", deep(BGR))[1].tobytes(), deep(BGR), SAME),
+    "png, 16 bits and alpha": (cv2.imencode(".png", deep(BGRA))[1].tobytes(), deep(BGRA), SAME),
+    "apng": (saved(pil(BGR), "PNG", save_all=True, append_images=[pil(255 - BGR)]), BGR, SAME),
+    # TIFF
+    "tiff": (saved(pil(BGR), "TIFF"), BGR, SAME),
+    "tiff, lzw": (saved(pil(BGR), "TIFF", compression="tiff_lzw"), BGR, SAME),
+    "tiff, deflate": (saved(pil(BGR), "TIFF", compression="tiff_adobe_deflate"), BGR, SAME),
+    "tiff, packbits": (saved(pil(BGR), "TIFF", compression="packbits"), BGR, SAME),
+    "tiff, jpeg": (saved(pil(BGR), "TIFF", compression="jpeg", quality=100), BGR, ALMOST),
+    "tiff, tiled": (vips(BGR).tiffsave_buffer(tile=True, tile_width=16, tile_height=16), BGR, SAME),
+    "tiff, tiled pyramid": (
+        vips(BGR).tiffsave_buffer(tile=True, tile_width=16, tile_height=16, pyramid=True),
+        BGR,
+        SAME,
+    ),
+    "tiff, BigTIFF": (big_tiff(), BGR, SAME),
+    "tiff, 16 bits": (cv2.imencode(".tiff", deep(BGR))[1].tobytes(), deep(BGR), SAME),
+    "tiff, 16 bits gray": (saved(samples.Image.fromarray(deep(GRAY)), "TIFF"), deep(GRAY), SAME),
+    "tiff, one bit": (saved(BITS, "TIFF", compression="group4"), samples.pixels(BITS), SAME),
+    "tiff, palette": (saved(PALETTE, "TIFF"), samples.pixels(PALETTE), SAME),
+    "tiff, white is zero": (inverted_tiff(), GRAY, SAME),
+    "tiff, alpha": (saved(pil(BGRA), "TIFF"), BGRA, SAME),
+    "tiff, gray and alpha": (saved(pil(GRAY_ALPHA), "TIFF"), GRAY_ALPHA, SAME),
+    "tiff, CIELAB": (vips(BGR).colourspace("lab").tiffsave_buffer(), BGR, ALMOST),
+    # WebP
+    "webp": (cv2.imencode(".webp", BGR, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes(), BGR, SAME),
+    "webp, lossless": (saved(pil(BGR), "WEBP", lossless=True), BGR, SAME),
+    "webp, alpha": (saved(pil(BGRA), "WEBP", lossless=True, exact=True), BGRA, SAME),
+    "webp, animated": (
+        saved(pil(BGR), "WEBP", lossless=True, save_all=True, append_images=[pil(255 - BGR)]),
+        BGR,
+        SAME,
+    ),
+    # AVIF
+    "avif": (saved(pil(BGR), "AVIF", quality=100, subsampling="4:4:4"), BGR, ALMOST),
+    "avif, alpha": (saved(pil(BGRA), "AVIF", quality=100, subsampling="4:4:4"), BGRA, ALMOST),
+    "avif, 10 bits": (
+        vips(deep(BGR)).heifsave_buffer(compression="av1", bitdepth=10, lossless=True),
+        deep(BGR),
+        1 / 1000,
+    ),
+    "avif, 12 bits": (
+        vips(deep(BGR)).heifsave_buffer(compression="av1", bitdepth=12, lossless=True),
+        deep(BGR),
+        1 / 4000,
+    ),
+    "avif, gray becomes colour": (saved(pil(GRAY), "AVIF", quality=100), np.dstack([GRAY] * 3), ALMOST),
+    # GIF
+    "gif": (saved(PALETTE, "GIF"), samples.pixels(PALETTE), SAME),
+    "gif, interlaced": (saved(PALETTE, "GIF", interlace=1), samples.pixels(PALETTE), SAME),
+    "gif, first frame": (
+        saved(PALETTE, "GIF", save_all=True, append_images=[PALETTE.transpose(0)]),
+        np.dstack([samples.pixels(PALETTE), np.full_like(GRAY, 255)]),  # the second has transparent places
+        SAME,
+    ),
+    # BMP
+    "bmp": (saved(pil(BGR), "BMP"), BGR, SAME),
+    "bmp, gray": (saved(pil(GRAY), "BMP"), GRAY, SAME),
+    "bmp, palette": (saved(PALETTE, "BMP"), samples.pixels(PALETTE), SAME),
+    "bmp, alpha": (cv2.imencode(".bmp", BGRA)[1].tobytes(), BGRA, SAME),
+    # JPEG 2000
+    "jp2": (saved(pil(BGR), "JPEG2000"), BGR, SAME),
+    "jp2, alpha": (saved(pil(BGRA), "JPEG2000"), BGRA, SAME),
+    "jp2, 16 bits": (saved(samples.Image.fromarray(deep(GRAY)), "JPEG2000"), deep(GRAY), SAME),
+    "jp2, codestream": (saved(pil(BGR), "JPEG2000", no_jp2=True), BGR, SAME),
+    # HEIC
+    "heic": (saved(pil(BGR), "HEIF", quality=100, chroma=444), BGR, 0.06),
+    "heic, gray": (saved(pil(GRAY), "HEIF", quality=100), GRAY, ALMOST),
+    "heic, alpha": (saved(pil(BGRA), "HEIF", quality=100, chroma=444), BGRA, 0.06),
+}
+
+
+def with_header(file):
+    return file, read_header(file)

@@ -1,0 +1,131 @@
+"""Files that are refused, and what is decoded of damaged ones."""
+
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.formats import decode, read_header
+from filterfleet.worker.pixels.opencv import cv2
+from tests.unit import samples
+from tests.unit.golden_files import (
+    GOLDEN,
+    with_header,
+)
+from tests.unit.samples import BGR, GRAY, GRAY_ALPHA, pil, saved, vips
+
+WEBP_OF_SIZE = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59_999).to_bytes(3, "little") * 2
+NO_ROWS = (b"IDAT", zlib.compress(b""))
+REFUSED = {
+    "float tiff": (saved(pil(GRAY).convert("F"), "TIFF"), "The TIFF file has float samples; only integers of up to 16"),
+    "signed tiff": (vips(BGR).cast("short").tiffsave_buffer(), "The TIFF file has short samples"),
+    "uint32 tiff": (vips(BGR).cast("uint").tiffsave_buffer(), "The TIFF file has uint samples"),
+    "five bands": (vips(BGR).bandjoin([1, 2]).tiffsave_buffer(), "The TIFF file has 5 samples per pixel; at most 4"),
+    "gray and alpha jp2": (saved(pil(GRAY_ALPHA), "JPEG2000"), "The JP2 file has 2 samples per pixel"),
+    "wide png": (
+        samples.png(samples.ihdr(65_536, 1), NO_ROWS),
+        "The image is 65536 x 1 pixels; a side may have at most 65535.",
+    ),
+    "png of no width": (samples.png(samples.ihdr(0, 1), NO_ROWS), "The PNG file is damaged or cut short."),
+    "gif of no size": (b"GIF89a" + bytes(20), "The GIF file claims a size of 0 x 0 pixels."),
+    "hollow png": (samples.png(samples.ihdr(60_000, 60_000), NO_ROWS), "The PNG file is damaged or cut short."),
+    "large webp": (WEBP_OF_SIZE, "The image has more than 512 megapixels."),
+    "text": (b"Dear diary, today was fine.", "The file is not an image of a known format."),
+    "empty": (b"", "The file is empty."),
+    "mp4": (samples.box(b"ftyp", b"isom\0\0\0\0isommp42"), "The file is not an image of a known format."),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_an_image_here_is_one_sentence(name):
+    file, sentence = REFUSED[name]
+    with pytest.raises(ImageError) as raised:
+        decode(file, read_header(file))
+    assert str(raised.value).startswith(sentence)
+    assert str(raised.value).endswith(".")
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_before_it_takes_hours():
+    file = saved(pil(BGR), "JPEG", progressive=True)
+    last = file.rindex(b"\xff\xda")
+    bomb = file[:-2] + file[last:-2] * 200 + b"\xff\xd9"
+    with pytest.raises(ImageError, match=r"^The JPEG file has more than 100 scans\.$"):
+        decode(bomb, read_header(bomb))
+
+
+def test_what_follows_a_jpeg_is_no_scan_of_it():
+    """Phones append a film to a photograph."""
+    file = saved(pil(BGR), "JPEG", progressive=True)
+    assert np.array_equal(decode(*with_header(file + b"\xff\xda" * 500)), decode(*with_header(file)))
+
+
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("sampling", [0x111111, 0x211111, 0x221111, 0x411111, 0x121111])
+def test_jpeg_pixels_are_opencvs(sampling, progressive):
+    options = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    for width, height in ((1, 1), (2, 33), (7, 5), (16, 8), (17, 16), (33, 1), (65, 40)):
+        file = cv2.imencode(".jpg", samples.picture(height, width), options)[1]
+        assert np.array_equal(decode(*with_header(file.tobytes())), cv2.imdecode(file, cv2.IMREAD_COLOR))
+
+
+def test_heic_without_its_library_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match=r"^HEIC files need an extra library: pip install 'filterfleet\[heic\]'\.$"):
+        read_header(GOLDEN["heic"][0])
+
+
+CUT = [
+    "jpeg",
+    "jpeg, progressive",
+    "png",
+    "png, interlaced",
+    "tiff",
+    "tiff, tiled",
+    "webp",
+    "avif",
+    "gif",
+    "bmp",
+    "jp2",
+]
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_file_cut_in_half_is_refused(name):
+    file = GOLDEN[name][0]
+    with pytest.raises(ImageError, match=r"^The [A-Z0-9]+ file is damaged(,| or) cut short"):
+        decode(file[: len(file) // 2], read_header(file))
+
+
+@pytest.mark.parametrize("name", ["jpeg", "jpeg, progressive", "png"])
+def test_and_decoded_as_far_as_it_goes_if_that_is_accepted(name):
+    image = samples.picture(200, 300)
+    options = {"progressive": True} if "progressive" in name else {}
+    file = saved(pil(image), name.split(",")[0].upper(), **options)
+    cut = file[: len(file) * 3 // 4]
+    found = decode(cut, read_header(cut), Damaged.ACCEPT)
+    assert found.shape == (200, 300, 3)
+    whole = decode(file, read_header(file))
+    if "progressive" in name:
+        assert np.abs(found.astype(int) - whole).mean() < 20
+    else:
+        assert np.array_equal(found[:80], whole[:80])
+
+
+def test_a_spoiled_jpeg_is_refused_or_accepted():
+    file = bytearray(saved(pil(samples.picture(200, 300)), "JPEG", quality=95))
+    middle = len(file) // 2
+    file[middle : middle + 20] = b"\xff\xd3" * 10
+    said = read_header(bytes(file))
+    with pytest.raises(ImageError, match="damaged"):
+        decode(bytes(file), said)
+    assert decode(bytes(file), said, Damaged.ACCEPT).shape == (200, 300, 3)
+
+
+def test_a_spoiled_checksum_is_damage():
+    file = bytearray(saved(pil(BGR), "PNG"))
+    file[file.index(b"IDAT") + 10] ^= 1
+    with pytest.raises(ImageError, match="damaged"):
+        decode(bytes(file), read_header(bytes(file)))

@@ -1,0 +1,94 @@
+"""The list of commands: what it says is what the commands say, and showing it loads nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+import filterfleet
+from filterfleet.cli import app
+from filterfleet.common.process.lazy import LazyCommand, LazyGroup
+
+HEAVY = ("cv2", "numpy", "pyvips", "zmq", "rclone_python", "sqlite3", "distributed", "mpi4py")
+PACKAGE = Path(filterfleet.__file__).parent
+# Files that import inside functions, and why; each says so beside the import, too.
+LATE_IMPORTS = {
+    "recipes.py": "OpenCV, for a recipe that has to be checked",
+    "worker/engines/select.py": "OpenCV, for engines that work in this process",
+    "worker/engines/mpi.py": "an optional package",
+    "worker/engines/dask.py": "an optional package",
+    "worker/formats/heic.py": "an optional package",
+    "listener/ends.py": "rclone, for a remote source or output",
+}
+
+
+def commands(group: LazyGroup | None = None) -> Iterator[LazyCommand]:
+    """Every lazy command, and those of the groups among them."""
+    for command in (group or typer.main.get_group(app)).commands.values():
+        yield command
+        if isinstance(real := command.load(), LazyGroup):
+            yield from commands(real)
+
+
+def test_the_short_help_is_the_first_line_of_the_help():
+    found = {command.name: command for command in commands()}
+    assert {"up", "recipe", "bench", "check", "huge"} <= set(found)
+    shown = {name: command.short_help for name, command in found.items()}
+    assert shown == {name: command.load().help.partition("\n")[0] for name, command in found.items()}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("bench", "--help"), ("recipe", "--help"), ("--version",)])
+def test_the_list_of_commands_loads_nothing_heavy(arguments):
+    script = f"""
+import sys
+from filterfleet.cli import app
+try:
+    app({list(arguments)!r})
+finally:
+    print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stderr == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["filterfleet", "li"], {"listener"}),
+        (["filterfleet", "up", "--bac"], {"--backend-port", "--backfill"}),
+        (["filterfleet", "up", "--backfill", ""], {"oldest", "newest", "none"}),
+        (["filterfleet", "recipe", ""], {"init", "check", "list", "show"}),
+        (["filterfleet", "bench", "huge", "--mega"], {"--megapixels"}),
+    ],
+)
+def test_shells_complete_commands_and_their_options(words, expected):
+    environment = os.environ | {
+        "_FILTERFLEET_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    command = [str(Path(sys.executable).with_name("filterfleet"))]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert set(said.split()) == expected
+
+
+def test_modules_import_at_their_top():
+    """Those that import inside a function have a reason, which stands above."""
+    found = set()
+    for folder, _, names in os.walk(PACKAGE, followlinks=True):
+        for file in (Path(folder, name) for name in names if name.endswith(".py")):
+            functions = (
+                node
+                for node in ast.walk(ast.parse(file.read_bytes()))
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            )
+            if any(isinstance(node, ast.Import | ast.ImportFrom) for each in functions for node in ast.walk(each)):
+                found.add(str(file.relative_to(PACKAGE)))
+    assert found == set(LATE_IMPORTS)

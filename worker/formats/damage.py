@@ -1,0 +1,12 @@
+"""The sentence about a file that cannot be decoded."""
+
+from __future__ import annotations
+
+from filterfleet.common.errors import ImageError
+
+
+def damaged(image_format: str) -> ImageError:
+    """The error to raise for a file whose first bytes are right and whose rest is not."""
+    if image_format == "tiff":  # there are too many kinds of TIFF to tell damage from a kind that libvips cannot read
+        return ImageError("The TIFF file is damaged, cut short or of a kind that cannot be read.")
+    return ImageError(f"The {image_format.upper()} file is damaged or cut short.")

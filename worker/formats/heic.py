@@ -1,0 +1,66 @@
+"""HEIC, by the optional package pillow_heif. libvips' wheel has no decoder for it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+
+from filterfleet.common.blob import Blob, whole
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats.damage import damaged
+from filterfleet.worker.formats.exif import PREFIX
+from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.pixels.channels import from_rgb_order
+from filterfleet.worker.pixels.depth import spread_to_16_bits
+from filterfleet.worker.pixels.image import Image
+
+
+def header(blob: Blob) -> Header:
+    """Holds the file in memory, not its pixels. Raises ImageError."""
+    heif = _opened(blob)
+    info = heif.info
+    bands = len(heif.mode.split(";")[0])
+    exif = (info.get("exif") or b"").removeprefix(PREFIX)
+    width, height = heif.size
+    return Header(
+        "heic",
+        width,
+        height,
+        bands=bands,
+        bits=16 if info.get("bit_depth", 8) > 8 else 8,
+        alpha=heif.has_alpha,
+        icc=info.get("icc_profile") or None,
+        exif=exif or None,
+        xmp=info.get("xmp") or None,
+    )
+
+
+def decode(blob: Blob) -> Image:
+    """The primary image. Raises ImageError."""
+    heif = _opened(blob)
+    try:
+        image = np.asarray(heif)
+        if image.dtype == np.uint16:
+            image = spread_to_16_bits(image, heif.info["bit_depth"])
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - pillow_heif has no error class of its own, and raises many
+        raise damaged("heic") from None
+    return from_rgb_order(image.reshape(*image.shape[:2], -1))
+
+
+def _opened(blob: Blob) -> Any:
+    """The primary image as a lazy pillow_heif.HeifImage."""
+    try:
+        import pillow_heif  # an optional package
+    except ImportError:
+        raise ImageError("HEIC files need an extra library: pip install 'filterfleet[heic]'.") from None
+    try:
+        file = pillow_heif.open_heif(io.BytesIO(whole(blob)), convert_hdr_to_8bit=False)
+        return file[file.primary_index]
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - pillow_heif has no error class of its own, and raises many
+        raise damaged("heic") from None

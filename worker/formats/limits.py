@@ -1,0 +1,30 @@
+"""How much of a file is looked at, so that no file takes more memory or time than its pixels are worth. Limits that
+other rooms share are in worker/settings.py.
+"""
+
+from __future__ import annotations
+
+from filterfleet.worker.settings import MAX_SIDE
+
+# The largest colour profile, EXIF or XMP that is carried along, in bytes; a larger one is left behind. Real ones have
+# up to a few MiB. A larger value lets a file that unpacks to much more than its own size take more memory; a smaller
+# one loses metadata.
+MAX_METADATA = 16 << 20
+
+# Chunks or boxes of a WebP or JPEG 2000 file that are looked at. Real files have a few dozen. A larger value lets a
+# file of tiny chunks take more time; with a smaller one, metadata at the end of a real file is missed.
+MAX_PARTS = 10_000
+
+# Entries of one directory of EXIF. Cameras write about a hundred. A larger value lets hostile EXIF take more time; with
+# a smaller one, the EXIF of a talkative camera is dropped.
+MAX_EXIF_ENTRIES = 1000
+
+# Scans of a progressive JPEG. Encoders write about ten, and each takes as long as a whole image. A larger value lets a
+# hostile file occupy a thread longer; a smaller one refuses more files.
+MAX_SCANS = 100
+
+# Pixels that one byte of a file can stand for at most: deflate makes 1,032 bytes of one, of up to 8 pixels each; a JPEG
+# block of 64 pixels takes a bit, and chroma lets one block serve four; a row of a fax that equals the one above takes a
+# bit. These follow from the formats. Files that claim more are cut short, and are refused before a decoder spends
+# minutes filling in what is missing.
+MOST_PIXELS_PER_BYTE = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SIDE}

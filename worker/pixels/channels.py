@@ -1,0 +1,53 @@
+"""The channels of an Image: how many there are, their order, alpha and luma."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.opencv import cv2
+
+LUMA = np.array([0.114, 0.587, 0.299])  # weights of ITU-R BT.601, in BGR order
+
+_ROWS = 256  # converted at once by over_white, which needs 32 bits a sample meanwhile
+_TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+_FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+
+
+def channels_of(image: Image) -> int:
+    """1 to 4, alpha included."""
+    return 1 if image.ndim == 2 else image.shape[2]
+
+
+def has_alpha(image: Image) -> bool:
+    return channels_of(image) in (2, 4)
+
+
+def to_rgb_order(image: Image) -> Image:
+    """BGR becomes RGB, as libvips and files have it; gray stays as it is."""
+    code = _TO_RGB.get(channels_of(image))
+    return image if code is None else cv2.cvtColor(image, code)
+
+
+def from_rgb_order(samples: Image) -> Image:
+    """An Image from samples of shape (height, width, channels) in the order of libvips: gray, gray and alpha, RGB or
+    RGBA.
+    """
+    channels = samples.shape[2]
+    if channels == 1:
+        return samples[:, :, 0]
+    code = _FROM_RGB.get(channels)
+    return samples if code is None else cv2.cvtColor(samples, code)
+
+
+def over_white(image: Image) -> Image:
+    """The image without alpha, laid over white paper. Each sample is rounded to the nearest level."""
+    if not has_alpha(image):
+        return image
+    top = np.iinfo(image.dtype).max
+    laid = np.empty_like(image[:, :, :-1], order="C")
+    for start in range(0, image.shape[0], _ROWS):
+        rows = image[start : start + _ROWS].astype(np.uint32)
+        colours, alpha = rows[:, :, :-1], rows[:, :, -1:]
+        laid[start : start + _ROWS] = (colours * alpha + top * (top - alpha) + top // 2) // top
+    return laid[:, :, 0] if laid.shape[2] == 1 else laid

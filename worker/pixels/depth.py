@@ -1,0 +1,31 @@
+"""Bits per sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterfleet.worker.pixels.image import Image
+
+
+def to_8_bits(image: Image) -> Image:
+    """16 bits per sample to the nearest of 8 (65535 becomes 255); 8 bits stay as they are."""
+    if image.dtype == np.uint8:
+        return image
+    return ((image.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+
+
+def spread_to_16_bits(samples: Any, bits: int) -> Any:
+    """Samples of 9 to 15 bits that stand in the upper bits of 16, spread over the whole range: white, which is all
+    ones, becomes 65535. samples is an array of uint16 or a pyvips.Image of ushort.
+    """
+    return samples | (samples >> bits)
+
+
+def nearest_levels(values: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
+    """The values rounded to whole levels and clipped to the range of dtype (uint8 or uint16). Overwrites values."""
+    np.rint(values, out=values)
+    np.clip(values, 0, np.iinfo(dtype).max, out=values)
+    return values.astype(dtype)

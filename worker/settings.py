@@ -1,0 +1,39 @@
+"""What one worker process lets images cost: pixels and memory. Every limit that more than one room needs stands here.
+
+Limits of a single room stand at the top of that room: worker/formats/limits.py, worker/strips/plan.py, the modules of
+worker/engines.
+"""
+
+from __future__ import annotations
+
+# The longest side of an image, in pixels, as read and as resized. JPEG, and many of the libraries' own counters, end at
+# 16 bits. A larger value would let files through that OpenCV and libjpeg cannot hold; a smaller one refuses more
+# images.
+MAX_SIDE = 65_535
+
+# The largest image that is ever decoded whole, in pixels. OpenCV's own limit of 2^30 lets a file of a few bytes claim
+# gigabytes. A larger value admits larger images that cannot go in strips, and larger bombs; a smaller one refuses both.
+MAX_PIXELS = 512_000_000
+
+# The largest image that goes whole when it could also go in strips, in pixels. Strips bound the memory that an image
+# takes, and take up to twice the processor time. With a larger value, each image may take more memory; a smaller one
+# sends ordinary photographs through strips.
+WHOLE_PIXELS = 64_000_000
+
+# Memory, in bytes, that is set aside for an image in strips: bands under way on all threads, and the buffers of the
+# libraries. A larger value lets fewer such images run at once; with a smaller one, wide images on many threads exceed
+# what the worker was given.
+STRIPS_NEED = 256 << 20
+
+# By default the processes of a machine share 1/MEMORY_PARTS of its memory (or of the control group's) for images. A
+# larger value leaves more to other programs and to the page cache; a smaller one lets more and larger images in.
+MEMORY_PARTS = 2
+
+# The least memory that a process takes for images by default, in bytes, however many processes share the machine. A
+# larger value can promise more than there is; a smaller one leaves room for no image at all.
+LEAST_MEMORY = 64 << 20
+
+# Memory that the kernel grants a process beyond its images, in bytes: interpreter, libraries, stacks of threads and
+# compressed files. A larger value lets a hostile file take more before it is refused; a smaller one makes ordinary
+# images fail.
+RESERVE = 1 << 30
