@@ -1,4 +1,4 @@
-"""Routing ids and frames at real sockets, with no keys in play."""
+"""Routing ids and oversized frames at real sockets, without keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.ppp_peers import Queue
 
 @pytest.mark.slow
 def test_automatic_routing_ids_differ_between_brokers(fleet: Fleet, processes: Processes):
-    """libzmq begins with 006b8b4567 in every process, unless rand() is seeded."""
+    """Unless rand() is seeded, libzmq's routing ids begin with 006b8b4567 in every process."""
     seen = set()
     for started in (fleet, Fleet(processes)):
         broker = started.start_broker()
@@ -29,7 +29,7 @@ def test_automatic_routing_ids_differ_between_brokers(fleet: Fleet, processes: P
 
 
 def test_an_oversized_frame_costs_a_broker_the_connection(fleet: Fleet):
-    """Of a client: it comes back on a new one."""
+    """The client comes back on a new connection."""
     with Queue(fleet.frontend) as queue, Client(LOOPBACK, fleet.frontend):
         first, _ = queue.receive(5)
         queue.send(first, b"", b"PPX1", bytes(FRAME_LIMIT + 1))
@@ -42,3 +42,4 @@ def test_an_oversized_frame_costs_a_broker_the_connection(fleet: Fleet):
             return False
 
         wait_until(gone, 10, "the end of the connection")
+        assert queue.until(lambda message: message[0] != first, patience=20)
