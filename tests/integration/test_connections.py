@@ -1,4 +1,4 @@
-"""Routing ids and frames at real sockets, with no keys in play."""
+"""Routing ids and oversized frames at real sockets, without keys."""
 
 from __future__ import annotations
 
@@ -42,3 +42,4 @@ def test_an_oversized_frame_costs_a_broker_the_connection(fleet: Fleet):
             return False
 
         wait_until(gone, 10, "the end of the connection")
+        assert queue.until(lambda message: message[0] != first, patience=20)
