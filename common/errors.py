@@ -24,7 +24,7 @@ class ProtocolError(FleetError):
 
 
 class FloodError(ProtocolError):
-    """The peer sends a message with so many frames that reading it to its end would take too long."""
+    """The peer sends a message with more frames than can be read in a reasonable time."""
 
 
 class RecipeError(FleetError):

@@ -36,7 +36,7 @@ def _mass_believed(self: Scan, listing: Any) -> Any:
 
 
 def _backfill_not_skipped(self: Discovery, listing: Any) -> None:
-    """What the source holds at first is processed, although its user does not want that."""
+    """The images of the first listing are processed, against the wish of the user."""
     if not listing.unread:
         self._books.set_listed()
 
@@ -58,7 +58,7 @@ _original_take = Intake.take
 
 
 def _room_leaked(self: Intake, path: str) -> None:
-    """The place in the window of what has ended is not given back."""
+    """Work that has ended keeps its place in the window."""
 
 
 def _never_patient(self: Patience, path: str, now: float) -> bool:
@@ -72,7 +72,7 @@ def _missed_for_ever(self: Misses, path: str, version: Any, now: float) -> bool:
 
 
 def _retry_forgotten(self: Place, path: str, trouble: Any, now: float) -> Any:
-    """What failed in an outage is tried again only after an hour."""
+    """A transfer that failed in an outage is tried again only after an hour."""
     notes = _original_failed(self, path, trouble, now)
     self._patience._until = now + 3600
     return notes
@@ -113,7 +113,7 @@ def _left_before_commit(self: Desk, work: Work, state: State) -> None:
 
 
 def _never_cleared(self: Desk, work: Work, seconds: float) -> None:
-    """What the output tells of a failure stays when the image is mended."""
+    """A failure stays told at the output when the image has been mended."""
     told, self._books.is_told = self._books.is_told, lambda _: False  # type: ignore[method-assign]
     _original_record(self, work, seconds)
     self._books.is_told = told  # type: ignore[method-assign]
@@ -123,23 +123,23 @@ _original_record = Desk._record
 
 
 def _failures_kept_quiet(self: Desk, work: Work, reason: str, *, transient: bool, now: float) -> None:
-    """A failure for good is recorded, and not told at the output."""
+    """A permanent failure is recorded, but not told at the output."""
     work.reason = reason
     self._record_failure(work, transient=transient, now=now)
 
 
 def _change_ignored(self: Desk, id_: bytes, now: float) -> None:
-    """An image that changed while the engine read it counts as failed for good."""
+    """An image that changed while the engine read it counts as a permanent failure."""
     self.on_outcome(id_, Failed(id_, "permanent", "The image has changed."), now)
 
 
 def _never_finished_looking(self: ListenerCore) -> bool:
-    """A listener that is to end when all is done ends when nothing is under way, whether it has looked or not."""
+    """A listener that is to end when everything is done ends before it has looked."""
     return self.settings.once and self.idle
 
 
 def _nothing_resumed(self: Desk) -> None:
-    """What an earlier life has left pending is not taken up."""
+    """The work that an earlier life has left undone is not taken up."""
 
 
 LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {

@@ -47,8 +47,8 @@ KEY = 16  # bytes of a job id that stand for the content
 
 
 class ListenerNode(Peer):
-    """Source, output and ledger survive its crashes; of the ledger, what was committed. Its habits are those of one
-    user: they stay the same from life to life."""
+    """Source, output and the committed part of the ledger survive its crashes. Its settings stay the same from life to
+    life."""
 
     side = Side.FRONTEND
 
@@ -80,7 +80,7 @@ class ListenerNode(Peer):
     def upload(self) -> None:
         versions = self.source.upload(self.world.wall.time_ns(), halves=self.settings.settle > 0)
         self._put(versions[0])
-        for photo in versions[1:]:  # the upload ends too soon for anything to look complete before
+        for photo in versions[1:]:  # the upload ends before its first half can look complete
             self.world.clock.after(0.8 * self.settings.settle, self._put, photo)
 
     def replace(self) -> None:
@@ -98,7 +98,7 @@ class ListenerNode(Peer):
         self._notify(photo.path)
 
     def _notify(self, path: str) -> None:
-        """As a source does that notifies: mostly of the path, sometimes of anything, and sometimes not at all."""
+        """Notifications name the path, or only say that something has changed, or get lost."""
         if self.watching and self.alive:
             heard = self.world.rng.choice([path, path, path, ROOT, None])
             if heard is not None:
@@ -156,7 +156,7 @@ class ListenerNode(Peer):
             self._end()
 
     def _end(self) -> None:
-        """As a listener that was started with --once does; whoever runs it does so again after a while."""
+        """A listener with --once ends when everything is done. Its user starts it again after a while."""
         self.core.stop()
         self._act(self.core.end())
         self.tell("has nothing left to do, and ends")
@@ -186,7 +186,7 @@ class ListenerNode(Peer):
         self._check_turns(actions)
 
     def _check_turns(self, actions: list[Action]) -> None:
-        """No backfill is begun while a fresh upload could be; a transfer that is tried again is none that is begun."""
+        """No backfill is begun while a fresh upload could be. Trying a transfer again does not count as a beginning."""
         loads = {(action.path, action.version) for action in actions if isinstance(action, Load) and not action.urgent}
         if loads - self._begun:
             for path, _ in self.core._desk.intake._fresh:
@@ -195,7 +195,7 @@ class ListenerNode(Peer):
         self._begun |= loads
 
     def _scan(self) -> None:
-        """Lists and looks run one after the other. What they show is older than their end."""
+        """Lists and looks run one after the other. They show an earlier state of the source than that at their end."""
         seen, told = self.world.rng.uniform(0.0, 0.1), self.world.rng.uniform(0.0, 0.1)
         self.later(seen, self._see, told)
 
@@ -291,7 +291,7 @@ class ListenerNode(Peer):
 
     @property
     def finished(self) -> bool:
-        """Whether every photo has had its outcome, and nothing is under way just now."""
+        """Whether every photo has had its outcome and nothing is under way."""
         idle = self.core.idle if self.alive else self.settings.once
         return idle and all(map(self.ledger.knows_end, self.source.expected.values()))
 

@@ -63,7 +63,7 @@ def _lost_tasks_forgotten(self: Scheduler, task: Task, now: float, *, alone: boo
 
 
 def _blame_at_once(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
-    """Whoever was in a worker that died three times is called poison, without a trial."""
+    """A task whose worker died three times is called poison, without a trial."""
     task.losses += 1
     if task.losses >= self.settings.shared_losses:
         return [GaveUp(task, f"The worker process died while it worked on this image ({task.losses} times).")]

@@ -61,7 +61,7 @@ class Connection:
         self.identity = identity
         self.arrive = {"up": up, "down": down}  # what takes the frames at the other end; up is at the broker
         self.last = {"up": 0.0, "down": 0.0}  # when the last message arrives
-        self.slowness = slowness  # its delays are so many times the weather's
+        self.slowness = slowness  # a factor on the delays of the weather
         self.open = True
         self.closed_at = 0.0
 

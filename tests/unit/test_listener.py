@@ -97,7 +97,7 @@ def loads(source: MemorySource) -> list[str]:
 
 
 def outage(what: str, times: int, *, transient: bool = True) -> Callable[[str], None]:
-    """What begins so fails so many times."""
+    """Operations whose names begin like this fail this many times."""
     left = times
 
     def trouble(begun: str) -> None:
