@@ -41,7 +41,7 @@ class Loop(Generic[Event]):
             pool.do(work, lambda event: self.post(event, urgent=urgent), urgent=urgent)
 
     def events(self, wait: float) -> Iterator[Event]:
-        """What has come by now; waits for at most `wait` seconds until something does."""
+        """The events that have come. If there are none yet, waits for one for at most `wait` seconds."""
         try:
             item = self._events.get(timeout=wait)
         except queue.Empty:
@@ -51,7 +51,7 @@ class Loop(Generic[Event]):
             yield from self._next(self._events.get())
 
     def stop(self) -> Iterator[Event]:
-        """Begin nothing more, wait for what is under way, and yield what comes of it."""
+        """Begin nothing more, wait for the work under way, and yield its events."""
         self._stopping = True
         for pool in self._pools:
             pool.shutdown()

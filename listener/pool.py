@@ -25,7 +25,7 @@ class Pool(Generic[Value]):
         self._executor.submit(self._do_next)  # one call for each entry, so that no entry is left over
 
     def shutdown(self) -> None:
-        """Begin nothing more, and wait for what is under way."""
+        """Begin nothing more, and wait for the work under way."""
         self._executor.shutdown(cancel_futures=True)
 
     def _do_next(self) -> None:

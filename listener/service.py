@@ -1,4 +1,4 @@
-"""The listener's process: carries out what the core decides, on the thread that keeps the ledger and on pools."""
+"""The shell around the listener's core: executes its actions, on the thread of the ledger and on pools of threads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from filterfleet.listener.pool import Pool
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.transfers import Transfers, payload_of
 
-TURN = 0.5  # seconds the loop sleeps at most: it tells its supervisor that it is alive, and looks at its stop signal
+TURN = 0.5  # seconds between two signs of life for the supervisor, and looks at the stop signal, at most
 
 log = get_logger("listener")
 
@@ -136,7 +136,7 @@ class ListenerService:
 
 
 def settings(options: Options, engine: Engine, source: Source, sink: Sink) -> Settings:
-    """What the core decides by, from what the user chose and what both ends and the engine are."""
+    """The core's settings, from the user's choices and the properties of source, sink and engine."""
     return Settings(
         settle=0.0 if source.atomic else options.settle,
         interval=options.interval,

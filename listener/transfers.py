@@ -1,4 +1,4 @@
-"""The calls of a source and a sink. Each ends in one event for the core, whatever happens."""
+"""Calls the source and the sink. Each call ends in one event for the core, whatever happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the listener's core asks its shell to do. The order of a list of actions is the order of execution."""
+"""The actions that the listener's core asks of its shell. A list of actions is executed in its order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Read this version of an object; ends in Loaded, Refused or TransferFailed. urgent: before all that is not."""
+    """Read this version of an object; ends in Loaded, Refused or TransferFailed. urgent: before ordinary work."""
 
     path: str
     version: Version
@@ -58,8 +58,8 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Give a path the outputs that its twin `original` has; ends in Copied or TransferFailed. The result describes
-    them, without their bytes."""
+    """Give a path the outputs of `original`, which has the same content; ends in Copied or TransferFailed. The result
+    describes the outputs, without their bytes."""
 
     path: str
     original: str
@@ -80,7 +80,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Take back what was told of an earlier version's failure; ends in Cleared or TransferFailed."""
+    """Remove the failure of an earlier version from the output; ends in Cleared or TransferFailed."""
 
     path: str
     urgent: ClassVar[bool] = False
@@ -97,7 +97,7 @@ class TakeAway:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """The engine may forget this job: what became of it is durable."""
+    """The engine may forget this job: its outcome is durable in the ledger."""
 
     job: bytes
 

@@ -1,4 +1,4 @@
-"""What is to happen later."""
+"""Things to do later."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class Agenda(Generic[Item]):
         return self._heap[0][0] if self._heap else float("inf")
 
     def take(self, now: float) -> Iterator[Item]:
-        """Remove and yield what is due, in order."""
+        """Remove and yield the items that are due, in order."""
         while self._heap and self._heap[0][0] <= now:
             yield heapq.heappop(self._heap)[2]

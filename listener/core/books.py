@@ -1,4 +1,4 @@
-"""What the core needs of a ledger. listener.ledger has the real one, which says what each method does."""
+"""The interface of the ledger that the core writes into. listener.ledger.ledger explains each method."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class ListenerCore:
                 self._on_listed(listing, now)
             case Looked(found):
                 self._take_up(self._discovery.looked(found, now))
-                self._desk.feed(now)  # at once: a fresh upload does not wait for the other events that have come
+                self._desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
                 self._desk.on_outcome(job, outcome, now)
             case SourceChanged(job):
@@ -63,7 +63,7 @@ class ListenerCore:
         return self._take()
 
     def on_tick(self, now: float) -> list[Action]:
-        """Everything that time brings. Then the ledger is committed, what had to wait for that is begun, and so is new
+        """Do everything that is due. Then commit the ledger, begin everything that waited for that, and begin new
         work."""
         self._desk.run_due(now)
         self._note_progress(now)
@@ -81,11 +81,11 @@ class ListenerCore:
         return max(0.0, min(instant - now, self._discovery.wait(now)))
 
     def stop(self) -> None:
-        """The shell begins nothing more, and cuts short what is under way: a failure says nothing from now on."""
+        """The shell begins nothing more and cuts short whatever is under way. Failures mean nothing from now on."""
         self._desk.stopping = True
 
     def end(self) -> list[Action]:
-        """After the last event: what has come is made durable, and acknowledged."""
+        """To be called after the last event: commit the ledger, and return the acknowledgements."""
         self._desk.commit()
         return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note)]
 
@@ -112,7 +112,7 @@ class ListenerCore:
     # --- from the source to the line ----
 
     def _on_listed(self, listing: Listing, now: float) -> None:
-        if self._desk.stopping:  # it was cut short by us, and says nothing about the source
+        if self._desk.stopping:  # we have cut it short ourselves: it says nothing about the source
             return
         self._take_up(self._discovery.listed(listing, now))
         self._actions += self._discovery.remember(listing)
@@ -145,7 +145,7 @@ class ListenerCore:
     # --- for people ----
 
     def _note_progress(self, now: float) -> None:
-        """Now and then, if there has been any."""
+        """Note the progress once per interval, if there was any."""
         if now < self._note_progress_at:
             return
         self._note_progress_at = now + self.settings.progress

@@ -1,4 +1,4 @@
-"""The works under way: what each transfer leads to, up to the outcome in the ledger. work.py has the table."""
+"""Follows every path that is under way, from its loading to its outcome in the ledger. work.py has the table."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _TryAgain:
 
 
 class Desk:
-    """Puts what it wants done into actions, a list that it shares with the core."""
+    """Adds its actions to a list that it shares with the core."""
 
     def __init__(
         self, settings: Settings, recipe: Recipe, books: Books, discovery: Discovery, actions: list[Action]
@@ -89,11 +89,11 @@ class Desk:
 
     @property
     def next(self) -> float:
-        """When time brings something; infinite when it does not."""
+        """The instant at which run_due() has something to do; infinite if there is none."""
         return self._agenda.next
 
     def resume(self) -> None:
-        """Take up what an earlier life has left undone."""
+        """Take up the work that an earlier life has left undone."""
         for path, version, fresh in self._books.pending():
             self.intake.add(path, version, fresh=fresh)
         due = dict(self._books.due()) if self.settings.departs else {}
@@ -104,17 +104,17 @@ class Desk:
                 self._begin_later(self._add(Work(path, version, fresh=False, departs=True)), State.LEAVING)
 
     def feed(self, now: float) -> None:
-        """Begin what is next in the line, as far as there is room."""
+        """Begin with the objects in the line, as far as there is room."""
         while not self._source.pause(now) and (taken := self.intake.take(self._is_busy)) is not None:
             path, version, fresh = taken
             self._begin(self._add(Work(path, version, fresh, departs=self.settings.departs)), State.LOADING)
 
     def _is_busy(self, path: str) -> bool:
-        """Outputs that are being copied must not be replaced meanwhile."""
+        """Whether the path has to wait: outputs that are being copied must not be replaced."""
         return path in self._works or path in self._originals
 
     def run_due(self, now: float) -> None:
-        """Everything that time brings."""
+        """Do everything that is due."""
         for item in self._agenda.take(now):
             match item:
                 case _Retry(path):
@@ -123,7 +123,7 @@ class Desk:
                     self.intake.add(path, version, fresh=False)
 
     def commit(self) -> None:
-        """Make durable what the ledger has been told, then begin what waited for that."""
+        """Commit the ledger, then begin everything that waited for that."""
         self._books.commit()
         waiting, self._after_commit = self._after_commit, []
         for item in waiting:
@@ -165,7 +165,7 @@ class Desk:
     def on_failure(self, path: str, trouble: Trouble | None, now: float) -> None:
         work = self._works[path]
         if trouble is not None:
-            if self.stopping:  # it was cut short by us
+            if self.stopping:  # we have cut it short ourselves
                 return
             place = self._place(work)
             if (notes := place.failed(path, trouble, now)) is not None:
@@ -194,12 +194,12 @@ class Desk:
         self._ask(work)
 
     def _begin_later(self, work: Work, state: State) -> None:
-        """Begin once everything that the ledger knows now is durable."""
+        """Begin when the ledger has been committed."""
         work.enter(state)
         self._after_commit.append(work)
 
     def _ask(self, work: Work) -> None:
-        """Have the transfer done that this work's state stands for."""
+        """Ask for the transfer that belongs to the state of this work."""
         match work.state:
             case State.LOADING:
                 action: Action = Load(work.path, work.version, work.fresh)
@@ -273,7 +273,7 @@ class Desk:
             self._use(work, job, now)
 
     def _use(self, work: Work, job: JobInHand, now: float) -> None:
-        """Do for one path what the outcome of its job calls for."""
+        """Go on with one path after the outcome of its job."""
         if isinstance(job.outcome, Failed):
             self._fail(work, job.outcome.reason, transient=job.outcome.kind == "transient", now=now)
             return

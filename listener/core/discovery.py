@@ -1,4 +1,4 @@
-"""When to look at the source, and what is new there."""
+"""When to look at the source, and which of its objects are new."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ class Discovery:
         self._rhythm.hint(now)
 
     def heard(self, path: str, now: float) -> None:
-        """Something has happened to this path, or anywhere when it is ROOT. Before the first listing, nobody knows what
-        is fresh."""
+        """Something has happened to this path, or anywhere if it is ROOT. Before the first listing it is unknown which
+        objects are fresh, so that everything is listed."""
         if path == ROOT or not self._watching or self._first is None:
             self._rhythm.hint(now)
         else:
@@ -93,7 +93,7 @@ class Discovery:
         return self._in_order(findings)
 
     def remember(self, listing: Listing) -> list[Note]:
-        """After its findings were taken up: what later listings show in addition is fresh."""
+        """To be called after the findings were taken up: objects that appear in later listings are fresh."""
         if self._first is None and ROOT not in listing.unread:
             self._first = frozenset(listing.objects)
         if listing.unread == self.unread:
@@ -140,8 +140,8 @@ class Discovery:
     # --- inside ----
 
     def _skip_backfill(self, listing: Listing) -> None:
-        """What the source holds when it is first listed is no upload. An object that is still being written then
-        becomes another version, which is processed."""
+        """With Backfill.NONE, skip everything that the source holds when it is first listed. An object that is still
+        being written then becomes another version, which is processed."""
         if self._books.was_listed:
             return
         if self._settings.backfill is Backfill.NONE:

@@ -1,4 +1,4 @@
-"""What the listener's core is told. Every transfer that it asks for ends in exactly one event."""
+"""The events that the listener's core handles. Every action that starts something ends in exactly one event."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Load has ended: the file was read, and cannot be processed for this reason."""
+    """Load has ended: the file was read, but cannot be processed, for this reason."""
 
     path: str
     reason: str
@@ -73,7 +73,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """Copy has ended; found is False when the original's outputs were not there."""
+    """Copy has ended; found is False if the original's outputs were no longer there."""
 
     path: str
     found: bool
@@ -110,7 +110,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class TransferFailed:
-    """Load, Copy, Write, Tell, Clear or TakeAway has ended in trouble; None: the object is no longer the version that
+    """Load, Copy, Write, Tell, Clear or TakeAway has failed. Without trouble: the object is no longer the version that
     was asked for."""
 
     path: str

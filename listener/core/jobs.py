@@ -28,7 +28,7 @@ class JobInHand:
 
 
 class Jobs:
-    """Puts what it wants done into actions, a list that it shares with the core."""
+    """Adds its actions to a list that it shares with the core."""
 
     def __init__(self, recipe: Recipe, actions: list[Action]) -> None:
         self._recipe = recipe
@@ -85,5 +85,5 @@ class Jobs:
         return True
 
     def close(self, blobs: Iterable[Blob]) -> None:
-        """Nobody needs these any more."""
+        """Have the files of these blobs closed."""
         self._actions += [Close(blob) for blob in blobs if isinstance(blob, OpenFile)]

@@ -1,4 +1,4 @@
-"""What a listing of the source means, given the one before. Notifications are hints; the scan is the truth."""
+"""Compares each listing of the source with the one before. Notifications are hints; the scan is the truth."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ROOT = "."  # the name of the source's root, as a folder that could not be read
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What tells two states of one object apart: size in bytes, mtime_ns in nanoseconds since the epoch, and as tag
-    whatever else the store says about the content: a hash, an id, or nothing."""
+    """One state of an object. size is in bytes, mtime_ns in nanoseconds since the epoch. tag is anything else that the
+    store says about the content: a hash, an id, or nothing. Two equal versions are the same state."""
 
     size: int
     mtime_ns: int
@@ -134,8 +134,8 @@ class Scan:
         return True
 
     def expire(self, path: str) -> None:
-        """Should this object come back, it is another version, whatever it looks like. It stays known until then: a
-        source that is away is not to be believed for knowing of less and less."""
+        """If this object comes back, it counts as another version, whatever it looks like. It stays known until then:
+        otherwise a source that shows nothing would be believed once enough of it had been forgotten."""
         self._settled[path] = NO_VERSION
 
     def skip(self, path: str, version: Version) -> None:

@@ -1,4 +1,4 @@
-"""The numbers of the listener's decisions, and what its user chose."""
+"""The numbers that the listener decides by, and the choices of its user."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ JITTER = 0.1
 # kept more exactly.
 SETTLE_MINIMUM = 0.05
 
-# --- what a scan is believed ----
+# --- when a scan is believed ----
 
 # The share of all known objects, and the number of objects, that may vanish between two scans and be believed gone; the
-# larger of both counts. More: mass deletions are forgotten as their user meant them. Less: a source that shows nothing
+# larger of both counts. More: mass deletions are forgotten as their user wishes. Less: a source that shows nothing
 # for a moment, such as a share that is not mounted, costs less.
 MASS = 0.2
 MASS_MINIMUM = 10
@@ -54,7 +54,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 
 class Backfill(enum.StrEnum):
-    """What becomes of the images that are in a source when it is first listed."""
+    """What happens to the images that a source holds when it is first listed."""
 
     OLDEST = "oldest"  # all are processed, the oldest first
     NEWEST = "newest"  # all are processed, the newest first
@@ -71,15 +71,15 @@ class Failures(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the core decides by. Times are in seconds, sizes in bytes.
+    """Everything that the core decides by. Times are in seconds, sizes in bytes.
 
     settle: how long an object must look the same before it counts as completely written. More: files that grow with
         pauses are safe. Less: a fresh upload is processed sooner. 0: one look is enough.
     interval: the pause between two scans, at least. More: fewer calls of a cloud. Less: changes that nobody notifies of
         are found sooner.
     once: end as soon as nothing is left to do.
-    backfill, failures: see there.
-    departs: what is done leaves the source.
+    backfill, failures: see Backfill and Failures.
+    departs: an image leaves the source when its outputs are in place.
     engine: the engine's name, for the records.
     window: objects under way at once. More: the engine never waits for work. Less: less memory, and a fresh upload
         waits behind fewer others.

@@ -13,8 +13,8 @@ Each state but PROCESSING stands for one transfer that is under way, or that wai
                                                       failure        PROCESSING
     WRITING      the engine has a result              Written        CLEARING, LEAVING, or the end: done
                                                       failure        TELLING, or the end: failed
-    TELLING      failed for good; begins when it is   Told           the end: failed
-                 durable that the output may tell     failure        the end: failed
+    TELLING      failed permanently; begins when the  Told           the end: failed
+                 ledger knows that it may be told     failure        the end: failed
     CLEARING     done, and the output may still tell  Cleared        LEAVING, or the end
                  of a failure                         failure        LEAVING, or the end
     LEAVING      done; begins when that is durable    TakenAway      the end

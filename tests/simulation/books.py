@@ -1,4 +1,4 @@
-"""The real ledger, watched: what it is told is held against what has happened to the source."""
+"""The real ledger, watched: its records are compared with what happened to the source."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WatchedLedger(Ledger):
         self._away.clear()
 
     def crash(self) -> None:
-        """What was not committed is not there after a kill."""
+        """A kill undoes everything since the last commit."""
         self._db.rollback()
         self._done.clear()
 
@@ -62,7 +62,7 @@ class WatchedLedger(Ledger):
             self.skippable |= listing.objects.items()
 
     def check_order(self, backfill: Backfill) -> None:
-        """What one listing has brought is in the line by its age."""
+        """The objects of one listing are in the line by their age."""
         ages = [version.mtime_ns for path, version, _ in self.pending() if (path, version) not in self._pending_before]
         if ages != sorted(ages, reverse=backfill is Backfill.NEWEST):
             raise InvariantError(f"what was found is not in the order {backfill.value}")
@@ -115,7 +115,7 @@ class WatchedLedger(Ledger):
         return {(path, version) for path, version, _ in self.pending()}
 
     def state(self, path: str, version: Version) -> str | None:
-        """Of one version; None when the ledger does not know it."""
+        """The state of one version; None if the ledger does not know it."""
         row = self._db.execute(
             "SELECT state FROM objects WHERE path = ? AND size = ? AND mtime_ns = ? AND tag = ?",
             (path, version.size, version.mtime_ns, version.tag),
