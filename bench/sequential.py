@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -17,9 +18,12 @@ from filterfleet.worker.pixels.opencv import prepare_process
 def main(source: Path, output: Path) -> None:
     prepare_process()
     for path in sorted(source.iterdir()):
-        done = process(FileBlob(os.open(path, os.O_RDONLY | os.O_CLOEXEC)), DEFAULT)
-        for made, blob in zip(done.outputs, done.blobs, strict=True):
-            write_atomically(output / output_path(made.name, path.name, made.format), blob, output / "tmp")
+        with (
+            FileBlob(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as image,
+            contextlib.closing(process(image, DEFAULT)) as done,
+        ):
+            for made, blob in zip(done.outputs, done.blobs, strict=True):
+                write_atomically(output / output_path(made.name, path.name, made.format), blob, output / "tmp")
 
 
 if __name__ == "__main__":

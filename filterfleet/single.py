@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from filterfleet.common.blob import whole
@@ -17,5 +18,5 @@ def process(image: bytes, recipe: Recipe | str | Path | None = None) -> dict[str
 
     Raises FleetError: ImageError for an image that cannot be processed, RecipeError for a recipe that cannot be run.
     """
-    done = pipeline.process(image, load_recipe(recipe))
-    return {output.name: bytes(whole(blob)) for output, blob in zip(done.outputs, done.blobs, strict=True)}
+    with contextlib.closing(pipeline.process(image, load_recipe(recipe))) as done:
+        return {output.name: bytes(whole(blob)) for output, blob in zip(done.outputs, done.blobs, strict=True)}

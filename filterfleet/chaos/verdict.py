@@ -49,15 +49,15 @@ def wrong_in_outputs(
     for image in images:
         if stopped():
             break
-        done = process((source / image).read_bytes(), recipe)
-        for made, blob in zip(done.outputs, done.blobs, strict=True):
-            place = str(output_path(made.name, image, made.format))
-            if place not in surplus:
-                missing.append(place)
-                continue
-            surplus.remove(place)
-            if (output / place).read_bytes() != bytes(whole(blob)):
-                different.append(place)
+        with contextlib.closing(process((source / image).read_bytes(), recipe)) as done:
+            for made, blob in zip(done.outputs, done.blobs, strict=True):
+                place = str(output_path(made.name, image, made.format))
+                if place not in surplus:
+                    missing.append(place)
+                    continue
+                surplus.remove(place)
+                if (output / place).read_bytes() != bytes(whole(blob)):
+                    different.append(place)
     return [
         *_sentence("missing at the output", missing),
         *_sentence("not what the sequential pipeline makes", different),

@@ -14,6 +14,7 @@ from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
 from filterfleet.common.jobs.job import Job, check_outputs, job_id
 from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.payload import close
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
 from filterfleet.common.text import printable
 from filterfleet.common.wire import Failed, Result
@@ -119,6 +120,9 @@ class _Submission:
             future = self._client.submit(Job(job, self._recipe.to_bytes(), needs, version.size, payload), read)
             self._jobs[job] = future
             self._under_way[future] = []
+            future.add_done_callback(lambda _: close(loaded.blob))
+        else:
+            close(loaded.blob)
         self._under_way[self._jobs[job]].append(file)
         return None
 
@@ -135,6 +139,9 @@ class _Submission:
             return
         for file in files:
             yield file, self._place(file, outcome)
+        if isinstance(outcome, Result):
+            for output in outcome.payload:
+                close(output)
         del self._jobs[outcome.id]
         self._client.acknowledge(outcome.id)
 
