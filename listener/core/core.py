@@ -32,7 +32,7 @@ class ListenerCore:
         self._books.commit()
         self._actions: list[Action] = []
         self._discovery = Discovery(settings, books, rng)
-        self._desk = Desk(settings, recipe, books, self._discovery, self._actions)
+        self.desk = Desk(settings, recipe, books, self._discovery, self._actions)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
 
@@ -40,7 +40,7 @@ class ListenerCore:
         """Before anything else. watching: paths will be heard of, and can be looked at."""
         if watching:
             self._discovery.watch()
-        self._desk.resume()
+        self.desk.resume()
         self._note_progress_at = now + self.settings.progress
 
     def on(self, event: Event, now: float) -> list[Action]:
@@ -51,58 +51,58 @@ class ListenerCore:
                 self._on_listed(listing, now)
             case Looked(found):
                 self._take_up(self._discovery.looked(found, now))
-                self._desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
+                self.desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
-                self._desk.on_outcome(job, outcome, now)
+                self.desk.on_outcome(job, outcome, now)
             case SourceChanged(job):
-                self._desk.on_source_changed(job, now)
+                self.desk.on_source_changed(job, now)
             case TransferFailed(path, trouble):
-                self._desk.on_failure(path, trouble, now)
+                self.desk.on_failure(path, trouble, now)
             case _:
-                self._desk.on_success(event, now)
+                self.desk.on_success(event, now)
         return self._take()
 
     def on_tick(self, now: float) -> list[Action]:
         """Do everything that is due. Then commit the ledger, begin everything that waited for that, and begin new
         work."""
-        self._desk.run_due(now)
+        self.desk.run_due(now)
         self._note_progress(now)
-        if self.settings.once and self._desk.intake.idle:
+        if self.settings.once and self.desk.intake.idle:
             self._discovery.hint(now)  # one more scan, which finds that nothing is left
         if not self.finished:
             self._actions += self._discovery.due(now)
-        self._desk.commit()
-        self._desk.feed(now)
+        self.desk.commit()
+        self.desk.feed(now)
         return self._take()
 
     def wait(self, now: float) -> float:
         """Seconds until on_tick has something to do, if no event comes before."""
-        instant = min(self._desk.next, self._note_progress_at)
+        instant = min(self.desk.next, self._note_progress_at)
         return max(0.0, min(instant - now, self._discovery.wait(now)))
 
     def stop(self) -> None:
         """The shell begins nothing more and cuts short whatever is under way. Failures mean nothing from now on."""
-        self._desk.stopping = True
+        self.desk.stopping = True
 
     def end(self) -> list[Action]:
         """To be called after the last event: commit the ledger, and return the acknowledgements."""
-        self._desk.commit()
+        self.desk.commit()
         return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note)]
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do, for a listener that is to end then."""
-        return self.settings.once and self._discovery.quiet and self._desk.idle
+        return self.settings.once and self._discovery.quiet and self.desk.idle
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way or in the line."""
-        return self._desk.idle
+        return self.desk.idle
 
     @property
     def pending(self) -> int:
         """The length of the line."""
-        return self._desk.intake.waiting
+        return self.desk.intake.waiting
 
     @property
     def unread(self) -> Mapping[str, str]:
@@ -112,11 +112,11 @@ class ListenerCore:
     # --- from the source to the line ----
 
     def _on_listed(self, listing: Listing, now: float) -> None:
-        if self._desk.stopping:  # we have cut it short ourselves: it says nothing about the source
+        if self.desk.stopping:  # we have cut it short ourselves: it says nothing about the source
             return
         self._take_up(self._discovery.listed(listing, now))
         self._actions += self._discovery.remember(listing)
-        self._desk.feed(now)
+        self.desk.feed(now)
 
     def _take_up(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
@@ -125,7 +125,7 @@ class ListenerCore:
                     self._on_settled(path, version)
                 case Gone(path):
                     self._books.forget(path)
-                    self._desk.misses.found(path)
+                    self.desk.misses.found(path)
                 case MassDisappearance(gone, known):
                     for path in gone:  # a failure is forgotten all the same: no output is lost with it
                         if self._books.forget_failed(path):
@@ -140,7 +140,7 @@ class ListenerCore:
             reason = f"The file has {sizes}: give the spool more with --spool-limit."
             self._books.failed(path, version, reason, transient=True)
         else:
-            self._desk.intake.add(path, version, fresh=fresh)
+            self.desk.intake.add(path, version, fresh=fresh)
 
     # --- for people ----
 

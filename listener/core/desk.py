@@ -77,15 +77,15 @@ class Desk:
         self._source = Place("source", patience)
         self._output = Place("output", patience)
         self._agenda: Agenda[_Retry | _TryAgain] = Agenda()
-        self._works: dict[str, Work] = {}
-        self._jobs = Jobs(recipe, actions)
+        self.works: dict[str, Work] = {}  # by path
+        self.jobs = Jobs(recipe, actions)
         self._originals: Counter[str] = Counter()  # by path, the works that copy its outputs
         self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way or in the line."""
-        return self.intake.idle and not self._works
+        return self.intake.idle and not self.works
 
     @property
     def next(self) -> float:
@@ -100,25 +100,25 @@ class Desk:
         for path, version in self._books.stale():
             self._begin_later(self._add(Work(path, version, fresh=False, departs=path in due)), State.CLEARING)
         for path, version in due.items():
-            if path not in self._works:
+            if path not in self.works:
                 self._begin_later(self._add(Work(path, version, fresh=False, departs=True)), State.LEAVING)
 
     def feed(self, now: float) -> None:
         """Begin with the objects in the line, as far as there is room."""
-        while not self._source.pause(now) and (taken := self.intake.take(self._is_busy)) is not None:
+        while not self._source.pause(now) and (taken := self.intake.take(self.is_busy)) is not None:
             path, version, fresh = taken
             self._begin(self._add(Work(path, version, fresh, departs=self.settings.departs)), State.LOADING)
 
-    def _is_busy(self, path: str) -> bool:
+    def is_busy(self, path: str) -> bool:
         """Whether the path has to wait: outputs that are being copied must not be replaced."""
-        return path in self._works or path in self._originals
+        return path in self.works or path in self._originals
 
     def run_due(self, now: float) -> None:
         """Do everything that is due."""
         for item in self._agenda.take(now):
             match item:
                 case _Retry(path):
-                    self._ask(self._works[path])
+                    self._ask(self.works[path])
                 case _TryAgain(path, version) if self._books.retry(path, version):
                     self.intake.add(path, version, fresh=False)
 
@@ -135,7 +135,7 @@ class Desk:
     # --- events ----
 
     def on_success(self, event: Success, now: float) -> None:
-        work = self._works[event.path]
+        work = self.works[event.path]
         work.expect(event)
         self._actions += self._place(work).succeeded(work.path)
         match event:
@@ -163,7 +163,7 @@ class Desk:
                 self._end(work)
 
     def on_failure(self, path: str, trouble: Trouble | None, now: float) -> None:
-        work = self._works[path]
+        work = self.works[path]
         if trouble is not None:
             if self.stopping:  # we have cut it short ourselves
                 return
@@ -175,18 +175,18 @@ class Desk:
         self._give_up(work, trouble, now)
 
     def on_outcome(self, id_: bytes, outcome: Result | Failed, now: float) -> None:
-        job = self._jobs.ended(id_, outcome, now)
+        job = self.jobs.ended(id_, outcome, now)
         for path in list(job.waiting):
-            self._use(self._works[path], job, now)
+            self._use(self.works[path], job, now)
 
     def on_source_changed(self, id_: bytes, now: float) -> None:
-        for path in self._jobs.source_changed(id_):
-            self._look_again(self._works[path], now)
+        for path in self.jobs.source_changed(id_):
+            self._look_again(self.works[path], now)
 
     # --- transfers ----
 
     def _add(self, work: Work) -> Work:
-        self._works[work.path] = work
+        self.works[work.path] = work
         return work
 
     def _begin(self, work: Work, state: State) -> None:
@@ -254,7 +254,7 @@ class Desk:
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
         self.misses.found(work.path)
         work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
-        if work.job not in self._jobs and (twin := self._books.same_job(work.job)) is not None:
+        if work.job not in self.jobs and (twin := self._books.same_job(work.job)) is not None:
             work.original, work.result = twin
             self._originals[work.original] += 1
             self._begin(work, State.COPYING)
@@ -268,7 +268,7 @@ class Desk:
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""
         work.enter(State.PROCESSING)
-        job = self._jobs.join(work, now)
+        job = self.jobs.join(work, now)
         if job.outcome is not None:
             self._use(work, job, now)
 
@@ -337,10 +337,10 @@ class Desk:
         self.intake.release(work.path)
         work.result = None
         if work.image is not None:  # a twin has the outputs
-            self._jobs.close([work.image])
-        if self._jobs.leave(work):
+            self.jobs.close([work.image])
+        if self.jobs.leave(work):
             self._after_commit.append(work.job)
 
     def _end(self, work: Work) -> None:
         work.enter(State.ENDED)
-        del self._works[work.path]
+        del self.works[work.path]

@@ -45,6 +45,16 @@ class Intake:
         """The length of the line."""
         return len(self._fresh) + len(self._backfill)
 
+    @property
+    def active(self) -> frozenset[str]:
+        """The paths in the window."""
+        return frozenset(self._active)
+
+    @property
+    def fresh(self) -> list[str]:
+        """The paths of fresh objects in the line, in order."""
+        return [path for path, _ in self._fresh]
+
     def add(self, path: str, version: Version, *, fresh: bool) -> None:
         """Put an object at the end of the line, or of its front part when it is fresh."""
         (self._fresh if fresh else self._backfill).append((path, version))

@@ -33,18 +33,18 @@ class Jobs:
     def __init__(self, recipe: Recipe, actions: list[Action]) -> None:
         self._recipe = recipe
         self._actions = actions
-        self._jobs: dict[bytes, JobInHand] = {}
+        self.in_hand: dict[bytes, JobInHand] = {}  # by id
 
     def __contains__(self, id_: bytes) -> bool:
-        return id_ in self._jobs
+        return id_ in self.in_hand
 
     def join(self, work: Work, now: float) -> JobInHand:
         """The work waits for its job from now on. Its image is submitted unless the engine already has the same one."""
         image, work.image = work.image, None
         assert image is not None
-        job = self._jobs.get(work.job)
+        job = self.in_hand.get(work.job)
         if job is None:
-            job = self._jobs[work.job] = JobInHand(now, image)
+            job = self.in_hand[work.job] = JobInHand(now, image)
             priority = FRESH if work.fresh else BACKFILL
             self._actions.append(Submit(work.job, work.version.size, image, priority, work.fresh))
         else:
@@ -54,7 +54,7 @@ class Jobs:
 
     def ended(self, id_: bytes, outcome: Result | Failed, now: float) -> JobInHand:
         """The engine has an outcome. Outputs that are not those of the recipe are a failure that may pass."""
-        job = self._jobs[id_]
+        job = self.in_hand[id_]
         self.close([job.image])
         job.turnaround = now - job.submitted_at
         job.outcome = outcome
@@ -67,19 +67,19 @@ class Jobs:
 
     def source_changed(self, id_: bytes) -> list[str]:
         """The job has no outcome and is over; returns the paths that waited for it."""
-        job = self._jobs.pop(id_)
+        job = self.in_hand.pop(id_)
         self.close([job.image])
         return job.waiting
 
     def leave(self, work: Work) -> bool:
         """The outcome of this work is in the ledger. True: it was the last of its job, which may be acknowledged."""
-        job = self._jobs.get(work.job)
+        job = self.in_hand.get(work.job)
         if job is None or work.path not in job.waiting:
             return False
         job.waiting.remove(work.path)
         if job.waiting:
             return False
-        del self._jobs[work.job]
+        del self.in_hand[work.job]
         if isinstance(job.outcome, Result):
             self.close(job.outcome.payload)
         return True

@@ -125,16 +125,16 @@ def _check_leases(state: TaskState, leases: int, *, delivering: bool) -> None:
 def audit_listener(core: ListenerCore) -> None:
     """The window holds what is on its way to an outcome, no more and no less; and every job has somebody who waits for
     it."""
-    desk = core._desk
-    works = desk._works
+    desk = core.desk
+    works = desk.works
     window = {path for path, work in works.items() if work.state not in (State.CLEARING, State.LEAVING)}
-    if window != desk.intake._active.keys():
-        raise InvariantError(f"the window holds {sorted(desk.intake._active)} and not {sorted(window)}")
-    for id_, job in desk._jobs._jobs.items():
+    if window != desk.intake.active:
+        raise InvariantError(f"the window holds {sorted(desk.intake.active)} and not {sorted(window)}")
+    for id_, job in desk.jobs.in_hand.items():
         if not job.waiting or any(works[path].job != id_ for path in job.waiting):
             raise InvariantError("a job is waited for by nobody, or by somebody else's work")
     processing = {path for path, work in works.items() if work.state is State.PROCESSING}
-    if processing - {path for job in desk._jobs._jobs.values() for path in job.waiting}:
+    if processing - {path for job in desk.jobs.in_hand.values() for path in job.waiting}:
         raise InvariantError("a path waits for no job")
 
 

@@ -83,8 +83,8 @@ _original_failed = Place.failed
 
 def _twins_forgotten(self: Desk, id_: bytes, outcome: Any, now: float) -> None:
     """Of several paths with the same content, the first one gets the outcome."""
-    job = self._jobs.ended(id_, outcome, now)
-    self._use(self._works[job.waiting[0]], job, now)
+    job = self.jobs.ended(id_, outcome, now)
+    self._use(self.works[job.waiting[0]], job, now)
 
 
 def _copy_taken_for_made(self: Desk, event: Any, now: float) -> None:

@@ -189,8 +189,8 @@ class ListenerNode(Peer):
         """No backfill is begun while a fresh upload could be. Trying a transfer again does not count as a beginning."""
         loads = {(action.path, action.version) for action in actions if isinstance(action, Load) and not action.urgent}
         if loads - self._begun:
-            for path, _ in self.core._desk.intake._fresh:
-                if not self.core._desk._is_busy(path):
+            for path in self.core.desk.intake.fresh:
+                if not self.core.desk.is_busy(path):
                     raise InvariantError(f"{self.name} begins backfill, and the fresh {path} waits")
         self._begun |= loads
 
