@@ -35,6 +35,7 @@ def depth(found: Filter) -> str:
 def transparency(found: Filter) -> str:
     return {
         Alpha.KEPT: "Leaves transparency as it is.",
+        Alpha.WEIGHED: "Leaves transparency as it is.",
         Alpha.FILTERED: "Filters transparency like the colours.",
         Alpha.DROPPED: "Drops transparency.",
     }[found.alpha]
