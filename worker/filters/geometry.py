@@ -10,7 +10,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters.merge import Resampled, Rows
 from filterfleet.worker.filters.parameters import Choice, Integer
 from filterfleet.worker.filters.registry import Alpha, register
-from filterfleet.worker.pixels.channels import has_alpha
+from filterfleet.worker.pixels.channels import is_opaque
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.settings import MAX_SIDE
@@ -116,13 +116,13 @@ def pixelate(image: Image, block: int) -> Image:
     rows, columns = np.arange(0, height, block), np.arange(0, width, block)
     heights, widths = np.diff(rows, append=height), np.diff(columns, append=width)
 
-    def sums(samples: Any) -> Any:
-        along = np.add.reduceat(samples, columns, axis=1, dtype=np.uint64)
-        return np.add.reduceat(along, rows, axis=0).astype(np.int64)
+    def sums(samples: Any, dtype: Any = np.int64) -> Any:
+        return np.add.reduceat(np.add.reduceat(samples, columns, axis=1, dtype=dtype), rows, axis=0).astype(np.int64)
 
     counts = np.multiply.outer(heights, widths)
-    if not has_alpha(image):
-        means = _divided(sums(image), counts)
+    if is_opaque(image):
+        # uint32 suffices: 256 x 256 samples of 16 bits sum to less than 2^32.
+        means = _divided(sums(image, np.uint32), counts)
     else:
         alpha = image[:, :, -1].astype(np.int64)
         weights = sums(alpha)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filterfleet.worker.pixels.channels import has_alpha
+from filterfleet.worker.pixels.channels import is_opaque
 from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -68,7 +68,7 @@ def sum_by(weigh: Callable[[Samples], Samples], total: float, top: int) -> Mix:
 def resized(image: Image, resize: Callable[[Any], Any]) -> Image:
     """resize(image), in which colours are weighed by alpha. resize takes arrays of any dtype, (h, w) or (h, w, c)."""
     result: Image = resize(image)
-    if not has_alpha(image) or (image[:, :, -1] == np.iinfo(image.dtype).max).all():
+    if is_opaque(image):
         return result
     mixed = resize((image[:, :, -1] < np.iinfo(image.dtype).max).astype(np.float32)) != 0
     alpha = image[:, :, -1].astype(np.float32)
