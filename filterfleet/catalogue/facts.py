@@ -37,7 +37,7 @@ def transparency(found: Filter) -> str:
         Alpha.KEPT: "Leaves transparency as it is.",
         Alpha.WEIGHED: "Leaves transparency as it is.",
         Alpha.FILTERED: "Filters transparency like the colours.",
-        Alpha.DROPPED: "Drops transparency.",
+        Alpha.DROPPED: "Lays transparent images over white.",
     }[found.alpha]
 
 

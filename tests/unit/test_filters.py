@@ -217,6 +217,9 @@ def as_declared(image, case):
         image = np.rint(image / 257).astype(np.uint8)
     if image.ndim == 3 and image.shape[2] in (2, 4) and case.alpha != "filtered":
         alpha = image[:, :, -1:] if case.alpha == "kept" else None
+        if case.alpha == "dropped":
+            cover = image[:, :, -1:] / top_of(image)
+            image = np.rint(image * cover + top_of(image) * (1 - cover)).astype(image.dtype)
         image = image[:, :, 0] if image.shape[2] == 2 else image[:, :, :3]
     image = np.ascontiguousarray(image)
     if case.gray and image.ndim == 3:

@@ -18,7 +18,7 @@ from filterfleet.worker.filters.merge import Merge, Resampled, Rows
 from filterfleet.worker.filters.parameters import Parameter
 from filterfleet.worker.filters.plugins import load_plugins
 from filterfleet.worker.filters.transparency import resized
-from filterfleet.worker.pixels.channels import has_alpha
+from filterfleet.worker.pixels.channels import has_alpha, over_white
 from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.pixels.opencv import cv2
@@ -30,7 +30,7 @@ class Alpha(enum.Enum):
     KEPT = "kept"  # the function gets the other channels; the alpha channel is added to its result, unchanged
     WEIGHED = "weighed"  # like KEPT, and the function takes alpha=...: the alpha channel (h, w), None in opaque images
     FILTERED = "filtered"  # the function gets all channels
-    DROPPED = "dropped"  # the function gets the other channels; its result is opaque
+    DROPPED = "dropped"  # the function gets the other channels, laid over white; its result is opaque
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,10 @@ class Bound:
         if image.dtype == np.uint16 and not self.filter.deep:
             image = to_8_bits(image)
         alpha: Image | None = None
+        if self.filter.alpha is Alpha.DROPPED:
+            image = over_white(image)
         if has_alpha(image) and self.filter.alpha is not Alpha.FILTERED:
-            alpha = None if self.filter.alpha is Alpha.DROPPED else image[:, :, -1]
+            alpha = image[:, :, -1]
             image = image[:, :, 0] if image.shape[2] == 2 else cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
         if self.filter.gray and image.ndim == 3:
             image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
