@@ -34,6 +34,7 @@ fuzz: venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz.target --seconds $(SECONDS)
 	$(BIN)/python -m tests.fuzz.live --seconds $(SECONDS)
+	$(BIN)/python -m tests.fuzz.memory --seconds $(SECONDS)
 
 check: venv
 	$(BIN)/ruff check .

@@ -35,8 +35,9 @@ def depth(found: Filter) -> str:
 def transparency(found: Filter) -> str:
     return {
         Alpha.KEPT: "Leaves transparency as it is.",
+        Alpha.WEIGHED: "Leaves transparency as it is.",
         Alpha.FILTERED: "Filters transparency like the colours.",
-        Alpha.DROPPED: "Drops transparency.",
+        Alpha.DROPPED: "Lays transparent images over white.",
     }[found.alpha]
 
 

@@ -19,6 +19,7 @@ from filterfleet.worker.formats.metadata import NOTHING
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips import obstacle, process_in_strips
 from filterfleet.worker.strips.plan import Size, band_rows, bands
+from filterfleet.worker.strips.run import stream
 from filterfleet.worker.strips.source import Decoded
 from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.writers import Writer, open_writer, tiff
@@ -241,3 +242,15 @@ def test_what_a_step_makes_small_may_be_and_become_anything(more_filters: None) 
     streamed = process_in_strips(files(image)["png"], Header("png", 480, 640), root, {"o": Target("png")}, threads=2)
     copy = opened(streamed.files["o"].read(0, len(streamed.files["o"])))
     assert np.array_equal(copy, cv2.resize(image, (48, 64), interpolation=cv2.INTER_AREA))
+
+
+@pytest.mark.parametrize("method", ["area", "nearest"])
+def test_one_row_may_be_made_of_many_bands(method: str) -> None:
+    image = picture(1220, 50)
+    file = cv2.imencode(".png", image)[1].tobytes()
+    values = (("height", 3), ("method", method), ("width", 9))
+    root = grow(Recipe((Output("small", (Step("resize", values),)),)))
+    source = Decoded(file, Header("png", 50, 1220), Damaged.REFUSE)
+    small = stream(source, root, {"small": Target("png")}, limit=0, rows=128).files["small"]
+    interpolation = {"area": cv2.INTER_AREA, "nearest": cv2.INTER_NEAREST}[method]
+    assert np.array_equal(opened(small.read(0, len(small))), cv2.resize(image, (9, 3), interpolation=interpolation))

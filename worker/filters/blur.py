@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from filterfleet.worker.filters.merge import Rows, half_the_size
 from filterfleet.worker.filters.parameters import Integer, Number
-from filterfleet.worker.filters.registry import register
+from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.transparency import Samples, filled, mean, sums, weighed
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -14,57 +17,87 @@ from filterfleet.worker.pixels.opencv import cv2
 @register(
     "gaussian_blur",
     merge=Rows(halo=half_the_size),
+    alpha=Alpha.WEIGHED,
     size=Integer(5, 1, 255, "pixels", odd=True),
     sigma=Number(1.4, 0.0, 100.0, "pixels; 0 derives it from the size"),
 )
-def gaussian_blur(image: Image, size: int, sigma: float) -> Image:
+def gaussian_blur(image: Image, size: int, sigma: float, alpha: Image | None) -> Image:
     """Gaussian blur with a kernel of size x size pixels."""
-    return cv2.GaussianBlur(image, (size, size), sigma)
+
+    def blurred(samples: Samples) -> Samples:
+        return cv2.GaussianBlur(samples, (size, size), sigma)
+
+    return weighed(image, alpha, (size // 2, size // 2), blurred, mean(blurred))
 
 
-@register("box_blur", merge=Rows(halo=half_the_size), size=Integer(5, 1, 255, "pixels", odd=True))
-def box_blur(image: Image, size: int) -> Image:
+@register("box_blur", merge=Rows(halo=half_the_size), alpha=Alpha.WEIGHED, size=Integer(5, 1, 255, "pixels", odd=True))
+def box_blur(image: Image, size: int, alpha: Image | None) -> Image:
     """Mean of size x size pixels."""
-    return cv2.blur(image, (size, size))
+    means = mean(lambda samples: sums(samples, size))
+    return weighed(
+        image,
+        alpha,
+        (size // 2, size // 2),
+        lambda samples: cv2.blur(samples, (size, size)),
+        lambda colours, weights: means(colours.astype(np.float64), weights),
+    )
+
+
+def _filled_halo(size: int, **_values: Any) -> int:
+    """Transparent pixels are filled from a window as large as that of the filter."""
+    return size // 2 * 2
 
 
 # deep=False: at 16 bits, OpenCV has no medians beyond 5 x 5.
-@register("median_blur", merge=Rows(halo=half_the_size), deep=False, size=Integer(5, 1, 255, "pixels", odd=True))
-def median_blur(image: Image, size: int) -> Image:
+@register(
+    "median_blur",
+    merge=Rows(halo=_filled_halo),
+    alpha=Alpha.WEIGHED,
+    deep=False,
+    size=Integer(5, 1, 255, "pixels", odd=True),
+)
+def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
     """Median of size x size pixels: removes specks and keeps edges."""
-    return cv2.medianBlur(image, size)
+    return cv2.medianBlur(filled(image, alpha, size // 2), size)
 
 
 @register(
     "bilateral",
-    merge=Rows(halo=half_the_size),
+    merge=Rows(halo=_filled_halo),
+    alpha=Alpha.WEIGHED,
     deep=False,
     size=Integer(9, 3, 31, "pixels", odd=True),
     sigma_color=Number(50.0, 0.1, 1000.0, "8-bit levels"),
     sigma_space=Number(5.0, 0.1, 100.0, "pixels"),
 )
-def bilateral(image: Image, size: int, sigma_color: float, sigma_space: float) -> Image:
+def bilateral(image: Image, size: int, sigma_color: float, sigma_space: float, alpha: Image | None) -> Image:
     """Blur that mixes only pixels of similar colour and so keeps edges (Tomasi and Manduchi 1998)."""
-    return cv2.bilateralFilter(image, size, sigma_color, sigma_space)
+    return cv2.bilateralFilter(filled(image, alpha, size // 2), size, sigma_color, sigma_space)
 
 
 def _search_and_template(search: int, template: int, **_values: Any) -> int:
     return search // 2 + template // 2
 
 
+def _filled_search_and_template(search: int, template: int, **_values: Any) -> int:
+    return 2 * _search_and_template(search, template)
+
+
 @register(
     "nl_means",
-    merge=Rows(halo=_search_and_template),
+    merge=Rows(halo=_filled_search_and_template),
+    alpha=Alpha.WEIGHED,
     deep=False,
     strength=Number(5.0, 0.1, 100.0, "8-bit levels, about the noise's"),
     template=Integer(7, 1, 15, "pixels", odd=True),
     search=Integer(15, 1, 35, "pixels; the time grows with its square", odd=True),
 )
-def nl_means(image: Image, strength: float, template: int, search: int) -> Image:
+def nl_means(image: Image, strength: float, template: int, search: int, alpha: Image | None) -> Image:
     """Removes noise by averaging similar neighbourhoods: non-local means (Buades, Coll and Morel 2005).
 
     For each pixel, neighbourhoods of template x template pixels are compared within search x search pixels.
     """
+    image = filled(image, alpha, _search_and_template(search, template))
     if image.ndim == 2:
         return cv2.fastNlMeansDenoising(image, None, strength, template, search)
     return cv2.fastNlMeansDenoisingColored(image, None, strength, strength, template, search)

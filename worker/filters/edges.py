@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from filterfleet.worker.filters.merge import Hysteresis, Rows, one_row
 from filterfleet.worker.filters.parameters import Integer, Number
 from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.transparency import Samples, sum_by, weighed
 from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -32,12 +35,39 @@ def canny(image: Image, low: float, high: float) -> Image:
 
     Pixels of a ridge above high are edges; those above low are edges if they touch one.
     """
-    return cv2.Canny(image, low, high)
+    # On one thread, Intel's IPP computes cv2.Canny(image, ...). It writes beyond its buffer on thin lines 4 to 6 pixels
+    # apart, and kills the process. Given derivatives, OpenCV computes the same pixels by itself.
+    x, y = (cv2.Sobel(image, cv2.CV_16S, *order, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1)))
+    return cv2.Canny(x, y, low, high)
 
 
 def _derivative_halo(size: int, **_values: Any) -> int:
     """OpenCV's kernels of size 1 are three pixels long in the direction of the derivative."""
     return max(1, size // 2)
+
+
+Derivative = Callable[..., Any]  # (samples, ddepth) -> samples
+
+
+def _derived(image: Image, alpha: Image | None, reach: int, derivatives: Sequence[Derivative], scale: float) -> Image:
+    """The length of the vector of one or two derivatives, times scale."""
+    top = np.iinfo(image.dtype).max
+
+    def length(values: Sequence[Any]) -> NDArray[np.float32]:
+        if len(values) == 2:
+            return _magnitude(values[0], values[1], scale)
+        return np.abs(values[0]) * np.float32(scale)  # type: ignore[no-any-return]
+
+    def mix(colours: Samples, weights: Samples) -> Samples:
+        # In float64, derivatives of whole numbers are exact, so that one colour has no edges.
+        exact = colours.astype(np.float64), weights.astype(np.float64)
+        found = (sum_by(partial(of, ddepth=cv2.CV_64F), 0, top)(*exact) for of in derivatives)
+        return length([values.astype(np.float32) for values in found])
+
+    def plain(image: Image) -> Image:
+        return nearest_levels(length([of(image, ddepth=cv2.CV_32F) for of in derivatives]), image.dtype)
+
+    return weighed(image, alpha, (reach, reach), plain, mix)
 
 
 def _magnitude(x: Any, y: Any, scale: float) -> NDArray[np.float32]:
@@ -55,35 +85,32 @@ def _magnitude(x: Any, y: Any, scale: float) -> NDArray[np.float32]:
 @register(
     "sobel",
     merge=Rows(halo=_derivative_halo),
+    alpha=Alpha.WEIGHED,
     gray=True,
     size=Integer(3, 1, 7, "pixels", odd=True),
     scale=_SCALE,
 )
-def sobel(image: Image, size: int, scale: float) -> Image:
+def sobel(image: Image, size: int, scale: float, alpha: Image | None) -> Image:
     """Magnitude of the luma's gradient by Sobel's kernels."""
-    x = cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=size)
-    y = cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=size)
-    return nearest_levels(_magnitude(x, y, scale), image.dtype)
+    x, y = partial(cv2.Sobel, dx=1, dy=0, ksize=size), partial(cv2.Sobel, dx=0, dy=1, ksize=size)
+    return _derived(image, alpha, _derivative_halo(size), [x, y], scale)
 
 
-@register("scharr", merge=Rows(halo=one_row), gray=True, scale=_SCALE)
-def scharr(image: Image, scale: float) -> Image:
+@register("scharr", merge=Rows(halo=one_row), alpha=Alpha.WEIGHED, gray=True, scale=_SCALE)
+def scharr(image: Image, scale: float, alpha: Image | None) -> Image:
     """Magnitude of the luma's gradient by Scharr's 3 x 3 kernels, which weigh all directions alike."""
-    x = cv2.Scharr(image, cv2.CV_32F, 1, 0)
-    y = cv2.Scharr(image, cv2.CV_32F, 0, 1)
-    return nearest_levels(_magnitude(x, y, scale), image.dtype)
+    x, y = partial(cv2.Scharr, dx=1, dy=0), partial(cv2.Scharr, dx=0, dy=1)
+    return _derived(image, alpha, 1, [x, y], scale)
 
 
 @register(
     "laplacian",
     merge=Rows(halo=_derivative_halo),
+    alpha=Alpha.WEIGHED,
     gray=True,
     size=Integer(3, 1, 7, "pixels; 1 takes the four neighbours", odd=True),
     scale=_SCALE,
 )
-def laplacian(image: Image, size: int, scale: float) -> Image:
+def laplacian(image: Image, size: int, scale: float, alpha: Image | None) -> Image:
     """Absolute value of the luma's second derivative."""
-    values: Any = cv2.Laplacian(image, cv2.CV_32F, ksize=size)
-    np.abs(values, out=values)
-    values *= np.float32(scale)
-    return nearest_levels(values, image.dtype)
+    return _derived(image, alpha, _derivative_halo(size), [partial(cv2.Laplacian, ksize=size)], scale)

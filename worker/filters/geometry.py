@@ -1,4 +1,4 @@
-"""Filters that change the number or the size of pixels. Alpha is filtered like colour."""
+"""Filters that change the number or the size of pixels. Alpha is filtered like colour, which it weighs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters.merge import Resampled, Rows
 from filterfleet.worker.filters.parameters import Choice, Integer
 from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.pixels.channels import is_opaque
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.settings import MAX_SIDE
@@ -113,10 +114,25 @@ def pixelate(image: Image, block: int) -> Image:
     """Mean of each block of block x block pixels; blocks at the right and lower edges may be smaller."""
     height, width = image.shape[:2]
     rows, columns = np.arange(0, height, block), np.arange(0, width, block)
-    # uint32 suffices: 256 x 256 samples of 16 bits sum to less than 2^32.
-    sums = np.add.reduceat(np.add.reduceat(image, columns, axis=1, dtype=np.uint32), rows, axis=0)
     heights, widths = np.diff(rows, append=height), np.diff(columns, append=width)
-    counts = np.multiply.outer(heights, widths).reshape(len(rows), len(columns), *[1] * (image.ndim - 2))
-    means = ((sums.astype(np.int64) + counts // 2) // counts).astype(image.dtype)
-    result: Image = means.repeat(heights, axis=0).repeat(widths, axis=1)
+
+    def sums(samples: Any, dtype: Any = np.int64) -> Any:
+        return np.add.reduceat(np.add.reduceat(samples, columns, axis=1, dtype=dtype), rows, axis=0).astype(np.int64)
+
+    counts = np.multiply.outer(heights, widths)
+    if is_opaque(image):
+        # uint32 suffices: 256 x 256 samples of 16 bits sum to less than 2^32.
+        means = _divided(sums(image, np.uint32), counts)
+    else:
+        alpha = image[:, :, -1].astype(np.int64)
+        weights = sums(alpha)
+        colours = [_divided(sums(image[:, :, n] * alpha), weights) for n in range(image.shape[2] - 1)]
+        means = np.dstack([*colours, _divided(weights, counts)])
+    result: Image = means.astype(image.dtype).repeat(heights, axis=0).repeat(widths, axis=1)
     return result
+
+
+def _divided(sums: Any, counts: Any) -> Any:
+    """To the nearest whole number; 0 where there is nothing to divide by."""
+    counts = np.maximum(counts, 1).reshape(*counts.shape, *[1] * (sums.ndim - 2))
+    return (sums + counts // 2) // counts

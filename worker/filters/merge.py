@@ -57,7 +57,8 @@ class Hysteresis:
 @dataclass(frozen=True, slots=True)
 class Resampled:
     """The size changes as cv2.resize changes it: target(width, height, **values) returns the new (width, height) in
-    pixels, and method(**values) one of cv2.INTER_*.
+    pixels, and method(**values) one of cv2.INTER_*. The filter's function is called for arrays of any dtype: colours
+    that are multiplied by alpha, as float32, go through it one channel after the other.
     """
 
     target: Callable[..., tuple[int, int]]

@@ -1,12 +1,17 @@
-"""Filters that shrink and grow what is bright. Pixels beyond the image's edge never count."""
+"""Filters that shrink and grow what is bright. Pixels beyond the image's edge never count, and
+neither do wholly transparent ones.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from filterfleet.worker.filters.merge import Rows
 from filterfleet.worker.filters.parameters import Choice, Integer
-from filterfleet.worker.filters.registry import register
+from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.transparency import without
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -25,30 +30,35 @@ def _reach_twice(size: int, iterations: int, **_values: Any) -> int:
     return 2 * _reach(size, iterations)
 
 
-def _morphed(image: Image, operation: int, shape: str, size: int, iterations: int) -> Image:
+def _eroded(image: Image, alpha: Image | None, shape: str, size: int, iterations: int) -> Image:
     element = cv2.getStructuringElement(_SHAPES[shape], (size, size))
-    return cv2.morphologyEx(image, operation, element, iterations=iterations)
+    return cv2.erode(without(image, alpha, np.iinfo(image.dtype).max), element, iterations=iterations)
 
 
-@register("erode", merge=Rows(halo=_reach), shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
-def erode(image: Image, shape: str, size: int, iterations: int) -> Image:
+def _dilated(image: Image, alpha: Image | None, shape: str, size: int, iterations: int) -> Image:
+    element = cv2.getStructuringElement(_SHAPES[shape], (size, size))
+    return cv2.dilate(without(image, alpha, 0), element, iterations=iterations)
+
+
+@register("erode", merge=Rows(halo=_reach), alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+def erode(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Minimum of the neighbourhood: bright parts shrink."""
-    return _morphed(image, cv2.MORPH_ERODE, shape, size, iterations)
+    return _eroded(image, alpha, shape, size, iterations)
 
 
-@register("dilate", merge=Rows(halo=_reach), shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
-def dilate(image: Image, shape: str, size: int, iterations: int) -> Image:
+@register("dilate", merge=Rows(halo=_reach), alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+def dilate(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Maximum of the neighbourhood: bright parts grow."""
-    return _morphed(image, cv2.MORPH_DILATE, shape, size, iterations)
+    return _dilated(image, alpha, shape, size, iterations)
 
 
-@register("open", merge=Rows(halo=_reach_twice), shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
-def opening(image: Image, shape: str, size: int, iterations: int) -> Image:
+@register("open", merge=Rows(halo=_reach_twice), alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+def opening(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Erosion, then dilation: small bright parts vanish."""
-    return _morphed(image, cv2.MORPH_OPEN, shape, size, iterations)
+    return _dilated(_eroded(image, alpha, shape, size, iterations), alpha, shape, size, iterations)
 
 
-@register("close", merge=Rows(halo=_reach_twice), shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
-def closing(image: Image, shape: str, size: int, iterations: int) -> Image:
+@register("close", merge=Rows(halo=_reach_twice), alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+def closing(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Dilation, then erosion: small dark parts vanish."""
-    return _morphed(image, cv2.MORPH_CLOSE, shape, size, iterations)
+    return _eroded(_dilated(image, alpha, shape, size, iterations), alpha, shape, size, iterations)

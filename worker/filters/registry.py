@@ -6,6 +6,7 @@ import enum
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import numpy as np
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Recipe, Step, Value
 from filterfleet.common.text import did_you_mean
-from filterfleet.worker.filters.merge import Merge, Rows
+from filterfleet.worker.filters.merge import Merge, Resampled, Rows
 from filterfleet.worker.filters.parameters import Parameter
 from filterfleet.worker.filters.plugins import load_plugins
-from filterfleet.worker.pixels.channels import has_alpha
+from filterfleet.worker.filters.transparency import resized
+from filterfleet.worker.pixels.channels import has_alpha, over_white
 from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.pixels.opencv import cv2
@@ -26,8 +28,9 @@ class Alpha(enum.Enum):
     """What becomes of transparency."""
 
     KEPT = "kept"  # the function gets the other channels; the alpha channel is added to its result, unchanged
+    WEIGHED = "weighed"  # like KEPT, and the function takes alpha=...: the alpha channel (h, w), None in opaque images
     FILTERED = "filtered"  # the function gets all channels
-    DROPPED = "dropped"  # the function gets the other channels; its result is opaque
+    DROPPED = "dropped"  # the function gets the other channels, laid over white; its result is opaque
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,15 @@ class Bound:
         if isinstance(merge, Rows) and merge.positioned:
             place = place or Place(0, image.shape[1], image.shape[0])
             return self.apply(image, self.filter.function, place=place)
+        if isinstance(merge, Resampled):
+            return resized(self.prepare(image)[0], partial(self.filter.function, **self.values))
         return self.apply(image, self.filter.function)
 
     def apply(self, image: Image, function: Callable[..., Image], **more: Any) -> Image:
         """function(image, **values, **more) on the image prepared for this filter, with alpha added if it is kept."""
         prepared, alpha = self.prepare(image)
+        if self.filter.alpha is Alpha.WEIGHED:
+            more["alpha"] = alpha
         result = function(prepared, **self.values, **more)
         if alpha is None:
             return result
@@ -91,8 +98,10 @@ class Bound:
         if image.dtype == np.uint16 and not self.filter.deep:
             image = to_8_bits(image)
         alpha: Image | None = None
+        if self.filter.alpha is Alpha.DROPPED:
+            image = over_white(image)
         if has_alpha(image) and self.filter.alpha is not Alpha.FILTERED:
-            alpha = image[:, :, -1] if self.filter.alpha is Alpha.KEPT else None
+            alpha = image[:, :, -1]
             image = image[:, :, 0] if image.shape[2] == 2 else cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
         if self.filter.gray and image.ndim == 3:
             image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)

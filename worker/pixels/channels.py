@@ -23,6 +23,11 @@ def has_alpha(image: Image) -> bool:
     return channels_of(image) in (2, 4)
 
 
+def is_opaque(image: Image) -> bool:
+    """Whether there is no alpha, or nothing but full alpha."""
+    return not has_alpha(image) or bool((image[:, :, -1] == np.iinfo(image.dtype).max).all())
+
+
 def to_rgb_order(image: Image) -> Image:
     """BGR becomes RGB, as libvips and files have it; gray stays as it is."""
     code = _TO_RGB.get(channels_of(image))

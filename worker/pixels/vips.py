@@ -27,6 +27,15 @@ atexit.register(
     pyvips.glib_lib.g_log_remove_handler, b"GLib-GObject", _handler
 )  # a callback into an interpreter that has ended would crash
 
+
+def _text(c_string: Any) -> str:
+    return pyvips.ffi.string(c_string).decode("utf-8", "replace")  # type: ignore[no-any-return]
+
+
+# Messages of libvips may quote bytes of a file, which need not be UTF-8: pyvips' own conversion of them raises
+# UnicodeDecodeError, where callers expect pyvips.Error.
+pyvips.error._to_string = _text  # noqa: SLF001
+
 _LOADERS = {
     "jpeg": pyvips.Image.jpegload_source,
     "png": pyvips.Image.pngload_source,

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from filterfleet.worker.filters import Bound
 from filterfleet.worker.filters.merge import Hysteresis, Measured, Resampled
+from filterfleet.worker.filters.transparency import resized
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.strips import plan, resample
 from filterfleet.worker.strips.edges import Edges
@@ -105,7 +106,8 @@ class _Resampling:
     def put(self, index: int, band: Span, rows: Image, span: Span) -> None:  # noqa: ARG002 - the order does not matter
         rows = rows[self._plan.needs(band).within(span)]
         if len(made := self._plan.makes(band)):
-            self._spool.write(made.top, self._plan.resize(self._bound.prepare(rows)[0], band))
+            prepared, _ = self._bound.prepare(rows)
+            self._spool.write(made.top, resized(prepared, lambda samples: self._plan.resize(samples, band)))
 
     def finish(self) -> RowSource:
         return self._spool

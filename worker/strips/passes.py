@@ -47,6 +47,7 @@ class Pass:
         self._writers, self._barriers = writers, barriers
         self._size = Size(source.width, source.height)
         self._todo = enumerate(bands)
+        self._bottom = 0  # of the span that an ordered source gave last
         self._turn = threading.Lock()
         self._failed = threading.Event()
 
@@ -81,6 +82,9 @@ class Pass:
                 return None
             span = plan.needed(self._root, band, self._size)
             if self._source.ordered:
+                # A band above may have needed rows far below itself, when many rows become one.
+                span = Span(span.top, max(span.bottom, self._bottom))
+                self._bottom = span.bottom
                 return _Band(index, band, span, self._read(span))
         return _Band(index, band, span, self._read(span))
 

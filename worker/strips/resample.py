@@ -168,7 +168,7 @@ class _Area:
             total = means[first - band.top] * weight
             for row, more in others:
                 total += means[row - band.top] * more
-            target[:] = np.rint(total)
+            target[:] = total if target.dtype.kind == "f" else np.rint(total)
         return resized
 
     def _row_means(self, rows: Image) -> NDArray[np.float32]:
