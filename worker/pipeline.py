@@ -34,7 +34,8 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
     """Every output of the recipe for one image file. The caller closes the result; the blob stays the caller's.
 
     The report has the image's width and height in pixels after rotation, its format, the worker (host/pid), and the
-    seconds spent in decode, filter and encode; for an image in strips they are summed over threads. Raises ImageError
+    seconds spent in decode, filter and encode; for an image in strips they are summed over threads. It has notes where
+    something of the file was left out. Raises ImageError
     and RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary files.
     """
     resources = resources or default()
@@ -55,6 +56,8 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
         "format": header.format,
         "worker": host_and_pid(),
     }
+    if header.notes:
+        report["notes"] = " ".join(header.notes)
     return Done(outputs, tuple(files[output.name] for output in recipe.outputs), report | dict(seconds))
 
 

@@ -1,0 +1,99 @@
+"""What the ancillary chunks of a PNG say (PNG, third edition, 11.3), wherever in the file they stand."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from filterfleet.common.blob import Blob, read
+from filterfleet.worker.formats.exif import PREFIX
+from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS, MAX_PNG_CHUNKS
+
+_COLOURS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_XMP = b"XML:com.adobe.xmp"
+# "Raw profile type": how ImageMagick keeps metadata in text; a name, the number of bytes, and these in hexadecimal.
+_RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
+_RAW = re.compile(rb"\s*[^\n]*\n\s*\d+\s*\n([0-9a-fA-F\s]*)")
+
+
+@dataclass(slots=True)
+class PngParts:
+    """colours: chunks that state colours without a profile, by kind. density: pixels per metre, across and down. exif:
+    without its prefix.
+    """
+
+    colours: dict[bytes, bytes] = field(default_factory=dict)
+    density: tuple[float, float] | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+def parts_of(blob: Blob) -> PngParts:
+    """What the chunks say; nothing of chunks whose checksum is wrong, or that make no sense. Raises OSError."""
+    parts = PngParts()
+    raw_exif: bytes | None = None
+    for kind, data in _ancillary(blob):
+        if kind in _COLOURS:
+            parts.colours.setdefault(kind, data)
+        elif kind == b"pHYs" and len(data) == 9 and data[8] == 1:
+            across, down = struct.unpack(">II", data[:8])
+            parts.density = (across, down) if across and down else None
+        elif kind == b"eXIf":
+            parts.exif = parts.exif or data.removeprefix(PREFIX)
+        elif kind in _TEXTS:
+            keyword, text = _text(kind, data)
+            if keyword == _XMP:
+                parts.xmp = parts.xmp or text
+            elif keyword in _RAW_EXIF:
+                raw_exif = raw_exif or _unwrapped(text)
+    parts.exif = parts.exif or raw_exif
+    return parts
+
+
+def _ancillary(blob: Blob) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and data of the chunks that parts_of looks at."""
+    at, others = 8, 0
+    for _ in range(MAX_PNG_CHUNKS):
+        head = bytes(read(blob, at, 8))
+        if len(head) < 8 or others > MAX_PARTS:
+            return
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind != b"IDAT":
+            others += 1
+        if (kind in _COLOURS or kind in _TEXTS or kind in (b"pHYs", b"eXIf")) and length <= MAX_METADATA:
+            data = bytes(read(blob, at + 8, length + 4))
+            if len(data) == length + 4 and zlib.crc32(data[:-4], zlib.crc32(kind)) == int.from_bytes(data[-4:], "big"):
+                yield kind, data[:-4]
+        at += 12 + length
+
+
+def _text(kind: bytes, data: bytes) -> tuple[bytes, bytes | None]:
+    """The keyword, in Latin-1, and the text; no text unless somebody here asks for this keyword."""
+    keyword, _, rest = data.partition(b"\0")
+    if keyword != _XMP and keyword not in _RAW_EXIF:
+        return keyword, None
+    compressed = kind == b"zTXt"
+    if kind == b"zTXt":
+        rest = rest[1:]
+    elif kind == b"iTXt":
+        compressed, rest = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
+    return keyword, _inflated(rest) if compressed else rest
+
+
+def _inflated(data: bytes) -> bytes | None:
+    try:
+        return zlib.decompressobj().decompress(data, MAX_METADATA)
+    except zlib.error:
+        return None
+
+
+def _unwrapped(text: bytes | None) -> bytes | None:
+    """The EXIF in a raw profile."""
+    found = _RAW.match(text or b"")
+    digits = b"".join(found[1].split()) if found else b""
+    exif = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii")).removeprefix(PREFIX)
+    return exif or None
