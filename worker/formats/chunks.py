@@ -61,7 +61,7 @@ def png_chunks(carried: Carried) -> bytes:
     # A profile would outrank sRGB, gAMA and cHRM, and says the same. Beside cICP, it serves readers without cICP.
     if carried.icc is not None and (not carried.png_colours or b"cICP" in carried.png_colours):
         chunks.append(png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(carried.icc)))
-    if carried.density is not None and all(0.5 < value < 2**31 for value in carried.density):
+    if carried.density is not None:
         chunks.append(png_chunk(b"pHYs", struct.pack(">IIB", *map(round, carried.density), 1)))
     if carried.exif is not None:
         chunks.append(png_chunk(b"eXIf", carried.exif))

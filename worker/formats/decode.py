@@ -15,6 +15,7 @@ from filterfleet.common.wire import Payload
 from filterfleet.worker.formats import heic
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.jpeg_parts import without_profile
 from filterfleet.worker.formats.lazy import open_pixels, to_array
 from filterfleet.worker.formats.limits import MAX_SCANS
@@ -40,7 +41,8 @@ def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Ima
     if header.pixels > MAX_PIXELS:
         raise ImageError(f"The image has more than {MAX_PIXELS // 1_000_000} megapixels.")
     decoder = _by_vips if header.cmyk else _DECODERS[header.format]
-    image = decoder(blob, header, damaged)
+    with told(header.format):
+        image = decoder(blob, header, damaged)
     if image.shape[:2] != (header.height, header.width):
         raise damaged_file(header.format)
     return upright(image, header.orientation)

@@ -13,6 +13,7 @@ from filterfleet.worker.formats.containers import DamagedHeader
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.exif import PREFIX, orientation_of
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
 from filterfleet.worker.formats.sniff import sniff
 from filterfleet.worker.formats.statements import with_statements
@@ -31,7 +32,8 @@ def read_header(blob: Blob) -> Header:
     """
     image_format = sniff(blob)
     try:
-        header = _READERS[image_format](blob)
+        with told(image_format):
+            header = with_statements(blob, _READERS[image_format](blob))
     except pyvips.Error as error:
         if out_of_memory(error):
             raise MemoryError from None
@@ -45,7 +47,6 @@ def read_header(blob: Blob) -> Header:
         raise ImageError(f"The image is {size} pixels; a side may have at most {MAX_SIDE}.")
     if header.pixels > MOST_PIXELS_PER_BYTE.get(image_format, header.pixels) * len(blob):
         raise damaged(image_format)
-    header = with_statements(blob, header)
     return dataclasses.replace(header, orientation=_orientation(header))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from filterfleet.common.jobs.recipe import Metadata
 from filterfleet.worker.formats.exif import edited
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.tone import gray_of
 from filterfleet.worker.formats.xmp import of_the_picture
 
@@ -42,14 +43,15 @@ def carried(header: Header, policy: Metadata) -> Carried:
     without its GPS part, and no XMP, because XMP may repeat the position in many ways. STRIP: neither EXIF nor XMP.
     EXIF that cannot be understood is dropped.
     """
-    kept = _without_text(header)
-    if policy is Metadata.STRIP:
-        return kept
-    keep = policy is Metadata.KEEP
-    exif = edited(header.exif, gps=keep) if header.exif else None
-    xmp = of_the_picture(header.xmp) if keep and header.xmp else None
-    xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if xmp else None
-    return dataclasses.replace(kept, exif=exif, xmp=xmp)
+    with told(header.format):
+        kept = _without_text(header)
+        if policy is Metadata.STRIP:
+            return kept
+        keep = policy is Metadata.KEEP
+        exif = edited(header.exif, gps=keep) if header.exif else None
+        xmp = of_the_picture(header.xmp) if keep and header.xmp else None
+        xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if xmp else None
+        return dataclasses.replace(kept, exif=exif, xmp=xmp)
 
 
 def _without_text(header: Header) -> Carried:

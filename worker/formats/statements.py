@@ -11,6 +11,10 @@ from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.ifd import Directories
 from filterfleet.worker.formats.png_parts import parts_of
 
+_LEAST, _MOST = (
+    10,
+    10_000_000,
+)  # pixels per metre: densities beyond these are nonsense, and do not fit into JFIF or TIFF
 BROKEN_PROFILE = "The colour profile of the file is broken and was left out."
 
 
@@ -21,6 +25,8 @@ def with_statements(blob: Blob, header: Header) -> Header:
     if header.density is None and header.exif is not None:
         directories = Directories(header.exif)
         header = dataclasses.replace(header, density=ifd.density_of(directories.entries(directories.first)))
+    if header.density is not None and not all(_LEAST < value < _MOST for value in header.density):
+        header = dataclasses.replace(header, density=None)
     if header.icc is None and header.colour is None:
         header = dataclasses.replace(header, colour=colour.from_exif(header.exif))
     return header
