@@ -9,6 +9,7 @@ from typing import Any
 from filterfleet.common.blob import Blob
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
+from filterfleet.common.logs import get_logger
 from filterfleet.common.process.system import host_and_pid
 from filterfleet.common.wire import OutputFile
 from filterfleet.worker import formats
@@ -20,6 +21,8 @@ from filterfleet.worker.resources import Resources, default
 from filterfleet.worker.strips import obstacle, process_in_strips
 from filterfleet.worker.tree import Node, grow
 from filterfleet.worker.whole import outputs_of
+
+log = get_logger("worker")
 
 
 @functools.lru_cache(maxsize=64)
@@ -58,6 +61,7 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
     }
     if header.notes:
         report["notes"] = " ".join(header.notes)
+        log.info("a file was not kept in full", notes=report["notes"], outputs=[output.name for output in outputs])
     return Done(outputs, tuple(files[output.name] for output in recipe.outputs), report | dict(seconds))
 
 

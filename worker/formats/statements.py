@@ -9,6 +9,7 @@ from filterfleet.common.blob import Blob
 from filterfleet.worker.formats import colour, heif_colour, ifd, jpeg_parts, tiff_exif
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.ifd import Directories
+from filterfleet.worker.formats.metadata import is_profile
 from filterfleet.worker.formats.png_parts import parts_of
 
 _LEAST, _MOST = (
@@ -20,6 +21,8 @@ BROKEN_PROFILE = "The colour profile of the file is broken and was left out."
 
 def with_statements(blob: Blob, header: Header) -> Header:
     """The header with the colours, EXIF and density that the file states. Raises OSError."""
+    if header.icc is not None and not is_profile(header.icc):
+        header = _without_profile(header)
     if header.format in _READERS:
         header = _READERS[header.format](blob, header)
     if header.density is None and header.exif is not None:
@@ -32,10 +35,15 @@ def with_statements(blob: Blob, header: Header) -> Header:
     return header
 
 
+def _without_profile(header: Header) -> Header:
+    notes = header.notes if BROKEN_PROFILE in header.notes else (*header.notes, BROKEN_PROFILE)
+    return dataclasses.replace(header, icc=None, notes=notes)
+
+
 def _jpeg(blob: Blob, header: Header) -> Header:
     header = dataclasses.replace(header, density=jpeg_parts.density_of(blob))
     if jpeg_parts.has_broken_profile(blob):
-        return dataclasses.replace(header, icc=None, notes=(*header.notes, BROKEN_PROFILE))
+        return _without_profile(header)
     return header
 
 

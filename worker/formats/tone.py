@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,11 +17,19 @@ _POINTS = 1024  # of a curve: straight lines between them stay within 0.1 of L* 
 # adds a profile to gray from cameras whose curves are almost sRGB's.
 _UNSEEN = 0.5
 
+# Bytes of a profile whose tone curve is remembered. A larger value lets hostile profiles occupy memory; a smaller one
+# computes the curves of printers' profiles again for each image.
+_SMALL = 1 << 20
+
 
 def gray_of(icc: bytes) -> bytes | None:
     """The profile of gray values that were computed from RGB under this profile: what R = G = B looked like. None if
     that is what gray without a profile looks like, or if the profile is unusable.
     """
+    return _known(icc) if len(icc) <= _SMALL else _made(icc)
+
+
+def _made(icc: bytes) -> bytes | None:
     ramp = np.linspace(0, 65535, _POINTS).round().astype(np.uint16)
     colours = np.repeat(ramp, 3).tobytes()
     image = pyvips.Image.new_from_memory(colours, _POINTS, 1, 3, "ushort").copy(interpretation="rgb16")
@@ -32,6 +42,9 @@ def gray_of(icc: bytes) -> bytes | None:
     if np.abs(lightness - _lightness(_srgb(ramp / 65535))).max() <= _UNSEEN:
         return None
     return gray_profile(sampled(_luminance(lightness)))
+
+
+_known = functools.lru_cache(maxsize=16)(_made)  # 10 ms each, and the photographs of a folder share a few profiles
 
 
 def _srgb(levels: NDArray[np.float64]) -> NDArray[np.float64]:
