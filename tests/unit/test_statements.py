@@ -252,6 +252,8 @@ BROKEN = {
     "beyond its count": [icc_segment(2, 1, ICC)],
     "counts differ": [icc_segment(1, 2, ICC[:HALF]), icc_segment(2, 3, ICC[HALF:])],
     "empty": [icc_segment(1, 1, b"")],
+    "without numbers": [b"ICC_PROFILE\0"],
+    "no profile inside": [icc_segment(1, 1, bytes(500))],
 }
 
 
@@ -266,6 +268,16 @@ def test_a_jpeg_with_a_broken_profile_is_done_without_it(name, way):
     assert "icc_profile" not in made.info
     report = process(file, Recipe((Output("out", (Step("invert"),), "png"),))).report
     assert report["notes"] == "The colour profile of the file is broken and was left out."
+
+
+def test_a_profile_behind_the_frame_header_is_as_good_as_any():
+    file = saved(pil(BGR), "JPEG", quality=95)
+    at = file.index(b"\xff\xda")
+    data = icc_segment(1, 1, ICC)
+    behind = file[:at] + struct.pack(">BBH", 0xFF, 0xE2, len(data) + 2) + data + file[at:]
+    made = opened(output(behind, "png"))
+    assert np.array_equal(samples.pixels(made), samples.pixels(opened(file)))
+    assert made.info["icc_profile"] == ICC
 
 
 def test_a_sound_jpeg_has_no_notes():
