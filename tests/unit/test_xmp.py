@@ -88,6 +88,15 @@ def test_any_text_is_edited_or_dropped(text):
 )
 def test_hostile_xmp_takes_linear_time(piece):
     text = b'<x:y xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/">' + piece * (2_000_000 // len(piece))
+    takes_little_time(text)
+
+
+def test_thousands_of_prefixes_take_linear_time():
+    many = (b'<a:b xmlns:p%d="http://ns.adobe.com/hdr-gain-map/1.0/" p%d:c=""/>' % (n, n) for n in range(30_000))
+    takes_little_time(b"".join(many))
+
+
+def takes_little_time(text):
     began = time.perf_counter()
     of_the_picture(text)
     assert time.perf_counter() - began < 5

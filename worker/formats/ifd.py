@@ -19,6 +19,10 @@ _CODES = {BYTE: "B", ASCII: "B", SHORT: "H", LONG: "I", UNDEFINED: "B", LONG8: "
 _SIZES = {1: (1, 1), 2: (1, 1), 3: (2, 2), 4: (4, 4), 5: (8, 4), 6: (1, 1), 7: (1, 1), 8: (2, 2), 9: (4, 4)}
 _SIZES |= {10: (8, 4), 11: (4, 4), 12: (8, 8), 13: (4, 4), 16: (8, 8), 17: (8, 8), 18: (8, 8)}
 
+# All values of a directory together, in bytes: profile and XMP at their longest, and as much again for the rest. Many
+# entries may name the same bytes. A larger value lets hostile files take more memory; a smaller one loses metadata.
+_MOST_BYTES = 4 * MAX_METADATA
+
 
 class Entry(NamedTuple):
     """One field of a directory: length values of a type (kind). value is in little-endian order, whatever the order of
@@ -55,10 +59,10 @@ class Directories:
         self.first = int.from_bytes(head[8:16] if self._big else head[4:8], "big" if self._order == ">" else "little")
 
     def entries(self, at: int | None) -> dict[int, Entry]:
-        """By tag, those of the directory at an offset that lie inside the file and are no larger than MAX_METADATA;
-        none where there is no directory. Raises OSError.
+        """By tag, those of the directory at an offset that lie inside the file and take no more than _MOST_BYTES
+        together; none where there is no directory. Raises OSError.
         """
-        if not at:
+        if not at or at >= len(self._blob):
             return {}
         count, size, value = ("Q", 20, 12) if self._big else ("H", 12, 8)
         start = at + struct.calcsize(f"={count}")
@@ -68,22 +72,29 @@ class Directories:
         (entries,) = struct.unpack(self._order + count, head)
         raw = bytes(read(self._blob, start, size * min(entries, MAX_EXIF_ENTRIES)))
         found: dict[int, Entry] = {}
+        room = _MOST_BYTES
         for place in range(0, len(raw) - size + 1, size):
             tag, kind, number = struct.unpack_from(self._order + ("HHQ" if self._big else "HHI"), raw, place)
-            if (got := self._value(kind, number, raw[place + value : place + size])) is not None:
-                found.setdefault(tag, Entry(tag, kind, number, got))
+            if tag in found:
+                continue
+            got = self._value(kind, number, raw[place + value : place + size], room)
+            if got is not None:
+                found[tag] = Entry(tag, kind, number, got)
+                room -= len(got)
         return found
 
-    def _value(self, kind: int, count: int, field: bytes) -> bytes | None:
+    def _value(self, kind: int, count: int, field: bytes, room: int) -> bytes | None:
         if kind not in _SIZES:
             return None
         size, width = _SIZES[kind]
         length = size * count
-        if length > MAX_METADATA:
+        if length > room:
             return None
         data = field[:length]
         if length > len(field):
             at = int.from_bytes(field, "big" if self._order == ">" else "little")
+            if at + length > len(self._blob):
+                return None
             data = bytes(read(self._blob, at, length))
         if len(data) != length:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import binascii
 import struct
 import zlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP = b"XML:com.adobe.xmp"
 # "Raw profile type": how ImageMagick keeps metadata in text; a name, the number of bytes, and these in hexadecimal.
 _RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
-_RAW = re.compile(rb"\s*[^\n]*\n\s*\d+\s*\n([0-9a-fA-F\s]*)")
+_READ_TEXTS = (_XMP, *_RAW_EXIF)
 
 
 @dataclass(slots=True)
@@ -36,6 +36,7 @@ def parts_of(blob: Blob) -> PngParts:
     """What the chunks say; nothing of chunks whose checksum is wrong, or that make no sense. Raises OSError."""
     parts = PngParts()
     raw_exif: bytes | None = None
+    read_texts: set[bytes] = set()
     for kind, data in _ancillary(blob):
         if kind in _COLOURS:
             parts.colours.setdefault(kind, data)
@@ -45,10 +46,14 @@ def parts_of(blob: Blob) -> PngParts:
         elif kind == b"eXIf":
             parts.exif = parts.exif or data.removeprefix(PREFIX)
         elif kind in _TEXTS:
-            keyword, text = _text(kind, data)
+            keyword = data.partition(b"\0")[0]
+            if keyword not in _READ_TEXTS or keyword in read_texts:
+                continue
+            read_texts.add(keyword)  # the first of each: unpacking takes time, and there may be thousands
+            text = _text(kind, data[len(keyword) + 1 :])
             if keyword == _XMP:
-                parts.xmp = parts.xmp or text
-            elif keyword in _RAW_EXIF:
+                parts.xmp = text or None
+            else:
                 raw_exif = raw_exif or _unwrapped(text)
     parts.exif = parts.exif or raw_exif
     return parts
@@ -71,17 +76,14 @@ def _ancillary(blob: Blob) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + length
 
 
-def _text(kind: bytes, data: bytes) -> tuple[bytes, bytes | None]:
-    """The keyword, in Latin-1, and the text; no text unless somebody here asks for this keyword."""
-    keyword, _, rest = data.partition(b"\0")
-    if keyword != _XMP and keyword not in _RAW_EXIF:
-        return keyword, None
-    compressed = kind == b"zTXt"
+def _text(kind: bytes, rest: bytes) -> bytes | None:
+    """The text of a chunk, given what follows its keyword."""
+    if kind == b"tEXt":
+        return rest
     if kind == b"zTXt":
-        rest = rest[1:]
-    elif kind == b"iTXt":
-        compressed, rest = rest[:1] == b"\1", rest[2:].split(b"\0", 2)[-1]
-    return keyword, _inflated(rest) if compressed else rest
+        return _inflated(rest[1:])
+    text = rest[2:].split(b"\0", 2)[-1]  # behind its language and the keyword in that language
+    return _inflated(text) if rest[:1] == b"\1" else text
 
 
 def _inflated(data: bytes) -> bytes | None:
@@ -93,7 +95,8 @@ def _inflated(data: bytes) -> bytes | None:
 
 def _unwrapped(text: bytes | None) -> bytes | None:
     """The EXIF in a raw profile."""
-    found = _RAW.match(text or b"")
-    digits = b"".join(found[1].split()) if found else b""
-    exif = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii")).removeprefix(PREFIX)
-    return exif or None
+    lines = (text or b"").strip().split(b"\n", 2)
+    try:
+        return binascii.unhexlify(b"".join(lines[2].split())).removeprefix(PREFIX) or None
+    except (IndexError, binascii.Error):
+        return None
