@@ -9,6 +9,7 @@ from typing import Any
 from filterfleet.common.blob import Blob
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
+from filterfleet.common.logs import get_logger
 from filterfleet.common.process.system import host_and_pid
 from filterfleet.common.wire import OutputFile
 from filterfleet.worker import formats
@@ -20,6 +21,8 @@ from filterfleet.worker.resources import Resources, default
 from filterfleet.worker.strips import obstacle, process_in_strips
 from filterfleet.worker.tree import Node, grow
 from filterfleet.worker.whole import outputs_of
+
+log = get_logger("worker")
 
 
 @functools.lru_cache(maxsize=64)
@@ -34,7 +37,8 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
     """Every output of the recipe for one image file. The caller closes the result; the blob stays the caller's.
 
     The report has the image's width and height in pixels after rotation, its format, the worker (host/pid), and the
-    seconds spent in decode, filter and encode; for an image in strips they are summed over threads. Raises ImageError
+    seconds spent in decode, filter and encode; for an image in strips they are summed over threads. It has notes where
+    something of the file was left out. Raises ImageError
     and RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary files.
     """
     resources = resources or default()
@@ -55,6 +59,9 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
         "format": header.format,
         "worker": host_and_pid(),
     }
+    if header.notes:
+        report["notes"] = " ".join(header.notes)
+        log.info("a file was not kept in full", notes=report["notes"], outputs=[output.name for output in outputs])
     return Done(outputs, tuple(files[output.name] for output in recipe.outputs), report | dict(seconds))
 
 

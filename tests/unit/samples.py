@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin  # noqa: F401 - tests use them from here
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin  # noqa: F401 - tests use them from here
 
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
@@ -112,6 +112,17 @@ def profile(space: str = "RGB") -> bytes:
         return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = bytearray(profile())
     data[16:20] = space.encode().ljust(4)
+    return bytes(data)
+
+
+def with_curve(exponent):
+    """LittleCMS' sRGB profile with the tone curve of an exponent."""
+    data = bytearray(profile())
+    for index in range(int.from_bytes(data[128:132], "big")):
+        signature, at, size = struct.unpack_from(">4sII", data, 132 + 12 * index)
+        if signature[1:] == b"TRC":
+            assert size >= 14
+            data[at : at + 14] = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(exponent * 256))
     return bytes(data)
 
 

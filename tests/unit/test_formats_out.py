@@ -126,7 +126,7 @@ def test_bilevel_images_take_one_bit_a_pixel_in_png():
 # --- metadata ----
 
 
-CARRIES = {"jpeg": (True, True), "png": (True, True), "webp": (True, True), "avif": (True, True), "tiff": (False, True)}
+CARRIES = {"jpeg": (True, True), "png": (True, True), "webp": (True, True), "avif": (True, True), "tiff": (True, True)}
 
 
 @pytest.mark.parametrize("image_format", CARRIES)

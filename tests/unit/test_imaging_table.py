@@ -9,7 +9,21 @@ from filterfleet.common.jobs.recipe import Metadata, Output, Recipe, Step
 from filterfleet.worker.formats import read_header
 from filterfleet.worker.pipeline import process
 from tests.unit import samples
-from tests.unit.samples import ALPHA, BGR, BGRA, GRAY, GRAY_ALPHA, XMP, deep, exif, opened, pil, profile, saved
+from tests.unit.samples import (
+    ALPHA,
+    BGR,
+    BGRA,
+    GRAY,
+    GRAY_ALPHA,
+    XMP,
+    deep,
+    exif,
+    opened,
+    pil,
+    profile,
+    saved,
+    with_curve,
+)
 from tests.unit.test_metadata import SECONDS, with_thumbnail
 
 PAGE = (Path(__file__).parents[2] / "docs" / "imaging.md").read_text()
@@ -34,6 +48,7 @@ SOURCES = {
     "with a colour profile": saved(pil(BGR), "PNG", icc_profile=profile()),
     "with a gray profile": saved(pil(GRAY), "PNG", icc_profile=profile("GRAY")),
     "with a colour profile, made gray": saved(pil(BGR), "PNG", icc_profile=profile()),
+    "with a linear profile, made gray": saved(pil(BGR), "PNG", icc_profile=with_curve(1.0)),
     "CMYK with a profile": saved(pil(BGR).convert("CMYK"), "JPEG", icc_profile=profile("CMYK")),
     "rotated": saved(pil(BGR), "PNG", exif=b"Exif\0\0" + exif(6)),
     "GPS-tagged": jpeg_with_exif(exif(gps=True)),
@@ -92,6 +107,10 @@ def position(*, there):
     return check
 
 
+def gray_profile(file):
+    assert opened(file).info["icc_profile"][16:20] == b"GRAY"
+
+
 def missing(name):
     def check(file):
         assert name not in opened(file).info
@@ -123,7 +142,8 @@ def mode_of(*modes):
 
 
 PHRASES = {
-    "profile kept": [kept("icc_profile", profile(), profile("GRAY"))],
+    "profile kept": [kept("icc_profile", profile(), profile("GRAY"), with_curve(1.0))],
+    "gray profile": [gray_profile],
     "no profile": [missing("icc_profile")],
     "sRGB, no profile": [srgb, missing("icc_profile")],
     "upright": [upright],

@@ -36,7 +36,8 @@ def _segment(marker: int, data: bytes) -> bytes:
 
 
 def with_jpeg_segments(file: bytes, carried: Carried) -> bytes:
-    """A JPEG file, or the beginning of one, with the segments added."""
+    """A JPEG file, or the beginning of one, with the segments and the density added."""
+    file = _with_jfif_density(file, carried.density)
     segments = jpeg_segments(carried)
     if not segments:
         return file
@@ -44,11 +45,24 @@ def with_jpeg_segments(file: bytes, carried: Carried) -> bytes:
     return b"".join((file[:at], segments, file[at:]))
 
 
+def _with_jfif_density(file: bytes, density: tuple[float, float] | None) -> bytes:
+    """The file with this density, in pixels per metre, in its JFIF segment, which has whole pixels per inch."""
+    if density is None or file[2:4] != b"\xff\xe0" or file[6:11] != b"JFIF\0":
+        return file
+    across, down = (round(value * 0.0254) for value in density)
+    if not (0 < across < 65536 and 0 < down < 65536):
+        return file
+    return b"".join((file[:13], struct.pack(">BHH", 1, across, down), file[18:]))
+
+
 def png_chunks(carried: Carried) -> bytes:
-    """iCCP, eXIf and iTXt (PNG, third edition, 11.3), whose place is after IHDR."""
-    chunks = []
-    if carried.icc is not None:
+    """Colours, pHYs, eXIf and iTXt (PNG, third edition, 11.3), whose place is after IHDR."""
+    chunks = [png_chunk(kind, data) for kind, data in carried.png_colours.items()]
+    # A profile would outrank sRGB, gAMA and cHRM, and says the same. Beside cICP, it serves readers without cICP.
+    if carried.icc is not None and (not carried.png_colours or b"cICP" in carried.png_colours):
         chunks.append(png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(carried.icc)))
+    if carried.density is not None:
+        chunks.append(png_chunk(b"pHYs", struct.pack(">IIB", *map(round, carried.density), 1)))
     if carried.exif is not None:
         chunks.append(png_chunk(b"eXIf", carried.exif))
     if carried.xmp is not None:
@@ -68,17 +82,19 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def with_png_chunks(file: bytes, carried: Carried) -> bytes:
-    """A PNG file with the chunks added."""
+    """A PNG file with the chunks added, and without the density that libvips makes up."""
     chunks = png_chunks(carried)
-    at = len(PNG_SIGNATURE) + 25  # past IHDR
-    return b"".join((file[:at], chunks, file[at:])) if chunks else file
+    at = rest = len(PNG_SIGNATURE) + 25  # past IHDR
+    if file[at + 4 : at + 8] == b"pHYs":
+        rest = at + 21
+    return b"".join((file[:at], chunks, file[rest:])) if chunks or rest > at else file
 
 
 def with_webp_chunks(file: bytes, carried: Carried, width: int, height: int) -> bytes:
     """A WebP file without metadata, made an extended one: VP8X, ICCP, pixels, EXIF, XMP in that order. width and height
     are in pixels.
     """
-    if carried == Carried():
+    if carried.icc is None and carried.exif is None and carried.xmp is None:
         return file
     pixels = file[12:]
     alpha = 0

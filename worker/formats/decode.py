@@ -15,9 +15,12 @@ from filterfleet.common.wire import Payload
 from filterfleet.worker.formats import heic
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.faults import told
+from filterfleet.worker.formats.jpeg_parts import without_profile
 from filterfleet.worker.formats.lazy import open_pixels, to_array
 from filterfleet.worker.formats.limits import MAX_SCANS
 from filterfleet.worker.formats.orientation import upright
+from filterfleet.worker.formats.statements import BROKEN_PROFILE
 from filterfleet.worker.pixels import opencv, vips
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -38,14 +41,15 @@ def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Ima
     if header.pixels > MAX_PIXELS:
         raise ImageError(f"The image has more than {MAX_PIXELS // 1_000_000} megapixels.")
     decoder = _by_vips if header.cmyk else _DECODERS[header.format]
-    image = decoder(blob, header, damaged)
+    with told(header.format):
+        image = decoder(blob, header, damaged)
     if image.shape[:2] != (header.height, header.width):
         raise damaged_file(header.format)
     return upright(image, header.orientation)
 
 
 def _jpeg(blob: Blob, header: Header, damaged: Damaged) -> Image:
-    data = whole(blob)
+    data = without_profile(whole(blob)) if BROKEN_PROFILE in header.notes else whole(blob)
     if not header.bounded and _scans(data) > MAX_SCANS:
         raise ImageError(f"The JPEG file has more than {MAX_SCANS} scans.")
     colours = "GRAY" if header.bands == 1 else "BGR"

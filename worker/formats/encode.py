@@ -15,6 +15,7 @@ from filterfleet.worker.formats.chunks import with_jpeg_segments, with_png_chunk
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.lazy import to_vips
 from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
+from filterfleet.worker.formats.tiff_exif import with_entries
 from filterfleet.worker.pixels import opencv, vips
 from filterfleet.worker.pixels.channels import channels_of, over_white
 from filterfleet.worker.pixels.depth import to_8_bits
@@ -23,6 +24,8 @@ from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
 
 _COLOUR_ONLY = ("webp", "avif")  # gray becomes colour, which a gray profile does not describe
+
+_USUAL_DENSITY = 72 / 0.0254  # pixels per metre: what EXIF has to say of a density that is unknown (EXIF 2.32, 4.6.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,7 @@ def encode(image: Image, target: Target, carried: Carried = NOTHING, *, bilevel:
     if the image is too large for the format, and MemoryError.
     """
     image = np.ascontiguousarray(image)
-    gray = channels_of(image) < 3
-    carried = fitting_to(carried, gray=gray)
-    if gray and target.format in _COLOUR_ONLY:
-        carried = dataclasses.replace(carried, icc=None)
+    carried = _fitting(carried, target, gray=channels_of(image) < 3)
     try:
         if bilevel and target.format == "png" and image.ndim == 2:
             return with_png_chunks(encode_bilevel_png(image), carried)
@@ -61,6 +61,15 @@ def encode(image: Image, target: Target, carried: Carried = NOTHING, *, bilevel:
         if vips.out_of_memory(error):
             raise MemoryError from None
         raise _too_large(image, target) from None
+
+
+def _fitting(carried: Carried, target: Target, *, gray: bool) -> Carried:
+    fitted = fitting_to(carried, gray=gray)
+    if not gray or target.format not in _COLOUR_ONLY:
+        return fitted
+    # Gray in equal parts of red, green and blue: a profile for colour still holds, where gray needs one at all.
+    holds = fitted.icc is not None and fitted.icc is not carried.icc
+    return dataclasses.replace(carried, icc=carried.icc if holds else None)
 
 
 def _too_large(image: Image, target: Target) -> ImageError:
@@ -99,10 +108,11 @@ def _avif(image: Image, target: Target, carried: Carried) -> bytes:
 
 
 def _tiff(image: Image, target: Target, carried: Carried) -> bytes:
-    """Deflate of the differences between neighbours. EXIF is left out: its parts would have to be spread over tags."""
+    """Deflate of the differences between neighbours. libvips writes no EXIF, and a density even where there is none."""
     lazy, keep = _with_metadata(image, dataclasses.replace(carried, exif=None))
     level = 6 if target.effort is None else max(1, target.effort)
-    return bytes(lazy.tiffsave_buffer(compression="deflate", predictor="horizontal", level=level, keep=keep))
+    file = bytes(lazy.tiffsave_buffer(compression="deflate", predictor="horizontal", level=level, keep=keep))
+    return with_entries(file, carried.exif, carried.density)
 
 
 def _bmp(image: Image, _: Target, __: Carried) -> bytes:
@@ -114,7 +124,8 @@ def _bmp(image: Image, _: Target, __: Carried) -> bytes:
 
 def _with_metadata(image: Image, carried: Carried) -> tuple[pyvips.Image, str]:
     """The image with the metadata, and the names by which libvips keeps it."""
-    lazy = to_vips(image).copy()
+    across, down = carried.density or (_USUAL_DENSITY, _USUAL_DENSITY)
+    lazy = to_vips(image).copy(xres=across / 1000, yres=down / 1000)  # libvips writes them into EXIF
     exif = None if carried.exif is None else PREFIX + carried.exif
     fields = {"icc": ("icc-profile-data", carried.icc), "exif": ("exif-data", exif), "xmp": ("xmp-data", carried.xmp)}
     kept = {name: field for name, field in fields.items() if field[1] is not None}

@@ -40,15 +40,12 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Ifd:
-    """An image file directory. following is the offset of the next one, or 0."""
+    """An image file directory. end is the offset behind it, following the offset of the next one, or 0."""
 
     at: int
     entries: tuple[_Entry, ...]
+    end: int
     following: int
-
-    @property
-    def end(self) -> int:
-        return self.at + 2 + 12 * len(self.entries) + 4
 
     def find(self, tag: int) -> _Entry | None:
         return next((entry for entry in self.entries if entry.tag == tag), None)
@@ -96,6 +93,7 @@ class _Reader:
             raise UnusableExif
         self._order = order
         self._seen: set[int] = set()
+        self.ends_short = False  # the data ends where the pointer of its last directory should stand
         (start,) = self._unpack("I", 4)
         self.main = self.ifd(start)
 
@@ -109,8 +107,24 @@ class _Reader:
         entries = tuple(self._entry(at + 2 + 12 * index) for index in range(count))
         if len({entry.tag for entry in entries}) != count:
             raise UnusableExif
-        (following,) = self._unpack("I", at + 2 + 12 * count)
-        return _Ifd(at, entries, following)
+        end = at + 2 + 12 * count
+        if not self._has_pointer(end, entries):
+            return _Ifd(at, entries, end, 0)
+        (following,) = self._unpack("I", end)
+        return _Ifd(at, entries, end + 4, following)
+
+    def _has_pointer(self, at: int, entries: tuple[_Entry, ...]) -> bool:
+        """Whether the offset of a next directory stands at this offset. Some writers leave it out: then the data ends
+        there, or a value or another directory begins.
+        """
+        if at + 4 > len(self.data):
+            self.ends_short = True
+            return False
+        starts = [entry.value for entry in entries if entry.length > 4]
+        for entry in entries:
+            if entry.tag in (_EXIF_IFD, _GPS_IFD, _INTEROPERABILITY_IFD):
+                starts += self.numbers(entry)
+        return not any(at <= start < at + 4 for start in starts)
 
     def _entry(self, at: int) -> _Entry:
         tag, kind, count = self._unpack("HHI", at)
@@ -172,12 +186,12 @@ class _Editor:
             self._rewrite(ifd, last=ifd is main)
 
     def result(self) -> bytes:
-        """The data without the zeros that are now at its end."""
+        """The data without the zeros that are now at its end, and with a pointer that was missing there."""
         data = self._reader.data
         for start, end in sorted(self._goes, reverse=True):
             if end == len(data):
                 del data[start:]
-        return bytes(data)
+        return bytes(data) + (bytes(4) if self._reader.ends_short else b"")
 
     def _sort(self, ifd: _Ifd) -> None:
         """Notes the directory and its values as staying, and its GPS part as going."""
@@ -233,7 +247,8 @@ class _Editor:
         data[ifd.at : ifd.end] = bytes(ifd.end - ifd.at)
         self._reader.pack_into("H", ifd.at, len(kept))
         data[ifd.at + 2 : ifd.at + 2 + len(raw)] = raw
-        self._reader.pack_into("I", ifd.at + 2 + len(raw), following)
+        if following:
+            self._reader.pack_into("I", ifd.at + 2 + len(raw), following)
         for index, entry in enumerate(kept):
             if entry.tag == _ORIENTATION and last:
                 self._reader.pack_into("HIHH", ifd.at + 4 + 12 * index, _SHORT, 1, 1, 0)

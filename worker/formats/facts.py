@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from filterfleet.worker.formats.colour import Colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,11 @@ class Header:
     bits: bits per sample of the decoded image, 8 or 16.
     orientation: as in EXIF, 1 to 8. AVIF and HEIC files are turned by their decoders, and say 1.
     bounded: the file can be decoded in strips, in bounded memory.
+    colour: what the file states of its colours without a profile, or more exactly than by its profile.
+    png_colours: the chunks of a PNG that state it, by kind.
     exif: the TIFF structure alone, without exif.PREFIX.
+    density: pixels per metre, across and down, as stored.
+    notes: sentences for the report, about what the file has and no output will have.
     """
 
     format: str
@@ -27,8 +34,12 @@ class Header:
     bounded: bool = False
     cmyk: bool = False
     icc: bytes | None = None
+    colour: Colour | None = None
+    png_colours: Mapping[bytes, bytes] = field(default_factory=dict)
     exif: bytes | None = None
     xmp: bytes | None = None
+    density: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def upright(self) -> tuple[int, int]:

@@ -13,8 +13,10 @@ from filterfleet.worker.formats.containers import DamagedHeader
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.exif import PREFIX, orientation_of
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
 from filterfleet.worker.formats.sniff import sniff
+from filterfleet.worker.formats.statements import with_statements
 from filterfleet.worker.pixels.vips import open_image, out_of_memory, pyvips
 from filterfleet.worker.settings import MAX_SIDE
 
@@ -30,7 +32,8 @@ def read_header(blob: Blob) -> Header:
     """
     image_format = sniff(blob)
     try:
-        header = _READERS[image_format](blob)
+        with told(image_format):
+            header = with_statements(blob, _READERS[image_format](blob))
     except pyvips.Error as error:
         if out_of_memory(error):
             raise MemoryError from None
@@ -69,7 +72,6 @@ def _by_vips(image_format: str) -> Callable[[Blob], Header]:
 
 def _header_of(image: Any, image_format: str) -> Header:
     """The header of a pyvips.Image."""
-    fields = frozenset(image.get_fields())
     cmyk = image.interpretation == "cmyk"
     bands = image.bands - 1 if cmyk else image.bands  # it becomes RGB
     bits = _bits(image)
@@ -79,7 +81,7 @@ def _header_of(image: Any, image_format: str) -> Header:
         )
     if not 1 <= bands <= 4:
         raise ImageError(f"The {image_format.upper()} file has {image.bands} samples per pixel; at most 4 can be read.")
-    exif = _field(image, fields, "exif-data")
+    exif = _field(image, "exif-data")
     return Header(
         image_format,
         image.width,
@@ -87,12 +89,12 @@ def _header_of(image: Any, image_format: str) -> Header:
         bands=bands,
         bits=bits,
         alpha=bands in (2, 4),
-        orientation=image.get("orientation") if "orientation" in fields else 1,
-        bounded=_bounded(image, fields, image_format),
+        orientation=image.get("orientation") if _has(image, "orientation") else 1,
+        bounded=_bounded(image, image_format),
         cmyk=cmyk,
-        icc=_field(image, fields, "icc-profile-data"),
+        icc=_field(image, "icc-profile-data"),
         exif=exif.removeprefix(PREFIX) if exif else None,
-        xmp=_field(image, fields, "xmp-data"),
+        xmp=_field(image, "xmp-data"),
     )
 
 
@@ -103,18 +105,23 @@ def _bits(image: Any) -> int | None:
     return _BITS.get(image.format)
 
 
-def _field(image: Any, fields: frozenset[str], name: str) -> bytes | None:
-    if name not in fields:
+def _has(image: Any, name: str) -> bool:
+    """Not by a list of all names: a PNG's comments are among them, and need not be UTF-8."""
+    return bool(image.get_typeof(name))
+
+
+def _field(image: Any, name: str) -> bytes | None:
+    if not _has(image, name):
         return None
     value = image.get(name)
     return bytes(value) if 0 < len(value) <= MAX_METADATA else None
 
 
-def _bounded(image: Any, fields: frozenset[str], image_format: str) -> bool:
+def _bounded(image: Any, image_format: str) -> bool:
     """Any TIFF is bounded: libvips reads a large strip line by line, and refuses large tiles."""
     if image_format == "jpeg":
-        return not ("jpeg-multiscan" in fields and image.get("jpeg-multiscan"))
-    return image_format == "tiff" or (image_format == "png" and "interlaced" not in fields)
+        return not (_has(image, "jpeg-multiscan") and image.get("jpeg-multiscan"))
+    return image_format == "tiff" or (image_format == "png" and not _has(image, "interlaced"))
 
 
 _READERS: dict[str, Callable[[Blob], Header]] = {

@@ -28,3 +28,8 @@ MAX_SCANS = 100
 # bit. These follow from the formats. Files that claim more are cut short, and are refused before a decoder spends
 # minutes filling in what is missing.
 MOST_PIXELS_PER_BYTE = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SIDE}
+
+# Chunks of a PNG file that are passed over to find those behind the pixels. libpng writes 8 KiB of pixels in each, so
+# this is 1.6 GB. A larger value lets a file of empty chunks take more time; with a smaller one, metadata at the end of
+# a large file is missed.
+MAX_PNG_CHUNKS = 200_000

@@ -10,6 +10,7 @@ from filterfleet.common.blob import Blob
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.worker.formats import Header
 from filterfleet.worker.formats.damage import damaged as damaged_file
+from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.lazy import empty_rows, open_pixels, to_array
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import pyvips
@@ -61,7 +62,8 @@ class Decoded:
         end of the file.
         """
         try:
-            yield
+            with told(self._format):
+                yield
         except pyvips.Error:
             if not self._disk:
                 raise damaged_file(self._format) from None

@@ -1,0 +1,82 @@
+"""What a file states besides its pixels, in places that its decoder does not look at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from filterfleet.common.blob import Blob
+from filterfleet.worker.formats import colour, heif_colour, ifd, jpeg_parts, tiff_exif
+from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.ifd import Directories
+from filterfleet.worker.formats.metadata import is_profile
+from filterfleet.worker.formats.png_parts import parts_of
+
+_LEAST, _MOST = (
+    10,
+    10_000_000,
+)  # pixels per metre: densities beyond these are nonsense, and do not fit into JFIF or TIFF
+BROKEN_PROFILE = "The colour profile of the file is broken and was left out."
+
+
+def with_statements(blob: Blob, header: Header) -> Header:
+    """The header with the colours, EXIF and density that the file states. Raises OSError."""
+    if header.icc is not None and not is_profile(header.icc):
+        header = _without_profile(header)
+    if header.format in _READERS:
+        header = _READERS[header.format](blob, header)
+    if header.density is None and header.exif is not None:
+        directories = Directories(header.exif)
+        header = dataclasses.replace(header, density=ifd.density_of(directories.entries(directories.first)))
+    if header.density is not None and not all(_LEAST < value < _MOST for value in header.density):
+        header = dataclasses.replace(header, density=None)
+    if header.icc is None and header.colour is None:
+        header = dataclasses.replace(header, colour=colour.from_exif(header.exif))
+    return header
+
+
+def _without_profile(header: Header) -> Header:
+    notes = header.notes if BROKEN_PROFILE in header.notes else (*header.notes, BROKEN_PROFILE)
+    return dataclasses.replace(header, icc=None, notes=notes)
+
+
+def _jpeg(blob: Blob, header: Header) -> Header:
+    header = dataclasses.replace(header, density=jpeg_parts.density_of(blob))
+    if jpeg_parts.has_broken_profile(blob):
+        return _without_profile(header)
+    return header
+
+
+def _png(blob: Blob, header: Header) -> Header:
+    """cICP outranks a profile, and a profile outranks all others (PNG, third edition, 4.3)."""
+    parts = parts_of(blob)
+    stated = {kind: data for kind, data in parts.colours.items() if kind == b"cICP" or header.icc is None}
+    found = colour.from_png(stated)
+    return dataclasses.replace(
+        header,
+        icc=None if found else header.icc,
+        colour=found,
+        png_colours=stated if found or b"cICP" in stated else {},
+        exif=parts.exif or header.exif,
+        xmp=parts.xmp or header.xmp,
+        density=parts.density,
+    )
+
+
+def _tiff(blob: Blob, header: Header) -> Header:
+    directories = Directories(blob)
+    density = ifd.density_of(directories.entries(directories.first))
+    return dataclasses.replace(header, density=density, exif=tiff_exif.exif_of(blob))
+
+
+def _heif(blob: Blob, header: Header) -> Header:
+    return header if header.icc is not None else dataclasses.replace(header, colour=heif_colour.colour_of(blob))
+
+
+_READERS: dict[str, Callable[[Blob, Header], Header]] = {
+    "jpeg": _jpeg,
+    "png": _png,
+    "tiff": _tiff,
+    "avif": _heif,
+    "heic": _heif,
+}
