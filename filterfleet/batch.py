@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
+from filterfleet.listener.settings.selection import Selection
 from filterfleet.listener.setup import serve
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
@@ -64,12 +65,13 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a batch ended: the failures, a row for each image with the fields of listener.ledger.ledger.REPORT, and
-    whether it was interrupted before its end."""
+    """How a batch ended: the failures, a row for each image with the fields of listener.ledger.ledger.REPORT, whether
+    it was interrupted before its end, and how many files of each kind are no images (listener.core.left_alone)."""
 
     failures: list[Failure]
     rows: list[dict[str, Any]]
     interrupted: bool
+    left_alone: Mapping[str, int]
 
 
 def process_folder(
@@ -80,11 +82,13 @@ def process_folder(
     *,
     force: bool,
     stop: StopSignal,
+    selection: Selection = Selection(),  # noqa: B008 - frozen
     turned: Callable[[Ledger], None] = lambda _: None,
 ) -> Summary:
     """Process every image of source that is not done yet, until stop is set. force does the others again as well.
 
-    recipe has been checked. turned is called in every turn of the loop. Raises FleetError.
+    recipe has been checked. selection says which files of source count. turned is called in every turn of the loop.
+    Raises FleetError.
     """
     source, output = check_folders(source, output)
     options = Options(settle=0.0, interval=1.0, once=True)
@@ -95,10 +99,17 @@ def process_folder(
             ledger.redo()
         try:
             failures = serve(
-                options, Folder(source), tree, ledger, engine, recipe, stop=stop, turned=lambda: turned(ledger)
+                options,
+                Folder(source, selection),
+                tree,
+                ledger,
+                engine,
+                recipe,
+                stop=stop,
+                turned=lambda: turned(ledger),
             )
             interrupted = False
         except InterruptedRunError:
             failures = ledger.failures()
             interrupted = True
-        return Summary(failures, ledger.report(), interrupted)
+        return Summary(failures, ledger.report(), interrupted, ledger.left_alone())
