@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 HEAD = 256  # bytes of a file that format_of() needs at most
 
 _MAGIC = (
     ("jpeg", b"\xff\xd8\xff"),
+    ("raw", b"II*\0\x10\0\0\0CR"),  # CR2. DNG, NEF and ARW begin like any TIFF
+    ("raw", b"FUJIFILMCCD-RAW"),
+    ("raw", b"IIRO"),  # ORF
+    ("raw", b"IIRS"),
+    ("raw", b"MMOR"),
+    ("raw", b"IIU\0"),  # RW2
     ("png", b"\x89PNG\r\n\x1a\n"),
     ("tiff", b"II*\0"),
     ("tiff", b"MM\0*"),
@@ -17,7 +25,8 @@ _MAGIC = (
     ("jp2", b"\0\0\0\x0cjP  \r\n\x87\n"),
     ("jp2", b"\xff\x4f\xff\x51"),  # a bare codestream
 )
-_HEIF_BRANDS = {b"avif": "avif", b"avis": "avif"} | dict.fromkeys(
+_PNM = re.compile(rb"P[1-6][\s#]")
+_HEIF_BRANDS = {b"avif": "avif", b"avis": "avif", b"crx ": "raw"} | dict.fromkeys(
     (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"), "heic"
 )
 
@@ -29,6 +38,8 @@ def format_of(head: bytes) -> str | None:
             return name
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webp"
+    if _PNM.match(head):
+        return "pnm"
     return _heif(head)
 
 

@@ -24,6 +24,19 @@ FORMAT_OF_EXTENSION = {
     ".j2k": "jp2",
     ".heic": "heic",
     ".heif": "heic",
+    ".mpo": "jpeg",
+    ".pnm": "pnm",
+    ".pbm": "pnm",
+    ".pgm": "pnm",
+    ".ppm": "pnm",
+    ".dng": "raw",
+    ".cr2": "raw",
+    ".cr3": "raw",
+    ".nef": "raw",
+    ".arw": "raw",
+    ".raf": "raw",
+    ".orf": "raw",
+    ".rw2": "raw",
 }
 
 

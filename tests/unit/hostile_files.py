@@ -25,6 +25,7 @@ from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.tree import grow
 from tests.unit import samples
 from tests.unit.hostile_bombs import Files, bombs
+from tests.unit.raw_files import dng
 from tests.unit.samples import BGR, BGRA, pil, saved, vips
 
 MEMORY = 256 << 20  # bytes for images
@@ -55,6 +56,9 @@ def good() -> dict[str, bytes]:
         "palette bmp": saved(palette, "BMP"),
         "jp2": saved(pil(image), "JPEG2000"),
         "heic": saved(pil(image), "HEIF"),
+        "pnm": saved(pil(image), "PPM"),
+        "text pnm": b"P2 3 2 100 " + b"99 50\n" * 3,
+        "raw": dng((0.1, 0.25, 0.5)),
     }
 
 

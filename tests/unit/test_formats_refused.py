@@ -71,10 +71,34 @@ def test_jpeg_pixels_are_opencvs(sampling, progressive):
         assert np.array_equal(decode(*with_header(file.tobytes())), cv2.imdecode(file, cv2.IMREAD_COLOR))
 
 
-def test_heic_without_its_library_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match=r"^HEIC files need an extra library: pip install 'filterfleet\[heic\]'\.$"):
-        read_header(GOLDEN["heic"][0])
+@pytest.mark.parametrize(("name", "library"), [("heic", "pillow_heif"), ("raw", "rawpy")])
+def test_a_file_without_its_library_says_what_to_install(name, library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImageError) as error:
+        read_header(GOLDEN[name][0])
+    assert str(error.value) == f"{name.upper()} files need an extra library: pip install 'filterfleet[{name}]'."
+
+
+@pytest.mark.parametrize("magic", [b"FUJIFILMCCD-RAW", b"IIRO", b"MMOR", b"IIU\0", b"II*\0\x10\0\0\0CR\2\0"])
+def test_a_raw_file_that_libraw_does_not_know_says_so(magic):
+    with pytest.raises(
+        ImageError, match=r"^The RAW file is damaged, cut short or of a camera that LibRaw does not know"
+    ):
+        read_header(magic + bytes(200))
+
+
+@pytest.mark.parametrize("head", [b"P5 2 2 0\n", b"P5 2 2 65536\n", b"P6 2\n", b"P5 99999 99999 255\n", b"P1 # "])
+def test_a_pnm_with_an_impossible_header_is_refused(head):
+    with pytest.raises(ImageError):
+        read_header(head + bytes(20))
+
+
+@pytest.mark.parametrize(
+    "file", [b"P6 2 2 255\n" + bytes(11), b"P4 9 2\n\0\0\0", b"P2 2 1 255\n1", b"P2 2 1 255\n1 x", b"P1 4 1\n010"]
+)
+def test_a_pnm_that_ends_early_is_refused(file):
+    with pytest.raises(ImageError, match=r"^The PNM file is damaged or cut short\.$"):
+        decode(file, read_header(file))
 
 
 CUT = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.magic import HEAD, format_of
+from filterfleet.worker.formats.raw import is_raw
 
 
 def sniff(blob: Blob) -> str:
@@ -14,5 +15,5 @@ def sniff(blob: Blob) -> str:
     if len(blob) == 0:
         raise ImageError("The file is empty.")
     if found := format_of(bytes(read(blob, 0, HEAD))):
-        return found
+        return "raw" if found == "tiff" and is_raw(blob) else found
     raise ImageError("The file is not an image of a known format.")
