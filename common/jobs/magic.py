@@ -24,6 +24,8 @@ _MAGIC = (
     ("gif", b"GIF89a"),
     ("jp2", b"\0\0\0\x0cjP  \r\n\x87\n"),
     ("jp2", b"\xff\x4f\xff\x51"),  # a bare codestream
+    ("jxl", b"\0\0\0\x0cJXL \r\n\x87\n"),
+    ("jxl", b"\xff\x0a"),  # a bare codestream
 )
 _PNM = re.compile(rb"P[1-6][\s#]")
 _HEIF_BRANDS = {b"avif": "avif", b"avis": "avif", b"crx ": "raw"} | dict.fromkeys(

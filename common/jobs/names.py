@@ -24,6 +24,7 @@ FORMAT_OF_EXTENSION = {
     ".j2k": "jp2",
     ".heic": "heic",
     ".heif": "heic",
+    ".jxl": "jxl",
     ".mpo": "jpeg",
     ".pnm": "pnm",
     ".pbm": "pnm",

@@ -13,10 +13,14 @@ from tests.unit.golden_files import GOLDEN
 
 LEFT_ALONE = ("a.psd", "b.PSD", "c.svg", "d.pdf", "e.ico", "f.tga", "g.exr", "h.xmp", "notes", "picture")
 # Files whose names say that they are images, and whose content or missing library says otherwise.
-EXTRAS = {"raw": ("i.dng", "j.CR2", "k.cr3", "l.nef", "m.arw", "n.raf", "o.orf", "p.rw2"), "heic": ("q.heic",)}
+EXTRAS = {
+    "raw": ("i.dng", "j.CR2", "k.cr3", "l.nef", "m.arw", "n.raf", "o.orf", "p.rw2"),
+    "heic": ("q.heic",),
+    "jxl": ("r.jxl",),
+}
 # `filterfleet` on a machine where the extras are not installed.
 WITHOUT_EXTRAS = (
-    "import sys; sys.modules |= dict.fromkeys(('rawpy', 'pillow_heif')); "
+    "import sys; sys.modules |= dict.fromkeys(('rawpy', 'pillow_heif', 'pillow_jxl')); "
     "from filterfleet.cli import main; sys.exit(main())"
 )
 SENTENCE = (
@@ -95,7 +99,7 @@ def test_what_cannot_be_read_here_is_a_failure_that_says_what_to_do(tmp_path):
     )
 
     assert code == 1, said
-    assert "0 images done, 12 failed" in said
+    assert "0 images done, 13 failed" in said
     assert "left alone" not in said
     rows = {row["path"]: row for row in json.loads(report.read_text())}
     assert {row["status"] for row in rows.values()} == {"failed"}

@@ -7,7 +7,7 @@ import numpy as np
 from filterfleet.worker.formats import read_header
 from filterfleet.worker.pixels.opencv import cv2
 from tests.unit import samples
-from tests.unit.raw_files import developed, dng
+from tests.unit.raw_files import developed, dng, toned
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, HEIGHT, WIDTH, deep, pil, saved, vips
 
 PALETTE = pil(BGR).quantize(100)
@@ -180,6 +180,17 @@ GOLDEN = {
     # RAW
     "raw": (dng((0.1, 0.25, 0.5)), developed((0.1, 0.25, 0.5)), 0.0003),
     "raw, white": (dng((1, 1, 1)), developed((1, 1, 1)), 0.0001),
+    # JPEG XL
+    "jxl": (saved(pil(BGR), "JXL", lossless=True), BGR, SAME),
+    "jxl, container": (saved(pil(BGR), "JXL", lossless=True, exif=samples.exif(6)), BGR, SAME),
+    "jxl, gray": (saved(pil(GRAY), "JXL", lossless=True), GRAY, SAME),
+    "jxl, alpha": (saved(pil(BGRA), "JXL", lossless=True), BGRA, SAME),
+    "jxl, 16 bits of linear gray": (  # Pillow's plugin declares 16 bits to be linear
+        saved(samples.Image.fromarray(deep(GRAY)), "JXL", lossless=True),
+        toned(deep(GRAY) / 65535),
+        0.0003,
+    ),
+    "jxl, lossy": (saved(pil(BGR), "JXL", quality=98), BGR, 0.06),
     # HEIC
     "heic": (saved(pil(BGR), "HEIF", quality=100, chroma=444), BGR, 0.06),
     "heic, gray": (saved(pil(GRAY), "HEIF", quality=100), GRAY, ALMOST),

@@ -56,10 +56,14 @@ def dng(bgr: tuple[float, float, float], orientation: int = 1) -> bytes:
 
 
 def developed(bgr: tuple[float, float, float]) -> Pixels:
-    """The picture, in 16 bits, by sRGB's tone curve (IEC 61966-2-1)."""
-    linear = np.array(bgr)
+    """The picture, in 16 bits of sRGB."""
+    return np.tile(toned(np.array(bgr)), (HEIGHT, WIDTH, 1))
+
+
+def toned(linear: Pixels) -> Pixels:
+    """In 16 bits, by sRGB's tone curve (IEC 61966-2-1). linear: 0 to 1."""
     curve = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
-    return np.tile(np.round(curve * 65535).astype(np.uint16), (HEIGHT, WIDTH, 1))
+    return np.round(curve * 65535).astype(np.uint16)
 
 
 def _int(value: int) -> bytes:

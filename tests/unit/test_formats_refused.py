@@ -71,7 +71,7 @@ def test_jpeg_pixels_are_opencvs(sampling, progressive):
         assert np.array_equal(decode(*with_header(file.tobytes())), cv2.imdecode(file, cv2.IMREAD_COLOR))
 
 
-@pytest.mark.parametrize(("name", "library"), [("heic", "pillow_heif"), ("raw", "rawpy")])
+@pytest.mark.parametrize(("name", "library"), [("heic", "pillow_heif"), ("raw", "rawpy"), ("jxl", "pillow_jxl")])
 def test_a_file_without_its_library_says_what_to_install(name, library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImageError) as error:
