@@ -25,7 +25,6 @@ from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.tree import grow
 from tests.unit import samples
 from tests.unit.hostile_bombs import Files, bombs
-from tests.unit.raw_files import dng
 from tests.unit.samples import BGR, BGRA, pil, saved, vips
 
 MEMORY = 256 << 20  # bytes for images
@@ -60,7 +59,6 @@ def good() -> dict[str, bytes]:
         "lossless jxl": saved(pil(BGRA), "JXL", lossless=True),
         "pnm": saved(pil(image), "PPM"),
         "text pnm": b"P2 3 2 100 " + b"99 50\n" * 3,
-        "raw": dng((0.1, 0.25, 0.5)),
     }
 
 

@@ -1,5 +1,7 @@
 """Files that are refused, and what is decoded of damaged ones."""
 
+import contextlib
+import random
 import sys
 import zlib
 
@@ -15,6 +17,7 @@ from tests.unit.golden_files import (
     GOLDEN,
     with_header,
 )
+from tests.unit.raw_files import dng
 from tests.unit.samples import BGR, GRAY, GRAY_ALPHA, pil, saved, vips
 
 WEBP_OF_SIZE = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59_999).to_bytes(3, "little") * 2
@@ -85,6 +88,20 @@ def test_a_raw_file_that_libraw_does_not_know_says_so(magic):
         ImageError, match=r"^The RAW file is damaged, cut short or of a camera that LibRaw does not know"
     ):
         read_header(magic + bytes(200))
+
+
+def test_a_spoiled_raw_file_is_an_image_or_one_sentence(capfd):
+    """LibRaw itself writes to stderr where a file is damaged; nothing can stop it."""
+    rng, good = random.Random(5), dng((0.1, 0.25, 0.5))
+    for number in range(300):
+        bad = bytearray(good)
+        for _ in range(rng.choice((1, 3, 20))):
+            bad[rng.randrange(500 if number % 2 else len(bad))] ^= 1 << rng.randrange(8)
+        if number % 3 == 0:
+            del bad[rng.randrange(len(bad)) :]
+        with contextlib.suppress(ImageError, MemoryError):
+            decode(bytes(bad), read_header(bytes(bad)))
+    assert all(line.startswith("unknown file: ") for line in capfd.readouterr().err.splitlines())
 
 
 @pytest.mark.parametrize("head", [b"P5 2 2 0\n", b"P5 2 2 65536\n", b"P6 2\n", b"P5 99999 99999 255\n", b"P1 # "])
