@@ -19,7 +19,7 @@ from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
-from filterfleet.listener.settings.selection import Selection
+from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
 from filterfleet.listener.setup import serve
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
@@ -38,6 +38,8 @@ def run(
     broker: str = "127.0.0.1",
     frontend_port: int = 5555,
     scheduler: str | None = None,
+    no_default_excludes: bool = False,
+    sniff: bool = False,
 ) -> list[dict[str, Any]]:
     """Process a folder once. Returns a dict for each image, with the fields of `filterfleet run --report`.
 
@@ -60,7 +62,10 @@ def run(
         scheduler=scheduler,
     )
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
-        return process_folder(Path(source), Path(output), opened, load_recipe(recipe), force=force, stop=stop).rows
+        selection = Selection(never=() if no_default_excludes else DEFAULT_EXCLUDES, sniff=sniff)
+        return process_folder(
+            Path(source), Path(output), opened, load_recipe(recipe), force=force, stop=stop, selection=selection
+        ).rows
 
 
 @dataclass(frozen=True, slots=True)
