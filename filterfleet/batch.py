@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
+from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
 from filterfleet.listener.setup import serve
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
@@ -37,6 +38,8 @@ def run(
     broker: str = "127.0.0.1",
     frontend_port: int = 5555,
     scheduler: str | None = None,
+    no_default_excludes: bool = False,
+    sniff: bool = False,
 ) -> list[dict[str, Any]]:
     """Process a folder once. Returns a dict for each image, with the fields of `filterfleet run --report`.
 
@@ -59,17 +62,21 @@ def run(
         scheduler=scheduler,
     )
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
-        return process_folder(Path(source), Path(output), opened, load_recipe(recipe), force=force, stop=stop).rows
+        selection = Selection(never=() if no_default_excludes else DEFAULT_EXCLUDES, sniff=sniff)
+        return process_folder(
+            Path(source), Path(output), opened, load_recipe(recipe), force=force, stop=stop, selection=selection
+        ).rows
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a batch ended: the failures, a row for each image with the fields of listener.ledger.ledger.REPORT, and
-    whether it was interrupted before its end."""
+    """How a batch ended: the failures, a row for each image with the fields of listener.ledger.ledger.REPORT, whether
+    it was interrupted before its end, and how many files of each kind are no images (listener.core.left_alone)."""
 
     failures: list[Failure]
     rows: list[dict[str, Any]]
     interrupted: bool
+    left_alone: Mapping[str, int]
 
 
 def process_folder(
@@ -80,11 +87,13 @@ def process_folder(
     *,
     force: bool,
     stop: StopSignal,
+    selection: Selection = Selection(),  # noqa: B008 - frozen
     turned: Callable[[Ledger], None] = lambda _: None,
 ) -> Summary:
     """Process every image of source that is not done yet, until stop is set. force does the others again as well.
 
-    recipe has been checked. turned is called in every turn of the loop. Raises FleetError.
+    recipe has been checked. selection says which files of source count. turned is called in every turn of the loop.
+    Raises FleetError.
     """
     source, output = check_folders(source, output)
     options = Options(settle=0.0, interval=1.0, once=True)
@@ -95,10 +104,17 @@ def process_folder(
             ledger.redo()
         try:
             failures = serve(
-                options, Folder(source), tree, ledger, engine, recipe, stop=stop, turned=lambda: turned(ledger)
+                options,
+                Folder(source, selection),
+                tree,
+                ledger,
+                engine,
+                recipe,
+                stop=stop,
+                turned=lambda: turned(ledger),
             )
             interrupted = False
         except InterruptedRunError:
             failures = ledger.failures()
             interrupted = True
-        return Summary(failures, ledger.report(), interrupted)
+        return Summary(failures, ledger.report(), interrupted, ledger.left_alone())

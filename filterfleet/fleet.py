@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, s
 from filterfleet.common.process.system import cores
 from filterfleet.common.text import printable
 from filterfleet.listener import handover
+from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.ledger.ledger import Failure, Ledger
 from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.setup import selection_of
 from filterfleet.listener.state import state_folder
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.launch import arguments
@@ -51,12 +53,13 @@ class Fleet:
         are set here. threads of each worker: 0 shares the cores among the workers. memory of each worker is in bytes:
         None shares out half of the machine's. brokers stand in for each other, on loopback addresses of their own.
 
-        Recipe, source and output are checked at once. Raises FleetError.
+        Recipe, source, output and patterns are checked at once. Raises FleetError.
         """
         if options.frontend_port == backend_port:
             raise FleetError("The frontend and the backend need two different ports.")
         recipe = load_recipe(options.recipe)
         self.source, self.output = check_locations(options.source, options.output)
+        selection_of(options, self.source)
         folder = state_folder(self.source, self.output, options.state)
         self.logs = _made(folder / "logs")
         self.ledger: Ledger = open_ledger(self.source, self.output, options.state, recipe)
@@ -115,13 +118,14 @@ class Fleet:
         return ended
 
     def report(self, code: int) -> None:
-        """Print how run_once ended, which images failed, and why."""
+        """Print how run_once ended, which images failed and why, and what was left alone."""
         progress = self.ledger.progress()
         failures = self.ledger.failures()
         print_failures(self.console, failures)
         self.console.print(
             f"{progress.done} images done, {progress.failed} failed. Results: {self.output}", soft_wrap=True
         )
+        print_left_alone(self.console, self.ledger.left_alone())
         if code not in (0, INTERRUPTED) and not failures:
             what = f"{progress.pending} images are not done" if progress.pending else "Some folders could not be read"
             log = self.logs / "listener.log"
@@ -157,3 +161,8 @@ def _made(folder: Path) -> Path:
 def print_failures(console: Console, failures: Sequence[Failure]) -> None:
     for failure in failures:
         console.print(f"[red]failed[/red] {escape(printable(failure.path))}: {escape(failure.reason)}", soft_wrap=True)
+
+
+def print_left_alone(console: Console, counts: Mapping[str, int]) -> None:
+    if said := sentence(counts):
+        console.print(escape(said), soft_wrap=True)

@@ -10,6 +10,7 @@ from filterfleet.common.jobs.recipe_file import Check, unchecked
 from filterfleet.common.process.options import BackendPort
 from filterfleet.common.process.parameters import takes_options
 from filterfleet.common.text import printable
+from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.setup import run_listener
 
@@ -33,10 +34,14 @@ listener = command(unchecked)
 
 
 def run(options: ListenerOptions, check: Check) -> int:
-    """Run a listener, and list the failures if it is to end by itself. Returns the exit code. Raises FleetError."""
-    failures = run_listener(options, check)
+    """Run a listener. If it is to end by itself, say what was left alone and what failed. Returns the exit code. Raises
+    FleetError.
+    """
+    ending = run_listener(options, check)
     if not options.once:
         return 0
-    for failure in failures:
+    if said := sentence(ending.left_alone):
+        typer.echo(said, err=True)
+    for failure in ending.failures:
         typer.echo(f"{printable(failure.path)}: {failure.reason}", err=True)
-    return 1 if failures else 0
+    return 1 if ending.failures else 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
@@ -24,14 +26,23 @@ from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.service import ListenerService
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
-from filterfleet.listener.settings.selection import Selection
+from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
 
 
-def run_listener(options: ListenerOptions, check: Check) -> list[Failure]:
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a listener leaves behind when it ends: everything that has failed, and how many files of each kind are no
+    images (listener.core.left_alone)."""
+
+    failures: list[Failure]
+    left_alone: Mapping[str, int]
+
+
+def run_listener(options: ListenerOptions, check: Check) -> Ending:
     """Run the listener that a user asked for, on the fleet of a broker, as serve does. check is for a recipe in a file.
 
     Raises FleetError, and with options.once InterruptedRunError when it was stopped before the end of the work.
@@ -39,11 +50,12 @@ def run_listener(options: ListenerOptions, check: Check) -> list[Failure]:
     check_brokers(options.broker)
     recipe = find_recipe(options.recipe, check)
     there, here = check_locations(options.source, options.output)
-    selection = Selection(tuple(options.include), tuple(options.exclude), options.max_size)
+    selection = selection_of(options, there)
     after = parse_after(options.after)
     cloud = Cloud(options.rclone_config, options.bandwidth, options.transfers)
     state, once = options.state, options.once
     failures: list[Failure] = []
+    left_alone: Mapping[str, int] = {}
     with contextlib.ExitStack() as stack:
         if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
             stack.enter_context(contextlib.suppress(InterruptedRunError))
@@ -65,7 +77,21 @@ def run_listener(options: ListenerOptions, check: Check) -> list[Failure]:
             turned=missing.look,
             interrupt=ends.interrupt,
         )
-    return failures
+        left_alone = ledger.left_alone()
+    return Ending(failures, left_alone)
+
+
+def selection_of(options: ListenerOptions, source: Location) -> Selection:
+    """Raises FleetError for a pattern that cannot match anything, and for a remote that is to be sniffed."""
+    if options.sniff and not isinstance(source, Path):
+        raise FleetError(f"--sniff looks into local files only, and {source} is a remote: leave --sniff out.")
+    return Selection(
+        tuple(options.include),
+        tuple(options.exclude),
+        options.max_size,
+        never=() if options.no_default_excludes else DEFAULT_EXCLUDES,
+        sniff=options.sniff,
+    )
 
 
 def _for_service(options: ListenerOptions, *, remote: bool, departs: bool) -> Options:

@@ -23,8 +23,10 @@ from filterfleet.common.logs import configure
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory, RecipeChoice
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
-from filterfleet.fleet import INTERRUPTED, LOOK, print_failures
+from filterfleet.fleet import INTERRUPTED, LOOK, print_failures, print_left_alone
 from filterfleet.listener.ledger.ledger import REPORT, Ledger
+from filterfleet.listener.settings.listener_options import NO_DEFAULT_EXCLUDES, SNIFF
+from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
 
@@ -53,6 +55,8 @@ def run(
         Path | None, typer.Option(help="File for a report with one row for each image, .json or .csv.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Do again what is done and unchanged.")] = False,
+    no_default_excludes: Annotated[bool, NO_DEFAULT_EXCLUDES] = False,
+    sniff: Annotated[bool, SNIFF] = False,
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
@@ -80,12 +84,21 @@ def run(
     )
     # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
-        code = run_batch(source, output, opened, recipe, report, force=force, stop=stop)
+        selection = Selection(never=() if no_default_excludes else DEFAULT_EXCLUDES, sniff=sniff)
+        code = run_batch(source, output, opened, recipe, report, force=force, stop=stop, selection=selection)
     raise typer.Exit(code)
 
 
 def run_batch(
-    source: Path, output: Path, engine: Engine, choice: str, report: Path | None, *, force: bool, stop: StopSignal
+    source: Path,
+    output: Path,
+    engine: Engine,
+    choice: str,
+    report: Path | None,
+    *,
+    force: bool,
+    stop: StopSignal,
+    selection: Selection = Selection(),  # noqa: B008 - frozen
 ) -> int:
     """Process the folder, with a progress bar and a report.
 
@@ -97,13 +110,16 @@ def run_batch(
     configure(logging.ERROR)  # failures are listed at the end
     console = Console(stderr=True)
     with contextlib.closing(_Bar(console, engine.name)) as bar:
-        summary = process_folder(source, output, engine, recipe, force=force, stop=stop, turned=bar.update)
+        summary = process_folder(
+            source, output, engine, recipe, force=force, stop=stop, selection=selection, turned=bar.update
+        )
         bar.finish(summary.rows)
     if report is not None:
         _write_report(report, summary.rows)
     print_failures(console, summary.failures)
     done = sum(row["status"] == "done" for row in summary.rows)
     console.print(f"{done} images done, {len(summary.failures)} failed. Results: {output}", soft_wrap=True)
+    print_left_alone(console, summary.left_alone)
     if summary.interrupted:
         console.print("Interrupted: the same command goes on where this one stopped.")
         return INTERRUPTED

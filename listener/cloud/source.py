@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.names import FORMAT_OF_EXTENSION, is_image_name
+from filterfleet.common.jobs.names import is_image_name
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import printable, size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT
@@ -18,6 +18,7 @@ from filterfleet.listener.cloud.duplicates import distinct
 from filterfleet.listener.cloud.folders import RemoteFolders
 from filterfleet.listener.cloud.rclone.remote_files import Entry, Rclone
 from filterfleet.listener.cloud.spool import SpoolFolder
+from filterfleet.listener.core.left_alone import Tally
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, MoveTo, is_departed
@@ -25,14 +26,9 @@ from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
 from filterfleet.listener.settings.location import Remote
 from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
 
-# rclone lists the ignore file, and images that are neither hidden nor in hidden folders.
-_PATTERNS = (
-    f"+ /{IGNORE_FILE}",
-    "- .*",
-    "- .*/**",
-    f"+ *.{{{{(?i:{'|'.join(suffix[1:] for suffix in FORMAT_OF_EXTENSION)})}}}}",
-    "- *",
-)
+# rclone lists the ignore file, and files that are neither hidden nor in hidden folders. We count those that are
+# no images.
+_PATTERNS = (f"+ /{IGNORE_FILE}", "- .*", "- .*/**")
 _UNKNOWN = "\ufffd"  # rclone shows it in place of a byte that is not valid UTF-8; it can also be part of a name
 
 log = get_logger("listener")
@@ -66,12 +62,16 @@ class CloudSource:
     def list(self) -> Listing:
         entries: list[Entry] = []
         unread: dict[str, str] = {}
+        left_alone = Tally()
         ignore_file = None
         try:
-            for entry in self._rclone.list(self.name, _patterns(self._after)):
+            for entry in self._rclone.list(self.name, _patterns(self._ignore_file.selection.never, self._after)):
                 if entry.path == IGNORE_FILE:
                     ignore_file = entry
-                elif entry.size >= 0 and is_image_name(entry.path) and self._is_usable(entry.path):
+                elif not is_image_name(entry.path):
+                    if self._wants(entry.path, 0):
+                        left_alone.add(entry.path)
+                elif entry.size >= 0 and self._is_usable(entry.path):
                     entries.append(entry)
         except TransferError as error:
             unread[ROOT] = str(error)
@@ -83,15 +83,17 @@ class CloudSource:
             unread[ROOT] = str(error)
         if not self._ignore_known:  # the file might exclude any of these
             entries = []
-        return Listing(self._selected(entries, complete=not unread), unread)
+        return Listing(self._selected(entries, complete=not unread), unread, left_alone.counts)
 
     def _selected(self, entries: Sequence[Entry], *, complete: bool) -> dict[str, Version]:
-        wants = self._ignore_file.selection.wants
         return {
             path: self._version(entry)
             for path, entry in self._named(entries, complete=complete)
-            if wants(entry.path, entry.size) and not is_departed(entry.path, self._after)
+            if self._wants(entry.path, entry.size)
         }
+
+    def _wants(self, path: str, size: int) -> bool:
+        return self._ignore_file.selection.wants(path, size) and not is_departed(path, self._after)
 
     def _named(self, entries: Sequence[Entry], *, complete: bool) -> Iterable[tuple[str, Entry]]:
         """Entries with paths that are all different. complete: these are all entries of the source."""
@@ -215,12 +217,14 @@ class CloudSource:
         """Stores do not report changes."""
 
 
-def _patterns(after: After) -> tuple[str, ...]:
-    """Filter rules for rclone. The folder of finished images only grows, so it is not even listed."""
+def _patterns(never: Sequence[str], after: After) -> tuple[str, ...]:
+    """Filter rules for rclone. The folder of finished images only grows, so it is not even listed. never: as in
+    Selection."""
+    rules = (*(f"- {pattern}**" if pattern.endswith("/") else f"- {pattern}" for pattern in never), *_PATTERNS)
     if not isinstance(after, MoveTo):
-        return _PATTERNS
+        return rules
     folder = re.sub(r"([][*?{}\\])", r"\\\1", after.folder)
-    return (f"- /{folder}/**", *_PATTERNS)
+    return (f"- /{folder}/**", *rules)
 
 
 def _is_plain(path: str) -> bool:

@@ -115,7 +115,7 @@ class ListenerCore:
         if self.desk.stopping:  # we have cut it short ourselves: it says nothing about the source
             return
         self._take_up(self._discovery.listed(listing, now))
-        self._actions += self._discovery.remember(listing)
+        self._actions += self._discovery.remember(listing, now)
         self.desk.feed(now)
 
     def _take_up(self, findings: Iterable[Finding]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from filterfleet.common.wire.liveness import Randomness
 from filterfleet.listener.core.actions import List, Look, Note
 from filterfleet.listener.core.books import Books
+from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.core.news import News
 from filterfleet.listener.core.rhythm import Rhythm
 from filterfleet.listener.core.scan import ROOT, Finding, Listing, MassDisappearance, Scan, Settled, Version
-from filterfleet.listener.core.settings import SHARE, Backfill, Settings
+from filterfleet.listener.core.settings import KINDS_PAUSE, SHARE, Backfill, Settings
 
 
 class Discovery:
@@ -31,6 +33,9 @@ class Discovery:
         self._quiet_scans = 0  # the number of the latest scans in a row that found nothing
         self._stirred_at = float("-inf")  # when an object last turned out not to be what a scan had shown
         self._doubted: frozenset[str] = frozenset()  # the mass disappearance that was noted last
+        self._alone: dict[str, int] | None = None  # the files that the last listing left alone, as in Listing
+        self._noted_kinds: AbstractSet[str] = frozenset()  # the kinds of them that were noted last
+        self._note_kinds_at = float("-inf")  # the instant from which others are noted
         self.unread: Mapping[str, str] = {}  # the folders that the last scan could not read, and why
 
     def watch(self) -> None:
@@ -92,10 +97,29 @@ class Discovery:
         self._rhythm.end(now, unsettled=self._scan.unsettled > 0, failed=failed, dice=self._rng.random())
         return self._in_order(findings)
 
-    def remember(self, listing: Listing) -> list[Note]:
+    def remember(self, listing: Listing, now: float) -> list[Note]:
         """To be called after the findings were taken up: objects that appear in later listings are fresh."""
         if self._first is None and ROOT not in listing.unread:
             self._first = frozenset(listing.objects)
+        return [*self._left_alone(listing, now), *self._unread(listing)]
+
+    def _left_alone(self, listing: Listing, now: float) -> list[Note]:
+        """Noted again when other kinds of files are left alone, but not too often. With once, whoever ended the work
+        says it at the end."""
+        counts = dict(listing.left_alone)
+        if ROOT in listing.unread:  # then the listing need not have seen all of them
+            return []
+        if counts != self._alone:
+            self._alone = counts
+            self._books.leave_alone(counts)
+        if self._settings.once or counts.keys() == self._noted_kinds or now < self._note_kinds_at:
+            return []
+        self._noted_kinds = counts.keys()
+        self._note_kinds_at = now + KINDS_PAUSE
+        said = sentence(counts) or "no files are left alone any more"
+        return [Note("info", "files left alone", {"files": sum(counts.values()), "what": said})]
+
+    def _unread(self, listing: Listing) -> list[Note]:
         if listing.unread == self.unread:
             return []
         notes = [

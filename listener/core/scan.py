@@ -27,11 +27,13 @@ NO_VERSION = Version(-1, 0)  # none that an object can have
 class Listing:
     """The objects below the source's root, by path, and the folders that could not be read, each with the reason.
 
-    A missing object is gone only if every folder could be read.
+    A missing object is gone only if every folder could be read. left_alone: how many files are no images to us, by kind
+    (listener.core.left_alone); no decision about an object depends on it.
     """
 
     objects: Mapping[str, Version]
     unread: Mapping[str, str] = field(default_factory=dict)
+    left_alone: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ JITTER = 0.1
 # kept more exactly.
 SETTLE_MINIMUM = 0.05
 
+# Seconds between two notes about the kinds of files that are left alone, at least. More: a source in which such files
+# come and go fills the log less. Less: a new kind is noted sooner.
+KINDS_PAUSE = 3600.0
+
 # --- when a scan is believed ----
 
 # The share of all known objects, and the number of objects, that may vanish between two scans and be believed gone; the

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -148,6 +148,15 @@ class Ledger:
 
     def set_listed(self) -> None:
         self._run("set_listed")
+
+    def leave_alone(self, counts: Mapping[str, int]) -> None:
+        """Replace the numbers of files that are no images to us, by kind."""
+        self._run("clear_left_alone")
+        for kind, files in counts.items():
+            self._run("leave_alone", kind=kind, files=files)
+
+    def left_alone(self) -> dict[str, int]:
+        return dict(self._run("left_alone"))
 
     # --- outcomes ----
 

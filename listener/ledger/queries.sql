@@ -101,6 +101,15 @@ SELECT 1 FROM listed WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
 -- name: set_listed
 INSERT OR IGNORE INTO listed (source, recipe) VALUES (CAST(:source AS TEXT), :recipe);
 
+-- name: clear_left_alone
+DELETE FROM left_alone WHERE source = CAST(:source AS TEXT);
+
+-- name: leave_alone
+INSERT INTO left_alone (source, kind, files) VALUES (CAST(:source AS TEXT), :kind, :files);
+
+-- name: left_alone
+SELECT kind, files FROM left_alone WHERE source = CAST(:source AS TEXT);
+
 -- name: tell
 INSERT OR IGNORE INTO told (source, path) VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT));
 

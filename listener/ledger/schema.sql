@@ -44,6 +44,14 @@ CREATE TABLE IF NOT EXISTS listed (
     PRIMARY KEY (source, recipe)
 );
 
+-- What the last listing left alone: how many files of each kind are no images to us.
+CREATE TABLE IF NOT EXISTS left_alone (
+    source TEXT NOT NULL,
+    kind TEXT NOT NULL,               -- see listener/core/left_alone.py
+    files INTEGER NOT NULL,
+    PRIMARY KEY (source, kind)
+);
+
 -- Objects for which the output may hold a note about a failure.
 CREATE TABLE IF NOT EXISTS told (
     source TEXT NOT NULL,

@@ -6,17 +6,19 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.names import is_image_name
+from filterfleet.common.jobs.names import has_no_extension, is_image_name
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT
+from filterfleet.listener.core.left_alone import Tally
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError, Watch
+from filterfleet.listener.local.sniffing import Sniffer
 from filterfleet.listener.local.watch import observe
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, Keep, MoveTo, is_departed
 from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
@@ -35,33 +37,53 @@ class Folder:
         self.root = root
         self.name = str(root)
         self._ignore_file = IgnoreFile(selection)
+        self._sniffer = Sniffer()
         self._after = after
 
     def list(self) -> Listing:
-        """Every selected file with the name of an image, in every folder that is not hidden. Links to folders are not
+        """Every selected image file, in every folder that is neither hidden nor shunned. Links to folders are not
         followed."""
         self._ignore_file.update(self._read_ignore_file())
         objects: dict[str, Version] = {}
         unread: dict[str, str] = {}
+        left_alone = Tally()
         folders = [""]
         while folders:
             folder = folders.pop()
             try:
-                with os.scandir(self.root / folder) as entries:
-                    for entry in entries:
-                        path = folder + entry.name
-                        if entry.name.startswith("."):
-                            continue
-                        if entry.is_dir(follow_symlinks=False):
+                for path, entry in self._entries(folder):
+                    if entry.is_dir(follow_symlinks=False):
+                        if not self._ignore_file.selection.shuns(path):
                             folders.append(path + "/")
-                        elif is_image_name(path) and (version := _version(entry)) and self._wants(path, version):
-                            objects[path] = version
+                    elif version := self._image(path, entry):
+                        objects[path] = version
+                    elif not self._may_be_image(path) and entry.is_file() and self._wants(path, 0):
+                        left_alone.add(path)
             except OSError as error:
                 unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
-        return Listing(objects, unread)
+        return Listing(objects, unread, left_alone.counts)
 
-    def _wants(self, path: str, version: Version) -> bool:
-        return self._ignore_file.selection.wants(path, version.size) and not is_departed(path, self._after)
+    def _entries(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """What is in a folder and not hidden. Raises OSError."""
+        with os.scandir(self.root / folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    yield folder + entry.name, entry
+
+    def _image(self, path: str, entry: os.DirEntry[str] | Path) -> Version | None:
+        """The version of a file if it is a selected image. Raises OSError."""
+        if not self._may_be_image(path) or not (version := _version(entry)) or not self._wants(path, version.size):
+            return None
+        if is_image_name(path) or self._sniffer.is_image(self.root / path, version):
+            return version
+        return None
+
+    def _may_be_image(self, path: str) -> bool:
+        """Whether it is one by its name, or its first bytes have to be looked at."""
+        return is_image_name(path) or (self._ignore_file.selection.sniff and has_no_extension(path))
+
+    def _wants(self, path: str, size: int) -> bool:
+        return self._ignore_file.selection.wants(path, size) and not is_departed(path, self._after)
 
     def _read_ignore_file(self) -> bytes | None:
         try:
@@ -132,17 +154,15 @@ class Folder:
         found = {}
         for path in paths:
             with contextlib.suppress(OSError):  # list() reports what cannot be looked at
-                if self._is_in_sight(path) and (version := _version(self.root / path)) and self._wants(path, version):
+                if self._is_in_sight(path) and (version := self._image(path, self.root / path)):
                     found[path] = version
         return found
 
     def _is_in_sight(self, path: str) -> bool:
         """Whether list() would come across a file with this path. Raises OSError."""
         file = PurePosixPath(path)
-        return (
-            is_image_name(path)
-            and not any(part.startswith(".") for part in file.parts)
-            and not any((self.root / folder).is_symlink() for folder in file.parents[:-1])
+        return not any(part.startswith(".") for part in file.parts) and not any(
+            (self.root / folder).is_symlink() for folder in file.parents[:-1]
         )
 
 

@@ -16,6 +16,19 @@ from filterfleet.listener.core.settings import Backfill, Failures
 
 _IMAGES, _AFTERWARDS, _CLOUDS = "Which images", "What happens afterwards", "Clouds"  # headings in --help
 
+# `filterfleet run` has these two as well.
+NO_DEFAULT_EXCLUDES = typer.Option(
+    "--no-default-excludes",
+    rich_help_panel=_IMAGES,
+    help="Also take images in the bins and thumbnail folders of network drives, such as #recycle and @eaDir.",
+)
+SNIFF = typer.Option(
+    "--sniff",
+    rich_help_panel=_IMAGES,
+    help="Also take files without an extension whose first bytes are those of an image. Only for a local source: "
+    "a cloud would be asked about each of them.",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerOptions:
@@ -81,6 +94,8 @@ class ListenerOptions:
             rich_help_panel=_IMAGES, help="No images that match, in gitignore syntax; may be given several times."
         ),
     ] = field(default_factory=list)
+    no_default_excludes: Annotated[bool, NO_DEFAULT_EXCLUDES] = False
+    sniff: Annotated[bool, SNIFF] = False
     max_size: Annotated[
         int | None,
         typer.Option(

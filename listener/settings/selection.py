@@ -1,5 +1,5 @@
 """Which images of a source the user wants: gitignore patterns, given on the command line and in an ignore file in the
-source, and a size limit."""
+source, a size limit, and a list of names that are nobody's photographs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from filterfleet.listener.settings.patterns import Patterns, compile_pattern
 
 IGNORE_FILE = ".filterfleetignore"
 
+# Thumbnails and bins of network drives and systems, and files that programs leave beside an open one. The list is also
+# in docs/user-guide.md. A cloud's listing takes them as rclone's filter rules, so they may have no wildcard but "*".
+DEFAULT_EXCLUDES = ("@eaDir/", r"\#recycle/", "$RECYCLE.BIN/", ".Trash-*", "~$*", "Thumbs.db")
+
 
 @dataclass(frozen=True)
 class Selection:
     """A rule for paths relative to the source's root, with "/" between folders.
 
-    An image is wanted if it matches include (or include is empty), matches neither exclude nor ignored, and has at most
-    max_size bytes. ignored holds the valid lines of the ignore file, problems one sentence for each invalid line.
+    An image is wanted if it matches include (or include is empty), matches none of exclude, ignored and never, and has
+    at most max_size bytes. ignored holds the valid lines of the ignore file, problems one sentence for each invalid
+    line. sniff: a file without an extension is an image if its first bytes say so.
     """
 
     include: tuple[str, ...] = ()
@@ -26,6 +31,8 @@ class Selection:
     max_size: int | None = None  # bytes
     ignored: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    never: tuple[str, ...] = DEFAULT_EXCLUDES
+    sniff: bool = False
 
     def __post_init__(self) -> None:
         """Raises FleetError for an include or exclude pattern that cannot match anything."""
@@ -59,10 +66,18 @@ class Selection:
             return False
         return all(patterns.match(path) is wanted for patterns, wanted in self._rules)
 
+    def shuns(self, folder: str) -> bool:
+        """Whether `never` excludes everything in this folder, so that nobody needs to look into it."""
+        return self._never.match(f"{folder}/")
+
+    @cached_property
+    def _never(self) -> Patterns:
+        return Patterns(self.never)
+
     @cached_property
     def _rules(self) -> list[tuple[Patterns, bool]]:
         """Patterns, and whether a wanted image has to match them or must not match them."""
-        rules = ((self.include, True), (self.exclude, False), (self.ignored, False))
+        rules = ((self.never, False), (self.include, True), (self.exclude, False), (self.ignored, False))
         return [(Patterns(lines), wanted) for lines, wanted in rules if lines]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from filterfleet.worker.formats import read_header
 from filterfleet.worker.pixels.opencv import cv2
 from tests.unit import samples
+from tests.unit.raw_files import developed, dng, toned
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, HEIGHT, WIDTH, deep, pil, saved, vips
 
 PALETTE = pil(BGR).quantize(100)
@@ -58,6 +59,18 @@ def cmyk():
     return samples.Image.fromarray(colours, "CMYK")
 
 
+def pnm(head, image, white):
+    """Samples of 0 to white, scaled by the definition: white is the largest value of a sample."""
+    full = 255 if white < 256 else 65535
+    in_order = image[:, :, ::-1] if image.ndim == 3 else image
+    if head[1:2] in b"56":
+        body = in_order.astype(np.uint8 if full == 255 else ">u2").tobytes()
+    else:
+        body = b"\n".join(b"%d" % sample for sample in in_order.ravel())
+    expected = np.floor(image.astype(float) * full / white + 0.5)
+    return head + body, expected.astype(np.uint8 if full == 255 else np.uint16), SAME
+
+
 ALMOST = 0.02  # of the range: the tolerance for lossy formats
 SAME = 0.0
 
@@ -69,6 +82,11 @@ GOLDEN = {
     "jpeg, progressive": (*jpeg_of(BGR, progressive=True), SAME),
     "jpeg, gray": (*jpeg_of(GRAY), SAME),
     "jpeg, restart markers": (*jpeg_of(BGR, restart_marker_rows=1), SAME),
+    "jpeg, first picture of an MPO": (
+        mpo := saved(pil(BGR), "MPO", quality=95, save_all=True, append_images=[pil(255 - BGR)]),
+        samples.pixels(samples.opened(mpo)),
+        SAME,
+    ),
     # PNG
     "png": (saved(pil(BGR), "PNG"), BGR, SAME),
     "png, interlaced": (vips(BGR).pngsave_buffer(interlace=True), BGR, SAME),
@@ -144,6 +162,35 @@ GOLDEN = {
     "jp2, alpha": (saved(pil(BGRA), "JPEG2000"), BGRA, SAME),
     "jp2, 16 bits": (saved(samples.Image.fromarray(deep(GRAY)), "JPEG2000"), deep(GRAY), SAME),
     "jp2, codestream": (saved(pil(BGR), "JPEG2000", no_jp2=True), BGR, SAME),
+    # PNM
+    "pnm": (saved(pil(BGR), "PPM"), BGR, SAME),
+    "pnm, gray": (saved(pil(GRAY), "PPM"), GRAY, SAME),
+    "pnm, bits": (saved(BITS, "PPM"), samples.pixels(BITS), SAME),
+    "pnm, 16 bits gray": (saved(samples.Image.fromarray(deep(GRAY)), "PPM"), deep(GRAY), SAME),
+    "pnm, 16 bits": (b"P6 40 30 65535\n" + deep(BGR)[:, :, ::-1].astype(">u2").tobytes(), deep(BGR), SAME),
+    "pnm, 15 is white": pnm(b"P5\n# a comment\n40 30\n15\n", GRAY // 16, 15),
+    "pnm, 4095 is white": pnm(b"P5 40 30 4095\n", deep(GRAY) // 16, 4095),
+    "pnm, text": pnm(b"P3\n40 30\n255\n", BGR, 255),
+    "pnm, gray text, 100 is white": pnm(b"P2\n40 30\n100\n", GRAY % 101, 100),
+    "pnm, bits as text": (
+        b"P1 40 30\n" + b"".join(b"%d" % (not bit) for bit in np.asarray(BITS).ravel()),
+        samples.pixels(BITS),
+        SAME,
+    ),
+    # RAW
+    "raw": (dng((0.1, 0.25, 0.5)), developed((0.1, 0.25, 0.5)), 0.0003),
+    "raw, white": (dng((1, 1, 1)), developed((1, 1, 1)), 0.0001),
+    # JPEG XL
+    "jxl": (saved(pil(BGR), "JXL", lossless=True), BGR, SAME),
+    "jxl, container": (saved(pil(BGR), "JXL", lossless=True, exif=samples.exif(6)), BGR, SAME),
+    "jxl, gray": (saved(pil(GRAY), "JXL", lossless=True), GRAY, SAME),
+    "jxl, alpha": (saved(pil(BGRA), "JXL", lossless=True), BGRA, SAME),
+    "jxl, 16 bits of linear gray": (  # Pillow's plugin declares 16 bits to be linear
+        saved(samples.Image.fromarray(deep(GRAY)), "JXL", lossless=True),
+        toned(deep(GRAY) / 65535),
+        0.0003,
+    ),
+    "jxl, lossy": (saved(pil(BGR), "JXL", quality=98), BGR, 0.06),
     # HEIC
     "heic": (saved(pil(BGR), "HEIF", quality=100, chroma=444), BGR, 0.06),
     "heic, gray": (saved(pil(GRAY), "HEIF", quality=100), GRAY, ALMOST),

@@ -55,6 +55,10 @@ def good() -> dict[str, bytes]:
         "palette bmp": saved(palette, "BMP"),
         "jp2": saved(pil(image), "JPEG2000"),
         "heic": saved(pil(image), "HEIF"),
+        "jxl": saved(pil(image), "JXL", exif=samples.exif(6)),
+        "lossless jxl": saved(pil(BGRA), "JXL", lossless=True),
+        "pnm": saved(pil(image), "PPM"),
+        "text pnm": b"P2 3 2 100 " + b"99 50\n" * 3,
     }
 
 

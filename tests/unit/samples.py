@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pillow_heif
+import pillow_jxl  # noqa: F401 - it registers itself with Pillow
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin  # noqa: F401 - tests use them from here
 

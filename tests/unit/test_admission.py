@@ -31,6 +31,12 @@ def test_a_large_one_goes_in_strips_whatever_memory_there_is():
     assert admitted_by(header(64), None, 100 * GIB).way is Way.WHOLE
 
 
+def test_a_decoder_that_takes_more_than_the_filters_gets_it():
+    raw = Header("raw", 1000, 1000, bits=16)
+    assert whole_need(raw, grow(Recipe((Output("same", ()),)))) == 19_000_000
+    assert whole_need(raw, ROOT) == 24_000_000
+
+
 def test_little_memory_makes_an_ordinary_image_large():
     admitted = admitted_by(header(40), None, 300 << 20)
     assert (admitted.way, admitted.need) == (Way.STRIPS, STRIPS_NEED)

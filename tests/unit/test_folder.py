@@ -11,7 +11,10 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.interfaces import ChangedError
+from filterfleet.listener.local.sniffing import Sniffer
 from filterfleet.listener.local.source import Folder
+from filterfleet.listener.settings.aftermath import MoveTo
+from filterfleet.listener.settings.selection import Selection
 from filterfleet.listener.transfers import payload_of
 
 LIMIT = 1000
@@ -204,3 +207,71 @@ def test_our_own_reading_is_not_reported(folder, heard):
         folder.list()
     put(folder, "end.jpg")
     assert heard.until("end.jpg") == {"end.jpg"}
+
+
+# --- what is left alone ----
+
+BINS = ("@eaDir/a.jpg", "trip/@eaDir/b.jpg/SYNOPHOTO_THUMB_XL.jpg", "#recycle/x/a.jpg", "$RECYCLE.BIN/a.jpg", "~$a.jpg")
+
+
+def test_thumbnails_and_bins_are_no_photographs_unless_the_user_says_so(folder):
+    for path in (*BINS, "a.jpg", "Thumbs.db", "trip/Thumbs.db", "recycle/a.jpg"):
+        put(folder, path)
+    listing = folder.list()
+    assert listing.objects.keys() == {"a.jpg", "recycle/a.jpg"}
+    assert listing.left_alone == {}
+    assert folder.look(BINS) == {}
+    everything = Folder(folder.root, Selection(never=()))
+    listing = everything.list()
+    assert listing.objects.keys() == {*BINS, "a.jpg", "recycle/a.jpg"}
+    assert listing.left_alone == {".db": 2}
+    assert everything.look(BINS).keys() == set(BINS)
+
+
+def test_include_does_not_bring_bins_back(folder):
+    put(folder, "@eaDir/a.jpg")
+    put(folder, ".filterfleetignore", b"!@eaDir/\n")
+    assert Folder(folder.root, Selection(include=("@eaDir/",))).list().objects == {}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_nobody_looks_into_a_bin(folder):
+    put(folder, "#recycle/a.jpg")
+    (folder.root / "#recycle").chmod(0)
+    try:
+        assert folder.list().unread == {}
+    finally:
+        (folder.root / "#recycle").chmod(0o700)
+
+
+def test_files_that_are_no_images_to_us_are_counted_by_kind(folder):
+    for path in ("a.psd", "trip/b.PSD", "c.svg", "name", "a.jpg", ".hidden.psd", ".git/config", "~$d.docx"):
+        put(folder, path)
+    os.mkfifo(folder.root / "pipe.psd")
+    assert folder.list().left_alone == {".psd": 2, ".svg": 1, "": 1}
+    unwanted = Folder(folder.root, Selection(exclude=("*.psd", "*.jpg")), MoveTo("trip")).list()
+    assert unwanted.left_alone == {".svg": 1, "": 1}
+
+
+def test_files_without_an_extension_are_sniffed_when_the_user_wants_it(folder, monkeypatch):
+    png, text = b"\x89PNG\r\n\x1a\n...", b"#!/bin/sh"
+    versions = {"scan": put(folder, "scan", png), "trip/IMG_1": put(folder, "trip/IMG_1", png)}
+    put(folder, "Makefile", text)
+    put(folder, "scan.dat", png)
+    assert folder.list().objects == {}
+    sniffing = Folder(folder.root, Selection(sniff=True))
+    listing = sniffing.list()
+    assert listing.objects == versions
+    assert listing.left_alone == {".dat": 1}
+    assert sniffing.look(["scan", "Makefile", "scan.dat"]) == {"scan": versions["scan"]}
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.open", lambda *_: pytest.fail("a file that has not changed was opened again"))
+        sniffing._read_ignore_file = lambda: None
+        assert sniffing.list().objects == versions
+    version = put(folder, "Makefile", png)
+    assert sniffing.look(["Makefile"]) == {"Makefile": version}
+
+
+def test_a_file_that_cannot_be_opened_is_sniffed_as_no_image(folder):
+    version = put(folder, "scan")
+    assert not Sniffer().is_image(folder.root / "missing", version)

@@ -1,5 +1,6 @@
 """Every format that is read: a file from an independent library, and the pixels it must become."""
 
+import struct
 import zlib
 
 import numpy as np
@@ -13,6 +14,7 @@ from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
 from tests.unit import samples
 from tests.unit.golden_files import GOLDEN, PALETTE, associated_tiff, clear_entry, cmyk, with_header
+from tests.unit.raw_files import dng
 from tests.unit.samples import BGR, BGRA, HEIGHT, UPRIGHT, WIDTH, difference, pil, saved, vips
 
 
@@ -25,7 +27,7 @@ def test_a_file_becomes_its_pixels(name):
     assert said.format == name.split(",")[0].removeprefix("a" if name == "apng" else "")
     assert (said.width, said.height) == (image.shape[1], image.shape[0])
     assert said.bits == 8 * image.itemsize
-    exact = said.format not in ("gif", "bmp")  # their headers only give an upper bound
+    exact = said.format not in ("gif", "bmp", "jxl")  # their headers only give an upper bound
     bands = image.shape[2] if image.ndim == 3 else 1
     assert (said.bands == bands) if exact else (said.bands >= bands)
     assert said.alpha == (said.bands in (2, 4))
@@ -182,7 +184,36 @@ def test_an_orientation_that_does_not_exist_is_none(orientation):
     assert read_header(file).orientation == 1
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_raw_file_is_turned_upright(orientation):
+    said = read_header(dng((0.1, 0.25, 0.5), orientation))
+    assert said.orientation == orientation
+    assert said.upright == ((HEIGHT, WIDTH) if orientation > 4 else (WIDTH, HEIGHT))
+    image = decode(dng((0.1, 0.25, 0.5), orientation), said)
+    assert image.shape[:2] == said.upright[::-1]
+
+
 # --- names and magic ----
+
+
+def test_a_camera_s_tiff_is_a_raw_file_if_it_has_a_sensor_s_samples():
+    """NEF and ARW: a small picture first, and the samples in a directory of their own."""
+    for order, kind in (("<", b"II*\0"), (">", b"MM\0*")):
+
+        def entry(tag, value, order=order):
+            """A short, as its bytes lie in the entry."""
+            return struct.pack(f"{order}HHIHH", tag, 3, 1, value, 0)
+
+        make, below = struct.pack(f"{order}HHII", 0x10F, 2, 6, 0), struct.pack(f"{order}HHII", 0x14A, 4, 1, 50)
+        for photometric, found in ((32803, "raw"), (2, "tiff")):
+            first = struct.pack(f"{order}H", 3) + entry(0x106, 2) + make + below
+            second = struct.pack(f"{order}H", 1) + entry(0x106, photometric)
+            file = kind + struct.pack(f"{order}I", 8) + first + bytes(4) + second
+            assert len(first) == 38
+            assert sniff(file) == found
+            assert sniff(file.replace(make, struct.pack(f"{order}HHII", 0x10E, 2, 6, 0))) == "tiff", (
+                "it names no camera"
+            )
 
 
 def test_every_extension_stands_for_a_format_that_is_read():

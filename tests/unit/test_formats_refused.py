@@ -1,5 +1,7 @@
 """Files that are refused, and what is decoded of damaged ones."""
 
+import contextlib
+import random
 import sys
 import zlib
 
@@ -15,6 +17,7 @@ from tests.unit.golden_files import (
     GOLDEN,
     with_header,
 )
+from tests.unit.raw_files import dng
 from tests.unit.samples import BGR, GRAY, GRAY_ALPHA, pil, saved, vips
 
 WEBP_OF_SIZE = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59_999).to_bytes(3, "little") * 2
@@ -71,10 +74,48 @@ def test_jpeg_pixels_are_opencvs(sampling, progressive):
         assert np.array_equal(decode(*with_header(file.tobytes())), cv2.imdecode(file, cv2.IMREAD_COLOR))
 
 
-def test_heic_without_its_library_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match=r"^HEIC files need an extra library: pip install 'filterfleet\[heic\]'\.$"):
-        read_header(GOLDEN["heic"][0])
+@pytest.mark.parametrize(("name", "library"), [("heic", "pillow_heif"), ("raw", "rawpy"), ("jxl", "pillow_jxl")])
+def test_a_file_without_its_library_says_what_to_install(name, library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImageError) as error:
+        read_header(GOLDEN[name][0])
+    assert str(error.value) == f"{name.upper()} files need an extra library: pip install 'filterfleet[{name}]'."
+
+
+@pytest.mark.parametrize("magic", [b"FUJIFILMCCD-RAW", b"IIRO", b"MMOR", b"IIU\0", b"II*\0\x10\0\0\0CR\2\0"])
+def test_a_raw_file_that_libraw_does_not_know_says_so(magic):
+    with pytest.raises(
+        ImageError, match=r"^The RAW file is damaged, cut short or of a camera that LibRaw does not know"
+    ):
+        read_header(magic + bytes(200))
+
+
+def test_a_spoiled_raw_file_is_an_image_or_one_sentence(capfd):
+    """LibRaw itself writes to stderr where a file is damaged; nothing can stop it."""
+    rng, good = random.Random(5), dng((0.1, 0.25, 0.5))
+    for number in range(300):
+        bad = bytearray(good)
+        for _ in range(rng.choice((1, 3, 20))):
+            bad[rng.randrange(500 if number % 2 else len(bad))] ^= 1 << rng.randrange(8)
+        if number % 3 == 0:
+            del bad[rng.randrange(len(bad)) :]
+        with contextlib.suppress(ImageError, MemoryError):
+            decode(bytes(bad), read_header(bytes(bad)))
+    assert all(line.startswith("unknown file: ") for line in capfd.readouterr().err.splitlines())
+
+
+@pytest.mark.parametrize("head", [b"P5 2 2 0\n", b"P5 2 2 65536\n", b"P6 2\n", b"P5 99999 99999 255\n", b"P1 # "])
+def test_a_pnm_with_an_impossible_header_is_refused(head):
+    with pytest.raises(ImageError):
+        read_header(head + bytes(20))
+
+
+@pytest.mark.parametrize(
+    "file", [b"P6 2 2 255\n" + bytes(11), b"P4 9 2\n\0\0\0", b"P2 2 1 255\n1", b"P2 2 1 255\n1 x", b"P1 4 1\n010"]
+)
+def test_a_pnm_that_ends_early_is_refused(file):
+    with pytest.raises(ImageError, match=r"^The PNM file is damaged or cut short\.$"):
+        decode(file, read_header(file))
 
 
 CUT = [

@@ -25,6 +25,8 @@ LATE_IMPORTS = {
     "worker/engines/mpi.py": "an optional package",
     "worker/engines/dask.py": "an optional package",
     "worker/formats/heic.py": "an optional package",
+    "worker/formats/jxl.py": "an optional package",
+    "worker/formats/raw.py": "an optional package",
     "listener/ends.py": "rclone, for a remote source or output",
 }
 

@@ -16,6 +16,7 @@ from filterfleet.fleet import Fleet
 from filterfleet.listener import handover
 from filterfleet.listener.core.settings import Backfill, Failures
 from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.setup import Ending
 
 GIVEN = {
     "source": "-in",
@@ -31,6 +32,8 @@ GIVEN = {
     "transfers": 5,
     "include": ["-*.png", "!drafts/"],
     "exclude": ["a b"],
+    "no_default_excludes": True,
+    "sniff": True,
     "max_size": 50 << 20,
     "backfill": Backfill.NEWEST,
     "after": "move:done",
@@ -72,7 +75,7 @@ def test_this_test_knows_every_setting():
 
 def test_listener_takes_every_setting(monkeypatch):
     seen = []
-    monkeypatch.setattr(cli_module, "run_listener", lambda options, _: seen.append(options) or [])
+    monkeypatch.setattr(cli_module, "run_listener", lambda options, _: seen.append(options) or Ending([], {}))
     assert run("listener", *argv()) == 0
     assert seen == [OPTIONS]
 

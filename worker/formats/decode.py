@@ -12,7 +12,7 @@ from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.common.wire import Payload
-from filterfleet.worker.formats import heic
+from filterfleet.worker.formats import heic, jxl, pnm, raw
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
@@ -117,4 +117,7 @@ _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
     "bmp": _by_opencv,
     "jp2": _by_opencv,
     "heic": _heic,
+    "jxl": lambda blob, _, __: jxl.decode(blob),
+    "pnm": lambda blob, _, __: pnm.decode(blob),
+    "raw": lambda blob, _, __: raw.decode(blob),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import containers, heic
+from filterfleet.worker.formats import containers, heic, jxl, pnm, raw
 from filterfleet.worker.formats.containers import DamagedHeader
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.exif import PREFIX, orientation_of
@@ -134,4 +134,7 @@ _READERS: dict[str, Callable[[Blob], Header]] = {
     "bmp": containers.bmp,
     "jp2": containers.jp2,
     "heic": heic.header,
+    "jxl": jxl.header,
+    "pnm": pnm.header,
+    "raw": raw.header,
 }

@@ -4,23 +4,8 @@ from __future__ import annotations
 
 from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
-
-_MAGIC = (
-    ("jpeg", b"\xff\xd8\xff"),
-    ("png", b"\x89PNG\r\n\x1a\n"),
-    ("tiff", b"II*\0"),
-    ("tiff", b"MM\0*"),
-    ("tiff", b"II+\0"),  # BigTIFF
-    ("tiff", b"MM\0+"),
-    ("bmp", b"BM"),
-    ("gif", b"GIF87a"),
-    ("gif", b"GIF89a"),
-    ("jp2", b"\0\0\0\x0cjP  \r\n\x87\n"),
-    ("jp2", b"\xff\x4f\xff\x51"),  # a bare codestream
-)
-_HEIF_BRANDS = {b"avif": "avif", b"avis": "avif"} | dict.fromkeys(
-    (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"), "heic"
-)
+from filterfleet.common.jobs.magic import HEAD, format_of
+from filterfleet.worker.formats.raw import is_raw
 
 
 def sniff(blob: Blob) -> str:
@@ -29,23 +14,6 @@ def sniff(blob: Blob) -> str:
     """
     if len(blob) == 0:
         raise ImageError("The file is empty.")
-    head = bytes(read(blob, 0, 256))
-    for name, magic in _MAGIC:
-        if head.startswith(magic):
-            return name
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "webp"
-    if found := _heif(head):
-        return found
+    if found := format_of(bytes(read(blob, 0, HEAD))):
+        return "raw" if found == "tiff" and is_raw(blob) else found
     raise ImageError("The file is not an image of a known format.")
-
-
-def _heif(head: bytes) -> str | None:
-    """For an ISO base media file (ISO 14496-12): the format by the first of its brands, major or compatible, that says
-    how the pixels are coded.
-    """
-    if head[4:8] != b"ftyp":
-        return None
-    size = int.from_bytes(head[:4], "big")
-    brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(size, len(head)), 4))]
-    return next((_HEIF_BRANDS[brand] for brand in brands if brand in _HEIF_BRANDS), None)

@@ -75,6 +75,24 @@ def test_selection_and_ignore_file_count(rig: Rig) -> None:
     listed(source, 2)
 
 
+def test_bins_are_left_out_and_other_files_are_counted(rig: Rig) -> None:
+    names = (
+        "a.jpg",
+        "#recycle/b.jpg",
+        "x/@eaDir/c.jpg",
+        "$RECYCLE.BIN/d.jpg",
+        "x/~$e.jpg",
+        "f.psd",
+        ".g/h.psd",
+        "name",
+    )
+    rig.photos.put_all(dict.fromkeys(names, b"a"))
+    source = rig.source()
+    assert listed(source, 1).keys() == {"a.jpg"}
+    assert source.list().left_alone == {".psd": 1, "": 1}
+    assert listed(rig.source(selection=Selection(never=())), 5).keys() == {*names[:5]}
+
+
 def test_a_server_that_is_away_is_a_sentence_and_no_empty_folder(rig: Rig) -> None:
     rig.photos.put("a.jpg", b"a")
     source = rig.source()
