@@ -1,4 +1,4 @@
-"""Headers of formats that libvips does not read, or reads only as a whole: WebP, GIF, BMP, JPEG 2000."""
+"""Headers of formats that libvips does not read, or reads only as a whole: WebP, GIF, JPEG 2000."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Any
 
 from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
-
-
-class DamagedHeader(ValueError):  # noqa: N818 - it never reaches a user: read_header makes a sentence of it
-    """The file ends or contradicts itself before all facts are known."""
 
 
 def gif(blob: Blob) -> Header:
@@ -23,20 +20,6 @@ def gif(blob: Blob) -> Header:
     """
     width, height = _unpack("<HH", blob, 6)
     return Header("gif", width, height, bands=4, alpha=True)
-
-
-def bmp(blob: Blob) -> Header:
-    """BITMAPCOREHEADER (OS/2) or BITMAPINFOHEADER. A negative height says that rows go from top to bottom. Raises
-    DamagedHeader.
-    """
-    (size,) = _unpack("<I", blob, 14)
-    if size == 12:
-        width, height, _, bits = _unpack("<HHHH", blob, 18)
-    else:
-        width, height, _, bits = _unpack("<iiHH", blob, 18)
-    if width < 0:
-        raise DamagedHeader
-    return Header("bmp", width, abs(height), bands=4 if bits == 32 else 3, alpha=bits == 32)
 
 
 def webp(blob: Blob) -> Header:

@@ -1,8 +1,12 @@
-"""The sentence about a file that cannot be decoded."""
+"""Files that cannot be decoded: the error for each reader, and the sentence for users."""
 
 from __future__ import annotations
 
 from filterfleet.common.errors import ImageError
+
+
+class DamagedHeader(ValueError):  # noqa: N818 - it never reaches a user: read_header makes a sentence of it
+    """The file ends or contradicts itself before all facts are known."""
 
 
 def damaged(image_format: str) -> ImageError:

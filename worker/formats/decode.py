@@ -12,7 +12,7 @@ from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.common.wire import Payload
-from filterfleet.worker.formats import heic
+from filterfleet.worker.formats import bmp, heic
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.lazy import open_pixels, to_array
@@ -99,6 +99,10 @@ def _by_opencv(blob: Blob, header: Header, _: Damaged) -> Image:
     return image
 
 
+def _bmp(blob: Blob, _: Header, __: Damaged) -> Image:
+    return bmp.decode(blob)
+
+
 def _heic(blob: Blob, _: Header, __: Damaged) -> Image:
     return heic.decode(blob)
 
@@ -110,7 +114,7 @@ _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
     "avif": _by_vips,
     "gif": _by_vips,
     "webp": _by_opencv,  # twice as fast as libvips
-    "bmp": _by_opencv,
+    "bmp": _bmp,
     "jp2": _by_opencv,
     "heic": _heic,
 }

@@ -8,9 +8,8 @@ from typing import Any
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import containers, heic
-from filterfleet.worker.formats.containers import DamagedHeader
-from filterfleet.worker.formats.damage import damaged
+from filterfleet.worker.formats import bmp, containers, heic
+from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.exif import PREFIX, orientation_of
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
@@ -124,7 +123,7 @@ _READERS: dict[str, Callable[[Blob], Header]] = {
     "avif": _by_vips("avif"),
     "webp": containers.webp,
     "gif": containers.gif,
-    "bmp": containers.bmp,
+    "bmp": bmp.header,
     "jp2": containers.jp2,
     "heic": heic.header,
 }
