@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import numpy as np
 import simplejpeg
 
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.common.wire import Payload
-from filterfleet.worker.formats import bmp, heic
+from filterfleet.worker.formats import bmp, heic, jp2
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.imdecode import by_opencv
 from filterfleet.worker.formats.lazy import open_pixels, to_array
 from filterfleet.worker.formats.limits import MAX_SCANS
 from filterfleet.worker.formats.orientation import upright
-from filterfleet.worker.pixels import opencv, vips
+from filterfleet.worker.pixels import vips
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
@@ -86,21 +86,16 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
         raise damaged_file(header.format) from None
 
 
-def _by_opencv(blob: Blob, header: Header, _: Damaged) -> Image:
-    flags = cv2.IMREAD_UNCHANGED  # keeps depth and alpha, and ignores orientation
-    try:
-        image = cv2.imdecode(np.frombuffer(whole(blob), np.uint8), flags)
-    except cv2.error as error:
-        if opencv.out_of_memory(error):
-            raise MemoryError from None
-        image = None
-    if image is None:
-        raise damaged_file(header.format)
-    return image
+def _webp(blob: Blob, _: Header, __: Damaged) -> Image:
+    return by_opencv(whole(blob), cv2.IMREAD_UNCHANGED, "webp")  # depth and alpha as they are
 
 
 def _bmp(blob: Blob, _: Header, __: Damaged) -> Image:
     return bmp.decode(blob)
+
+
+def _jp2(blob: Blob, _: Header, __: Damaged) -> Image:
+    return jp2.decode(blob)
 
 
 def _heic(blob: Blob, _: Header, __: Damaged) -> Image:
@@ -113,8 +108,8 @@ _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
     "tiff": _by_vips,
     "avif": _by_vips,
     "gif": _by_vips,
-    "webp": _by_opencv,  # twice as fast as libvips
+    "webp": _webp,  # twice as fast as libvips
     "bmp": _bmp,
-    "jp2": _by_opencv,
+    "jp2": _jp2,
     "heic": _heic,
 }
