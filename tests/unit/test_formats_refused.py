@@ -20,9 +20,12 @@ from tests.unit.samples import BGR, GRAY, pil, saved, vips
 WEBP_OF_SIZE = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59_999).to_bytes(3, "little") * 2
 NO_ROWS = (b"IDAT", zlib.compress(b""))
 REFUSED = {
-    "float tiff": (saved(pil(GRAY).convert("F"), "TIFF"), "The TIFF file has float samples; only integers of up to 16"),
-    "signed tiff": (vips(BGR).cast("short").tiffsave_buffer(), "The TIFF file has short samples"),
-    "uint32 tiff": (vips(BGR).cast("uint").tiffsave_buffer(), "The TIFF file has uint samples"),
+    "float tiff": (
+        saved(pil(GRAY).convert("F"), "TIFF"),
+        "The TIFF file has floating-point samples; only unsigned integers of up to 16",
+    ),
+    "signed tiff": (vips(BGR).cast("short").tiffsave_buffer(), "The TIFF file has signed 16-bit samples"),
+    "uint32 tiff": (vips(BGR).cast("uint").tiffsave_buffer(), "The TIFF file has 32-bit samples"),
     "five bands": (vips(BGR).bandjoin([1, 2]).tiffsave_buffer(), "The TIFF file has 5 samples per pixel; at most 4"),
     "wide png": (
         samples.png(samples.ihdr(65_536, 1), NO_ROWS),

@@ -25,6 +25,7 @@ LATE_IMPORTS = {
     "worker/engines/mpi.py": "an optional package",
     "worker/engines/dask.py": "an optional package",
     "worker/formats/heic.py": "an optional package",
+    "worker/formats/jp2.py": "an optional package",
     "listener/ends.py": "rclone, for a remote source or output",
 }
 

@@ -37,16 +37,18 @@ _LOADERS = {
 READABLE = frozenset(_LOADERS)
 
 
-def open_image(blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError]) -> Any:
+def open_image(blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError], page: int = 0) -> Any:
     """A lazy pyvips.Image of one of the READABLE formats, whose rows can be read once, from top to bottom. A FileBlob
     is read piece by piece, never whole.
 
-    fail_on is libvips' own setting: none, truncated, error or warning. Raises pyvips.Error, here or where pixels are
-    read. An error of the disk cannot pass through C: it is appended to disk, so look there first. Keep the image, or
-    one derived from it, while a Region of it is in use: the image keeps the blob's reader alive.
+    fail_on is libvips' own setting: none, truncated, error or warning. page is the number of a page of a TIFF. Raises
+    pyvips.Error, here or where pixels are read. An error of the disk cannot pass through C: it is appended to disk, so
+    look there first. Keep the image, or one derived from it, while a Region of it is in use: the image keeps the blob's
+    reader alive.
     """
     source = _source(blob, disk)
-    image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on)
+    pages = {"page": page} if page else {}
+    image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on, **pages)
     image._references.append(source)  # noqa: SLF001 - libvips calls it back; pyvips' new_from_source does the same
     return image
 
