@@ -1,4 +1,4 @@
-"""Headers of formats that libvips does not read, or reads only as a whole: WebP, GIF."""
+"""The header of WebP, which libvips reads only as a whole."""
 
 from __future__ import annotations
 
@@ -11,14 +11,6 @@ from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
-
-
-def gif(blob: Blob) -> Header:
-    """GIF89a: the size of the logical screen, on which the first frame is painted. Frames may be transparent, so there
-    are four bands. Raises DamagedHeader.
-    """
-    width, height = _unpack("<HH", blob, 6)
-    return Header("gif", width, height, bands=4, alpha=True)
 
 
 def webp(blob: Blob) -> Header:

@@ -11,7 +11,7 @@ from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.common.wire import Payload
-from filterfleet.worker.formats import bmp, heic, jp2
+from filterfleet.worker.formats import bmp, gif, heic, jp2
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.imdecode import by_opencv
@@ -25,6 +25,8 @@ from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.settings import MAX_PIXELS
 
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # with a length, or EOI; restarts and escapes belong to a scan
+
+_LEAST_WEBP = 32  # bytes, below which OpenCV does not look at a WebP; libwebp ignores what follows the image
 
 
 def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Image:
@@ -72,6 +74,8 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
     disk: list[OSError] = []
     try:
         image = open_pixels(blob, header, damaged, disk)
+        if header.format == "gif" and image.width >= header.width and image.height >= header.height:
+            image = image.crop(0, 0, header.width, header.height)  # a later frame may reach beyond the first
         if (image.width, image.height) != (header.width, header.height):
             raise damaged_file(header.format)
         samples = image.write_to_memory()
@@ -86,8 +90,15 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
         raise damaged_file(header.format) from None
 
 
+def _gif(blob: Blob, header: Header, damaged: Damaged) -> Image:
+    return gif.on_its_canvas(_by_vips(blob, header, damaged), blob)
+
+
 def _webp(blob: Blob, _: Header, __: Damaged) -> Image:
-    return by_opencv(whole(blob), cv2.IMREAD_UNCHANGED, "webp")  # depth and alpha as they are
+    data = whole(blob)
+    if len(data) < _LEAST_WEBP:
+        data = bytes(data) + bytes(_LEAST_WEBP - len(data))
+    return by_opencv(data, cv2.IMREAD_UNCHANGED, "webp")  # depth and alpha as they are
 
 
 def _bmp(blob: Blob, _: Header, __: Damaged) -> Image:
@@ -107,7 +118,7 @@ _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
     "png": _by_vips,
     "tiff": _by_vips,
     "avif": _by_vips,
-    "gif": _by_vips,
+    "gif": _gif,
     "webp": _webp,  # twice as fast as libvips
     "bmp": _bmp,
     "jp2": _jp2,

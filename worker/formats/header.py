@@ -8,7 +8,7 @@ from typing import Any
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import bmp, containers, heic, jp2
+from filterfleet.worker.formats import bmp, containers, gif, heic, jp2
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.exif import PREFIX, orientation_of
 from filterfleet.worker.formats.facts import Header
@@ -158,7 +158,7 @@ _READERS: dict[str, Callable[[Blob], Header]] = {
     "tiff": _tiff,
     "avif": _by_vips("avif"),
     "webp": containers.webp,
-    "gif": containers.gif,
+    "gif": gif.header,
     "bmp": bmp.header,
     "jp2": jp2.header,
     "heic": heic.header,

@@ -8,6 +8,7 @@ import numpy as np
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.formats import avif
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.tiff import page_of
 from filterfleet.worker.formats.tiff_pixels import open_tiff
@@ -38,6 +39,8 @@ def open_pixels(blob: Blob, header: Header, damaged: Damaged, disk: list[OSError
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=header.bits)
     elif image.interpretation.startswith("lab"):
         image = image.colourspace("rgb16" if header.bits == 16 else "srgb")
+    elif header.format == "avif" and avif.limited_gray(blob):
+        image = avif.to_full_range(image, image.get("bits-per-sample"))
     elif header.format == "avif" and header.bits == 16:
         image = spread_to_16_bits(image, image.get("bits-per-sample"))
     if image.format not in ("uchar", "ushort"):
