@@ -110,4 +110,5 @@ def test_deep_samples_of_limited_range_are_spread(bits):
     codes = np.tile(np.arange(1 << bits, dtype=np.uint16), (2, 1))
     stored = vips(np.dstack([codes << 16 - bits] * 3))
     expected = np.round(((codes.astype(float) - black) / (white - black)).clip(0, 1) * 65535)
-    assert np.array_equal(avif.to_full_range(stored, bits).numpy(), np.dstack([expected] * 3))
+    found = avif.to_full_range(stored, bits).numpy()
+    assert np.abs(found.astype(int) - np.dstack([expected] * 3)).max() <= 1

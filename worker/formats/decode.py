@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-
-import simplejpeg
 
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
-from filterfleet.common.wire import Payload
-from filterfleet.worker.formats import bmp, gif, heic, jp2
+from filterfleet.worker.formats import bmp, gif, heic, jp2, jpeg
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.imdecode import by_opencv
 from filterfleet.worker.formats.lazy import open_pixels, to_array
-from filterfleet.worker.formats.limits import MAX_SCANS
 from filterfleet.worker.formats.orientation import upright
 from filterfleet.worker.pixels import vips
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.settings import MAX_PIXELS
-
-_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # with a length, or EOI; restarts and escapes belong to a scan
 
 _LEAST_WEBP = 32  # bytes, below which OpenCV does not look at a WebP; libwebp ignores what follows the image
 
@@ -47,27 +40,8 @@ def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Ima
 
 
 def _jpeg(blob: Blob, header: Header, damaged: Damaged) -> Image:
-    data = whole(blob)
-    if not header.bounded and _scans(data) > MAX_SCANS:
-        raise ImageError(f"The JPEG file has more than {MAX_SCANS} scans.")
-    colours = "GRAY" if header.bands == 1 else "BGR"
-    try:
-        image: Image = simplejpeg.decode_jpeg(data, colours, strict=damaged is Damaged.REFUSE)
-    except ValueError:
-        raise damaged_file("jpeg") from None
-    return image[:, :, 0] if header.bands == 1 else image
-
-
-def _scans(data: Payload) -> int:
-    """The number of scans before the end of the image, counted to just above MAX_SCANS."""
-    at, count = 2, 0
-    while count <= MAX_SCANS and (found := _MARKER.search(data, at)):
-        marker = found[0][1]
-        if marker == 0xD9:  # EOI: what follows, a film for instance, is not part of the image
-            break
-        count += marker == 0xDA
-        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")  # past the segment
-    return count
+    image = jpeg.decode(whole(blob), header, damaged)
+    return _by_vips(blob, header, damaged) if image is None else image
 
 
 def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
