@@ -17,6 +17,15 @@ from tests.unit.golden_files import (
 )
 from tests.unit.samples import BGR, GRAY, pil, saved, vips
 
+
+def frame(marker, bits=8):
+    """A JPEG whose frame says that it is of another process or depth."""
+    file = bytearray(saved(pil(BGR), "JPEG"))
+    at = file.index(b"\xff\xc0")
+    file[at + 1], file[at + 4] = marker, bits
+    return bytes(file)
+
+
 WEBP_OF_SIZE = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59_999).to_bytes(3, "little") * 2
 NO_ROWS = (b"IDAT", zlib.compress(b""))
 REFUSED = {
@@ -37,6 +46,17 @@ REFUSED = {
     "large webp": (WEBP_OF_SIZE, "The image has more than 512 megapixels."),
     "text": (b"Dear diary, today was fine.", "The file is not an image of a known format."),
     "empty": (b"", "The file is empty."),
+    "pdf": (b"%PDF-1.7\n", "The file is a PDF, which cannot be read."),
+    "psd": (b"8BPS\0\1" + bytes(40), "The file is a Photoshop file (PSD), which cannot be read."),
+    "html": (b"\n<!DOCTYPE HTML><title>404</title>", "The file is an HTML page, which cannot be read."),
+    "svg": (b'<?xml version="1.0"?>\n<svg xmlns="http://x"/>', "The file is an SVG drawing, which cannot be read."),
+    "jpeg xl": (b"\xff\x0a" + bytes(40), "The file is a JPEG XL image, which cannot be read."),
+    "jpeg xl in boxes": (b"\0\0\0\x0cJXL \r\n\x87\n", "The file is a JPEG XL image, which cannot be read."),
+    "raw": (samples.box(b"ftyp", b"crx \0\0\0\1crx isom"), "The file is a camera's raw file (CR3), which cannot"),
+    "jpeg of 12 bits": (frame(0xC1, 12), "The file is a 12-bit JPEG, which cannot be read."),
+    "lossless jpeg": (frame(0xC3), "The file is a lossless JPEG, which cannot be read."),
+    "hierarchical jpeg": (frame(0xC5), "The file is a hierarchical JPEG, which cannot be read."),
+    "jpeg-ls": (frame(0xF7), "The file is a JPEG-LS image, which cannot be read."),
     "mp4": (samples.box(b"ftyp", b"isom\0\0\0\0isommp42"), "The file is not an image of a known format."),
 }
 

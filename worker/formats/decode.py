@@ -9,6 +9,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.worker.formats import bmp, gif, heic, jp2, jpeg
 from filterfleet.worker.formats.damage import damaged as damaged_file
+from filterfleet.worker.formats.damage import damaged_pixels
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.imdecode import by_opencv
 from filterfleet.worker.formats.lazy import open_pixels, to_array
@@ -61,7 +62,7 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
             raise disk[0] from None
         if vips.out_of_memory(error):
             raise MemoryError from None
-        raise damaged_file(header.format) from None
+        raise damaged_pixels(header.format, damaged) from None
 
 
 def _gif(blob: Blob, header: Header, damaged: Damaged) -> Image:

@@ -16,6 +16,7 @@ from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
 from filterfleet.worker.formats.sniff import sniff
 from filterfleet.worker.formats.tiff import Kind, page_of
 from filterfleet.worker.formats.tiff_pixels import header_of, open_tiff
+from filterfleet.worker.formats.unread import check_jpeg
 from filterfleet.worker.pixels.vips import open_image, out_of_memory, pyvips
 from filterfleet.worker.settings import MAX_SIDE
 
@@ -74,6 +75,11 @@ def _by_vips(image_format: str) -> Callable[[Blob], Header]:
         return _header_of(image, image_format)
 
     return read
+
+
+def _jpeg(blob: Blob) -> Header:
+    check_jpeg(blob)
+    return _by_vips("jpeg")(blob)
 
 
 def _tiff(blob: Blob) -> Header:
@@ -153,7 +159,7 @@ def _bounded(image: Any, fields: frozenset[str], image_format: str) -> bool:
 
 
 _READERS: dict[str, Callable[[Blob], Header]] = {
-    "jpeg": _by_vips("jpeg"),
+    "jpeg": _jpeg,
     "png": _by_vips("png"),
     "tiff": _tiff,
     "avif": _by_vips("avif"),

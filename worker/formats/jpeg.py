@@ -10,7 +10,7 @@ import simplejpeg
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.common.wire import Payload
-from filterfleet.worker.formats.damage import damaged as damaged_file
+from filterfleet.worker.formats.damage import damaged_pixels
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.limits import MAX_SCANS
 from filterfleet.worker.pixels.image import Image
@@ -39,7 +39,7 @@ def decode(data: Payload, header: Header, damaged: Damaged) -> Image | None:
         if image is not None or _ODD_SAMPLING in why:
             return image
     if strict:
-        raise damaged_file("jpeg")
+        raise damaged_pixels("jpeg", damaged)
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats import unread
 
 _MAGIC = (
     ("jpeg", b"\xff\xd8\xff"),
@@ -30,13 +31,15 @@ def sniff(blob: Blob) -> str:
     if len(blob) == 0:
         raise ImageError("The file is empty.")
     head = bytes(read(blob, 0, 256))
-    for name, magic in _MAGIC:
+    for image_format, magic in _MAGIC:
         if head.startswith(magic):
-            return name
+            return image_format
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "webp"
     if found := _heif(head):
         return found
+    if name := unread.named(head):
+        raise ImageError(f"The file is {name}, which cannot be read.")
     raise ImageError("The file is not an image of a known format.")
 
 
