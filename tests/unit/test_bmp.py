@@ -191,6 +191,11 @@ def test_pixels_that_are_skipped_get_the_first_colour():
     assert runs(body, 6, 3).tolist() == [[0] * 6, [0, 0, 0, 9, 9, 0], [7, 7, 0, 0, 0, 0]]
 
 
+def test_codes_that_do_nothing_end_somewhere():
+    with pytest.raises(ImageError, match="damaged"):
+        runs(b"\0\2\0\0" * 5_000_000, 40, 30)
+
+
 def test_runs_are_those_of_pillow():
     body = b"\x04\x05\0\4\1\2\3\4\0\0\x08\x09\0\0\0\1"
     file = bmp(body, 8, compression=1, width=8, height=2, palette=GRAYS)

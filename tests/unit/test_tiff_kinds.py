@@ -247,6 +247,7 @@ REFUSED = {
         tiff(OLD_JPEG, 8, 3, 6, compression=6, _322=(3, 1, 48), _323=(3, 1, 32), _324=(4, 1, 8), _325=(4, 1, 999)),
         "The TIFF file has old-style JPEG compression, which cannot be read.",
     ),
+    "raw": (tiff(GRAY.tobytes(), 8, 1, 32803), "The TIFF file has raw pixels of a camera, which cannot be read."),
     "twelve-bit jpeg": (
         tiff(bytes(99), 12, 1, 1, compression=7),
         "The TIFF file has 12-bit samples, which cannot be read with JPEG compression.",

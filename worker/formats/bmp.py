@@ -158,7 +158,7 @@ def _colours(blob: Blob, layout: _Layout) -> Image:
 def _indices(data: NDArray[np.uint8], layout: _Layout) -> NDArray[np.uint8]:
     """The entry of each pixel, as rows are stored."""
     if layout.compression in (_RLE4, _RLE8):
-        return unpacked(data[layout.pixels :], layout.width, layout.height, layout.bits)
+        return unpacked(data[layout.pixels :].data, layout.width, layout.height, layout.bits)
     rows = _rows(data, layout)
     if layout.bits == 8:
         return rows[:, : layout.width]
@@ -186,9 +186,10 @@ def _true_colour(rows: NDArray[np.uint8], layout: _Layout) -> Image:
     stored = rows[:, : layout.width * each].reshape(layout.height, layout.width, each)
     red, green, blue, alpha = layout.masks
     wanted = (blue, green, red, alpha) if alpha else (blue, green, red)
-    whole_bytes = [mask == 0xFF << (shift := _shift(mask)) and shift % 8 == 0 for mask in wanted]
+    if all(mask == 0xFF << 8 * place for place, mask in enumerate(wanted)):  # the usual order, which is ours
+        return stored[:, :, : len(wanted)]
     image = np.empty((layout.height, layout.width, len(wanted)), np.uint8)
-    if all(whole_bytes):
+    if all(mask == 0xFF << (shift := _shift(mask)) and shift % 8 == 0 for mask in wanted):
         for channel, mask in enumerate(wanted):
             image[:, :, channel] = stored[:, :, _shift(mask) // 8]
         return image

@@ -36,6 +36,12 @@ _UNREAD = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+_UNREAD_COLOURS = {
+    32803: "raw pixels of a camera",
+    34892: "raw pixels of a camera",
+    32844: "LogL samples",
+    32845: "LogLuv samples",
+}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 _MOST_VALUES = 64  # of a tag that is read here; the long ones are read by libvips
@@ -137,6 +143,8 @@ def _kind(directory: Directory, bits: int, samples: int) -> Kind:
     photometric = directory.value(PHOTOMETRIC, 1)
     if compression in _UNREAD:
         raise ImageError(f"The TIFF file has {_UNREAD[compression]} compression, which cannot be read.")
+    if photometric in _UNREAD_COLOURS:
+        raise ImageError(f"The TIFF file has {_UNREAD_COLOURS[photometric]}, which cannot be read.")
     if photometric == _YCBCR and compression != _JPEG:
         if bits != 8:
             raise ImageError(f"The TIFF file has YCbCr colours of {bits} bits; only 8 can be read.")
