@@ -198,6 +198,30 @@ def test_tiles_of_separate_planes_with_alpha():
     assert np.array_equal(read(file), BGRA)
 
 
+# --- old-style JPEG ----
+
+OLD_JPEG = saved(pil(BGR), "JPEG", quality=95)
+
+
+def old_jpeg(inside, front=b"", **tags):
+    start = samples.tiff_data(12 + len(tags))
+    return tiff(front + inside, 8, 3, 6, compression=6, _513=(4, 1, start), _514=(4, 1, len(inside)), **tags)
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_old_style_jpeg_is_read_if_it_is_a_whole_file(tiled, orientation):
+    """libvips returns zeros for tiles of this kind."""
+    tags = {"_274": (3, 1, orientation)}
+    if tiled:
+        tags |= {"_322": (3, 1, 48), "_323": (3, 1, 32), "_324": (4, 1, samples.tiff_data(17)), "_325": (4, 1, 999)}
+    file = old_jpeg(OLD_JPEG, **tags)
+    header = read_header(file)
+    assert (header.format, header.bounded, header.orientation) == ("tiff", False, orientation)
+    expected = samples.pixels(opened(OLD_JPEG))
+    assert difference(read(file), UPRIGHT[orientation](expected)) <= 1 / 255
+
+
 # --- pages ----
 
 
@@ -231,7 +255,6 @@ def test_thumbnails_alone_are_better_than_nothing():
 
 # --- sentences ----
 
-OLD_JPEG = saved(pil(BGR), "JPEG")
 REFUSED = {
     "zstd": (tiff(bytes(99), 8, 3, 2, compression=50000), "The TIFF file has ZSTD compression, which cannot be read."),
     "lzma": (tiff(bytes(99), 8, 3, 2, compression=34925), "The TIFF file has LZMA compression, which cannot be read."),
@@ -239,13 +262,10 @@ REFUSED = {
         tiff(bytes(99), 8, 3, 2, compression=34712),
         "The TIFF file has JPEG 2000 compression, which cannot be read.",
     ),
-    "old jpeg": (
-        tiff(OLD_JPEG, 8, 3, 6, compression=6),
-        "The TIFF file has old-style JPEG compression, which cannot be read.",
-    ),
-    "old jpeg in tiles": (
-        tiff(OLD_JPEG, 8, 3, 6, compression=6, _322=(3, 1, 48), _323=(3, 1, 32), _324=(4, 1, 8), _325=(4, 1, 999)),
-        "The TIFF file has old-style JPEG compression, which cannot be read.",
+    "old jpeg": (old_jpeg(OLD_JPEG, bytes(600)), "The TIFF file has old-style JPEG compression, which cannot be read."),
+    "old jpeg in parts": (
+        old_jpeg(saved(pil(BGR[:16]), "JPEG")),
+        "The TIFF file has old-style JPEG compression in parts, which cannot be read.",
     ),
     "raw": (tiff(GRAY.tobytes(), 8, 1, 32803), "The TIFF file has raw pixels of a camera, which cannot be read."),
     "twelve-bit jpeg": (

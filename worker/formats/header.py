@@ -14,7 +14,7 @@ from filterfleet.worker.formats.exif import PREFIX, orientation_of
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
 from filterfleet.worker.formats.sniff import sniff
-from filterfleet.worker.formats.tiff import Kind, page_of
+from filterfleet.worker.formats.tiff import ORIENTATION, Kind, page_of
 from filterfleet.worker.formats.tiff_pixels import header_of, open_tiff
 from filterfleet.worker.formats.unread import check_jpeg
 from filterfleet.worker.pixels.vips import open_image, out_of_memory, pyvips
@@ -101,7 +101,9 @@ def _tiff(blob: Blob) -> Header:
             raise disk[0] from None
         raise
     header = _header_of(image, "tiff")
-    return dataclasses.replace(header, bounded=page is None or page.kind is not Kind.PLANES)
+    if page is None or page.kind in (Kind.PLAIN, Kind.YCBCR):
+        return dataclasses.replace(header, bounded=True)
+    return dataclasses.replace(header, bounded=False, orientation=page.directory.value(ORIENTATION, 1))
 
 
 def _header_of(image: Any, image_format: str) -> Header:

@@ -14,6 +14,7 @@ from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_PAGES
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 FILL_ORDER, STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANES = 266, 273, 274, 277, 278, 279, 284
+OLD_JPEG_START, OLD_JPEG_BYTES = 513, 514
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 317, 322, 323, 324, 325
 EXTRA, FORMAT, JPEG_TABLES, COEFFICIENTS, SUBSAMPLING, REFERENCES = 338, 339, 347, 529, 530, 532
 
@@ -53,6 +54,7 @@ class Kind(enum.Enum):
     PLAIN = "as it is"
     YCBCR = "the samples as if they were RGB"
     LAB = "8-bit CIELAB as if it were RGB"
+    JPEG_INSIDE = "the JPEG file that old-style JPEG compression left whole"
     PACKED = "the bytes, which hold samples of other sizes than 8 and 16 bits"
     PLANES = "each plane of tiles as if it were gray"
 
@@ -141,10 +143,9 @@ def _kind(directory: Directory, bits: int, samples: int) -> Kind:
     """Raises ImageError for a kind that cannot be read."""
     compression = directory.value(COMPRESSION, 1)
     photometric = directory.value(PHOTOMETRIC, 1)
-    if compression in _UNREAD:
-        raise ImageError(f"The TIFF file has {_UNREAD[compression]} compression, which cannot be read.")
-    if photometric in _UNREAD_COLOURS:
-        raise ImageError(f"The TIFF file has {_UNREAD_COLOURS[photometric]}, which cannot be read.")
+    if compression == _OLD_JPEG and _holds_a_jpeg(directory):
+        return Kind.JPEG_INSIDE
+    _check_known(compression, photometric)
     if photometric == _YCBCR and compression != _JPEG:
         if bits != 8:
             raise ImageError(f"The TIFF file has YCbCr colours of {bits} bits; only 8 can be read.")
@@ -161,6 +162,19 @@ def _kind(directory: Directory, bits: int, samples: int) -> Kind:
             raise ImageError("The TIFF file has tiles of separate planes; only gray and RGB of 8 or 16 bits can be so.")
         return Kind.PLANES
     return Kind.PLAIN
+
+
+def _check_known(compression: int, photometric: int) -> None:
+    """Raises ImageError for what no library here can read."""
+    if compression in _UNREAD:
+        raise ImageError(f"The TIFF file has {_UNREAD[compression]} compression, which cannot be read.")
+    if photometric in _UNREAD_COLOURS:
+        raise ImageError(f"The TIFF file has {_UNREAD_COLOURS[photometric]}, which cannot be read.")
+
+
+def _holds_a_jpeg(directory: Directory) -> bool:
+    start = directory.value(OLD_JPEG_START, 0)
+    return start > 0 and bytes(read(directory.blob, start, 3)) == b"\xff\xd8\xff"
 
 
 def _check_packed(directory: Directory, bits: int, compression: int, photometric: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.common.blob import Blob, read, whole
+from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats import tiff
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.facts import Header
@@ -52,6 +53,8 @@ def open_tiff(blob: Blob, page: Page | None, *, fail_on: str, disk: list[OSError
         return _to_vips(_unpacked(blob, page, fail_on))
     if page.kind is Kind.LAB:
         return _lab(blob, page, fail_on)
+    if page.kind is Kind.JPEG_INSIDE:
+        return _jpeg_inside(blob, page, fail_on)
     if page.kind is Kind.PLANES:
         image = _joined(blob, page, fail_on)
     else:
@@ -59,6 +62,20 @@ def open_tiff(blob: Blob, page: Page | None, *, fail_on: str, disk: list[OSError
     if page.kind is Kind.YCBCR:
         return image[:3] if image.bands == 4 else _from_ycbcr(image, page)  # libvips converts subsampled colours
     return image.extract_band(0, n=image.bands - page.spare) if page.spare else image
+
+
+def _jpeg_inside(blob: Blob, page: Page, fail_on: str) -> Any:
+    """Raises ImageError if the JPEG file is not the picture that the directory describes."""
+    directory = page.directory
+    start = directory.value(tiff.OLD_JPEG_START, 0)
+    rest = len(blob) - start
+    data = bytes(read(blob, start, min(directory.value(tiff.OLD_JPEG_BYTES, rest), rest)))
+    image = open_image(data, "jpeg", fail_on="none" if fail_on == "none" else "warning", disk=[])
+    several_scans = "jpeg-multiscan" in image.get_fields() and image.get("jpeg-multiscan")  # never in this format
+    size = directory.value(tiff.WIDTH, 0), directory.value(tiff.HEIGHT, 0)
+    if several_scans or (image.width, image.height) != size:
+        raise ImageError("The TIFF file has old-style JPEG compression in parts, which cannot be read.")
+    return image
 
 
 def _from_ycbcr(image: Any, page: Page) -> Any:
