@@ -10,6 +10,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.worker.formats import decode, read_header
 from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.vips import pyvips
 from tests.unit import samples
 from tests.unit.golden_files import (
     GOLDEN,
@@ -151,3 +152,8 @@ def test_a_spoiled_checksum_is_damage():
     file[file.index(b"IDAT") + 10] ^= 1
     with pytest.raises(ImageError, match="damaged"):
         decode(bytes(file), read_header(bytes(file)))
+
+
+def test_a_message_of_libvips_need_not_be_utf8():
+    """It may quote bytes of the file. pyvips would fail over it, and over it again for every later file."""
+    assert pyvips.error._to_string(pyvips.ffi.new("char[]", b"source: \xa2")) == "source: \ufffd"

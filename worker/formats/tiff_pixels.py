@@ -71,7 +71,7 @@ def _jpeg_inside(blob: Blob, page: Page, fail_on: str) -> Any:
     rest = len(blob) - start
     data = bytes(read(blob, start, min(directory.value(tiff.OLD_JPEG_BYTES, rest), rest)))
     image = open_image(data, "jpeg", fail_on="none" if fail_on == "none" else "warning", disk=[])
-    several_scans = "jpeg-multiscan" in image.get_fields() and image.get("jpeg-multiscan")  # never in this format
+    several_scans = image.get_typeof("jpeg-multiscan") and image.get("jpeg-multiscan")  # never in this format
     size = directory.value(tiff.WIDTH, 0), directory.value(tiff.HEIGHT, 0)
     if several_scans or (image.width, image.height) != size:
         raise ImageError("The TIFF file has old-style JPEG compression in parts, which cannot be read.")

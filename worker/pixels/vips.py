@@ -27,6 +27,17 @@ atexit.register(
     pyvips.glib_lib.g_log_remove_handler, b"GLib-GObject", _handler
 )  # a callback into an interpreter that has ended would crash
 
+
+def _text(raw: Any) -> str:
+    """What libvips says, in which it may quote bytes of a file."""
+    if raw == pyvips.ffi.NULL:
+        return "NULL"
+    return bytes(pyvips.ffi.string(raw)).decode(errors="replace")
+
+
+# pyvips fails over a message that is not UTF-8, and never clears it, so that every later call would fail over it, too.
+pyvips.error._to_string = _text  # noqa: SLF001 - Error has no other way in
+
 _LOADERS = {
     "jpeg": pyvips.Image.jpegload_source,
     "png": pyvips.Image.pngload_source,
