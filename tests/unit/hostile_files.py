@@ -25,7 +25,12 @@ from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.tree import grow
 from tests.unit import samples
 from tests.unit.hostile_bombs import Files, bombs
-from tests.unit.samples import BGR, BGRA, pil, saved, vips
+from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, pil, saved, vips
+from tests.unit.test_bmp import GRAYS, RGB_565, masked, stored
+from tests.unit.test_bmp import bmp as bmp_of
+from tests.unit.test_jp2 import HALVED
+from tests.unit.test_tiff_kinds import packed, pages, planes
+from tests.unit.test_tiff_kinds import tiff as tiff_of
 
 MEMORY = 256 << 20  # bytes for images
 
@@ -53,7 +58,17 @@ def good() -> dict[str, bytes]:
         "gif": saved(palette, "GIF", save_all=True, append_images=[palette.transpose(0)]),
         "bmp": saved(pil(image), "BMP"),
         "palette bmp": saved(palette, "BMP"),
+        "alpha bmp": cv2.imencode(".bmp", BGRA)[1].tobytes(),
+        "masked bmp": bmp_of(stored(masked(BGR, RGB_565)), 16, compression=3, masks=RGB_565),
+        "run lengths": bmp_of(b"\x28\x07\0\0" * 30 + b"\0\1", 8, compression=1, palette=GRAYS),
+        "twelve-bit tiff": tiff_of(packed(GRAY.astype(int), 12), 12, 1, 1),
+        "planar tiff": planes(BGR),
+        "YCbCr tiff": saved(pil(image).convert("YCbCr"), "TIFF"),
+        "tiff with thumbnail": pages((GRAY[::2, ::2].copy(), 1), (GRAY, 0)),
+        "gray avif": saved(pil(GRAY), "AVIF", speed=9, range="limited", subsampling="4:0:0"),
         "jp2": saved(pil(image), "JPEG2000"),
+        "gray and alpha jp2": saved(pil(GRAY_ALPHA), "JPEG2000"),
+        "subsampled jp2": HALVED,
         "heic": saved(pil(image), "HEIF"),
         "jxl": saved(pil(image), "JXL", exif=samples.exif(6)),
         "lossless jxl": saved(pil(BGRA), "JXL", lossless=True),

@@ -27,6 +27,7 @@ LATE_IMPORTS = {
     "worker/formats/heic.py": "an optional package",
     "worker/formats/jxl.py": "an optional package",
     "worker/formats/raw.py": "an optional package",
+    "worker/formats/jp2.py": "an optional package",
     "listener/ends.py": "rclone, for a remote source or output",
 }
 

@@ -117,14 +117,17 @@ def png_of_size(width, height):
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
+RESCUE = 'The recipe setting damaged = "accept" decodes as much of it as possible.'
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
         (b"", "The file is empty."),
         (b"Dear diary", "The file is not an image of a known format."),
         (b"\xff\xd8\xff", "The JPEG file is damaged or cut short."),
-        (file_of(picture(), ".jpg")[:-100], "The JPEG file is damaged or cut short."),
-        (file_of(picture(), ".png")[:-100], "The PNG file is damaged or cut short."),
+        (file_of(picture(), ".jpg")[:-100], f"The JPEG file is damaged or cut short. {RESCUE}"),
+        (file_of(picture(), ".png")[:-100], f"The PNG file is damaged or cut short. {RESCUE}"),
         (file_of(picture(), ".webp")[:-100], "The WEBP file is damaged or cut short."),
         (png_of_size(30_000, 30_000), "The PNG file is damaged or cut short."),
         (png_of_size(1 << 21, 1), "The image is 2097152 x 1 pixels; a side may have at most 65535."),

@@ -1,4 +1,4 @@
-"""Headers of formats that libvips does not read, or reads only as a whole: WebP, GIF, BMP, JPEG 2000."""
+"""The header of WebP, which libvips reads only as a whole."""
 
 from __future__ import annotations
 
@@ -7,36 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from filterfleet.common.blob import Blob, read
-from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
-
-
-class DamagedHeader(ValueError):  # noqa: N818 - it never reaches a user: read_header makes a sentence of it
-    """The file ends or contradicts itself before all facts are known."""
-
-
-def gif(blob: Blob) -> Header:
-    """GIF89a: the size of the logical screen, on which the first frame is painted. Frames may be transparent, so there
-    are four bands. Raises DamagedHeader.
-    """
-    width, height = _unpack("<HH", blob, 6)
-    return Header("gif", width, height, bands=4, alpha=True)
-
-
-def bmp(blob: Blob) -> Header:
-    """BITMAPCOREHEADER (OS/2) or BITMAPINFOHEADER. A negative height says that rows go from top to bottom. Raises
-    DamagedHeader.
-    """
-    (size,) = _unpack("<I", blob, 14)
-    if size == 12:
-        width, height, _, bits = _unpack("<HHHH", blob, 18)
-    else:
-        width, height, _, bits = _unpack("<iiHH", blob, 18)
-    if width < 0:
-        raise DamagedHeader
-    return Header("bmp", width, abs(height), bands=4 if bits == 32 else 3, alpha=bits == 32)
 
 
 def webp(blob: Blob) -> Header:
@@ -97,50 +71,6 @@ def _riff_chunks(blob: Blob) -> Iterator[tuple[bytes, int, int]]:
         kind, length = _unpack("<4sI", blob, at)
         yield kind, at + 8, length
         at += 8 + length + length % 2
-
-
-def jp2(blob: Blob) -> Header:
-    """ISO 15444-1: a file of boxes or a bare codestream. The size is the one in the codestream (SIZ), since that is
-    what will be decoded; the boxes around it add the colour profile. Raises DamagedHeader, and ImageError for 2 or more
-    than 4 samples per pixel.
-    """
-    if bytes(read(blob, 0, 2)) == b"\xff\x4f":
-        return _codestream(blob, 0, None)
-    icc = None
-    end = len(blob)
-    at = 0
-    for _ in range(MAX_PARTS):
-        kind, start, at_next = _box(blob, at, end)
-        if kind == b"jp2c":
-            return _codestream(blob, start, icc)
-        if kind == b"colr" and bytes(read(blob, start, 1)) == b"\x02":  # a restricted ICC profile
-            icc = _metadata(blob, start + 3, at_next - start - 3) or None
-        at = start if kind == b"jp2h" else at_next  # jp2h holds boxes
-    raise DamagedHeader
-
-
-def _box(blob: Blob, at: int, end: int) -> tuple[bytes, int, int]:
-    """The kind of the box at an offset, and where its content starts and ends. end is the end of the file."""
-    length, kind = _unpack(">I4s", blob, at)
-    start = at + 8
-    if length == 1:
-        (length,) = _unpack(">Q", blob, start)
-        start += 8
-    stop = end if length == 0 else at + length
-    if not start <= stop:
-        raise DamagedHeader
-    return kind, start, stop
-
-
-def _codestream(blob: Blob, start: int, icc: bytes | None) -> Header:
-    marker, right, bottom, left, top = _unpack(">2x2s4xIIII", blob, start)
-    bands, depth = _unpack(">HB", blob, start + 40)
-    if marker != b"\xff\x51":
-        raise DamagedHeader
-    if bands not in (1, 3, 4):
-        raise ImageError(f"The JP2 file has {bands} samples per pixel; only 1, 3 or 4 can be read.")
-    bits = 8 if (depth & 0x7F) < 8 else 16
-    return Header("jp2", right - left, bottom - top, bands=bands, bits=bits, alpha=bands == 4, icc=icc)
 
 
 def _metadata(blob: Blob, start: int, length: int) -> bytes:

@@ -1,8 +1,17 @@
-"""The sentence about a file that cannot be decoded."""
+"""Files that cannot be decoded: the error for each reader, and the sentence for users."""
 
 from __future__ import annotations
 
 from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import Damaged
+
+
+class DamagedHeader(ValueError):  # noqa: N818 - it never reaches a user: read_header makes a sentence of it
+    """The file ends or contradicts itself before all facts are known."""
+
+
+_RESCUED = ("jpeg", "png", "tiff", "gif")  # of these, Damaged.ACCEPT shows what there is
+_HINT = 'The recipe setting damaged = "accept" decodes as much of it as possible.'
 
 
 def damaged(image_format: str) -> ImageError:
@@ -10,3 +19,13 @@ def damaged(image_format: str) -> ImageError:
     if image_format == "tiff":  # there are too many kinds of TIFF to tell damage from a kind that libvips cannot read
         return ImageError("The TIFF file is damaged, cut short or of a kind that cannot be read.")
     return ImageError(f"The {image_format.upper()} file is damaged or cut short.")
+
+
+def damaged_pixels(image_format: str, policy: Damaged) -> ImageError:
+    """The error to raise for a file whose header is right and whose pixels are not. It says so if another policy would
+    decode more.
+    """
+    error = damaged(image_format)
+    if policy is Damaged.REFUSE and image_format in _RESCUED:
+        return ImageError(f"{error} {_HINT}")
+    return error

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-
-import numpy as np
-import simplejpeg
 
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
-from filterfleet.common.wire import Payload
-from filterfleet.worker.formats import heic, jxl, pnm, raw
+from filterfleet.worker.formats import bmp, gif, heic, jp2, jpeg, jxl, pnm, raw
 from filterfleet.worker.formats.damage import damaged as damaged_file
+from filterfleet.worker.formats.damage import damaged_pixels
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
+from filterfleet.worker.formats.imdecode import by_opencv
 from filterfleet.worker.formats.jpeg_parts import without_profile
 from filterfleet.worker.formats.lazy import open_pixels, to_array
-from filterfleet.worker.formats.limits import MAX_SCANS
 from filterfleet.worker.formats.orientation import upright
 from filterfleet.worker.formats.statements import BROKEN_PROFILE
-from filterfleet.worker.pixels import opencv, vips
+from filterfleet.worker.pixels import vips
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.settings import MAX_PIXELS
 
-_MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # with a length, or EOI; restarts and escapes belong to a scan
+_LEAST_WEBP = 32  # bytes, below which OpenCV does not look at a WebP; libwebp ignores what follows the image
 
 
 def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Image:
@@ -50,32 +46,16 @@ def decode(blob: Blob, header: Header, damaged: Damaged = Damaged.REFUSE) -> Ima
 
 def _jpeg(blob: Blob, header: Header, damaged: Damaged) -> Image:
     data = without_profile(whole(blob)) if BROKEN_PROFILE in header.notes else whole(blob)
-    if not header.bounded and _scans(data) > MAX_SCANS:
-        raise ImageError(f"The JPEG file has more than {MAX_SCANS} scans.")
-    colours = "GRAY" if header.bands == 1 else "BGR"
-    try:
-        image: Image = simplejpeg.decode_jpeg(data, colours, strict=damaged is Damaged.REFUSE)
-    except ValueError:
-        raise damaged_file("jpeg") from None
-    return image[:, :, 0] if header.bands == 1 else image
-
-
-def _scans(data: Payload) -> int:
-    """The number of scans before the end of the image, counted to just above MAX_SCANS."""
-    at, count = 2, 0
-    while count <= MAX_SCANS and (found := _MARKER.search(data, at)):
-        marker = found[0][1]
-        if marker == 0xD9:  # EOI: what follows, a film for instance, is not part of the image
-            break
-        count += marker == 0xDA
-        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")  # past the segment
-    return count
+    image = jpeg.decode(data, header, damaged)
+    return _by_vips(blob, header, damaged) if image is None else image
 
 
 def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
     disk: list[OSError] = []
     try:
         image = open_pixels(blob, header, damaged, disk)
+        if header.format == "gif" and image.width >= header.width and image.height >= header.height:
+            image = image.crop(0, 0, header.width, header.height)  # a later frame may reach beyond the first
         if (image.width, image.height) != (header.width, header.height):
             raise damaged_file(header.format)
         samples = image.write_to_memory()
@@ -87,20 +67,26 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
             raise disk[0] from None
         if vips.out_of_memory(error):
             raise MemoryError from None
-        raise damaged_file(header.format) from None
+        raise damaged_pixels(header.format, damaged) from None
 
 
-def _by_opencv(blob: Blob, header: Header, _: Damaged) -> Image:
-    flags = cv2.IMREAD_UNCHANGED  # keeps depth and alpha, and ignores orientation
-    try:
-        image = cv2.imdecode(np.frombuffer(whole(blob), np.uint8), flags)
-    except cv2.error as error:
-        if opencv.out_of_memory(error):
-            raise MemoryError from None
-        image = None
-    if image is None:
-        raise damaged_file(header.format)
-    return image
+def _gif(blob: Blob, header: Header, damaged: Damaged) -> Image:
+    return gif.on_its_canvas(_by_vips(blob, header, damaged), blob)
+
+
+def _webp(blob: Blob, _: Header, __: Damaged) -> Image:
+    data = whole(blob)
+    if len(data) < _LEAST_WEBP:
+        data = bytes(data) + bytes(_LEAST_WEBP - len(data))
+    return by_opencv(data, cv2.IMREAD_UNCHANGED, "webp")  # depth and alpha as they are
+
+
+def _bmp(blob: Blob, _: Header, __: Damaged) -> Image:
+    return bmp.decode(blob)
+
+
+def _jp2(blob: Blob, _: Header, __: Damaged) -> Image:
+    return jp2.decode(blob)
 
 
 def _heic(blob: Blob, _: Header, __: Damaged) -> Image:
@@ -112,10 +98,10 @@ _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
     "png": _by_vips,
     "tiff": _by_vips,
     "avif": _by_vips,
-    "gif": _by_vips,
-    "webp": _by_opencv,  # twice as fast as libvips
-    "bmp": _by_opencv,
-    "jp2": _by_opencv,
+    "gif": _gif,
+    "webp": _webp,  # twice as fast as libvips
+    "bmp": _bmp,
+    "jp2": _jp2,
     "heic": _heic,
     "jxl": lambda blob, _, __: jxl.decode(blob),
     "pnm": lambda blob, _, __: pnm.decode(blob),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from filterfleet.common.errors import FleetError, ImageError
 from filterfleet.common.logs import get_logger
-from filterfleet.worker.formats.containers import DamagedHeader
+from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.pixels.vips import pyvips
 
 log = get_logger("worker")

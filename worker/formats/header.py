@@ -8,19 +8,29 @@ from typing import Any
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import containers, heic, jxl, pnm, raw
-from filterfleet.worker.formats.containers import DamagedHeader
-from filterfleet.worker.formats.damage import damaged
+from filterfleet.worker.formats import bmp, containers, gif, heic, jp2, jxl, pnm, raw
+from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.exif import PREFIX, orientation_of
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
 from filterfleet.worker.formats.sniff import sniff
 from filterfleet.worker.formats.statements import with_statements
+from filterfleet.worker.formats.tiff import ORIENTATION, Kind, page_of
+from filterfleet.worker.formats.tiff_pixels import header_of, open_tiff
+from filterfleet.worker.formats.unread import check_jpeg
 from filterfleet.worker.pixels.vips import open_image, out_of_memory, pyvips
 from filterfleet.worker.settings import MAX_SIDE
 
 _BITS = {"uchar": 8, "ushort": 16}
+_KINDS = {
+    "char": "signed 8-bit",
+    "short": "signed 16-bit",
+    "int": "signed 32-bit",
+    "uint": "32-bit",
+    "float": "floating-point",
+    "double": "floating-point",
+}
 _LAB = ("lab", "labq", "labs")  # CIELAB as libvips has it, which becomes RGB
 
 
@@ -70,17 +80,46 @@ def _by_vips(image_format: str) -> Callable[[Blob], Header]:
     return read
 
 
+def _jpeg(blob: Blob) -> Header:
+    check_jpeg(blob)
+    return _by_vips("jpeg")(blob)
+
+
+def _tiff(blob: Blob) -> Header:
+    page = page_of(blob)
+    if page is not None and page.kind in (Kind.LAB, Kind.PACKED):
+        header = header_of(page)
+        if not 1 <= header.bands <= 4:
+            raise _too_many("TIFF", page.samples)
+        return header
+    disk: list[OSError] = []
+    try:
+        if page is None or page.kind is Kind.PLANES:
+            image = open_image(blob, "tiff", fail_on="none", disk=disk, page=page.number if page else 0)
+            image = image.extract_band(0, n=image.bands - page.spare) if page and page.spare else image
+        else:
+            image = open_tiff(blob, page, fail_on="none", disk=disk)
+    except pyvips.Error:
+        if disk:
+            raise disk[0] from None
+        raise
+    header = _header_of(image, "tiff")
+    if page is None or page.kind in (Kind.PLAIN, Kind.YCBCR):
+        return dataclasses.replace(header, bounded=True)
+    return dataclasses.replace(header, bounded=False, orientation=page.directory.value(ORIENTATION, 1))
+
+
 def _header_of(image: Any, image_format: str) -> Header:
     """The header of a pyvips.Image."""
     cmyk = image.interpretation == "cmyk"
     bands = image.bands - 1 if cmyk else image.bands  # it becomes RGB
     bits = _bits(image)
     if bits is None:
-        raise ImageError(
-            f"The {image_format.upper()} file has {image.format} samples; only integers of up to 16 bits can be read."
-        )
+        kind = _KINDS.get(image.format, "complex")
+        only = "only unsigned integers of up to 16 bits can be read"
+        raise ImageError(f"The {image_format.upper()} file has {kind} samples; {only}.")
     if not 1 <= bands <= 4:
-        raise ImageError(f"The {image_format.upper()} file has {image.bands} samples per pixel; at most 4 can be read.")
+        raise _too_many(image_format.upper(), image.bands)
     exif = _field(image, "exif-data")
     return Header(
         image_format,
@@ -96,6 +135,10 @@ def _header_of(image: Any, image_format: str) -> Header:
         exif=exif.removeprefix(PREFIX) if exif else None,
         xmp=_field(image, "xmp-data"),
     )
+
+
+def _too_many(name: str, samples: int) -> ImageError:
+    return ImageError(f"The {name} file has {samples} samples per pixel; at most 4 can be read.")
 
 
 def _bits(image: Any) -> int | None:
@@ -125,14 +168,14 @@ def _bounded(image: Any, image_format: str) -> bool:
 
 
 _READERS: dict[str, Callable[[Blob], Header]] = {
-    "jpeg": _by_vips("jpeg"),
+    "jpeg": _jpeg,
     "png": _by_vips("png"),
-    "tiff": _by_vips("tiff"),
+    "tiff": _tiff,
     "avif": _by_vips("avif"),
     "webp": containers.webp,
-    "gif": containers.gif,
-    "bmp": containers.bmp,
-    "jp2": containers.jp2,
+    "gif": gif.header,
+    "bmp": bmp.header,
+    "jp2": jp2.header,
     "heic": heic.header,
     "jxl": jxl.header,
     "pnm": pnm.header,

@@ -13,8 +13,7 @@ import numpy as np
 
 from filterfleet.common.blob import Blob, read, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats.containers import DamagedHeader
-from filterfleet.worker.formats.damage import damaged
+from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.lazy import to_array, to_vips
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS

@@ -8,7 +8,10 @@ import numpy as np
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.formats import avif
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.tiff import page_of
+from filterfleet.worker.formats.tiff_pixels import open_tiff
 from filterfleet.worker.pixels.channels import channels_of, from_rgb_order, to_rgb_order
 from filterfleet.worker.pixels.depth import spread_to_16_bits
 from filterfleet.worker.pixels.image import Image
@@ -23,16 +26,21 @@ def open_pixels(blob: Blob, header: Header, damaged: Damaged, disk: list[OSError
     """A pyvips.Image of uchar or ushort samples: gray, gray and alpha, RGB or RGBA, as stored (orientation is not
     applied). Its rows can be read once, from top to bottom. Formats: worker.pixels.vips.READABLE.
 
-    CMYK becomes sRGB by its embedded profile, or by libvips' own CMYK profile if it has none. CIELAB becomes RGB. The
-    10 or 12 bits of an AVIF, which libvips shifts up, are spread to 16. Raises pyvips.Error, here or where pixels are
-    read; disk is as in open_image.
+    CMYK becomes sRGB by its embedded profile, or by libvips' own CMYK profile if it has none. CIELAB and YCbCr become
+    RGB. The 10 or 12 bits of an AVIF, which libvips shifts up, are spread to 16. Raises pyvips.Error, here or where
+    pixels are read; disk is as in open_image.
     """
     fail_on = "none" if damaged is Damaged.ACCEPT else _STRICT.get(header.format, "error")
-    image = open_image(blob, header.format, fail_on=fail_on, disk=disk)
+    if header.format == "tiff":
+        image = open_tiff(blob, page_of(blob), fail_on=fail_on, disk=disk)
+    else:
+        image = open_image(blob, header.format, fail_on=fail_on, disk=disk)
     if header.cmyk:
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=header.bits)
     elif image.interpretation.startswith("lab"):
         image = image.colourspace("rgb16" if header.bits == 16 else "srgb")
+    elif header.format == "avif" and avif.limited_gray(blob):
+        image = avif.to_full_range(image, image.get("bits-per-sample"))
     elif header.format == "avif" and header.bits == 16:
         image = spread_to_16_bits(image, image.get("bits-per-sample"))
     if image.format not in ("uchar", "ushort"):

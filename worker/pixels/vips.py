@@ -28,13 +28,15 @@ atexit.register(
 )  # a callback into an interpreter that has ended would crash
 
 
-def _text(c_string: Any) -> str:
-    return pyvips.ffi.string(c_string).decode("utf-8", "replace")  # type: ignore[no-any-return]
+def _text(raw: Any) -> str:
+    """What libvips says, in which it may quote bytes of a file."""
+    if raw == pyvips.ffi.NULL:
+        return "NULL"
+    return bytes(pyvips.ffi.string(raw)).decode(errors="replace")
 
 
-# Messages of libvips may quote bytes of a file, which need not be UTF-8: pyvips' own conversion of them raises
-# UnicodeDecodeError, where callers expect pyvips.Error.
-pyvips.error._to_string = _text  # noqa: SLF001
+# pyvips fails over a message that is not UTF-8, and never clears it, so that every later call would fail over it, too.
+pyvips.error._to_string = _text  # noqa: SLF001 - Error has no other way in
 
 _LOADERS = {
     "jpeg": pyvips.Image.jpegload_source,
@@ -46,16 +48,18 @@ _LOADERS = {
 READABLE = frozenset(_LOADERS)
 
 
-def open_image(blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError]) -> Any:
+def open_image(blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError], page: int = 0) -> Any:
     """A lazy pyvips.Image of one of the READABLE formats, whose rows can be read once, from top to bottom. A FileBlob
     is read piece by piece, never whole.
 
-    fail_on is libvips' own setting: none, truncated, error or warning. Raises pyvips.Error, here or where pixels are
-    read. An error of the disk cannot pass through C: it is appended to disk, so look there first. Keep the image, or
-    one derived from it, while a Region of it is in use: the image keeps the blob's reader alive.
+    fail_on is libvips' own setting: none, truncated, error or warning. page is the number of a page of a TIFF. Raises
+    pyvips.Error, here or where pixels are read. An error of the disk cannot pass through C: it is appended to disk, so
+    look there first. Keep the image, or one derived from it, while a Region of it is in use: the image keeps the blob's
+    reader alive.
     """
     source = _source(blob, disk)
-    image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on)
+    pages = {"page": page} if page else {}
+    image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on, **pages)
     image._references.append(source)  # noqa: SLF001 - libvips calls it back; pyvips' new_from_source does the same
     return image
 

@@ -10,6 +10,7 @@ from filterfleet.common.blob import Blob
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.worker.formats import Header
 from filterfleet.worker.formats.damage import damaged as damaged_file
+from filterfleet.worker.formats.damage import damaged_pixels
 from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.lazy import empty_rows, open_pixels, to_array
 from filterfleet.worker.pixels.image import Image
@@ -27,6 +28,7 @@ class Decoded:
     def __init__(self, blob: Blob, header: Header, damaged: Damaged) -> None:
         """Raises ImageError and OSError, as read does."""
         self._format = header.format
+        self._policy = damaged
         self._disk: list[OSError] = []
         with self._damage_told():
             self._image: Any = open_pixels(blob, header, damaged, self._disk)
@@ -66,6 +68,6 @@ class Decoded:
                 yield
         except pyvips.Error:
             if not self._disk:
-                raise damaged_file(self._format) from None
+                raise damaged_pixels(self._format, self._policy) from None
         if self._disk:
             raise self._disk[0]

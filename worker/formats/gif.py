@@ -1,0 +1,90 @@
+"""GIF89a: how the first frame lies on the canvas. libvips decodes it."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from filterfleet.common.blob import Blob, read
+from filterfleet.worker.formats.damage import DamagedHeader
+from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.limits import MAX_PARTS
+from filterfleet.worker.pixels.image import Image
+
+_EXTENSION, _FRAME = 0x21, 0x2C  # what a block begins with
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def header(blob: Blob) -> Header:
+    """The size is that of the canvas (the logical screen), or larger if the first frame reaches beyond it. Frames may
+    be transparent, so there are four bands. Raises DamagedHeader.
+    """
+    width, height = _unpack("<HH", blob, 6)
+    frame = _first_frame(blob)
+    if frame is not None:
+        width, height = max(width, frame.left + frame.width), max(height, frame.top + frame.height)
+    return Header("gif", width, height, bands=4, alpha=True)
+
+
+def on_its_canvas(image: Image, blob: Blob) -> Image:
+    """The picture that libvips decoded, of colour or colour and alpha: what the first frame leaves free becomes
+    transparent. libvips makes it black.
+    """
+    frame = _first_frame(blob)
+    height, width = image.shape[:2]
+    if frame is None or ((frame.left, frame.top) == (0, 0) and frame.width >= width and frame.height >= height):
+        return image
+    inside = slice(frame.top, frame.top + frame.height), slice(frame.left, frame.left + frame.width)
+    shown = np.zeros((height, width, 4), image.dtype)
+    shown[(*inside, 3)] = 255
+    shown[(*inside, slice(image.shape[2]))] = image[inside]
+    return shown
+
+
+def _first_frame(blob: Blob) -> _Frame | None:
+    """None if the file ends before it, or hides it behind too many blocks."""
+    try:
+        (packed,) = _unpack("<B", blob, 10)
+        at = 13 + _palette(packed)
+        for _ in range(MAX_PARTS):
+            (kind,) = _unpack("<B", blob, at)
+            if kind == _FRAME:
+                left, top, width, height = _unpack("<HHHH", blob, at + 1)
+                return _Frame(left, top, width, height)
+            if kind != _EXTENSION:
+                return None
+            at = _behind(blob, at + 2)
+    except DamagedHeader:
+        pass
+    return None
+
+
+def _behind(blob: Blob, at: int) -> int:
+    """Where the chain of sub-blocks that starts at an offset ends. Raises DamagedHeader."""
+    for _ in range(MAX_PARTS):
+        (size,) = _unpack("<B", blob, at)
+        at += 1 + size
+        if size == 0:
+            return at
+    raise DamagedHeader
+
+
+def _palette(packed: int) -> int:
+    """Bytes of a table of colours."""
+    return 3 * (2 << (packed & 7)) if packed & 0x80 else 0
+
+
+def _unpack(layout: str, blob: Blob, at: int) -> tuple[int, ...]:
+    try:
+        return struct.unpack(layout, read(blob, at, struct.calcsize(layout)))
+    except struct.error:
+        raise DamagedHeader from None

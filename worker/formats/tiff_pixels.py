@@ -1,0 +1,210 @@
+"""Pixels of the TIFF files that libvips misunderstands or refuses. libvips unpacks strips and tiles all the same."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterfleet.common.blob import Blob, read, whole
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats import tiff
+from filterfleet.worker.formats.damage import damaged
+from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.tiff import Entry, Kind, Page
+from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.vips import open_image, pyvips
+
+_BAND = 64  # rows whose single bits are in memory at once
+
+# Of the directory that is put in front for libvips, what is taken from the file's own.
+_OF_STRIPS = (tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.STRIPS, tiff.ROWS, tiff.STRIP_BYTES)
+_OF_A_PLANE = (
+    *(tiff.WIDTH, tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.PREDICTOR),
+    *(tiff.TILE_WIDTH, tiff.TILE_HEIGHT, tiff.JPEG_TABLES),
+)
+_SHORT, _LONG = 3, 4
+
+
+def header_of(page: Page) -> Header:
+    """The header of a page of the kind LAB or PACKED, which libvips does not open."""
+    directory = page.directory
+    bands = page.samples - page.spare
+    return Header(
+        "tiff",
+        directory.value(tiff.WIDTH, 0),
+        directory.value(tiff.HEIGHT, 0),
+        bands=bands,
+        bits=8 if page.bits <= 8 else 16,
+        alpha=bands in (2, 4),
+        orientation=directory.value(tiff.ORIENTATION, 1),
+    )
+
+
+def open_tiff(blob: Blob, page: Page | None, *, fail_on: str, disk: list[OSError]) -> Any:
+    """A pyvips.Image of gray, RGB, CMYK or CIELAB and maybe alpha. page is tiff.page_of the blob; the rest is as in
+    worker.pixels.vips.open_image. A file of the kind LAB, PACKED or PLANES is held in memory.
+    """
+    if page is None:
+        return open_image(blob, "tiff", fail_on=fail_on, disk=disk)
+    if page.kind is Kind.PACKED:
+        return _to_vips(_unpacked(blob, page, fail_on))
+    if page.kind is Kind.LAB:
+        return _lab(blob, page, fail_on)
+    if page.kind is Kind.JPEG_INSIDE:
+        return _jpeg_inside(blob, page, fail_on)
+    if page.kind is Kind.PLANES:
+        image = _joined(blob, page, fail_on)
+    else:
+        image = open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number)
+    if page.kind is Kind.YCBCR:
+        return image[:3] if image.bands == 4 else _from_ycbcr(image, page)  # libvips converts subsampled colours
+    return image.extract_band(0, n=image.bands - page.spare) if page.spare else image
+
+
+def _jpeg_inside(blob: Blob, page: Page, fail_on: str) -> Any:
+    """Raises ImageError if the JPEG file is not the picture that the directory describes."""
+    directory = page.directory
+    start = directory.value(tiff.OLD_JPEG_START, 0)
+    rest = len(blob) - start
+    data = bytes(read(blob, start, min(directory.value(tiff.OLD_JPEG_BYTES, rest), rest)))
+    image = open_image(data, "jpeg", fail_on="none" if fail_on == "none" else "warning", disk=[])
+    several_scans = image.get_typeof("jpeg-multiscan") and image.get("jpeg-multiscan")  # never in this format
+    size = directory.value(tiff.WIDTH, 0), directory.value(tiff.HEIGHT, 0)
+    if several_scans or (image.width, image.height) != size:
+        raise ImageError("The TIFF file has old-style JPEG compression in parts, which cannot be read.")
+    return image
+
+
+def _from_ycbcr(image: Any, page: Page) -> Any:
+    """TIFF 6.0, section 21: YCbCr of 8 bits, with the coefficients and the ranges that the file names."""
+    red, green, blue = _ratios(page, tiff.COEFFICIENTS, (299, 1000, 587, 1000, 114, 1000))
+    ranges = _ratios(page, tiff.REFERENCES, (0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1))
+    black, white = ranges[::2], ranges[1::2]
+    scales = [top / ((high - low) or 1) for top, low, high in zip((255, 127, 127), black, white, strict=True)]
+    plain = image.extract_band(0, n=3).linear(scales, [-low * scale for low, scale in zip(black, scales, strict=True)])
+    to_red, to_blue = 2 - 2 * red, 2 - 2 * blue
+    matrix = [
+        [1, 0, to_red],
+        [1, -to_blue * blue / (green or 1), -to_red * red / (green or 1)],
+        [1, to_blue, 0],
+    ]
+    rounded = (plain.recomb(matrix) + 0.5).cast("uchar")
+    return rounded.copy(interpretation="srgb")
+
+
+def _ratios(page: Page, tag: int, default: tuple[int, ...]) -> list[float]:
+    """Rationals of a tag; the default is in numerators and denominators, and stands for a tag of another length."""
+    found = page.directory.values(tag, default)
+    if len(found) != len(default) or not all(found[1::2]):
+        found = default
+    return [above / below for above, below in zip(found[::2], found[1::2], strict=True)]
+
+
+def _lab(blob: Blob, page: Page, fail_on: str) -> Any:
+    """8-bit CIELAB: L from 0 to 255, a and b signed, or as in ICC profiles raised by 128."""
+    entries: dict[int, tuple[int, int, int] | Entry] = dict(page.directory.entries)
+    entries[tiff.PHOTOMETRIC] = (_SHORT, 1, 2)
+    stored = _opened(blob, page, entries, fail_on)
+    raised = stored if page.directory.value(tiff.PHOTOMETRIC, 0) == tiff.ICCLAB else stored ^ [0, 128, 128]
+    lab = raised.linear([100 / 255, 1, 1], [0, -128, -128]).copy(interpretation="lab")
+    return lab.colourspace("srgb")
+
+
+def _joined(blob: Blob, page: Page, fail_on: str) -> Any:
+    directory = page.directory
+    offsets, sizes = directory.entries.get(tiff.TILES), directory.entries.get(tiff.TILE_BYTES)
+    if offsets is None or sizes is None:
+        raise damaged("tiff")
+    planes = []
+    for plane in range(page.samples):
+        entries: dict[int, tuple[int, int, int] | Entry] = _shared(page, _OF_A_PLANE)
+        gray = 0 if directory.value(tiff.PHOTOMETRIC, 1) == 0 else 1
+        entries |= {
+            tiff.BITS: (_SHORT, 1, page.bits),
+            tiff.PHOTOMETRIC: (_SHORT, 1, gray),
+            tiff.SAMPLES: (_SHORT, 1, 1),
+            tiff.TILES: _part(directory, offsets, plane, page.samples),
+            tiff.TILE_BYTES: _part(directory, sizes, plane, page.samples),
+        }
+        planes.append(_opened(blob, page, entries, fail_on))
+    joined = planes[0].bandjoin(planes[1:])
+    colours = page.samples - len(directory.values(tiff.EXTRA, ())) >= 3
+    kind = ("rgb16" if page.bits == 16 else "srgb") if colours else ("grey16" if page.bits == 16 else "b-w")
+    return joined.copy(interpretation=kind)
+
+
+def _part(directory: tiff.Directory, entry: Entry, plane: int, planes: int) -> tuple[int, int, int] | Entry:
+    """The numbers of one plane, out of an entry that has them plane after plane."""
+    count = entry.count // planes
+    size = {_SHORT: 2, _LONG: 4}.get(entry.kind, 8)
+    start = entry.start + plane * count * size
+    inside = count * size <= (8 if directory.big else 4)
+    if not inside:
+        return entry.kind, count, start
+    cell = bytes(read(directory.blob, start, count * size))
+    return Entry(entry.kind, count, start, cell.ljust(8 if directory.big else 4, b"\0"))
+
+
+def _unpacked(blob: Blob, page: Page, fail_on: str) -> Image:
+    """Samples of 2 to 15 bits, spread over 8 or 16."""
+    directory = page.directory
+    height = directory.value(tiff.HEIGHT, 0)
+    across = directory.value(tiff.WIDTH, 0) * page.samples
+    entries: dict[int, tuple[int, int, int] | Entry] = _shared(page, _OF_STRIPS)
+    entries |= {
+        tiff.WIDTH: (_LONG, 1, (across * page.bits + 7) // 8),
+        tiff.BITS: (_SHORT, 1, 8),
+        tiff.PHOTOMETRIC: (_SHORT, 1, 1),
+        tiff.SAMPLES: (_SHORT, 1, 1),
+    }
+    stored = _opened(blob, page, entries, fail_on)
+    rows = np.frombuffer(stored.write_to_memory(), np.uint8).reshape(height, -1)
+    levels = _levels(page)
+    image = np.empty((height, across), levels.dtype)
+    for top in range(0, height, _BAND):
+        bits = np.unpackbits(rows[top : top + _BAND], axis=1)[:, : across * page.bits]
+        image[top : top + _BAND] = levels[_numbers(bits.reshape(len(bits), across, page.bits))]
+    return image.reshape(height, -1, page.samples)[:, :, : page.samples - page.spare]
+
+
+def _numbers(bits: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Numbers from their bits, of which the highest comes first."""
+    numbers = np.zeros(bits.shape[:2], np.uint16)
+    for place in range(bits.shape[2]):
+        numbers = numbers << np.uint16(1) | bits[:, :, place]
+    return numbers
+
+
+def _levels(page: Page) -> NDArray[np.uint8 | np.uint16]:
+    """The sample in 8 or 16 bits for each number."""
+    white = (1 << page.bits) - 1
+    top = 255 if page.bits < 8 else 65535
+    numbers = np.arange(white + 1, dtype=np.uint32)
+    if page.directory.value(tiff.PHOTOMETRIC, 1) == 0:  # white is zero
+        numbers = numbers[::-1]
+    return ((numbers * top + white // 2) // white).astype(np.uint8 if page.bits < 8 else np.uint16)
+
+
+def _to_vips(samples: Image) -> Any:
+    height, width, bands = samples.shape
+    deep = samples.dtype == np.uint16
+    image = pyvips.Image.new_from_memory(
+        np.ascontiguousarray(samples), width, height, bands, "ushort" if deep else "uchar"
+    )
+    kind = ("grey16" if deep else "b-w") if bands < 3 else "rgb16" if deep else "srgb"
+    return image.copy(interpretation=kind)
+
+
+def _shared(page: Page, tags: tuple[int, ...]) -> dict[int, tuple[int, int, int] | Entry]:
+    return {tag: page.directory.entries[tag] for tag in tags if tag in page.directory.entries}
+
+
+def _opened(blob: Blob, page: Page, entries: dict[int, tuple[int, int, int] | Entry], fail_on: str) -> Any:
+    try:
+        data = tiff.with_directory(bytes(whole(blob)), page.directory, entries)
+    except struct.error:  # an offset beyond what the file can hold
+        raise damaged("tiff") from None
+    return open_image(data, "tiff", fail_on=fail_on, disk=[])

@@ -1,0 +1,68 @@
+"""Kinds of files that are intact and not read here, so that they are called by their names and not damaged."""
+
+from __future__ import annotations
+
+from filterfleet.common.blob import Blob, read
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.formats.limits import MAX_PARTS
+
+_BY_MAGIC = (
+    (b"%PDF-", "a PDF"),
+    (b"8BPS", "a Photoshop file (PSD)"),
+    (b"\x76\x2f\x31\x01", "an OpenEXR image"),
+    (b"\0\0\1\0", "an icon (ICO)"),
+    (b"PK\3\4", "a ZIP archive"),
+    (b"{\\rtf", "an RTF document"),
+)
+_BY_TAG = ((b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"), (b"<svg", "an SVG drawing"))
+
+_SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # the markers that start a frame
+_LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+_HIERARCHICAL = (0xC5, 0xC6, 0xCD, 0xCE)
+_DEEP = (12, 16)  # bits a sample that the standard knows besides 8
+_JPEG_LS = 0xF7
+_NO_LENGTH = (0x01, *range(0xD0, 0xD9))
+_SOS, _EOI = 0xDA, 0xD9
+
+
+def named(head: bytes) -> str | None:
+    """What a file is that begins with head and is of no format that is read; None if that is not known."""
+    for magic, name in _BY_MAGIC:
+        if head.startswith(magic):
+            return name
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for tag, name in _BY_TAG:
+        if text.startswith(tag) or (text.startswith(b"<?xml") and tag in text):
+            return name
+    return None
+
+
+def check_jpeg(blob: Blob) -> None:
+    """Raises ImageError for a JPEG of a process or a depth that is not read."""
+    kind = _kind_of_jpeg(blob)
+    if kind:
+        raise ImageError(f"The file is {kind}, which cannot be read.")
+
+
+def _kind_of_jpeg(blob: Blob) -> str | None:
+    at = 2
+    for _ in range(MAX_PARTS):
+        segment = bytes(read(blob, at, 5))
+        if len(segment) < 5 or segment[0] != 0xFF:
+            return None
+        marker = segment[1]
+        if marker == 0xFF or marker in _NO_LENGTH:
+            at += 1 if marker == 0xFF else 2
+        elif marker in (_SOS, _EOI):
+            return None
+        elif marker == _JPEG_LS:
+            return "a JPEG-LS image"
+        elif marker in _LOSSLESS:
+            return "a lossless JPEG"
+        elif marker in _HIERARCHICAL:
+            return "a hierarchical JPEG"
+        elif marker in _SOF:
+            return f"a {segment[4]}-bit JPEG" if segment[4] in _DEEP else None
+        else:
+            at += 2 + int.from_bytes(segment[2:4], "big")
+    return None
