@@ -76,7 +76,7 @@ def header(blob: Blob) -> Header:
 def decode(blob: Blob) -> Image:
     """8 bits: gray if all colours of a palette are gray, else colour, with alpha if the header has a mask for it.
 
-    Samples of other depths are spread over 0 to 255, and rounded to the nearest level. A pixel that is no entry of the
+    Samples of other depths are spread over 0 to 255, and rounded to the nearest level. A pixel that has no entry in the
     palette, or that run lengths leave out, gets the first colour or black. Raises ImageError.
     """
     layout = _layout(blob)
