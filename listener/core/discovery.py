@@ -104,8 +104,8 @@ class Discovery:
         return [*self._left_alone(listing, now), *self._unread(listing)]
 
     def _left_alone(self, listing: Listing, now: float) -> list[Note]:
-        """Note the kinds of files that are left alone when they change, but at most once per KINDS_PAUSE. With once, the
-        command says it at its end."""
+        """Note the kinds of files that are left alone when they change, but at most once per KINDS_PAUSE. With
+        once, the command says it at its end."""
         counts = dict(listing.left_alone)
         if ROOT in listing.unread:  # then the listing need not have seen all of them
             return []
