@@ -161,7 +161,7 @@ def test_a_median_takes_a_transparent_pixel_for_the_mean_of_the_others():
     image[2, :, 0] = 90
     image[:2] = (200, 0)
     result = bind(Step("median_blur", (("size", 3),)))(image)
-    # Row 2 sees three 90, three 50, and three transparent pixels: each becomes 90, the mean of what it sees.
+    # Row 2 sees three 90, three 50, and three transparent pixels: each becomes 90, the mean of its visible neighbours.
     assert result[2, 2].tolist() == [90, 255]
 
 

@@ -1,4 +1,4 @@
-"""A fleet of real processes that works between two places, and checks of what it has done."""
+"""A fleet of real processes that works between two places, and checks of its results."""
 
 from __future__ import annotations
 
