@@ -10,6 +10,7 @@ from typing import Any
 
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.engine import Engine, EngineName
+from filterfleet.common.jobs.extensions import unreadable_formats
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.common.process.wakeup import StopSignal
@@ -62,10 +63,16 @@ def run(
         scheduler=scheduler,
     )
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
-        selection = Selection(never=() if no_default_excludes else DEFAULT_EXCLUDES, sniff=sniff)
+        selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)
         return process_folder(
             Path(source), Path(output), opened, load_recipe(recipe), force=force, stop=stop, selection=selection
         ).rows
+
+
+def batch_selection(*, no_default_excludes: bool, sniff: bool) -> Selection:
+    """The files of a folder that are processed in one run."""
+    never = () if no_default_excludes else DEFAULT_EXCLUDES
+    return Selection(never=never, sniff=sniff, unreadable=unreadable_formats())
 
 
 @dataclass(frozen=True, slots=True)

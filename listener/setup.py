@@ -11,6 +11,7 @@ from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.engine import Engine
+from filterfleet.common.jobs.extensions import unreadable_formats
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
@@ -91,6 +92,7 @@ def selection_of(options: ListenerOptions, source: Location) -> Selection:
         options.max_size,
         never=() if options.no_default_excludes else DEFAULT_EXCLUDES,
         sniff=options.sniff,
+        unreadable=unreadable_formats(),
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
+
+from filterfleet.common.blob import Blob, read
 
 HEAD = 256  # bytes of a file that format_of() needs at most
 
@@ -26,15 +29,31 @@ _MAGIC = (
     ("jp2", b"\xff\x4f\xff\x51"),  # a bare codestream
     ("jxl", b"\0\0\0\x0cJXL \r\n\x87\n"),
     ("jxl", b"\xff\x0a"),  # a bare codestream
+    ("psd", b"8BPS\0\1"),
+    ("ico", b"\0\0\1\0"),
 )
 _PNM = re.compile(rb"P[1-6][\s#]")
 _HEIF_BRANDS = {b"avif": "avif", b"avis": "avif", b"crx ": "raw"} | dict.fromkeys(
     (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"), "heic"
 )
 
+_MAKE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 0x010F, 0x0106, 0x014A, 0xC612
+_SENSOR = (32803, 34892)  # PhotometricInterpretation of a sensor's samples: a mosaic, or one that has been interpolated
+# Entries of a TIFF's directory that are looked at. Cameras write about a hundred. More: hostile files take more time.
+# Less: the raw file of a talkative camera is taken for a TIFF.
+_ENTRIES = 1000
+
+
+def format_in(blob: Blob) -> str | None:
+    """As format_of(), for a whole file. It tells raw files that begin like a TIFF from other TIFFs. Raises OSError."""
+    found = format_of(bytes(read(blob, 0, HEAD)))
+    return "raw" if found == "tiff" and _is_raw(blob) else found
+
 
 def format_of(head: bytes) -> str | None:
-    """The format of the file that begins so: a name as in FORMAT_OF_EXTENSION. None for a format that is not read."""
+    """The format of the file that begins so: a name as in FORMAT_OF_EXTENSION. None for a format that is not read, and
+    for TGA, which begins like nothing in particular.
+    """
     for name, magic in _MAGIC:
         if head.startswith(magic):
             return name
@@ -54,3 +73,33 @@ def _heif(head: bytes) -> str | None:
     size = int.from_bytes(head[:4], "big")
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(size, len(head)), 4))]
     return next((_HEIF_BRANDS[brand] for brand in brands if brand in _HEIF_BRANDS), None)
+
+
+def _is_raw(blob: Blob) -> bool:
+    """Whether a file that begins like a TIFF is a raw file: it says that it is a DNG, or it names a camera, and one of
+    its first images has a sensor's samples. Raises OSError.
+    """
+    order = "<" if bytes(read(blob, 0, 2)) == b"II" else ">"
+    try:
+        (at,) = struct.unpack(f"{order}4xI", read(blob, 0, 8))
+        first = _directory(blob, order, at)
+        if _DNG_VERSION in first:
+            return True
+        if _MAKE not in first:
+            return False
+        count, value = first.get(_SUB_IFDS, (0, 0))
+        places = [value] if count == 1 else struct.unpack(f"{order}8I", read(blob, value, 32))[:count]
+        images = [first, *(_directory(blob, order, place) for place in places if count)]
+    except struct.error:
+        return False
+    return any(
+        (image.get(_PHOTOMETRIC, (0, 0))[1] >> (16 if order == ">" else 0)) & 0xFFFF in _SENSOR for image in images
+    )
+
+
+def _directory(blob: Blob, order: str, at: int) -> dict[int, tuple[int, int]]:
+    """Count and value of each tag of a TIFF's directory; a short value is in the half of the four bytes that comes
+    first. Raises struct.error."""
+    (count,) = struct.unpack(f"{order}H", read(blob, at, 2))
+    data = read(blob, at + 2, 12 * min(count, _ENTRIES))
+    return {tag: (number, value) for tag, _, number, value in struct.iter_unpack(f"{order}HHII", data)}

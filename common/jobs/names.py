@@ -4,45 +4,17 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from filterfleet.common.jobs.extensions import FORMAT_OF_EXTENSION
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 
-# The extensions of image files, and the format that each stands for.
-FORMAT_OF_EXTENSION = {
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".jpe": "jpeg",
-    ".jfif": "jpeg",
-    ".png": "png",
-    ".apng": "png",
-    ".webp": "webp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".bmp": "bmp",
-    ".gif": "gif",
-    ".avif": "avif",
-    ".jp2": "jp2",
-    ".j2k": "jp2",
-    ".heic": "heic",
-    ".heif": "heic",
-    ".jxl": "jxl",
-    ".mpo": "jpeg",
-    ".pnm": "pnm",
-    ".pbm": "pnm",
-    ".pgm": "pnm",
-    ".ppm": "pnm",
-    ".dng": "raw",
-    ".cr2": "raw",
-    ".cr3": "raw",
-    ".nef": "raw",
-    ".arw": "raw",
-    ".raf": "raw",
-    ".orf": "raw",
-    ".rw2": "raw",
-}
+
+def format_of_name(path: str) -> str | None:
+    """The format that the extension of a file stands for; None if it is no image's."""
+    return FORMAT_OF_EXTENSION.get(PurePosixPath(path).suffix.lower())
 
 
 def is_image_name(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in FORMAT_OF_EXTENSION
+    return format_of_name(path) is not None
 
 
 def has_no_extension(path: str) -> bool:
@@ -60,7 +32,7 @@ def output_path(output: str, source: str, image_format: str) -> str:
     path = PurePosixPath(source)
     if has_no_extension(source):
         return f"{output}/{source}{2 * f'.{EXTENSION_OF_FORMAT[image_format]}'}"
-    own = FORMAT_OF_EXTENSION.get(path.suffix.lower()) == image_format
+    own = format_of_name(source) == image_format
     if own and not is_image_name(path.stem):
         return f"{output}/{source}"
     return f"{output}/{source}.{EXTENSION_OF_FORMAT[image_format]}"

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from filterfleet.batch import process_folder
+from filterfleet.batch import batch_selection, process_folder
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.logs import configure
@@ -26,7 +26,7 @@ from filterfleet.common.text import printable
 from filterfleet.fleet import INTERRUPTED, LOOK, print_failures, print_left_alone
 from filterfleet.listener.ledger.ledger import REPORT, Ledger
 from filterfleet.listener.settings.listener_options import NO_DEFAULT_EXCLUDES, SNIFF
-from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
+from filterfleet.listener.settings.selection import Selection
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
 
@@ -84,7 +84,7 @@ def run(
     )
     # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
-        selection = Selection(never=() if no_default_excludes else DEFAULT_EXCLUDES, sniff=sniff)
+        selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)
         code = run_batch(source, output, opened, recipe, report, force=force, stop=stop, selection=selection)
     raise typer.Exit(code)
 

@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.names import is_image_name
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import printable, size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT
@@ -68,7 +67,7 @@ class CloudSource:
             for entry in self._rclone.list(self.name, _patterns(self._ignore_file.selection.never, self._after)):
                 if entry.path == IGNORE_FILE:
                     ignore_file = entry
-                elif not is_image_name(entry.path):
+                elif not self._ignore_file.selection.takes(entry.path):
                     if self._wants(entry.path, 0):
                         left_alone.add(entry.path)
                 elif entry.size >= 0 and self._is_usable(entry.path):

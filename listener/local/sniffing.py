@@ -1,10 +1,12 @@
-"""Which files without an extension are images, by their first bytes."""
+"""The formats of files without an extension, by their first bytes."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from filterfleet.common.jobs.magic import HEAD, format_of
+from filterfleet.common.blob import FileBlob
+from filterfleet.common.jobs.magic import format_in
 from filterfleet.listener.core.scan import Version
 
 # Files whose answer is remembered, so that a scan opens only those that have changed. More: larger sources are scanned
@@ -16,18 +18,18 @@ class Sniffer:
     """For one thread."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[Version, bool]] = {}
+        self._known: dict[Path, tuple[Version, str | None]] = {}
 
-    def is_image(self, file: Path, version: Version) -> bool:
-        """Whether this version of a file begins like an image. A file that cannot be read does not."""
+    def format_of(self, file: Path, version: Version) -> str | None:
+        """The format of this version of a file; None if it is no image, or cannot be read."""
         known = self._known.get(file)
         if known is not None and known[0] == version:
             return known[1]
         try:
-            with file.open("rb") as opened:
-                found = format_of(opened.read(HEAD)) is not None
+            with FileBlob(os.open(file, os.O_RDONLY)) as blob:
+                found = format_in(blob)
         except OSError:
-            return False
+            return None
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         self._known[file] = (version, found)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.names import has_no_extension, is_image_name
+from filterfleet.common.jobs.names import has_no_extension
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT
@@ -57,8 +57,8 @@ class Folder:
                             folders.append(path + "/")
                     elif version := self._image(path, entry):
                         objects[path] = version
-                    elif not self._may_be_image(path) and entry.is_file() and self._wants(path, 0):
-                        left_alone.add(path)
+                    elif self._wants(path, 0):
+                        self._count(path, entry, left_alone)
             except OSError as error:
                 unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
         return Listing(objects, unread, left_alone.counts)
@@ -72,15 +72,29 @@ class Folder:
 
     def _image(self, path: str, entry: os.DirEntry[str] | Path) -> Version | None:
         """The version of a file if it is a selected image. Raises OSError."""
-        if not self._may_be_image(path) or not (version := _version(entry)) or not self._wants(path, version.size):
+        selection = self._ignore_file.selection
+        if not selection.takes(path) and not self._is_sniffed(path):
             return None
-        if is_image_name(path) or self._sniffer.is_image(self.root / path, version):
+        if not (version := _version(entry)) or not self._wants(path, version.size):
+            return None
+        if selection.takes(path):
             return version
-        return None
+        found = self._sniffer.format_of(self.root / path, version)
+        return None if found is None or found in selection.unreadable else version
 
-    def _may_be_image(self, path: str) -> bool:
-        """Whether it is one by its name, or its first bytes have to be looked at."""
-        return is_image_name(path) or (self._ignore_file.selection.sniff and has_no_extension(path))
+    def _count(self, path: str, entry: os.DirEntry[str], left_alone: Tally) -> None:
+        """Count a file that the user may take for an image, though we do not. Raises OSError."""
+        if not self._is_sniffed(path):
+            if not self._ignore_file.selection.takes(path) and entry.is_file():
+                left_alone.add(path)
+        elif version := _version(entry):
+            found = self._sniffer.format_of(self.root / path, version)
+            if found in self._ignore_file.selection.unreadable:
+                left_alone.add(path, found)
+
+    def _is_sniffed(self, path: str) -> bool:
+        """Whether the first bytes of a file are looked at."""
+        return self._ignore_file.selection.sniff and has_no_extension(path)
 
     def _wants(self, path: str, size: int) -> bool:
         return self._ignore_file.selection.wants(path, size) and not is_departed(path, self._after)

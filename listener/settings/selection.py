@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.names import format_of_name
 from filterfleet.common.text import printable
 from filterfleet.listener.settings.patterns import Patterns, compile_pattern
 
@@ -23,7 +24,8 @@ class Selection:
 
     An image is wanted if it matches include (or include is empty), matches none of exclude, ignored and never, and has
     at most max_size bytes. ignored holds the valid lines of the ignore file, problems one sentence for each invalid
-    line. sniff: a file without an extension is an image if its first bytes say so.
+    line. sniff: a file without an extension is an image if its first bytes say so. unreadable: formats whose library is
+    not on this machine.
     """
 
     include: tuple[str, ...] = ()
@@ -33,6 +35,7 @@ class Selection:
     problems: tuple[str, ...] = ()
     never: tuple[str, ...] = DEFAULT_EXCLUDES
     sniff: bool = False
+    unreadable: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Raises FleetError for an include or exclude pattern that cannot match anything."""
@@ -66,6 +69,18 @@ class Selection:
             return False
         return all(patterns.match(path) is wanted for patterns, wanted in self._rules)
 
+    def takes(self, path: str) -> bool:
+        """Whether a file is taken for an image by its name. One of an unreadable format is taken only if an include
+        pattern names it, for workers that have the library.
+        """
+        image_format = format_of_name(path)
+        return image_format is not None and (image_format not in self.unreadable or self._names(path))
+
+    def _names(self, path: str) -> bool:
+        """Whether an include pattern matches the path because of its extension, as *.dng does and trip/ does not."""
+        other = f"{path.rpartition('.')[0]}.\0"
+        return any(pattern.match(path) and not pattern.match(other) for pattern in self._each_include)
+
     def shuns(self, folder: str) -> bool:
         """Whether `never` excludes everything in this folder, so that nobody needs to look into it."""
         return self._never.match(f"{folder}/")
@@ -73,6 +88,10 @@ class Selection:
     @cached_property
     def _never(self) -> Patterns:
         return Patterns(self.never)
+
+    @cached_property
+    def _each_include(self) -> list[Patterns]:
+        return [Patterns([line]) for line in self.include]
 
     @cached_property
     def _rules(self) -> list[tuple[Patterns, bool]]:

@@ -5,8 +5,9 @@ from pathlib import PurePosixPath
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from filterfleet.common.jobs.extensions import FORMAT_OF_EXTENSION
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
-from filterfleet.common.jobs.names import FORMAT_OF_EXTENSION, has_no_extension, is_image_name, output_path
+from filterfleet.common.jobs.names import has_no_extension, is_image_name, output_path
 
 formats = st.sampled_from(sorted(EXTENSION_OF_FORMAT))
 extensions = st.sampled_from(sorted(FORMAT_OF_EXTENSION))

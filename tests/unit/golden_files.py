@@ -7,6 +7,7 @@ import numpy as np
 from filterfleet.worker.formats import read_header
 from filterfleet.worker.pixels.opencv import cv2
 from tests.unit import samples
+from tests.unit.photoshop_files import RGB, planes_of, psd
 from tests.unit.raw_files import developed, dng, toned
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, HEIGHT, WIDTH, deep, pil, saved, vips
 
@@ -180,6 +181,10 @@ GOLDEN = {
     # RAW
     "raw": (dng((0.1, 0.25, 0.5)), developed((0.1, 0.25, 0.5)), 0.0003),
     "raw, white": (dng((1, 1, 1)), developed((1, 1, 1)), 0.0001),
+    # ICO, PSD, TGA
+    "ico": (saved(pil(BGRA), "ICO", sizes=[(WIDTH, HEIGHT)]), BGRA, SAME),
+    "psd": (psd(planes_of(BGR), RGB, runs=True), BGR, SAME),
+    "tga": (saved(pil(BGR), "TGA", compression="tga_rle"), BGR, SAME),
     # JPEG XL
     "jxl": (saved(pil(BGR), "JXL", lossless=True), BGR, SAME),
     "jxl, container": (saved(pil(BGR), "JXL", lossless=True, exif=samples.exif(6)), BGR, SAME),

@@ -99,11 +99,11 @@ def test_what_is_done_with_is_not_listed(source_of):
 
 
 def test_what_is_no_image_is_counted_and_bins_are_not_looked_at(source_of, tmp_path):
-    names = ("a.psd", "b/c.PSD", "name", "bin/#recycle/a.jpg", "@eaDir/d.psd", "~$e.jpg", "done/f.psd", "g.jpg")
+    names = ("a.eps", "b/c.EPS", "name", "bin/#recycle/a.jpg", "@eaDir/d.eps", "~$e.jpg", "done/f.eps", "g.jpg")
     rclone = MemoryRclone(ATOMIC, *(Entry(name, 5, 7) for name in names))
     listing = source_of(rclone, after=MoveTo("done")).list()
     assert listing.objects.keys() == {"g.jpg"}
-    assert listing.left_alone == {".psd": 2, "": 1}
+    assert listing.left_alone == {".eps": 2, "": 1}
     selection = Selection(never=())
     everything = CloudSource(rclone, Remote("cloud", "photos"), tmp_path / "other", selection, MoveTo("done")).list()
     assert everything.objects.keys() == {"bin/#recycle/a.jpg", "~$e.jpg", "g.jpg"}

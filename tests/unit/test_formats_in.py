@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from filterfleet.common.blob import FileBlob
-from filterfleet.common.jobs.names import FORMAT_OF_EXTENSION
+from filterfleet.common.jobs.extensions import FORMAT_OF_EXTENSION
 from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.worker.formats import decode, limits, read_header, sniff
 from filterfleet.worker.pixels.opencv import cv2

@@ -51,7 +51,7 @@ REFUSED = {
     "text": (b"Dear diary, today was fine.", "The file is not an image of a known format."),
     "empty": (b"", "The file is empty."),
     "pdf": (b"%PDF-1.7\n", "The file is a PDF, which cannot be read."),
-    "psd": (b"8BPS\0\1" + bytes(40), "The file is a Photoshop file (PSD), which cannot be read."),
+    "psb": (b"8BPS\0\2" + bytes(40), "The file is a large Photoshop file (PSB), which cannot be read."),
     "html": (b"\n<!DOCTYPE HTML><title>404</title>", "The file is an HTML page, which cannot be read."),
     "svg": (b'<?xml version="1.0"?>\n<svg xmlns="http://x"/>', "The file is an SVG drawing, which cannot be read."),
     "jpeg of 12 bits": (frame(0xC1, 12), "The file is a 12-bit JPEG, which cannot be read."),

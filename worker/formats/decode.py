@@ -7,7 +7,7 @@ from collections.abc import Callable
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
-from filterfleet.worker.formats import bmp, gif, heic, jp2, jpeg, jxl, pnm, raw
+from filterfleet.worker.formats import bmp, gif, heic, ico, jp2, jpeg, jxl, pnm, psd, raw, tga
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.damage import damaged_pixels
 from filterfleet.worker.formats.facts import Header
@@ -106,4 +106,7 @@ _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
     "jxl": lambda blob, _, __: jxl.decode(blob),
     "pnm": lambda blob, _, __: pnm.decode(blob),
     "raw": lambda blob, _, __: raw.decode(blob),
+    "ico": lambda blob, _, __: ico.decode(blob),
+    "psd": lambda blob, _, __: psd.decode(blob),
+    "tga": lambda blob, _, __: tga.decode(blob),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import bmp, containers, gif, heic, jp2, jxl, pnm, raw
+from filterfleet.worker.formats import bmp, containers, gif, heic, ico, jp2, jxl, pnm, psd, raw, tga
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.exif import PREFIX, orientation_of
 from filterfleet.worker.formats.facts import Header
@@ -180,4 +180,7 @@ _READERS: dict[str, Callable[[Blob], Header]] = {
     "jxl": jxl.header,
     "pnm": pnm.header,
     "raw": raw.header,
+    "ico": ico.header,
+    "psd": psd.header,
+    "tga": tga.header,
 }

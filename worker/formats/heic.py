@@ -9,6 +9,7 @@ import numpy as np
 
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.extensions import needs_extra
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.facts import Header
@@ -56,7 +57,7 @@ def _opened(blob: Blob) -> Any:
     try:
         import pillow_heif  # an optional package
     except ImportError:
-        raise ImageError("HEIC files need an extra library: pip install 'filterfleet[heic]'.") from None
+        raise ImageError(needs_extra("heic")) from None
     try:
         file = pillow_heif.open_heif(io.BytesIO(whole(blob)), convert_hdr_to_8bit=False)
         return file[file.primary_index]

@@ -13,6 +13,7 @@ import numpy as np
 
 from filterfleet.common.blob import Blob, read, whole
 from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.extensions import needs_extra
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.lazy import to_array, to_vips
@@ -113,7 +114,7 @@ def _library() -> Any:
     try:
         import pillow_jxl  # an optional package
     except ImportError:
-        raise ImageError("JXL files need an extra library: pip install 'filterfleet[jxl]'.") from None
+        raise ImageError(needs_extra("jxl")) from None
     return pillow_jxl
 
 

@@ -32,7 +32,7 @@ MAX_SCANS = 100
 # block of 64 pixels takes a bit, and chroma lets one block serve four; a row of a fax that equals the one above takes a
 # bit; a PNM has at least a bit for each pixel. These follow from the formats. Files that claim more are cut short, and
 # are refused before a decoder spends minutes filling in what is missing.
-MOST_PIXELS_PER_BYTE = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SIDE, "pnm": 8}
+MOST_PIXELS_PER_BYTE = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SIDE, "pnm": 8, "ico": 8 * 1032}
 
 # Chunks of a PNG file that are passed over to find those behind the pixels. libpng writes 8 KiB of pixels in each, so
 # this is 1.6 GB. A larger value lets a file of empty chunks take more time; with a smaller one, metadata at the end of

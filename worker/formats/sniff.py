@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
-from filterfleet.common.jobs.magic import HEAD, format_of
-from filterfleet.worker.formats import unread
-from filterfleet.worker.formats.raw import is_raw
+from filterfleet.common.jobs.magic import HEAD, format_in
+from filterfleet.worker.formats import tga, unread
 
 
 def sniff(blob: Blob) -> str:
@@ -15,9 +14,11 @@ def sniff(blob: Blob) -> str:
     """
     if len(blob) == 0:
         raise ImageError("The file is empty.")
+    if found := format_in(blob):
+        return found
     head = bytes(read(blob, 0, HEAD))
-    if found := format_of(head):
-        return "raw" if found == "tiff" and is_raw(blob) else found
     if name := unread.named(head):
         raise ImageError(f"The file is {name}, which cannot be read.")
+    if tga.is_plausible(head):
+        return "tga"
     raise ImageError("The file is not an image of a known format.")

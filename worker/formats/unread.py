@@ -8,9 +8,9 @@ from filterfleet.worker.formats.limits import MAX_PARTS
 
 _BY_MAGIC = (
     (b"%PDF-", "a PDF"),
-    (b"8BPS", "a Photoshop file (PSD)"),
+    (b"8BPS\0\2", "a large Photoshop file (PSB)"),
     (b"\x76\x2f\x31\x01", "an OpenEXR image"),
-    (b"\0\0\1\0", "an icon (ICO)"),
+    (b"\0\0\2\0\1\0", "a cursor (CUR)"),
     (b"PK\3\4", "a ZIP archive"),
     (b"{\\rtf", "an RTF document"),
 )

@@ -82,14 +82,14 @@ def test_bins_are_left_out_and_other_files_are_counted(rig: Rig) -> None:
         "x/@eaDir/c.jpg",
         "$RECYCLE.BIN/d.jpg",
         "x/~$e.jpg",
-        "f.psd",
-        ".g/h.psd",
+        "f.eps",
+        ".g/h.eps",
         "name",
     )
     rig.photos.put_all(dict.fromkeys(names, b"a"))
     source = rig.source()
     assert listed(source, 1).keys() == {"a.jpg"}
-    assert source.list().left_alone == {".psd": 1, "": 1}
+    assert source.list().left_alone == {".eps": 1, "": 1}
     assert listed(rig.source(selection=Selection(never=())), 5).keys() == {*names[:5]}
 
 
