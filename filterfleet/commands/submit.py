@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
 from filterfleet.common.jobs.job import Job, check_outputs, job_id
+from filterfleet.common.jobs.notes import notes_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.payload import close
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
@@ -30,7 +32,16 @@ from filterfleet.recipes import load_recipe
 WINDOW = 32  # files under way at once: more keep a larger fleet busy, and take more memory and open files here
 LOOK = 1.0  # seconds between checks for missing filters while no result comes back
 
-Outcome = list[Path] | str  # the files written for an image, or the sentence that says why there are none
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The files that were written for an image, and what its report notes about it."""
+
+    places: list[Path]
+    notes: str | None
+
+
+Outcome = Written | str  # a sentence says why there are no files
 
 
 def submit(
@@ -44,8 +55,8 @@ def submit(
 ) -> None:
     """Send image files to a running broker and wait for the results.
 
-    Prints the path of every file that was written. The exit code is 0 when every image succeeded and 1 when some
-    failed.
+    Prints the path of every file that was written, and on standard error what a file has and its results have not. The
+    exit code is 0 when every image succeeded and 1 when some failed.
     """
     check_brokers(broker)
     chosen = load_recipe(recipe)
@@ -55,8 +66,10 @@ def submit(
             succeeded = False
             typer.echo(f"{printable(str(file))}: {outcome}", err=True)
         else:
-            for place in outcome:
+            for place in outcome.places:
                 typer.echo(place)
+            if outcome.notes:
+                typer.echo(f"{printable(str(file))}: {outcome.notes}", err=True)
     raise typer.Exit(0 if succeeded else 1)
 
 
@@ -153,4 +166,5 @@ class _Submission:
             self._tree.write(file.name, outcome.outputs, outcome.payload)
         except FleetError as error:
             return str(error)
-        return [self._tree.place(file.name, output) for output in outcome.outputs]
+        places = [self._tree.place(file.name, output) for output in outcome.outputs]
+        return Written(places, notes_of(outcome.report))

@@ -8,21 +8,20 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.notes import notes_of
 from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
+from filterfleet.listener.ledger.form import make_tables, text_of
 
 # The fields of a report: sizes in bytes and pixels, times in seconds. Those of work that was never done are None.
 REPORT = (
     *("path", "bytes", "width", "height", "pixels", "engine", "worker"),
-    *("queue", "decode", "filter", "encode", "write", "status", "reason"),
+    *("queue", "decode", "filter", "encode", "write", "status", "reason", "notes"),
 )
-
-FORM = 2  # the version of the tables: PRAGMA user_version in schema.sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +81,9 @@ class Ledger:
             self._db.text_factory = _text
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._make_tables(file)
+            make_tables(self._db, file)
         except (sqlite3.Error, OSError) as error:
             raise FleetError(f"The ledger {file} cannot be opened: {error}.") from None
-
-    def _make_tables(self, file: Path) -> None:
-        (form,) = self._db.execute("PRAGMA user_version").fetchone()
-        if form > FORM:
-            raise FleetError(f"The ledger {file} was made by a newer version of filterfleet: use that one.")
-        if form < FORM:  # the first form never left development: its work is done again
-            self._db.executescript("DROP TABLE IF EXISTS objects; DROP TABLE IF EXISTS results;")
-        self._db.executescript(_read("schema.sql"))
 
     def close(self) -> None:
         self._db.close()
@@ -188,6 +179,7 @@ class Ledger:
             write=write,
             turnaround=turnaround,
             finished_at=time.time(),
+            notes=notes_of(report),
             **{name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")},
         )
         departure = "due" if depart else None
@@ -233,8 +225,9 @@ class Ledger:
         row = self._run("same_job", job=job.hex()).fetchone()
         if row is None:
             return None
-        path, outputs, width, height, worker = row
-        return path, Result(job, _outputs(outputs), {"width": width, "height": height, "worker": worker})
+        path, outputs, width, height, worker, notes = row
+        report = {"width": width, "height": height, "worker": worker} | ({"notes": notes} if notes else {})
+        return path, Result(job, _outputs(outputs), report)
 
     # --- for people ----
 
@@ -277,13 +270,9 @@ def _in_words() -> Iterator[None]:
         raise FleetError(f"The ledger cannot be used: {error}.") from None
 
 
-def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text()
-
-
 def _queries() -> dict[str, str]:
     """The statements of queries.sql, by name."""
-    _, *blocks = _read("queries.sql").split("-- name: ")
+    _, *blocks = text_of("queries.sql").split("-- name: ")
     return {name.strip(): statement for name, statement in (block.split("\n", 1) for block in blocks)}
 
 

@@ -52,18 +52,18 @@ WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
 -- name: record
 INSERT INTO results (
     source, path, size, mtime_ns, tag, recipe, job, outputs, width, height, engine, worker,
-    decode, filter, encode, write, turnaround, finished_at
+    decode, filter, encode, write, turnaround, finished_at, notes
 ) VALUES (
     CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :tag, :recipe, :job, :outputs, :width, :height,
-    :engine, :worker, :decode, :filter, :encode, :write, :turnaround, :finished_at
+    :engine, :worker, :decode, :filter, :encode, :write, :turnaround, :finished_at, :notes
 )
 ON CONFLICT (source, path, size, mtime_ns, tag, recipe) DO UPDATE SET
     times = times + 1, engine = excluded.engine, worker = excluded.worker, decode = excluded.decode,
     filter = excluded.filter, encode = excluded.encode, write = excluded.write,
-    turnaround = excluded.turnaround, finished_at = excluded.finished_at;
+    turnaround = excluded.turnaround, finished_at = excluded.finished_at, notes = excluded.notes;
 
 -- name: same_job
-SELECT path, outputs, width, height, worker
+SELECT path, outputs, width, height, worker, notes
 FROM results JOIN objects USING (source, path, size, mtime_ns, tag, recipe)
 WHERE source = CAST(:source AS TEXT) AND job = :job AND state = 'done'
 LIMIT 1;
@@ -90,7 +90,7 @@ WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND departure IS NULL;
 
 -- name: report
 SELECT path, size, width, height, width * height, engine, worker, turnaround - decode - filter - encode, decode, filter, encode, write,
-       state, reason
+       state, reason, notes
 FROM objects LEFT JOIN results USING (source, path, size, mtime_ns, tag, recipe)
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state <> 'skipped' AND departure IS NOT 'theirs'
 ORDER BY path;

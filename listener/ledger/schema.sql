@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS results (
     write REAL,                       -- seconds to place the outputs
     turnaround REAL,                  -- seconds from submission to result
     finished_at REAL NOT NULL,        -- seconds since the epoch
+    notes TEXT,                       -- what the outputs do not have of the file, in sentences
     times INTEGER NOT NULL DEFAULT 1, -- how often it was recorded; more than once is harmless
     PRIMARY KEY (source, path, size, mtime_ns, tag, recipe)
 );
@@ -59,4 +60,4 @@ CREATE TABLE IF NOT EXISTS told (
     PRIMARY KEY (source, path)
 );
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

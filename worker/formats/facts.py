@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -41,6 +42,10 @@ class Header:
     density: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
 
+    def noting(self, sentence: str) -> Header:
+        """The same header with one more note, unless it has it already."""
+        return self if sentence in self.notes else dataclasses.replace(self, notes=(*self.notes, sentence))
+
     @property
     def upright(self) -> tuple[int, int]:
         """Width and height in pixels once orientation is applied."""
@@ -49,3 +54,10 @@ class Header:
     @property
     def pixels(self) -> int:
         return self.width * self.height
+
+
+def only(kind: str, number: int, count: int, *, more: bool = False) -> str | None:
+    """The note that one of several was processed; None if there is but one. more: there may be more than count."""
+    if count < 2:
+        return None
+    return f"Only {kind} {number} of {'more than ' * more}{count} was processed."

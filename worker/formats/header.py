@@ -14,6 +14,7 @@ from filterfleet.worker.formats.exif import PREFIX, orientation_of
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
+from filterfleet.worker.formats.pages import with_pages
 from filterfleet.worker.formats.sniff import sniff
 from filterfleet.worker.formats.statements import with_statements
 from filterfleet.worker.formats.tiff import ORIENTATION, Kind, page_of
@@ -43,7 +44,7 @@ def read_header(blob: Blob) -> Header:
     image_format = sniff(blob)
     try:
         with told(image_format):
-            header = with_statements(blob, _READERS[image_format](blob))
+            header = with_pages(blob, with_statements(blob, _READERS[image_format](blob)))
     except pyvips.Error as error:
         if out_of_memory(error):
             raise MemoryError from None

@@ -12,7 +12,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.extensions import needs_extra
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.exif import PREFIX
-from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.facts import Header, only
 from filterfleet.worker.pixels.channels import from_rgb_order
 from filterfleet.worker.pixels.depth import spread_to_16_bits
 from filterfleet.worker.pixels.image import Image
@@ -20,11 +20,12 @@ from filterfleet.worker.pixels.image import Image
 
 def header(blob: Blob) -> Header:
     """Holds the file in memory, not its pixels. Raises ImageError."""
-    heif = _opened(blob)
+    heif, number, count = _opened(blob)
     info = heif.info
     bands = len(heif.mode.split(";")[0])
     exif = (info.get("exif") or b"").removeprefix(PREFIX)
     width, height = heif.size
+    several = only("picture", number, count)
     return Header(
         "heic",
         width,
@@ -35,12 +36,13 @@ def header(blob: Blob) -> Header:
         icc=info.get("icc_profile") or None,
         exif=exif or None,
         xmp=info.get("xmp") or None,
+        notes=(several,) if several else (),
     )
 
 
 def decode(blob: Blob) -> Image:
     """The primary image. Raises ImageError."""
-    heif = _opened(blob)
+    heif, _, _ = _opened(blob)
     try:
         image = np.asarray(heif)
         if image.dtype == np.uint16:
@@ -52,15 +54,15 @@ def decode(blob: Blob) -> Image:
     return from_rgb_order(image.reshape(*image.shape[:2], -1))
 
 
-def _opened(blob: Blob) -> Any:
-    """The primary image as a lazy pillow_heif.HeifImage."""
+def _opened(blob: Blob) -> tuple[Any, int, int]:
+    """The primary image as a lazy pillow_heif.HeifImage, which of the file's pictures it is, and how many there are."""
     try:
         import pillow_heif  # an optional package
     except ImportError:
         raise ImageError(needs_extra("heic")) from None
     try:
         file = pillow_heif.open_heif(io.BytesIO(whole(blob)), convert_hdr_to_8bit=False)
-        return file[file.primary_index]
+        return file[file.primary_index], file.primary_index + 1, len(file)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - pillow_heif has no error class of its own, and raises many

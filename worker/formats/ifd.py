@@ -83,6 +83,19 @@ class Directories:
                 room -= len(got)
         return found
 
+    def behind(self, at: int) -> int | None:
+        """The offset that follows the directory at an offset, 0 behind the last one; None where there is no directory.
+        Raises OSError.
+        """
+        counter, size, pointer = ("Q", 20, "Q") if self._big else ("H", 12, "I")
+        try:
+            (count,) = struct.unpack(self._order + counter, read(self._blob, at, struct.calcsize(f"={counter}")))
+            place = at + struct.calcsize(f"={counter}") + size * count
+            (found,) = struct.unpack(self._order + pointer, read(self._blob, place, struct.calcsize(f"={pointer}")))
+        except struct.error:
+            return None
+        return int(found)
+
     def _value(self, kind: int, count: int, field: bytes, room: int) -> bytes | None:
         if kind not in _SIZES:
             return None

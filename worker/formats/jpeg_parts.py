@@ -17,7 +17,7 @@ _UNITS = {1: 1 / 0.0254, 2: 100.0}  # per metre: inch, centimetre
 
 def density_of(blob: Blob) -> tuple[float, float] | None:
     """Pixels per metre, across and down, as JFIF has it; None if it does not say. Raises OSError."""
-    for marker, start, _ in _segments(blob):
+    for marker, start, _ in segments(blob):
         head = bytes(read(blob, start, 12))
         if marker == _APP0 and head.startswith(_JFIF) and len(head) == 12:
             unit, across, down = struct.unpack(">BHH", head[7:])
@@ -49,12 +49,12 @@ def without_profile(file: Payload) -> bytes:
 def _profile_segments(blob: Blob) -> list[tuple[int, int]]:
     return [
         (start, end)
-        for marker, start, end in _segments(blob)
+        for marker, start, end in segments(blob)
         if marker == _APP2 and bytes(read(blob, start, len(_ICC))) == _ICC
     ]
 
 
-def _segments(blob: Blob) -> Iterator[tuple[int, int, int]]:
+def segments(blob: Blob) -> Iterator[tuple[int, int, int]]:
     """Marker, and start and end of the data, of each segment before the first scan."""
     at = 2
     for _ in range(MAX_PARTS):

@@ -37,6 +37,7 @@ class _Facts:
     height: int
     orientation: int
     bits: int
+    animated: bool
 
 
 def header(blob: Blob) -> Header:
@@ -62,6 +63,11 @@ def _tiff(box: bytes) -> bytes | None:
     if box[:4] in (b"II*\0", b"MM\0*"):
         return box
     return box[4 + int.from_bytes(box[:4], "big") :] or None
+
+
+def is_animated(blob: Blob) -> bool:
+    """Whether the file has frames that follow each other. Raises DamagedHeader."""
+    return _facts(blob).animated
 
 
 def decode(blob: Blob) -> Image:
@@ -189,15 +195,15 @@ def _facts(blob: Blob) -> _Facts:
         raise DamagedHeader
     bits = _Bits(data[2:])
     width, height = _size(bits)
-    orientation, depth = 1, 8
+    orientation, depth, animated = 1, 8, False
     if not bits.take(1):  # not all values are the usual ones
         if bits.take(1):
             orientation = 1 + bits.take(3)
-            _skip_extras(bits)
+            animated = _skip_extras(bits)
         is_float = bits.take(1)
         usual = (32, 16, 24) if is_float else (8, 10, 12)
         depth = bits.u32(*((each, 0) for each in usual), (1, 6))
-    return _Facts(width, height, orientation, depth)
+    return _Facts(width, height, orientation, depth, animated)
 
 
 def _size(bits: _Bits) -> tuple[int, int]:
@@ -212,8 +218,8 @@ def _size(bits: _Bits) -> tuple[int, int]:
     return (height * times // parts or side()), height
 
 
-def _skip_extras(bits: _Bits) -> None:
-    """The size it is meant to be shown at, a preview's size, and how an animation runs."""
+def _skip_extras(bits: _Bits) -> bool:
+    """The size it is meant to be shown at, a preview's size, and how an animation runs. Returns whether it is one."""
     if bits.take(1):
         _size(bits)
     if bits.take(1):
@@ -227,8 +233,10 @@ def _skip_extras(bits: _Bits) -> None:
         side()
         if not bits.take(3):
             side()
-    if bits.take(1):
+    animated = bool(bits.take(1))
+    if animated:
         bits.u32((100, 0), (1000, 0), (1, 10), (1, 30))
         bits.u32((1, 0), (1001, 0), (1, 8), (1, 10))
         bits.u32((0, 0), (0, 3), (0, 16), (0, 32))
         bits.take(1)
+    return animated

@@ -36,8 +36,7 @@ def with_statements(blob: Blob, header: Header) -> Header:
 
 
 def _without_profile(header: Header) -> Header:
-    notes = header.notes if BROKEN_PROFILE in header.notes else (*header.notes, BROKEN_PROFILE)
-    return dataclasses.replace(header, icc=None, notes=notes)
+    return dataclasses.replace(header.noting(BROKEN_PROFILE), icc=None)
 
 
 def _jpeg(blob: Blob, header: Header) -> Header:
