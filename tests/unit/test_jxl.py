@@ -47,7 +47,7 @@ def test_the_header_finds_orientation_and_depth_behind_everything_that_may_come_
     animation = ((1, 1), (2, 2), (23, 10), (0, 2), (1, 2), (3, 3), (0, 1))
     extras = ((1, 1), (5, 3), *intrinsic, *preview, *animation)
     facts = jxl._facts(bits(*SIZE, (0, 1), *extras, (0, 1), (3, 2), (13, 6)))
-    assert facts == jxl._Facts(32, 32, orientation=6, bits=14)
+    assert facts == jxl._Facts(32, 32, orientation=6, bits=14, animated=True)
     assert jxl._facts(bits(*SIZE, (0, 1), (0, 1), *FLOAT_32)).bits == 32
     with pytest.raises(DamagedHeader):
         jxl._facts(b"\xff\x0a\xff")

@@ -1,0 +1,69 @@
+"""What a ledger says about all its sources, for somebody who only reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterfleet.common.errors import FleetError
+from filterfleet.listener.ledger.form import form_of
+
+_PAIRS = "SELECT source, recipe FROM objects UNION SELECT source, recipe FROM listed ORDER BY source, recipe"
+_COUNTS = """
+SELECT state, count(*) FROM objects
+WHERE source = CAST(? AS TEXT) AND recipe = ? AND departure IS NOT 'theirs'
+GROUP BY state
+"""
+_LEFT_ALONE = "SELECT kind, files FROM left_alone WHERE source = CAST(? AS TEXT)"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a source is under a recipe, which is its digest in hexadecimal: numbers of objects in each state.
+
+    skipped: of those that were there at the first scan, with --backfill none. left_alone: how many files of each kind
+    are not processed (listener.core.left_alone).
+    """
+
+    source: str
+    recipe: str
+    done: int
+    failed: int
+    pending: int
+    skipped: int
+    left_alone: dict[str, int]
+
+
+def overview(file: Path) -> list[Standing]:
+    """Every source and recipe in a ledger. Nothing is written, and a listener may be running. Raises FleetError."""
+    if not file.is_file():
+        raise FleetError(
+            f"There is no ledger {file}: name the folder of the results with --output, or the ledger's with --state."
+        )
+    try:
+        with contextlib.closing(_opened(file)) as db:
+            if form_of(db, file) == 0:
+                raise FleetError(f"{file} is not a ledger.")
+            return [_standing(db, source, recipe) for source, recipe in db.execute(_PAIRS).fetchall()]
+    except sqlite3.Error as error:
+        raise FleetError(f"The ledger {file} cannot be read: {error}.") from None
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """Raises sqlite3.Error."""
+    # SQLite's log lies beside a ledger that somebody has open. Where it does not, a reader would leave one behind, which
+    # may belong to another user than the listener.
+    in_use = file.with_name(f"{file.name}-wal").exists()
+    db = sqlite3.connect(f"{file.absolute().as_uri()}?{'mode=ro' if in_use else 'immutable=1'}", uri=True)
+    db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    return db
+
+
+def _standing(db: sqlite3.Connection, source: str, recipe: str) -> Standing:
+    key = source.encode("utf-8", "surrogateescape")
+    states = dict(db.execute(_COUNTS, (key, recipe)).fetchall())
+    alone = db.execute(_LEFT_ALONE, (key,)).fetchall()
+    numbers = {state: states.get(state, 0) for state in ("done", "failed", "pending", "skipped")}
+    return Standing(source, recipe, **numbers, left_alone=dict(alone))
