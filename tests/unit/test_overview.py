@@ -69,7 +69,7 @@ def test_nothing_is_changed(file):
     before = file.read_bytes()
     assert overview(file) == EXPECTED
     assert file.read_bytes() == before
-    assert os.listdir(file.parent) == [file.name]  # noqa: PTH208 - names are enough
+    assert os.listdir(file.parent) == [file.name]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
