@@ -53,8 +53,8 @@ def overview(file: Path) -> list[Standing]:
 
 def _opened(file: Path) -> sqlite3.Connection:
     """Raises sqlite3.Error."""
-    # SQLite's log lies beside a ledger that somebody has open. Where there is none, a reader would leave one behind that
-    # might belong to another user than the listener.
+    # SQLite's log lies beside a ledger that somebody has open. Where there is none, a reader would leave one behind,
+    # and it might belong to another user.
     in_use = file.with_name(f"{file.name}-wal").exists()
     db = sqlite3.connect(f"{file.absolute().as_uri()}?{'mode=ro' if in_use else 'immutable=1'}", uri=True)
     db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
