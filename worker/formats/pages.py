@@ -17,7 +17,6 @@ from filterfleet.worker.formats.tiff import page_of
 # Blocks of a GIF, of at most 255 bytes each, that are passed over to count frames. This is 25 MB. More: a hostile file
 # takes more time. Less: the frames of a long animation are counted only in part.
 _MOST_BLOCKS = 100_000
-_WINDOW = 1 << 16  # bytes of a file that are read at once to walk through small blocks
 
 _APP2, _MPF = 0xE2, b"MPF\0"
 _ENTRIES = 0xB002  # the tag of the list of pictures in a multi-picture file (CIPA DC-007)
@@ -52,21 +51,26 @@ def _tiff(blob: Blob, _: Header) -> str | None:
 
 
 def _gif(blob: Blob, _: Header) -> str | None:
-    window = _Window(blob)
     frames, blocks = 0, 0
-    at = 13 + _palette(window.byte(10))
-    while blocks < _MOST_BLOCKS and (kind := window.byte(at)) in (0x21, 0x2C):
+    at = 13 + _palette(_byte(blob, 10))
+    while blocks < _MOST_BLOCKS and (kind := _byte(blob, at)) in (0x21, 0x2C):
         if kind == 0x2C:
             frames += 1
-            at += 11 + _palette(window.byte(at + 9))
+            at += 11 + _palette(_byte(blob, at + 9))
         else:
             at += 2
-        while blocks < _MOST_BLOCKS and (size := window.byte(at)) > 0:
+        while blocks < _MOST_BLOCKS and (size := _byte(blob, at)) > 0:
             at += 1 + size
             blocks += 1
         at += 1
         blocks += 1
     return only("frame", 1, frames, more=blocks >= _MOST_BLOCKS)
+
+
+def _byte(blob: Blob, at: int) -> int:
+    """0 behind the end. One at a time: what lies between is not read."""
+    found = read(blob, at, 1)
+    return found[0] if found else 0
 
 
 def _palette(packed: int) -> int:
@@ -160,18 +164,3 @@ _COUNTERS: dict[str, Callable[[Blob, Header], str | None]] = {
     "heic": _heif,
     "jxl": _jxl,
 }
-
-
-class _Window:
-    """Single bytes of a blob, of which many are read at once."""
-
-    def __init__(self, blob: Blob) -> None:
-        self._blob = blob
-        self._start = 0
-        self._data = b""
-
-    def byte(self, at: int) -> int:
-        """0 behind the end."""
-        if not 0 <= at - self._start < len(self._data):
-            self._start, self._data = at, bytes(read(self._blob, at, _WINDOW))
-        return self._data[at - self._start] if self._data else 0
