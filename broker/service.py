@@ -15,7 +15,8 @@ import zmq
 from filterfleet.broker.actions import Action, Note, Side
 from filterfleet.broker.batching import multiparts
 from filterfleet.broker.core import BrokerCore
-from filterfleet.broker.door.door import Door, GuardedDoor, OpenDoor
+from filterfleet.broker.door.door import Door
+from filterfleet.broker.door.guarded import GuardedDoor
 from filterfleet.broker.door.memory import MemoryWatch
 from filterfleet.broker.settings import DRAIN_LIMIT, DRAIN_TIME, LOG_LINES, LOG_PERIOD, MEMORY_INTERVAL, Settings
 from filterfleet.broker.sockets import LINGER_MS, Sockets
@@ -24,7 +25,7 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.ratelimit import RateLimit
-from filterfleet.common.wire.frames import poll, send
+from filterfleet.common.wire.frames import poll
 
 log = get_logger("broker")
 
@@ -44,7 +45,7 @@ class BrokerService:
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
         ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
         try:
-            self._door: Door = GuardedDoor(self._context, keys, self._core.knows) if keys else OpenDoor()
+            self._door = self._build_door(keys)
             self._sockets = Sockets(self._context, bind, ports, self._door)
         except FleetError:
             self._context.destroy(linger=0)
@@ -56,6 +57,10 @@ class BrokerService:
             backend_port=backend_port,
             life=self._core.life.hex(),
         )
+
+    def _build_door(self, keys: Path | None) -> Door:
+        knows, peers = self._core.knows, self._core.settings.peers
+        return GuardedDoor(self._context, keys, knows, peers) if keys else Door(knows, peers)
 
     def run(self, stop: StopSignal, notifier: Notifier) -> None:
         """Serve until told to stop."""
@@ -108,7 +113,7 @@ class BrokerService:
                 continue
             side, peer, frames = item
             try:
-                send(self._sockets[side], [peer, *frames])
+                self._door.send(side, self._sockets[side], peer, frames)
             except zmq.ZMQError:  # EHOSTUNREACH, or EAGAIN: the peer does not read, and its queue is full
                 more += self._core.on_unreachable(side, peer, time.monotonic())
         return more

@@ -28,16 +28,10 @@ def receive(socket: zmq.Socket[bytes]) -> list[Payload] | None:
     return None if first is None else _contents(socket, first)
 
 
-def receive_from(socket: zmq.Socket[bytes]) -> tuple[str, list[Payload]] | None:
-    """As receive(), with the user id that ZAP (RFC 27) has given the connection; "" if ZAP was not asked."""
+def receive_from(socket: zmq.Socket[bytes]) -> tuple[zmq.Frame, list[Payload]] | None:
+    """As receive(), with the first frame as libzmq gave it: it knows the properties of the connection."""
     first = _next(socket)
-    if first is None:
-        return None
-    try:
-        user = str(first.get("User-Id"))
-    except zmq.ZMQError:
-        user = ""
-    return user, _contents(socket, first)
+    return None if first is None else (first, _contents(socket, first))
 
 
 def _next(socket: zmq.Socket[bytes]) -> zmq.Frame | None:
