@@ -38,6 +38,7 @@ def run(
     broker: str = "127.0.0.1",
     frontend_port: int = 5555,
     scheduler: str | None = None,
+    insecure: bool = False,
     no_default_excludes: bool = False,
     sniff: bool = False,
 ) -> list[dict[str, Any]]:
@@ -60,6 +61,7 @@ def run(
         broker=broker,
         frontend_port=frontend_port,
         scheduler=scheduler,
+        insecure=insecure,
     )
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = Selection(never=() if no_default_excludes else DEFAULT_EXCLUDES, sniff=sniff)

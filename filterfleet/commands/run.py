@@ -63,8 +63,11 @@ def run(
     keys: Keys = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT.", show_default="one that is started here"),
+        typer.Option(help="Address of a Dask scheduler, tls://HOST:PORT.", show_default="one that is started here"),
     ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Use a Dask scheduler without TLS, such as tcp://HOST:PORT.")
+    ] = False,
 ) -> None:
     """Process a folder of images once.
 
@@ -80,6 +83,7 @@ def run(
         broker=broker,
         frontend_port=frontend_port,
         scheduler=scheduler,
+        insecure=insecure,
         keys=keys,
     )
     # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.

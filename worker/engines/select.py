@@ -20,12 +20,15 @@ def open_engine(
     broker: str,
     frontend_port: int,
     scheduler: str | None,
+    insecure: bool = False,
     keys: Path | None = None,
 ) -> Engine:
     """The engine, ready for jobs. memory is in bytes. Raises FleetError when the engine cannot be used, or when it does
     not take an option that was given.
     """
     _check_options(name, workers, threads, memory, scheduler, keys)
+    if insecure and scheduler is None:
+        raise FleetError("--insecure is only for a Dask scheduler elsewhere, which --scheduler names.")
     if name is EngineName.CLUSTER:
         return _cluster(broker, frontend_port, keys)
     # These need OpenCV. A process that only feeds a cluster does without, and saves 30 MB and a fifth of a second.
@@ -44,7 +47,7 @@ def open_engine(
         case EngineName.MPI:
             return MpiEngine()
         case EngineName.DASK:
-            return DaskEngine(scheduler, workers or cores(), threads or 1)
+            return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure)
 
 
 def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Client:
