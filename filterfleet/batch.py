@@ -39,6 +39,7 @@ def run(
     frontend_port: int = 5555,
     scheduler: str | None = None,
     insecure: bool = False,
+    no_sandbox: bool = False,
     no_default_excludes: bool = False,
     sniff: bool = False,
 ) -> list[dict[str, Any]]:
@@ -62,6 +63,7 @@ def run(
         frontend_port=frontend_port,
         scheduler=scheduler,
         insecure=insecure,
+        sandbox=not no_sandbox,
     )
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = Selection(never=() if no_default_excludes else DEFAULT_EXCLUDES, sniff=sniff)

@@ -35,7 +35,8 @@ nameless.check_hostname, nameless.verify_mode = False, ssl.CERT_NONE
 if os.getuid() == 0:
     os.setuid(65534)
 page = b"GET /%s HTTP/1.0\\r\\n\\r\\n"
-requests = [b"\\0" * 8, *(page % path for path in (b"health", b"info/main/workers.html", b"json/counts.json", b"metrics"))]
+pages = (b"health", b"info/main/workers.html", b"json/counts.json", b"metrics")
+requests = [b"\\0" * 8, *(page % path for path in pages)]
 questions = list(itertools.product(sys.argv[1:], requests, (None, own, nameless)))
 with concurrent.futures.ThreadPoolExecutor(len(questions)) as pool:
     print(json.dumps(list(pool.map(answer, *zip(*questions)))))

@@ -21,12 +21,15 @@ def open_engine(
     frontend_port: int,
     scheduler: str | None,
     insecure: bool = False,
+    sandbox: bool = True,
     keys: Path | None = None,
 ) -> Engine:
     """The engine, ready for jobs. memory is in bytes. Raises FleetError when the engine cannot be used, or when it does
     not take an option that was given.
     """
     _check_options(name, workers, threads, memory, scheduler, keys)
+    if not sandbox and name is not EngineName.PROCESSES:
+        raise FleetError(f"--no-sandbox is not for the engine {name}, but for processes: no other has a sandbox.")
     if insecure and scheduler is None:
         raise FleetError("--insecure is only for a Dask scheduler elsewhere, which --scheduler names.")
     if name is EngineName.CLUSTER:
@@ -43,7 +46,7 @@ def open_engine(
         case EngineName.THREADS:
             return ThreadsEngine(threads or cores(), memory)
         case EngineName.PROCESSES:
-            return ProcessesEngine(workers or cores(), threads or 1, memory)
+            return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
         case EngineName.MPI:
             return MpiEngine()
         case EngineName.DASK:
