@@ -39,6 +39,8 @@ def run(
     broker: str = "127.0.0.1",
     frontend_port: int = 5555,
     scheduler: str | None = None,
+    insecure: bool = False,
+    no_sandbox: bool = False,
     no_default_excludes: bool = False,
     sniff: bool = False,
 ) -> list[dict[str, Any]]:
@@ -61,6 +63,8 @@ def run(
         broker=broker,
         frontend_port=frontend_port,
         scheduler=scheduler,
+        insecure=insecure,
+        sandbox=not no_sandbox,
     )
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)

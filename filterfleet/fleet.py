@@ -48,10 +48,12 @@ class Fleet:
         memory: int | None,
         backend_port: int,
         brokers: int = 1,
+        sandbox: bool = True,
     ) -> None:
         """options are the listener's; its frontend_port and keys are those of the whole fleet, and its broker and once
         are set here. threads of each worker: 0 shares the cores among the workers. memory of each worker is in bytes:
         None shares out half of the machine's. brokers stand in for each other, on loopback addresses of their own.
+        sandbox: the workers confine themselves (worker.sandbox).
 
         Recipe, source, output and patterns are checked at once. Raises FleetError.
         """
@@ -80,7 +82,7 @@ class Fleet:
             for name, address in zip(names, addresses, strict=True)
         ]
         threads, memory = threads or max(1, cores() // workers), memory or share(workers)
-        worker = arguments(everywhere, backend_port, threads, memory, DRAIN_LIMIT, keys)
+        worker = arguments(everywhere, backend_port, threads, memory, DRAIN_LIMIT, keys, sandbox=sandbox)
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
 
     @property

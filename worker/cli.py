@@ -8,7 +8,7 @@ import typer
 
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.keys.folders import Role, peer_keys
-from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory
+from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory, NoSandbox
 from filterfleet.common.process.supervisor import Spec, supervise
 from filterfleet.common.process.system import cores
 from filterfleet.worker.launch import arguments
@@ -42,6 +42,7 @@ def worker(
             min=0, help="Seconds after SIGTERM to finish the images in hand. What is left is given back to the broker."
         ),
     ] = 60.0,
+    no_sandbox: NoSandbox = False,
 ) -> None:
     """Process images for a broker, on this machine or another.
 
@@ -52,5 +53,6 @@ def worker(
     if keys:
         peer_keys(keys, Role.WORKER)  # if they cannot be used, this says so once, and not each process
     threads = threads or max(1, cores() // processes)
-    argv = arguments(broker, backend_port, threads, memory or share(processes), drain_limit, keys)
+    memory = memory or share(processes)
+    argv = arguments(broker, backend_port, threads, memory, drain_limit, keys, sandbox=not no_sandbox)
     supervise([Spec(f"worker-{n + 1}", argv) for n in range(processes)], patience=drain_limit + GRACE)

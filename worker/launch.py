@@ -6,7 +6,14 @@ from pathlib import Path
 
 
 def arguments(
-    brokers: str, backend_port: int, threads: int, memory: int, drain_limit: float, keys: Path | None = None
+    brokers: str,
+    backend_port: int,
+    threads: int,
+    memory: int,
+    drain_limit: float,
+    keys: Path | None = None,
+    *,
+    sandbox: bool = True,
 ) -> list[str]:
     """The command line of a worker process, behind the interpreter. memory is for images, in bytes; drain_limit is in
     seconds."""
@@ -14,4 +21,5 @@ def arguments(
         *("-m", "filterfleet.worker.process", "--broker", brokers, "--backend-port", str(backend_port)),
         *("--threads", str(threads), "--memory", str(memory), "--drain-limit", str(drain_limit)),
         *(("--keys", str(keys)) if keys else ()),
+        *(() if sandbox else ("--no-sandbox",)),
     ]

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 from filterfleet.common.client.brokers import addresses
 from filterfleet.common.keys.folders import Role, peer_keys
+from filterfleet.common.logs import get_logger
 from filterfleet.common.process.command import daemon
 from filterfleet.common.process.notify import Notifier
-from filterfleet.common.process.system import host_and_pid, version
-from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.common.wire.messages import BLOB_LIMIT
-from filterfleet.worker import filters
-from filterfleet.worker.leases.actions import Profile
-from filterfleet.worker.leases.settings import PREFETCH
-from filterfleet.worker.memory import Memory, confine
-from filterfleet.worker.resources import Resources
-from filterfleet.worker.service import WorkerService
+from filterfleet.worker.memory import confine
+from filterfleet.worker.sandbox.confinement import enter
+from filterfleet.worker.sandbox.names import Names
+
+log = get_logger("worker")
 
 
 def _options() -> argparse.Namespace:
@@ -31,6 +27,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--memory", type=int, required=True)
     parser.add_argument("--drain-limit", type=float, required=True)
     parser.add_argument("--keys", type=Path)
+    parser.add_argument("--no-sandbox", action="store_true")
     return parser.parse_args()
 
 
@@ -38,13 +35,19 @@ def _serve() -> None:
     options = _options()
     keys = peer_keys(options.keys, Role.WORKER) if options.keys else None
     confine(options.memory)
-    resources = Resources(options.threads, Memory(options.memory))
-    profile = Profile(options.threads, PREFETCH, filters.names(), host_and_pid(), version(), BLOB_LIMIT)
-    with contextlib.closing(StopSignal()) as stop:
-        backends = addresses(options.broker, options.backend_port)
-        service = WorkerService(backends, profile, resources, options.drain_limit, keys)
-        service.run(stop, Notifier())
-    os._exit(0)  # a thread may still be in a filter whose task was handed back
+    backends = addresses(options.broker, options.backend_port)
+    notifier = Notifier()
+    resolve: Callable[[str], str] = str
+    if options.no_sandbox:
+        log.info("sandbox: none (--no-sandbox)")
+    else:
+        notifier.connect()
+        resolve = Names(backends).current
+        log.info(f"sandbox: {enter([options.backend_port])}")
+    # These start threads when they are loaded, and a thread that is there before the sandbox is outside of it.
+    from filterfleet.worker.daemon import serve
+
+    serve(backends, options.threads, options.memory, options.drain_limit, keys, notifier, resolve)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import zmq
 
@@ -33,7 +33,8 @@ class WorkerService:
     """backends are the ZeroMQ addresses of the brokers' backends. keys are for brokers that have keys.
 
     drain_limit is how many seconds the worker may take, once it is told to stop, to finish what is leased. With more, a
-    long image is finished; with fewer, the worker ends sooner and hands more tasks back.
+    long image is finished; with fewer, the worker ends sooner and hands more tasks back. resolve turns a backend into
+    the address to connect to, each time that a connection is opened.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class WorkerService:
         resources: Resources,
         drain_limit: float,
         keys: PeerKeys | None = None,
+        resolve: Callable[[str], str] = str,
     ) -> None:
         prepare_process()
         self._drain_limit = drain_limit
@@ -51,7 +53,12 @@ class WorkerService:
         self._threads = ImageThreads(profile.threads, resources, self._wakeup)
         self._brokers = [
             BrokerConnection(
-                number, backend, PeerSocket(keys, LARGEST_FRAME, "worker", self._context), profile, self._threads
+                number,
+                backend,
+                PeerSocket(keys, LARGEST_FRAME, "worker", self._context),
+                profile,
+                self._threads,
+                resolve,
             )
             for number, backend in enumerate(backends)
         ]

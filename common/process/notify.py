@@ -20,6 +20,15 @@ class Notifier:
         usec = os.environ.get("WATCHDOG_USEC", "")
         self._interval = int(usec) / 2e6 if usec.isdigit() else None  # seconds: half of the silence that is allowed
         self._next = 0.0
+        self._peer: socket.socket | None = None
+
+    def connect(self) -> None:
+        """Open the socket now, for good: a process in a sandbox can open none later."""
+        if self._address:
+            self._peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._peer.setblocking(False)
+            with contextlib.suppress(OSError):
+                self._peer.connect(self._address)
 
     def ready(self) -> None:
         self._send("READY=1")
@@ -34,7 +43,10 @@ class Notifier:
             self._send("WATCHDOG=1")
 
     def _send(self, text: str) -> None:
-        if self._address:
+        if self._peer is not None:
+            with contextlib.suppress(OSError):
+                self._peer.send(text.encode())
+        elif self._address:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
                 peer.setblocking(False)
                 peer.sendto(text.encode(), self._address)

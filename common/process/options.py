@@ -42,6 +42,13 @@ Keys = Annotated[
     Path | None,
     typer.Option("--keys", metavar="FOLDER", help="Folder with the keys to connect with; see `filterfleet keys`."),
 ]
+NoSandbox = Annotated[
+    bool,
+    typer.Option(
+        "--no-sandbox",
+        help="Let the processes that decode images reach all that you can reach: files, network, programs.",
+    ),
+]
 RecipeChoice = Annotated[
     str,
     typer.Option("--recipe", metavar="FILE|NAME", help="A TOML file, or a recipe of `filterfleet recipe list`."),

@@ -20,7 +20,15 @@ from filterfleet.batch import batch_selection, process_folder
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.logs import configure
-from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory, RecipeChoice
+from filterfleet.common.process.options import (
+    BackendPort,
+    BrokerHost,
+    FrontendPort,
+    Keys,
+    Memory,
+    NoSandbox,
+    RecipeChoice,
+)
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
 from filterfleet.fleet import INTERRUPTED, LOOK, print_failures, print_left_alone
@@ -63,8 +71,12 @@ def run(
     keys: Keys = None,
     scheduler: Annotated[
         str | None,
-        typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT.", show_default="one that is started here"),
+        typer.Option(help="Address of a Dask scheduler, tls://HOST:PORT.", show_default="one that is started here"),
     ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Use a Dask scheduler without TLS, such as tcp://HOST:PORT.")
+    ] = False,
+    no_sandbox: NoSandbox = False,
 ) -> None:
     """Process a folder of images once.
 
@@ -80,6 +92,8 @@ def run(
         broker=broker,
         frontend_port=frontend_port,
         scheduler=scheduler,
+        insecure=insecure,
+        sandbox=not no_sandbox,
         keys=keys,
     )
     # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.process.options import BackendPort, Memory
+from filterfleet.common.process.options import BackendPort, Memory, NoSandbox
 from filterfleet.common.process.parameters import takes_options
 from filterfleet.fleet import Fleet
 from filterfleet.listener.settings.listener_options import ListenerOptions
@@ -26,6 +26,7 @@ def up(
         ),
     ] = 0,
     memory: Memory = None,
+    no_sandbox: NoSandbox = False,
 ) -> None:
     """Run everything on this machine: broker, workers and listener.
 
@@ -33,7 +34,14 @@ def up(
     listed with the reasons. Without --once it watches the source until you press Ctrl-C. Processes that die are
     restarted. You may add more workers by hand with `filterfleet worker`.
     """
-    fleet = Fleet(options, workers=workers, threads=threads, memory=memory, backend_port=backend_port)
+    fleet = Fleet(
+        options,
+        workers=workers,
+        threads=threads,
+        memory=memory,
+        backend_port=backend_port,
+        sandbox=not no_sandbox,
+    )
     if not options.once:
         typer.echo(f"Watching {fleet.source}; results appear in {fleet.output}. Ctrl-C ends it.")
         fleet.run_until_stopped()

@@ -112,7 +112,7 @@ def setup_of(request: pytest.FixtureRequest) -> SetupOf:
             case "mpi":
                 return Setup("mpi", prefix=MPIEXEC)
             case "dask":
-                return Setup("dask", ("--scheduler", request.getfixturevalue("dask_scheduler")))
+                return Setup("dask", ("--insecure", "--scheduler", request.getfixturevalue("dask_scheduler")))
             case "dask, its own":
                 return Setup("dask", ("--workers", "2"))
             case "cluster":

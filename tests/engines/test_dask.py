@@ -22,7 +22,7 @@ def test_a_worker_that_dies_costs_nothing_and_a_lost_scheduler_is_told(
     tmp_path: Path,
 ) -> None:
     address, scheduler, workers = start_dask(processes, tmp_path / "dask")
-    setup = Setup("dask", ("--scheduler", address))
+    setup = Setup("dask", ("--insecure", "--scheduler", address))
     running = start(setup.command(many, tmp_path / "one", "--recipe", slow_recipe))
     wait_until(lambda: count_done(tmp_path / "one") >= 4, what="some work")
     for process in workers[0].descendants():

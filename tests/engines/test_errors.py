@@ -65,9 +65,9 @@ def test_wrong_options(
     [
         (("--workers", "0"), "--workers"),
         (("--engine", "mpi"), "MPI has one rank only: start with mpiexec"),
-        (("--engine", "dask", "--scheduler", "nonsense"), "No Dask scheduler answers at nonsense"),
+        (("--engine", "dask", "--insecure", "--scheduler", "nonsense"), "No Dask scheduler answers at nonsense"),
         (
-            ("--engine", "dask", "--scheduler", "tcp://127.0.0.1:port"),
+            ("--engine", "dask", "--insecure", "--scheduler", "tcp://127.0.0.1:port"),
             "No Dask scheduler answers at tcp://127.0.0.1:port",
         ),
     ],
@@ -126,7 +126,7 @@ def test_nobody_answers(start: Start, good: Path, tmp_path: Path) -> None:
     """Each engine takes ten seconds to be sure."""
     address = f"tcp://127.0.0.1:{NOBODY}"
     cluster = start(Setup("cluster", ("--frontend-port", str(NOBODY))).command(good, tmp_path / "out"))
-    dask = start(Setup("dask", ("--scheduler", address)).command(good, tmp_path / "out"))
+    dask = start(Setup("dask", ("--insecure", "--scheduler", address)).command(good, tmp_path / "out"))
     check_sentence(cluster.wait().check(2).stderr, f"No broker answers at 127.0.0.1, port {NOBODY}: start one there")
     check_sentence(dask.wait().check(2).stderr, f"No Dask scheduler answers at {address}")
     assert not (tmp_path / "out").exists()

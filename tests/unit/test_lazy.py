@@ -21,6 +21,8 @@ PACKAGE = Path(filterfleet.__file__).parent
 # Files that import inside functions, and why; each says so beside the import, too.
 LATE_IMPORTS = {
     "recipes.py": "OpenCV, for a recipe that has to be checked",
+    "worker/process.py": "OpenCV, whose threads have to start inside the sandbox",
+    "worker/engines/child.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/engines/select.py": "OpenCV, for engines that work in this process",
     "worker/engines/mpi.py": "an optional package",
     "worker/engines/dask.py": "an optional package",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import tempfile
 import threading
 import warnings
 from asyncio import CancelledError
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -28,25 +30,25 @@ PATIENCE = "10s"
 # end of a run longer; a smaller one gives up on large outputs over a slow network.
 TRANSFER = 60.0
 
+# Schemes of addresses whose connections are encrypted, and where both ends show certificates.
+ENCRYPTED = {"tls", "wss"}
+
 LOST = "The connection to the Dask scheduler was lost."
 
 
 class DaskEngine:
-    """scheduler is an address such as tcp://host:8786. None starts a cluster on this machine, with this many worker
-    processes and threads in each.
+    """scheduler is an address such as tls://host:8786, for which Dask's configuration names the certificates. None
+    starts a cluster on this machine, with this many worker processes and threads in each. A scheduler runs the code
+    that its clients send, so one without encryption is refused unless insecure is set.
 
-    Raises FleetError when Dask is not installed or no scheduler answers.
+    Raises FleetError when Dask is not installed, when no scheduler answers, and when it is refused.
     """
 
     name = "dask"
     inline_limit = BLOB_LIMIT  # even large files travel in messages, pickled, and are in memory until they arrive
 
-    def __init__(self, scheduler: str | None, workers: int, threads: int) -> None:
-        try:  # an optional package
-            import distributed as untyped
-        except ImportError as error:
-            raise FleetError(f"Dask cannot be used ({error}): pip install 'filterfleet[dask]'.") from None
-        distributed: Any = untyped
+    def __init__(self, scheduler: str | None, workers: int, threads: int, *, insecure: bool = False) -> None:
+        distributed = _distributed()
         for logger in ("distributed", "distributed.client"):  # what matters arrives as an outcome
             logging.getLogger(logger).setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore", "Sending large graph")  # sending large images is the purpose here
@@ -55,17 +57,18 @@ class DaskEngine:
         self._handing_over = False
         self._closing = False
         self._cluster: Any = None
+        self._stack = contextlib.ExitStack()
         if scheduler is None:
-            with ctrl_c.kept_from_children():
-                self._cluster = distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=threads,
-                    dashboard_address="127.0.0.1:0",  # there is an HTTP server even without a dashboard
-                    scheduler_kwargs={"dashboard": False},
-                    silence_logs=logging.CRITICAL,  # workers that outlive their scheduler for a moment log tracebacks
-                )
+            self._cluster = self._stack.enter_context(_local_cluster(distributed, workers, threads))
+        elif not insecure:
+            _require_encryption(distributed, scheduler)
         try:
             self._client: Any = distributed.Client(self._cluster or scheduler, timeout=PATIENCE)
+        except TypeError:  # how Dask says that it needs a context for TLS
+            raise FleetError(
+                f"The Dask scheduler at {scheduler} cannot be reached without certificates: name them in Dask's "
+                "configuration, distributed.comm.tls (ca-file, client.cert, client.key)."
+            ) from None
         except (OSError, ValueError, TimeoutError) as error:
             raise FleetError(f"No Dask scheduler answers at {scheduler} ({error}): check --scheduler.") from None
 
@@ -95,8 +98,7 @@ class DaskEngine:
             logging.getLogger(library).setLevel(logging.CRITICAL)
         with contextlib.suppress(TimeoutError):
             self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()
+        self._stack.close()
 
     def _hand_over(self, job: bytes, future: Future[Result | Failed], remote: Any) -> None:
         """Takes the outcome from Dask's future to ours. Runs on the one thread that Dask has for callbacks."""
@@ -123,6 +125,46 @@ class DaskEngine:
                 future.set_exception(FleetError(LOST))
             else:
                 future.set_result(outcome)
+
+
+def _distributed() -> Any:
+    try:  # an optional package, and what it needs to make keys
+        import cryptography  # noqa: F401
+        import distributed
+    except ImportError as error:
+        raise FleetError(f"Dask cannot be used ({error}): pip install 'filterfleet[dask]'.") from None
+    return distributed
+
+
+def _require_encryption(distributed: Any, scheduler: str) -> None:
+    scheme, _ = distributed.comm.addressing.parse_address(scheduler)
+    if scheme not in ENCRYPTED:
+        raise FleetError(
+            f"The Dask scheduler at {scheduler} has no TLS: everybody who reaches it can read the images, and run code "
+            "on its workers. Use a tls:// address, or --insecure if you trust everybody who reaches it."
+        )
+
+
+@contextlib.contextmanager
+def _local_cluster(distributed: Any, workers: int, threads: int) -> Iterator[Any]:
+    """A cluster on this machine that only this process can use. Its keys are made for it, and live in memory. What its
+    workers put on disk is unpickled later, so it lies in a folder of its own, where nobody else can write.
+    """
+    pages: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+    with tempfile.TemporaryDirectory(prefix="filterfleet-dask-", ignore_cleanup_errors=True) as folder:
+        with ctrl_c.kept_from_children(), distributed.dask.config.set(pages):
+            cluster = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=threads,
+                protocol="tls://",
+                security=distributed.Security.temporary(),
+                local_directory=folder,
+                dashboard_address="127.0.0.1:0",  # there are HTTP servers even without a dashboard; they have no pages
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=logging.CRITICAL,  # workers that outlive their scheduler for a moment log tracebacks
+            )
+        with contextlib.closing(cluster):
+            yield cluster
 
 
 def _outcome(job: bytes, remote: Any) -> Result | Failed:

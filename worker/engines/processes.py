@@ -7,15 +7,13 @@ thread cannot be ended, and becomes a suspect in the same way.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
-import os
 import threading
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
 from filterfleet.common.blob import Blob
@@ -29,10 +27,9 @@ from filterfleet.worker.attempt import STUCK_EXIT, TIME_LIMIT
 from filterfleet.worker.done import close_files
 from filterfleet.worker.engines import ctrl_c
 from filterfleet.worker.engines.channel import Channel
-from filterfleet.worker.engines.local import image_of, run_image
-from filterfleet.worker.memory import Memory, confine, share
-from filterfleet.worker.pixels.opencv import prepare_process
-from filterfleet.worker.resources import Resources
+from filterfleet.worker.engines.child import serve
+from filterfleet.worker.engines.local import image_of
+from filterfleet.worker.memory import share
 
 # Processes that may die of an image on trial, alone in them, until it is given up. A larger value kills more processes
 # for each bad image; with 1, an image is given up for a single death that somebody else may have caused.
@@ -92,12 +89,23 @@ class ProcessesEngine:
     name = "processes"
     inline_limit = INLINE_LIMIT
 
-    def __init__(self, workers: int, threads: int, memory: int | None = None, time_limit: float = TIME_LIMIT) -> None:
-        """memory is in bytes, for the images of each process; None shares the default. time_limit is in seconds."""
+    def __init__(
+        self,
+        workers: int,
+        threads: int,
+        memory: int | None = None,
+        time_limit: float = TIME_LIMIT,
+        *,
+        sandbox: bool = True,
+    ) -> None:
+        """memory is in bytes, for the images of each process; None shares the default. time_limit is in seconds.
+        sandbox: the processes confine themselves (worker.sandbox).
+        """
         self.window = (threads + AHEAD + 1) * workers
         self._threads = threads
         self._memory = memory or share(workers)
         self._time_limit = time_limit
+        self._sandbox = sandbox
         self._context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
         self._waiting: deque[_Entry] = deque()
         self._suspects: deque[_Entry] = deque()
@@ -133,7 +141,9 @@ class ProcessesEngine:
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_serve, args=(theirs, self._threads, self._memory, self._time_limit), daemon=True
+            target=serve,
+            args=(theirs, self._threads, self._memory, self._time_limit, self._sandbox),
+            daemon=True,
         )
         with ctrl_c.kept_from_children():
             process.start()
@@ -235,36 +245,3 @@ class ProcessesEngine:
             return False
         child.entries[entry.id] = entry
         return True
-
-
-def _serve(connection: Connection, threads: int, memory: int, time_limit: float) -> None:
-    """The child: it sends None when it is ready, and then runs jobs until the parent closes the pipe."""
-    prepare_process()
-    confine(memory)
-    resources = Resources(threads, Memory(memory))
-    channel = Channel(connection)
-    sending = threading.Lock()
-
-    def work(id: bytes, recipe: bytes, image: Blob) -> None:  # noqa: A002 - as in the messages
-        timer = threading.Timer(time_limit, os._exit, [STUCK_EXIT])
-        timer.daemon = True
-        timer.start()
-        outcome = run_image(id, recipe, image, resources)
-        timer.cancel()
-        close_files([image])
-        try:
-            with sending:
-                channel.send(outcome)
-        except (OSError, MemoryError):  # the parent is gone, or has to learn from our death that there is no outcome
-            os._exit(1)
-        if isinstance(outcome, Result):
-            close_files(outcome.payload)  # the parent has descriptors of its own
-
-    with contextlib.suppress(OSError):
-        channel.send(None)
-    with ThreadPoolExecutor(threads) as pool:
-        while True:
-            try:
-                pool.submit(work, *channel.recv())
-            except (EOFError, OSError):
-                return

@@ -20,12 +20,18 @@ def open_engine(
     broker: str,
     frontend_port: int,
     scheduler: str | None,
+    insecure: bool = False,
+    sandbox: bool = True,
     keys: Path | None = None,
 ) -> Engine:
     """The engine, ready for jobs. memory is in bytes. Raises FleetError when the engine cannot be used, or when it does
     not take an option that was given.
     """
     _check_options(name, workers, threads, memory, scheduler, keys)
+    if not sandbox and name is not EngineName.PROCESSES:
+        raise FleetError(f"--no-sandbox is not for the engine {name}, but for processes: no other has a sandbox.")
+    if insecure and scheduler is None:
+        raise FleetError("--insecure is only for a Dask scheduler elsewhere, which --scheduler names.")
     if name is EngineName.CLUSTER:
         return _cluster(broker, frontend_port, keys)
     # These need OpenCV. A process that only feeds a cluster does without, and saves 30 MB and a fifth of a second.
@@ -40,11 +46,11 @@ def open_engine(
         case EngineName.THREADS:
             return ThreadsEngine(threads or cores(), memory)
         case EngineName.PROCESSES:
-            return ProcessesEngine(workers or cores(), threads or 1, memory)
+            return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
         case EngineName.MPI:
             return MpiEngine()
         case EngineName.DASK:
-            return DaskEngine(scheduler, workers or cores(), threads or 1)
+            return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure)
 
 
 def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from filterfleet.common.blob import Blob, BlobStore, read
@@ -32,14 +33,23 @@ class Threads(Protocol):
 
 
 class BrokerConnection:
-    """backend is the ZeroMQ address of the broker's backend. number tells the leases of this broker from those of
-    others."""
+    """backend is the ZeroMQ address of the broker's backend; resolve turns it into the one to connect to. number tells
+    the leases of this broker from those of others."""
 
-    def __init__(self, number: int, backend: str, socket: PeerSocket, profile: Profile, threads: Threads) -> None:
+    def __init__(
+        self,
+        number: int,
+        backend: str,
+        socket: PeerSocket,
+        profile: Profile,
+        threads: Threads,
+        resolve: Callable[[str], str] = str,
+    ) -> None:
         self.session = WorkerSession(profile, random.SystemRandom())
         self.socket = socket
         self._number = number
         self._backend = backend
+        self._resolve = resolve
         self._threads = threads
         self._files = BlobStore()  # images on their way to us
         self._lines = RateLimit(1, QUIET)
@@ -92,7 +102,7 @@ class BrokerConnection:
             case SendFrames(frames):
                 self.socket.put_frames(frames)
             case Open(identity):
-                self.socket.open(identity, self._backend)
+                self.socket.open(identity, self._resolve(self._backend))
             case Run(lease, _, image):
                 file = self._files.take(image) if isinstance(image, int) else image
                 self._threads.add((self._number, lease), action, file)

@@ -1,0 +1,39 @@
+"""What a worker process does once it is confined. This loads OpenCV, NumPy and libvips, which start threads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+
+from filterfleet.common.keys.folders import PeerKeys
+from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.system import host_and_pid, version
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.wire.messages import BLOB_LIMIT
+from filterfleet.worker import filters
+from filterfleet.worker.leases.actions import Profile
+from filterfleet.worker.leases.settings import PREFETCH
+from filterfleet.worker.memory import Memory
+from filterfleet.worker.resources import Resources
+from filterfleet.worker.service import WorkerService
+
+
+def serve(
+    backends: Sequence[str],
+    threads: int,
+    memory: int,
+    drain_limit: float,
+    keys: PeerKeys | None,
+    notifier: Notifier,
+    resolve: Callable[[str], str],
+) -> None:
+    """Works for the brokers until a signal comes, and ends the process. The arguments are those of WorkerService;
+    memory is in bytes.
+    """
+    resources = Resources(threads, Memory(memory))
+    profile = Profile(threads, PREFETCH, filters.names(), host_and_pid(), version(), BLOB_LIMIT)
+    with contextlib.closing(StopSignal()) as stop:
+        service = WorkerService(backends, profile, resources, drain_limit, keys, resolve)
+        service.run(stop, notifier)
+    os._exit(0)  # a thread may still be in a filter whose task was handed back
