@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import typer
 
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
+from filterfleet.common.text import json_text
 
 PATIENCE = 5.0  # seconds that the broker has to let us in, and again to answer
 
@@ -28,4 +27,4 @@ def status(
             report = client.status().result(PATIENCE)
         except TimeoutError:
             raise FleetError(f"The broker at {broker} did not answer within {PATIENCE:g} s.") from None
-        typer.echo(json.dumps(report, indent=2))
+        typer.echo(json_text(report, indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
@@ -16,7 +17,7 @@ from filterfleet.common.jobs.job import Job, check_outputs, job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.payload import close
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
-from filterfleet.common.text import printable
+from filterfleet.common.text import one_line, printable
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.listener.core.scan import Version
@@ -44,8 +45,8 @@ def submit(
 ) -> None:
     """Send image files to a running broker and wait for the results.
 
-    Prints the path of every file that was written. The exit code is 0 when every image succeeded and 1 when some
-    failed.
+    Prints the path of every file that was written: as it is into a file or a pipe, and on a terminal with whatever the
+    terminal would obey escaped. The exit code is 0 when every image succeeded and 1 when some failed.
     """
     check_brokers(broker)
     chosen = load_recipe(recipe)
@@ -53,10 +54,10 @@ def submit(
     for file, outcome in submit_files(files, output, chosen, broker, frontend_port, keys):
         if isinstance(outcome, str):
             succeeded = False
-            typer.echo(f"{printable(str(file))}: {outcome}", err=True)
+            typer.echo(f"{printable(str(file))}: {one_line(outcome)}", err=True)
         else:
             for place in outcome:
-                typer.echo(place)
+                typer.echo(printable(str(place)) if sys.stdout.isatty() else place)
     raise typer.Exit(0 if succeeded else 1)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from filterfleet.common.process.options import BackendPort, Memory
 from filterfleet.common.process.parameters import takes_options
+from filterfleet.common.text import printable
 from filterfleet.fleet import Fleet
 from filterfleet.listener.settings.listener_options import ListenerOptions
 
@@ -35,7 +36,8 @@ def up(
     """
     fleet = Fleet(options, workers=workers, threads=threads, memory=memory, backend_port=backend_port)
     if not options.once:
-        typer.echo(f"Watching {fleet.source}; results appear in {fleet.output}. Ctrl-C ends it.")
+        source, output = printable(str(fleet.source)), printable(str(fleet.output))
+        typer.echo(f"Watching {source}; results appear in {output}. Ctrl-C ends it.")
         fleet.run_until_stopped()
         return
     code = fleet.run_once()
