@@ -20,7 +20,7 @@ from filterfleet.listener import handover
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.settings.location import check_locations, full_text
 from filterfleet.listener.setup import selection_of
 from filterfleet.listener.state import state_folder
 from filterfleet.recipes import load_recipe
@@ -65,7 +65,7 @@ class Fleet:
         addresses = [str(FIRST_LOOPBACK + n) for n in range(brokers)]
         everywhere = ",".join(addresses)
         self._options = replace(
-            options, source=str(self.source), output=str(self.output), broker=everywhere, state=folder
+            options, source=full_text(self.source), output=full_text(self.output), broker=everywhere, state=folder
         )
         keys = options.keys and options.keys.resolve()
         ports_and_keys = (
