@@ -1,16 +1,68 @@
-"""Text for people: names that anybody may have chosen, and sizes."""
+"""Text for people: names and sentences that anybody may have chosen, sizes; and JSON that every reader takes."""
 
 from __future__ import annotations
 
 import difflib
+import json
+import math
 import re
 from collections.abc import Collection
+from typing import Any
+
+# Characters of a sentence from somewhere else that are shown. More quotes longer reasons in full; less keeps one of
+# them from filling a screen.
+LONGEST = 2000
+
+# Letters and marks by their category, but nothing is to be seen of them: names that differ only in these look alike.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 
 
-def printable(path: str) -> str:
-    """A file name that is safe to show: control characters, and bytes that are not UTF-8, become escapes."""
-    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal would obey, or nobody would see: control characters, line
+    breaks, marks that turn the direction of writing, invisible characters, bytes that are not UTF-8, lone surrogates.
+
+    A text that was escaped once is not changed a second time.
+    """
+    if text.isprintable() and _INVISIBLE.isdisjoint(text):
+        return text
+    return "".join(c if c.isprintable() and c not in _INVISIBLE else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # how Python writes a byte that is not UTF-8 (PEP 383)
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def one_line(text: str, limit: int = LONGEST) -> str:
+    """A sentence that somebody else wrote, in one printable line of at most limit characters (at least 5)."""
+    return shortened(printable(" ".join(text[: 2 * limit].splitlines())), limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, or its beginning and end with dots between them: at most limit characters (at least 5)."""
+    if len(text) <= limit:
+        return text
+    end = (limit - 3) // 3
+    return f"{text[: limit - 3 - end]}...{text[len(text) - end :]}"
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON in printable ASCII, as RFC 8259 has it: numbers that are not finite become null.
+
+    A byte of a file name that is not UTF-8 is the escape of a lone surrogate, \\udc80 to \\udcff, as in PEP 383:
+    Python's os.fsencode() makes the name's bytes of it again.
+    """
+    return json.dumps(finite(value), indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def finite(value: Any) -> Any:
+    """A copy of plain values in which None stands for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

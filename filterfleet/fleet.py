@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.ports import LOOPBACK
 from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, supervise
 from filterfleet.common.process.system import cores
-from filterfleet.common.text import printable
+from filterfleet.common.text import one_line, printable
+from filterfleet.console import plain_console, print_failures, print_left_alone
 from filterfleet.listener import handover
-from filterfleet.listener.core.left_alone import sentence
-from filterfleet.listener.ledger.ledger import Failure, Ledger
+from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.settings.location import check_locations, full_text
 from filterfleet.listener.setup import selection_of
 from filterfleet.listener.state import state_folder
 from filterfleet.recipes import load_recipe
@@ -65,11 +63,11 @@ class Fleet:
         folder = state_folder(self.source, self.output, options.state)
         self.logs = _made(folder / "logs")
         self.ledger: Ledger = open_ledger(self.source, self.output, options.state, recipe)
-        self.console = Console()
+        self.console = plain_console()
         addresses = [str(FIRST_LOOPBACK + n) for n in range(brokers)]
         everywhere = ",".join(addresses)
         self._options = replace(
-            options, source=str(self.source), output=str(self.output), broker=everywhere, state=folder
+            options, source=full_text(self.source), output=full_text(self.output), broker=everywhere, state=folder
         )
         keys = options.keys and options.keys.resolve()
         ports_and_keys = (
@@ -124,14 +122,14 @@ class Fleet:
         progress = self.ledger.progress()
         failures = self.ledger.failures()
         print_failures(self.console, failures)
-        self.console.print(
-            f"{progress.done} images done, {progress.failed} failed. Results: {self.output}", soft_wrap=True
-        )
+        where = printable(str(self.output))
+        self.console.print(f"{progress.done} images done, {progress.failed} failed. Results: {where}", soft_wrap=True)
         print_left_alone(self.console, self.ledger.left_alone())
         if code not in (0, INTERRUPTED) and not failures:
             what = f"{progress.pending} images are not done" if progress.pending else "Some folders could not be read"
             log = self.logs / "listener.log"
-            self.console.print(escape(f"{what}: see {log}, which ends with: {last_line(log)}"), soft_wrap=True)
+            said = one_line(f"{what}: see {log}, which ends with: {last_line(log)}")
+            self.console.print(said, soft_wrap=True)
         if code == INTERRUPTED:
             self.console.print("Interrupted: the same command goes on where this one stopped.")
 
@@ -158,13 +156,3 @@ def _made(folder: Path) -> Path:
     except OSError as error:
         raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
     return folder
-
-
-def print_failures(console: Console, failures: Sequence[Failure]) -> None:
-    for failure in failures:
-        console.print(f"[red]failed[/red] {escape(printable(failure.path))}: {escape(failure.reason)}", soft_wrap=True)
-
-
-def print_left_alone(console: Console, counts: Mapping[str, int]) -> None:
-    if said := sentence(counts):
-        console.print(escape(said), soft_wrap=True)

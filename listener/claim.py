@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.private import FOLDER
 
 
 def claim(file: Path, doing: str, remedy: str) -> TextIO:
@@ -16,7 +17,7 @@ def claim(file: Path, doing: str, remedy: str) -> TextIO:
     "Another listener is {doing}: stop it, or {remedy}."
     """
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(FOLDER, parents=True, exist_ok=True)
         lock = file.open("w")
     except OSError as error:
         raise FleetError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None

@@ -9,7 +9,7 @@ import typer
 from filterfleet.common.jobs.recipe_file import Check, unchecked
 from filterfleet.common.process.options import BackendPort
 from filterfleet.common.process.parameters import takes_options
-from filterfleet.common.text import printable
+from filterfleet.common.text import one_line, printable
 from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.setup import run_listener
@@ -41,7 +41,7 @@ def run(options: ListenerOptions, check: Check) -> int:
     if not options.once:
         return 0
     if said := sentence(ending.left_alone):
-        typer.echo(said, err=True)
+        typer.echo(printable(said), err=True)
     for failure in ending.failures:
-        typer.echo(f"{printable(failure.path)}: {failure.reason}", err=True)
+        typer.echo(f"{printable(failure.path)}: {one_line(failure.reason)}", err=True)
     return 1 if ending.failures else 0

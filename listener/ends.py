@@ -88,7 +88,7 @@ def _open_rclone(ends: list[Location], folder: Path, cloud: Cloud) -> Iterator[R
 
     for end in ends:
         if isinstance(end, Remote):
-            check_remote(str(end), cloud.config)
+            check_remote(end.fs, cloud.config)
     with (
         claim(folder / "listener.lock", f"using {folder}", "choose another --state"),
         contextlib.closing(
@@ -123,7 +123,7 @@ def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str
     said = ""
     while True:
         try:
-            facts = rclone.facts(str(end))
+            facts = rclone.facts(end.fs)
             return facts.root.removeprefix("local:") if facts.kind == "local" else facts.root
         except TransferError as error:
             if once or not error.transient:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from filterfleet.common.text import printable
+from filterfleet.common.text import LONGEST, printable, shortened
 from filterfleet.listener.names import fitted, is_short
 
 FAILED = "failed"  # the folder's name below the output's root
@@ -27,4 +27,4 @@ def failed_places(source: str) -> tuple[str, str]:
 
 def failed_text(reason: str) -> bytes:
     """The text's content: one line of UTF-8."""
-    return f"{printable(reason)}\n".encode()
+    return f"{shortened(printable(reason), LONGEST)}\n".encode()

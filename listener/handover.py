@@ -10,6 +10,7 @@ import os
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.parameters import from_json, to_json
+from filterfleet.listener.settings.connection import mask
 from filterfleet.listener.settings.listener_options import ListenerOptions
 
 VARIABLE = "FILTERFLEET_LISTENER"
@@ -18,7 +19,12 @@ LIMIT = 128 << 10  # bytes of a variable with its name: Linux starts no process 
 
 def arguments(options: ListenerOptions) -> list[str]:
     """The command line of the process, behind the interpreter. The places in it are for people who run `ps`."""
-    return ["-m", "filterfleet.listener.process", f"--source={options.source}", f"--output={options.output}"]
+    return [
+        "-m",
+        "filterfleet.listener.process",
+        f"--source={mask(options.source)}",
+        f"--output={mask(options.output)}",
+    ]
 
 
 def environment(options: ListenerOptions) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
 
-from filterfleet.listener.settings.location import Location, Remote
+from filterfleet.listener.settings.location import Location, Remote, full_text
 
 PRIVATE = ".filterfleet"  # our own folder below an output's root; nothing in it is a result
 
@@ -21,7 +22,13 @@ def state_folder(source: Location, output: Location, state: Path | None) -> Path
         return state.absolute()
     if isinstance(output, Path):
         return output / PRIVATE
-    return _users_folder() / _digest(f"{source}\n{output}")
+    folder = _users_folder() / _digest(f"{source}\n{output}")
+    # Earlier versions made the name from secrets as well.
+    earlier = _users_folder() / _digest(f"{full_text(source)}\n{full_text(output)}")
+    if earlier.is_dir() and not folder.exists():
+        with contextlib.suppress(OSError):
+            earlier.rename(folder)
+    return folder
 
 
 def output_lock(output: Remote) -> Path:

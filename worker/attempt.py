@@ -11,7 +11,8 @@ import msgpack
 from filterfleet.common.blob import Blob, stowed, whole
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.common.logs import get_logger
+from filterfleet.common.logs import get_logger, quiet_unless_configured
+from filterfleet.common.text import one_line
 from filterfleet.common.wire import Failed
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.done import Done, close_files
@@ -38,6 +39,7 @@ def attempt(
     Outputs that fit into a message are in memory, larger ones in files, which the caller closes. The image stays the
     caller's. Raises nothing.
     """
+    quiet_unless_configured()  # in a process of an engine, which no command has set up
     kind: Literal["permanent", "transient"] = "transient"
     try:
         return _stowed(process(image, recipe_from(recipe), resources))
@@ -50,7 +52,7 @@ def attempt(
     except (Exception, SystemExit) as error:  # a bug in a filter must cost one image, not the worker
         log.exception("unexpected failure")
         reason = f"The worker failed unexpectedly: {type(error).__name__}: {error}"
-    return Failed(id, kind, reason)
+    return Failed(id, kind, one_line(reason))
 
 
 def _stowed(done: Done) -> Done:

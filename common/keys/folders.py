@@ -9,7 +9,8 @@ A folder holds the keys that one place needs, and --keys names the folder:
     worker.key_secret     secret    a worker's own
     client.key_secret     secret    a client's own
 
-Keys are Z85 text of 40 characters. Everything here raises FleetError with one sentence.
+Keys are Z85 text of 40 characters. Everything here raises FleetError with one sentence. Each file, its folders and the
+links to it have to be out of other users' reach (trust.py).
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from __future__ import annotations
 import enum
 import os
 import re
-import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ import zmq
 from zmq.utils import z85
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.trust import check_folder, check_list, read_public, read_secret
 from filterfleet.common.text import printable
 
 PUBLIC, SECRET = ".key", ".key_secret"
 BROKER = "broker"
-_LARGEST = 1 << 16  # bytes of the largest certificate; the rest of a larger file is not read
 _LINE = re.compile(r'^\s*(public|secret)-key\s*=\s*"([^"]*)"\s*$', re.MULTILINE)
 
 
@@ -100,12 +100,8 @@ def allow_list(folder: Path, role: Role) -> AllowList:
     names: dict[bytes, str] = {}
     problems: list[str] = []
     try:
-        for looked_at in (folder, place):
-            if looked_at.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise FleetError(
-                    f"Others can write to {_shown(looked_at)}, and so they can let anybody in: "
-                    f"chmod go-w {_shown(looked_at)}"
-                )
+        check_folder(folder)
+        check_list(place)
         files = sorted(file for file in place.iterdir() if file.suffix == PUBLIC)
     except OSError as error:
         raise _unusable(place, error) from None
@@ -127,31 +123,25 @@ def _secret_file(folder: Path, name: str) -> Path:
 
 
 def _public(file: Path) -> bytes:
-    return _key(file, _read(file, secret=False), "public")
+    try:
+        return _key(file, _text(read_public(file)), "public")
+    except OSError as error:
+        raise _unusable(file, error) from None
 
 
 def _pair(file: Path) -> KeyPair:
-    text = _read(file, secret=True)
+    try:
+        text = _text(read_secret(file))
+    except OSError as error:
+        raise _unusable(file, error) from None
     pair = KeyPair(_key(file, text, "public"), _key(file, text, "secret"))
     if zmq.curve_public(pair.secret) != pair.public:
         raise FleetError(f"The two keys in {_shown(file)} do not belong together: restore the file, or make a new key.")
     return pair
 
 
-def _read(file: Path, *, secret: bool) -> str:
-    try:
-        with file.open("rb") as opened:
-            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            # systemd guards a credential with an access control list, which looks as if the group could read it.
-            guarded = str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")
-            if secret and not guarded and mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise FleetError(
-                    f"The secret key {_shown(file)} is open to others (mode {mode:04o}): "
-                    f"if nobody has read it, chmod 600 {_shown(file)}; else make a new key."
-                )
-            return opened.read(_LARGEST).decode("utf-8", errors="replace")
-    except OSError as error:
-        raise _unusable(file, error) from None
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", errors="replace")
 
 
 def _key(file: Path, text: str, kind: str) -> bytes:

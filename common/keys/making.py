@@ -81,7 +81,9 @@ def _certificate(whose: str, public: bytes, secret: bytes | None = None) -> str:
 
 def _make_folder(folder: Path, mode: int) -> None:
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        missing = [parent for parent in folder.absolute().parents if not parent.exists()]
+        for parent in reversed(missing):
+            parent.mkdir(0o755, exist_ok=True)  # whatever the umask is: a folder that others can write to is refused
         folder.mkdir(mode, exist_ok=True)
     except OSError as error:
         raise FleetError(f"The folder {printable(str(folder))} cannot be made: {error.strerror}.") from None

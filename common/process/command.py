@@ -6,12 +6,12 @@ import contextlib
 import io
 import os
 import sys
-import traceback
 from collections.abc import Callable
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.logs import configure
+from filterfleet.common.logs import VALUE_LIMIT, bounded_traceback, configure
 from filterfleet.common.process.system import allow_many_files, die_with_parent
+from filterfleet.common.text import printable, shortened
 
 BUG_EXIT = 70  # EX_SOFTWARE of sysexits.h; 1 means that images failed
 SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that must not be outlived
@@ -25,7 +25,7 @@ def guarded(function: Callable[[], object]) -> None:
     try:
         function()
     except FleetError as error:
-        for sentence in str(error).splitlines():
+        for sentence in str(error).split("\n"):  # and at no other character: names in a sentence are escaped
             _say(sentence)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
@@ -33,15 +33,15 @@ def guarded(function: Callable[[], object]) -> None:
     except Exception as error:  # noqa: BLE001 - a bug ends in a sentence, too
         if not sys.stderr.isatty():  # in a log, somebody will look for the traceback
             with contextlib.suppress(OSError):
-                traceback.print_exc()
-        _say(f"An error in the program, please report it: {error!r}.")
+                print(bounded_traceback(error), file=sys.stderr)  # noqa: T201
+        _say(f"An error in the program, please report it: {shortened(repr(error), VALUE_LIMIT)}.")
         sys.exit(BUG_EXIT)
 
 
 def _say(sentence: str) -> None:
     """Print it to standard error. A full disk behind that must not change the exit code."""
     with contextlib.suppress(OSError):
-        print(f"filterfleet: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"filterfleet: {printable(sentence)}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def daemon(function: Callable[[], object]) -> None:

@@ -11,6 +11,7 @@ import enum
 import functools
 import inspect
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Collection
@@ -36,7 +37,7 @@ def takes_options(kind: type[Options], without: Collection[str] = ()) -> Callabl
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
-            options = kind(**{field.name: given.pop(field.name) for field in fields})
+            options = kind(**{field.name: _finite(field.name, given.pop(field.name)) for field in fields})
             command(options, **given)
 
         _, *others = inspect.signature(command, eval_str=True).parameters.values()
@@ -48,6 +49,13 @@ def takes_options(kind: type[Options], without: Collection[str] = ()) -> Callabl
         return run
 
     return decorate
+
+
+def _finite(name: str, value: Any) -> Any:
+    """The value of an option. Raises FleetError for a number that is none: a parser takes "nan" and "inf"."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise FleetError(f"--{name.replace('_', '-')} takes a number, and {value} is none.")
+    return value
 
 
 def to_json(options: DataclassInstance) -> str:

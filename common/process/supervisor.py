@@ -22,6 +22,7 @@ from typing import Self
 from filterfleet.common.backoff import Backoff
 from filterfleet.common.errors import FleetError
 from filterfleet.common.logs import get_logger
+from filterfleet.common.private import open_log
 from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
@@ -134,7 +135,7 @@ class Supervisor:
         # -P: a folder `filterfleet` in the working directory must not be imported.
         argv = [sys.executable, "-P", *child.spec.arguments]
         with contextlib.ExitStack() as stack:
-            output = stack.enter_context(child.spec.log.open("ab")) if child.spec.log else None
+            output = stack.enter_context(open_log(child.spec.log)) if child.spec.log else None
             child.process = subprocess.Popen(
                 argv,
                 env=environment,

@@ -22,6 +22,7 @@ from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.logs import configure
 from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.text import printable
 from filterfleet.fleet import INTERRUPTED, Fleet
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.state import PRIVATE
@@ -79,7 +80,7 @@ def run_chaos(order: Order, keep: Path | None) -> int:
             code = _run(order, folder, stop)
     finally:
         if code == WRONG or keep is not None:
-            typer.echo(f"Photographs, results, ledger and logs: {folder}")
+            typer.echo(f"Photographs, results, ledger and logs: {printable(str(folder))}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
     return code
@@ -123,7 +124,7 @@ def _verify(source: Path, output: Path, wrong: Sequence[str], stop: StopSignal) 
         typer.echo("Interrupted: not everything was verified.")
         return INTERRUPTED
     if wrong:
-        typer.echo("\n  ".join(("Verdict: NOT clean.", *wrong)))
+        typer.echo("\n  ".join(("Verdict: NOT clean.", *map(printable, wrong))))
         return WRONG
     typer.echo(
         f"Verdict: clean. {len(images)} images, each recorded once; {len(images) * len(DEFAULT.outputs)} outputs, byte "

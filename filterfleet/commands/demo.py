@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from filterfleet.commands.up import Workers
@@ -18,7 +17,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.names import is_image_name
 from filterfleet.common.process.options import RecipeChoice
 from filterfleet.common.process.ports import free_ports
-from filterfleet.common.text import printable
+from filterfleet.common.text import one_line, printable
 from filterfleet.demo.contact_sheet import write_contact_sheet
 from filterfleet.fleet import Fleet
 from filterfleet.listener.ledger.ledger import Processed
@@ -64,7 +63,7 @@ def run_demo(folder: Path, recipe: str, workers: int) -> int:
         sheet = write_contact_sheet(photographs, results, processed, folder / "contact-sheet.png")
         first = processed[0].finished_at - began
         fleet.console.print(f"First result after {first:.1f} s, all after {processed[-1].finished_at - began:.1f} s.")
-        fleet.console.print(f"Before and after, side by side: {sheet.resolve()}", soft_wrap=True)
+        fleet.console.print(f"Before and after, side by side: {printable(str(sheet.resolve()))}", soft_wrap=True)
     fleet.report(code)
     return code
 
@@ -81,10 +80,10 @@ def _table(processed: list[Processed]) -> Table:
     table = Table("image", "size", "bytes", "time", "worker", title="Processed")
     for image in processed:
         table.add_row(
-            escape(printable(image.path)),
+            printable(image.path),
             f"{image.width} x {image.height}",
             f"{image.size:,}",
             f"{image.seconds * 1000:.0f} ms",
-            escape(image.worker),
+            one_line(image.worker),
         )
     return table

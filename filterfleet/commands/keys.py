@@ -41,6 +41,6 @@ def keys(
         )
     for role in Role:
         found = allow_list(folder, role)
-        typer.echo(f"{role.list_name}: {', '.join(sorted(found.names.values())) or 'none'}")
+        typer.echo(f"{role.list_name}: {', '.join(map(printable, sorted(found.names.values()))) or 'none'}")
         for problem in found.problems:
             typer.echo(problem, err=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from filterfleet.catalogue.recipe_report import lines
+from filterfleet.common.text import printable
 from filterfleet.recipes import load_recipe
 
 
@@ -15,4 +16,4 @@ def check(
 ) -> None:
     """Say what a recipe does, or everything that is wrong with it (exit code 2)."""
     for line in lines(load_recipe(choice)):
-        typer.echo(line)
+        typer.echo(printable(line))

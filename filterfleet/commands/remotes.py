@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from filterfleet.common.text import size_text
+from filterfleet.common.text import printable, size_text
+from filterfleet.console import plain_console
 from filterfleet.listener.cloud.rclone.remotes import check_remote, known, known_remotes, room, version
 
 
@@ -35,15 +35,15 @@ def remotes(
         return
     table = Table("remote", "kind", box=box.SIMPLE_HEAD)
     for remote in found:
-        table.add_row(f"{remote.name}:", remote.kind)
-    Console().print(table)
+        table.add_row(printable(f"{remote.name}:"), printable(remote.kind))
+    plain_console().print(table)
     typer.echo("The space of one remote: filterfleet remotes NAME")
 
 
 def _show(name: str, config: Path | None) -> None:
     remote = known(name, config)
     check_remote(f"{name}:", config)
-    typer.echo(f"{remote.name}: {remote.kind}")
+    typer.echo(printable(f"{remote.name}: {remote.kind}"))
     space = room(name, config)
     if space is None:
         typer.echo("This kind of store does not tell how much space it has.")

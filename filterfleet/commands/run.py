@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import json
 import logging
-import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from filterfleet.batch import batch_selection, process_folder
-from filterfleet.common.errors import FleetError
+from filterfleet.commands.report_file import check_report, write_report
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.logs import configure
 from filterfleet.common.process.options import (
@@ -31,8 +28,9 @@ from filterfleet.common.process.options import (
 )
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
-from filterfleet.fleet import INTERRUPTED, LOOK, print_failures, print_left_alone
-from filterfleet.listener.ledger.ledger import REPORT, Ledger
+from filterfleet.console import plain_console, print_failures, print_left_alone
+from filterfleet.fleet import INTERRUPTED, LOOK
+from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.settings.listener_options import NO_DEFAULT_EXCLUDES, SNIFF
 from filterfleet.listener.settings.selection import Selection
 from filterfleet.recipes import load_recipe
@@ -119,20 +117,22 @@ def run_batch(
     Returns the exit code: 0, 1 when images failed, INTERRUPTED. Raises FleetError.
     """
     if report is not None:
-        _check_report(report)
+        check_report(report)
     recipe = load_recipe(choice)
     configure(logging.ERROR)  # failures are listed at the end
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     with contextlib.closing(_Bar(console, engine.name)) as bar:
         summary = process_folder(
             source, output, engine, recipe, force=force, stop=stop, selection=selection, turned=bar.update
         )
         bar.finish(summary.rows)
     if report is not None:
-        _write_report(report, summary.rows)
+        write_report(report, summary.rows)
     print_failures(console, summary.failures)
     done = sum(row["status"] == "done" for row in summary.rows)
-    console.print(f"{done} images done, {len(summary.failures)} failed. Results: {output}", soft_wrap=True)
+    console.print(
+        f"{done} images done, {len(summary.failures)} failed. Results: {printable(str(output))}", soft_wrap=True
+    )
     print_left_alone(console, summary.left_alone)
     if summary.interrupted:
         console.print("Interrupted: the same command goes on where this one stopped.")
@@ -168,27 +168,3 @@ class _Bar:
     def close(self) -> None:
         if self._progress.live.is_started:  # else it would print an empty line
             self._progress.stop()
-
-
-def _check_report(file: Path) -> None:
-    """Find now, and not after hours of work, that the report cannot be written. Raises FleetError."""
-    if file.suffix not in (".json", ".csv"):
-        raise FleetError(f"The report {file} has to end in .json or .csv.")
-    if not file.parent.is_dir():
-        raise FleetError(f"The report {file} cannot be written: there is no folder {file.parent}.")
-    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise FleetError(f"The report {file} cannot be written.")
-
-
-def _write_report(file: Path, rows: list[dict[str, Any]]) -> None:
-    rows = [row | {"path": printable(row["path"])} for row in rows]
-    try:
-        with file.open("w", encoding="utf-8", newline="") as target:
-            if file.suffix == ".json":
-                json.dump(rows, target, indent=1)
-            else:
-                writer = csv.DictWriter(target, REPORT)
-                writer.writeheader()
-                writer.writerows(rows)
-    except OSError as error:
-        raise FleetError(f"The report {file} cannot be written: {error.strerror}.") from None

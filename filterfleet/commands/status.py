@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
-from filterfleet.common.text import printable
+from filterfleet.common.text import json_text
 from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.ledger.opening import ledger_of
 from filterfleet.listener.ledger.overview import Standing, overview
@@ -51,7 +50,7 @@ def status(
         if not shown:
             raise
         typer.echo(str(error), err=True)
-    typer.echo(json.dumps(shown, indent=2))
+    typer.echo(json_text(shown, indent=2))
 
 
 def _report(broker: str, frontend_port: int, keys: Path | None) -> dict[str, Any]:
@@ -65,5 +64,4 @@ def _report(broker: str, frontend_port: int, keys: Path | None) -> dict[str, Any
 
 
 def _row(standing: Standing) -> dict[str, Any]:
-    said = {"left_alone_in_words": sentence(standing.left_alone)}
-    return asdict(standing) | {"source": printable(standing.source)} | said
+    return asdict(standing) | {"left_alone_in_words": sentence(standing.left_alone)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from filterfleet.common.jobs.notes import notes_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.payload import close
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
-from filterfleet.common.text import printable
+from filterfleet.common.text import one_line, printable
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.listener.core.scan import Version
@@ -55,8 +56,9 @@ def submit(
 ) -> None:
     """Send image files to a running broker and wait for the results.
 
-    Prints the path of every file that was written, and on standard error what a file has and its results have not. The
-    exit code is 0 when every image succeeded and 1 when some failed.
+    Prints the path of every file that was written: as it is into a file or a pipe, and on a terminal with whatever the
+    terminal would obey escaped. Notes about an image go to standard error. The exit code is 0 when every image
+    succeeded and 1 when some failed.
     """
     check_brokers(broker)
     chosen = load_recipe(recipe)
@@ -64,12 +66,12 @@ def submit(
     for file, outcome in submit_files(files, output, chosen, broker, frontend_port, keys):
         if isinstance(outcome, str):
             succeeded = False
-            typer.echo(f"{printable(str(file))}: {outcome}", err=True)
+            typer.echo(f"{printable(str(file))}: {one_line(outcome)}", err=True)
         else:
             for place in outcome.places:
-                typer.echo(place)
+                typer.echo(printable(str(place)) if sys.stdout.isatty() else place)
             if outcome.notes:
-                typer.echo(f"{printable(str(file))}: {outcome.notes}", err=True)
+                typer.echo(f"{printable(str(file))}: {one_line(outcome.notes)}", err=True)
     raise typer.Exit(0 if succeeded else 1)
 
 

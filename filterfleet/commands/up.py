@@ -8,6 +8,7 @@ import typer
 
 from filterfleet.common.process.options import BackendPort, Memory, NoSandbox
 from filterfleet.common.process.parameters import takes_options
+from filterfleet.common.text import printable
 from filterfleet.fleet import Fleet
 from filterfleet.listener.settings.listener_options import ListenerOptions
 
@@ -43,7 +44,8 @@ def up(
         sandbox=not no_sandbox,
     )
     if not options.once:
-        typer.echo(f"Watching {fleet.source}; results appear in {fleet.output}. Ctrl-C ends it.")
+        source, output = printable(str(fleet.source)), printable(str(fleet.output))
+        typer.echo(f"Watching {source}; results appear in {output}. Ctrl-C ends it.")
         fleet.run_until_stopped()
         return
     code = fleet.run_once()

@@ -38,8 +38,8 @@ class CloudSink:
         reached is left for later.
         """
         self._rclone = rclone
-        self._root = str(root)
-        self._lock = claim(lock, f"writing to {self._root}", "choose another --output")
+        self._root = root.fs
+        self._lock = claim(lock, f"writing to {root}", "choose another --output")
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.close)
             self._spool = SpoolFolder(spool)

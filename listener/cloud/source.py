@@ -45,11 +45,12 @@ class CloudSource:
     def __init__(self, rclone: Rclone, root: Remote, spool: Path, selection: Selection, after: After) -> None:
         """spool: a folder for temporary files. Raises TransferError when the remote cannot be reached."""
         self.name = str(root)
+        self._fs = root.fs
         self._rclone = rclone
-        self._facts = rclone.facts(self.name)
+        self._facts = rclone.facts(self._fs)
         self.atomic = self._facts.atomic
         self._spool = SpoolFolder(spool)
-        self._folders = RemoteFolders(rclone, self.name)
+        self._folders = RemoteFolders(rclone, self._fs)
         self._ignore_file = IgnoreFile(selection)
         self._ignore_version: Version | None = None  # of the file that was read last; None if there was none
         self._ignore_known = False  # whether the store has told if there is an ignore file
@@ -64,7 +65,7 @@ class CloudSource:
         left_alone = Tally()
         ignore_file = None
         try:
-            for entry in self._rclone.list(self.name, _patterns(self._ignore_file.selection.never, self._after)):
+            for entry in self._rclone.list(self._fs, _patterns(self._ignore_file.selection.never, self._after)):
                 if entry.path == IGNORE_FILE:
                     ignore_file = entry
                 elif not self._ignore_file.selection.takes(entry.path):
@@ -76,7 +77,7 @@ class CloudSource:
             unread[ROOT] = str(error)
         try:
             if unread and ignore_file is None:
-                ignore_file = self._rclone.stat(self.name, IGNORE_FILE)
+                ignore_file = self._rclone.stat(self._fs, IGNORE_FILE)
             self._follow(ignore_file)
         except TransferError as error:
             unread[ROOT] = str(error)
@@ -120,7 +121,7 @@ class CloudSource:
         return False
 
     def _is_found(self, path: str) -> bool:
-        if path not in self._found and self._rclone.stat(self.name, path) is not None:
+        if path not in self._found and self._rclone.stat(self._fs, path) is not None:
             self._found.add(path)
         return path in self._found
 
@@ -161,9 +162,9 @@ class CloudSource:
         """Download one version, for the caller to close. Raises ChangedError and TransferError."""
         with self._spool.receiving(version.size) as file:
             if self._facts.duplicates:
-                self._rclone.download_by_id(self.name, version.tag.partition(" ")[0], file)
+                self._rclone.download_by_id(self._fs, version.tag.partition(" ")[0], file)
             else:
-                self._rclone.download(self.name, path, file)
+                self._rclone.download(self._fs, path, file)
             blob = self._spool.read(file)
         with contextlib.ExitStack() as closing:
             closing.enter_context(blob)
@@ -180,7 +181,7 @@ class CloudSource:
             if not self._is_there(path, version):
                 return  # an earlier run of ours took it away, or somebody else did
             if isinstance(self._after, Delete):
-                self._rclone.delete(self.name, path)
+                self._rclone.delete(self._fs, path)
             elif isinstance(self._after, MoveTo):
                 self._move(path, self._after)
         except TransferError:
@@ -198,16 +199,16 @@ class CloudSource:
     def _move(self, path: str, after: MoveTo) -> None:
         for number in range(1, TARGETS):
             target = after.target(path, number)
-            if self._rclone.stat(self.name, target) is None:
+            if self._rclone.stat(self._fs, target) is None:
                 self._folders.make(str(PurePosixPath(target).parent))
-                self._rclone.move(self.name, path, self.name, target)
+                self._rclone.move(self._fs, path, self._fs, target)
                 return
         reason = f"The file cannot be moved: {after.folder} has too many files with its name."
         raise TransferError(reason, transient=False)
 
     def _is_there(self, path: str, version: Version) -> bool:
         """Raises ChangedError if there is another version, and TransferError."""
-        entry = self._rclone.stat(self.name, path)
+        entry = self._rclone.stat(self._fs, path)
         if entry is not None and self._version(entry) != version:
             raise ChangedError
         return entry is not None

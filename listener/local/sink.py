@@ -12,6 +12,7 @@ from filterfleet.common.blob import Blob, FileBlob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.files import sweep, write_atomically
 from filterfleet.common.jobs.names import output_path
+from filterfleet.common.private import make_private_folder
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
 from filterfleet.listener.failed import failed_places, failed_text
@@ -32,7 +33,8 @@ class OutputTree:
         self.root = root
         self._scratch = root / PRIVATE / "tmp"
         try:
-            self._scratch.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._scratch.parent)
+            self._scratch.mkdir(exist_ok=True)
         except OSError as error:
             raise FleetError(f"The output folder {root} cannot be written: {error.strerror}.") from None
         self._lock = claim(root / PRIVATE / "lock", f"writing to {root}", "choose another --output")

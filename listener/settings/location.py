@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
-
-# The syntax is rclone's: the name of a remote, or a colon and the name of a backend, then options, then a colon.
-# A single letter is a remote's name too; rclone takes it for a drive only on Windows.
-_REMOTE = re.compile(r"(?P<remote>:?[\w.+@][\w.+@ -]*(?:,[^:/]*)?):(?P<path>.*)", re.DOTALL)
+from filterfleet.common.text import printable
+from filterfleet.listener.settings.connection import NoConnectionError, mask, parse_connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +22,47 @@ class Remote:
     remote: str
     path: str
 
-    def __str__(self) -> str:
+    @property
+    def fs(self) -> str:
+        """As rclone takes it. The options in it may be secrets: it must not get into a log, a file or an argument."""
         return f"{self.remote}:{self.path}"
+
+    def __str__(self) -> str:
+        """Without secrets, and the same for every key or password of one store."""
+        return mask(self.fs)
+
+    __repr__ = __str__
 
 
 Location = Path | Remote
 
 
-def parse_location(text: str) -> Location:
-    """A name with a colon before its first slash belongs to a remote, as in rclone; ./a:b is a local folder.
+def full_text(place: Location) -> str:
+    """The place as parse_location() takes it, secrets and all."""
+    return place.fs if isinstance(place, Remote) else str(place)
 
-    Raises FleetError for a remote's path with '..', which nothing would resolve.
+
+def parse_location(text: str) -> Location:
+    """A name with a colon before its first slash belongs to a remote, as in rclone; ./a:b is a local folder. A single
+    letter is a remote's name too: rclone takes it for a drive only on Windows.
+
+    Raises FleetError for options that rclone does not understand, and for a remote's path with '..', which nothing
+    would resolve.
     """
-    found = _REMOTE.fullmatch(text)
+    try:
+        found = parse_connection(text)
+    except NoConnectionError:
+        raise FleetError(
+            f"rclone does not understand the options in {printable(mask(text))}: write NAME,OPTION=VALUE:PATH, with "
+            "quotes around a value that has a colon or a comma in it. A local folder of this name needs ./ before it."
+        ) from None
     if found is None:
         return Path(text)
-    parts = [part for part in found["path"].split("/") if part not in ("", ".")]
+    parts = [part for part in found.path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise FleetError(f"{text} has '..' in it, which means nothing in a remote: write the path without it.")
-    return Remote(found["remote"], "/" * found["path"].startswith("/") + "/".join(parts))
+        raise FleetError(f"{mask(text)} has '..' in it, which means nothing in a remote: write the path without it.")
+    remote = text[: len(text) - len(found.path) - 1]
+    return Remote(remote, "/" * found.path.startswith("/") + "/".join(parts))
 
 
 def check_locations(source: str, output: str) -> tuple[Location, Location]:
@@ -58,7 +77,7 @@ def check_locations(source: str, output: str) -> tuple[Location, Location]:
         return check_source(parsed_source), parsed_output
     if isinstance(parsed_output, Path):
         return parsed_source, _real_path(parsed_output)
-    check_roots(str(parsed_source), str(parsed_output))
+    check_roots(parsed_source.fs, parsed_output.fs)
     return parsed_source, parsed_output
 
 
@@ -86,7 +105,7 @@ def check_roots(source: str, output: str) -> None:
     one, other = (root if root.endswith((":", "/")) else f"{root}/" for root in (source, output))
     if one.startswith(other) or other.startswith(one):
         raise FleetError(
-            f"The output folder {output} and the source folder {source} overlap: results would be taken "
+            f"The output folder {mask(output)} and the source folder {mask(source)} overlap: results would be taken "
             "for new images. Choose an output folder outside the source."
         )
 

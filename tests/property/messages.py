@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from filterfleet.common.text import one_line
 from filterfleet.common.wire import (
     Accepted,
     Beat,
@@ -31,8 +32,10 @@ blobs = st.binary(max_size=40)
 names = st.text(max_size=64)
 sizes = st.integers(0, BLOB_LIMIT)
 seconds = st.floats(0, 3600)
-scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | names | blobs
-reports = st.dictionaries(names, scalars | st.lists(scalars, max_size=3), max_size=4)
+words = names.map(lambda text: one_line(text, 64))  # as a parser leaves what people are shown
+finite = st.floats(allow_nan=False, allow_infinity=False)
+scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | finite | words
+reports = st.dictionaries(words, scalars | st.lists(scalars, max_size=3), max_size=4)
 name_lists = st.lists(names, max_size=4).map(tuple)
 id_lists = st.lists(ids, max_size=4).map(tuple)
 
@@ -82,8 +85,8 @@ client_messages = st.one_of(
 worker_messages = st.one_of(
     results(),
     st.builds(Beat, st.binary(max_size=32), id_lists, id_lists),
-    st.builds(Credit, st.integers(0, LEASES_LIMIT), st.integers(1, LEASES_LIMIT), name_lists, names, names),
-    st.builds(Failed, ids, st.sampled_from(("permanent", "transient")), st.text(max_size=100)),
+    st.builds(Credit, st.integers(0, LEASES_LIMIT), st.integers(1, LEASES_LIMIT), name_lists, words, words),
+    st.builds(Failed, ids, st.sampled_from(("permanent", "transient")), st.text(max_size=100).map(one_line)),
     st.builds(Nack, ids),
     st.builds(Drain),
     st.builds(Get, ids, names, sizes, st.integers(1, INLINE_LIMIT)),

@@ -76,6 +76,17 @@ def test_limits_are_those_of_the_fields(wrong, sentence):
     assert not seen
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused(number):
+    @takes_options(Sample, {"count"})
+    def command(options: Sample) -> None:
+        raise AssertionError(options)
+
+    given = {"place": None, "colour": Colour.RED, "loud": False, "words": []}
+    with pytest.raises(FleetError, match="--ratio takes a number"):
+        command(name="a", ratio=float(number), **given)
+
+
 def test_the_help_is_that_of_the_fields():
     code, said, _ = run("--help")
     assert code == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filterfleet.common.backoff import Backoff
 from filterfleet.common.logs import get_logger
+from filterfleet.common.private import close_file, open_log
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.listener.cloud.polling import readable
 from filterfleet.listener.cloud.rclone.errors import quoted
@@ -32,6 +33,7 @@ from filterfleet.listener.interfaces import TransferError
 SOCKET = "rclone.sock"
 LOG = "rclone.log"
 TAIL = 1000  # characters of the log that are kept for messages
+LINE_LIMIT = 1 << 16  # bytes of a line that has not ended, until it is written all the same
 
 log = get_logger("rclone")
 
@@ -40,14 +42,20 @@ class Daemon:
     """The server and the thread that watches it. The constructor starts both, close() ends both."""
 
     def __init__(
-        self, processes: Processes, folder: Path, arguments: Sequence[str], probe: Callable[[float], bool]
+        self,
+        processes: Processes,
+        folder: Path,
+        arguments: Sequence[str],
+        probe: Callable[[float], bool],
+        hide: Callable[[str], str],
     ) -> None:
-        """folder: for the socket and the log. probe(seconds): whether the server answers within that time."""
+        """folder: for the socket and the log. probe(seconds): whether the server answers within that time. hide(text):
+        the text without secrets."""
         self._processes = processes
         self._folder = folder
         self._arguments = ["rcd", f"--rc-addr=unix://{SOCKET}", "--rc-no-auth", *arguments]
         self._probe = probe
-        self._log = BoundedLog(folder / LOG)
+        self._log = BoundedLog(folder / LOG, hide)
         self._wakeup = Wakeup()
         self._closed = False
         self._changed = threading.Condition()
@@ -113,7 +121,7 @@ class Daemon:
             self._log.tail = ""
             process = self._processes.start(self._arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         except (OSError, RuntimeError) as error:
-            self._log.write(str(error).encode())
+            self._log.write(f"{error}\n".encode())
             return
         with process:
             self._attend(process)
@@ -163,21 +171,33 @@ class Daemon:
 
 
 class BoundedLog:
-    """A log file of at most LOG_LIMIT bytes, and the one before it."""
+    """A log file of at most LOG_LIMIT bytes, and the one before it. Nobody else can read them."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises OSError."""
+    def __init__(self, path: Path, hide: Callable[[str], str] = str) -> None:
+        """hide(text): the text without secrets. Raises OSError."""
         self._path = path
-        self._file = path.open("ab", buffering=0)
+        self._hide = hide
+        self._file = open_log(path)
+        close_file(path.with_suffix(".log.1"))
+        self._rest = b""  # the beginning of a line: a secret could be cut in two where it ends
         self.tail = ""  # the last TAIL characters
 
     def write(self, said: bytes) -> None:
-        self.tail = (self.tail + said.decode(errors="replace"))[-TAIL:]
-        if self._file.tell() + len(said) > LOG_LIMIT:
+        lines, newline, self._rest = (self._rest + said).rpartition(b"\n")
+        if len(self._rest) > LINE_LIMIT:
+            lines, newline, self._rest = lines + newline + self._rest, b"", b""
+        self._keep(lines + newline)
+
+    def _keep(self, lines: bytes) -> None:
+        text = self._hide(lines.decode(errors="surrogateescape"))
+        shown = text.encode(errors="surrogateescape")
+        self.tail = (self.tail + shown.decode(errors="replace"))[-TAIL:]
+        if self._file.tell() + len(shown) > LOG_LIMIT:
             self._file.close()
             self._path.replace(self._path.with_suffix(".log.1"))
-            self._file = self._path.open("ab", buffering=0)
-        self._file.write(said)
+            self._file = open_log(self._path)
+        self._file.write(shown)
 
     def close(self) -> None:
+        self._keep(self._rest)
         self._file.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from filterfleet.common.text import printable
+from filterfleet.listener.cloud.rclone.hidden import connection_of
 from filterfleet.listener.interfaces import TransferError
 
 LONGEST = 300  # characters of rclone's own text that a message may quote
@@ -72,7 +73,6 @@ _PATTERNS = [
     (re.compile("|".join(line.strip() for line in text.strip().splitlines()), re.IGNORECASE), sentence)
     for sentence, text in _SENTENCES.items()
 ]
-_OPTIONS = re.compile(r"^(:?[^:,/]+),.*?:(?=[^:]*$)", re.DOTALL)
 _ADVICE = re.compile(r"\S+ \S+ (?:NOTICE|INFO|DEBUG) *: (?!Failed to )")
 _TIME = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z]+ *: *)?", re.MULTILINE)
 
@@ -82,7 +82,8 @@ def shown(fs: str, path: str = "") -> str:
 
     fs: the remote's root as rclone names it; path: below that root.
     """
-    root = _OPTIONS.sub(r"\1:", fs)
+    connection = connection_of(fs)
+    root = fs if connection is None else f"{connection.name}:{connection.path}"
     if not path:
         return printable(root)
     return printable(root + path if not root or root.endswith((":", "/")) else f"{root}/{path}")

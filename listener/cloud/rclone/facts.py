@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from filterfleet.listener.cloud.rclone.hidden import connection_of
 from filterfleet.listener.cloud.settings import OTHER_STEP_TRIES, STEP_TRIES
 
 # Kinds of store that show an object only once its upload is complete.
@@ -70,9 +71,16 @@ def base_name(fs: str) -> str:
 
     It begins with a colon for a backend without a configuration, and is empty for a local folder.
     """
-    colon = ":" if fs.startswith(":") else ""
-    head, found, _ = fs.removeprefix(":").partition(":")
-    return colon + head.partition(",")[0] if found and "/" not in head.partition(",")[0] else ""
+    if (connection := connection_of(fs)) is not None:
+        return connection.name
+    head, colon, _ = fs.partition(":")  # no name that rclone allows
+    return head if colon and "/" not in head else ""
+
+
+def options_of(fs: str) -> dict[str, str]:
+    """The options in "name,option=value:path"."""
+    connection = connection_of(fs)
+    return {} if connection is None else {option.name: option.value for option in connection.options}
 
 
 def kind_of(name: str, config: Mapping[str, Any]) -> str:

@@ -9,13 +9,14 @@ import json
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from filterfleet.listener.cloud.rclone.errors import complaints, explain
-from filterfleet.listener.cloud.rclone.facts import Facts, tries
+from filterfleet.listener.cloud.rclone.facts import Facts, base_name, tries
+from filterfleet.listener.cloud.rclone.hidden import LISTED, Secrets, arguments_of
 from filterfleet.listener.cloud.rclone.processes import Processes
 from filterfleet.listener.interfaces import TransferError
 
@@ -72,8 +73,9 @@ def parse_lines(lines: Iterable[bytes], *, whole_seconds: bool) -> Iterator[Entr
 class Lister:
     """Makes listings, and can end those under way. Any thread may use it."""
 
-    def __init__(self, processes: Processes, arguments: Sequence[str]) -> None:
+    def __init__(self, processes: Processes, arguments: Sequence[str], secrets: Secrets) -> None:
         self._processes = processes
+        self._secrets = secrets
         self._arguments = ["lsjson", "--recursive", "--files-only", "--no-mimetype", "--fast-list", *arguments]
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
@@ -86,8 +88,10 @@ class Lister:
         """
         options = [f"--filter={pattern}" for pattern in patterns] + (["--hash"] if facts.hash else [])
         options.append(f"--low-level-retries={tries(facts.kind)}")
+        self._secrets.learn(fs)
+        name, environment = arguments_of(fs)
         with tempfile.TemporaryFile() as said:
-            process = self._start([*self._arguments, *options, "--", fs], said)
+            process = self._start([*self._arguments, *options, "--", name], said, environment)
             assert process.stdout is not None
             try:
                 yield from parse_lines(process.stdout, whole_seconds=facts.whole_seconds)
@@ -98,14 +102,15 @@ class Lister:
                 self._end(process)
             if code != 0:
                 said.seek(0)
-                raise explain(complaints(said.read(1 << 16).decode(errors="replace")), fs)
+                text = self._secrets.hide(said.read(1 << 16).decode(errors="replace"))
+                raise explain(complaints(text).replace(LISTED, base_name(fs)), fs)
 
-    def _start(self, arguments: Sequence[str], said: Any) -> subprocess.Popen[bytes]:
+    def _start(self, arguments: Sequence[str], said: Any, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._closed:
                 raise TransferError("The work with remotes has ended.", transient=True)
             try:
-                process = self._processes.start(arguments, stdout=subprocess.PIPE, stderr=said)
+                process = self._processes.start(arguments, stdout=subprocess.PIPE, stderr=said, secrets=environment)
             except OSError as error:
                 raise TransferError(f"rclone cannot be started: {error.strerror}.", transient=True) from None
             self._running.add(process)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from filterfleet.listener.cloud.rclone.binary import environment, find_rclone
@@ -25,8 +26,16 @@ class Processes:
         self._folder = folder
         self._thread = ThreadPoolExecutor(1, "rclone-spawn")
 
-    def start(self, arguments: Sequence[str], *, stdout: int, stderr: int | IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start rclone with an empty stdin; stdout and stderr are as for subprocess.Popen.
+    def start(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdout: int,
+        stderr: int | IO[bytes],
+        secrets: Mapping[str, str] = MappingProxyType({}),
+    ) -> subprocess.Popen[bytes]:
+        """Start rclone with an empty stdin; stdout and stderr are as for subprocess.Popen. secrets are added to its
+        environment.
 
         Raises OSError, and RuntimeError after close().
         """
@@ -34,12 +43,14 @@ class Processes:
         # -P keeps Python from importing modules out of the working directory.
         tether = [sys.executable, "-P", "-m", module, str(os.getpid()), str(self._folder)]
         argv = [*tether, self._program, *arguments]
-        return self._thread.submit(self._start, argv, stdout, stderr).result()
+        return self._thread.submit(self._start, argv, stdout, stderr, {**environment(), **secrets}).result()
 
-    def _start(self, argv: list[str], stdout: int, stderr: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, argv: list[str], stdout: int, stderr: int | IO[bytes], variables: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             argv,
-            env=environment(),
+            env=variables,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

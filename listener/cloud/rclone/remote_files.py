@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from filterfleet.common.private import make_private_folder
 from filterfleet.listener.cloud.rclone.binary import check_config
 from filterfleet.listener.cloud.rclone.calls import CallError, Calls, NoServerError
 from filterfleet.listener.cloud.rclone.daemon import SOCKET, Daemon
@@ -22,9 +23,11 @@ from filterfleet.listener.cloud.rclone.facts import (
     base_name,
     kind_of,
     make_facts,
+    options_of,
     remote_name,
     tries,
 )
+from filterfleet.listener.cloud.rclone.hidden import Secrets
 from filterfleet.listener.cloud.rclone.listing import Entry, Lister, parse_entry
 from filterfleet.listener.cloud.rclone.processes import Processes
 from filterfleet.listener.cloud.settings import CONNECT_LIMIT, IDLE_LIMIT
@@ -68,10 +71,10 @@ class Rclone:
         Raises FleetError when there is no rclone, or no such configuration file.
         """
         arguments = [*ARGUMENTS, *check_config(config)]
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        state.chmod(0o700)
+        make_private_folder(state)
         self._processes = Processes(state)
-        self._lister = Lister(self._processes, arguments)
+        self._secrets = Secrets()
+        self._lister = Lister(self._processes, arguments, self._secrets)
         self._calls = Calls(state, SOCKET)
         self._transfers = threading.BoundedSemaphore(transfers)
         self._facts: dict[str, Facts] = {}
@@ -79,7 +82,7 @@ class Rclone:
         self._closed = False
         limit = [f"--bwlimit={bandwidth}"] if bandwidth else []
         arguments += [f"--transfers={transfers}", *limit, *SERVER_ARGUMENTS]
-        self._daemon = Daemon(self._processes, state, arguments, self._calls.answers)
+        self._daemon = Daemon(self._processes, state, arguments, self._calls.answers, self._secrets.hide)
 
     def facts(self, fs: str) -> Facts:
         """What the folder is and what can be done there. The remote is asked once."""
@@ -114,7 +117,7 @@ class Rclone:
     def _configured(self, fs: str, name: str) -> tuple[str, dict[str, Any]]:
         """The kind of a remote, and its section of the configuration."""
         section = self._call("config/get", fs, name=name)
-        return kind_of(name, section), section
+        return kind_of(name, section), section | (options_of(fs) if name == base_name(fs) else {})
 
     def list(self, fs: str, patterns: Sequence[str]) -> Iterator[Entry]:
         """All files below fs that pass patterns (rclone's filter rules), while they are listed.
@@ -211,6 +214,9 @@ class Rclone:
         if place in self._facts:  # rclone drops an idle remote with its settings, so they have to come with each call
             parameters["_config"] = {"LowLevelRetries": tries(self._facts[place].kind)} | parameters.get("_config", {})
         _check_names(parameters, place, path)
+        for value in parameters.values():
+            if isinstance(value, str):
+                self._secrets.learn(value)
         number = self._daemon.wait()
         try:
             try:
@@ -222,7 +228,7 @@ class Rclone:
         except CallError as error:
             if TAKEN_FOR_FILE in error.text:  # rclone would remember this, though it may only have been an outage
                 self.forget()
-            raise explain(error.text, place, path) from None
+            raise explain(self._secrets.hide(error.text), place, path) from None
         except (NoServerError, OSError, http.client.HTTPException):
             self._daemon.lost(number)
             raise TransferError(

@@ -20,7 +20,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.text import did_you_mean
 from filterfleet.listener.cloud.rclone.binary import check_config, environment, find_rclone
 from filterfleet.listener.cloud.rclone.errors import quoted, shown
-from filterfleet.listener.cloud.rclone.facts import base_name
+from filterfleet.listener.cloud.rclone.facts import base_name, options_of
 from filterfleet.listener.cloud.settings import COMMAND_TRIES, CONNECT_LIMIT, IDLE_LIMIT
 
 _HARMLESS = re.compile(r"[\w.+@][\w.+@ -]*")  # means nothing to any shell between double quotes
@@ -84,14 +84,15 @@ def check_remote(fs: str, config: Path | None) -> None:
     """
     configured: list[Known] | None = None
     for _ in range(_DEPTH):
-        name = base_name(fs)
-        if not name or name.startswith(":"):  # a backend with its options in fs, or a local folder
+        name, section = base_name(fs), options_of(fs)
+        if not name:  # a local folder
             return
-        configured = known_remotes(config) if configured is None else configured
-        kind = _find(name, configured).kind
-        section = _section(name, config)
-        if kind == "drive":
-            _check_drive(name, section)
+        if not name.startswith(":"):  # else it is a backend, which has all its options in fs
+            configured = known_remotes(config) if configured is None else configured
+            kind = _find(name, configured).kind
+            section = _section(name, config) | section
+            if kind == "drive":
+                _check_drive(name, section)
         if not section.get("remote"):
             return
         fs = section["remote"]  # alias, crypt and the like are built on another remote
