@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterfleet.worker.filters.histogram import weighed
 from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -28,14 +29,16 @@ def clahe_by_alpha(gray: Image, alpha: Image, clip: float, grid: tuple[int, int]
     (height, width), (across, down) = gray.shape, grid
     even = width % across == height % down == 0
     right, below = (0, 0) if even else (across - width % across, down - height % down)
-    padded = [cv2.copyMakeBorder(samples, 0, below, 0, right, cv2.BORDER_REFLECT_101) for samples in (gray, alpha)]
+    levels, weights = (
+        cv2.copyMakeBorder(samples, 0, below, 0, right, cv2.BORDER_REFLECT_101) for samples in (gray, alpha)
+    )
     tile_width, tile_height = (width + right) // across, (height + below) // down
 
     @functools.lru_cache(maxsize=2 * across)  # those of two rows of tiles, which the pixels between them need
     def table(row: int, column: int) -> _Table:
         rows = slice(row * tile_height, (row + 1) * tile_height)
         columns = slice(column * tile_width, (column + 1) * tile_width)
-        return _table(*(samples[rows, columns] for samples in padded), clip)
+        return _table(levels[rows, columns], weights[rows, columns], clip)
 
     result = gray.copy()
     gaps = (_gaps(height, tile_height, down), list(_gaps(width, tile_width, across)))
@@ -81,12 +84,13 @@ def _table(gray: Image, alpha: Image, clip: float) -> _Table:
     if not alpha.any():
         return None
     top = np.iinfo(gray.dtype).max
-    counts = np.bincount(gray.ravel(), alpha.ravel(), top + 1) / top
-    pixels = counts.sum()
+    counts = weighed(gray, alpha) / top
+    pixels = float(counts.sum())
     limit = max(int(clip * pixels / (top + 1)), 1)
     excess = float(np.maximum(counts - limit, 0).sum())
     mapping = np.cumsum(np.minimum(counts, limit) + _spread(excess, top + 1)) * (top / pixels)
-    return np.rint(mapping).clip(0, top).astype(np.float32)
+    levels: NDArray[np.float32] = np.rint(mapping).clip(0, top).astype(np.float32)
+    return levels
 
 
 def _spread(pixels: float, levels: int) -> NDArray[np.float64]:

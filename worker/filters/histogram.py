@@ -23,14 +23,24 @@ def count(gray: Image, alpha: Image | None = None) -> Counts:
     """How often each level occurs in a (height, width) array of uint8, or how much alpha (of the same shape and dtype)
     it has. Counts of strips sum to those of the whole.
     """
+    if alpha is not None:
+        return weighed(gray, alpha)
     height, width = gray.shape
-    band = max(1, (_EXACT if alpha is None else _WEIGHED) // width)
+    band = max(1, _EXACT // width)
     counts = np.zeros(256, np.int64)
+    for top in range(0, height, band):
+        counts += cv2.calcHist([gray[top : top + band]], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    return counts
+
+
+def weighed(gray: Image, alpha: Image) -> Counts:
+    """How much alpha each level has in arrays of uint8 or uint16: 256 or 65,536 sums."""
+    height, width = gray.shape
+    levels = int(np.iinfo(gray.dtype).max) + 1
+    band = max(1, _WEIGHED // width)
+    counts = np.zeros(levels, np.int64)
     for rows in (slice(top, top + band) for top in range(0, height, band)):
-        if alpha is None:
-            counts += cv2.calcHist([gray[rows]], [0], None, [256], [0, 256]).ravel().astype(np.int64)
-        else:
-            counts += np.bincount(gray[rows].ravel(), alpha[rows].ravel(), 256).astype(np.int64)
+        counts += np.bincount(gray[rows].ravel(), alpha[rows].ravel(), levels).astype(np.int64)
     return counts
 
 
