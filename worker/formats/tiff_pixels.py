@@ -14,6 +14,7 @@ from filterfleet.worker.formats import tiff
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.tiff import Entry, Kind, Page
+from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import open_image, pyvips
 
@@ -70,7 +71,9 @@ def _jpeg_inside(blob: Blob, page: Page, fail_on: str) -> Any:
     start = directory.value(tiff.OLD_JPEG_START, 0)
     rest = len(blob) - start
     data = bytes(read(blob, start, min(directory.value(tiff.OLD_JPEG_BYTES, rest), rest)))
-    image = open_image(data, "jpeg", fail_on="none" if fail_on == "none" else "warning", disk=[])
+    image = open_image(
+        without_metadata(data, "jpeg"), "jpeg", fail_on="none" if fail_on == "none" else "warning", disk=[]
+    )
     several_scans = image.get_typeof("jpeg-multiscan") and image.get("jpeg-multiscan")  # never in this format
     size = directory.value(tiff.WIDTH, 0), directory.value(tiff.HEIGHT, 0)
     if several_scans or (image.width, image.height) != size:
