@@ -1,33 +1,57 @@
-"""What the boxes of an AVIF file (ISO 23008-12) say of its samples that libvips does not heed."""
+"""What AVIF and HEIC files (ISO 23008-12) say of the range of their samples that libraries do not heed."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from filterfleet.common.blob import Blob, read
-from filterfleet.worker.formats.boxes import primary_properties
+from filterfleet.worker.formats.av1 import says_full_range
+from filterfleet.worker.formats.boxes import primary_properties, primary_start
 from filterfleet.worker.formats.damage import DamagedHeader
+from filterfleet.worker.pixels.depth import nearest_levels
+from filterfleet.worker.pixels.image import Image
 
 _MONOCHROME = 0x10  # in the third byte of av1C
+_CHROMA = 16  # the byte of hvcC whose last two bits are chroma_format_idc, 0 for gray
 _FULL_RANGE = 0x80  # in the last byte of a colour box of the type nclx
+_LONGEST = 4096  # bytes of a property or of the stream that are looked at; both begin with what is looked for
 
 
 def limited_gray(blob: Blob) -> bool:
-    """Whether the primary image is gray with samples of limited range, in which white is 235 of 255. libvips converts
-    only colours of this kind to the full range. False if the boxes cannot be followed.
+    """Whether the primary image is gray with samples of limited range, in which white is 235 of 255. libheif converts
+    only colours of this kind to the full range. A colour box of the type nclx says so, or else the stream if it is AV1.
+    False if the boxes cannot be followed.
     """
+    stated: list[bytes] = []
+    coded = b""
+    gray = False
     try:
-        properties = primary_properties(blob)
+        for kind, start, stop in primary_properties(blob):
+            content = bytes(read(blob, start, min(stop - start, _LONGEST)))
+            if kind == b"av1C" and len(content) > 2:
+                coded, gray = content[4:], bool(content[2] & _MONOCHROME)
+            elif kind == b"hvcC" and len(content) > _CHROMA:
+                gray = content[_CHROMA] & 3 == 0
+            elif kind == b"colr" and content[:4] == b"nclx" and len(content) > 10:
+                stated.append(content)
+        if not gray or stated:
+            return gray and not stated[0][10] & _FULL_RANGE
+        full = says_full_range(coded)
+        return (says_full_range(primary_start(blob, _LONGEST)) if full is None else full) is False
     except DamagedHeader:
         return False
-    gray = limited = False
-    for kind, start, stop in properties:
-        content = bytes(read(blob, start, min(stop - start, 11)))
-        if kind == b"av1C" and len(content) > 2:
-            gray = bool(content[2] & _MONOCHROME)
-        elif kind == b"colr" and content[:4] == b"nclx" and len(content) > 10:
-            limited = not content[10] & _FULL_RANGE
-    return gray and limited
+
+
+def spread_gray(image: Image) -> Image:
+    """An array of limited_gray samples, and maybe alpha, in the full range. Those of more than 8 bits stand in the
+    upper bits of 16.
+    """
+    top = int(np.iinfo(image.dtype).max)
+    black, span = (16, 219) if top == 255 else (16 << 8, 219 << 8)
+    levels = nearest_levels(((np.arange(top + 1) - black) * (top / span)).astype(np.float32), image.dtype)
+    return levels[image]
 
 
 def to_full_range(image: Any, bits: int) -> Any:

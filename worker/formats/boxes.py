@@ -14,7 +14,6 @@ from filterfleet.worker.formats.damage import DamagedHeader, too_many
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
 
 _FULL = 4  # bytes of version and flags at the start of a box of that kind
-_SIZES = (0, 4, 8)  # bytes of the numbers in iloc
 
 
 class Box(NamedTuple):
@@ -37,13 +36,18 @@ class ExifItem(NamedTuple):
 def primary_properties(blob: Blob) -> list[Box]:
     """The properties of the primary image. Raises DamagedHeader and OSError."""
     meta = _meta(blob)
-    start = find(meta, b"pitm").start
-    version = unpack(">B", blob, start)[0]
-    (primary,) = unpack(">I" if version else ">H", blob, start + _FULL)
+    primary = _primary(blob, meta)
     parts = list(_inside(blob, find(meta, b"iprp")))
     known = list(_inside(blob, find(parts, b"ipco")))
     wanted = _associated(blob, find(parts, b"ipma").start, primary)
     return [known[index - 1] for index in wanted if 0 < index <= len(known)]
+
+
+def primary_start(blob: Blob, most: int) -> bytes:
+    """The first bytes of the primary image, at most this many. Raises DamagedHeader and OSError."""
+    meta = _meta(blob)
+    places = _places(blob, meta, _primary(blob, meta))
+    return bytes(read(blob, places[0][0], min(most, places[0][1]))) if places else b""
 
 
 def exif_items(blob: Blob) -> list[ExifItem]:
@@ -149,49 +153,58 @@ def _item(blob: Blob, entry: Box) -> tuple[int, int]:
     return entry.start + _FULL + (4 if version >= 3 else 2) + 2, number
 
 
+def _primary(blob: Blob, meta: list[Box]) -> int:
+    """The number of the primary image."""
+    start = find(meta, b"pitm").start
+    version = unpack(">B", blob, start)[0]
+    (primary,) = unpack(">I" if version else ">H", blob, start + _FULL)
+    return int(primary)
+
+
 def _exif(blob: Blob, meta: list[Box], item: int) -> bytes | None:
     """The TIFF structure of an item, behind the four bytes that say where in the item it starts."""
     try:
-        data = _content(blob, meta, item)
+        places = _places(blob, meta, item)
     except DamagedHeader:
         return None
+    if sum(length for _, length in places) > min(MAX_METADATA, len(blob)):
+        return None
+    data = b"".join(bytes(read(blob, start, length)) for start, length in places)
     return data[4 + int.from_bytes(data[:4], "big") :] or None
 
 
-def _content(blob: Blob, meta: list[Box], item: int) -> bytes:
-    """The bytes of an item, of one extent or of several. Raises DamagedHeader."""
+def _places(blob: Blob, meta: list[Box], item: int) -> list[tuple[int, int]]:
+    """Where in the file the parts of an item start, and their lengths (ISO 14496-12, 8.11.3). Raises DamagedHeader."""
     box = find(meta, b"iloc")
     version, sizes, more = unpack(">B3xBB", blob, box.start)
     offset, length, base, index = sizes >> 4, sizes & 15, more >> 4, (more & 15) if version else 0
-    if any(size not in _SIZES for size in (offset, length, base, index)):
-        raise DamagedHeader
     name = ">I" if version >= 2 else ">H"
+    wide = struct.calcsize(name)
     (count,) = unpack(name, blob, box.start + 6)
-    at = box.start + 6 + struct.calcsize(name)
+    at = box.start + 6 + wide
+    each = index + offset + length
     for _ in range(min(count, MAX_PARTS)):
         (found,) = unpack(name, blob, at)
-        at += struct.calcsize(name)
-        (method,) = unpack(">H", blob, at) if version else (0,)
-        at += (2 if version else 0) + 2
+        method = unpack(">H", blob, at + wide)[0] & 15 if version else 0
+        at += wide + (4 if version else 2)
         start, extents = _number(blob, at, base), unpack(">H", blob, at + base)[0]
         at += base + 2
         if found == item:
-            places = [
-                (_number(blob, at + step + index, offset), _number(blob, at + step + index + offset, length))
-                for step in range(0, min(extents, MAX_PARTS) * (index + offset + length), index + offset + length or 1)
-            ]
-            return _joined(blob, meta, method & 15, start, places)
-        at += extents * (index + offset + length)
+            start += _origin(meta, method)
+            steps = range(at + index, at + index + min(extents, MAX_PARTS) * each, each or 1)
+            places = [(start + _number(blob, at, offset), _number(blob, at + offset, length)) for at in steps]
+            if any(start > len(blob) for start, _ in places):
+                raise DamagedHeader
+            return places
+        at += extents * each
     raise DamagedHeader
 
 
-def _joined(blob: Blob, meta: list[Box], method: int, start: int, places: list[tuple[int, int]]) -> bytes:
-    """method 0: offsets count from the start of the file; 1: from the content of the box `idat`."""
-    if method == 1:
-        start += find(meta, b"idat").start
-    if method > 1 or sum(length for _, length in places) > min(MAX_METADATA, len(blob)):
+def _origin(meta: list[Box], method: int) -> int:
+    """From where offsets count: the start of the file, or the content of the box `idat`. Raises DamagedHeader."""
+    if method > 1:
         raise DamagedHeader
-    return b"".join(bytes(read(blob, start + offset, length)) for offset, length in places)
+    return find(meta, b"idat").start if method else 0
 
 
 def _number(blob: Blob, at: int, size: int) -> int:
