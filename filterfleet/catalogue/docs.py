@@ -52,7 +52,7 @@ def _row(found: Filter) -> Iterator[str]:
     yield f"[`{found.name}`](#{found.name})"
     yield found.summary
     yield "kept" if found.deep else "to 8"
-    yield "kept" if found.alpha is Alpha.WEIGHED else found.alpha.value
+    yield {Alpha.WEIGHED: Alpha.KEPT, Alpha.ON_WHITE: Alpha.DROPPED}.get(found.alpha, found.alpha).value
     if isinstance(found.merge, Resampled) and "method" in found.parameters:
         yield "area, nearest"
     else:

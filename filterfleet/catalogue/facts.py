@@ -38,6 +38,7 @@ def transparency(found: Filter) -> str:
         Alpha.WEIGHED: "Leaves transparency as it is.",
         Alpha.FILTERED: "Filters transparency like the colours.",
         Alpha.DROPPED: "Lays transparent images over white.",
+        Alpha.ON_WHITE: "Lays transparent images over white.",
     }[found.alpha]
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.worker.filters import Alpha, bind, catalogue
-from filterfleet.worker.filters.merge import Hysteresis, Resampled, Rows, no_rows, one_row
+from filterfleet.worker.filters.merge import Measured, Rows, no_rows, one_row
 from filterfleet.worker.formats import Target, decode, read_header
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.check import joined
@@ -19,13 +19,9 @@ from tests.property.test_strips_properties import EXAMPLES, valid
 
 
 def mixes(found):
-    """Whether a pixel of the result depends on more than one pixel near it."""
-    rows = isinstance(found.merge, Rows)
-    return (
-        isinstance(found.merge, Resampled | Hysteresis)
-        or found.name == "otsu"
-        or (rows and (found.merge.halo is not no_rows or found.merge.align is not one_row))
-    )
+    """Whether a pixel of the result depends on more than one pixel of the image."""
+    merge = found.merge
+    return not isinstance(merge, Rows) or merge.halo is not no_rows or merge.align is not one_row
 
 
 MIXING = [found for found in catalogue() if mixes(found)]
@@ -64,7 +60,7 @@ def test_no_visible_pixel_depends_on_the_colour_of_a_transparent_one(found, data
     bound = bind(Step(found.name, tuple(sorted(values_of(data, found).items()))))
     image, other = data.draw(see_through(40 if found.name == "nl_means" else 90))
     one, two = bound(image), bound(other)
-    if found.alpha is Alpha.DROPPED:
+    if found.alpha in (Alpha.DROPPED, Alpha.ON_WHITE):
         assert np.array_equal(one, two)
         return
     assert np.array_equal(one[..., -1], two[..., -1])
@@ -72,7 +68,10 @@ def test_no_visible_pixel_depends_on_the_colour_of_a_transparent_one(found, data
     assert np.array_equal(one[visible], two[visible])
 
 
-@pytest.mark.parametrize("found", [found for found in MIXING if isinstance(found.merge, Rows)], ids=lambda f: f.name)
+JOINED = [found for found in MIXING if isinstance(found.merge, Rows | Measured)]
+
+
+@pytest.mark.parametrize("found", JOINED, ids=lambda found: found.name)
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_strips_of_see_through_images_join_to_the_whole(found, data):

@@ -233,7 +233,7 @@ def step(name, **values):
 
 def weighs(bound):
     """Whether the filter weighs colours by alpha. tests/unit/test_transparency.py has their see-through images."""
-    return bound.filter.alpha in (Alpha.WEIGHED, Alpha.FILTERED)
+    return bound.filter.alpha in (Alpha.WEIGHED, Alpha.FILTERED, Alpha.ON_WHITE)
 
 
 def opaque(image):

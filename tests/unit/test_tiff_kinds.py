@@ -145,23 +145,6 @@ def test_a_file_on_disk_is_the_same():
     assert np.array_equal(decode(blob, read_header(blob)), read(file))
 
 
-# --- CIELAB ----
-
-
-@pytest.mark.parametrize("photometric", [8, 9])
-def test_cielab_of_8_bits(photometric):
-    """sRGB red, green, blue and gray by the formulas of CIE 15 with a white of D65."""
-    lab = {(255, 0, 0): (53.2, 80.1, 67.2), (0, 128, 0): (46.2, -51.7, 49.9), (119, 119, 119): (50.0, 0, 0)}
-    lab |= {(255, 255, 255): (100, 0, 0), (0, 0, 0): (0, 0, 0)}
-    stored = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    expected = np.zeros_like(stored)
-    for column, (colour, (light, a, b)) in enumerate(lab.items()):
-        raised = 128 if photometric == 9 else 0
-        stored[:, 8 * column : 8 * column + 8] = round(light * 2.55), round(a + raised) % 256, round(b + raised) % 256
-        expected[:, 8 * column : 8 * column + 8] = colour[::-1]
-    assert difference(read(tiff(stored.tobytes(), 8, 3, photometric)), expected) <= 4 / 255
-
-
 # --- tiles of separate planes ----
 
 

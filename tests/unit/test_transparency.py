@@ -122,7 +122,9 @@ def opaque_colours(image):
     return np.dstack([np.zeros_like(image[:, :, :-1]), image[:, :, -1]])
 
 
-MIXING = {name for name, case in CASES.items() if weighs(bind(step(name, **case.values)))}
+# Their statistics are those of the whole image, or of large tiles: see test_transparent_statistics.py.
+STATISTICS = {"equalize", "clahe", "otsu"}
+MIXING = {name for name, case in CASES.items() if weighs(bind(step(name, **case.values)))} - STATISTICS
 DERIVATIVES = {"sobel", "scharr", "laplacian"}
 
 

@@ -24,21 +24,21 @@ def threshold(image: Image, level: float) -> Image:
     return cv2.threshold(image, level, 255, cv2.THRESH_BINARY)[1]
 
 
-def _separated(image: Image, total: histogram.Counts) -> Image:
-    return cv2.threshold(image, histogram.otsu(total), 255, cv2.THRESH_BINARY)[1]
+def _separated(image: Image, total: histogram.Counts, alpha: Image | None) -> Image:
+    return cv2.threshold(image, histogram.otsu(histogram.in_pixels(total, alpha)), 255, cv2.THRESH_BINARY)[1]
 
 
 @register(
     "otsu",
     merge=Measured(histogram.count, _separated),
-    alpha=Alpha.DROPPED,
+    alpha=Alpha.ON_WHITE,
     deep=False,
     gray=True,
     bilevel=True,
 )
-def otsu(image: Image) -> Image:
+def otsu(image: Image, alpha: Image | None) -> Image:
     """Threshold at the level that Otsu's method (1979) finds in the histogram."""
-    return _separated(image, histogram.count(image))
+    return _separated(image, histogram.count(image, alpha), alpha)
 
 
 _METHODS = {"mean": cv2.ADAPTIVE_THRESH_MEAN_C, "gaussian": cv2.ADAPTIVE_THRESH_GAUSSIAN_C}

@@ -42,7 +42,7 @@ class Rows:
 class Measured:
     """Two passes. measure(rows, **values) returns an int64 array, which is summed over all strips. Then
     apply(rows, total, **values) computes each row of the result, which depends on nothing but that row and the total.
-    The filter's function must equal apply(image, measure(image)).
+    The filter's function must equal apply(image, measure(image)). Where it takes alpha, so do these two.
     """
 
     measure: Callable[..., Any]

@@ -14,7 +14,7 @@ import numpy as np
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Recipe, Step, Value
 from filterfleet.common.text import did_you_mean
-from filterfleet.worker.filters.merge import Merge, Resampled, Rows
+from filterfleet.worker.filters.merge import Measured, Merge, Resampled, Rows
 from filterfleet.worker.filters.parameters import Parameter
 from filterfleet.worker.filters.plugins import load_plugins
 from filterfleet.worker.filters.transparency import resized
@@ -31,6 +31,7 @@ class Alpha(enum.Enum):
     WEIGHED = "weighed"  # like KEPT, and the function takes alpha=...: the alpha channel (h, w), None in opaque images
     FILTERED = "filtered"  # the function gets all channels
     DROPPED = "dropped"  # the function gets the other channels, laid over white; its result is opaque
+    ON_WHITE = "on white"  # like DROPPED, and the function takes alpha=... as with WEIGHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +83,32 @@ class Bound:
     def apply(self, image: Image, function: Callable[..., Image], **more: Any) -> Image:
         """function(image, **values, **more) on the image prepared for this filter, with alpha added if it is kept."""
         prepared, alpha = self.prepare(image)
-        if self.filter.alpha is Alpha.WEIGHED:
-            more["alpha"] = alpha
-        result = function(prepared, **self.values, **more)
-        if alpha is None:
+        result = function(prepared, **self.values, **self.weights(alpha), **more)
+        if alpha is None or self.filter.alpha is Alpha.ON_WHITE:
             return result
         if alpha.dtype != result.dtype:
             alpha = to_8_bits(alpha)
         return np.dstack([result, alpha])
 
+    def measure(self, merge: Measured, image: Image) -> Any:
+        """What the merge rule measures of the image, or of some of its rows."""
+        prepared, alpha = self.prepare(image)
+        return merge.measure(prepared, **self.values, **self.weights(alpha))
+
+    def weights(self, alpha: Image | None) -> dict[str, Any]:
+        """The argument alpha for filters that take it."""
+        return {"alpha": alpha} if self.filter.alpha in (Alpha.WEIGHED, Alpha.ON_WHITE) else {}
+
     def prepare(self, image: Image) -> tuple[Image, Image | None]:
         """The image in the depth and with the channels that the function takes, contiguous; and the alpha channel
-        (height, width) to be added to the result, if there is one to keep.
+        (height, width) to weigh pixels by or to be added to the result, if there is one.
         """
         if image.dtype == np.uint16 and not self.filter.deep:
             image = to_8_bits(image)
         alpha: Image | None = None
-        if self.filter.alpha is Alpha.DROPPED:
+        if has_alpha(image) and self.filter.alpha is Alpha.ON_WHITE:
+            alpha = image[:, :, -1]
+        if self.filter.alpha in (Alpha.DROPPED, Alpha.ON_WHITE):
             image = over_white(image)
         if has_alpha(image) and self.filter.alpha is not Alpha.FILTERED:
             alpha = image[:, :, -1]

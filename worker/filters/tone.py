@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from filterfleet.worker.filters import histogram
+from filterfleet.worker.filters.clahe import clahe_by_alpha
 from filterfleet.worker.filters.merge import Measured, Rows, Whole
 from filterfleet.worker.filters.parameters import Integer, Number
-from filterfleet.worker.filters.registry import register
+from filterfleet.worker.filters.registry import Alpha, register
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -60,30 +61,34 @@ def _with_luma(image: Image, change: Callable[[Image], Image]) -> Image:
     return cv2.cvtColor(changed, cv2.COLOR_YCrCb2BGR)
 
 
-def _measure(image: Image) -> histogram.Counts:
-    return histogram.count(_luma(image))
+def _measure(image: Image, alpha: Image | None) -> histogram.Counts:
+    return histogram.count(_luma(image), alpha)
 
 
-def _equalized(image: Image, total: histogram.Counts) -> Image:
-    return _with_luma(image, lambda luma: cv2.LUT(luma, histogram.equalizing(total)))
+def _equalized(image: Image, total: histogram.Counts, alpha: Image | None) -> Image:
+    table = histogram.equalizing(histogram.in_pixels(total, alpha))
+    return _with_luma(image, lambda luma: cv2.LUT(luma, table))
 
 
-@register("equalize", merge=Measured(_measure, _equalized), deep=False)
-def equalize(image: Image) -> Image:
+@register("equalize", merge=Measured(_measure, _equalized), alpha=Alpha.WEIGHED, deep=False)
+def equalize(image: Image, alpha: Image | None) -> Image:
     """Spreads the levels evenly over the whole range; in colour images, those of the luma."""
-    return _equalized(image, _measure(image))
+    return _equalized(image, _measure(image, alpha), alpha)
 
 
 @register(
     "clahe",
     merge=Whole("its tiles are fractions of the whole image and blend into each other"),
+    alpha=Alpha.WEIGHED,
     clip=Number(2.0, 0.1, 100.0, "times the mean count of a level"),
     tiles=Integer(8, 1, 64, "per side"),
 )
-def clahe(image: Image, clip: float, tiles: int) -> Image:
+def clahe(image: Image, clip: float, tiles: int, alpha: Image | None) -> Image:
     """Contrast limited adaptive histogram equalization (Zuiderveld 1994); in colour images, of the luma.
 
     The image is divided into tiles x tiles parts, or fewer when it has fewer pixels.
     """
     grid = (min(tiles, image.shape[1]), min(tiles, image.shape[0]))
-    return _with_luma(image, cv2.createCLAHE(clip, grid).apply)
+    if alpha is None or (alpha == np.iinfo(alpha.dtype).max).all():
+        return _with_luma(image, cv2.createCLAHE(clip, grid).apply)
+    return _with_luma(image, lambda luma: clahe_by_alpha(luma, alpha, clip, grid))

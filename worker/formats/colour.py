@@ -16,19 +16,19 @@ from filterfleet.worker.formats import icc
 from filterfleet.worker.formats.icc import Chromaticity
 from filterfleet.worker.formats.ifd import Directories, Entry
 
-_D65, _C = (0.3127, 0.3290), (0.310, 0.316)
-_BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+D65, _C = (0.3127, 0.3290), (0.310, 0.316)
+BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 _PRIMARIES: dict[int, tuple[Chromaticity, tuple[Chromaticity, ...]]] = {
-    1: (_D65, _BT709),
+    1: (D65, BT709),
     4: (_C, ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08))),
-    5: (_D65, ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06))),
-    6: (_D65, ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))),
-    7: (_D65, ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))),
+    5: (D65, ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06))),
+    6: (D65, ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))),
+    7: (D65, ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070))),
     8: (_C, ((0.681, 0.319), (0.243, 0.692), (0.145, 0.049))),
-    9: (_D65, ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))),
+    9: (D65, ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))),
     11: ((0.314, 0.351), ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
-    12: (_D65, ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
-    22: (_D65, ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077))),
+    12: (D65, ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))),
+    22: (D65, ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077))),
 }
 _SRGB_CURVE = icc.parametric(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _BT709_CURVE = icc.parametric(1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
@@ -64,8 +64,8 @@ class Colour:
         return _profile_of(self)
 
 
-SRGB = Colour(_D65, _BT709, _SRGB_CURVE)
-ADOBE_RGB = Colour(_D65, ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), icc.gamma(563 / 256))
+SRGB = Colour(D65, BT709, _SRGB_CURVE)
+ADOBE_RGB = Colour(D65, ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), icc.gamma(563 / 256))
 
 
 @functools.lru_cache(maxsize=16)
@@ -95,8 +95,8 @@ def from_png(chunks: dict[bytes, bytes]) -> Colour | None:
         return found
     if b"sRGB" in chunks:
         return SRGB
-    white = _D65
-    primaries: tuple[Chromaticity, ...] = _BT709
+    white = D65
+    primaries: tuple[Chromaticity, ...] = BT709
     curve = _SRGB_CURVE
     known = False
     if len(gama := chunks.get(b"gAMA", b"")) == 4 and 10_000 <= (value := int.from_bytes(gama, "big")) <= 1_000_000:

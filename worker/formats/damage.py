@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.formats.limits import MAX_PARTS
 
 
 class DamagedHeader(ValueError):  # noqa: N818 - it never reaches a user: read_header makes a sentence of it
     """The file ends or contradicts itself before all facts are known."""
+
+
+def too_many(parts: str) -> ImageError:
+    """The error for a file that is cut into more parts (chunks, boxes) than are looked at."""
+    return ImageError(f"The file has more than {MAX_PARTS} {parts}, which is more than is looked at.")
 
 
 _RESCUED = ("jpeg", "png", "tiff", "gif")  # of these, Damaged.ACCEPT shows what there is

@@ -7,7 +7,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES
+from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_THUMBNAILS
 
 PREFIX = b"Exif\0\0"  # stands before the TIFF structure in JPEG, and in some files of other formats
 
@@ -150,6 +150,8 @@ class _Reader:
         """The values of an entry of integers; none for other types."""
         if entry is None or entry.kind not in (_SHORT, _LONG, _IFD):
             return ()
+        if entry.count > MAX_EXIF_ENTRIES:
+            raise UnusableExif
         return self._unpack(f"{entry.count}{'H' if entry.kind == _SHORT else 'I'}", entry.value)
 
     def pack_into(self, layout: str, at: int, *values: int) -> None:
@@ -207,7 +209,9 @@ class _Editor:
 
     def _thumbnail(self, at: int) -> None:
         """Notes as going: the second directory, which describes the thumbnail, any that follow, and their pictures."""
-        while at != 0:
+        for _ in range(MAX_THUMBNAILS):
+            if at == 0:
+                return
             ifd = self._reader.ifd(at)
             self._goes.append((ifd.at, ifd.end))  # not its values: some writers share them with the main directory
             self._goes += self._extent(self._reader.below(ifd, _GPS_IFD))
@@ -215,6 +219,7 @@ class _Editor:
                 pieces = (self._reader.numbers(ifd.find(tag)) for tag in (starts, lengths))
                 self._goes += [(start, start + length) for start, length in zip(*pieces, strict=False)]
             at = ifd.following
+        raise UnusableExif
 
     def _extent(self, ifd: _Ifd | None) -> list[tuple[int, int]]:
         """Where the directory and its values are."""

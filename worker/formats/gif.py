@@ -10,7 +10,7 @@ import numpy as np
 from filterfleet.common.blob import Blob, read
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.facts import Header
-from filterfleet.worker.formats.limits import MAX_PARTS
+from filterfleet.worker.formats.limits import MAX_GIF_BLOCKS
 from filterfleet.worker.pixels.image import Image
 
 _EXTENSION, _FRAME = 0x21, 0x2C  # what a block begins with
@@ -55,27 +55,23 @@ def _first_frame(blob: Blob) -> _Frame | None:
     try:
         (packed,) = _unpack("<B", blob, 10)
         at = 13 + _palette(packed)
-        for _ in range(MAX_PARTS):
-            (kind,) = _unpack("<B", blob, at)
-            if kind == _FRAME:
+        inside = False  # an extension, which is a chain of sub-blocks
+        for _ in range(MAX_GIF_BLOCKS):
+            (first,) = _unpack("<B", blob, at)
+            if inside:
+                at += 1 + first
+                inside = first > 0
+            elif first == _FRAME:
                 left, top, width, height = _unpack("<HHHH", blob, at + 1)
                 return _Frame(left, top, width, height)
-            if kind != _EXTENSION:
+            elif first == _EXTENSION:
+                at += 2
+                inside = True
+            else:
                 return None
-            at = _behind(blob, at + 2)
     except DamagedHeader:
         pass
     return None
-
-
-def _behind(blob: Blob, at: int) -> int:
-    """Where the chain of sub-blocks that starts at an offset ends. Raises DamagedHeader."""
-    for _ in range(MAX_PARTS):
-        (size,) = _unpack("<B", blob, at)
-        at += 1 + size
-        if size == 0:
-            return at
-    raise DamagedHeader
 
 
 def _palette(packed: int) -> int:

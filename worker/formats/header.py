@@ -10,7 +10,7 @@ from filterfleet.common.blob import Blob
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats import bmp, containers, gif, heic, ico, jp2, jxl, pnm, psd, raw, tga
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
-from filterfleet.worker.formats.exif import PREFIX, orientation_of
+from filterfleet.worker.formats.exif import orientation_of
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
@@ -19,6 +19,7 @@ from filterfleet.worker.formats.sniff import sniff
 from filterfleet.worker.formats.statements import with_statements
 from filterfleet.worker.formats.tiff import ORIENTATION, Kind, page_of
 from filterfleet.worker.formats.tiff_pixels import header_of, open_tiff
+from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.formats.unread import check_jpeg
 from filterfleet.worker.pixels.vips import open_image, out_of_memory, pyvips
 from filterfleet.worker.settings import MAX_SIDE
@@ -71,7 +72,7 @@ def _by_vips(image_format: str) -> Callable[[Blob], Header]:
     def read(blob: Blob) -> Header:
         disk: list[OSError] = []
         try:
-            image = open_image(blob, image_format, fail_on="none", disk=disk)
+            image = open_image(without_metadata(blob, image_format), image_format, fail_on="none", disk=disk)
         except pyvips.Error:
             if disk:
                 raise disk[0] from None
@@ -121,7 +122,6 @@ def _header_of(image: Any, image_format: str) -> Header:
         raise ImageError(f"The {image_format.upper()} file has {kind} samples; {only}.")
     if not 1 <= bands <= 4:
         raise _too_many(image_format.upper(), image.bands)
-    exif = _field(image, "exif-data")
     return Header(
         image_format,
         image.width,
@@ -133,7 +133,6 @@ def _header_of(image: Any, image_format: str) -> Header:
         bounded=_bounded(image, image_format),
         cmyk=cmyk,
         icc=_field(image, "icc-profile-data"),
-        exif=exif.removeprefix(PREFIX) if exif else None,
         xmp=_field(image, "xmp-data"),
     )
 

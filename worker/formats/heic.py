@@ -10,6 +10,7 @@ import numpy as np
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.extensions import needs_extra
+from filterfleet.worker.formats.avif import limited_gray, spread_gray
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.facts import Header, only
@@ -44,14 +45,22 @@ def decode(blob: Blob) -> Image:
     """The primary image. Raises ImageError."""
     heif, _, _ = _opened(blob)
     try:
-        image = np.asarray(heif)
-        if image.dtype == np.uint16:
-            image = spread_to_16_bits(image, heif.info["bit_depth"])
+        stored = np.asarray(heif)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - pillow_heif has no error class of its own, and raises many
         raise damaged("heic") from None
-    return from_rgb_order(image.reshape(*image.shape[:2], -1))
+    samples = stored.reshape(*stored.shape[:2], -1)
+    return from_rgb_order(_in_full_range(samples, heif, limited=limited_gray(blob)))
+
+
+def _in_full_range(samples: Image, heif: Any, *, limited: bool) -> Image:
+    """Samples of 10 and 12 bits stand in the upper bits of 16."""
+    spread = samples if samples.dtype == np.uint8 else spread_to_16_bits(samples, heif.info["bit_depth"])
+    if not limited:
+        return spread
+    colours = samples.shape[2] - int(heif.has_alpha)
+    return np.dstack([spread_gray(samples[:, :, :colours]), spread[:, :, colours:]])
 
 
 def _opened(blob: Blob) -> tuple[Any, int, int]:

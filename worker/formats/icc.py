@@ -42,7 +42,7 @@ def colour_profile(
 
     Raises numpy.linalg.LinAlgError if the primaries lie on a line.
     """
-    adapted, adaptation = _adapted(white, primaries)
+    adapted, adaptation = rgb_to_xyz(white, primaries)
     tags = [(b"wtpt", _xyz(D50)), (b"chad", b"sf32\0\0\0\0" + _fixed(*adaptation.flat))]
     tags += [(name, _xyz(column)) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), adapted.T, strict=True)]
     tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
@@ -56,16 +56,23 @@ def gray_profile(curve: bytes) -> bytes:
     return _profile(b"GRAY", "Gray", [(b"wtpt", _xyz(D50)), (b"kTRC", curve)])
 
 
-def _adapted(white: Chromaticity, primaries: Sequence[Chromaticity]) -> tuple[Matrix, Matrix]:
+def rgb_to_xyz(white: Chromaticity, primaries: Sequence[Chromaticity]) -> tuple[Matrix, Matrix]:
     """The matrix from linear RGB to XYZ under D50, and the one from XYZ under the white to XYZ under D50."""
-    columns = np.array([_xyz_of(x, y) for x, y in primaries]).T
-    source = _xyz_of(*white)
-    cones = (_BRADFORD @ D50) / (_BRADFORD @ source)
-    adaptation = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD
+    columns = np.array([xyz_of(x, y) for x, y in primaries]).T
+    source = xyz_of(*white)
+    adaptation = adaptation_from(source)
     return adaptation @ (columns * np.linalg.solve(columns, source)), adaptation
 
 
-def _xyz_of(x: float, y: float) -> NDArray[np.float64]:
+def adaptation_from(white: NDArray[np.float64]) -> Matrix:
+    """The matrix from XYZ under a white to XYZ under D50."""
+    cones = (_BRADFORD @ D50) / (_BRADFORD @ white)
+    adaptation: Matrix = np.linalg.inv(_BRADFORD) @ np.diag(cones) @ _BRADFORD
+    return adaptation
+
+
+def xyz_of(x: float, y: float) -> NDArray[np.float64]:
+    """XYZ with Y = 1. Raises ZeroDivisionError."""
     return np.array([x / y, 1.0, (1 - x - y) / y])
 
 

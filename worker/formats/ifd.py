@@ -59,8 +59,8 @@ class Directories:
         self.first = int.from_bytes(head[8:16] if self._big else head[4:8], "big" if self._order == ">" else "little")
 
     def entries(self, at: int | None) -> dict[int, Entry]:
-        """By tag, those of the directory at an offset that lie inside the file and take no more than _MOST_BYTES
-        together; none where there is no directory. Raises OSError.
+        """By tag, those of the directory at an offset that lie inside the file and take no more bytes together than it
+        has; none where there is no directory. Raises OSError.
         """
         if not at or at >= len(self._blob):
             return {}
@@ -72,7 +72,7 @@ class Directories:
         (entries,) = struct.unpack(self._order + count, head)
         raw = bytes(read(self._blob, start, size * min(entries, MAX_EXIF_ENTRIES)))
         found: dict[int, Entry] = {}
-        room = _MOST_BYTES
+        room = min(_MOST_BYTES, len(self._blob))  # values that share bytes are none of an honest writer's
         for place in range(0, len(raw) - size + 1, size):
             tag, kind, number = struct.unpack_from(self._order + ("HHQ" if self._big else "HHI"), raw, place)
             if tag in found:

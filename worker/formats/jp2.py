@@ -12,7 +12,7 @@ import numpy as np
 from filterfleet.common.blob import Blob, read, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.wire import Payload
-from filterfleet.worker.formats.damage import DamagedHeader, damaged
+from filterfleet.worker.formats.damage import DamagedHeader, damaged, too_many
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.imdecode import by_opencv
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
@@ -133,7 +133,7 @@ def _look(blob: Blob) -> tuple[_Codestream, bytes | None]:
             length = at_next - start - 3
             icc = (bytes(read(blob, start + 3, length)) if 0 <= length <= MAX_METADATA else b"") or None
         at = start if kind == b"jp2h" else at_next  # jp2h holds boxes
-    raise DamagedHeader
+    raise too_many("boxes")
 
 
 def _box_at(blob: Blob, at: int, end: int) -> tuple[bytes, int, int]:

@@ -17,7 +17,7 @@ from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.settings import WHOLE_PIXELS
 
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # with a length, or EOI; restarts and escapes belong to a scan
-_SEGMENT = re.compile(rb"\xff+[\xc0-\xfe]")  # a marker between segments, with the bytes that may fill up before it
+_SEGMENT = re.compile(rb"\xff[\xc0-\xfe]")  # a marker between segments, behind the bytes that may fill up before it
 _SOS, _END = 0xDA, b"\xff\xd9"
 _TOO_SHORT = "premature end of data segment"  # libjpeg's warning when a scan has fewer blocks than the image
 _ODD_SAMPLING = "subsampling level"  # simplejpeg knows six samplings of colour

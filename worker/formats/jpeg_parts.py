@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from filterfleet.common.blob import Blob, read
 from filterfleet.common.wire import Payload
+from filterfleet.worker.formats.damage import too_many
+from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.limits import MAX_PARTS
 
 _ICC = b"ICC_PROFILE\0"
 _JFIF = b"JFIF\0"
-_APP0, _APP2, _SOS, _EOI = 0xE0, 0xE2, 0xDA, 0xD9
+_EXIF = b"Exif\0"  # a second zero should follow, and some programs write another byte
+_APP0, _APP1, _APP2, _SOS, _EOI = 0xE0, 0xE1, 0xE2, 0xDA, 0xD9
+_RESTARTS = range(0xD0, 0xD8)  # markers without data
+_MARKER = re.compile(rb"\xff[\xc0-\xfe]")
+_STEP = 1 << 12  # bytes of the file that are looked through at once
 _UNITS = {1: 1 / 0.0254, 2: 100.0}  # per metre: inch, centimetre
 
 
@@ -47,23 +54,48 @@ def without_profile(file: Payload) -> bytes:
 
 
 def _profile_segments(blob: Blob) -> list[tuple[int, int]]:
+    return _of_kind(blob, segments(blob), _APP2, _ICC)
+
+
+def exif_segments(blob: Blob) -> list[tuple[int, int]]:
+    """Where the segments with EXIF start and stop. Raises ImageError for too many segments, and OSError."""
+    found = list(segments(blob))
+    if len(found) >= MAX_PARTS:
+        raise too_many("segments before its picture")
+    return [(start - 4, stop) for start, stop in _of_kind(blob, found, _APP1, _EXIF)]
+
+
+def exif_of(blob: Blob) -> bytes | None:
+    """The TIFF structure of the first segment with EXIF; None if there is none. Raises OSError."""
+    for start, stop in _of_kind(blob, segments(blob), _APP1, _EXIF):
+        return bytes(read(blob, start + len(PREFIX), stop - start - len(PREFIX))) or None
+    return None
+
+
+def _of_kind(blob: Blob, among: Iterable[tuple[int, int, int]], marker: int, prefix: bytes) -> list[tuple[int, int]]:
+    """Where the data of those segments lie that have this marker and start so."""
     return [
-        (start, end)
-        for marker, start, end in segments(blob)
-        if marker == _APP2 and bytes(read(blob, start, len(_ICC))) == _ICC
+        (start, stop)
+        for found, start, stop in among
+        if found == marker and bytes(read(blob, start, len(prefix))) == prefix
     ]
 
 
 def segments(blob: Blob) -> Iterator[tuple[int, int, int]]:
-    """Marker, and start and end of the data, of each segment before the first scan."""
-    at = 2
+    """Marker, and start and end of the data, of each segment before the first scan, found as libjpeg finds them: what
+    lies between two of them is passed over. At most MAX_PARTS of them.
+    """
+    at, first, held = 2, 0, b""  # held: the part of the file that starts at first
     for _ in range(MAX_PARTS):
-        head = bytes(read(blob, at, 4))
-        if len(head) < 4 or head[0] != 0xFF or head[1] in (_SOS, _EOI):
+        while (found := _MARKER.search(held, at - first)) is None or found.end() + 2 > len(held):
+            at = first + found.start() if found else max(at, first + len(held) - 1)
+            held, first = bytes(read(blob, at, _STEP)), at
+            if len(held) < 4:
+                return
+        marker, start = found[0][1], first + found.end() + 2
+        if marker in (_SOS, _EOI):
             return
-        if head[1] == 0xFF:  # a fill byte
-            at += 1
-            continue
-        length = int.from_bytes(head[2:], "big")
-        yield head[1], at + 4, at + 2 + length
-        at += 2 + max(length, 2)
+        at = start - 2
+        if marker not in _RESTARTS:
+            at += max(int.from_bytes(held[found.end() : found.end() + 2], "big"), 2)
+            yield marker, start, at

@@ -14,11 +14,12 @@ import numpy as np
 from filterfleet.common.blob import Blob, read, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.extensions import needs_extra
-from filterfleet.worker.formats.damage import DamagedHeader, damaged
+from filterfleet.worker.formats.damage import DamagedHeader, damaged, too_many
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.lazy import to_array, to_vips
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
 from filterfleet.worker.formats.orientation import upright
+from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.pixels.channels import channels_of, from_rgb_order
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import pyvips
@@ -91,7 +92,7 @@ def decode(blob: Blob) -> Image:
 def _from_jpeg(data: bytes, orientation: int) -> Image:
     """From a JPEG that was packed into a JPEG XL file, and comes out of it as it was."""
     try:
-        image = pyvips.Image.jpegload_buffer(data, fail_on="warning")
+        image = pyvips.Image.jpegload_buffer(whole(without_metadata(data, "jpeg")), fail_on="warning")
         if "icc-profile-data" in image.get_fields():
             image = image.icc_transform("srgb", embedded=True)
         return upright(to_array(image.write_to_memory(), image), orientation)
@@ -147,6 +148,7 @@ def _boxes(blob: Blob) -> Iterator[tuple[bytes, int, int]]:
             raise DamagedHeader
         yield kind, start, min(stop, end) - start
         at = stop
+    raise too_many("boxes")
 
 
 def _beginning(blob: Blob) -> bytes:

@@ -12,6 +12,7 @@ from filterfleet.worker.formats import avif
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.tiff import page_of
 from filterfleet.worker.formats.tiff_pixels import open_tiff
+from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.pixels.channels import channels_of, from_rgb_order, to_rgb_order
 from filterfleet.worker.pixels.depth import spread_to_16_bits
 from filterfleet.worker.pixels.image import Image
@@ -34,7 +35,7 @@ def open_pixels(blob: Blob, header: Header, damaged: Damaged, disk: list[OSError
     if header.format == "tiff":
         image = open_tiff(blob, page_of(blob), fail_on=fail_on, disk=disk)
     else:
-        image = open_image(blob, header.format, fail_on=fail_on, disk=disk)
+        image = open_image(without_metadata(blob, header.format), header.format, fail_on=fail_on, disk=disk)
     if header.cmyk:
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=header.bits)
     elif image.interpretation.startswith("lab"):

@@ -11,8 +11,9 @@ from filterfleet.worker.settings import MAX_SIDE
 # one loses metadata.
 MAX_METADATA = 16 << 20
 
-# Chunks or boxes of a WebP or JPEG 2000 file that are looked at. Real files have a few dozen. A larger value lets a
-# file of tiny chunks take more time; with a smaller one, metadata at the end of a real file is missed.
+# Chunks, boxes or segments of a file that are looked at. Real files have a few dozen, and a few hundred where a profile
+# or XMP is cut into parts. A larger value lets a file of tiny ones take more time; with a smaller one, metadata at the
+# end of a real file is missed. A JPEG with this number of segments before its picture is refused.
 MAX_PARTS = 10_000
 
 # Entries of one directory of EXIF or of a TIFF. Cameras write about a hundred. A larger value lets hostile EXIF
@@ -34,7 +35,17 @@ MAX_SCANS = 100
 # are refused before a decoder spends minutes filling in what is missing.
 MOST_PIXELS_PER_BYTE = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SIDE, "pnm": 8, "ico": 8 * 1032}
 
-# Chunks of a PNG file that are passed over to find those behind the pixels. libpng writes 8 KiB of pixels in each, so
+# Chunks of a PNG file that are passed over to find those behind the pixels. A file with more of them before its pixels
+# is refused. libpng writes 8 KiB of pixels in each, so
 # this is 1.6 GB. A larger value lets a file of empty chunks take more time; with a smaller one, metadata at the end of
 # a large file is missed.
 MAX_PNG_CHUNKS = 200_000
+
+# Blocks and sub-blocks of a GIF before its first frame. A sub-block has up to 255 bytes, so real files have a few
+# hundred of them at most. A larger value lets a file of tiny blocks take more time; with a smaller one, the place of a
+# frame behind long comments is missed.
+MAX_GIF_BLOCKS = 50_000
+
+# Directories of EXIF behind the main one: one describes the thumbnail, and few files have more. A larger value lets a
+# long chain take more time; with a smaller one, EXIF with several thumbnails is dropped.
+MAX_THUMBNAILS = 10

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from filterfleet.common.blob import Blob, read
+from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS, MAX_PNG_CHUNKS
 
@@ -57,6 +58,24 @@ def parts_of(blob: Blob) -> PngParts:
                 raw_exif = raw_exif or _unwrapped(text)
     parts.exif = parts.exif or raw_exif
     return parts
+
+
+def texts_before_the_pixels(blob: Blob) -> list[tuple[int, int]]:
+    """Where the chunks with text and EXIF start and stop, of those before the pixels. Raises ImageError for more than
+    MAX_PNG_CHUNKS before the pixels, and OSError.
+    """
+    found: list[tuple[int, int]] = []
+    at = 8
+    for _ in range(MAX_PNG_CHUNKS):
+        head = bytes(read(blob, at, 8))
+        if len(head) < 8 or head[4:] == b"IDAT":
+            return found
+        stop = at + 12 + int.from_bytes(head[:4], "big")
+        if head[4:] in _TEXTS or head[4:] == b"eXIf":
+            first = found.pop()[0] if found and found[-1][1] == at else at  # one cut for all that follow each other
+            found.append((first, min(stop, len(blob))))
+        at = stop
+    raise ImageError(f"The PNG file has more than {MAX_PNG_CHUNKS} chunks before its pixels.")
 
 
 def _ancillary(blob: Blob) -> Iterator[tuple[bytes, bytes]]:

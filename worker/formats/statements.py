@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable
 
 from filterfleet.common.blob import Blob
-from filterfleet.worker.formats import colour, heif_colour, ifd, jpeg_parts, tiff_exif
+from filterfleet.worker.formats import boxes, colour, heif_colour, ifd, jpeg_parts, tiff_exif
+from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.ifd import Directories
 from filterfleet.worker.formats.metadata import is_profile
@@ -40,7 +41,7 @@ def _without_profile(header: Header) -> Header:
 
 
 def _jpeg(blob: Blob, header: Header) -> Header:
-    header = dataclasses.replace(header, density=jpeg_parts.density_of(blob))
+    header = dataclasses.replace(header, density=jpeg_parts.density_of(blob), exif=jpeg_parts.exif_of(blob))
     if jpeg_parts.has_broken_profile(blob):
         return _without_profile(header)
     return header
@@ -56,7 +57,7 @@ def _png(blob: Blob, header: Header) -> Header:
         icc=None if found else header.icc,
         colour=found,
         png_colours=stated if found or b"cICP" in stated else {},
-        exif=parts.exif or header.exif,
+        exif=parts.exif,
         xmp=parts.xmp or header.xmp,
         density=parts.density,
     )
@@ -68,6 +69,14 @@ def _tiff(blob: Blob, header: Header) -> Header:
     return dataclasses.replace(header, density=density, exif=tiff_exif.exif_of(blob))
 
 
+def _avif(blob: Blob, header: Header) -> Header:
+    try:
+        exif = next((item.data for item in boxes.exif_items(blob)), None)
+    except DamagedHeader:
+        exif = None
+    return dataclasses.replace(_heif(blob, header), exif=exif)
+
+
 def _heif(blob: Blob, header: Header) -> Header:
     return header if header.icc is not None else dataclasses.replace(header, colour=heif_colour.colour_of(blob))
 
@@ -76,6 +85,6 @@ _READERS: dict[str, Callable[[Blob, Header], Header]] = {
     "jpeg": _jpeg,
     "png": _png,
     "tiff": _tiff,
-    "avif": _heif,
+    "avif": _avif,
     "heic": _heif,
 }

@@ -16,10 +16,10 @@ SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259
 FILL_ORDER, STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANES = 266, 273, 274, 277, 278, 279, 284
 OLD_JPEG_START, OLD_JPEG_BYTES = 513, 514
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 317, 322, 323, 324, 325
-EXTRA, FORMAT, JPEG_TABLES, COEFFICIENTS, SUBSAMPLING, REFERENCES = 338, 339, 347, 529, 530, 532
+WHITE, EXTRA, FORMAT, JPEG_TABLES, COEFFICIENTS, SUBSAMPLING, REFERENCES = 318, 338, 339, 347, 529, 530, 532
 
 _GRAYS_AND_RGB = (0, 1, 2)  # values of PHOTOMETRIC
-_YCBCR, CIELAB, ICCLAB = 6, 8, 9
+_YCBCR, CIELAB, ICCLAB, ITULAB = 6, 8, 9, 10
 _OLD_JPEG, _JPEG = 6, 7  # values of COMPRESSION
 _WHOLE_BYTES = (1, 5, 8, 32773, 32946)  # compressions of bytes, whatever they stand for: none, LZW, deflate, PackBits
 _UNREAD = {
@@ -45,6 +45,13 @@ _UNREAD_COLOURS = {
 }
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
+
+# All values of a directory together have at most this many times the bytes of the file, and _USUAL_VALUES more: they
+# lie side by side in it. Larger values let a file whose values share their bytes take more time; smaller ones refuse
+# files that are cut short, of which some of the pixels are there.
+_MOST_SHARED = 4
+_USUAL_VALUES = 1 << 20  # bytes
+
 _MOST_VALUES = 64  # of a tag that is read here; the long ones are read by libvips
 
 
@@ -53,7 +60,7 @@ class Kind(enum.Enum):
 
     PLAIN = "as it is"
     YCBCR = "the samples as if they were RGB"
-    LAB = "8-bit CIELAB as if it were RGB"
+    LAB = "CIELAB as if it were RGB"
     JPEG_INSIDE = "the JPEG file that old-style JPEG compression left whole"
     PACKED = "the bytes, which hold samples of other sizes than 8 and 16 bits"
     PLANES = "each plane of tiles as if it were gray"
@@ -152,7 +159,8 @@ def _kind(directory: Directory, bits: int, samples: int) -> Kind:
         return Kind.YCBCR
     if directory.value(FORMAT, 1) != 1:
         return Kind.PLAIN
-    if photometric in (CIELAB, ICCLAB) and bits == 8 and samples == 3:
+    if photometric in (CIELAB, ICCLAB, ITULAB):
+        _check_lab(directory, bits, samples)
         return Kind.LAB
     if bits < 16 and bits != 8 and not (bits in (1, 2, 4) and samples == 1):
         _check_packed(directory, bits, compression, photometric)
@@ -162,6 +170,16 @@ def _kind(directory: Directory, bits: int, samples: int) -> Kind:
             raise ImageError("The TIFF file has tiles of separate planes; only gray and RGB of 8 or 16 bits can be so.")
         return Kind.PLANES
     return Kind.PLAIN
+
+
+def _check_lab(directory: Directory, bits: int, samples: int) -> None:
+    """Raises ImageError for CIELAB that cannot be read."""
+    extra = directory.values(EXTRA, ())
+    if bits not in (8, 16) or samples - len(extra) != 3 or len(extra) > 1 or 1 in extra:
+        kind = f"{samples} samples of {bits} bits" + (", multiplied by alpha" if 1 in extra else "")
+        raise ImageError(
+            f"The TIFF file has CIELAB colours in {kind}; only 8 and 16 bits, and plain alpha, can be read."
+        )
 
 
 def _check_known(compression: int, photometric: int) -> None:
@@ -216,8 +234,12 @@ def _directory(blob: Blob, at: int, order: str, *, big: bool) -> tuple[Directory
     if len(table) < count * row:
         raise DamagedHeader
     entries: dict[int, Entry] = {}
+    room = _MOST_SHARED * len(blob) + _USUAL_VALUES
     for place in range(0, count * row, row):
         tag, kind, number = struct.unpack_from(order + "HH" + pointer, table, place)
+        room -= _SIZES.get(kind, 1) * number
+        if room < 0:
+            raise ImageError("The TIFF file has a directory of more bytes than the file.")
         value = place + row - cell
         held = table[value : value + cell]
         inside = _SIZES.get(kind, 1) * number <= cell

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from filterfleet.common.blob import Blob, read, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import tiff
+from filterfleet.worker.formats import cielab, tiff
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.facts import Header
+from filterfleet.worker.formats.pieces import changed
 from filterfleet.worker.formats.tiff import Entry, Kind, Page
+from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import open_image, pyvips
 
@@ -40,19 +42,20 @@ def header_of(page: Page) -> Header:
         bits=8 if page.bits <= 8 else 16,
         alpha=bands in (2, 4),
         orientation=directory.value(tiff.ORIENTATION, 1),
+        bounded=page.kind is Kind.LAB,
     )
 
 
 def open_tiff(blob: Blob, page: Page | None, *, fail_on: str, disk: list[OSError]) -> Any:
     """A pyvips.Image of gray, RGB, CMYK or CIELAB and maybe alpha. page is tiff.page_of the blob; the rest is as in
-    worker.pixels.vips.open_image. A file of the kind LAB, PACKED or PLANES is held in memory.
+    worker.pixels.vips.open_image. A file of the kind PACKED or PLANES is held in memory.
     """
     if page is None:
         return open_image(blob, "tiff", fail_on=fail_on, disk=disk)
     if page.kind is Kind.PACKED:
         return _to_vips(_unpacked(blob, page, fail_on))
     if page.kind is Kind.LAB:
-        return _lab(blob, page, fail_on)
+        return _lab(blob, page, fail_on, disk)
     if page.kind is Kind.JPEG_INSIDE:
         return _jpeg_inside(blob, page, fail_on)
     if page.kind is Kind.PLANES:
@@ -70,7 +73,9 @@ def _jpeg_inside(blob: Blob, page: Page, fail_on: str) -> Any:
     start = directory.value(tiff.OLD_JPEG_START, 0)
     rest = len(blob) - start
     data = bytes(read(blob, start, min(directory.value(tiff.OLD_JPEG_BYTES, rest), rest)))
-    image = open_image(data, "jpeg", fail_on="none" if fail_on == "none" else "warning", disk=[])
+    image = open_image(
+        without_metadata(data, "jpeg"), "jpeg", fail_on="none" if fail_on == "none" else "warning", disk=[]
+    )
     several_scans = image.get_typeof("jpeg-multiscan") and image.get("jpeg-multiscan")  # never in this format
     size = directory.value(tiff.WIDTH, 0), directory.value(tiff.HEIGHT, 0)
     if several_scans or (image.width, image.height) != size:
@@ -103,14 +108,11 @@ def _ratios(page: Page, tag: int, default: tuple[int, ...]) -> list[float]:
     return [above / below for above, below in zip(found[::2], found[1::2], strict=True)]
 
 
-def _lab(blob: Blob, page: Page, fail_on: str) -> Any:
-    """8-bit CIELAB: L from 0 to 255, a and b signed, or as in ICC profiles raised by 128."""
-    entries: dict[int, tuple[int, int, int] | Entry] = dict(page.directory.entries)
-    entries[tiff.PHOTOMETRIC] = (_SHORT, 1, 2)
-    stored = _opened(blob, page, entries, fail_on)
-    raised = stored if page.directory.value(tiff.PHOTOMETRIC, 0) == tiff.ICCLAB else stored ^ [0, 128, 128]
-    lab = raised.linear([100 / 255, 1, 1], [0, -128, -128]).copy(interpretation="lab")
-    return lab.colourspace("srgb")
+def _lab(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
+    entry = page.directory.entries[tiff.PHOTOMETRIC]
+    like_rgb = struct.pack(page.directory.order + ("H" if entry.kind == _SHORT else "I"), 2)
+    given = changed(blob, {(entry.start, entry.start + len(like_rgb)): like_rgb})
+    return cielab.to_srgb(open_image(given, "tiff", fail_on=fail_on, disk=disk, page=page.number), page)
 
 
 def _joined(blob: Blob, page: Page, fail_on: str) -> Any:

@@ -21,9 +21,10 @@ _GONE = {
     b"http://ns.adobe.com/xmp/note/": re.compile(rb"HasExtendedXMP"),
 }
 _PREFIX = re.compile(rb"""xmlns:([\w.-]{1,99})\s*=\s*["']([^"'<]{1,99})["']""")
-# XML allows no < in values, so each try ends at the next < at the latest, and all of them together take linear time.
-_TAG = re.compile(rb"""<(/?)([\w.-]+:[\w.-]+)((?:[^<>"'/]|/(?!>)|"[^"<]*"|'[^'<]*')*)(/?)>""")
-_ATTRIBUTE = re.compile(rb"""\s+([\w.-]+:[\w.-]+)\s*=\s*(?:"[^"<]*"|'[^'<]*')""")
+# XML allows no < in values, so each try ends at the next < at the latest, and all of them together take linear time:
+# nothing that has matched is given back (+ and * with another +), and blanks are tried from the first one only.
+_TAG = re.compile(rb"""<(/?)([\w.-]++:[\w.-]++)((?:[^<>"'/]|/(?!>)|"[^"<]*+"|'[^'<]*+')*+)(/?)>""")
+_ATTRIBUTE = re.compile(rb"""(?<!\s)\s++([\w.-]++:[\w.-]++)\s*+=\s*+(?:"[^"<]*+"|'[^'<]*+')""")
 
 
 def of_the_picture(xmp: bytes) -> bytes | None:

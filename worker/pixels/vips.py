@@ -10,7 +10,8 @@ from typing import Any
 
 import pyvips
 
-from filterfleet.common.blob import Blob, FileBlob
+from filterfleet.common.blob import Blob
+from filterfleet.common.payload import OpenFile
 
 pyvips.concurrency_set(1)  # the pool of the worker already has a thread per core
 pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would keep images alive
@@ -49,7 +50,7 @@ READABLE = frozenset(_LOADERS)
 
 
 def open_image(blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError], page: int = 0) -> Any:
-    """A lazy pyvips.Image of one of the READABLE formats, whose rows can be read once, from top to bottom. A FileBlob
+    """A lazy pyvips.Image of one of the READABLE formats, whose rows can be read once, from top to bottom. An OpenFile
     is read piece by piece, never whole.
 
     fail_on is libvips' own setting: none, truncated, error or warning. page is the number of a page of a TIFF. Raises
@@ -70,7 +71,7 @@ def out_of_memory(error: pyvips.Error) -> bool:
 
 
 def _source(blob: Blob, disk: list[OSError]) -> Any:
-    if not isinstance(blob, FileBlob):
+    if not isinstance(blob, OpenFile):
         return pyvips.Source.new_from_memory(blob)
     reader = _Reader(blob, disk)
     source = pyvips.SourceCustom()
@@ -82,7 +83,7 @@ def _source(blob: Blob, disk: list[OSError]) -> Any:
 class _Reader:
     """A position in a blob, which libvips moves."""
 
-    def __init__(self, blob: FileBlob, disk: list[OSError]) -> None:
+    def __init__(self, blob: OpenFile, disk: list[OSError]) -> None:
         self._blob = blob
         self._disk = disk
         self._at = 0

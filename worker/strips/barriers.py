@@ -55,8 +55,8 @@ class _Measuring:
 
     def put(self, index: int, band: Span, rows: Image, span: Span) -> None:  # noqa: ARG002 - the order does not matter
         rows = rows[band.within(span)]
+        measured = self._bound.measure(self._merge, rows)
         prepared, alpha = self._bound.prepare(rows)
-        measured = self._merge.measure(prepared, **self._bound.values)
         self._spool.write(band.top, prepared if alpha is None else rows)
         with self._lock:
             self._total = self._total + measured

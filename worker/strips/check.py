@@ -20,7 +20,7 @@ def joined(bound: Bound, image: Image, rows: int) -> Image:
     merge = bound.filter.merge
     if isinstance(merge, Measured):
         cuts = [image[span.top : span.bottom] for span in spans]
-        total = sum(merge.measure(bound.prepare(cut)[0], **bound.values) for cut in cuts)
+        total = sum(bound.measure(merge, cut) for cut in cuts)
         return np.concatenate([bound.apply(cut, merge.apply, total=total) for cut in cuts])
     parts = []
     for span in spans:
