@@ -10,6 +10,7 @@ from typing import cast
 from filterfleet.broker.actions import Side
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
+from filterfleet.broker.relay import Relay
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Lease, LeaseState, TaskState, Worker
@@ -33,6 +34,7 @@ class WorkerDesk:
         outbox: Outbox,
         scheduler: Scheduler,
         clients: ClientDesk,
+        relay: Relay,
     ) -> None:
         self._settings = settings
         self._rng = rng
@@ -40,6 +42,7 @@ class WorkerDesk:
         self._outbox = outbox
         self._scheduler = scheduler
         self._clients = clients
+        self._relay = relay
         self._catalogue: wire.Catalogue | None = None  # None: a worker has come, gone or changed since
 
     # --- RFC 6/PPP ----
@@ -118,9 +121,9 @@ class WorkerDesk:
             case wire.Beat():
                 self._on_beat(worker, message, now)
             case wire.Get():
-                self._on_get(worker, message)
+                self._on_get(worker, message, now)
             case wire.Data():
-                self._on_data(worker, message)
+                self._on_data(worker, message, now)
             case wire.Failed():
                 self._on_failed(worker, message, now)
             case wire.Nack():
@@ -206,15 +209,16 @@ class WorkerDesk:
             self._outbox.counters["failures"] += 1
             self._clients.give_up(lease.task, failed.reason, now)
 
-    def _on_get(self, worker: Worker, get: wire.Get) -> None:
+    def _on_get(self, worker: Worker, get: wire.Get, now: float) -> None:
         lease = self._lease(worker, get.id)
         if lease is not None and get.blob == "":
             lease.state = LeaseState.PULLING
-            self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
+            self._relay.ask(BACK, worker.peer, lease, get, now)
 
-    def _on_data(self, worker: Worker, data: wire.Data) -> None:
+    def _on_data(self, worker: Worker, data: wire.Data, now: float) -> None:
         lease = self._lease(worker, data.id)
-        if lease is not None and lease.task.state is TaskState.DELIVERING:
+        if lease is not None and self._relay.answers(FRONT, lease.task.client, lease, data):
+            self._scheduler.carried(lease, len(data.payload[0]), lease.task.size + lease.task.output_bytes, now)
             self._outbox.send(FRONT, lease.task.client, replace(data, id=lease.task.id))
 
     # --- the other way ----
@@ -239,6 +243,14 @@ class WorkerDesk:
         timeout = self._settings.task_timeout
         message = wire.Task(lease.token, task.recipe, task.size, timeout, task.opaque, lease.alone, task.payload)
         self._outbox.send(BACK, lease.worker.peer, message)
+
+    def pass_on(self, now: float) -> None:
+        """Ask for the parts of blobs whose turn has come."""
+        for lease, get in self._relay.due(now):
+            if get.blob:
+                self._outbox.send(BACK, lease.worker.peer, get)
+            else:
+                self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
 
     def lose(self, worker: Worker, now: float) -> None:
         """The worker is gone: it has left as announced, it is silent, or it cannot be reached."""

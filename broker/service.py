@@ -13,6 +13,7 @@ from pathlib import Path
 import zmq
 
 from filterfleet.broker.actions import Action, Note, Side
+from filterfleet.broker.backlog import Backlog
 from filterfleet.broker.batching import multiparts
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.door.door import Door, GuardedDoor, OpenDoor
@@ -24,7 +25,7 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.ratelimit import RateLimit
-from filterfleet.common.wire.frames import poll, send
+from filterfleet.common.wire.frames import poll
 
 log = get_logger("broker")
 
@@ -39,7 +40,8 @@ class BrokerService:
         # in every life, and a peer that claims the next one would make libzmq abort the process.
         ctypes.CDLL(None).srand(secrets.randbits(32))
         self._context = zmq.Context()
-        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic())
+        self._backlog = Backlog()
+        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic(), self._backlog)
         self._memory = MemoryWatch(settings.spare)
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
         ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
@@ -108,7 +110,7 @@ class BrokerService:
                 continue
             side, peer, frames = item
             try:
-                send(self._sockets[side], [peer, *frames])
+                self._backlog.send(self._sockets[side], side, peer, frames)
             except zmq.ZMQError:  # EHOSTUNREACH, or EAGAIN: the peer does not read, and its queue is full
                 more += self._core.on_unreachable(side, peer, time.monotonic())
         return more

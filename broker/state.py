@@ -98,6 +98,11 @@ class Task:
         return size_of(getattr(self.outcome, "payload", ()))
 
     @property
+    def output_bytes(self) -> int:
+        """Bytes of the outputs that its result has announced."""
+        return sum(output.size for output in getattr(self.outcome, "outputs", ()))
+
+    @property
     def opaque(self) -> bool:
         """Whether it came from a basic client, whose request the broker cannot read."""
         return self.needs is OPAQUE
@@ -114,6 +119,7 @@ class Lease:
     expires: float
     alone: bool = False  # a trial: nothing else may run beside it
     state: LeaseState = LeaseState.SENT
+    pulled: int = 0  # bytes of its image and outputs that have passed
 
 
 @dataclass(slots=True, eq=False)

@@ -1,9 +1,8 @@
-"""Multipart messages into and out of a socket, without waiting and with as little copying as possible."""
+"""Multipart messages out of a socket, without waiting and with as little copying as possible."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import zmq
 
@@ -66,11 +65,6 @@ def _contents(socket: zmq.Socket[bytes], frame: zmq.Frame) -> list[Payload]:
 
 def _content(frame: zmq.Frame) -> Payload:
     return frame.bytes if len(frame) < COPY_BELOW else frame.buffer
-
-
-def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
-    """Queue a message, never waiting. Raises zmq.Again or zmq.ZMQError (EHOSTUNREACH from a ROUTER)."""
-    socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
 
 
 def poll(poller: zmq.Poller, patience: float) -> bool:

@@ -13,7 +13,7 @@ from filterfleet.common.client.core import ClientCore
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
-from filterfleet.common.wire import Data, Failed, Get, Message, Result, ResultOk
+from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result, ResultOk
 from filterfleet.common.wire.actions import Open, Send
 from filterfleet.listener.core.actions import (
     Acknowledge,
@@ -134,6 +134,8 @@ class ListenerNode(Peer):
 
     def receive(self, frames: Frames, _broker: int) -> None:
         self._act_client(self.client.on_message(frames, self.now) + self.client.on_tick(self.now))
+        while self.client.gets:
+            self._act_client(self.client.answer())
         self._tick()
 
     def refused(self, _broker: int) -> None:
@@ -256,8 +258,8 @@ class ListenerNode(Peer):
                     self.close(self._broker)
                     self._broker = broker
                     self.open(identity, broker)
-                case ReadBlob(get):
-                    self._read(get, messages)
+                case ReadBlob(get, part):
+                    self._read(get, part, messages)
                 case Deliver(job, outcome):
                     if self._images.pop(job, None) is None:
                         raise InvariantError(
@@ -267,7 +269,10 @@ class ListenerNode(Peer):
                     self.later(0.0, self._on, Ended(job, outcome))
         self.send_messages(messages, self._broker)
 
-    def _read(self, get: Get, messages: list[Message]) -> None:
+    def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
+        if part is not None:
+            messages.append(Data(get.id, "", get.offset, (part,)))
+            return
         photo = self._images.get(get.id)
         if photo is None:
             return

@@ -47,6 +47,8 @@ class WorkerNode(Peer):
     def receive(self, frames: Frames, broker: int) -> None:
         session = self.sessions[broker]
         self._act(broker, session.on_message(frames, self.now) + session.on_tick(self.now))
+        while session.gets:
+            self._act(broker, session.answer())
 
     def refused(self, broker: int) -> None:
         self._act(broker, self.sessions[broker].on_refused(self.now))
