@@ -12,7 +12,7 @@ import pytest
 import zmq
 
 from filterfleet.bench.memory import high_water
-from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe
 from filterfleet.common.wire import (
     Beat,
     Credit,
@@ -33,6 +33,7 @@ from filterfleet.common.wire.messages import INLINE_LIMIT
 from tests.integration.harness import Daemon, Fleet, wait_until
 from tests.integration.ppp_peers import READY, receive
 
+LARGE = Recipe((Output("same", (), "png"),))  # whose output of a swelling image is in a file at the worker
 NEEDS = tuple(sorted(DEFAULT.filters))
 GROWTH = 100 << 20  # bytes that a process under attack may take, beyond those for its honest work
 FLOOD = [200] * 6  # requests in each message
@@ -95,7 +96,7 @@ def test_a_broker_that_asks_a_worker_for_much_and_reads_nothing(fleet: Fleet, sw
         peer = broker.recv_multipart()[0]
         broker.send_multipart([peer, *encode([HELLO])])
         next_of(broker, Credit)
-        task = Task(b"lease", DEFAULT.to_bytes(), len(swelling_jpeg), 60.0, payload=(swelling_jpeg,))
+        task = Task(b"lease", LARGE.to_bytes(), len(swelling_jpeg), 60.0, payload=(swelling_jpeg,))
         broker.send_multipart([peer, *encode([task])])
         _, result = next_of(broker, Result)
         assert isinstance(result, Result)
@@ -147,13 +148,14 @@ def test_a_worker_that_asks_for_much_and_reads_nothing(fleet: Fleet, noise_bmp, 
         has_not_grown(before, broker.pid, listener.pid)
 
 
+@pytest.mark.slow
 def test_a_client_that_asks_for_much_and_reads_nothing(fleet: Fleet, swelling_jpeg):
     """Neither the broker nor the honest worker behind it pays."""
     broker = fleet.start_broker()
     worker = fleet.start_worker()
     fleet.wait_for_workers(1)
     with reader_of_nothing(zmq.DEALER, fleet.frontend) as liar:
-        submit = Submit(b"job", DEFAULT.to_bytes(), NEEDS, 5, len(swelling_jpeg), (swelling_jpeg,))
+        submit = Submit(b"job", LARGE.to_bytes(), NEEDS, 5, len(swelling_jpeg), (swelling_jpeg,))
         liar.send_multipart(encode([Beat(b""), submit]))
         _, result = next_of(liar, Result)
         assert isinstance(result, Result)
