@@ -17,6 +17,7 @@ from filterfleet.broker.state import Lease, LeaseState, TaskState, Worker
 from filterfleet.broker.verdicts import GaveUp, Overran, Revoked, Verdict
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
+from filterfleet.common.jobs.job import check_outputs
 from filterfleet.common.wire.liveness import Liveness, Randomness
 from filterfleet.common.wire.messages import NAMES_LIMIT
 
@@ -182,6 +183,8 @@ class WorkerDesk:
             raise ProtocolError("the answer for a basic client is sent inline")
         if not task.opaque and sum(map(len, result.payload)) > self._settings.inline_limit:
             raise ProtocolError("outputs over the inline limit are pulled")
+        if task.outputs and not self._fits(lease, result, now):
+            return
         self.carry_out(self._scheduler.finish(lease, now), now)
         if result.payload or not result.outputs:
             self._scheduler.release(lease)
@@ -195,6 +198,19 @@ class WorkerDesk:
             )  # only senders have files in it
         else:
             self._clients.deliver(task, result, now)
+
+    def _fits(self, lease: Lease, result: wire.Result, now: float) -> bool:
+        """Whether the outputs are those that the client expects. Others are a fault of the worker: the task has failed
+        there, and is tried again, elsewhere if another worker can do it."""
+        try:
+            check_outputs(lease.task.outputs, result.outputs, lease.task.largest)
+        except ProtocolError as error:
+            self._outbox.count("result_refused", worker=lease.worker.peer.hex(), reason=str(error))
+            self._outbox.send(BACK, lease.worker.peer, wire.ResultOk(result.id))
+            lease.task.avoid = lease.worker.peer
+            self.carry_out(self._scheduler.fail(lease, str(error), now), now)
+            return False
+        return True
 
     def _on_failed(self, worker: Worker, failed: wire.Failed, now: float) -> None:
         self._outbox.send(BACK, worker.peer, wire.ResultOk(failed.id))

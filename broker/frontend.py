@@ -125,6 +125,8 @@ class ClientDesk:
                 submit.priority,
                 submit.size,
                 submit.payload,
+                submit.outputs,
+                submit.largest,
             )
             if not self._room_for(client, task):
                 self._outbox.counters["refused"] += 1

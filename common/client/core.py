@@ -19,7 +19,7 @@ from filterfleet.common.client.settings import REVIEW_INTERVAL, ROOM_PATIENCE, S
 from filterfleet.common.client.state import Entry, JobState
 from filterfleet.common.client.submissions import Submissions
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.job import Job, check_outputs
 from filterfleet.common.wire.actions import Discard, Open, Send
 from filterfleet.common.wire.gets import Gets
 from filterfleet.common.wire.link import Link
@@ -223,6 +223,12 @@ class ClientCore:
     def _on_result(self, result: wire.Result, now: float) -> None:
         entry = self._open_entry(result.id)
         if entry is None:
+            return
+        try:
+            if entry.job.outputs:
+                check_outputs(entry.job.outputs, result.outputs, entry.job.largest_output)
+        except ProtocolError as error:  # from a broker that does not look at results itself
+            self._deliver(entry, wire.Failed(result.id, "transient", str(error)))
             return
         if result.payload or not result.outputs:
             self._deliver(entry, result)

@@ -80,6 +80,11 @@ class Recipe:
         """The names of all filters that a worker needs to run this recipe."""
         return frozenset(step.filter for output in self.outputs for step in output.steps)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the outputs, in order."""
+        return tuple(output.name for output in self.outputs)
+
     def to_bytes(self) -> bytes:
         """The canonical form: equal recipes give equal bytes."""
         outputs = [

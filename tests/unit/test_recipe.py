@@ -125,6 +125,6 @@ GOOD = (OutputFile("grayscale", "jpeg", 1), OutputFile("blur", "jpeg", 1), Outpu
     ],
 )
 def test_outputs_that_nobody_asked_for_are_refused(outputs):
-    check_outputs(DEFAULT, GOOD)
+    check_outputs(DEFAULT.names, GOOD)
     with pytest.raises(ProtocolError):
-        check_outputs(DEFAULT, outputs)
+        check_outputs(DEFAULT.names, outputs)
