@@ -34,6 +34,7 @@ from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from tests.memory_file import Shelf
 from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
+from tests.simulation.liars import allowed, most_requests
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
@@ -133,6 +134,8 @@ class ListenerNode(Peer):
         self._tick()
 
     def receive(self, frames: Frames, _broker: int) -> None:
+        if most_requests(frames) > allowed(SETTINGS):
+            raise InvariantError(f"{self.name} is asked for more parts than one lease may have under way")
         self._act_client(self.client.on_message(frames, self.now) + self.client.on_tick(self.now))
         while self.client.gets:
             self._act_client(self.client.answer())
@@ -232,7 +235,7 @@ class ListenerNode(Peer):
         self._images[action.job] = self.source.photos.get(path, photo)
         self._unfinished.add(action.job)
         payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit else ()
-        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority)
+        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names)
         self._act_client(self.client.submit(job, self.now))
 
     def _acknowledge(self, job: bytes) -> None:
@@ -252,6 +255,8 @@ class ListenerNode(Peer):
                 case Send(message):
                     if isinstance(message, ResultOk) and message.id in self._unfinished:
                         raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
+                    if isinstance(message, Get) and message.blob not in RECIPE.names:
+                        raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
                     messages.append(message)
                 case Open(identity, broker):
                     messages = []
