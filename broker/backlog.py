@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import zmq
-
 from filterfleet.broker.actions import Side
 from filterfleet.common.wire import Payload
 from filterfleet.common.wire.unsent import Unsent
@@ -14,7 +12,7 @@ SPARE = 1024  # peers beyond those with something unread that are always tolerat
 
 
 class Backlog:
-    """Sends to the peers of both sides, and knows of each peer the bytes that have not left this process."""
+    """Knows of each peer of both sides the bytes that have not left this process."""
 
     def __init__(self) -> None:
         self._peers: dict[tuple[Side, bytes], Unsent] = {}
@@ -24,9 +22,9 @@ class Backlog:
         unsent = self._peers.get((side, peer))
         return 0 if unsent is None else unsent.size
 
-    def send(self, socket: zmq.Socket[bytes], side: Side, peer: bytes, frames: Sequence[Payload]) -> None:
-        """Queue a message, never waiting. Raises zmq.ZMQError: EHOSTUNREACH, or EAGAIN when the queue is full."""
+    def lent(self, side: Side, peer: bytes, frames: Sequence[Payload]) -> Sequence[Payload]:
+        """The message as it is to be sent, so that it counts until it has left."""
         if (side, peer) not in self._peers and len(self._peers) >= self._limit:
             self._peers = {key: unsent for key, unsent in self._peers.items() if unsent.size}
             self._limit = 2 * len(self._peers) + SPARE
-        self._peers.setdefault((side, peer), Unsent()).send(socket, [peer, *frames])
+        return self._peers.setdefault((side, peer), Unsent()).lent(frames)

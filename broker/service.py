@@ -16,7 +16,8 @@ from filterfleet.broker.actions import Action, Note, Side
 from filterfleet.broker.backlog import Backlog
 from filterfleet.broker.batching import multiparts
 from filterfleet.broker.core import BrokerCore
-from filterfleet.broker.door.door import Door, GuardedDoor, OpenDoor
+from filterfleet.broker.door.door import Door
+from filterfleet.broker.door.guarded import GuardedDoor
 from filterfleet.broker.door.memory import MemoryWatch
 from filterfleet.broker.settings import DRAIN_LIMIT, DRAIN_TIME, LOG_LINES, LOG_PERIOD, MEMORY_INTERVAL, Settings
 from filterfleet.broker.sockets import LINGER_MS, Sockets
@@ -46,7 +47,7 @@ class BrokerService:
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
         ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
         try:
-            self._door: Door = GuardedDoor(self._context, keys, self._core.knows) if keys else OpenDoor()
+            self._door = self._build_door(keys)
             self._sockets = Sockets(self._context, bind, ports, self._door)
         except FleetError:
             self._context.destroy(linger=0)
@@ -58,6 +59,10 @@ class BrokerService:
             backend_port=backend_port,
             life=self._core.life.hex(),
         )
+
+    def _build_door(self, keys: Path | None) -> Door:
+        knows, peers = self._core.knows, self._core.settings.peers
+        return GuardedDoor(self._context, keys, knows, peers) if keys else Door(knows, peers)
 
     def run(self, stop: StopSignal, notifier: Notifier) -> None:
         """Serve until told to stop."""
@@ -110,7 +115,7 @@ class BrokerService:
                 continue
             side, peer, frames = item
             try:
-                self._backlog.send(self._sockets[side], side, peer, frames)
+                self._door.send(side, self._sockets[side], peer, self._backlog.lent(side, peer, frames))
             except zmq.ZMQError:  # EHOSTUNREACH, or EAGAIN: the peer does not read, and its queue is full
                 more += self._core.on_unreachable(side, peer, time.monotonic())
         return more

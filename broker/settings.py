@@ -207,6 +207,38 @@ LOG_LINES, LOG_PERIOD = 100, 60.0
 # shows more of the addresses and keys.
 DENIAL_INTERVAL = 10.0
 
+# --- the numbers of the door ----
+
+# One key, or at a broker without keys one address, may hold this many times the places that are left: places for peers
+# of a port (`peers`), and descriptors. A larger value serves more peers with one key. A smaller value leaves more room
+# for those that come later.
+PLACES_SHARE = 8.0
+
+# Descriptors of the process that are never counted on for peers. A larger value wastes descriptors. A smaller value
+# may leave the broker without one for its own files.
+DESCRIPTORS_KEPT = 64
+
+# The part of the other descriptors that connections may take which have said nothing yet is one of this many. A
+# larger value leaves more for peers. A smaller value cuts off fewer honest peers while strangers flood the ports.
+SILENT_PART = 4
+
+# Connections of one address that may have said nothing yet; on a small limit of descriptors it is half of all silent
+# ones. A larger value lets a larger fleet of one machine begin at the same moment. A smaller value leaves more room for
+# other addresses.
+SILENT_OF_ADDRESS = 256
+
+# Handshakes that one key gets at once, and a second after that. Larger values let a large fleet come back sooner after
+# its broker has died. Smaller values let one key compute less, and come up against libzmq's routing ids more slowly.
+HANDSHAKES_BURST, HANDSHAKES_RATE = 1024, 100.0
+
+# Handshakes of one key that wait for their turn. The peer of a further one is sent away and tries again. A larger value
+# sends fewer honest peers away. A smaller value takes less memory.
+HANDSHAKES_WAITING = 256
+
+# Seconds between two searches for routing ids that are free again. A larger value costs less. A smaller value makes
+# room for newcomers sooner.
+TIDY_INTERVAL = 1.0
+
 # Seconds between two looks at the memory of the process; a message without end wakes nobody up, so the broker has to
 # look. A larger value lets more memory pile up. A smaller value wakes an idle broker more often.
 MEMORY_INTERVAL = 0.2

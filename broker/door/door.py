@@ -1,175 +1,183 @@
-"""The door in front of the core. Without keys it lets in everybody who can reach the ports. With keys it lets in listed
-peers, each in the role it is listed for, and after SIGHUP only those who are still listed."""
+"""The door in front of the core. This one has no keys: it lets in everybody who can reach the ports, and counts.
+
+libzmq has no call that ends one connection of a ROUTER. But its descriptors are this process's own, and its monitor
+says which are in use. When the stream of a descriptor is shut down, libzmq takes the peer for gone, as it does when a
+cable breaks.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 import zmq
 
 from filterfleet.broker.actions import Side
-from filterfleet.broker.door.guests import Guests, Known
-from filterfleet.broker.door.zap import ADDRESS, judge
-from filterfleet.broker.settings import DENIAL_INTERVAL
-from filterfleet.common.errors import FleetError
-from filterfleet.common.keys.folders import AllowList, Role, allow_list, broker_pair
-from filterfleet.common.keys.handshakes import MISMATCH, Monitor
+from filterfleet.broker.door.anonymous import Numbers, first_number
+from filterfleet.broker.door.connections import Connection, Connections
+from filterfleet.broker.door.descriptors import file_limit, name_of, network_of, shut_down
+from filterfleet.broker.door.guests import Guests, Known, Ruling
+from filterfleet.broker.settings import (
+    DENIAL_INTERVAL,
+    DESCRIPTORS_KEPT,
+    PLACES_SHARE,
+    SILENT_OF_ADDRESS,
+    SILENT_PART,
+    TIDY_INTERVAL,
+)
+from filterfleet.common.keys.handshakes import FAILED, Monitor
 from filterfleet.common.logs import get_logger
-from filterfleet.common.process.wakeup import ReloadSignal
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Payload
-from filterfleet.common.wire.frames import receive, receive_from
+from filterfleet.common.wire.frames import receive_from, send
 
-ROLES = {Side.FRONTEND: Role.CLIENT, Side.BACKEND: Role.WORKER}
+EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 Arrived = tuple[bytes, list[Payload]]  # routing id, frames behind it
 
 log = get_logger("broker")
 
 
-class Door(Protocol):
+class Door:
+    """`known` tells whether the core knows a peer, `peers` is how many of them each side may have."""
+
+    owners = "address"  # what a routing id belongs to, in the words of the log
+
+    def __init__(self, known: Known, peers: int) -> None:
+        descriptors = max(2, file_limit() - DESCRIPTORS_KEPT)
+        silent = descriptors // SILENT_PART
+        self._guests = Guests(known, peers, descriptors - silent, PLACES_SHARE)
+        self._connections = Connections(silent, min(SILENT_OF_ADDRESS, silent // 2))
+        self._stamp = 0  # of the latest handshake
+        self._monitors: dict[Side, Monitor] = {}
+        self._numbers: dict[Side, Numbers] = {}
+        self._robbed: set[tuple[Side, bytes]] = set()  # routing ids that another owner's connection has taken over
+        self._lines = RateLimit(1, DENIAL_INTERVAL)
+        self._next_tidying = 0.0
+
     def guard(self, router: zmq.Socket[bytes], side: Side) -> None:
         """Prepare the side's router. Comes before it is bound."""
+        self._numbers[side] = Numbers(first_number(router))
+        self._monitors[side] = Monitor(router, EVENTS | FAILED)
 
     def pollable(self) -> list[zmq.Socket[bytes] | int]:
         """What to poll for input, which is a reason to call turn()."""
+        return [monitor.socket for monitor in self._monitors.values()]
 
-    def turn(self, now: float, /) -> list[tuple[Side, bytes]]:
-        """Answer handshakes. Return the routing ids of peers that have lost the right to be here."""
+    def turn(self, now: float) -> list[tuple[Side, bytes]]:
+        """Note what has become of connections. Return the routing ids of peers that are not reached under them any
+        more, or that have lost the right to be here."""
+        self._look()
+        if now >= self._next_tidying:
+            self._next_tidying = now + TIDY_INTERVAL
+            self._guests.tidy()
+        gone = list(self._robbed)
+        self._robbed.clear()
+        for side, peer in gone:
+            self._guests.forget(side, peer)
+        return gone
 
-    def receive(self, side: Side, router: zmq.Socket[bytes], limit: int, /) -> Iterator[Arrived]:
+    def owner(self, side: Side, peer: bytes) -> str:
+        """Whom the routing id belongs to; "" if that is not known."""
+        return self._guests.owner(side, peer)
+
+    def receive(self, side: Side, router: zmq.Socket[bytes], limit: int) -> Iterator[Arrived]:
         """Messages that have arrived, `limit` at most. Messages of strangers count, and are left out."""
+        for _ in range(limit):
+            if (arrived := receive_from(router)) is None:
+                return
+            first, frames = arrived
+            peer = bytes(frames[0])
+            connection = self._guests.connection(side, peer)
+            if (connection is not None and self._is_of(connection, first)) or self._admits(side, peer, first):
+                yield peer, frames[1:]
+
+    def send(self, _side: Side, router: zmq.Socket[bytes], peer: bytes, frames: Sequence[Payload]) -> None:
+        """Queue a message, never waiting. Raises zmq.ZMQError when the peer cannot be reached."""
+        send(router, [peer, *frames])
 
     def leave(self, side: Side) -> None:
         """Comes before the side's router is closed."""
+        self._monitors.pop(side).close()
+        for connection in self._connections.leave(side):
+            self._guests.ended(connection)
 
     def close(self) -> None:
         """Comes after both sides have been left."""
 
+    # --- who speaks ----
 
-class OpenDoor:
-    """A door without keys."""
+    def _is_of(self, _connection: Connection, _first: zmq.Frame) -> bool:
+        """Whether the message with this first frame came on this connection."""
+        return True
 
-    def guard(self, router: zmq.Socket[bytes], side: Side) -> None:
-        pass
+    def _who(self, side: Side, first: zmq.Frame) -> tuple[str, Connection | None] | None:
+        """The owner and the connection of a message with this first frame. The connection is None when it is over. The
+        result is None when the message must not come in."""
+        try:
+            connection = self._connections.find(side, first.get(zmq.SRCFD), self._stamp + 1)
+            address = str(first.get("Peer-Address"))
+        except zmq.ZMQError:  # ZMTP 1 and 2 say nothing about their connection
+            return "", None
+        return (network_of(address) if connection is None else connection.address), connection
 
-    def pollable(self) -> list[zmq.Socket[bytes] | int]:
-        return []
+    def _admits(self, side: Side, peer: bytes, first: zmq.Frame) -> bool:
+        """Rule on the first message of a connection."""
+        self._look()
+        if (who := self._who(side, first)) is None:
+            return False
+        owner, connection = who
+        if self._numbers[side].are_claimed_by(peer):
+            self._turn_away(side, peer, owner, connection, "routing id of libzmq's own form")
+            return False
+        match self._guests.admit(side, peer, owner, connection):
+            case Ruling.WELCOME:
+                if connection is not None:
+                    self._connections.heard(connection, peer)
+                return True
+            case Ruling.TAKEN:
+                if connection is not None and self._guests.connection(side, peer) is None:
+                    self._robbed.add((side, peer))
+                reason = f"routing id of another {self.owners}"
+            case Ruling.CROWDED:
+                reason = f"too many peers of one {self.owners}"
+        self._turn_away(side, peer, owner, connection, reason)
+        return False
 
-    def turn(self, _now: float, /) -> list[tuple[Side, bytes]]:
-        return []
+    def _turn_away(self, side: Side, peer: bytes, owner: str, connection: Connection | None, reason: str) -> None:
+        self._say(side, reason, peer=peer.hex(), **self._describe(side, owner))
+        if connection is not None:
+            shut_down(connection)
 
-    def receive(self, _side: Side, router: zmq.Socket[bytes], limit: int, /) -> Iterator[Arrived]:
-        for _ in range(limit):
-            if (frames := receive(router)) is None:
-                return
-            yield bytes(frames[0]), frames[1:]
+    def _describe(self, _side: Side, owner: str) -> dict[str, str]:
+        return {"address": owner}
 
-    def leave(self, side: Side) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class GuardedDoor:
-    """A door with CURVE and the keys of a folder. Raises FleetError when anything is wrong with the keys."""
-
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], folder: Path, known: Known) -> None:
-        self._folder = folder
-        self._pair = broker_pair(folder)
-        lists = {side: allow_list(folder, role) for side, role in ROLES.items()}
-        if problems := [problem for found in lists.values() for problem in found.problems]:
-            raise FleetError("\n".join(problems))
-        self._names = {side: _texts(found) for side, found in lists.items()}
-        self._guests = Guests(known)
-        self._intruded: set[tuple[Side, bytes]] = set()  # routing ids that another key has taken over
-        self._monitors: dict[Side, Monitor] = {}
-        self._lines = RateLimit(1, DENIAL_INTERVAL)
-        self._zap = context.socket(zmq.REP)
-        self._zap.linger = 0
-        self._zap.bind(ADDRESS)
-        self._reload = ReloadSignal()
-
-    def guard(self, router: zmq.Socket[bytes], side: Side) -> None:
-        router.curve_server = True
-        router.curve_publickey = self._pair.public
-        router.curve_secretkey = self._pair.secret
-        router.zap_domain = side.value.encode()
-        router.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without our answer nobody gets in
-        self._monitors[side] = Monitor(router)
-
-    def pollable(self) -> list[zmq.Socket[bytes] | int]:
-        return [self._zap, self._reload.fileno(), *(monitor.socket for monitor in self._monitors.values())]
-
-    def turn(self, now: float) -> list[tuple[Side, bytes]]:
-        self._answer(now)
-        for side, monitor in self._monitors.items():
-            for kind, value in monitor.take():
-                if kind == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-                    reason = "no CURVE key" if value == MISMATCH else "no handshake with this broker's key"
-                    self._say(now, side, reason)
-        gone = list(self._intruded)
-        for side, peer in self._intruded:
-            self._guests.forget(side, peer)
-        self._intruded.clear()
-        if self._reload.take():
-            for side in ROLES:
-                gone += [(side, peer) for peer in self._read_again(side)]
-        return gone
-
-    def _answer(self, now: float) -> None:
-        while self._zap.poll(0):
-            ruling = judge(self._zap.recv_multipart(), self._names)
-            self._zap.send_multipart(ruling.reply)
-            if not ruling.allowed:
-                self._say(now, ruling.side, "its key is not listed", address=ruling.address, key=ruling.key)
-
-    def _say(self, now: float, side: Side | None, reason: str, **fields: str) -> None:
-        if total := self._lines.admit((side, reason), now):
+    def _say(self, side: Side | None, reason: str, **fields: str) -> None:
+        if total := self._lines.admit((side, reason), time.monotonic()):
             log.warning("peer denied", side=side and side.value, reason=reason, total=total, **fields)
 
-    def receive(self, side: Side, router: zmq.Socket[bytes], limit: int) -> Iterator[Arrived]:
-        allowed = self._names[side]
-        for _ in range(limit):
-            if (arrived := receive_from(router)) is None:
-                return
-            key, frames = arrived
-            peer = bytes(frames[0])
-            if key not in allowed:
-                continue  # its connection was let in before its key was struck off
-            if self._guests.admits(side, peer, key):
-                yield peer, frames[1:]
-            elif (side, peer) not in self._intruded:  # a routing id has one connection: its owner's has ended
-                self._say(time.monotonic(), side, "routing id of another key", peer=peer.hex(), name=allowed[key])
-                self._intruded.add((side, peer))
+    # --- connections ----
 
-    def _read_again(self, side: Side) -> list[bytes]:
-        """Read the allow-list. Return the routing ids of peers that are no longer listed."""
-        try:
-            found = allow_list(self._folder, ROLES[side])
-        except FleetError as error:
-            log.error("allow-list not reloaded, the old one stays", side=side.value, error=str(error))
-            return []
-        for problem in found.problems:
-            log.error("key left out", error=problem)
-        before, self._names[side] = self._names[side], _texts(found)
-        log.info("allow-list reloaded", side=side.value, keys=len(found.names))
-        gone = self._guests.dismiss(side, self._names[side].keys())
-        for peer, key in gone:
-            log.warning("peer cut off", side=side.value, name=before.get(key, ""), peer=peer.hex())
-        return [peer for peer, _key in gone]
+    def _look(self) -> None:
+        """Learn what has become of connections. The monitors' events are complete and in order: libzmq reports the end
+        of a connection before it frees the routing id, and before it uses the descriptor again."""
+        for side, monitor in self._monitors.items():
+            for kind, value in monitor.take():
+                if kind == zmq.EVENT_ACCEPTED:
+                    self._accepted(side, value)
+                elif kind == zmq.EVENT_DISCONNECTED:
+                    if (connection := self._connections.ended(side, value)) is not None:
+                        self._guests.ended(connection)
+                else:
+                    self._failed(side, kind, value)
 
-    def leave(self, side: Side) -> None:
-        self._monitors.pop(side).close()
+    def _accepted(self, side: Side, number: int) -> None:
+        self._numbers[side].accepted()
+        name = name_of(number)
+        connection = Connection(side, number, name, network_of(name[0]), self._stamp)
+        for old in self._connections.accepted(connection):
+            self._say(old.side, "too many connections that say nothing", address=old.address)
+            shut_down(old)
 
-    def close(self) -> None:
-        self._zap.close()
-        self._reload.close()
-
-
-def _texts(found: AllowList) -> Mapping[str, str]:
-    return {key.decode(): name for key, name in found.names.items()}
+    def _failed(self, side: Side, kind: int, value: int) -> None:
+        """A handshake has failed."""

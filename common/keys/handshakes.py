@@ -6,9 +6,9 @@ libzmq itself says nothing about a connection that fails in its handshake; only 
 from __future__ import annotations
 
 import secrets
+import struct
 
 import zmq
-from zmq.utils.monitor import parse_monitor_message
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import PeerKeys
@@ -34,13 +34,16 @@ def show_keys(socket: zmq.Socket[bytes], keys: PeerKeys | None) -> None:
     socket.curve_serverkey = keys.broker
 
 
-class Monitor:
-    """The failed handshakes of one socket. Close it before the socket."""
+_EVENT = struct.Struct("=HI")  # kind and value, as zmq_socket_monitor(3) has them
 
-    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+
+class Monitor:
+    """What happens to the connections of one socket, by default the handshakes that fail. Close it first."""
+
+    def __init__(self, socket: zmq.Socket[bytes], events: int = FAILED) -> None:
         self._watched = socket
         address = f"inproc://monitor-{secrets.token_hex(8)}"
-        socket.monitor(address, FAILED)
+        socket.monitor(address, events)
         self._events: zmq.Socket[bytes] = socket.context.socket(zmq.PAIR)
         self._events.rcvhwm = 0  # with a limit, libzmq's I/O thread would wait for room here, and all sockets with it
         self._events.connect(address)
@@ -53,11 +56,15 @@ class Monitor:
     def take(self) -> list[tuple[int, int]]:
         """Kind and value of each event since the last call, as in zmq_socket_monitor(3)."""
         found = []
-        while self._events.poll(0):
-            event = parse_monitor_message(self._events.recv_multipart())
-            if event["event"] & FAILED:
-                found.append((int(event["event"]), event["value"]))
+        while self.has_news():
+            event, _endpoint = self._events.recv_multipart(zmq.DONTWAIT)
+            if (kind_and_value := _EVENT.unpack(event))[0] != zmq.EVENT_MONITOR_STOPPED:
+                found.append(kind_and_value)
         return found
+
+    def has_news(self) -> bool:
+        """Whether there is an event."""
+        return bool(self._events.poll(0))
 
     def close(self) -> None:
         self._watched.disable_monitor()

@@ -1,8 +1,9 @@
-"""Multipart messages out of a socket, without waiting and with as little copying as possible."""
+"""Multipart messages into and out of a socket, without waiting and with as little copying as possible."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import zmq
 
@@ -27,16 +28,10 @@ def receive(socket: zmq.Socket[bytes]) -> list[Payload] | None:
     return None if first is None else _contents(socket, first)
 
 
-def receive_from(socket: zmq.Socket[bytes]) -> tuple[str, list[Payload]] | None:
-    """As receive(), with the user id that ZAP (RFC 27) has given the connection; "" if ZAP was not asked."""
+def receive_from(socket: zmq.Socket[bytes]) -> tuple[zmq.Frame, list[Payload]] | None:
+    """As receive(), with the first frame as libzmq gave it: it knows the properties of the connection."""
     first = _next(socket)
-    if first is None:
-        return None
-    try:
-        user = str(first.get("User-Id"))
-    except zmq.ZMQError:
-        user = ""
-    return user, _contents(socket, first)
+    return None if first is None else (first, _contents(socket, first))
 
 
 def _next(socket: zmq.Socket[bytes]) -> zmq.Frame | None:
@@ -65,6 +60,11 @@ def _contents(socket: zmq.Socket[bytes], frame: zmq.Frame) -> list[Payload]:
 
 def _content(frame: zmq.Frame) -> Payload:
     return frame.bytes if len(frame) < COPY_BELOW else frame.buffer
+
+
+def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
+    """Queue a message, never waiting. Raises zmq.Again or zmq.ZMQError (EHOSTUNREACH from a ROUTER)."""
+    socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
 
 
 def poll(poller: zmq.Poller, patience: float) -> bool:

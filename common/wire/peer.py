@@ -140,7 +140,7 @@ class PeerSocket:
     def send(self, message: Sequence[Payload]) -> None:
         """One multipart message. It is dropped when libzmq does not take it: the cores repeat what matters."""
         try:
-            self._unsent.send(self.pollable, message)
+            frames.send(self.pollable, self._unsent.lent(message))
         except zmq.ZMQError as error:
             self._log.warning("message dropped", error=error.strerror)
 

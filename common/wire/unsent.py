@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import cast
 
 import zmq
 
@@ -28,15 +29,15 @@ class Unsent:
             self._bytes -= self._lent.popleft()[1]
         return self._bytes
 
-    def send(self, socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
-        """Queue a message, never waiting. Raises zmq.Again or zmq.ZMQError (EHOSTUNREACH from a ROUTER)."""
+    def lent(self, frames: Sequence[Payload]) -> Sequence[Payload]:
+        """A message as it is to be sent, so that it counts until it has left. One that is not sent, or is lost with its
+        connection, counts no longer than it exists."""
         size = sum(map(len, frames))
         if size < COUNTED:
-            socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
-            return
-        *front, last = frames
-        lent = zmq.Frame(last, track=True, copy=False)  # the frames before it leave earlier
-        socket.send_multipart([*front, lent], zmq.DONTWAIT, copy=False)
-        assert isinstance(lent.tracker, zmq.MessageTracker)
-        self._lent.append((lent.tracker, size))
+            return frames
+        *front, last = frames  # those before the last one leave earlier
+        frame = zmq.Frame(last, track=True, copy=False)
+        assert isinstance(frame.tracker, zmq.MessageTracker)
+        self._lent.append((frame.tracker, size))
         self._bytes += size
+        return [*front, cast("Payload", frame)]  # libzmq takes it as it takes bytes

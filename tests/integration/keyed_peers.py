@@ -16,7 +16,7 @@ from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.keys.folders import Role, peer_keys
 from filterfleet.common.keys.making import add_machine, make_broker_folder
 from filterfleet.common.wire import HEARTBEAT, READY, TAG, Beat, Credit, StatusRequest, Submit, encode
-from tests.integration.harness import LOOPBACK, Daemon, Fleet, Processes, wait_until
+from tests.integration.harness import COMMAND, LOOPBACK, Daemon, Fleet, Processes, wait_until
 
 Show = Callable[[zmq.Socket[bytes]], None]  # gives a socket its credentials, before it connects
 JOB = bytes(40)
@@ -30,9 +30,9 @@ class KeyedFleet(Fleet):
         self.keys = folder
         make_broker_folder(folder)
 
-    def start_broker(self, *options: object) -> Daemon:
+    def start_broker(self, *options: object, program: tuple[str, ...] = (COMMAND,)) -> Daemon:
         ports = ("--frontend-port", self.frontend, "--backend-port", self.backend)
-        broker = self.processes.start("broker", *ports, "--keys", self.keys, *options)
+        broker = self.processes.start("broker", *ports, "--keys", self.keys, *options, program=program)
         wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker")
         return broker
 

@@ -95,10 +95,10 @@ def test_what_a_peer_has_not_read_is_counted_and_what_it_has_read_is_not():
         reader.rcvhwm, reader.rcvbuf, writer.sndbuf, writer.sndhwm = 1, 1 << 16, 1 << 16, 0
         writer.connect(f"tcp://127.0.0.1:{reader.bind_to_random_port('tcp://127.0.0.1')}")
         unsent = Unsent()
-        unsent.send(writer, [b"small"])
+        writer.send_multipart(unsent.lent([b"small"]), copy=False)
         assert unsent.size == 0
         for _ in range(parts):
-            unsent.send(writer, [b"header", bytes(CHUNK), bytes(COUNTED), b""])
+            writer.send_multipart(unsent.lent([b"header", bytes(CHUNK), bytes(COUNTED), b""]), copy=False)
         assert unsent.size > parts // 2 * CHUNK
         assert reader.recv_multipart() == [b"small"]
         for _ in range(parts):
@@ -111,7 +111,7 @@ def test_what_is_lost_with_a_socket_is_not_counted_for_ever():
         writer = context.socket(zmq.DEALER)
         writer.connect("tcp://127.0.0.1:1")
         unsent = Unsent()
-        unsent.send(writer, [bytes(CHUNK)])
+        writer.send_multipart(unsent.lent([bytes(CHUNK)]), copy=False)
         assert unsent.size == CHUNK
         writer.close(linger=0)
         wait_until(lambda: unsent.size == 0, what="the end of it")

@@ -12,7 +12,6 @@ import zmq.auth
 from zmq.utils import z85
 
 from filterfleet.broker.actions import Side
-from filterfleet.broker.door.guests import SPARE, Guests
 from filterfleet.broker.door.zap import ALLOWED, DENIED, ERROR, VERSION, judge
 from filterfleet.broker.service import _is_loopback
 from filterfleet.common.errors import FleetError
@@ -191,7 +190,7 @@ def request(domain: bytes, key: bytes, *more: bytes, version: bytes = VERSION, m
 def test_a_listed_key_may_do_what_it_is_listed_for():
     verdict = judge(request(b"backend", LISTED), NAMES)
     assert verdict.allowed
-    assert verdict.reply == [b"1.0", b"7", ALLOWED, b"OK", LISTED, b""]
+    assert verdict.reply(b"user") == [b"1.0", b"7", ALLOWED, b"OK", b"user", b""]
     assert (verdict.side, verdict.address, verdict.key) == (BACK, "192.0.2.1", LISTED.decode())
 
 
@@ -213,38 +212,10 @@ def test_a_listed_key_may_do_what_it_is_listed_for():
 def test_no_other_request_is_allowed(asked: list[bytes], status: bytes):
     verdict = judge(asked, NAMES)
     assert not verdict.allowed
-    assert verdict.reply[2] == status
-    assert verdict.reply[4] == b""
-    assert len(verdict.reply) == 6
-
-
-def test_a_routing_id_belongs_to_one_key():
-    guests = Guests(lambda *_: True)
-    assert guests.admits(BACK, b"one", "A")
-    assert not guests.admits(BACK, b"one", "B")
-    assert guests.admits(FRONT, b"one", "B")
-    assert guests.admits(BACK, b"one", "A")
-    guests.forget(BACK, b"one")
-    assert guests.admits(BACK, b"one", "B")
-
-
-def test_peers_whose_key_is_no_longer_allowed_are_dismissed_once():
-    guests = Guests(lambda *_: True)
-    for peer, key in ((b"one", "A"), (b"two", "B"), (b"three", "A")):
-        guests.admits(BACK, peer, key)
-    guests.admits(FRONT, b"four", "A")
-    assert sorted(guests.dismiss(BACK, {"B"})) == [(b"one", "A"), (b"three", "A")]
-    assert guests.dismiss(BACK, {"B"}) == []
-    assert guests.dismiss(FRONT, {"A"}) == []
-
-
-def test_peers_that_come_and_go_are_not_remembered_for_ever():
-    guests = Guests(lambda _, peer: peer == b"stays")
-    guests.admits(BACK, b"stays", "A")
-    for number in range(10 * SPARE):
-        guests.admits(BACK, b"%d" % number, "B")
-    assert not guests.admits(BACK, b"stays", "B")
-    assert len(guests.dismiss(BACK, set())) <= 2 * SPARE
+    reply = verdict.reply(b"user")
+    assert reply[2] == status
+    assert reply[4] == b""
+    assert len(reply) == 6
 
 
 def test_a_log_cannot_be_flooded():
