@@ -10,12 +10,14 @@ from typing import cast
 from filterfleet.broker.actions import Side
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
+from filterfleet.broker.relay import Relay
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Lease, LeaseState, TaskState, Worker
 from filterfleet.broker.verdicts import GaveUp, Overran, Revoked, Verdict
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
+from filterfleet.common.jobs.job import check_outputs
 from filterfleet.common.wire.liveness import Liveness, Randomness
 from filterfleet.common.wire.messages import NAMES_LIMIT
 
@@ -33,6 +35,7 @@ class WorkerDesk:
         outbox: Outbox,
         scheduler: Scheduler,
         clients: ClientDesk,
+        relay: Relay,
     ) -> None:
         self._settings = settings
         self._rng = rng
@@ -40,6 +43,7 @@ class WorkerDesk:
         self._outbox = outbox
         self._scheduler = scheduler
         self._clients = clients
+        self._relay = relay
         self._catalogue: wire.Catalogue | None = None  # None: a worker has come, gone or changed since
 
     # --- RFC 6/PPP ----
@@ -118,9 +122,9 @@ class WorkerDesk:
             case wire.Beat():
                 self._on_beat(worker, message, now)
             case wire.Get():
-                self._on_get(worker, message)
+                self._on_get(worker, message, now)
             case wire.Data():
-                self._on_data(worker, message)
+                self._on_data(worker, message, now)
             case wire.Failed():
                 self._on_failed(worker, message, now)
             case wire.Nack():
@@ -179,6 +183,8 @@ class WorkerDesk:
             raise ProtocolError("the answer for a basic client is sent inline")
         if not task.opaque and sum(map(len, result.payload)) > self._settings.inline_limit:
             raise ProtocolError("outputs over the inline limit are pulled")
+        if task.outputs and not self._fits(lease, result, now):
+            return
         self.carry_out(self._scheduler.finish(lease, now), now)
         if result.payload or not result.outputs:
             self._scheduler.release(lease)
@@ -193,6 +199,19 @@ class WorkerDesk:
         else:
             self._clients.deliver(task, result, now)
 
+    def _fits(self, lease: Lease, result: wire.Result, now: float) -> bool:
+        """Whether the outputs are those that the client expects. Others are a fault of the worker: the task has failed
+        there, and is tried again, elsewhere if another worker can do it."""
+        try:
+            check_outputs(lease.task.outputs, result.outputs, lease.task.largest)
+        except ProtocolError as error:
+            self._outbox.count("result_refused", worker=lease.worker.peer.hex(), reason=str(error))
+            self._outbox.send(BACK, lease.worker.peer, wire.ResultOk(result.id))
+            lease.task.avoid = lease.worker.peer
+            self.carry_out(self._scheduler.fail(lease, str(error), now), now)
+            return False
+        return True
+
     def _on_failed(self, worker: Worker, failed: wire.Failed, now: float) -> None:
         self._outbox.send(BACK, worker.peer, wire.ResultOk(failed.id))
         lease = self._lease(worker, failed.id)
@@ -206,15 +225,16 @@ class WorkerDesk:
             self._outbox.counters["failures"] += 1
             self._clients.give_up(lease.task, failed.reason, now)
 
-    def _on_get(self, worker: Worker, get: wire.Get) -> None:
+    def _on_get(self, worker: Worker, get: wire.Get, now: float) -> None:
         lease = self._lease(worker, get.id)
         if lease is not None and get.blob == "":
             lease.state = LeaseState.PULLING
-            self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
+            self._relay.ask(BACK, worker.peer, lease, get, now)
 
-    def _on_data(self, worker: Worker, data: wire.Data) -> None:
+    def _on_data(self, worker: Worker, data: wire.Data, now: float) -> None:
         lease = self._lease(worker, data.id)
-        if lease is not None and lease.task.state is TaskState.DELIVERING:
+        if lease is not None and self._relay.answers(FRONT, lease.task.client, lease, data):
+            self._scheduler.carried(lease, len(data.payload[0]), lease.task.size + lease.task.output_bytes, now)
             self._outbox.send(FRONT, lease.task.client, replace(data, id=lease.task.id))
 
     # --- the other way ----
@@ -239,6 +259,14 @@ class WorkerDesk:
         timeout = self._settings.task_timeout
         message = wire.Task(lease.token, task.recipe, task.size, timeout, task.opaque, lease.alone, task.payload)
         self._outbox.send(BACK, lease.worker.peer, message)
+
+    def pass_on(self, now: float) -> None:
+        """Ask for the parts of blobs whose turn has come."""
+        for lease, get in self._relay.due(now):
+            if get.blob:
+                self._outbox.send(BACK, lease.worker.peer, get)
+            else:
+                self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
 
     def lose(self, worker: Worker, now: float) -> None:
         """The worker is gone: it has left as announced, it is silent, or it cannot be reached."""

@@ -12,6 +12,7 @@ from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
+from filterfleet.broker.relay import Backlog, Relay
 from filterfleet.broker.report import Report, report_of
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
@@ -24,18 +25,22 @@ from filterfleet.common.wire.liveness import Randomness
 
 class BrokerCore:
     """Its settings, books, scheduler and timers are there to be read, by an auditor for example. Only the core and its
-    parts change them."""
+    parts change them. backlog tells the bytes that a peer has not read, of those that were sent to it."""
 
-    def __init__(self, settings: Settings, rng: Randomness, now: float) -> None:
+    def __init__(self, settings: Settings, rng: Randomness, now: float, backlog: Backlog = lambda *_: 0) -> None:
         self.life = rng.randbytes(8)
         self.settings = settings
         self.books = Books(settings)
         self.timers = Timers()
         self.scheduler = Scheduler(settings, rng, self.timers, self.books)
         self._outbox = Outbox()
-        self._clients = ClientDesk(settings, rng, self.life, self._outbox, self.timers, self.books, self.scheduler)
-        self._workers = WorkerDesk(settings, rng, self.life, self._outbox, self.scheduler, self._clients)
+        self.relay = Relay(settings, self.scheduler.leases, backlog)
+        self._clients = ClientDesk(
+            settings, rng, self.life, self._outbox, self.timers, self.books, self.scheduler, self.relay
+        )
+        self._workers = WorkerDesk(settings, rng, self.life, self._outbox, self.scheduler, self._clients, self.relay)
         self._next_beat = now + settings.interval
+        self._next_look = float("inf")  # for requests that wait
 
     def on_message(self, side: Side, peer: bytes, frames: list[wire.Payload], now: float) -> list[Action]:
         """A message from the peer with this routing id. The frames are those behind the routing id."""
@@ -92,6 +97,8 @@ class BrokerCore:
         self._clients.publish(self._workers.catalogue())
         for lease in self.scheduler.assign(now):
             self._workers.dispatch(lease)
+        self._workers.pass_on(now)
+        self._next_look = now + self.settings.part_look if self.relay.waits else float("inf")
         return self._outbox.take()
 
     def _ring(self, alarm: Alarm, subject: Subject, now: float) -> None:
@@ -108,7 +115,7 @@ class BrokerCore:
     def deadline(self) -> float:
         """When on_tick has something to do if no message comes before."""
         timer = self.timers.next
-        return self._next_beat if timer is None else min(self._next_beat, timer)
+        return min(self._next_beat, self._next_look, float("inf") if timer is None else timer)
 
     def report(self) -> Report:
         return report_of(self.life, self.books, self.scheduler, self._outbox.counters)

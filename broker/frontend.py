@@ -7,10 +7,11 @@ from dataclasses import replace
 from filterfleet.broker.actions import Side
 from filterfleet.broker.books import Books
 from filterfleet.broker.outbox import Outbox
+from filterfleet.broker.relay import Relay
 from filterfleet.broker.report import report_of
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import OPAQUE, LeaseState, Submitter, Task, TaskState, size_of
+from filterfleet.broker.state import OPAQUE, Submitter, Task, TaskState, size_of
 from filterfleet.broker.timers import Alarm, Timers
 from filterfleet.broker.verdicts import Overran
 from filterfleet.common import wire
@@ -34,6 +35,7 @@ class ClientDesk:
         timers: Timers,
         books: Books,
         scheduler: Scheduler,
+        relay: Relay,
     ) -> None:
         self._settings = settings
         self._rng = rng
@@ -42,6 +44,7 @@ class ClientDesk:
         self._timers = timers
         self._books = books
         self._scheduler = scheduler
+        self._relay = relay
         self._catalogue = wire.Catalogue((), 0)
 
     # --- messages ----
@@ -76,8 +79,7 @@ class ClientDesk:
                 if (task := client.tasks.get(message.id)) is not None:
                     self._end(task)
             case wire.StatusRequest():
-                report = report_of(self._life, self._books, self._scheduler, self._outbox.counters)
-                self._outbox.send(FRONT, client.peer, wire.Status(report.as_map()))
+                self._on_status_request(client)
             case _:
                 raise ProtocolError(f"a client does not send {type(message).__name__.upper()}")
 
@@ -96,7 +98,17 @@ class ClientDesk:
         self._add(client, task)
         self._timers.at(now + self._settings.opaque_life, Alarm.AGE, task)
 
+    def _on_status_request(self, client: Submitter) -> None:
+        if self._relay.is_behind(FRONT, client.peer):
+            self._outbox.count("status_not_told")
+            return
+        report = report_of(self._life, self._books, self._scheduler, self._outbox.counters)
+        self._outbox.send(FRONT, client.peer, wire.Status(report.as_map()))
+
     def _hello(self, client: Submitter) -> None:
+        """Nothing for a client that does not read what it has asked for."""
+        if self._relay.is_behind(FRONT, client.peer):
+            return
         settings = self._settings
         hello = wire.Hello(self._life, client.session, settings.interval, settings.missed, settings.inline_limit)
         self._outbox.send(FRONT, client.peer, hello)
@@ -113,6 +125,8 @@ class ClientDesk:
                 submit.priority,
                 submit.size,
                 submit.payload,
+                submit.outputs,
+                submit.largest,
             )
             if not self._room_for(client, task):
                 self._outbox.counters["refused"] += 1
@@ -136,17 +150,16 @@ class ClientDesk:
 
     def _on_get(self, client: Submitter, get: wire.Get, now: float) -> None:
         task = client.tasks.get(get.id)
-        if task is not None and task.state is TaskState.DELIVERING:
+        if task is not None and task.state is TaskState.DELIVERING and get.blob:
             for lease in task.leases:
-                self._scheduler.renew(lease, now)
-                self._outbox.send(BACK, lease.worker.peer, replace(get, id=lease.token))
+                self._relay.ask(FRONT, client.peer, lease, get, now)
 
     def _on_data(self, client: Submitter, data: wire.Data, now: float) -> None:
         task = client.tasks.get(data.id)
         if task is not None and data.blob == "":
-            for lease in task.leases:  # two during a race: each worker ignores what it did not ask for
-                if lease.state is LeaseState.PULLING:
-                    self._scheduler.renew(lease, now)
+            for lease in task.leases:  # two during a race
+                if self._relay.answers(BACK, lease.worker.peer, lease, data):
+                    self._scheduler.carried(lease, len(data.payload[0]), task.size, now)
                     self._outbox.send(BACK, lease.worker.peer, replace(data, id=lease.token))
 
     # --- the life of a task ----
@@ -185,8 +198,11 @@ class ClientDesk:
         self._send_outcome(task, now)
 
     def answer(self, task: Task, body: tuple[wire.Payload, ...]) -> None:
-        """Send a basic client its reply. It cannot acknowledge, so the task ends here."""
-        self._outbox.send_frames(FRONT, task.client, *task.stack, b"", *body)
+        """Send a basic client its reply, unless it does not read. It cannot acknowledge, so the task ends here."""
+        if self._relay.is_behind(FRONT, task.client):
+            self._outbox.count("basic_reply_dropped")
+        else:
+            self._outbox.send_frames(FRONT, task.client, *task.stack, b"", *body)
         self._end(task)
 
     def give_up(self, task: Task, reason: str, now: float) -> None:

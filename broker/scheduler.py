@@ -157,8 +157,15 @@ class Scheduler:
             self.trials.end()
 
     def renew(self, lease: Lease, now: float) -> None:
-        """Its time begins anew: it has not begun to run, or its data is still on the way."""
+        """Its time begins anew."""
         lease.expires = now + self.settings.task_timeout
+
+    def carried(self, lease: Lease, size: int, whole: int, now: float) -> None:
+        """A part of this size has passed, of blobs that take `whole` bytes. Its time begins anew, unless parts come
+        again and again."""
+        lease.pulled += size
+        if lease.pulled <= self.settings.pulls * whole:
+            self.renew(lease, now)
 
     def give_back(self, lease: Lease) -> None:
         """Nobody is to blame. The task goes back to the head of its line, unless it also runs elsewhere."""

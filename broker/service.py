@@ -13,6 +13,7 @@ from pathlib import Path
 import zmq
 
 from filterfleet.broker.actions import Action, Note, Side
+from filterfleet.broker.backlog import Backlog
 from filterfleet.broker.batching import multiparts
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.door.door import Door
@@ -40,7 +41,8 @@ class BrokerService:
         # in every life, and a peer that claims the next one would make libzmq abort the process.
         ctypes.CDLL(None).srand(secrets.randbits(32))
         self._context = zmq.Context()
-        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic())
+        self._backlog = Backlog()
+        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic(), self._backlog)
         self._memory = MemoryWatch(settings.spare)
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
         ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
@@ -113,7 +115,7 @@ class BrokerService:
                 continue
             side, peer, frames = item
             try:
-                self._door.send(side, self._sockets[side], peer, frames)
+                self._door.send(side, self._sockets[side], peer, self._backlog.lent(side, peer, frames))
             except zmq.ZMQError:  # EHOSTUNREACH, or EAGAIN: the peer does not read, and its queue is full
                 more += self._core.on_unreachable(side, peer, time.monotonic())
         return more

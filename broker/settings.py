@@ -54,6 +54,33 @@ class Settings:
     # value stops pointless work sooner. A smaller value limits the traffic that one message of a stranger causes.
     cancels: int = 64
 
+    # --- parts of blobs: a peer that asks and does not read must not fill the memory of others ----
+
+    # Parts of 1 MiB that one peer may have under way: asked for, or sent to it and not read. A larger value keeps a
+    # line with a longer round trip busy. A smaller value limits the memory that a peer which does not read can take.
+    parts_of_peer: int = 32
+
+    # Parts of one lease that may be asked for and not answered; more requests are dropped, and our peers repeat those.
+    # A larger value suits peers that ask for more at once. A smaller value limits the requests that are kept. Our own
+    # peers ask for 4.
+    parts_of_lease: int = 8
+
+    # Seconds after which a request that comes again is passed on again. A larger value makes up for lost messages
+    # later. A smaller value lets a peer have one part sent more often; our peers repeat a request after 5 s.
+    part_repeat: float = 2.5
+
+    # Seconds until a request without an answer, which nobody has repeated, is forgotten. A larger value lets lost
+    # messages take up the room of others for longer. A smaller value drops answers that come over slow lines.
+    part_life: float = 30.0
+
+    # Seconds between two looks whether a peer has read what was sent to it. A larger value leaves fast lines idle. A
+    # smaller value costs processor time while requests wait.
+    part_look: float = 0.01
+
+    # The parts that pass may be this many times as large as the blobs of their lease; further ones do not renew it. A
+    # larger value forgives more lost messages. A smaller value ends a pull sooner that never comes to its end.
+    pulls: int = 4
+
     # --- retries ----
 
     # Workers that a task loses, beside other tasks, before it is tried alone. A larger value costs more workers for

@@ -46,6 +46,7 @@ from dataclasses import dataclass, field
 
 from filterfleet.common.wire import Message, Payload
 from filterfleet.common.wire.liveness import Liveness
+from filterfleet.common.wire.messages import BLOB_LIMIT
 
 OBJECT = 100  # bytes that a frame or a name takes beside its content, roughly
 OPAQUE = frozenset({"\0opaque"})  # what a basic client's task needs; no filter can have this name
@@ -76,6 +77,8 @@ class Task:
     priority: int
     size: int
     payload: tuple[Payload, ...]
+    outputs: tuple[str, ...] = ()  # the names that its result must have; without names, results are not checked
+    largest: int = BLOB_LIMIT  # bytes of an output
     stack: tuple[bytes, ...] = ()  # a basic client's address stack behind its routing id
     state: TaskState = TaskState.WAITING
     leases: list[Lease] = field(default_factory=list)
@@ -90,12 +93,19 @@ class Task:
     def held_bytes(self) -> int:
         """Bytes that the broker keeps for this task, without its result: the image, and everything else of variable
         size, so that a task cannot be larger than it is counted."""
-        return size_of(self.payload) + size_of(self.stack) + size_of(self.needs) + len(self.recipe)
+        return (
+            size_of(self.payload) + size_of(self.stack) + size_of(self.needs) + size_of(self.outputs) + len(self.recipe)
+        )
 
     @property
     def result_bytes(self) -> int:
         """Bytes that the broker keeps of this task's result."""
         return size_of(getattr(self.outcome, "payload", ()))
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of the outputs that its result has announced."""
+        return sum(output.size for output in getattr(self.outcome, "outputs", ()))
 
     @property
     def opaque(self) -> bool:
@@ -114,6 +124,7 @@ class Lease:
     expires: float
     alone: bool = False  # a trial: nothing else may run beside it
     state: LeaseState = LeaseState.SENT
+    pulled: int = 0  # bytes of its image and outputs that have passed
 
 
 @dataclass(slots=True, eq=False)

@@ -52,6 +52,7 @@ class ListenerService:
         self._core = ListenerCore(settings(options, engine, source, sink), recipe, ledger, random.SystemRandom())
         self._once = options.once
         self._recipe_bytes = recipe.to_bytes()
+        self._names = recipe.names
         self._needs = tuple(sorted(recipe.filters))
         self._engine = engine
         self._ledger = ledger
@@ -129,7 +130,7 @@ class ListenerService:
 
     def _submit(self, action: Submit) -> None:
         payload, read = payload_of(action.image)
-        job = Job(action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority)
+        job = Job(action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names)
 
         def tell(future: Future[Result | Failed]) -> None:
             if not future.cancelled():  # as an engine does that is closed before it has begun the job

@@ -26,6 +26,14 @@ class FullDisk(MemoryFile):
         raise OSError(28, "No space left on device")
 
 
+def answers(core):
+    """What the core of a peer answers to everybody who has asked for a part of a blob, as if there were always room."""
+    actions = []
+    while core.gets:
+        actions += core.answer()
+    return actions
+
+
 class Shelf:
     """The files of a core under test."""
 

@@ -116,7 +116,7 @@ class WorkerService:
         poller = self._poller()
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
         poller.register(stop.fileno(), zmq.POLLIN)
-        poll(poller, min(broker.session.deadline() for broker in self._brokers) - time.monotonic())
+        poll(poller, min(broker.deadline() for broker in self._brokers) - time.monotonic())
         self._wakeup.clear()
         stop.clear()
 

@@ -10,9 +10,10 @@ from filterfleet.common.wire.actions import Discard, Open, Send, Store
 
 @dataclass(frozen=True, slots=True)
 class ReadBlob:
-    """Read this part of the job's image, which is not in memory, and send it as DATA."""
+    """Send this part of the job's image as DATA: the part, or what is read when the image is not in memory."""
 
     get: wire.Get
+    part: wire.Payload | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.frames import poll
 from filterfleet.common.wire.messages import INLINE_LIMIT
-from filterfleet.common.wire.peer import PeerSocket
+from filterfleet.common.wire.peer import LOOK, PeerSocket
 
 log = get_logger("client")
 
@@ -169,7 +169,7 @@ class Client:
         poller = zmq.Poller()
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
         poller.register(self._socket.pollable, zmq.POLLIN)
-        poll(poller, 0.0 if self._calls else self._core.deadline() - time.monotonic())
+        poll(poller, self._patience())
         self._wakeup.clear()
         actions = self._look_at_entrance(time.monotonic())
         while self._calls:
@@ -177,6 +177,15 @@ class Client:
         actions += self._socket.receive(lambda frames: self._core.on_message(frames, time.monotonic()))
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
+        while self._core.gets and self._socket.has_room:
+            self._execute(self._core.answer())
+
+    def _patience(self) -> float:
+        """Seconds until there is something to do if nothing comes before."""
+        if self._calls:
+            return 0.0
+        patience = self._core.deadline() - time.monotonic()
+        return min(patience, LOOK) if self._core.gets else patience
 
     def _look_at_entrance(self, now: float) -> list[Action]:
         if (refusal := self._socket.refusal()) is None:
@@ -201,8 +210,8 @@ class Client:
                 self._connected.clear()
                 self._address = self._addresses[broker]
                 self._socket.open(identity, self._address)
-            case ReadBlob(get):
-                self._read(get.id, get.offset, get.length)
+            case ReadBlob(get, part):
+                self._read(get, part)
             case Store():
                 self._store(action)
             case Discard(blob):
@@ -212,14 +221,15 @@ class Client:
             case Tell(message):
                 self._hear(message)
 
-    def _read(self, job: bytes, offset: int, length: int) -> None:
-        reader = self._readers.get(job)
-        if reader is None:
-            return
+    def _read(self, get: wire.Get, part: wire.Payload | None) -> None:
+        reader = self._readers.get(get.id)
         try:
-            self._socket.put(wire.Data(job, "", offset, (read_part(reader, offset, length),)))
+            if part is None and reader is not None:
+                part = read_part(reader, get.offset, get.length)
         except SourceChangedError as error:
-            self._fail(job, error)
+            self._fail(get.id, error)
+        if part is not None:
+            self._socket.put(wire.Data(get.id, get.blob, get.offset, (part,)))
 
     def _fail(self, job: bytes, error: SourceChangedError) -> None:
         self._readers.pop(job, None)

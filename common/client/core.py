@@ -19,15 +19,17 @@ from filterfleet.common.client.settings import REVIEW_INTERVAL, ROOM_PATIENCE, S
 from filterfleet.common.client.state import Entry, JobState
 from filterfleet.common.client.submissions import Submissions
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.job import Job, check_outputs
 from filterfleet.common.wire.actions import Discard, Open, Send
+from filterfleet.common.wire.gets import Gets
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
 
 
 class ClientCore:
     """Call start() once, then on_message() for what arrives, and on_tick() at deadline() at the latest. Answer each
-    Store with on_stored() or on_unstorable().
+    Store with on_stored() or on_unstorable(). While there are gets, call answer() when there is room for a part of an
+    image.
 
     brokers is how many there are to choose from. The client is with one of them, and goes to the next when it falls
     silent.
@@ -41,6 +43,7 @@ class ClientCore:
         self._fetching: dict[bytes, Entry] = {}  # those whose outputs are being pulled or wait for room
         self._blobs: dict[int, Entry] = {}  # whose output each blob is
         self._next_blob = 1
+        self.gets = Gets()
         self._session = b""
         self._link = Link(brokers)
         self._next_review = 0.0
@@ -77,12 +80,14 @@ class ClientCore:
         entry = self._jobs.get(job)
         if entry is not None and entry.state is JobState.DELIVERED:
             del self._jobs[job]
+            self.gets.forget(job)
             self._send(wire.ResultOk(job))
         return self._take()
 
     def cancel(self, job: bytes, _now: float) -> list[Action]:
         """Forget a job, whatever its state."""
         if (entry := self._jobs.pop(job, None)) is not None:
+            self.gets.forget(job)
             self._end_fetch(entry)
             self._submissions.end(job)
             self._send(wire.Cancel(job))
@@ -110,6 +115,16 @@ class ClientCore:
         else:
             self._no_room(entry, error, now)
         return self._take()
+
+    def answer(self) -> list[Action]:
+        """There is room for one more part of an image on the way to the broker."""
+        get = self.gets.next()
+        entry = None if get is None else self._jobs.get(get.id)
+        if get is None or entry is None:
+            return []
+        payload = entry.job.payload  # it was to travel with the job, and there was no room for it
+        part = memoryview(payload[0])[get.offset : get.offset + get.length] if payload else None
+        return [ReadBlob(get, part)]
 
     # --- the wire's side ----
 
@@ -174,6 +189,7 @@ class ClientCore:
         """Meet a dead broker on a new socket under a new routing id, as the RFC has it."""
         self.connected = False
         self._session = b""
+        self.gets.clear()
         self._link.opened(now)
         self._actions.append(Open(wire.new_identity(self._rng), self._link.broker))
         self._send(wire.Beat(b""))
@@ -208,6 +224,12 @@ class ClientCore:
         entry = self._open_entry(result.id)
         if entry is None:
             return
+        try:
+            if entry.job.outputs:
+                check_outputs(entry.job.outputs, result.outputs, entry.job.largest_output)
+        except ProtocolError as error:  # from a broker that does not look at results itself
+            self._deliver(entry, wire.Failed(result.id, "transient", str(error)))
+            return
         if result.payload or not result.outputs:
             self._deliver(entry, result)
             return
@@ -241,11 +263,7 @@ class ClientCore:
         if entry is None:
             self._send(wire.Cancel(get.id))
         elif get.blob == "" and get.offset + get.length <= entry.job.size:
-            if entry.job.payload:  # it was to travel with the job, and there was no room for it
-                part = memoryview(entry.job.payload[0])[get.offset : get.offset + get.length]
-                self._send(wire.Data(get.id, "", get.offset, (part,)))
-            else:
-                self._actions.append(ReadBlob(get))
+            self.gets.add(get)
 
     def _on_data(self, data: wire.Data, _now: float) -> None:
         entry = self._jobs.get(data.id)

@@ -22,6 +22,7 @@ from filterfleet.common.client import settings
 from filterfleet.common.client.flow import Flow
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Submit
+from filterfleet.common.wire.messages import BLOB_LIMIT
 
 
 class _State(enum.Enum):
@@ -47,7 +48,9 @@ class _Submission:
 
     def message(self, *, with_image: bool) -> Submit:
         job = self.job
-        return Submit(job.id, job.recipe, job.needs, job.priority, job.size, job.payload if with_image else ())
+        image = job.payload if with_image else ()
+        largest = job.largest_output if job.outputs else BLOB_LIMIT
+        return Submit(job.id, job.recipe, job.needs, job.priority, job.size, image, job.outputs, largest)
 
 
 class Submissions:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff")
 MAX_EFFORT = 9
 MAX_OUTPUTS = 64
 MAX_STEPS = 64
+MAX_PARAMETERS = 64  # of a step
+MAX_NAME = 64  # characters of the name of a filter or of a parameter, as on the wire
+LISTS = 2  # levels of lists in a parameter: a matrix is a list of rows
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 Scalar = int | float | str | bool | bytes
@@ -76,6 +80,11 @@ class Recipe:
         """The names of all filters that a worker needs to run this recipe."""
         return frozenset(step.filter for output in self.outputs for step in output.steps)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the outputs, in order."""
+        return tuple(output.name for output in self.outputs)
+
     def to_bytes(self) -> bytes:
         """The canonical form: equal recipes give equal bytes."""
         outputs = [
@@ -92,7 +101,11 @@ class Recipe:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Recipe:
-        """The inverse of to_bytes, for bytes that may come from anybody. Raises RecipeError."""
+        """The inverse of to_bytes, for bytes that may come from anybody. Raises RecipeError.
+
+        Depth and numbers are bounded here, and the size is where bytes arrive (RECIPE_LIMIT of the wire), so everything
+        that is done with a recipe later takes little time.
+        """
         try:
             raw = msgpack.unpackb(data, max_ext_len=0)
         except (ValueError, msgpack.UnpackException) as error:
@@ -126,24 +139,24 @@ def _output(raw: Any) -> Output:
 
 def _step(raw: Any) -> Step:
     match raw:
-        case [str(name), dict(parameters)]:
+        case [str(name), dict(parameters)] if len(name) <= MAX_NAME and len(parameters) <= MAX_PARAMETERS:
             return Step(name, _parameters(name, parameters))
-    raise RecipeError("A step of the recipe is not a filter name with parameters.")
+    raise RecipeError(f"A step of the recipe is not a filter name with at most {MAX_PARAMETERS} parameters.")
 
 
 def _parameters(name: str, raw: Mapping[Any, Any]) -> tuple[tuple[str, Value], ...]:
     parameters = {}
     for key, value in raw.items():
-        if not isinstance(key, str):
+        if not isinstance(key, str) or len(key) > MAX_NAME:
             raise RecipeError(f"Filter {name!r} has a parameter that is not a name with a plain value.")
-        parameters[key] = _value(name, value)
+        parameters[key] = _value(name, value, LISTS)
     return tuple(sorted(parameters.items()))
 
 
-def _value(name: str, raw: Any) -> Value:
-    if isinstance(raw, list | tuple):
-        return tuple(_value(name, item) for item in raw)
-    if not isinstance(raw, Scalar):
+def _value(name: str, raw: Any, levels: int) -> Value:
+    if isinstance(raw, list) and levels > 0:
+        return tuple(_value(name, item, levels - 1) for item in raw)
+    if not isinstance(raw, Scalar) or (isinstance(raw, float) and not math.isfinite(raw)):
         raise RecipeError(f"Filter {name!r} has a parameter that is not a name with a plain value.")
     return raw
 

@@ -26,7 +26,9 @@ from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import (
     ENCODINGS,
     MAX_EFFORT,
+    MAX_NAME,
     MAX_OUTPUTS,
+    MAX_PARAMETERS,
     MAX_STEPS,
     OUTPUT_NAME,
     SAME,
@@ -47,7 +49,6 @@ A parameter is None when its value was wrong in itself, which has been reported 
 """
 
 FILE_LIMIT = 256 << 10  # bytes of the TOML, far more than a recipe of RECIPE_LIMIT bytes can take
-NAME_LIMIT = 64  # characters of a filter's name, as on the wire
 QUALITIES = (1, 100)
 _QUALITY = Output.__dataclass_fields__["quality"].default
 _TOP = ("metadata", "damaged", "outputs")
@@ -141,10 +142,13 @@ class _Reader:
             self._say(where, 'A step is the name of a filter, or a table { filter = "NAME", ... }.')
             return None
         name = table.get("filter")
-        if not isinstance(name, str) or not 1 <= len(name) <= NAME_LIMIT:
+        if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME:
             self._say(where, 'A table for a step needs filter = "NAME" with the name of a filter.')
             return None
         given = {key: value for key, value in table.items() if key != "filter"}
+        if len(given) > MAX_PARAMETERS or any(len(key) > MAX_NAME for key in given):
+            self._say(where, f"A step has at most {MAX_PARAMETERS} parameters, with names of {MAX_NAME} characters.")
+            return None
         values = {key: self._value(f"{where}: Parameter {_short(key)}", value) for key, value in given.items()}
         for problem in self._check(name, values):
             self._say(where, problem)

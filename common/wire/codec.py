@@ -16,6 +16,7 @@ MESSAGES_LIMIT = 256  # maps in the map frame
 FRAMES_LIMIT = 4096  # frames of one multipart message
 CONTAINERS_LIMIT = 20_000  # lists and maps in the map frame; creating many small ones takes long
 RECIPE_LIMIT = 64 << 10  # bytes
+OUTPUTS_LIMIT = 64  # of one result
 REPORT_LIMIT = 4096  # values, characters and bytes in the report of a result
 SHORTEST_INTERVAL = 0.1  # seconds between heartbeats
 
@@ -70,7 +71,7 @@ _FIELDS: dict[type[m.Message], dict[str, f.Check]] = {
         "size": _size,
     },
     m.StatusRequest: {},
-    m.Result: {"id": _id, "outputs": f.sequence(_output, 64), "report": f.plain_map(REPORT_LIMIT)},
+    m.Result: {"id": _id, "outputs": f.sequence(_output, OUTPUTS_LIMIT), "report": f.plain_map(REPORT_LIMIT)},
     m.Failed: {"id": _id, "kind": f.one_of("permanent", "transient"), "reason": f.words(2000)},
     m.ResultOk: {"id": _id},
     m.Cancel: {"id": _id},
@@ -81,6 +82,9 @@ _FIELDS: dict[type[m.Message], dict[str, f.Check]] = {
     },
     m.Get: {"id": _id, "blob": _name, "offset": _size, "length": f.integer(1, m.INLINE_LIMIT)},
     m.Data: {"id": _id, "blob": _name, "offset": _size},
+}
+_OPTIONAL: dict[type[m.Message], dict[str, f.Check]] = {  # fields that peers of earlier versions do not know
+    m.Submit: {"outputs": f.sequence(_name, OUTPUTS_LIMIT), "largest": _size},
 }
 _TYPE_OF_NAME = {kind.NAME: kind for kind in _FIELDS}
 _PAYLOAD: frozenset[type[m.Message]] = frozenset({m.Task, m.Submit, m.Result, m.Data})
@@ -107,6 +111,9 @@ def _item(message: m.Message) -> dict[str, Any]:
     item: dict[str, Any] = {"type": kind.NAME}
     for name in _FIELDS[kind]:
         item[name] = getattr(message, name)
+    for name in _OPTIONAL.get(kind, ()):
+        if (value := getattr(message, name)) != kind.__dataclass_fields__[name].default:
+            item[name] = value
     if kind is m.Result:
         item["outputs"] = [[o.name, o.format, o.size] for o in item["outputs"]]
     if kind in _PAYLOAD and message.payload:  # type: ignore[union-attr]
@@ -183,7 +190,8 @@ def _message(item: Any, payload: Any) -> m.Message:
     if kind is None:
         raise ProtocolError("a message has no type, or one that is not known")
     values: dict[str, Any] = {}
-    for field, check in _FIELDS[kind].items():
+    known = _FIELDS[kind] | {field: check for field, check in _OPTIONAL.get(kind, {}).items() if field in item}
+    for field, check in known.items():
         try:
             values[field] = check(item[field])
         except KeyError:

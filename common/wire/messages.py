@@ -169,7 +169,11 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A job. needs are the filters that its worker must have. Lower priority numbers go first."""
+    """A job. needs are the filters that its worker must have. Lower priority numbers go first.
+
+    outputs are the names that its result must have, in order, and largest the bytes of the largest output that may
+    come; without names, nobody on the way can check a result.
+    """
 
     NAME: ClassVar[str] = "SUBMIT"
 
@@ -179,6 +183,8 @@ class Submit:
     priority: int
     size: int
     payload: tuple[Payload, ...] = ()
+    outputs: tuple[str, ...] = ()
+    largest: int = BLOB_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

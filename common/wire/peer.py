@@ -18,6 +18,23 @@ from filterfleet.common.wire import frames
 from filterfleet.common.wire.batches import batches
 from filterfleet.common.wire.codec import encode
 from filterfleet.common.wire.messages import FRAME_LIMIT, INLINE_LIMIT, Message
+from filterfleet.common.wire.unsent import Unsent
+
+# Bytes that may be on their way out of this process before another part of a blob is read. A larger value fills a
+# longer line; a smaller one costs less memory when the broker does not read.
+UNSENT = 16 << 20
+
+# Seconds until a peer looks again whether so much has left that it may read the next part. A larger value leaves a fast
+# line idle; a smaller one costs processor time while a slow line is full.
+LOOK = 0.005
+
+# Messages that libzmq keeps for the peer; the broker's connection waits beyond that. A larger value takes longer
+# bursts; a smaller one limits what a hostile broker can fill the memory with.
+RECEIVE_QUEUE = 64
+
+# Messages that receive() takes at once. A larger value costs less for each; with a smaller one, what they ask for is
+# done sooner.
+AT_ONCE = 512
 
 QUIET = 30.0  # seconds between two log lines about malformed messages
 FIRST_RETRY, LAST_RETRY = 100, 1000  # milliseconds between libzmq's own attempts to connect; they double in between
@@ -28,8 +45,9 @@ Action = TypeVar("Action")
 class PeerSocket:
     """A DEALER that is connected to one broker at a time, under a new routing id each time.
 
-    It queues without limit, because its user limits what is on its way. Messages that are put() travel together at the
-    next flush(). A subclass that overrides put() or send() sees everything that leaves.
+    It queues without limit, because its user limits what is on its way; has_room tells whether parts of blobs may
+    follow. Messages that are put() travel together at the next flush(). A subclass that overrides put() or send() sees
+    everything that leaves.
 
     largest_frame is in bytes; a broker that sends a larger frame loses the connection. role names the user in the log.
     context is shared, or None for one that close() ends. The defaults are those of a client.
@@ -50,6 +68,7 @@ class PeerSocket:
         self._socket: zmq.Socket[bytes] | None = None
         self._entrance: Entrance | None = None
         self._waiting: list[Message] = []
+        self._unsent = Unsent()
         self._lines = RateLimit(1, QUIET)
 
     @property
@@ -61,10 +80,12 @@ class PeerSocket:
     def open(self, identity: bytes, address: str) -> None:
         """Connect a new socket under this routing id. Whatever waited for the old one is dropped with its session."""
         self._waiting.clear()
+        self._unsent = Unsent()
         self._close_socket(0.0)
         socket = self._socket = self._context.socket(zmq.DEALER)
         socket.routing_id = identity
         socket.sndhwm = 0
+        socket.rcvhwm = RECEIVE_QUEUE
         socket.reconnect_ivl = FIRST_RETRY
         socket.reconnect_ivl_max = LAST_RETRY
         socket.maxmsgsize = self._largest_frame
@@ -80,13 +101,18 @@ class PeerSocket:
         """Why the broker does not let this socket in. The sentence comes once for each socket."""
         return None if self._entrance is None else self._entrance.refusal()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the broker reads fast enough for another part of a blob."""
+        return self._unsent.size < UNSENT
+
     def receive(self, hear: Callable[[list[Payload]], list[Action]]) -> list[Action]:
-        """Give each message that has arrived to hear(), and return what that returns, joined.
+        """Give the messages that have arrived, AT_ONCE at most, to hear(), and return what that returns, joined.
 
         A message that hear() refuses with ProtocolError is dropped, and logged now and then.
         """
         actions: list[Action] = []
-        while True:
+        for _ in range(AT_ONCE):
             try:
                 if (message := frames.receive(self.pollable)) is None:
                     return actions
@@ -94,6 +120,7 @@ class PeerSocket:
             except ProtocolError as error:
                 if total := self._lines.admit("malformed", time.monotonic()):
                     self._log.warning("the broker sent a malformed message", error=str(error), total=total)
+        return actions
 
     def put(self, message: Message) -> None:
         """Send it at the next flush()."""
@@ -113,7 +140,7 @@ class PeerSocket:
     def send(self, message: Sequence[Payload]) -> None:
         """One multipart message. It is dropped when libzmq does not take it: the cores repeat what matters."""
         try:
-            frames.send(self.pollable, message)
+            frames.send(self.pollable, self._unsent.lent(message))
         except zmq.ZMQError as error:
             self._log.warning("message dropped", error=error.strerror)
 

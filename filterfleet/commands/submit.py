@@ -132,7 +132,9 @@ class _Submission:
         if job not in self._jobs:
             needs = tuple(sorted(self._recipe.filters))
             payload, read = payload_of(loaded.blob)
-            future = self._client.submit(Job(job, self._recipe.to_bytes(), needs, version.size, payload), read)
+            names = self._recipe.names
+            work = Job(job, self._recipe.to_bytes(), needs, version.size, payload, outputs=names)
+            future = self._client.submit(work, read)
             self._jobs[job] = future
             self._under_way[future] = []
             future.add_done_callback(lambda _: close(loaded.blob))
@@ -164,7 +166,7 @@ class _Submission:
         if isinstance(outcome, Failed):
             return outcome.reason
         try:
-            check_outputs(self._recipe, outcome.outputs)
+            check_outputs(self._recipe.names, outcome.outputs)
             self._tree.write(file.name, outcome.outputs, outcome.payload)
         except FleetError as error:
             return str(error)

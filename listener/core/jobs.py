@@ -60,7 +60,7 @@ class Jobs:
         job.outcome = outcome
         if isinstance(outcome, Result):
             try:
-                check_outputs(self._recipe, outcome.outputs)
+                check_outputs(self._recipe.names, outcome.outputs)
             except ProtocolError as error:
                 job.outcome = Failed(id_, "transient", str(error))
         return job

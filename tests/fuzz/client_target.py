@@ -26,6 +26,8 @@ def client(script: bytes) -> None:
         application.take(application.core.on_tick(now), now)
         with contextlib.suppress(ProtocolError):
             application.take(application.core.on_message(list(step.frames), now), now)
+        while application.core.gets:
+            application.take(application.core.answer(), now)
         application.check()
 
 
@@ -40,7 +42,7 @@ class _Application:
             match action:
                 case Send(message):
                     parse(encode([message]), extended=True)
-                case ReadBlob(get):
+                case ReadBlob(get, _):
                     assert get.offset + get.length <= next(job.size for job in JOBS if job.id == get.id)
                 case Deliver(job, outcome):
                     self._outcomes[job] += 1

@@ -27,6 +27,8 @@ def worker(script: bytes) -> None:
         threads.take(threads.session.on_tick(now), now)
         with contextlib.suppress(ProtocolError):
             threads.take(threads.session.on_message(list(step.frames), now), now)
+        while threads.session.gets:
+            threads.take(threads.session.answer(), now)
         threads.work(step.who, now)
         threads.check()
 

@@ -7,14 +7,29 @@ import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import zmq
 
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.common.wire import Credit, Hello, Message, OutputFile, Result, Task, encode, new_identity, parse
+from filterfleet.common.wire import (
+    Beat,
+    Credit,
+    Get,
+    Hello,
+    Message,
+    OutputFile,
+    Result,
+    ResultOk,
+    Submit,
+    Task,
+    encode,
+    new_identity,
+    parse,
+)
+from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.pipeline import process
 from tests.integration.harness import Daemon, Fleet, check_ledger, check_outputs, wait_until
 from tests.integration.ppp_peers import READY, connected, receive_other_than_heartbeat
@@ -25,6 +40,8 @@ NEEDS = tuple(sorted(DEFAULT.filters))
 class OwnPeer:
     """A socket with our tag, which sends the messages that a test wants."""
 
+    session = b""
+
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
 
@@ -33,12 +50,45 @@ class OwnPeer:
 
     def next(self, kind: type, patience: float = 10.0) -> Message:
         """The next message of one kind. Others are skipped."""
+        if (message := self.heard(kind, patience)) is None:
+            raise AssertionError(f"no {kind.__name__}")
+        return message
+
+    def heard(self, kind: type, patience: float = 0.3) -> Message | None:
+        """The same, or None when there is none in time."""
         deadline = time.monotonic() + patience
-        while (frames := receive_other_than_heartbeat(self.socket, deadline - time.monotonic())) is not None:
+        while (frames := self.receive(deadline - time.monotonic())) is not None:
             for message in parse(frames, extended=True):
                 if isinstance(message, kind):
                     return message
-        raise AssertionError(f"no {kind.__name__}")
+        return None
+
+    def receive(self, patience: float) -> list[bytes] | None:
+        return receive_other_than_heartbeat(self.socket, patience)
+
+
+class Broker(OwnPeer):
+    """A false broker with one client."""
+
+    def __init__(self, port: int) -> None:
+        self._context = zmq.Context()
+        super().__init__(self._context.socket(zmq.ROUTER))
+        self.socket.bind(f"tcp://127.0.0.1:{port}")
+
+    def __enter__(self) -> Self:
+        self._client, *_ = self.socket.recv_multipart()
+        self.send(Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context.destroy(linger=1000)
+
+    def send(self, *messages: Message) -> None:
+        self.socket.send_multipart([self._client, *encode(messages)])
+
+    def receive(self, patience: float) -> list[bytes] | None:
+        frames = receive_other_than_heartbeat(self.socket, patience)
+        return None if frames is None else frames[1:]
 
 
 @contextlib.contextmanager
@@ -47,7 +97,7 @@ def own_worker(fleet: Fleet, slots: int = 1) -> Iterator[OwnPeer]:
     with connected(zmq.DEALER, fleet.backend, new_identity(random.SystemRandom())) as socket:
         peer = OwnPeer(socket)
         socket.send(READY)
-        peer.next(Hello)
+        peer.session = peer.next(Hello).session
         peer.send(Credit(slots, slots, NEEDS, "liar", "0"))
         yield peer
 
@@ -145,14 +195,71 @@ def test_an_odd_report_does_no_harm_to_the_listener(fleet: Fleet, photographs, e
         pytest.param(("/etc/x", "blur", "edges"), marks=pytest.mark.slow),
     ],
 )
-def test_outputs_that_the_recipe_does_not_ask_for_are_never_written(fleet: Fleet, photographs, tmp_path, names):
+def test_outputs_that_the_recipe_does_not_ask_for_are_never_written(
+    fleet: Fleet, photographs, expected, tmp_path, names
+):
     source, output = photographs(1, 300, 400), tmp_path / "deep" / "out"
     fleet.start_broker()
     listener = listener_whose_task_waits(fleet, source, output)
     with own_worker(fleet) as liar:
         task = liar.next(Task)
         liar.send(Result(task.id, tuple(OutputFile(name, "png", 3) for name in names), {}, (b"bad",) * len(names)))
-        assert listener.wait(20) == 1, listener.said
-    assert "The worker's outputs are not those of the recipe." in listener.said
-    check_outputs(output, {})
+        liar.next(ResultOk)
+        assert fleet.status()["counters"]["result_refused"] == 1
+        fleet.start_worker()
+        assert listener.wait(20) == 0, listener.said
+    check_outputs(output, expected(source))
     assert not list(tmp_path.rglob("*escape*"))
+
+
+GIB = 1 << 30
+TOO_MANY = tuple(OutputFile(f"o{number}", "png", 4 * GIB) for number in range(64))
+TOO_LARGE = tuple(OutputFile(name, "png", 2 * GIB) for name in ("grayscale", "blur", "edges"))
+
+
+@pytest.mark.parametrize("outputs", [TOO_LARGE, pytest.param(TOO_MANY, marks=pytest.mark.slow)])
+def test_outputs_that_nobody_expects_are_never_pulled(fleet: Fleet, photographs, expected, tmp_path, outputs):
+    """They are refused at the broker, which has another worker do the work."""
+    source, output = photographs(1, 300, 400), tmp_path / "out"
+    broker = fleet.start_broker()
+    listener = listener_whose_task_waits(fleet, source, output)
+    with own_worker(fleet) as liar:
+        task = liar.next(Task)
+        liar.send(Result(task.id, outputs, {}))
+        liar.next(ResultOk)
+        fleet.start_worker()
+        assert listener.wait(20) == 0, listener.said
+        assert not liar.heard(Get)
+    assert "result_refused" in broker.said
+    check_outputs(output, expected(source))
+
+
+@pytest.mark.slow
+def test_a_worker_that_always_lies_ends_in_a_failure_with_a_sentence(fleet: Fleet, photographs, tmp_path):
+    fleet.start_broker()
+    listener = listener_whose_task_waits(fleet, photographs(1, 300, 400), tmp_path / "out")
+    with own_worker(fleet) as liar:
+        attempts = 0
+        while listener.alive:
+            liar.send(Beat(liar.session))
+            if (task := liar.heard(Task)) is not None:
+                attempts += 1
+                liar.send(Result(task.id, TOO_MANY, {}))
+    assert attempts == 4
+    assert listener.wait() == 1
+    assert "The worker's outputs are not those of the recipe." in listener.said
+    check_outputs(tmp_path / "out", {})
+
+
+def test_a_client_does_not_trust_the_broker_to_look_at_results(fleet: Fleet, photographs, tmp_path):
+    """A broker of the previous version passes everything on."""
+    (photograph,) = photographs(1, 300, 400).rglob("*.jpg")
+    options = ("--output", tmp_path / "out", "--frontend-port", fleet.frontend)
+    submit = fleet.processes.start("submit", photograph, *options)
+    with Broker(fleet.frontend) as broker:
+        job = broker.next(Submit).id
+        broker.send(Result(job, TOO_LARGE, {}))
+        broker.next(ResultOk)
+        assert not broker.heard(Get)
+    assert submit.wait() == 1
+    assert f"an output of this image may have {GIB}." in submit.said

@@ -44,7 +44,7 @@ id_lists = st.lists(ids, max_size=4).map(tuple)
 def submits(draw):
     recipe, needs, priority = draw(blobs), draw(name_lists), draw(st.integers(0, 9))
     if draw(st.booleans()):
-        return Submit(draw(ids), recipe, needs, priority, draw(sizes))
+        return Submit(draw(ids), recipe, needs, priority, draw(sizes), outputs=draw(name_lists), largest=draw(sizes))
     image = draw(blobs)
     return Submit(draw(ids), recipe, needs, priority, len(image), (image,))
 

@@ -11,7 +11,12 @@ from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import DEFAULT, ENCODINGS, Output, Recipe, Step
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True)
-scalars = st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=20)
+scalars = (
+    st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+)
 parameters = st.dictionaries(st.text(max_size=20), scalars, max_size=3).map(lambda found: tuple(sorted(found.items())))
 steps = st.lists(st.builds(Step, st.text(max_size=20), parameters), max_size=3).map(tuple)
 outputs = st.builds(Output, names, steps, st.sampled_from(sorted(ENCODINGS)), st.integers(1, 100))

@@ -13,7 +13,7 @@ from filterfleet.common.client.core import ClientCore
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
-from filterfleet.common.wire import Data, Failed, Get, Message, Result, ResultOk
+from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result, ResultOk
 from filterfleet.common.wire.actions import Open, Send
 from filterfleet.listener.core.actions import (
     Acknowledge,
@@ -34,6 +34,7 @@ from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from tests.memory_file import Shelf
 from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
+from tests.simulation.liars import allowed, most_requests
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
@@ -133,7 +134,11 @@ class ListenerNode(Peer):
         self._tick()
 
     def receive(self, frames: Frames, _broker: int) -> None:
+        if most_requests(frames) > allowed(SETTINGS):
+            raise InvariantError(f"{self.name} is asked for more parts than one lease may have under way")
         self._act_client(self.client.on_message(frames, self.now) + self.client.on_tick(self.now))
+        while self.client.gets:
+            self._act_client(self.client.answer())
         self._tick()
 
     def refused(self, _broker: int) -> None:
@@ -230,7 +235,7 @@ class ListenerNode(Peer):
         self._images[action.job] = self.source.photos.get(path, photo)
         self._unfinished.add(action.job)
         payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit else ()
-        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority)
+        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names)
         self._act_client(self.client.submit(job, self.now))
 
     def _acknowledge(self, job: bytes) -> None:
@@ -250,14 +255,16 @@ class ListenerNode(Peer):
                 case Send(message):
                     if isinstance(message, ResultOk) and message.id in self._unfinished:
                         raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
+                    if isinstance(message, Get) and message.blob not in RECIPE.names:
+                        raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
                     messages.append(message)
                 case Open(identity, broker):
                     messages = []
                     self.close(self._broker)
                     self._broker = broker
                     self.open(identity, broker)
-                case ReadBlob(get):
-                    self._read(get, messages)
+                case ReadBlob(get, part):
+                    self._read(get, part, messages)
                 case Deliver(job, outcome):
                     if self._images.pop(job, None) is None:
                         raise InvariantError(
@@ -267,7 +274,10 @@ class ListenerNode(Peer):
                     self.later(0.0, self._on, Ended(job, outcome))
         self.send_messages(messages, self._broker)
 
-    def _read(self, get: Get, messages: list[Message]) -> None:
+    def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
+        if part is not None:
+            messages.append(Data(get.id, "", get.offset, (part,)))
+            return
         photo = self._images.get(get.id)
         if photo is None:
             return

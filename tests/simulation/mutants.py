@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from filterfleet.broker import fairness
+from filterfleet.broker import backend, fairness
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
 from filterfleet.broker.fairness import FairQueue
 from filterfleet.broker.frontend import ClientDesk
+from filterfleet.broker.relay import Relay, _Asker
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.state import Lease, Task, Worker
 from filterfleet.broker.trials import Trials
 from filterfleet.broker.verdicts import GaveUp, Verdict
+from filterfleet.common.client import core
 from filterfleet.common.client.core import ClientCore
 from filterfleet.common.client.flow import Flow
 from filterfleet.common.client.submissions import Submissions
@@ -220,11 +223,28 @@ def _first_broker_only(self: Link, now: float) -> None:
     self._reopen_at = now + self._backoff.next()
 
 
-def _part_counted_twice(self: Pull, offset: int, _length: int) -> bool:
+def _part_counted_twice(self: Pull, offset: int, length: int) -> bool:
     """A part of an image that comes twice stands for one that is missing."""
     self._asked.pop(offset, None)
-    self._taken.add(offset)
+    self._taken[offset] = length
     return True
+
+
+def _passed_on_at_once(self: Relay, side: Any, peer: bytes, lease: Lease, get: Any, now: float) -> None:
+    """Whatever a peer asks for is asked for, however much it is."""
+    key = lease.token, get.blob, get.offset
+    asker = self._askers.setdefault((side, peer), _Asker())
+    asker.of_lease[lease.token] += key not in asker.waiting
+    asker.waiting[key] = replace(get, id=lease.token)
+
+
+def _room_kept(self: Relay, side: Any, peer: bytes, lease: Lease, data: Any) -> bool:
+    """A part that has come still counts as under way."""
+    return (lease.token, data.blob, data.offset) in self._askers[side, peer].under_way
+
+
+def _results_unchecked(*_: Any) -> None:
+    """A worker is believed, whatever it announces."""
 
 
 MUTANTS: dict[str, tuple[Patch, ...]] = {
@@ -260,6 +280,9 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "trial in a crowd": ((Runs, "next", _trial_in_a_crowd),),
     "first broker only": ((Link, "breaks", _first_broker_only),),
     "part counted twice": ((Pull, "take", _part_counted_twice),),
+    "requests without limit": ((Relay, "ask", _passed_on_at_once),),
+    "room for parts kept": ((Relay, "answers", _room_kept),),
+    "results unchecked": ((backend, "check_outputs", _results_unchecked), (core, "check_outputs", _results_unchecked)),
     **LISTENER_MUTANTS,
 }
 

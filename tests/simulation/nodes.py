@@ -9,6 +9,7 @@ from filterfleet.broker.actions import Side
 from filterfleet.broker.settings import Settings
 from filterfleet.common.wire import Message, encode
 from filterfleet.common.wire.batches import batches
+from tests.simulation.liars import greedily
 from tests.simulation.network import Connection, Frames
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ SETTINGS = Settings(  # all smaller than in life, in proportion
     result_bytes=2000,
     calm=5.0,
     retry_delay=0.5,
+    parts_of_peer=12,
+    parts_of_lease=4,
 )
 REFUSED_AFTER = 0.05  # seconds until a new socket learns that its key is not let in
 
@@ -165,5 +168,7 @@ class Peer(Node):
         self.world.network.carry(self.connections[broker], "up", frames)
 
     def send_messages(self, messages: list[Message], broker: int) -> None:
+        if self.name in self.world.greedy:
+            messages = greedily(messages)
         for batch in batches(messages, SETTINGS.inline_limit) if messages else ():
             self.send([bytes(frame) for frame in encode(batch)], broker)

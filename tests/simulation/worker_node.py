@@ -12,6 +12,7 @@ from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
 from tests.memory_file import Shelf
 from tests.simulation.invariants import InvariantError
+from tests.simulation.liars import LIE, allowed, most_requests
 from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
@@ -45,8 +46,12 @@ class WorkerNode(Peer):
             self._act(broker, session.on_tick(self.now))
 
     def receive(self, frames: Frames, broker: int) -> None:
+        if most_requests(frames) > allowed(SETTINGS):
+            raise InvariantError(f"{self.name} is asked for more parts than one lease may have under way")
         session = self.sessions[broker]
         self._act(broker, session.on_message(frames, self.now) + session.on_tick(self.now))
+        while session.gets:
+            self._act(broker, session.answer())
 
     def refused(self, broker: int) -> None:
         self._act(broker, self.sessions[broker].on_refused(self.now))
@@ -139,6 +144,9 @@ class WorkerNode(Peer):
             return session.on_failed(lease, "transient", "never works", self.now)
         if photo.kind == "flaky" and self.world.camera.first_time(photo):
             return session.on_failed(lease, "transient", "flaky", self.now)
+        if photo.kind == "good" and self.name in self.world.greedy and photo.key not in self.world.lied:
+            self.world.lied.add(photo.key)
+            return session.on_result(lease, LIE, self.now)
         return session.on_result(lease, _done("out", b"done:" + bytes(run.image)), self.now)
 
 

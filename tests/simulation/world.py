@@ -73,6 +73,9 @@ class World:
             ListenerNode(self, f"listener-{n}", self.rng.choice([4, 12, 24])) for n in range(self.rng.choice([1, 1, 2]))
         ]
         self.workers = [WorkerNode(self, f"worker-{n}") for n in range(self.rng.choice([2, 3, 4]))]
+        # In one world of three, a worker asks for too much and lies about its outputs; in another one, a client asks.
+        self.greedy = {((self.workers, self.listeners, self.brokers)[seed % 3])[0].name}
+        self.lied: set[bytes] = set()  # the photos of which it has brought other outputs: each of them once
         self.echo = EchoWorker(self, "echo")
         self.lazy = LazyPirate(self, "lazy")
         self.peers: dict[str, Peer] = {

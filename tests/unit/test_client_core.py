@@ -31,7 +31,7 @@ from filterfleet.common.wire import (
 )
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
-from tests.memory_file import FullDisk, MemoryFile, Shelf
+from tests.memory_file import FullDisk, MemoryFile, Shelf, answers
 
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
 OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
@@ -48,7 +48,8 @@ class Client:
         self.opening = self.core.start(0.0)
 
     def hears(self, *messages, now=0.0):
-        return self.shelf.settle(self.core, self.core.on_message(encode(messages), now), now)
+        actions = self.shelf.settle(self.core, self.core.on_message(encode(messages), now), now)
+        return actions + answers(self.core)
 
     def until(self, now, *, broker_alive=True):
         """The actions of the core up to an instant, each with its own instant."""

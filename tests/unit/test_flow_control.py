@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from filterfleet.common.client.actions import ReadBlob
 from filterfleet.common.client.core import ClientCore
 from filterfleet.common.client.settings import ACCEPT_PATIENCE, SMALL_IMAGE, WINDOW_BYTES, WINDOW_JOBS
 from filterfleet.common.jobs.job import Job
@@ -11,6 +12,7 @@ from filterfleet.common.wire import Accepted, Busy, Data, Failed, Get, Hello, Su
 from filterfleet.common.wire.actions import Send
 from filterfleet.common.wire.batches import batches
 from filterfleet.common.wire.messages import INLINE_LIMIT
+from tests.memory_file import answers
 
 IMAGE = bytes(8 << 20)
 AT_ONCE = WINDOW_BYTES // len(IMAGE)  # images on their way
@@ -57,7 +59,9 @@ class Client:
         return sent
 
     def _do(self, actions):
+        actions = actions + answers(self.core)
         messages = [action.message for action in actions if isinstance(action, Send)]
+        messages += [Data(a.get.id, "", a.get.offset, (a.part,)) for a in actions if isinstance(a, ReadBlob)]
         self.sent += [message for message in messages if isinstance(message, Submit)]
         return messages
 

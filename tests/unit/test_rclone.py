@@ -85,6 +85,10 @@ def test_times_are_exact_to_the_nanosecond(text, nanoseconds):
     assert parse_time(text) == nanoseconds
 
 
+def test_gos_zero_time_east_of_greenwich_is_not_told():
+    assert parse_time("0001-01-01T00:00:00+01:00") == 0
+
+
 def test_a_listing_is_read_line_by_line():
     item = {"Path": 'a/"b\n.jpg', "Size": 3, "ModTime": "2001-09-09T01:46:40.5Z", "ID": "i", "Hashes": {"md5": "ff"}}
     document = {"Path": "text", "Size": -1, "ModTime": "2001-09-09T01:46:40Z"}

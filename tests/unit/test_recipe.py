@@ -1,3 +1,5 @@
+import math
+
 import msgpack
 import pytest
 
@@ -44,6 +46,51 @@ def test_what_is_no_recipe_is_refused_with_a_sentence(raw):
         Recipe.from_bytes(msgpack.packb(raw))
 
 
+def one_step(step):
+    return msgpack.packb([[["a", [step], "same", 90, None]], "strip-gps", "refuse"])
+
+
+def nested(levels, core=1):
+    for _ in range(levels):
+        core = [core]
+    return core
+
+
+def test_a_number_a_list_and_a_matrix_are_parameters():
+    for value, kept in ((1, 1), ([1, 2.5], (1, 2.5)), ([[1], [2]], ((1,), (2,)))):
+        (output,) = Recipe.from_bytes(one_step(["convolve", {"kernel": value}])).outputs
+        assert output.steps == (Step("convolve", (("kernel", kept),)),)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(["convolve", {"kernel": nested(levels)}] for levels in (3, 100, 500)),
+        ["convolve", {"kernel": {"a": 1}}],
+        ["gamma", {"gamma": math.nan}],
+        ["gamma", {"gamma": math.inf}],
+        ["convolve", {"kernel": [[1.0, -math.inf]]}],
+        ["x" * 65, {}],
+        ["gamma", {"x" * 65: 1}],
+        ["gamma", {f"p{number}": number for number in range(65)}],
+        ["gamma", {1: 1}],
+        nested(400),
+    ],
+)
+def test_a_step_that_is_deep_or_endless_is_refused_where_it_is_parsed(step):
+    with pytest.raises(RecipeError, match=r"\.$") as raised:
+        Recipe.from_bytes(one_step(step))
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("levels", [520, 1100, 60_000])
+def test_nested_lists_are_no_recipe(levels):
+    """msgpack itself stops at about a thousand levels, as deep as Python may call itself."""
+    for bomb in (b"\x91" * levels, one_step(["convolve", {"kernel": 1}])[:-18] + b"\x91" * levels):
+        with pytest.raises(RecipeError, match=r"\.$"):
+            Recipe.from_bytes(bomb)
+
+
 def test_outputs_lie_where_the_design_says():
     assert output_path("grayscale", "trip/a.jpg", "jpeg") == "grayscale/trip/a.jpg"
     assert output_path("edges", "trip/a.jpg", "png") == "edges/trip/a.jpg.png"
@@ -78,6 +125,6 @@ GOOD = (OutputFile("grayscale", "jpeg", 1), OutputFile("blur", "jpeg", 1), Outpu
     ],
 )
 def test_outputs_that_nobody_asked_for_are_refused(outputs):
-    check_outputs(DEFAULT, GOOD)
+    check_outputs(DEFAULT.names, GOOD)
     with pytest.raises(ProtocolError):
-        check_outputs(DEFAULT, outputs)
+        check_outputs(DEFAULT.names, outputs)

@@ -169,6 +169,11 @@ def test_a_value_that_is_no_value_is_not_missed_as_well(tmp_path):
         ("[outputs.a]\nsteps = ['']", "needs filter ="),
         (f"[outputs.a]\nsteps = ['{'x' * 65}']", "needs filter ="),
         ("[outputs.a]\nsteps = [{filter = 1}]", "needs filter ="),
+        (f"[outputs.a]\nsteps = [{{filter = 'x', {'x' * 65} = 1}}]", "A step has at most 64 parameters"),
+        (
+            f"[outputs.a]\nsteps = [{{filter = 'x', {', '.join(f'p{n} = 1' for n in range(65))}}}]",
+            "A step has at most 64 parameters",
+        ),
         ("[outputs.a]\nsteps = []\nencoding = 'gif'", "Its encoding cannot be 'gif': there are same, jpeg"),
         ("[outputs.a]\nsteps = []\nencoding = 1", "Its encoding cannot be 1"),
         ("[outputs.a]\nsteps = []\nquality = 101", "quality is 101"),

@@ -204,7 +204,8 @@ def test_an_output_that_cannot_be_read_is_a_failure_for_now(connection):
     session.on_message(encode([Task(b"lease", b"", 1, 60.0, payload=(b"x",))]), 0.0)
     session.on_result(b"lease", Done((OutputFile("edges", "png", 10),), (output,), {}), 0.0)
     get = Get(b"lease", "edges", 0, 10)
-    assert session.on_message(encode([get]), 0.0) == [ReadBlob(get, output)]
+    assert session.on_message(encode([get]), 0.0) == []
+    assert session.answer() == [ReadBlob(get, output)]
     connection._execute([ReadBlob(get, output)])
     reason = "The worker cannot read an output from its disk: Bad file descriptor."
     assert connection.socket.sent == [encode([Failed(b"lease", "transient", reason)])]

@@ -8,7 +8,7 @@ from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT
 from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Profile, SendFrames
 from filterfleet.worker.leases.session import WorkerSession
-from tests.memory_file import MemoryFile, Shelf
+from tests.memory_file import MemoryFile, Shelf, answers
 
 READY, HEARTBEAT = SendFrames((b"\x01",)), SendFrames((b"\x02",))
 PROFILE = Profile(2, 1, ("canny",), "host/1", "1.0", 10 * CHUNK)
@@ -25,7 +25,8 @@ class Worker:
         self.opening = self.session.start(0.0)
 
     def hears(self, *messages, now=0.0):
-        return self.settled(self.session.on_message(encode(messages), now), now)
+        actions = self.settled(self.session.on_message(encode(messages), now), now)
+        return actions + answers(self.session)
 
     def settled(self, actions, now=0.0):
         return self.shelf.settle(self.session, actions, now)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ from filterfleet.worker.pixels.channels import has_alpha, over_white
 from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.pixels.opencv import cv2
+
+# Problems of a recipe from the wire that one failure tells. A larger value makes a longer sentence; with a smaller one,
+# somebody mends a recipe in more rounds.
+MOST_PROBLEMS = 20
 
 
 class Alpha(enum.Enum):
@@ -169,14 +174,14 @@ def catalogue() -> tuple[Filter, ...]:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Raises RecipeError, with every problem, unless this process can run the recipe."""
+    """Raises RecipeError, with the first problems, unless this process can run the recipe."""
     found = (
         f"Output {output.name!r}, step {number}: {problem}"
         for output in recipe.outputs
         for number, step in enumerate(output.steps, 1)
         for problem in check_filter(step.filter, dict(step.parameters))
     )
-    if problems := tuple(found):
+    if problems := tuple(islice(found, MOST_PROBLEMS)):
         raise RecipeError(*problems)
 
 

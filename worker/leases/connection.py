@@ -12,7 +12,7 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Data, Failed
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
-from filterfleet.common.wire.peer import PeerSocket
+from filterfleet.common.wire.peer import LOOK, PeerSocket
 from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Abandon, Action, Close, Profile, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.runs import Key
@@ -67,6 +67,13 @@ class BrokerConnection:
                 log.warning(refusal)
         actions += self.socket.receive(lambda frames: self.session.on_message(frames, time.monotonic()))
         self._execute([*actions, *self.session.on_tick(time.monotonic())])
+        while self.session.gets and self.socket.has_room:
+            self._execute(self.session.answer())
+
+    def deadline(self) -> float:
+        """When to turn if nothing comes before."""
+        deadline = self.session.deadline()
+        return min(deadline, time.monotonic() + LOOK) if self.session.gets else deadline
 
     def begun(self, lease: bytes) -> None:
         self._actions += self.session.on_begun(lease)

@@ -15,6 +15,7 @@ from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.payload import OpenFile, Payload
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
+from filterfleet.common.wire.gets import Gets
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
 from filterfleet.common.wire.messages import INLINE_LIMIT, LEASES_LIMIT
@@ -27,7 +28,8 @@ from filterfleet.worker.leases.state import Lease, LeaseState, closing
 
 class WorkerSession:
     """Call start() once, then on_message() for what arrives, on_begun(), on_result() and on_failed() for what the shell
-    runs, and on_tick() at deadline() at the latest. Answer each Store with on_stored() or on_unstorable()."""
+    runs, and on_tick() at deadline() at the latest. Answer each Store with on_stored() or on_unstorable(). While there
+    are gets, call answer() when there is room for a part of an output."""
 
     def __init__(self, profile: Profile, rng: Randomness) -> None:
         self.profile = profile
@@ -35,6 +37,7 @@ class WorkerSession:
         self._rng = rng
         self._leases: dict[bytes, Lease] = {}
         self._last_blob = 0
+        self.gets = Gets()
         self._extended = False
         self._session = b""
         self._inline_limit = INLINE_LIMIT
@@ -138,6 +141,12 @@ class WorkerSession:
                 self._send(wire.Nack(held.token))
         return self._take()
 
+    def answer(self) -> list[Action]:
+        """There is room for one more part of an output on the way to the broker."""
+        get = self.gets.next()
+        held = self._leases.get(get.id) if get is not None else None
+        return [ReadBlob(get, held.outputs[get.blob])] if get and held and get.blob in held.outputs else []
+
     # --- the wire's side ----
 
     def on_message(self, frames: list[Payload], now: float) -> list[Action]:
@@ -234,6 +243,7 @@ class WorkerSession:
     def _end(self, held: Lease) -> None:
         """Forget a lease."""
         del self._leases[held.token]
+        self.gets.forget(held.token)
         if held.in_work:
             self._actions.append(Abandon(held.token))
         self._actions += held.let_go()
@@ -313,7 +323,7 @@ class WorkerSession:
     def _on_get(self, get: wire.Get, _now: float) -> None:
         held = self._leases.get(get.id)
         if held is not None and get.blob in held.outputs:
-            self._actions.append(ReadBlob(get, held.outputs[get.blob]))
+            self.gets.add(get)
 
     def _finish(self, held: Lease, outcome: wire.Result | wire.Failed, now: float) -> None:
         held.state = LeaseState.FINISHED

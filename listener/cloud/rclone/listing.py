@@ -50,7 +50,7 @@ def parse_entry(item: dict[str, Any], *, whole_seconds: bool) -> Entry:
 def parse_time(text: str) -> int:
     """Nanoseconds since the epoch of an RFC 3339 time with up to nine digits after the seconds; 0 for an empty text.
 
-    datetime keeps only six digits. Raises ValueError.
+    An instant that Python has no word for counts as not told. datetime keeps only six digits. Raises ValueError.
     """
     if not text:
         return 0
@@ -58,7 +58,10 @@ def parse_time(text: str) -> int:
     if zone.startswith("."):
         digits = zone[1 : next((n for n, c in enumerate(zone) if n and not c.isdigit()), len(zone))]
         zone = zone[1 + len(digits) :]
-    moment = datetime.fromisoformat(head + (zone or "Z")).astimezone(UTC)
+    try:
+        moment = datetime.fromisoformat(head + (zone or "Z")).astimezone(UTC)
+    except OverflowError:  # the year 1 of Go's zero time, east of Greenwich
+        return 0
     return int(moment.timestamp()) * SECOND + int(digits.ljust(9, "0")[:9] or 0)
 
 
@@ -96,7 +99,7 @@ class Lister:
             try:
                 yield from parse_lines(process.stdout, whole_seconds=facts.whole_seconds)
                 code = process.wait()
-            except (ValueError, KeyError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise explain(f"its listing cannot be understood: {error}", fs) from None
             finally:
                 self._end(process)
