@@ -40,6 +40,7 @@ def run(
     scheduler: str | None = None,
     no_default_excludes: bool = False,
     sniff: bool = False,
+    follow_links: bool = False,
 ) -> list[dict[str, Any]]:
     """Process a folder once. Returns a dict for each image, with the fields of `filterfleet run --report`.
 
@@ -64,7 +65,14 @@ def run(
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = Selection(never=() if no_default_excludes else DEFAULT_EXCLUDES, sniff=sniff)
         return process_folder(
-            Path(source), Path(output), opened, load_recipe(recipe), force=force, stop=stop, selection=selection
+            Path(source),
+            Path(output),
+            opened,
+            load_recipe(recipe),
+            force=force,
+            stop=stop,
+            selection=selection,
+            links=follow_links,
         ).rows
 
 
@@ -88,24 +96,26 @@ def process_folder(
     force: bool,
     stop: StopSignal,
     selection: Selection = Selection(),  # noqa: B008 - frozen
+    links: bool = False,
     turned: Callable[[Ledger], None] = lambda _: None,
 ) -> Summary:
     """Process every image of source that is not done yet, until stop is set. force does the others again as well.
 
-    recipe has been checked. selection says which files of source count. turned is called in every turn of the loop.
+    recipe has been checked. selection says which files of source count; links: links that lead out of source and output
+    are followed. turned is called in every turn of the loop.
     Raises FleetError.
     """
     source, output = check_folders(source, output)
     options = Options(settle=0.0, interval=1.0, once=True)
     with contextlib.ExitStack() as stack:
-        tree = stack.enter_context(contextlib.closing(OutputTree(output)))
+        tree = stack.enter_context(contextlib.closing(OutputTree(output, links=links)))
         ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
         if force:
             ledger.redo()
         try:
             failures = serve(
                 options,
-                Folder(source, selection),
+                Folder(source, selection, links=links),
                 tree,
                 ledger,
                 engine,

@@ -60,7 +60,9 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
             stack.enter_context(contextlib.suppress(InterruptedRunError))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
-        ends = stack.enter_context(open_ends(there, here, state, cloud, selection, after, stop=stop, once=once))
+        ends = stack.enter_context(
+            open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
+        )
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:

@@ -18,15 +18,15 @@ def state_folder(source: Location, output: Location, state: Path | None) -> Path
     whose name comes from source and output.
     """
     if state is not None:
-        return state.absolute()
+        return Path(os.path.realpath(state))  # from here on, no link is followed
     if isinstance(output, Path):
         return output / PRIVATE
-    return _users_folder() / _digest(f"{source}\n{output}")
+    return Path(os.path.realpath(_users_folder())) / _digest(f"{source}\n{output}")
 
 
 def output_lock(output: Remote) -> Path:
     """The file that this user's listeners lock before they write to a remote output."""
-    return _users_folder() / "outputs" / _digest(str(output))
+    return Path(os.path.realpath(_users_folder())) / "outputs" / _digest(str(output))
 
 
 def _digest(text: str) -> str:

@@ -27,6 +27,7 @@ import zmq
 from zmq.utils import z85
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.opening import open_file
 from filterfleet.common.text import printable
 
 PUBLIC, SECRET = ".key", ".key_secret"
@@ -140,7 +141,7 @@ def _pair(file: Path) -> KeyPair:
 
 def _read(file: Path, *, secret: bool) -> str:
     try:
-        with file.open("rb") as opened:
+        with os.fdopen(open_file(file), "rb") as opened:
             mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
             # systemd guards a credential with an access control list, which looks as if the group could read it.
             guarded = str(file.parent) == os.environ.get("CREDENTIALS_DIRECTORY")

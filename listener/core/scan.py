@@ -7,17 +7,29 @@ from dataclasses import dataclass, field
 
 from filterfleet.listener.core.settings import MASS, MASS_MINIMUM
 
+LEAST, MOST = -(1 << 63), (1 << 63) - 1  # the integers that a ledger holds
+
 ROOT = "."  # the name of the source's root, as a folder that could not be read
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """One state of an object. size is in bytes, mtime_ns in nanoseconds since the epoch. tag is anything else that the
-    store says about the content: a hash, an id, or nothing. Two equal versions are the same state."""
+    store says about the content: a hash, an id, or nothing. Two equal versions are the same state.
+
+    A store may tell any size and any time. Those beyond 64 bits with a sign become the nearest that has 64 bits, and
+    stand in the tag as they were told.
+    """
 
     size: int
     mtime_ns: int
     tag: str = ""
+
+    def __post_init__(self) -> None:
+        if not (LEAST <= self.mtime_ns <= MOST and LEAST <= self.size <= MOST):
+            object.__setattr__(self, "tag", f"{self.tag} size={self.size} mtime={self.mtime_ns}".lstrip())
+            object.__setattr__(self, "size", min(max(self.size, LEAST), MOST))
+            object.__setattr__(self, "mtime_ns", min(max(self.mtime_ns, LEAST), MOST))
 
 
 NO_VERSION = Version(-1, 0)  # none that an object can have

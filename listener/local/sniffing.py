@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from filterfleet.common.jobs.magic import HEAD, format_of
 from filterfleet.listener.core.scan import Version
+from filterfleet.listener.local.inside import Inside
 
 # Files whose answer is remembered, so that a scan opens only those that have changed. More: larger sources are scanned
 # without opening a file. Less: the listener takes less memory, about 300 bytes for each file.
@@ -15,20 +16,21 @@ REMEMBERED = 100_000
 class Sniffer:
     """For one thread."""
 
-    def __init__(self) -> None:
-        self._known: dict[Path, tuple[Version, bool]] = {}
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+        self._known: dict[str, tuple[Version, bool]] = {}
 
-    def is_image(self, file: Path, version: Version) -> bool:
+    def is_image(self, path: str, version: Version) -> bool:
         """Whether this version of a file begins like an image. A file that cannot be read does not."""
-        known = self._known.get(file)
+        known = self._known.get(path)
         if known is not None and known[0] == version:
             return known[1]
         try:
-            with file.open("rb") as opened:
+            with os.fdopen(self._inside.open(path), "rb") as opened:
                 found = format_of(opened.read(HEAD)) is not None
         except OSError:
             return False
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        self._known[file] = (version, found)
+        self._known[path] = (version, found)
         return found
