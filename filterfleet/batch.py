@@ -20,7 +20,7 @@ from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
-from filterfleet.listener.setup import serve
+from filterfleet.listener.setup import guard_of, serve
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
 
@@ -110,6 +110,12 @@ def process_folder(
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(OutputTree(output, links=links)))
         ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
+        guard = guard_of(source, output, None)
+
+        def look() -> None:
+            guard.look()
+            turned(ledger)
+
         if force:
             ledger.redo()
         try:
@@ -121,7 +127,7 @@ def process_folder(
                 engine,
                 recipe,
                 stop=stop,
-                turned=lambda: turned(ledger),
+                turned=look,
             )
             interrupted = False
         except InterruptedRunError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from filterfleet.listener.settings.location import Location, Remote
 
 PRIVATE = ".filterfleet"  # our own folder below an output's root; nothing in it is a result
+LOCK = "lock"  # in it: the file that says that a listener writes to the output
 
 
 def state_folder(source: Location, output: Location, state: Path | None) -> Path:

@@ -19,7 +19,7 @@ from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim_in
 from filterfleet.listener.failed import failed_places, failed_text
 from filterfleet.listener.interfaces import TransferError
-from filterfleet.listener.state import PRIVATE
+from filterfleet.listener.state import LOCK, PRIVATE
 
 # Errors that trying again does not cure. All others may pass, for instance a disk that is full or read-only.
 _PERMANENT = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
@@ -49,7 +49,7 @@ class OutputTree:
             except OSError as error:
                 raise FleetError(f"The output folder {root} cannot be written: {error.strerror}.") from None
             self._scratch = _kept(opening, folder_in(private, "tmp", root / PRIVATE / "tmp"))
-            lock = claim_in(private, root / PRIVATE / "lock", f"writing to {root}", "choose another --output")
+            lock = claim_in(private, root / PRIVATE / LOCK, f"writing to {root}", "choose another --output")
             opening.callback(lock.close)
             sweep_folder(self._scratch)
             self._open = opening.pop_all()

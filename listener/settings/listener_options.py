@@ -32,7 +32,7 @@ SNIFF = typer.Option(
 FOLLOW_LINKS = typer.Option(
     "--follow-links",
     help="Also follow links that lead out: links to files in a local source, and links to folders in a local output. "
-    "Whoever can write there then chooses what is read and written with your rights.",
+    "Other users who can write there then choose what is read and written with your rights.",
 )
 
 
