@@ -67,7 +67,8 @@ class ListenerService:
     ) -> None:
         """Serve until told to stop or, with once, until everything is done.
 
-        turned is called in every turn, and may raise FleetError to stop; interrupt at the end, to cut short what takes long at the source or the sink.
+        turned is called in every turn, and may raise FleetError to stop; interrupt at the end, to cut short what takes
+        long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
             self._transfers.watch = self._source.watch(lambda path: self._loop.post(Heard(path)))

@@ -14,7 +14,7 @@ from filterfleet.common.logs import get_logger
 from filterfleet.listener.core.scan import ROOT
 
 READING = ("opened", "closed_no_write")  # events that change nothing
-WRITING = ("created", "modified", "closed")  # events that concern one path only
+WRITING = ("created", "modified", "attrib", "closed")  # events that concern one path only
 
 log = get_logger("listener")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def make_pipe(path):
 
 def make_socket(path):
     made = socket.socket(socket.AF_UNIX)
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(path.parent)  # the path of a socket may not be long
     try:
         made.bind(path.name)
@@ -176,6 +177,6 @@ def test_nothing_is_left_open(root):
     (root / "link").symlink_to("../out/secret.jpg")
     os.mkfifo(root / "pipe")
     for path in ("link", "pipe", "missing", "trip/missing", "trip/a.jpg/x", "../x"):
-        with pytest.raises(OSError, match="."):
+        with pytest.raises(OSError, match=r"."):
             open_below(root, path)
     assert len(os.listdir("/proc/self/fd")) == before
