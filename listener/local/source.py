@@ -21,7 +21,7 @@ from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError, Watch
 from filterfleet.listener.local.inside import Inside, version_of
 from filterfleet.listener.local.sniffing import Sniffer
-from filterfleet.listener.local.watch import observe
+from filterfleet.listener.local.watch import Notices
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, Keep, MoveTo, is_departed
 from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
 from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
@@ -52,10 +52,13 @@ class Folder:
         self._sniffer = Sniffer(self._inside)
         self._after = after
         self._outside_told = False
+        self._notices: Notices | None = None
 
     def list(self) -> Listing:
         """Every selected image file, in every folder that is neither hidden nor shunned. Links to folders are not
         followed."""
+        if self._notices is not None:
+            self._notices.check()
         self._follow_ignore_file()
         found = _Found()
         while found.folders:
@@ -205,9 +208,10 @@ class Folder:
             reason = f"The file cannot be {done}: {error.strerror}."
             raise TransferError(reason, transient=True, alone=self._inside.is_of_one_file(error)) from None
 
-    def watch(self, changed: Callable[[str], None]) -> Watch | None:
-        stop = observe(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
-        return stop and Watch(self.look, stop)
+    def watch(self, changed: Callable[[str], None]) -> Watch:
+        self._notices = Notices(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
+        self._notices.start()
+        return Watch(self.look, self._notices.stop)
 
     def look(self, paths: Iterable[str]) -> dict[str, Version]:
         """Those of these paths that list() would find. Looks at no other files."""
