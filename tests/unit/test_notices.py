@@ -109,9 +109,7 @@ def test_watches_that_run_out_are_told_once_and_everything_is_watched_when_there
     assert rig.hears(ROOT)
 
 
-@pytest.mark.parametrize(
-    "broken", ["filterfleet.listener.local.watch.Observer", "filterfleet.listener.local.watch.Sentinel"]
-)
+@pytest.mark.parametrize("broken", ["Observer", "Sentinel"])
 def test_a_system_without_notifications_is_a_warning_and_nothing_is_left_open(tmp_path, logged, monkeypatch, broken):
     def fail(*_):
         raise OSError(errno.EMFILE, "inotify instance limit reached")
