@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
-from filterfleet.common.blob import Blob, parts
+from filterfleet.common.blob import STEP, Blob, FileBlob, parts
+from filterfleet.common.opening import opened
+
+ORDINARY = 0o666  # the mode of a new file, of which the umask takes its share
 
 
 def write_atomically(target: Path, data: Blob, scratch: Path) -> None:
@@ -18,22 +24,89 @@ def write_atomically(target: Path, data: Blob, scratch: Path) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch.mkdir(parents=True, exist_ok=True)
-    temporary = scratch / secrets.token_hex(8)  # the target's own name may already be 255 bytes long
+    with opened(target.parent) as folder, opened(scratch) as temporary:
+        write_into(folder, target.name, data, temporary)
+
+
+def write_into(folder: int, name: str, data: Blob, scratch: int, *, like: os.stat_result | None = None) -> None:
+    """write_atomically() for a name in a folder. folder and scratch are descriptors of folders.
+
+    like: the file that data comes from. The new file then gives nobody a right that this one does not give. No link
+    is followed, and one that has the name is replaced.
+    """
+    temporary = secrets.token_hex(8)  # the target's own name may already be 255 bytes long
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    mode = ORDINARY if like is None else ORDINARY & like.st_mode
+    descriptor = os.open(temporary, flags, mode, dir_fd=scratch)
     try:
-        with temporary.open("wb", buffering=0) as file:
-            for part in parts(data):
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            if like is not None:
+                _restrict(descriptor, like)
+            for place, part in _pieces(data):
+                file.seek(place)
                 view = memoryview(part)
                 while view:
                     view = view[file.write(view) :]
+            os.ftruncate(descriptor, len(data))
             os.fsync(file.fileno())
-        temporary.replace(target)
+        os.rename(temporary, name, src_dir_fd=scratch, dst_dir_fd=folder)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=scratch)
         raise
+
+
+def _restrict(descriptor: int, like: os.stat_result) -> None:
+    """Take from a new file's group what the group of `like` may, unless it is the same group."""
+    found = os.fstat(descriptor)
+    if found.st_gid == like.st_gid:
+        return
+    try:
+        os.fchown(descriptor, -1, like.st_gid)
+    except OSError:  # we are not in that group: ours gets what everybody gets
+        os.fchmod(descriptor, found.st_mode & ~0o070 | (found.st_mode & 0o007) << 3)
+
+
+def _pieces(data: Blob) -> Iterator[tuple[int, bytes | memoryview]]:
+    """The bytes of a blob with their offsets, at most STEP at once, without the holes of a sparse file."""
+    if not isinstance(data, FileBlob):
+        offset = 0
+        for part in parts(data):
+            yield offset, memoryview(part)
+            offset += len(part)
+        return
+    for begin, end in _ranges(data.fileno(), len(data)):
+        for offset in range(begin, end, STEP):
+            yield offset, data.read(offset, min(STEP, end - offset))
+
+
+def _ranges(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
+    """The parts of a file that hold data, each from its first byte to the byte behind it."""
+    end = 0
+    while end < size:
+        try:
+            begin = os.lseek(descriptor, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole comes
+                return
+            raise
+        end = os.lseek(descriptor, begin, os.SEEK_HOLE)
+        yield begin, min(end, size)
 
 
 def sweep(scratch: Path) -> None:
     """Remove the files that a killed process left in its scratch folder."""
     if scratch.is_dir():
-        for leftover in scratch.iterdir():
-            leftover.unlink(missing_ok=True)
+        with opened(scratch) as folder:
+            sweep_folder(folder)
+
+
+def sweep_folder(folder: int) -> None:
+    """sweep() for the descriptor of a folder. What is no file is left where it is."""
+    listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        for name in os.listdir(listing):
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(listing)

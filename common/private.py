@@ -17,36 +17,22 @@ def make_private_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):  # a link, or a file system without modes
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            _close_to_others(descriptor, FOLDER)
+            close_to_others(descriptor, FOLDER)
         finally:
             os.close(descriptor)
-
-
-def close_file(file: Path) -> None:
-    """Close a file that is ours and open to others, if it exists. It is not opened: a process that closes a file loses
-    its locks on it, and SQLite has such locks."""
-    with contextlib.suppress(OSError):
-        found = file.lstat()
-        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & ~FILE:
-            file.chmod(FILE)
-
-
-def make_private_file(file: Path) -> None:
-    """Make an empty file, or close one that exists to others. Raises OSError."""
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE))
-    close_file(file)
 
 
 def open_log(file: Path) -> FileIO:
     """A log to append to. Raises OSError."""
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE)
-    with contextlib.suppress(OSError):  # a file system without modes
-        _close_to_others(descriptor, FILE)
+    close_to_others(descriptor, FILE)
     return FileIO(descriptor, "ab")
 
 
-def _close_to_others(descriptor: int, mode: int) -> None:
+def close_to_others(descriptor: int, mode: int) -> None:
+    """Take from others what this mode does not give them, if the file or folder is ours. A file system without modes
+    changes nothing."""
     found = os.fstat(descriptor)
     if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & ~mode:
-        os.fchmod(descriptor, mode)
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & mode)

@@ -21,7 +21,7 @@ from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
-from filterfleet.listener.setup import serve
+from filterfleet.listener.setup import guard_of, serve
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
 
@@ -43,6 +43,7 @@ def run(
     no_sandbox: bool = False,
     no_default_excludes: bool = False,
     sniff: bool = False,
+    follow_links: bool = False,
 ) -> list[dict[str, Any]]:
     """Process a folder once. Returns a dict for each image, with the fields of `filterfleet run --report`.
 
@@ -69,7 +70,14 @@ def run(
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)
         return process_folder(
-            Path(source), Path(output), opened, load_recipe(recipe), force=force, stop=stop, selection=selection
+            Path(source),
+            Path(output),
+            opened,
+            load_recipe(recipe),
+            force=force,
+            stop=stop,
+            selection=selection,
+            links=follow_links,
         ).rows
 
 
@@ -99,30 +107,38 @@ def process_folder(
     force: bool,
     stop: StopSignal,
     selection: Selection = Selection(),  # noqa: B008 - frozen
+    links: bool = False,
     turned: Callable[[Ledger], None] = lambda _: None,
 ) -> Summary:
     """Process every image of source that is not done yet, until stop is set. force does the others again as well.
 
-    recipe has been checked. selection says which files of source count. turned is called in every turn of the loop.
+    recipe has been checked. selection says which files of source count; links: links that lead out of source and output
+    are followed. turned is called in every turn of the loop.
     Raises FleetError.
     """
     source, output = check_folders(source, output)
     options = Options(settle=0.0, interval=1.0, once=True)
     with contextlib.ExitStack() as stack:
-        tree = stack.enter_context(contextlib.closing(OutputTree(output)))
+        tree = stack.enter_context(contextlib.closing(OutputTree(output, links=links)))
         ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
+        guard = guard_of(source, output, None)
+
+        def look() -> None:
+            guard.look()
+            turned(ledger)
+
         if force:
             ledger.redo()
         try:
             failures = serve(
                 options,
-                Folder(source, selection),
+                Folder(source, selection, links=links),
                 tree,
                 ledger,
                 engine,
                 recipe,
                 stop=stop,
-                turned=lambda: turned(ledger),
+                turned=look,
             )
             interrupted = False
         except InterruptedRunError:

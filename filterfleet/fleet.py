@@ -6,11 +6,11 @@ import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.ours import own_room
 from filterfleet.common.process.ports import LOOPBACK
 from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, supervise
 from filterfleet.common.process.system import cores
@@ -61,7 +61,7 @@ class Fleet:
         self.source, self.output = check_locations(options.source, options.output)
         selection_of(options, self.source)
         folder = state_folder(self.source, self.output, options.state)
-        self.logs = _made(folder / "logs")
+        self.logs = own_room(folder, "logs")
         self.ledger: Ledger = open_ledger(self.source, self.output, options.state, recipe)
         self.console = plain_console()
         addresses = [str(FIRST_LOOPBACK + n) for n in range(brokers)]
@@ -148,11 +148,3 @@ class Fleet:
 
     def _spec(self, name: str, *argv: str, last: bool = False) -> Spec:
         return Spec(name, argv, self.logs / f"{name}.log", last=last)
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
-    return folder

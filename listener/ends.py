@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from filterfleet.common.backoff import Backoff
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.logs import get_logger
+from filterfleet.common.ours import own_room
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.claim import claim
@@ -57,25 +58,27 @@ def open_ends(
     selection: Selection,
     after: After,
     *,
+    links: bool,
     stop: StopSignal,
     once: bool,
 ) -> Iterator[Ends]:
     """Both ends, for as long as the context lasts.
 
-    source and output are as check_locations() returned them; state is the folder that the user chose for the ledger.
+    source and output are as check_locations() returned them; state is the folder that the user chose for the ledger;
+    links: links in local folders are followed where they lead out.
     Unless once is set, this waits for a remote that cannot be reached, and raises InterruptedRunError when stop is set.
     Raises FleetError.
     """
     with contextlib.ExitStack() as stack:
         if isinstance(source, Path) and isinstance(output, Path):
-            tree = stack.enter_context(contextlib.closing(OutputTree(output)))
-            yield Ends(Folder(source, selection, after), tree, lambda: None)
+            tree = stack.enter_context(contextlib.closing(OutputTree(output, links=links)))
+            yield Ends(Folder(source, selection, after, links=links), tree, lambda: None)
             return
         folder = state_folder(source, output, state)
         rclone = stack.enter_context(_open_rclone([source, output], folder, cloud))
         check_roots(*(_root(end, rclone, stop, once=once) for end in (source, output)))
-        origin = _open_source(source, rclone, folder, selection, after)
-        target = stack.enter_context(contextlib.closing(_open_sink(output, rclone, folder)))
+        origin = _open_source(source, rclone, folder, selection, after, links=links)
+        target = stack.enter_context(contextlib.closing(_open_sink(output, rclone, folder, links=links)))
         yield Ends(origin, target, rclone.close)
 
 
@@ -89,28 +92,28 @@ def _open_rclone(ends: list[Location], folder: Path, cloud: Cloud) -> Iterator[R
     for end in ends:
         if isinstance(end, Remote):
             check_remote(end.fs, cloud.config)
-    with (
-        claim(folder / "listener.lock", f"using {folder}", "choose another --state"),
-        contextlib.closing(
-            Rclone(folder / "rclone", config=cloud.config, bandwidth=cloud.bandwidth, transfers=cloud.transfers)
-        ) as rclone,
-    ):
-        yield rclone
+    with claim(folder / "listener.lock", f"using {folder}", "choose another --state"):
+        room = own_room(folder, "rclone")
+        rclone = Rclone(room, config=cloud.config, bandwidth=cloud.bandwidth, transfers=cloud.transfers)
+        with contextlib.closing(rclone):
+            yield rclone
 
 
-def _open_source(source: Location, rclone: Rclone, folder: Path, selection: Selection, after: After) -> Source:
+def _open_source(
+    source: Location, rclone: Rclone, folder: Path, selection: Selection, after: After, *, links: bool
+) -> Source:
     from filterfleet.listener.cloud.source import CloudSource
 
     if isinstance(source, Path):
-        return Folder(source, selection, after)
+        return Folder(source, selection, after, links=links)
     return CloudSource(rclone, source, folder / "spool" / "in", selection, after)
 
 
-def _open_sink(output: Location, rclone: Rclone, folder: Path) -> Sink:
+def _open_sink(output: Location, rclone: Rclone, folder: Path, *, links: bool) -> Sink:
     from filterfleet.listener.cloud.sink import CloudSink
 
     if isinstance(output, Path):
-        return OutputTree(output)
+        return OutputTree(output, links=links)
     return CloudSink(rclone, output, folder / "spool" / "out", output_lock(output))
 
 

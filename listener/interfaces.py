@@ -13,11 +13,15 @@ from filterfleet.listener.core.scan import Listing, Version
 
 
 class TransferError(FleetError):
-    """Something could not be read or written. The text is a sentence for the user; transient: it may work later."""
+    """Something could not be read or written. The text is a sentence for the user.
 
-    def __init__(self, reason: str, *, transient: bool) -> None:
+    transient: it may work later. alone: only this object is in trouble, not the place that it is in.
+    """
+
+    def __init__(self, reason: str, *, transient: bool, alone: bool = False) -> None:
         super().__init__(reason)
         self.transient = transient
+        self.alone = alone
 
 
 class ChangedError(Exception):

@@ -68,7 +68,8 @@ class ListenerService:
     ) -> None:
         """Serve until told to stop or, with once, until everything is done.
 
-        turned is called in every turn; interrupt at the end, to cut short what takes long at the source or the sink.
+        turned is called in every turn, and may raise FleetError to stop; interrupt at the end, to cut short what takes
+        long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
             self._transfers.watch = self._source.watch(lambda path: self._loop.post(Heard(path)))
@@ -76,10 +77,15 @@ class ListenerService:
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
-        while not stop.is_set and not self.finished:
-            self._turn(min(TURN, self._core.wait(time.monotonic())))
-            turned()
-            notifier.alive()
+        try:
+            while not stop.is_set and not self.finished:
+                self._turn(min(TURN, self._core.wait(time.monotonic())))
+                turned()
+                notifier.alive()
+        finally:
+            self._end(notifier, interrupt)
+
+    def _end(self, notifier: Notifier, interrupt: Callable[[], None]) -> None:
         notifier.stopping()
         if self._transfers.watch is not None:
             self._transfers.watch.stop()

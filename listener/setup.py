@@ -17,12 +17,13 @@ from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener.claim import Guard
 from filterfleet.listener.core.settings import DISK, Failures
 from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.failed import FAILED
 from filterfleet.listener.interfaces import Sink, Source
 from filterfleet.listener.ledger.ledger import Failure, Ledger
-from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.service import ListenerService
 from filterfleet.listener.settings.aftermath import Keep, parse_after
@@ -30,6 +31,7 @@ from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
+from filterfleet.listener.state import LOCK, PRIVATE
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
 
@@ -61,12 +63,20 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
             stack.enter_context(contextlib.suppress(InterruptedRunError))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
-        ends = stack.enter_context(open_ends(there, here, state, cloud, selection, after, stop=stop, once=once))
+        ends = stack.enter_context(
+            open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
+        )
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
         missing = MissingFilters(recipe, client)
+        guard = guard_of(there, here, state)
+
+        def turned() -> None:
+            guard.look()
+            missing.look()
+
         failures += serve(
             _for_service(options, remote=ends.source.remote, departs=after != Keep()),
             ends.source,
@@ -75,11 +85,17 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             client,
             recipe,
             stop=stop,
-            turned=missing.look,
+            turned=turned,
             interrupt=ends.interrupt,
         )
         left_alone = ledger.left_alone()
     return Ending(failures, left_alone)
+
+
+def guard_of(source: Location, output: Location, state: Path | None) -> Guard:
+    """Watches over the ledger, and over the lock of a local output. Both are open."""
+    locks = [output / PRIVATE / LOCK] if isinstance(output, Path) else []
+    return Guard(ledger_file(source, output, state), *locks)
 
 
 def selection_of(options: ListenerOptions, source: Location) -> Selection:

@@ -10,6 +10,7 @@ from pathlib import Path
 from filterfleet.listener.settings.location import Location, Remote, full_text
 
 PRIVATE = ".filterfleet"  # our own folder below an output's root; nothing in it is a result
+LOCK = "lock"  # in it: the file that says that a listener writes to the output
 
 
 def state_folder(source: Location, output: Location, state: Path | None) -> Path:
@@ -19,12 +20,13 @@ def state_folder(source: Location, output: Location, state: Path | None) -> Path
     whose name comes from source and output.
     """
     if state is not None:
-        return state.absolute()
+        return Path(os.path.realpath(state))  # from here on, no link is followed
     if isinstance(output, Path):
         return output / PRIVATE
-    folder = _users_folder() / _digest(f"{source}\n{output}")
+    users = Path(os.path.realpath(_users_folder()))
+    folder = users / _digest(f"{source}\n{output}")
     # Earlier versions made the name from secrets as well.
-    earlier = _users_folder() / _digest(f"{full_text(source)}\n{full_text(output)}")
+    earlier = users / _digest(f"{full_text(source)}\n{full_text(output)}")
     if earlier.is_dir() and not folder.exists():
         with contextlib.suppress(OSError):
             earlier.rename(folder)
@@ -33,7 +35,7 @@ def state_folder(source: Location, output: Location, state: Path | None) -> Path
 
 def output_lock(output: Remote) -> Path:
     """The file that this user's listeners lock before they write to a remote output."""
-    return _users_folder() / "outputs" / _digest(str(output))
+    return Path(os.path.realpath(_users_folder())) / "outputs" / _digest(str(output))
 
 
 def _digest(text: str) -> str:

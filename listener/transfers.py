@@ -53,7 +53,7 @@ class Transfers:
         except ChangedError:
             return TransferFailed(path, None)
         except TransferError as error:
-            return TransferFailed(path, Trouble(str(error), error.transient))
+            return TransferFailed(path, Trouble(str(error), error.transient, error.alone))
 
     def _do(self, action: Load | Write | Copy | Tell | Clear | TakeAway) -> Event:
         match action:

@@ -39,6 +39,7 @@ from filterfleet.common.jobs.recipe import (
     Step,
     Value,
 )
+from filterfleet.common.opening import NotAFileError, read_file
 from filterfleet.common.text import did_you_mean, printable
 from filterfleet.common.wire.codec import RECIPE_LIMIT
 
@@ -64,8 +65,7 @@ def read_recipe(file: Path, check: Check = unchecked) -> Recipe:
     """The recipe in a file. Raises RecipeError with every problem, each of which begins with the name of the file."""
     shown = printable(str(file))
     try:
-        with file.open("rb") as source:
-            data = source.read(FILE_LIMIT + 1)
+        data = read_file(file, FILE_LIMIT + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
         raise RecipeError(f"The recipe {shown} cannot be read: {reason}.") from None
@@ -191,12 +191,10 @@ class _Reader:
     def _embedded(self, where: str, path: str) -> bytes | None:
         shown = printable(path)
         try:
-            file = self._folder / path
-            if file.exists() and not file.is_file():
-                self._say(where, f"{shown} is not a file.")
-                return None
-            with file.open("rb") as source:
-                data = source.read(RECIPE_LIMIT + 1)
+            data = read_file(self._folder / path, RECIPE_LIMIT + 1)
+        except NotAFileError:
+            self._say(where, f"{shown} is not a file.")
+            return None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "no file can have this name"
             self._say(where, f"The file {shown} cannot be read: {reason}.")

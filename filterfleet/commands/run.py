@@ -31,7 +31,7 @@ from filterfleet.common.text import printable
 from filterfleet.console import plain_console, print_failures, print_left_alone
 from filterfleet.fleet import INTERRUPTED, LOOK
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.settings.listener_options import NO_DEFAULT_EXCLUDES, SNIFF
+from filterfleet.listener.settings.listener_options import FOLLOW_LINKS, NO_DEFAULT_EXCLUDES, SNIFF
 from filterfleet.listener.settings.selection import Selection
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
@@ -63,6 +63,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Do again what is done and unchanged.")] = False,
     no_default_excludes: Annotated[bool, NO_DEFAULT_EXCLUDES] = False,
     sniff: Annotated[bool, SNIFF] = False,
+    follow_links: Annotated[bool, FOLLOW_LINKS] = False,
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
@@ -97,7 +98,9 @@ def run(
     # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)
-        code = run_batch(source, output, opened, recipe, report, force=force, stop=stop, selection=selection)
+        code = run_batch(
+            source, output, opened, recipe, report, force=force, stop=stop, selection=selection, links=follow_links
+        )
     raise typer.Exit(code)
 
 
@@ -111,6 +114,7 @@ def run_batch(
     force: bool,
     stop: StopSignal,
     selection: Selection = Selection(),  # noqa: B008 - frozen
+    links: bool = False,
 ) -> int:
     """Process the folder, with a progress bar and a report.
 
@@ -123,7 +127,15 @@ def run_batch(
     console = plain_console(stderr=True)
     with contextlib.closing(_Bar(console, engine.name)) as bar:
         summary = process_folder(
-            source, output, engine, recipe, force=force, stop=stop, selection=selection, turned=bar.update
+            source,
+            output,
+            engine,
+            recipe,
+            force=force,
+            stop=stop,
+            selection=selection,
+            links=links,
+            turned=bar.update,
         )
         bar.finish(summary.rows)
     if report is not None:

@@ -17,6 +17,7 @@ from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
 from filterfleet.common.jobs.job import Job, check_outputs, job_id
 from filterfleet.common.jobs.notes import notes_of
 from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.opening import check_file
 from filterfleet.common.payload import close
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
 from filterfleet.common.text import one_line, printable
@@ -53,6 +54,9 @@ def submit(
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
     keys: Keys = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Also follow links to folders in the output folder.")
+    ] = False,
 ) -> None:
     """Send image files to a running broker and wait for the results.
 
@@ -63,7 +67,7 @@ def submit(
     check_brokers(broker)
     chosen = load_recipe(recipe)
     succeeded = True
-    for file, outcome in submit_files(files, output, chosen, broker, frontend_port, keys):
+    for file, outcome in submit_files(files, output, chosen, broker, frontend_port, keys, links=follow_links):
         if isinstance(outcome, str):
             succeeded = False
             typer.echo(f"{printable(str(file))}: {one_line(outcome)}", err=True)
@@ -76,13 +80,20 @@ def submit(
 
 
 def submit_files(
-    files: Sequence[Path], output: Path, recipe: Recipe, broker: str, frontend_port: int, keys: Path | None = None
+    files: Sequence[Path],
+    output: Path,
+    recipe: Recipe,
+    broker: str,
+    frontend_port: int,
+    keys: Path | None = None,
+    *,
+    links: bool = False,
 ) -> Iterator[tuple[Path, Outcome]]:
     """Yields each file with its outcome, in the order in which they end.
 
     Two files of the same name would share their outputs, so the second one fails. Raises FleetError.
     """
-    tree = OutputTree(output)
+    tree = OutputTree(output, links=links)
     try:
         with Client(broker, frontend_port, keys) as client:
             require_broker(client, broker, frontend_port)
@@ -119,9 +130,9 @@ class _Submission:
     def _submit(self, file: Path) -> str | None:
         """Begin a file. Returns a sentence when the file cannot even be read."""
         try:
-            found = file.stat()
+            found = check_file(file)
             version = Version(found.st_size, found.st_mtime_ns)
-            loaded = Folder(file.parent).load(file.name, version, INLINE_LIMIT)
+            loaded = Folder(file.parent, links=True).load(file.name, version, INLINE_LIMIT)
         except ChangedError:
             return "The file changed while it was being read."
         except OSError as error:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filterfleet.common.blob import Blob, FileBlob, parts
-from filterfleet.common.files import sweep
+from filterfleet.common.errors import FleetError
+from filterfleet.common.files import sweep_folder
+from filterfleet.common.ours import own_folder, own_room
 from filterfleet.common.text import size_text
 from filterfleet.listener.interfaces import TransferError
 
@@ -21,9 +23,11 @@ class SpoolFolder:
     def __init__(self, folder: Path) -> None:
         """Makes the folder, and removes what a killed predecessor left there."""
         self._folder = folder
-        with self._in_words():
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            sweep(folder)
+        try:
+            with self._in_words(), own_folder(own_room(folder.parent) / folder.name) as opened:
+                sweep_folder(opened)
+        except FleetError as error:
+            raise TransferError(f"The spool {folder} cannot be used: {error}", transient=True) from None
 
     @contextlib.contextmanager
     def receiving(self, size: int) -> Iterator[Path]:

@@ -51,6 +51,7 @@ class ListenerCore:
                 self._on_listed(listing, now)
             case Looked(found):
                 self._take_up(self._discovery.looked(found, now))
+                self.desk.seen(found)
                 self.desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
                 self.desk.on_outcome(job, outcome, now)
@@ -125,7 +126,7 @@ class ListenerCore:
                     self._on_settled(path, version)
                 case Gone(path):
                     self._books.forget(path)
-                    self.desk.misses.found(path)
+                    self.desk.found(path)
                 case MassDisappearance(gone, known):
                     for path in gone:  # a failure is forgotten all the same: no output is lost with it
                         if self._books.forget_failed(path):

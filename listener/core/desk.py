@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
-from filterfleet.listener.core.actions import (
-    Acknowledge,
-    Action,
-    Clear,
-    Copy,
-    Load,
-    Note,
-    TakeAway,
-    Tell,
-    Write,
-)
+from filterfleet.listener.core.actions import Acknowledge, Action, Note
 from filterfleet.listener.core.agenda import Agenda
+from filterfleet.listener.core.asking import transfer_of
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.discovery import Discovery
 from filterfleet.listener.core.events import (
@@ -35,7 +27,7 @@ from filterfleet.listener.core.events import (
 )
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.jobs import JobInHand, Jobs
-from filterfleet.listener.core.patience import Misses
+from filterfleet.listener.core.patience import Alone, Misses
 from filterfleet.listener.core.place import Place
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.core.settings import Failures, Settings
@@ -67,7 +59,8 @@ class Desk:
     ) -> None:
         self.settings = settings
         self.intake = Intake(settings.window, settings.small, settings.spool, spooled=settings.spooled_in)
-        self.misses = Misses()
+        self._misses = Misses()
+        self._alone = Alone()
         self.stopping = False
         self._recipe = recipe
         self._books = books
@@ -119,8 +112,25 @@ class Desk:
             match item:
                 case _Retry(path):
                     self._ask(self.works[path])
-                case _TryAgain(path, version) if self._books.retry(path, version):
-                    self.intake.add(path, version, fresh=False)
+                case _TryAgain(path, version):
+                    self._try_again(path, version)
+
+    def found(self, path: str) -> None:
+        """The object was loaded, or is gone."""
+        self._misses.found(path)
+        self._alone.ended(path)
+
+    def seen(self, found: Mapping[str, Version]) -> None:
+        """Something has happened to these objects: those that wait for themselves are tried at once."""
+        for path, version in found.items():
+            if path in self._alone:
+                self._try_again(path, version)
+
+    def _try_again(self, path: str, version: Version) -> None:
+        if self._books.retry(path, version):
+            self.intake.add(path, version, fresh=False)
+        elif path not in self.works:
+            self._alone.ended(path)
 
     def commit(self) -> None:
         """Commit the ledger, then begin everything that waited for that."""
@@ -142,7 +152,7 @@ class Desk:
             case Loaded():
                 self._on_loaded(work, event, now)
             case Refused(_, reason):
-                self.misses.found(work.path)
+                self.found(work.path)
                 self._fail(work, reason, transient=False, now=now)
             case Copied(_, found):
                 self._end_copy(work)
@@ -164,11 +174,11 @@ class Desk:
 
     def on_failure(self, path: str, trouble: Trouble | None, now: float) -> None:
         work = self.works[path]
+        if trouble is not None and self.stopping:  # we have cut it short ourselves
+            return
         if trouble is not None:
-            if self.stopping:  # we have cut it short ourselves
-                return
             place = self._place(work)
-            if (notes := place.failed(path, trouble, now)) is not None:
+            if not trouble.alone and (notes := place.failed(path, trouble, now)) is not None:
                 self._actions += notes
                 self._agenda.add(now + place.pause(now), _Retry(path))
                 return
@@ -200,24 +210,7 @@ class Desk:
 
     def _ask(self, work: Work) -> None:
         """Ask for the transfer that belongs to the state of this work."""
-        match work.state:
-            case State.LOADING:
-                action: Action = Load(work.path, work.version, work.fresh)
-            case State.COPYING:
-                assert work.result is not None
-                action = Copy(work.path, work.original, work.result)
-            case State.WRITING:
-                assert work.result is not None
-                action = Write(work.path, work.result, work.fresh)
-            case State.TELLING:
-                action = Tell(work.path, work.version, work.reason, self.settings.failures is Failures.COPY)
-            case State.CLEARING:
-                action = Clear(work.path)
-            case State.LEAVING:
-                action = TakeAway(work.path, work.version)
-            case _:
-                raise AssertionError(f"{work.path} is {work.state.value}, for which there is no transfer")
-        self._actions.append(action)
+        self._actions.append(transfer_of(work, with_image=self.settings.failures is Failures.COPY))
 
     def _place(self, work: Work) -> Place:
         return self._source if work.state in AT_SOURCE else self._output
@@ -225,8 +218,10 @@ class Desk:
     def _give_up(self, work: Work, trouble: Trouble | None, now: float) -> None:
         """This transfer is not tried again. Without trouble, the object has changed."""
         match work.state:
-            case State.LOADING if trouble is None and self.misses.missed(work.path, work.version, now):
+            case State.LOADING if trouble is None and self._misses.missed(work.path, work.version, now):
                 self._look_again(work, now)
+            case State.LOADING if trouble is not None and trouble.alone and trouble.transient:
+                self._set_aside(work, trouble, now)
             case State.LOADING | State.WRITING:
                 why = trouble or NEVER_FOUND
                 self._fail(work, why.reason, transient=why.transient, now=now)
@@ -246,13 +241,21 @@ class Desk:
                     self._note("warning", "the source stays where it is", work.path, trouble)
                 self._end(work)
 
+    def _set_aside(self, work: Work, trouble: Trouble, now: float) -> None:
+        """This object cannot be loaded, and others can. It leaves the window, with its reason in the ledger."""
+        pause, news = self._alone.failed(work.path, trouble.reason)
+        if news:
+            self._note("warning", "image waits", work.path, trouble)
+        work.reason = trouble.reason
+        self._record_failure(work, transient=True, now=now, pause=pause)
+
     def _note(self, level: str, event: str, path: str, trouble: Trouble | None) -> None:
         self._actions.append(Note(level, event, {"path": path, "reason": trouble.reason if trouble else ""}))
 
     # --- through the engine ----
 
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
-        self.misses.found(work.path)
+        self.found(work.path)
         work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
         if work.job not in self.jobs and (twin := self._books.same_job(work.job)) is not None:
             work.original, work.result = twin
@@ -319,10 +322,12 @@ class Desk:
             self._books.tell(work.path)
             self._begin_later(work, State.TELLING)
 
-    def _record_failure(self, work: Work, *, transient: bool, now: float) -> None:
+    def _record_failure(self, work: Work, *, transient: bool, now: float, pause: float | None = None) -> None:
+        """pause: seconds until it is tried again if it is transient, instead of the usual ones."""
         self._books.failed(work.path, work.version, work.reason, transient=transient)
         if transient and not self.settings.once:
-            self._agenda.add(now + self.settings.another_try, _TryAgain(work.path, work.version))
+            wait = self.settings.another_try if pause is None else pause
+            self._agenda.add(now + wait, _TryAgain(work.path, work.version))
         self._leave_window(work)
         self._end(work)
 

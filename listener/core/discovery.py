@@ -11,7 +11,7 @@ from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.core.news import News
 from filterfleet.listener.core.rhythm import Rhythm
-from filterfleet.listener.core.scan import ROOT, Finding, Listing, MassDisappearance, Scan, Settled, Version
+from filterfleet.listener.core.scan import ROOT, Finding, Hidden, Listing, MassDisappearance, Scan, Settled, Version
 from filterfleet.listener.core.settings import KINDS_PAUSE, SHARE, Backfill, Settings
 
 
@@ -29,6 +29,7 @@ class Discovery:
         self._list_began = self._look_began = 0.0
         self._looked_at: frozenset[str] = frozenset()
         self._first: frozenset[str] | None = None  # the paths of this life's first listing
+        self._unseen = Hidden()  # what no listing could read since the very first one
         self._readable_at = float("-inf")  # the instant of the last listing that could read the source's root
         self._quiet_scans = 0  # the number of the latest scans in a row that found nothing
         self._stirred_at = float("-inf")  # when an object last turned out not to be what a scan had shown
@@ -165,15 +166,19 @@ class Discovery:
 
     def _skip_backfill(self, listing: Listing) -> None:
         """With Backfill.NONE, skip everything that the source holds when it is first listed. An object that is still
-        being written then becomes another version, which is processed."""
-        if self._books.was_listed:
-            return
-        if self._settings.backfill is Backfill.NONE:
+        being written then becomes another version, which is processed. A folder that cannot be read then is first
+        listed when it can be read."""
+        first = not self._books.was_listed
+        if self._settings.backfill is Backfill.NONE and (first or self._unseen):
             for path, version in listing.objects.items():
-                self._books.skip(path, version)
-                self._scan.skip(path, version)
-        if not listing.unread:
+                if first or (path in self._unseen and not self._scan.knows(path)):
+                    self._books.skip(path, version)
+                    self._scan.skip(path, version)
+        if ROOT in listing.unread:
+            return
+        if first:
             self._books.set_listed()
+        self._unseen = Hidden(listing.unread) if first else self._unseen.still(listing.unread)
 
     def _may_come_back(self, listing: Listing, now: float) -> bool:
         """The source cannot be read, but could a moment ago."""

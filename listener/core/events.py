@@ -102,10 +102,14 @@ class TakenAway:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a transfer failed, as a sentence for the user. transient: it may work later."""
+    """Why a transfer failed, as a sentence for the user.
+
+    transient: it may work later. alone: only this object is in trouble, so that nothing else has to wait for it.
+    """
 
     reason: str
     transient: bool
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

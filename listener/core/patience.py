@@ -51,6 +51,26 @@ class Patience:
         return True
 
 
+class Alone:
+    """Objects that are in trouble while their place works: each waits for itself, and nothing else does."""
+
+    def __init__(self) -> None:
+        self._troubled: dict[str, tuple[Backoff, str]] = {}
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._troubled
+
+    def failed(self, path: str, reason: str) -> tuple[float, bool]:
+        """Seconds until this object is tried again, and whether the reason is another one than before."""
+        backoff, before = self._troubled.get(path) or (Backoff(FIRST_PAUSE, LONGEST_PAUSE), "")
+        self._troubled[path] = backoff, reason
+        return backoff.next(), reason != before
+
+    def ended(self, path: str) -> None:
+        """The trouble is over, or the object is gone."""
+        self._troubled.pop(path, None)
+
+
 class Misses:
     """Objects that the source lists and that cannot be loaded as listed.
 

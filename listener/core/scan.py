@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from filterfleet.listener.core.settings import MASS, MASS_MINIMUM
+
+LEAST, MOST = -(1 << 63), (1 << 63) - 1  # the integers that a ledger holds
 
 ROOT = "."  # the name of the source's root, as a folder that could not be read
 
@@ -13,11 +16,21 @@ ROOT = "."  # the name of the source's root, as a folder that could not be read
 @dataclass(frozen=True, slots=True)
 class Version:
     """One state of an object. size is in bytes, mtime_ns in nanoseconds since the epoch. tag is anything else that the
-    store says about the content: a hash, an id, or nothing. Two equal versions are the same state."""
+    store says about the content: a hash, an id, or nothing. Two equal versions are the same state.
+
+    A store may tell any size and any time. Those beyond 64 bits with a sign become the nearest that has 64 bits, and
+    stand in the tag as they were told.
+    """
 
     size: int
     mtime_ns: int
     tag: str = ""
+
+    def __post_init__(self) -> None:
+        if not (LEAST <= self.mtime_ns <= MOST and LEAST <= self.size <= MOST):
+            object.__setattr__(self, "tag", f"{self.tag} size={self.size} mtime={self.mtime_ns}".lstrip())
+            object.__setattr__(self, "size", min(max(self.size, LEAST), MOST))
+            object.__setattr__(self, "mtime_ns", min(max(self.mtime_ns, LEAST), MOST))
 
 
 NO_VERSION = Version(-1, 0)  # none that an object can have
@@ -25,15 +38,41 @@ NO_VERSION = Version(-1, 0)  # none that an object can have
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The objects below the source's root, by path, and the folders that could not be read, each with the reason.
+    """The objects below the source's root, by path, and what could not be read: folders, with a slash at their end or
+    ROOT, and single files, each with the reason.
 
-    A missing object is gone only if every folder could be read. left_alone: how many files are no images to us, by kind
-    (listener.core.left_alone); no decision about an object depends on it.
+    A missing object is gone unless it is one of these files or lies in one of these folders. left_alone: how many files
+    are no images to us, by kind (listener.core.left_alone); no decision about an object depends on it.
     """
 
     objects: Mapping[str, Version]
     unread: Mapping[str, str] = field(default_factory=dict)
     left_alone: Mapping[str, int] = field(default_factory=dict)
+
+
+class Hidden:
+    """What a listing cannot have seen, because it lies in what could not be read. unread: as in Listing."""
+
+    def __init__(self, unread: Collection[str] = ()) -> None:
+        self._everything = ROOT in unread
+        self._unread = frozenset(unread)
+
+    def __contains__(self, path: str) -> bool:
+        if self._everything or path in self._unread:
+            return True
+        folders = (path[: at + 1] for at, letter in enumerate(path) if letter == "/")
+        return any(folder in self._unread for folder in folders)
+
+    def __bool__(self) -> bool:
+        return bool(self._unread)
+
+    def still(self, unread: Collection[str]) -> Hidden:
+        """What is still hidden in a later listing with these unread."""
+        return Hidden(self._unread.intersection(unread))
+
+    def without(self, paths: AbstractSet[str]) -> set[str]:
+        """Those of these paths that it has seen or would have seen."""
+        return {path for path in paths if path not in self} if self._unread else set(paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +123,7 @@ class Scan:
     def update(self, listing: Listing, now: float, began: float | None = None) -> list[Finding]:
         """now is an instant after the listing was complete; began one before it, by default the same."""
         findings: list[Finding] = list(self._compare(listing.objects, now, began))
-        if not listing.unread:
+        if ROOT not in listing.unread:
             findings += self._disappearances(listing)
         return findings
 
@@ -95,6 +134,10 @@ class Scan:
             if path not in found:
                 self._watched.pop(path, None)
         return list(self._compare(found, now, began))
+
+    def knows(self, path: str) -> bool:
+        """Whether a version of it has been handed on."""
+        return path in self._settled
 
     def is_unsettled(self, path: str) -> bool:
         return path in self._watched
@@ -115,12 +158,13 @@ class Scan:
                 yield Settled(path, version)
 
     def _disappearances(self, listing: Listing) -> list[Finding]:
-        for path in self._watched.keys() - listing.objects.keys():
+        hidden = Hidden(listing.unread)
+        for path in hidden.without(self._watched.keys() - listing.objects.keys()):
             del self._watched[path]
-        for path in self._departed - listing.objects.keys():
+        for path in hidden.without(self._departed - listing.objects.keys()):
             del self._settled[path]
             self._departed.discard(path)
-        gone = self._settled.keys() - listing.objects.keys()
+        gone = hidden.without(self._settled.keys() - listing.objects.keys())
         if len(gone) > max(MASS_MINIMUM, MASS * len(self._settled)):
             return [MassDisappearance(frozenset(gone), len(self._settled))]
         for path in gone:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import Recipe
-from filterfleet.common.private import FOLDER, close_file, make_private_file, make_private_folder
+from filterfleet.common.ours import check_file_in, make_file_in, own_folder
+from filterfleet.common.private import FOLDER, close_to_others
+from filterfleet.common.text import printable
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.ledger.secrets import forget_secrets
 from filterfleet.listener.settings.location import Location, Remote, parse_location
@@ -16,22 +19,26 @@ LEDGER = "ledger.sqlite3"  # in the state folder
 
 
 def open_ledger(source: Location, output: Location, state: Path | None, recipe: Recipe) -> Ledger:
-    """Source and output are as check_locations returned them. Nobody else can read what is in the ledger. Raises
-    FleetError."""
-    folder = state_folder(source, output, state)
-    file = folder / LEDGER
-    try:
-        if state is None:
-            make_private_folder(folder)
-        else:  # the user's own, who may keep other things in it
-            folder.mkdir(FOLDER, parents=True, exist_ok=True)
-        make_private_file(file)
-        for suffix in ("-wal", "-shm"):  # SQLite makes new ones with the mode of the ledger
-            close_file(file.with_name(file.name + suffix))
-    except OSError as error:
-        raise FleetError(f"The ledger {file} cannot be opened: {error}.") from None
+    """Source and output are as check_locations returned them. Nobody else can read what is in the ledger.
+
+    SQLite opens its files by their names, so they are checked first. Raises FleetError, also when they are not ours.
+    """
+    file = ledger_file(source, output, state)
+    with own_folder(file.parent) as folder:
+        if state is None:  # else it is the user's own, who may keep other things in it
+            close_to_others(folder, FOLDER)
+        make_file_in(folder, file.name, file)
+        for name in (f"{file.name}-wal", f"{file.name}-shm", f"{file.name}-journal"):
+            check_file_in(folder, name, file.with_name(name))
+        if not os.path.samestat(os.stat(file.name, dir_fd=folder, follow_symlinks=False), file.lstat()):
+            raise FleetError(f"{printable(str(file))} was replaced while it was being opened.")
     forget_secrets(file)
     return Ledger(file, str(source), recipe.digest.hex())
+
+
+def ledger_file(source: Location, output: Location, state: Path | None) -> Path:
+    """Where that ledger is."""
+    return state_folder(source, output, state) / LEDGER
 
 
 def ledger_of(output: str | None, state: Path | None) -> Path:
@@ -43,4 +50,4 @@ def ledger_of(output: str | None, state: Path | None) -> Path:
     place = parse_location(output or "")
     if isinstance(place, Remote):
         raise FleetError(f"{place} is in a cloud, and its ledger is on this machine: name its folder with --state.")
-    return state_folder(place, place, None) / LEDGER
+    return ledger_file(place, place, None)

@@ -6,20 +6,22 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.names import has_no_extension
 from filterfleet.common.logs import get_logger
+from filterfleet.common.opening import LinkError, NotAFileError, open_file
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.core.left_alone import Tally
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError, Watch
+from filterfleet.listener.local.inside import Inside, version_of
 from filterfleet.listener.local.sniffing import Sniffer
-from filterfleet.listener.local.watch import observe
+from filterfleet.listener.local.watch import Notices
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, Keep, MoveTo, is_departed
 from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
 from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
@@ -33,178 +35,240 @@ class Folder:
     atomic = False
     remote = False
 
-    def __init__(self, root: Path, selection: Selection = Selection(), after: After = Keep()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        root: Path,
+        selection: Selection = Selection(),  # noqa: B008 - frozen
+        after: After = Keep(),  # noqa: B008 - frozen
+        *,
+        links: bool = False,
+    ) -> None:
+        """links: links to files outside root are followed, else they are left out."""
         self.root = root
         self.name = str(root)
+        self._inside = Inside(root, links=links)
         self._ignore_file = IgnoreFile(selection)
-        self._sniffer = Sniffer()
+        self._ignore_trouble = ""  # the reason that was logged last
+        self._sniffer = Sniffer(self._inside)
         self._after = after
+        self._outside_told = False
+        self._notices: Notices | None = None
 
     def list(self) -> Listing:
         """Every selected image file, in every folder that is neither hidden nor shunned. Links to folders are not
         followed."""
-        self._ignore_file.update(self._read_ignore_file())
-        objects: dict[str, Version] = {}
-        unread: dict[str, str] = {}
-        left_alone = Tally()
-        folders = [""]
-        while folders:
-            folder = folders.pop()
+        if self._notices is not None:
+            self._notices.check()
+        self._follow_ignore_file()
+        found = _Found()
+        while found.folders:
+            folder = found.folders.pop()
             try:
-                for path, entry in self._entries(folder):
-                    if entry.is_dir(follow_symlinks=False):
-                        if not self._ignore_file.selection.shuns(path):
-                            folders.append(path + "/")
-                    elif version := self._image(path, entry):
-                        objects[path] = version
-                    elif self._wants(path, 0):
-                        self._count(path, entry, left_alone)
+                with self._inside.folder(folder, read=True) as descriptor, os.scandir(descriptor) as entries:
+                    for entry in entries:
+                        if not entry.name.startswith("."):
+                            self._sort(folder + entry.name, entry, found)
             except OSError as error:
-                unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
-        return Listing(objects, unread, left_alone.counts)
+                found.unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
+        self._tell_outside(found.outside)
+        return Listing(found.objects, found.unread, found.left_alone.counts)
 
-    def _entries(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """What is in a folder and not hidden. Raises OSError."""
-        with os.scandir(self.root / folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith("."):
-                    yield folder + entry.name, entry
+    def _sort(self, path: str, entry: os.DirEntry[str], found: _Found) -> None:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                if not self._shuns(path):
+                    found.folders.append(path + "/")
+            elif entry.is_symlink() and self._may_be_wanted(path) and self._inside.leads_out(path):
+                found.outside.append(path)
+            elif self._may_be_image(path) and (version := self._image(path, entry.stat(follow_symlinks=False))):
+                found.objects[path] = version
+            elif self._wants(path, 0):
+                self._count(path, entry, found.left_alone)
+        except FileNotFoundError:
+            return  # it has just gone
+        except OSError as error:
+            found.unread[path] = f"The file cannot be looked at: {error.strerror}."
 
-    def _image(self, path: str, entry: os.DirEntry[str] | Path) -> Version | None:
-        """The version of a file if it is a selected image. Raises OSError."""
+    def _shuns(self, folder: str) -> bool:
+        """Whether nothing in this folder is wanted, so that nobody needs to look into it."""
+        return self._ignore_file.selection.shuns(folder) or is_departed(f"{folder}/", self._after)
+
+    def _image(self, path: str, found: os.stat_result) -> Version | None:
+        """The version of a file if it is a selected image. found: of the link if it is one. Raises OSError."""
+        if stat.S_ISLNK(found.st_mode):
+            if not self._may_be_wanted(path) or self._inside.leads_out(path):
+                return None
+            try:
+                found = (self.root / path).stat()
+            except OSError:  # it leads nowhere, or to a place that we may not enter
+                return None
+        version = version_of(found)
+        if version is None or not self._may_be_image(path) or not self._wants(path, version.size):
+            return None
         selection = self._ignore_file.selection
-        if not selection.takes(path) and not self._is_sniffed(path):
-            return None
-        if not (version := _version(entry)) or not self._wants(path, version.size):
-            return None
         if selection.takes(path):
             return version
-        found = self._sniffer.format_of(self.root / path, version)
-        return None if found is None or found in selection.unreadable else version
+        sniffed = self._sniffer.format_of(path, version)
+        return None if sniffed is None or sniffed in selection.unreadable else version
 
     def _count(self, path: str, entry: os.DirEntry[str], left_alone: Tally) -> None:
         """Count a file that the user may take for an image, though we do not. Raises OSError."""
         if not self._is_sniffed(path):
             if not self._ignore_file.selection.takes(path) and entry.is_file():
                 left_alone.add(path)
-        elif version := _version(entry):
-            found = self._sniffer.format_of(self.root / path, version)
+        elif version := version_of(entry.stat()):
+            found = self._sniffer.format_of(path, version)
             if found in self._ignore_file.selection.unreadable:
                 left_alone.add(path, found)
+
+    def _may_be_image(self, path: str) -> bool:
+        """Whether it is one by its name, or its first bytes have to be looked at."""
+        return self._ignore_file.selection.takes(path) or self._is_sniffed(path)
 
     def _is_sniffed(self, path: str) -> bool:
         """Whether the first bytes of a file are looked at."""
         return self._ignore_file.selection.sniff and has_no_extension(path)
 
+    def _may_be_wanted(self, path: str) -> bool:
+        return self._may_be_image(path) and self._wants(path, 0)
+
     def _wants(self, path: str, size: int) -> bool:
         return self._ignore_file.selection.wants(path, size) and not is_departed(path, self._after)
 
+    def _follow_ignore_file(self) -> None:
+        """A file that cannot be read changes nothing, and is told once."""
+        try:
+            self._ignore_file.update(self._read_ignore_file())
+            trouble = ""
+        except OSError as error:
+            trouble = f"{error.strerror}"
+        if trouble and trouble != self._ignore_trouble:
+            log.warning("the ignore file cannot be read", file=IGNORE_FILE, reason=trouble)
+        self._ignore_trouble = trouble
+
     def _read_ignore_file(self) -> bytes | None:
         try:
-            with (self.root / IGNORE_FILE).open("rb") as file:
+            with os.fdopen(self._inside.open(IGNORE_FILE), "rb") as file:
                 return file.read(LIMIT + 1)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            log.warning("the ignore file cannot be read", reason=error.strerror)
-            return None
+
+    def _tell_outside(self, outside: Sequence[str]) -> None:
+        """Say once that there are links that are not followed, and again when there were none in between."""
+        if outside and not self._outside_told:
+            log.error(
+                "links that lead out of the source are left out; --follow-links follows them",
+                links=len(outside),
+                first=outside[0],
+            )
+        self._outside_told = bool(outside)
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
         if version.size > BLOB_LIMIT:
             raise ImageError(f"The file has more than {size_text(BLOB_LIMIT)}, which is the most that is processed.")
-        try:
-            with contextlib.ExitStack() as closing:
-                file = closing.enter_context(_OneVersion(self.root / path, version))
-                file.check()
-                blob = whole(file) if version.size <= inline_limit else file
-                digest = hashlib.sha256()
-                for part in parts(blob):
-                    digest.update(part)
-                file.check()
-                if blob is file:
-                    closing.pop_all()  # the caller closes it
-                return Loaded(digest.digest(), blob)
-        except (ChangedError, FileNotFoundError):
-            raise ChangedError from None
-        except OSError as error:
-            raise TransferError(f"The file cannot be read: {error.strerror}.", transient=True) from None
+        with self._in_words("read"), contextlib.ExitStack() as closing:
+            file = closing.enter_context(_OneVersion(self._inside.open(path), version))
+            file.check()
+            blob = whole(file) if version.size <= inline_limit else file
+            digest = hashlib.sha256()
+            for part in parts(blob):
+                digest.update(part)
+            file.check()
+            if blob is file:
+                closing.pop_all()  # the caller closes it
+            return Loaded(digest.digest(), blob)
 
     def take_away(self, path: str, version: Version) -> None:
-        file = self.root / path
-        try:
-            with _OneVersion(file, version) as found:
+        folder, _, name = path.rpartition("/")
+        with (
+            self._in_words("taken away"),
+            contextlib.suppress(FileNotFoundError),
+            self._inside.folder(folder) as parent,
+        ):
+            with _OneVersion(self._open_in(parent, name, path), version) as found:
                 found.check()
             if isinstance(self._after, Delete):
-                file.unlink()
+                os.unlink(name, dir_fd=parent)
             elif isinstance(self._after, MoveTo):
-                self._move(path, self._after)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise TransferError(f"The file cannot be taken away: {error.strerror}.", transient=True) from None
+                self._move(parent, name, path, self._after)
 
-    def _move(self, path: str, after: MoveTo) -> None:
+    def _open_in(self, folder: int, name: str, path: str) -> int:
+        """The file with this path, whose folder is open already. Raises OSError."""
+        try:
+            return open_file(name, folder=folder, links=False)
+        except LinkError:
+            return self._inside.open(path)
+
+    def _move(self, parent: int, name: str, path: str, after: MoveTo) -> None:
         """A rename would replace a file that has the name, so an empty file takes the name first."""
         for number in range(1, TARGETS):
-            target = self.root / after.target(path, number)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                target.touch(exist_ok=False)
+            folder, _, target = after.target(path, number).rpartition("/")
+            with self._inside.folder(folder, make=True) as there, contextlib.suppress(FileExistsError):
+                os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=there))
                 try:
-                    (self.root / path).rename(target)
+                    os.rename(name, target, src_dir_fd=parent, dst_dir_fd=there)
                 except OSError:
-                    target.unlink()
+                    os.unlink(target, dir_fd=there)
                     raise
                 return
         reason = f"The file cannot be moved: {after.folder} has too many files with its name."
         raise TransferError(reason, transient=False)
 
-    def watch(self, changed: Callable[[str], None]) -> Watch | None:
-        stop = observe(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
-        return stop and Watch(self.look, stop)
+    @contextlib.contextmanager
+    def _in_words(self, done: str) -> Iterator[None]:
+        """Turns OSError into ChangedError and TransferError."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError, NotAFileError, LinkError):
+            raise ChangedError from None  # something else has taken the place of the file, or of its folder
+        except OSError as error:
+            reason = f"The file cannot be {done}: {error.strerror}."
+            raise TransferError(reason, transient=True, alone=self._inside.is_of_one_file(error)) from None
+
+    def watch(self, changed: Callable[[str], None]) -> Watch:
+        self._notices = Notices(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
+        self._notices.start()
+        return Watch(self.look, self._notices.stop)
 
     def look(self, paths: Iterable[str]) -> dict[str, Version]:
         """Those of these paths that list() would find. Looks at no other files."""
         found = {}
         for path in paths:
             with contextlib.suppress(OSError):  # list() reports what cannot be looked at
-                if self._is_in_sight(path) and (version := self._image(path, self.root / path)):
+                if version := self._look(path):
                     found[path] = version
         return found
 
-    def _is_in_sight(self, path: str) -> bool:
-        """Whether list() would come across a file with this path. Raises OSError."""
-        file = PurePosixPath(path)
-        return not any(part.startswith(".") for part in file.parts) and not any(
-            (self.root / folder).is_symlink() for folder in file.parents[:-1]
-        )
-
-
-def _version(entry: os.DirEntry[str] | Path) -> Version | None:
-    """None for anything but a regular file. Raises OSError."""
-    try:
-        found = entry.stat()
-    except FileNotFoundError:  # it vanished, or is a link to nothing
-        return None
-    except OSError:
-        if entry.is_symlink():  # to itself, or to a place we may not enter: its folder can be listed all the same
+    def _look(self, path: str) -> Version | None:
+        """Raises OSError, also for a path below a link to a folder."""
+        if any(part.startswith(".") for part in PurePosixPath(path).parts) or not self._may_be_image(path):
             return None
-        raise
-    return Version(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+        folder, _, name = path.rpartition("/")
+        with self._inside.folder(folder) as parent:
+            return self._image(path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+
+
+class _Found:
+    """What a listing has found so far. folders: those still to be looked into. outside: links that lead out."""
+
+    def __init__(self) -> None:
+        self.folders = [""]
+        self.objects: dict[str, Version] = {}
+        self.unread: dict[str, str] = {}
+        self.left_alone = Tally()
+        self.outside: list[str] = []
 
 
 class _OneVersion(FileBlob):
     """A file that cannot be read any more once it is another version."""
 
-    def __init__(self, file: Path, version: Version) -> None:
-        """Raises OSError."""
-        super().__init__(os.open(file, os.O_RDONLY))
+    def __init__(self, descriptor: int, version: Version) -> None:
+        super().__init__(descriptor)
         self._version = version
 
     def check(self) -> None:
         """Raises ChangedError if the file is another version."""
-        found = os.fstat(self.fileno())
-        if (found.st_size, found.st_mtime_ns) != (self._version.size, self._version.mtime_ns):
+        if version_of(os.fstat(self.fileno())) != self._version:
             raise ChangedError
 
     def read(self, offset: int, length: int) -> bytes:

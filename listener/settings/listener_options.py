@@ -16,7 +16,7 @@ from filterfleet.listener.core.settings import Backfill, Failures
 
 _IMAGES, _AFTERWARDS, _CLOUDS = "Which images", "What happens afterwards", "Clouds"  # headings in --help
 
-# `filterfleet run` has these two as well.
+# `filterfleet run` has these as well.
 NO_DEFAULT_EXCLUDES = typer.Option(
     "--no-default-excludes",
     rich_help_panel=_IMAGES,
@@ -27,6 +27,12 @@ SNIFF = typer.Option(
     rich_help_panel=_IMAGES,
     help="Also take files without an extension whose first bytes are those of an image. Only for a local source: "
     "a cloud would be asked about each of them.",
+)
+
+FOLLOW_LINKS = typer.Option(
+    "--follow-links",
+    help="Also follow links that lead out: links to files in a local source, and links to folders in a local output. "
+    "Other users who can write there then choose what is read and written with your rights.",
 )
 
 
@@ -96,6 +102,7 @@ class ListenerOptions:
     ] = field(default_factory=list)
     no_default_excludes: Annotated[bool, NO_DEFAULT_EXCLUDES] = False
     sniff: Annotated[bool, SNIFF] = False
+    follow_links: Annotated[bool, FOLLOW_LINKS] = False
     max_size: Annotated[
         int | None,
         typer.Option(

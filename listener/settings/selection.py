@@ -82,12 +82,17 @@ class Selection:
         return any(pattern.match(path) and not pattern.match(other) for pattern in self._each_include)
 
     def shuns(self, folder: str) -> bool:
-        """Whether `never` excludes everything in this folder, so that nobody needs to look into it."""
-        return self._never.match(f"{folder}/")
+        """Whether everything in this folder is excluded, so that nobody needs to look into it.
+
+        Patterns count only if no other of theirs takes anything back.
+        """
+        return any(patterns.match(f"{folder}/") for patterns in self._final)
 
     @cached_property
-    def _never(self) -> Patterns:
-        return Patterns(self.never)
+    def _final(self) -> list[Patterns]:
+        """The patterns that exclude things for good."""
+        groups = (self.never, self.exclude, self.ignored)
+        return [Patterns(lines) for lines in groups if lines and not any(line.startswith("!") for line in lines)]
 
     @cached_property
     def _each_include(self) -> list[Patterns]:

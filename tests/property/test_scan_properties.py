@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from filterfleet.listener.core.scan import (
     MASS,
     MASS_MINIMUM,
+    ROOT,
     Gone,
     Listing,
     MassDisappearance,
@@ -16,9 +17,9 @@ from filterfleet.listener.core.scan import (
 
 SETTLE = 2.0
 versions = st.builds(Version, st.integers(0, 2), st.integers(0, 2))
-paths = st.sampled_from(("a.jpg", "b.jpg", "c.jpg"))
+paths = st.sampled_from(("a.jpg", "x/b.jpg", "x/y/c.jpg", "xy.jpg"))
 objects = st.dictionaries(paths, versions)
-unread = st.sampled_from(({}, {}, {"x": "why"}))
+unread = st.sampled_from(((), (), (ROOT,), ("x/",), ("x/y/",), ("a.jpg", "x/y/")))
 courses = st.lists(st.tuples(objects, unread, st.sampled_from((0.0, 0.5, 1.0, 2.0, 3.0))), max_size=12)
 
 
@@ -26,10 +27,11 @@ courses = st.lists(st.tuples(objects, unread, st.sampled_from((0.0, 0.5, 1.0, 2.
 def test_a_version_is_handed_on_once_and_only_after_it_stood_still(course, before):
     scan, now = Scan(before, SETTLE), 0.0
     handed_on, history = dict(before), []
-    for listing, unread_folders, pause in course:
+    for present, unread, pause in course:
         now += pause
-        history.append((now, listing, bool(unread_folders)))
-        for finding in scan.update(Listing(listing, unread_folders), now):
+        listing = {path: version for path, version in present.items() if not is_hidden(path, unread)}
+        history.append((now, listing, unread))
+        for finding in scan.update(Listing(listing, dict.fromkeys(unread, "why")), now):
             match finding:
                 case Settled(path, version):
                     assert listing[path] == version
@@ -38,22 +40,25 @@ def test_a_version_is_handed_on_once_and_only_after_it_stood_still(course, befor
                     handed_on[path] = version
                 case Gone(path):
                     assert path not in listing
-                    assert not unread_folders
+                    assert not is_hidden(path, unread)
                     del handed_on[path]
                 case MassDisappearance():
                     raise AssertionError("three objects are no mass")
-        if not unread_folders:
-            assert handed_on.keys() <= listing.keys()
+        assert all(path in listing or is_hidden(path, unread) for path in handed_on)
         for path, version in listing.items():
             if handed_on.get(path) != version:
                 assert not stood_still(history, path, version)
 
 
+def is_hidden(path, unread):
+    return any(what in (ROOT, path) or (what.endswith("/") and path.startswith(what)) for what in unread)
+
+
 def stood_still(history, path, version):
     """Whether the newest listings show the version unchanged over SETTLE seconds or more."""
     until = history[-1][0]
-    for when, listing, partial in reversed(history):
-        if listing.get(path) != version and not (partial and path not in listing):
+    for when, listing, unread in reversed(history):
+        if listing.get(path) != version and not is_hidden(path, unread):
             return False
         if until - when >= SETTLE and listing.get(path) == version:
             return True

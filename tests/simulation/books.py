@@ -6,7 +6,7 @@ from typing import Any
 
 from filterfleet.common.wire import Result
 from filterfleet.listener.core.events import Event, TransferFailed
-from filterfleet.listener.core.scan import Listing, Version
+from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.core.settings import TRIES, Backfill
 from filterfleet.listener.ledger.ledger import Ledger
 from tests.simulation.invariants import InvariantError
@@ -20,6 +20,7 @@ class WatchedLedger(Ledger):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.skippable: set[Key] = set()  # what was there when the source was first listed
+        self._unseen: set[str] = set()  # folders that no listing of this life could read
         self._failed_once: set[Key] = set()
         self._done: set[Key] = set()  # since the last commit
         self._durably_done: set[Key] = set()
@@ -31,6 +32,7 @@ class WatchedLedger(Ledger):
 
     def begin_life(self) -> None:
         self._away.clear()
+        self._unseen.clear()
 
     def crash(self) -> None:
         """A kill undoes everything since the last commit."""
@@ -58,8 +60,24 @@ class WatchedLedger(Ledger):
     def sees(self, listing: Listing, backfill: Backfill) -> None:
         self._last_listing = listing
         self._pending_before = self._pending()
-        if not self.was_listed and backfill is Backfill.NONE:
+        if backfill is Backfill.NONE and ROOT not in listing.unread:
+            self._skip(listing)
+
+    def _skip(self, listing: Listing) -> None:
+        """What the first listing shows is to be skipped, and what is in a folder that can be read for the first time
+        since then."""
+        if not self.was_listed:
             self.skippable |= listing.objects.items()
+            self._unseen = set(listing.unread)
+            return
+        seen = tuple(self._unseen - listing.unread.keys())
+        for path, version in listing.objects.items():
+            if (
+                path.startswith(seen)
+                and not self._db.execute("SELECT 1 FROM objects WHERE path = ?", (path,)).fetchone()
+            ):
+                self.skippable.add((path, version))
+        self._unseen.difference_update(seen)
 
     def check_order(self, backfill: Backfill) -> None:
         """The objects of one listing are in the line by their age."""

@@ -34,6 +34,7 @@ class Faults:
             self._remove,
             self._remove_outputs,
             self._hide,
+            self._lock,
             *[self._lose_a_place] * 2,
             self._set_clock,
         ]
@@ -57,7 +58,7 @@ class Faults:
         self._world.network.clear_up()
         self._world.revoked.clear()
         for listener in self._world.listeners:
-            listener.source.hidden = listener.source.away = listener.output.away = False
+            listener.source.hidden = listener.source.away = listener.output.away = listener.source.locked = False
 
     # --- by kind ----
 
@@ -139,6 +140,17 @@ class Faults:
 
     def _show(self, source: Source) -> None:
         source.hidden = False
+
+    def _lock(self, _node: Node) -> None:
+        """A folder of a source cannot be read for a while."""
+        listener = self._rng.choice(self._world.listeners)
+        seconds = self._rng.choice([0.5, 3.0, 8.0])
+        self._world.tell("world", f"A FOLDER of {listener.name}'s source CANNOT BE READ for {seconds} s")
+        listener.source.locked = True
+        self._world.clock.after(seconds, self._unlock, listener.source)
+
+    def _unlock(self, source: Source) -> None:
+        source.locked = False
 
     def _lose_a_place(self, _node: Node) -> None:
         """An outage of a source or of an output."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,7 @@ from filterfleet.listener.core.discovery import Discovery
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.patience import Misses, Patience
 from filterfleet.listener.core.place import Place
-from filterfleet.listener.core.scan import Gone, Scan, Settled
+from filterfleet.listener.core.scan import ROOT, Gone, Hidden, Scan, Settled
 from filterfleet.listener.core.work import State, Work
 
 Patch = tuple[type | ModuleType, str, Any]
@@ -142,6 +143,28 @@ def _nothing_resumed(self: Desk) -> None:
     """The work that an earlier life has left undone is not taken up."""
 
 
+def _all_wait_for_one(self: Desk, path: str, trouble: Any, now: float) -> None:
+    """The trouble of one object is taken for that of its place."""
+    _original_on_failure(self, path, trouble and replace(trouble, alone=False), now)
+
+
+_original_on_failure = Desk.on_failure
+
+
+def _nothing_hidden(self: Hidden, path: str) -> bool:
+    """What is in a folder that cannot be read counts as gone."""
+    return False
+
+
+def _listed_when_all_is_read(self: Discovery, listing: Any) -> None:
+    """While a folder cannot be read, every listing counts as the first one."""
+    readable = replace(listing, unread={ROOT: ""}) if listing.unread else listing
+    _original_skip_backfill(self, readable)
+
+
+_original_skip_backfill = Discovery._skip_backfill
+
+
 LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "settled at once": ((Scan, "_compare", _settled_at_once),),
     "mass disappearance believed": ((Scan, "_disappearances", _mass_believed),),
@@ -160,5 +183,8 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "failure not told": ((Desk, "_fail", _failures_kept_quiet),),
     "change taken for a failure": ((Desk, "on_source_changed", _change_ignored),),
     "ended without a look": ((ListenerCore, "finished", property(_never_finished_looking)),),
+    "all wait for one": ((Desk, "on_failure", _all_wait_for_one),),
+    "what cannot be read is gone": ((Hidden, "__contains__", _nothing_hidden),),
+    "first listing again and again": ((Discovery, "_skip_backfill", _listed_when_all_is_read),),
     "nothing resumed": ((Desk, "resume", _nothing_resumed),),
 }

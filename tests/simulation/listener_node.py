@@ -225,9 +225,16 @@ class ListenerNode(Peer):
             raise InvariantError(f"{self.name} loads {action.path} while it is being uploaded")
         self.tell(f"{action!r:.60}: {type(event).__name__}")
         self.ledger.transferred(event, self.now, limit=self.settings.once_patience if self.settings.once else None)
-        self.later(0.0, self._on, event)
+        alone = isinstance(event, TransferFailed) and event.trouble is not None and event.trouble.alone
+        self.later(0.0, self._on_alone if alone else self._on, event)
         if isinstance(event, TransferFailed):
             self.later(0.0, self._tick)
+
+    def _on_alone(self, event: Event) -> None:
+        before = self.core.desk._source.pause(self.now)
+        self._on(event)
+        if self.core.desk._source.pause(self.now) > before:
+            raise InvariantError(f"{self.name} has everything wait for one object that is in trouble alone")
 
     def _submit(self, action: Submit) -> None:
         photo = self.world.camera.photo(action.job[:KEY])

@@ -22,8 +22,9 @@ KINDS = ["good"] * 40 + [
     "refused",
     "unwritable",
     "ghost",
+    "locked",
 ]
-RARE = {"poison": 2, "endless": 2, "ghost": 1}  # in one world: each keeps somebody busy for long
+RARE = {"poison": 2, "endless": 2, "ghost": 1, "locked": 3}  # in one world: each keeps somebody busy for long
 SIZES = [20, 20, 90, 300]  # bytes; the largest is pulled, in parts
 ENDS = {  # how the reason of a failure begins, by kind
     "bad": ("bad image",),
@@ -33,6 +34,7 @@ ENDS = {  # how the reason of a failure begins, by kind
     "refused": ("too large to be moved",),
     "unwritable": ("no such name can be written",),
     "ghost": ("The source lists this file, and does not find it",),
+    "locked": ("It may not be read",),
 }
 FOR_GOOD = {"bad", "refused", "unwritable"}  # of these; the others are tried again and again
 
@@ -55,6 +57,10 @@ class Photo:
     @property
     def made_of_it(self) -> bytes:
         return b"done:" + self.content
+
+
+# Nanoseconds since the epoch that cameras, archives and broken clocks have put on files: no ledger holds the first two.
+ODD_TIMES = (10**19, -(10**19), 253402300799 * 10**9, -11644473600 * 10**9, 0, (1 << 63) - 1, -1)
 
 
 class Camera:
@@ -85,6 +91,8 @@ class Camera:
         return Photo(photo.path, self._version(content, mtime_ns), content, photo.kind, partial=True)
 
     def _version(self, content: bytes, mtime_ns: int) -> Version:
+        if self._rng.random() < 0.05:
+            mtime_ns = self._rng.choice(ODD_TIMES)
         return Version(len(content), mtime_ns, str(next(self._versions)))
 
     def _choose_kind(self) -> str:

@@ -23,7 +23,9 @@ from filterfleet.listener.core.scan import ROOT, Listing, Version
 from tests.simulation.photos import Camera, Photo
 
 AWAY = "The store is away."
+LOCKED = "It may not be read."
 TWINS = 0.2  # share of uploads whose content is that of another photo of the same source
+LOST, LOSSES = "lost+found/", 0.2  # a folder, and the share of uploads that go there
 HALVES = 0.3  # share of uploads that are seen while they are under way, where that can happen
 
 
@@ -34,6 +36,7 @@ class Source:
         self.photos: dict[str, Photo] = {}
         self.expected: dict[str, Photo] = {}
         self.away = False
+        self.locked = False  # its folder LOST cannot be read
         self.hidden = False  # it shows nothing, as a share does that is not mounted
         self._name = name
         self._camera = camera
@@ -45,7 +48,7 @@ class Source:
     def upload(self, now_ns: int, *, halves: bool) -> list[Photo]:
         """A new path; the versions that it will have, one after the other."""
         self._uploads += 1
-        path = f"{self._name}/{self._uploads}.jpg"
+        path = f"{self._name}/{LOST * (self._rng.random() < LOSSES)}{self._uploads}.jpg"
         whole = [photo for photo in self.photos.values() if not photo.partial]
         if whole and self._rng.random() < TWINS:
             photo = self._camera.copy(self._rng.choice(whole), path, now_ns)
@@ -78,12 +81,16 @@ class Source:
     def list(self) -> Listed:
         if self.away:
             return Listed(Listing({}, {ROOT: AWAY}))
-        return Listed(Listing(self._seen(self.photos)))
+        seen = self._seen([path for path in self.photos if not self._is_locked(path)])
+        return Listed(Listing(seen, {f"{self._name}/{LOST}": LOCKED} if self.locked else {}))
 
     def look(self, paths: frozenset[str]) -> Looked:
-        return Looked({} if self.away else self._seen(sorted(paths)))
+        return Looked({} if self.away else self._seen([path for path in sorted(paths) if not self._is_locked(path)]))
 
-    def _seen(self, paths: dict[str, Photo] | list[str]) -> dict[str, Version]:
+    def _is_locked(self, path: str) -> bool:
+        return self.locked and LOST in path
+
+    def _seen(self, paths: list[str]) -> dict[str, Version]:
         return {} if self.hidden else {path: self.photos[path].version for path in paths if path in self.photos}
 
     def load(self, path: str, version: Version) -> Event:
@@ -92,6 +99,8 @@ class Source:
             return TransferFailed(path, Trouble(AWAY, transient=True))
         if photo is None or self.hidden or photo.version != version or photo.kind == "ghost":
             return TransferFailed(path, None)
+        if photo.kind == "locked" or self._is_locked(path):
+            return TransferFailed(path, Trouble(LOCKED, transient=True, alone=True))
         if photo.kind == "refused":
             return Refused(path, "too large to be moved")
         return Loaded(path, photo.key, photo.content)

@@ -1,11 +1,14 @@
 """Fixtures that several files share."""
 
+import os
+
 import pytest
 
 from filterfleet.listener.cloud.source import CloudSource
 from filterfleet.listener.settings.aftermath import Keep
 from filterfleet.listener.settings.location import Remote
 from filterfleet.listener.settings.selection import Selection
+from tests.unit.rights_rig import NOBODY, acting_as, let_in
 
 KEEP = Keep()
 
@@ -18,3 +21,17 @@ def source_of(tmp_path):
         return CloudSource(rclone, Remote("cloud", "photos"), tmp_path / "spool", Selection(), after)
 
     return make
+
+
+@pytest.fixture(params=["root", "nobody"])
+def rights(request, tmp_path):
+    """The test runs twice, with root's rights and with those of an ordinary user, to whom tmp_path belongs then."""
+    if os.geteuid() == 0 and request.param == "nobody":
+        let_in(tmp_path)
+        os.chown(tmp_path, NOBODY, NOBODY)
+        with acting_as(NOBODY):
+            yield request.param
+    elif os.geteuid() != 0 and request.param == "root":
+        pytest.skip("only root has root's rights")
+    else:
+        yield request.param

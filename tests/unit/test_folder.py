@@ -11,6 +11,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.interfaces import ChangedError
+from filterfleet.listener.local.inside import Inside
 from filterfleet.listener.local.sniffing import Sniffer
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.aftermath import MoveTo
@@ -265,7 +266,7 @@ def test_files_without_an_extension_are_sniffed_when_the_user_wants_it(folder, m
     assert listing.left_alone == {".dat": 1}
     assert sniffing.look(["scan", "Makefile", "scan.dat"]) == {"scan": versions["scan"]}
     with monkeypatch.context() as patch:
-        patch.setattr("os.open", lambda *_: pytest.fail("a file that has not changed was opened again"))
+        patch.setattr(Inside, "open", lambda *_: pytest.fail("a file that has not changed was opened again"))
         sniffing._read_ignore_file = lambda: None
         assert sniffing.list().objects == versions
     version = put(folder, "Makefile", png)
@@ -274,4 +275,4 @@ def test_files_without_an_extension_are_sniffed_when_the_user_wants_it(folder, m
 
 def test_a_file_that_cannot_be_opened_is_sniffed_as_no_image(folder):
     version = put(folder, "scan")
-    assert Sniffer().format_of(folder.root / "missing", version) is None
+    assert Sniffer(Inside(folder.root, links=False)).format_of("missing", version) is None

@@ -34,6 +34,7 @@ GIVEN = {
     "exclude": ["a b"],
     "no_default_excludes": True,
     "sniff": True,
+    "follow_links": True,
     "max_size": 50 << 20,
     "backfill": Backfill.NEWEST,
     "after": "move:done",

@@ -115,10 +115,10 @@ def test_a_name_that_is_not_utf8_is_placed_as_it_is(tree):
 
 @pytest.mark.parametrize("error", [28, 30, 5, 13])  # no space, read-only, input/output, permission
 def test_what_may_pass_is_transient(tree, monkeypatch, error):
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr("filterfleet.listener.local.sink.write_atomically", fail)
+    monkeypatch.setattr("filterfleet.listener.local.sink.write_into", fail)
     with pytest.raises(TransferError, match=os.strerror(error)) as raised:
         tree.write("a.jpg", OUTPUTS, BLOBS)
     assert raised.value.transient

@@ -1,6 +1,18 @@
 """When a file counts as completely written, and when one counts as gone."""
 
-from filterfleet.listener.core.scan import Gone, Listing, MassDisappearance, Scan, Settled, Version
+import pytest
+
+from filterfleet.listener.core.scan import (
+    LEAST,
+    MOST,
+    ROOT,
+    Gone,
+    Listing,
+    MassDisappearance,
+    Scan,
+    Settled,
+    Version,
+)
 
 OLD, NEW = Version(10, 1), Version(20, 2)
 
@@ -83,11 +95,34 @@ def test_a_file_that_vanished_before_it_settled_begins_anew():
     assert scan.update(listing(a=OLD), 2.0) == []
 
 
-def test_nothing_is_gone_while_a_folder_cannot_be_read():
+def test_nothing_in_a_folder_is_gone_while_it_cannot_be_read():
+    scan = Scan(dict.fromkeys(("trip/a.jpg", "trip/deep/a.jpg", "c.jpg", "trip.jpg"), OLD), settle=0)
+    partial = Listing({"b.jpg": NEW}, {"trip/": "The folder cannot be read: Permission denied."})
+    assert scan.update(partial, 1.0) == [Settled("b.jpg", NEW), Gone("c.jpg"), Gone("trip.jpg")]
+    assert scan.update(listing(b=NEW), 2.0) == [Gone("trip/a.jpg"), Gone("trip/deep/a.jpg")]
+
+
+def test_a_file_that_cannot_be_looked_at_is_not_gone():
+    scan = Scan({"a.jpg": OLD, "b.jpg": OLD}, settle=0)
+    assert scan.update(Listing({}, {"a.jpg": "The file cannot be looked at: Input/output error."}), 1.0) == [
+        Gone("b.jpg")
+    ]
+
+
+def test_nothing_is_gone_while_the_root_cannot_be_read():
     scan = Scan({"a.jpg": OLD}, settle=0)
-    partial = Listing({"b.jpg": NEW}, {"trip": "The folder cannot be read: Permission denied."})
-    assert scan.update(partial, 1.0) == [Settled("b.jpg", NEW)]
-    assert scan.update(listing(b=NEW), 2.0) == [Gone("a.jpg")]
+    assert scan.update(Listing({}, {ROOT: "The folder cannot be read: Input/output error."}), 1.0) == []
+
+
+@pytest.mark.parametrize("size", [0, -1, 1 << 63, 1 << 200])
+@pytest.mark.parametrize("mtime", [0, -(1 << 63), -(1 << 63) - 1, (1 << 63) - 1, 1 << 63, 1 << 64, -(10**30)])
+def test_any_integer_makes_a_version_that_a_ledger_can_hold(size, mtime):
+    version = Version(size, mtime)
+    assert LEAST <= version.size <= MOST
+    assert LEAST <= version.mtime_ns <= MOST
+    assert version == Version(size, mtime) == Version(version.size, version.mtime_ns, version.tag)
+    others = {Version(size, mtime + 1), Version(size + 1, mtime), Version(size, mtime, "x")}
+    assert len(others - {version}) == 3
 
 
 def test_a_mass_disappearance_is_reported_and_not_believed():

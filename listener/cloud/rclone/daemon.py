@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filterfleet.common.backoff import Backoff
 from filterfleet.common.logs import get_logger
-from filterfleet.common.private import close_file, open_log
+from filterfleet.common.private import open_log
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.listener.cloud.polling import readable
 from filterfleet.listener.cloud.rclone.errors import quoted
@@ -178,7 +178,6 @@ class BoundedLog:
         self._path = path
         self._hide = hide
         self._file = open_log(path)
-        close_file(path.with_suffix(".log.1"))
         self._rest = b""  # the beginning of a line: a secret could be cut in two where it ends
         self.tail = ""  # the last TAIL characters
 
