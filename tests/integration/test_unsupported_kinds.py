@@ -43,7 +43,7 @@ KINDS: list[tuple[str, bytes, str, str]] = [
             ("paper.png", b"%PDF-1.7\n", "The file is a PDF, which cannot be read."),
             ("deep.jpg", frame(0xC1, 12), "The file is a 12-bit JPEG, which cannot be read."),
             ("exact.jpg", frame(0xC3), "The file is a lossless JPEG, which cannot be read."),
-            ("film.jpg", box(b"ftyp", b"isom\0\0\0\0isommp42"), "The file is not an image of a known format."),
+            ("film.jpg", box(b"ftyp", b"isom\0\0\0\0isommp42"), "The file is a film, which cannot be read."),
             ("empty.png", b"", "The file is empty."),
             ("large.psd", b"8BPS\0\2" + bytes(40), "The file is a large Photoshop file (PSB), which cannot be read."),
             ("cut.tga", GOLDEN["tga"][0][:400], "The TGA file is damaged or cut short."),
