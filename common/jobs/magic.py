@@ -30,7 +30,6 @@ _MAGIC = (
     ("jxl", b"\0\0\0\x0cJXL \r\n\x87\n"),
     ("jxl", b"\xff\x0a"),  # a bare codestream
     ("psd", b"8BPS\0\1"),
-    ("ico", b"\0\0\1\0"),
 )
 _PNM = re.compile(rb"P[1-6][\s#]")
 _HEIF_BRANDS = {b"avif": "avif", b"avis": "avif", b"crx ": "raw"} | dict.fromkeys(
@@ -61,7 +60,17 @@ def format_of(head: bytes) -> str | None:
         return "webp"
     if _PNM.match(head):
         return "pnm"
+    if _is_icon(head):
+        return "ico"
     return _heif(head)
+
+
+def _is_icon(head: bytes) -> bool:
+    """Four bytes that many files begin with, and a first entry that makes sense."""
+    if not head.startswith(b"\0\0\1\0") or len(head) < 22:
+        return False
+    count, reserved, planes, bits, size, start = struct.unpack_from("<H3xBHHII", head, 4)
+    return bool(count and size and start >= 6 + 16 * count and reserved in (0, 255) and planes <= 4 and bits <= 32)
 
 
 def _heif(head: bytes) -> str | None:

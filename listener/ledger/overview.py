@@ -38,17 +38,18 @@ class Standing:
 
 def overview(file: Path) -> list[Standing]:
     """Every source and recipe in a ledger. Nothing is written, and a listener may be running. Raises FleetError."""
-    if not file.is_file():
-        raise FleetError(
-            f"There is no ledger {file}: name the folder of the results with --output, or the ledger's with --state."
-        )
     try:
+        if not file.is_file():
+            hint = "name the folder of the results with --output, or that of the ledger with --state"
+            raise FleetError(f"There is no ledger {file}: {hint}.")
         with contextlib.closing(_opened(file)) as db:
             if form_of(db, file) == 0:
                 raise FleetError(f"{file} is not a ledger.")
             return [_standing(db, source, recipe) for source, recipe in db.execute(_PAIRS).fetchall()]
     except sqlite3.Error as error:
         raise FleetError(f"The ledger {file} cannot be read: {error}.") from None
+    except OSError as error:
+        raise FleetError(f"The ledger {file} cannot be read: {error.strerror}.") from None
 
 
 def _opened(file: Path) -> sqlite3.Connection:

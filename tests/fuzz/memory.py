@@ -40,7 +40,7 @@ FILTERS_A_CASE = 6
 WRITTEN = ("jpeg", "png", "webp", "avif", "tiff", "bmp")  # by our encoders
 LARGEST = 40  # how far an integer parameter may lie above its minimum
 LARGEST_READ = 1 << 20  # pixels: a spoiled header may claim a huge image, which would only take time
-MADE = ("GIF", "JPEG2000", "HEIF")  # Pillow's names of formats that are only read
+MADE = ("GIF", "JPEG2000", "HEIF", "TGA")  # Pillow's names of formats that are only read
 
 
 def main() -> int:

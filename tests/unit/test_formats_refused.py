@@ -58,7 +58,9 @@ REFUSED = {
     "lossless jpeg": (frame(0xC3), "The file is a lossless JPEG, which cannot be read."),
     "hierarchical jpeg": (frame(0xC5), "The file is a hierarchical JPEG, which cannot be read."),
     "jpeg-ls": (frame(0xF7), "The file is a JPEG-LS image, which cannot be read."),
-    "mp4": (samples.box(b"ftyp", b"isom\0\0\0\0isommp42"), "The file is not an image of a known format."),
+    "mp4": (samples.box(b"ftyp", b"isom\0\0\0\0isommp42"), "The file is a film, which cannot be read."),
+    "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "The file is a PostScript file (EPS), which cannot be read."),
+    "xcf": (b"gimp xcf v011\0" + bytes(40), "The file is a GIMP file (XCF), which cannot be read."),
 }
 
 

@@ -88,12 +88,12 @@ def test_a_png_may_be_larger_than_the_directory_can_say():
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
-        (ico(), "The ICO file is damaged or cut short."),
+        (ico() + bytes(40), "The file is not an image of a known format."),
         (ico((48, 32, bmp(SQUARE, 32)))[:-1], "The ICO file is damaged or cut short."),
         (ico((48, 32, bmp(SQUARE, 32, height=-(1 << 31)))), "The ICO file is damaged or cut short."),
         (ico((48, 32, bmp(SQUARE, 32, height=600))), "The ICO file is damaged or cut short."),
         (ico((48, 32, bytes(100))), "The ICO file has a picture that is neither PNG nor a plain BMP"),
-        (ico((48, 32, b"")), "The ICO file is damaged or cut short."),
+        (ico((48, 32, b"")), "The file is not an image of a known format."),
         (ico((48, 32, samples.saved(pil(SQUARE), "PNG")[:-300])), "The ICO file is damaged or cut short."),
         (ico((48, 32, b"\x89PNG\r\n\x1a\n")), "The ICO file is damaged or cut short."),
     ],

@@ -89,6 +89,8 @@ def test_what_is_no_ledger_is_one_sentence(tmp_path):
         file.write_bytes(content)
         with pytest.raises(FleetError, match=r"^The ledger .* cannot be read: |is not a ledger\.$"):
             overview(file)
+    with pytest.raises(FleetError, match=r"^The ledger .* cannot be read: File name too long\.$"):
+        overview(tmp_path / ("x" * 300) / "ledger.sqlite3")
     file.unlink()
     with sqlite3.connect(file) as newer:
         newer.execute("PRAGMA user_version = 99")

@@ -6,9 +6,11 @@ import struct
 
 import pytest
 
+from filterfleet.common.blob import FileBlob
 from filterfleet.common.jobs.recipe import Output, Recipe
-from filterfleet.worker.formats import read_header
+from filterfleet.worker.formats import Header, limits, pages, read_header
 from filterfleet.worker.pipeline import process
+from tests.unit import samples
 from tests.unit.golden_files import GOLDEN, PALETTE
 from tests.unit.samples import BGR, GRAY, HEIGHT, WIDTH, pil, saved
 from tests.unit.test_tiff_kinds import pages as tiff_pages
@@ -112,3 +114,21 @@ def test_a_file_of_endless_blocks_is_not_counted_to_its_end():
     for name, file in hostile.items():
         notes = read_header(file).notes
         assert all("of more than" in note for note in notes), name
+
+
+def test_boxes_in_boxes_are_looked_at_in_bounded_number():
+    """A thousand tracks of a thousand boxes would be a million."""
+    track = samples.box(b"trak", samples.box(b"mdia", b"") * 1000)
+
+    class Meter(FileBlob):
+        looks = 0
+
+        def read(self, offset, length):
+            self.looks += 1
+            return super().read(offset, length)
+
+    header = Header("avif", 40, 30)
+    with Meter() as blob:
+        blob.append(samples.box(b"moov", track * 1000))
+        assert pages.with_pages(blob, header) == header
+        assert 1000 < blob.looks <= limits.MAX_PARTS

@@ -122,15 +122,17 @@ def _jpeg(blob: Blob, header: Header) -> str | None:
 
 def _heif(blob: Blob, _: Header) -> str | None:
     """The frames of a sequence: the samples of its longest track (ISO 14496-12)."""
-    samples = [
-        int.from_bytes(read(blob, start + 8, 4), "big") for start in _boxes(blob, 0, len(blob), _BOXES_TO_SAMPLES)
-    ]
+    left = iter(range(MAX_PARTS))
+    found = _boxes(blob, 0, len(blob), _BOXES_TO_SAMPLES, left)
+    samples = [int.from_bytes(read(blob, start + 8, 4), "big") for start in found]
     return only("frame", 1, max(samples, default=0))
 
 
-def _boxes(blob: Blob, at: int, end: int, path: tuple[bytes, ...]) -> Iterator[int]:
-    """Where the content of each box starts that is reached by these kinds, one inside the other."""
-    for _ in range(MAX_PARTS):
+def _boxes(blob: Blob, at: int, end: int, path: tuple[bytes, ...], left: Iterator[int]) -> Iterator[int]:
+    """Where the content of each box starts that is reached by these kinds, one inside the other. left: one for each box
+    that may still be looked at, at any depth.
+    """
+    for _ in left:
         if at + 8 > end:
             return
         length, kind = struct.unpack(">I4s", read(blob, at, 8))
@@ -145,7 +147,7 @@ def _boxes(blob: Blob, at: int, end: int, path: tuple[bytes, ...]) -> Iterator[i
             if len(path) == 1:
                 yield start
             else:
-                yield from _boxes(blob, start, stop, path[1:])
+                yield from _boxes(blob, start, stop, path[1:], left)
         at = stop
 
 

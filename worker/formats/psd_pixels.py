@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from filterfleet.common.blob import Blob, read, whole
+from filterfleet.common.blob import Blob, read
+from filterfleet.common.wire import Payload
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.psd_parts import Mode, Parts
 from filterfleet.worker.pixels.channels import from_rgb_order
@@ -41,38 +42,39 @@ def _stored(blob: Blob, parts: Parts, *, runs: bool) -> Image:
         image: Image = np.empty((parts.height, parts.width, count), np.uint8)
     else:
         image = np.empty((parts.height, parts.width, count), np.uint8 if parts.depth == 8 else np.uint16)
-    rows = _rows_of_runs(whole(blob), parts, count) if runs else _plain_rows(whole(blob), parts, count)
+    rows = _rows_of_runs(blob, parts, count) if runs else _plain_rows(blob, parts, count)
     for number, row in enumerate(rows):
         channel, line = divmod(number, parts.height)
         image[line, :, channel] = _samples(row, parts)
     return image
 
 
-def _samples(row: bytes | memoryview | bytearray, parts: Parts) -> NDArray[np.uint8 | np.uint16]:
+def _samples(row: Payload | bytearray, parts: Parts) -> NDArray[np.uint8 | np.uint16]:
     if parts.depth == 1:
         return np.unpackbits(np.frombuffer(row, np.uint8), count=parts.width)
     return np.frombuffer(row, np.uint8 if parts.depth == 8 else ">u2")
 
 
-def _plain_rows(data: bytes | memoryview, parts: Parts, count: int) -> Iterator[bytes | memoryview]:
-    at = parts.pixels + 2
-    for _ in range(count * parts.height):
-        row = data[at : at + parts.row]
-        if len(row) < parts.row:
-            raise damaged("psd")
-        yield row
-        at += parts.row
+def _plain_rows(blob: Blob, parts: Parts, count: int) -> Iterator[Payload]:
+    """Nothing else of the file is read: its layers may take gigabytes."""
+    size = count * parts.height * parts.row
+    data = read(blob, parts.pixels + 2, size)
+    if len(data) < size:
+        raise damaged("psd")
+    for at in range(0, size, parts.row):
+        yield data[at : at + parts.row]
 
 
-def _rows_of_runs(data: bytes | memoryview, parts: Parts, count: int) -> Iterator[bytearray]:
+def _rows_of_runs(blob: Blob, parts: Parts, count: int) -> Iterator[bytearray]:
     """The lengths of all rows come first, then the rows."""
     start = parts.pixels + 2
-    rows = parts.channels * parts.height
-    table = data[start : start + 2 * rows]
-    if len(table) < 2 * rows:
+    table = read(blob, start, 2 * parts.channels * parts.height)
+    if len(table) < 2 * parts.channels * parts.height:
         raise damaged("psd")
-    at = start + 2 * rows
-    for length in np.frombuffer(table, ">u2", count * parts.height).tolist():
+    lengths = np.frombuffer(table, ">u2", count * parts.height).tolist()
+    data = read(blob, start + len(table), sum(lengths))
+    at = 0
+    for length in lengths:
         yield _unpacked(bytes(data[at : at + length]), parts.row)
         at += length
 

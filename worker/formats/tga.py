@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from filterfleet.common.blob import Blob, read, whole
+from filterfleet.common.blob import Blob, read
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.pixels.channels import has_alpha
@@ -77,8 +77,8 @@ def decode(blob: Blob) -> Image:
     everywhere is dropped: many programs fill the byte with zeros. Raises ImageError.
     """
     layout = _known(blob)
-    data = bytes(whole(blob))
     count = layout.width * layout.height
+    data = bytes(read(blob, 0, layout.pixels + count * (layout.each + 1)))  # as many as the worst run lengths take
     samples = _unpacked(data, layout.pixels, count, layout.each) if layout.packed else data[layout.pixels :]
     if len(samples) < count * layout.each:
         raise damaged("tga")

@@ -13,7 +13,11 @@ _BY_MAGIC = (
     (b"\0\0\2\0\1\0", "a cursor (CUR)"),
     (b"PK\3\4", "a ZIP archive"),
     (b"{\\rtf", "an RTF document"),
+    (b"%!PS", "a PostScript file (EPS)"),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript file (EPS)"),
+    (b"gimp xcf", "a GIMP file (XCF)"),
 )
+_FILMS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"M4V ", b"avc1", b"3gp4", b"3gp5", b"qt  ")
 _BY_TAG = ((b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"), (b"<svg", "an SVG drawing"))
 
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # the markers that start a frame
@@ -30,6 +34,8 @@ def named(head: bytes) -> str | None:
     for magic, name in _BY_MAGIC:
         if head.startswith(magic):
             return name
+    if head[4:8] == b"ftyp" and head[8:12] in _FILMS:
+        return "a film"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for tag, name in _BY_TAG:
         if text.startswith(tag) or (text.startswith(b"<?xml") and tag in text):
