@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -36,6 +37,7 @@ from tests.integration.hostile_frames import hostile_messages
 from tests.integration.recipe_bombs import BOMBS
 
 GROWTH = 256 << 20  # bytes by which the memory of a process may grow
+ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")  # what must not reach a terminal from a peer
 MOST = 500 << 20  # bytes that it may take in all
 LINES = 1000  # that its log may have for each minute that has begun: a hundred for each kind of event
 
@@ -55,6 +57,7 @@ class Trial:
         assert self._process.is_running(), self._daemon.said[-3000:]
         said = self._daemon.said
         assert "Traceback" not in said, said[said.index("Traceback") - 500 :][:3000]
+        assert (odd := ODD.search(said)) is None, f"a log with {odd}"
         lines, peak = said.count("\n"), high_water(self._process.pid)
         assert lines <= LINES * (1 + (time.monotonic() - self._began) // 60), said[-3000:]
         assert peak <= min(MOST, self._before + GROWTH), f"the {self._name} took {peak >> 20} MiB"
