@@ -25,7 +25,7 @@ import zmq
 import filterfleet
 from filterfleet.bench.memory import high_water
 from filterfleet.common.process.system import allow_many_files
-from filterfleet.common.wire import Get, Message, Submit, Task, encode, parse
+from filterfleet.common.wire import Get, Hello, Message, Submit, Task, encode, parse
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from tests.fuzz.attacks import Strangers
 from tests.fuzz.corpus import corpus
@@ -136,6 +136,9 @@ class _Port:
             self._remember(peer, frames)
             if peer not in self._peers:
                 self._peers = [*self._peers[-3:], peer]
+                hello = Hello(b"life", rng.randbytes(8), 1.0, 4, INLINE_LIMIT)
+                with contextlib.suppress(zmq.ZMQError):
+                    self._socket.send_multipart([peer, *encode([hello])], zmq.DONTWAIT)
         messages = [list(step.frames) for step in unpack(self._script(rng)) if step.frames]
         messages += list(hostile_messages(rng, 2))
         for frames in messages if self._peers else ():
