@@ -156,7 +156,9 @@ def _parameters(name: str, raw: Mapping[Any, Any]) -> tuple[tuple[str, Value], .
 def _value(name: str, raw: Any, levels: int) -> Value:
     if isinstance(raw, list) and levels > 0:
         return tuple(_value(name, item, levels - 1) for item in raw)
-    if not isinstance(raw, Scalar) or (isinstance(raw, float) and not math.isfinite(raw)):
+    if isinstance(raw, float) and not math.isfinite(raw):
+        raise RecipeError(f"Filter {name!r} has a parameter that is not a finite number.")
+    if not isinstance(raw, Scalar):
         raise RecipeError(f"Filter {name!r} has a parameter that is not a name with a plain value.")
     return raw
 

@@ -10,6 +10,8 @@ from filterfleet.common.client.core import ClientCore
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire import Result, encode, parse
 from filterfleet.common.wire.actions import Send
+from filterfleet.common.wire.gets import MOST, Gets
+from filterfleet.common.wire.messages import CHUNK
 from tests.fuzz.peers import JOBS, START, Counting
 from tests.fuzz.scripts import unpack
 from tests.memory_file import Shelf
@@ -26,9 +28,17 @@ def client(script: bytes) -> None:
         application.take(application.core.on_tick(now), now)
         with contextlib.suppress(ProtocolError):
             application.take(application.core.on_message(list(step.frames), now), now)
+        check_gets(application.core.gets)
         while application.core.gets:
             application.take(application.core.answer(), now)
         application.check()
+
+
+def check_gets(gets: Gets) -> None:
+    """Few requests wait, and none of them is for much."""
+    for of_id in gets._waiting.values():
+        assert 1 <= len(of_id) <= MOST
+        assert all(get.length <= CHUNK for get in of_id.values())
 
 
 class _Application:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
+import msgpack
+
+from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.wire import (
     HEARTBEAT,
     READY,
@@ -30,6 +34,7 @@ from filterfleet.common.wire import (
     encode,
 )
 from filterfleet.common.wire.messages import INLINE_LIMIT
+from tests.fuzz.door_target import KEYS, request
 from tests.fuzz.peers import JOBS
 from tests.fuzz.scripts import Step, pack
 
@@ -137,16 +142,84 @@ def _to_client() -> Iterator[list[Step]]:
         _said(1, Data(pulled.id, "edges", 0, (b"png",)), quiet=64),
         _said(5, ResultOk(b"x"), quiet=90),
     ]
+    yield [hello, _said(1, *[Get(pulled.id, "", offset, 100) for offset in range(40)])]
 
 
-CONVERSATIONS = {"broker": _to_broker, "worker": _to_worker, "client": _to_client}
+def _greedy() -> Iterator[list[Step]]:
+    """A worker that asks for more than it needs, answers that nobody asked for, and a result that nobody expects."""
+    inline, pulled = JOBS
+    lease = _name(4)
+    came = [_said(CLIENT, Beat(b"")), Step(WORKER, 0, (READY,)), _said(WORKER, Credit(2, 1, ("canny",), "host", "1"))]
+    gets = [Get(lease, "", offset, INLINE_LIMIT) for offset in range(20)]
+    data = [Data(pulled.id, "", offset, (b"x",)) for offset in range(20)]
+    yield [
+        *came,
+        _said(CLIENT, Submit(pulled.id, pulled.recipe, (), 0, pulled.size, outputs=("edges",), largest=9)),
+        _said(WORKER, *gets),
+        _said(CLIENT, *data),
+        _said(WORKER, Get(lease, "", 1, 1), quiet=128),
+        _said(WORKER, Result(lease, (OutputFile("more", "png", 1 << 32), *OUTPUTS), {})),
+    ]
+    expected = Submit(inline.id, inline.recipe, inline.needs, 5, 3, (b"abc",), ("edges",), 3)
+    yield [*came, _said(CLIENT, expected), _said(WORKER, Result(lease, OUTPUTS, {}, (b"png",)))]
+    yield [*came, _said(CLIENT, *[StatusRequest()] * 200)]
+
+
+def _to_door() -> Iterator[list[Step]]:
+    """As the door's target reads them: connections come, speak, and end; keys are struck off."""
+    came = [Step(who, 0, ()) for who in (0, 1)]
+    for side in (b"frontend", b"backend"):
+        yield [Step(12, 0, request(side, key)) for key in (*KEYS, b"short")]
+    yield [*came, *(Step(2, number, ()) for number in (0, 8, 32, 40)), Step(6, 0, ()), Step(8, 0, ()), Step(10, 0, ())]
+    yield [Step(0, 0, ())] * 12
+    yield [step for number in range(8) for step in (Step(1, 1, ()), Step(3, 32 * number + number, ()))]
+    yield [*came, Step(2, 0, ()), Step(8, 0, ()), Step(6, 0, ()), Step(0, 0, ()), Step(2, 40, ())]
+
+
+def _nested(levels: int) -> object:
+    core: object = 1
+    for _ in range(levels):
+        core = [core]
+    return core
+
+
+def _bombs() -> Iterator[list[Step]]:
+    """Recipes, in the place of a map frame: honest ones, and ones that hurt."""
+    for kernel in (1, 2.5, [1, 2], [[1, 2], [3, 4]], _nested(3), _nested(500), float("nan"), float("inf"), "x" * 100):
+        raw = [[["a", [["convolve", {"kernel": kernel}]], "same", 90, None]], "strip-gps", "refuse"]
+        yield [Step(0, 0, (b"", b"PPX1", msgpack.packb(raw)))]
+    steps = [["x" * 64, {f"p{number}": number for number in range(64)}]] * 3
+    yield [Step(0, 0, (b"", b"PPX1", msgpack.packb([[["a", steps, "png", 1, 9]], "keep", "accept"])))]
+    yield [Step(0, 0, (b"", b"PPX1", DEFAULT.to_bytes()))]
+
+
+def _odd_messages() -> Iterator[list[Step]]:
+    """Messages at the edge of what the parser takes, and beyond it."""
+    inline, _ = JOBS
+    yield [_said(1, *[Drain()] * 256)]
+    yield [_said(1, Result(inline.id, OUTPUTS, {"nested": _nested(6)}, (b"png",)))]
+    deep = {"type": "RESULT", "id": inline.id, "outputs": [], "report": {"nested": _nested(500)}}
+    yield [Step(1, 0, (b"", b"PPX1", msgpack.packb([deep])))]
+    yield [Step(1, 0, (b"", b"PPX1", b"\x91" * 2000))]
+    yield [_said(1, Submit(inline.id, inline.recipe, (), 0, 3, (b"abc",), ("edges",), 3))]
+
+
+CONVERSATIONS = {
+    "parser": _odd_messages,
+    "recipe": _bombs,
+    "door": _to_door,
+    "broker": lambda: itertools.chain(_to_broker(), _greedy()),
+    "worker": _to_worker,
+    "client": _to_client,
+}
 
 
 def corpus(target: str) -> Iterator[bytes]:
     """Scripts for the target of this name."""
-    for who in (1, WORKER):
-        yield pack([_said(who, message) for message in messages()])
-    for message in messages():
-        yield pack([_said(1, message)])
+    if target not in ("recipe", "door"):  # which read other things out of a script
+        for who in (1, WORKER):
+            yield pack([_said(who, message) for message in messages()])
+        for message in messages():
+            yield pack([_said(1, message)])
     for steps in CONVERSATIONS.get(target, tuple)():
         yield pack(steps)

@@ -82,6 +82,8 @@ def _replace(holder: dict | list, key: object, rng: random.Random) -> None:
     match rng.randrange(4):
         case 0 if isinstance(holder, dict):
             del holder[key]
+        case 1 if isinstance(holder, dict):
+            holder[rng.choice(("more", "frames", "x" * 65))] = inner
         case 0 | 1 if isinstance(holder, list):
             holder.append(inner)
         case 2 if isinstance(inner, bytes):

@@ -20,6 +20,8 @@ SMALL = Settings(
     opaque_life=8.0,
     calm=2.0,
     resend=6.0,
+    parts_of_peer=6,
+    parts_of_lease=4,
 )
 PROFILE = Profile(threads=2, prefetch=1, filters=("canny", "grayscale"), host="host", version="1", largest_image=4096)
 

@@ -1,6 +1,6 @@
-"""Coverage-guided fuzzing of the protocol and of the three cores, with libFuzzer by way of atheris:
+"""Coverage-guided fuzzing of the protocol, of the door and of the three cores, with libFuzzer by way of atheris:
 
-    python -m tests.fuzz.target --seconds 60 [--seed 1] [--corpus FOLDER] [parser broker worker client]
+    python -m tests.fuzz.target --seconds 60 [--seed 1] [--corpus FOLDER] [parser recipe door broker worker client]
     python -m tests.fuzz.target broker FILE       # run once more the script that broke it
 
 Without names all targets have their turn. What breaks one is left in a file, whose name is the last thing said.
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    names = ("parser", "broker", "worker", "client")
+    names = ("parser", "recipe", "door", "broker", "worker", "client")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", help=", ".join(names))
     parser.add_argument("--seconds", type=int, default=60, help="for all of them")

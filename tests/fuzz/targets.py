@@ -6,32 +6,14 @@ step, and everything that it sends must be a valid message for its receiver.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from filterfleet.common.errors import ProtocolError
-from filterfleet.common.wire import Message, Payload, encode, parse
 from tests.fuzz.broker_target import broker
 from tests.fuzz.client_target import client
-from tests.fuzz.scripts import unpack
+from tests.fuzz.door_target import door
+from tests.fuzz.parser_targets import parser, recipe
 from tests.fuzz.worker_target import worker
 
-
-def parser(script: bytes) -> None:
-    """Frames are either a message or refused. A message that is encoded again stays the same."""
-    for step in unpack(script):
-        try:
-            found = parse(step.frames, extended=bool(step.who % 2))
-        except ProtocolError:
-            continue
-        if isinstance(found, list):
-            written = encode(found)
-            assert encode(_messages(written)) == written
-
-
-def _messages(frames: Sequence[Payload]) -> list[Message]:
-    found = parse(frames, extended=True)
-    assert isinstance(found, list)
-    return found
-
-
-TARGETS: dict[str, Callable[[bytes], None]] = {target.__name__: target for target in (parser, broker, worker, client)}
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target for target in (parser, recipe, door, broker, worker, client)
+}

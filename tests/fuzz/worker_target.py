@@ -12,6 +12,7 @@ from filterfleet.common.wire.messages import LEASES_LIMIT
 from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Abandon, Action, Close, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.session import WorkerSession
+from tests.fuzz.client_target import check_gets
 from tests.fuzz.peers import PROFILE, START, Counting
 from tests.fuzz.scripts import unpack
 from tests.memory_file import Shelf
@@ -27,6 +28,7 @@ def worker(script: bytes) -> None:
         threads.take(threads.session.on_tick(now), now)
         with contextlib.suppress(ProtocolError):
             threads.take(threads.session.on_message(list(step.frames), now), now)
+        check_gets(threads.session.gets)
         while threads.session.gets:
             threads.take(threads.session.answer(), now)
         threads.work(step.who, now)
