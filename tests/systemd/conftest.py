@@ -124,7 +124,9 @@ class Box:
                 *("sh", "-c", enter + 'exec "$@"', "sh"),
                 *("systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self._name}", "--boot"),
                 *("--keep-unit", "--register=no", "--private-network", *self._binds),
-                *("--system-call-filter=bpf", "--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN"),  # for IPAddressDeny
+                # bpf for IPAddressDeny; nspawn knows nothing of Landlock, for the sandbox of worker processes.
+                "--system-call-filter=bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self",
+                "--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN",  # for IPAddressDeny
                 "systemd.unit=basic.target",
             ],
             stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import secrets
 import shutil
 import subprocess
@@ -119,6 +120,12 @@ def test_units_start_and_photographs_are_filtered(fleet: Fleet) -> None:
     assert fleet.box.run("stat", "--format=%U", "/srv/filterfleet/out/edges") == "filterfleet"
     for unit in (BROKER, WORKER):
         assert fleet.box.run("stat", "--format=%u", f"/proc/{fleet.main_pid(unit)}") != "0"
+
+
+@pytest.mark.slow
+def test_worker_processes_confine_themselves_within_the_unit(fleet: Fleet) -> None:
+    fleet.wait_for_results(fleet.drop(len(PHOTOS)))
+    assert re.search(r"sandbox: no_new_privs, Landlock ABI \d+, seccomp\b", fleet.box.journal(WORKER))
 
 
 @pytest.mark.slow
