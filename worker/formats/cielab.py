@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from filterfleet.worker.formats import icc, tiff
 from filterfleet.worker.formats.colour import BT709, D65
 from filterfleet.worker.formats.tiff import Page
+from filterfleet.worker.pixels.vips import pyvips
 
 # Of 8 bits: what L*, a* and b* are at 0, and how much each level adds. a* and b* of plain CIELAB are signed; they are
 # raised to begin at 0, too.
@@ -37,13 +39,26 @@ def to_srgb(stored: Any, page: Page) -> Any:
     colours = stored.extract_band(0, n=3)
     if kind == tiff.CIELAB:
         colours = colours ^ [0, 1 << page.bits - 1, 1 << page.bits - 1]
-    lab = colours.linear(list(step), list(zero)).copy(interpretation="lab")
-    white = _white(page, kind)
-    xyz = lab.Lab2XYZ(temp=list(100 * white))
-    to_linear = np.linalg.inv(icc.rgb_to_xyz(D65, BT709)[0]) @ icc.adaptation_from(white) / 100
-    linear = xyz.recomb(to_linear.tolist()).copy(interpretation="scrgb")
-    rgb = linear.colourspace("rgb16" if deep else "srgb")
+    # CIE 15: f of X, Y and Z is linear in the samples. libvips' own functions are less exact in dark colours.
+    to_f = np.array([[1 / 116, 1 / 500, 0], [1 / 116, 0, 0], [1 / 116, 0, -1 / 200]])
+    offset = to_f @ np.array(zero) + 16 / 116
+    f = colours.recomb((to_f * np.array(step)).tolist()).linear([1, 1, 1], offset.tolist())
+    relative = (f > 6 / 29).ifthenelse(f * f * f, f.linear(116 * 27 / 24389, -16 * 27 / 24389))
+    to_linear = np.linalg.inv(icc.rgb_to_xyz(D65, BT709)[0]) @ icc.adaptation_from(white := _white(page, kind))
+    linear = relative.recomb((to_linear * white * 65535).tolist()).linear(1, 0.5).cast("ushort")
+    rgb = linear.maplut(_curve(deep=deep)).copy(interpretation="rgb16" if deep else "srgb")
     return rgb.bandjoin(stored[3]) if stored.bands > 3 else rgb
+
+
+@functools.cache
+def _curve(*, deep: bool) -> Any:
+    """The curve of IEC 61966-2-1, as a table for linear samples of 16 bits. A level of these is a twentieth of a level
+    of 8 bits where the curve is steepest.
+    """
+    linear = np.arange(65536) / 65535
+    curved = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    levels = np.rint(curved * (65535 if deep else 255)).astype(np.uint16 if deep else np.uint8)
+    return pyvips.Image.new_from_array(levels[None])
 
 
 def _white(page: Page, kind: int) -> NDArray[np.float64]:
