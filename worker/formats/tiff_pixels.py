@@ -22,12 +22,12 @@ from filterfleet.worker.pixels.vips import open_image, pyvips
 _BAND = 64  # rows whose single bits are in memory at once
 
 # Of the directory that is put in front for libvips, what is taken from the file's own.
-_OF_STRIPS = (tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.STRIPS, tiff.ROWS, tiff.STRIP_BYTES)
 _OF_A_PLANE = (
     *(tiff.WIDTH, tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.PREDICTOR),
     *(tiff.TILE_WIDTH, tiff.TILE_HEIGHT, tiff.JPEG_TABLES),
 )
 _SHORT, _LONG = 3, 4
+_Entries = dict[int, tuple[int, int, int] | Entry]  # of a directory, as tiff.with_directory takes them
 
 
 def header_of(page: Page) -> Header:
@@ -122,7 +122,7 @@ def _joined(blob: Blob, page: Page, fail_on: str) -> Any:
         raise damaged("tiff")
     planes = []
     for plane in range(page.samples):
-        entries: dict[int, tuple[int, int, int] | Entry] = _shared(page, _OF_A_PLANE)
+        entries: _Entries = _shared(page, _OF_A_PLANE)
         gray = 0 if directory.value(tiff.PHOTOMETRIC, 1) == 0 else 1
         entries |= {
             tiff.BITS: (_SHORT, 1, page.bits),
@@ -155,21 +155,55 @@ def _unpacked(blob: Blob, page: Page, fail_on: str) -> Image:
     directory = page.directory
     height = directory.value(tiff.HEIGHT, 0)
     across = directory.value(tiff.WIDTH, 0) * page.samples
-    entries: dict[int, tuple[int, int, int] | Entry] = _shared(page, _OF_STRIPS)
-    entries |= {
-        tiff.WIDTH: (_LONG, 1, (across * page.bits + 7) // 8),
-        tiff.BITS: (_SHORT, 1, 8),
-        tiff.PHOTOMETRIC: (_SHORT, 1, 1),
-        tiff.SAMPLES: (_SHORT, 1, 1),
-    }
-    stored = _opened(blob, page, entries, fail_on)
-    rows = np.frombuffer(stored.write_to_memory(), np.uint8).reshape(height, -1)
+    if tiff.TILES in directory.entries:
+        rows = _bytes_of_tiles(blob, page, fail_on)[:height]
+    else:
+        rows = _bytes_of_strips(blob, page, fail_on)
     levels = _levels(page)
     image = np.empty((height, across), levels.dtype)
     for top in range(0, height, _BAND):
         bits = np.unpackbits(rows[top : top + _BAND], axis=1)[:, : across * page.bits]
         image[top : top + _BAND] = levels[_numbers(bits.reshape(len(bits), across, page.bits))]
     return image.reshape(height, -1, page.samples)[:, :, : page.samples - page.spare]
+
+
+def _bytes_of_strips(blob: Blob, page: Page, fail_on: str) -> NDArray[np.uint8]:
+    """The rows of the picture, as if each byte were a pixel."""
+    entries = _shared(page, (tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.STRIPS, tiff.ROWS, tiff.STRIP_BYTES))
+    width = page.directory.value(tiff.WIDTH, 0) * page.samples * page.bits
+    stored = _opened(blob, page, entries | _gray_bytes((width + 7) // 8), fail_on)
+    return _array(stored)
+
+
+def _bytes_of_tiles(blob: Blob, page: Page, fail_on: str) -> NDArray[np.uint8]:
+    """The rows of all tiles, as if each byte were a pixel. For libvips, each tile is a strip of one row: it does not
+    read tiles of such widths.
+    """
+    directory = page.directory
+    high, wide = (directory.value(tag, 0) for tag in (tiff.TILE_HEIGHT, tiff.TILE_WIDTH))
+    offsets, sizes = directory.entries.get(tiff.TILES), directory.entries.get(tiff.TILE_BYTES)
+    if not high or not wide or offsets is None or sizes is None:
+        raise damaged("tiff")
+    down, across = (-(-directory.value(tag, 0) // side) for tag, side in ((tiff.HEIGHT, high), (tiff.WIDTH, wide)))
+    row = wide * page.samples * page.bits // 8
+    entries = _shared(page, (tiff.COMPRESSION, tiff.FILL_ORDER)) | _gray_bytes(row * high)
+    entries |= {tiff.HEIGHT: (_LONG, 1, down * across), tiff.ROWS: (_LONG, 1, 1)}
+    entries |= {tiff.STRIPS: offsets, tiff.STRIP_BYTES: sizes}
+    tiles = _array(_opened(blob, page, entries, fail_on)).reshape(down, across, high, row)
+    return tiles.swapaxes(1, 2).reshape(down * high, across * row)
+
+
+def _gray_bytes(width: int) -> _Entries:
+    return {
+        tiff.WIDTH: (_LONG, 1, width),
+        tiff.BITS: (_SHORT, 1, 8),
+        tiff.PHOTOMETRIC: (_SHORT, 1, 1),
+        tiff.SAMPLES: (_SHORT, 1, 1),
+    }
+
+
+def _array(stored: Any) -> NDArray[np.uint8]:
+    return np.frombuffer(stored.write_to_memory(), np.uint8).reshape(stored.height, stored.width)
 
 
 def _numbers(bits: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -200,11 +234,11 @@ def _to_vips(samples: Image) -> Any:
     return image.copy(interpretation=kind)
 
 
-def _shared(page: Page, tags: tuple[int, ...]) -> dict[int, tuple[int, int, int] | Entry]:
+def _shared(page: Page, tags: tuple[int, ...]) -> _Entries:
     return {tag: page.directory.entries[tag] for tag in tags if tag in page.directory.entries}
 
 
-def _opened(blob: Blob, page: Page, entries: dict[int, tuple[int, int, int] | Entry], fail_on: str) -> Any:
+def _opened(blob: Blob, page: Page, entries: _Entries, fail_on: str) -> Any:
     try:
         data = tiff.with_directory(bytes(whole(blob)), page.directory, entries)
     except struct.error:  # an offset beyond what the file can hold
