@@ -8,7 +8,9 @@ import pytest
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import decode, read_header
+from filterfleet.common.jobs.recipe import Damaged
+from filterfleet.worker.formats import decode, read_header, tiff_exif
+from filterfleet.worker.formats.tiff import page_of
 from tests.unit import samples
 from tests.unit.samples import BGR, BGRA, GRAY, GRAY_ALPHA, HEIGHT, UPRIGHT, WIDTH, difference, opened, pil, saved, vips
 
@@ -268,6 +270,29 @@ def test_a_thumbnail_in_front_is_not_the_picture():
 
 def test_thumbnails_alone_are_better_than_nothing():
     assert np.array_equal(read(pages((GRAY, 1))), GRAY)
+
+
+# --- damaged tiles ----
+
+
+def spoiled_tile(compression, **options):
+    """A tiled file, of which the second tile is zeros; and Make is a text without its end, which is no damage."""
+    image = vips(BGR).tiffsave_buffer(tile=True, tile_width=16, tile_height=16, compression=compression, **options)
+    told = tiff_exif.with_entries(bytes(image), samples.exif(maker="x" * 9), None)
+    file = told.replace(b"x" * 9 + b"\0", b"x" * 10)
+    second, length = (page_of(file).directory.values(tag, ())[1] for tag in (324, 325))
+    return file, file[:second] + bytes(length) + file[second + length :]
+
+
+@pytest.mark.parametrize("compression", ["deflate", "lzw", "webp", "jpeg"])
+def test_a_spoiled_tile_is_damage(compression):
+    """libvips makes it black and says nothing, unless each of its warnings counts."""
+    file, spoiled = spoiled_tile(compression, Q=100)
+    assert difference(read(file), BGR) < 0.2
+    with pytest.raises(ImageError, match="damaged"):
+        read(spoiled)
+    image = decode(spoiled, read_header(spoiled), Damaged.ACCEPT)
+    assert np.array_equal(image[:, :16], read(file)[:, :16])
 
 
 # --- more ----

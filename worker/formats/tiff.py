@@ -11,12 +11,21 @@ from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_PAGES
+from filterfleet.worker.formats.pieces import changed
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 FILL_ORDER, STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANES = 266, 273, 274, 277, 278, 279, 284
 OLD_JPEG_START, OLD_JPEG_BYTES = 513, 514
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 317, 322, 323, 324, 325
 WHITE, EXTRA, FORMAT, JPEG_TABLES, COEFFICIENTS, SUBSAMPLING, REFERENCES = 318, 338, 339, 347, 529, 530, 532
+
+_FAX_OPTIONS, _PALETTE, _INKS, PROFILE, _POSITIONS = (292, 293), 320, 332, 34675, 531
+# All that a decoder of pixels looks at.
+OF_PIXELS = (
+    *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES),
+    *(PLANES, *_FAX_OPTIONS, PREDICTOR, _PALETTE, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, _INKS, EXTRA, FORMAT),
+    *(JPEG_TABLES, COEFFICIENTS, SUBSAMPLING, _POSITIONS, REFERENCES, PROFILE),
+)
 
 _GRAYS_AND_RGB = (0, 1, 2)  # values of PHOTOMETRIC
 _YCBCR, CIELAB, ICCLAB, ITULAB = 6, 8, 9, 10
@@ -266,13 +275,14 @@ def _unpack(layout: str, blob: Blob, at: int) -> tuple[int, ...]:
         raise DamagedHeader from None
 
 
-def with_directory(data: bytes, like: Directory, entries: dict[int, tuple[int, int, int] | Entry]) -> bytes:
+def with_directory(blob: Blob, like: Directory, entries: dict[int, tuple[int, int, int] | Entry]) -> Blob:
     """The file with one more directory, which comes before all others. Values are (type, count, value or offset), or
-    entries of the directory `like`, whose values are then shared.
+    entries of the directory `like`, whose values are then shared. Raises struct.error for an offset beyond what the
+    file can hold, and OSError.
     """
     order, big = like.order, like.big
     cell, pointer, counter = (8, "Q", "Q") if big else (4, "I", "H")
-    data += bytes(-len(data) % 8)
+    padding = bytes(-len(blob) % 8)
     table = struct.pack(order + counter, len(entries))
     for tag, entry in sorted(entries.items()):
         if isinstance(entry, Entry):
@@ -283,5 +293,6 @@ def with_directory(data: bytes, like: Directory, entries: dict[int, tuple[int, i
             packed = struct.pack(order + letter, value).ljust(cell, b"\0")
             table += struct.pack(order + "HH" + pointer, tag, kind, count) + packed
     at = 8 if big else 4
-    place = struct.pack(order + pointer, len(data))
-    return data[:at] + place + data[at + len(place) :] + table + struct.pack(order + pointer, 0)
+    place = struct.pack(order + pointer, len(blob) + len(padding))
+    behind = padding + table + struct.pack(order + pointer, 0)
+    return changed(blob, {(at, at + len(place)): place, (len(blob), len(blob)): behind})

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from filterfleet.common.blob import Blob, read, whole
+from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats import cielab, tiff
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.facts import Header
-from filterfleet.worker.formats.pieces import changed
 from filterfleet.worker.formats.tiff import Entry, Kind, Page
 from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.pixels.image import Image
@@ -48,23 +48,30 @@ def header_of(page: Page) -> Header:
 
 def open_tiff(blob: Blob, page: Page | None, *, fail_on: str, disk: list[OSError]) -> Any:
     """A pyvips.Image of gray, RGB, CMYK or CIELAB and maybe alpha. page is tiff.page_of the blob; the rest is as in
-    worker.pixels.vips.open_image. A file of the kind PACKED or PLANES is held in memory.
+    worker.pixels.vips.open_image.
     """
     if page is None:
         return open_image(blob, "tiff", fail_on=fail_on, disk=disk)
     if page.kind is Kind.PACKED:
-        return _to_vips(_unpacked(blob, page, fail_on))
+        return _to_vips(_unpacked(blob, page, fail_on, disk))
     if page.kind is Kind.LAB:
         return _lab(blob, page, fail_on, disk)
     if page.kind is Kind.JPEG_INSIDE:
         return _jpeg_inside(blob, page, fail_on)
-    if page.kind is Kind.PLANES:
-        image = _joined(blob, page, fail_on)
-    else:
-        image = open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number)
+    image = (_joined if page.kind is Kind.PLANES else _by_libvips)(blob, page, fail_on, disk)
     if page.kind is Kind.YCBCR:
         return image[:3] if image.bands == 4 else _from_ycbcr(image, page)  # libvips converts subsampled colours
     return image.extract_band(0, n=image.bands - page.spare) if page.spare else image
+
+
+def _by_libvips(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
+    """libvips makes zeros of tiles that it cannot unpack, unless it gives up at each warning. It warns of odd texts and
+    numbers in other tags, too, which are no damage: so it does not get to see them.
+    """
+    if fail_on != "none" and tiff.TILES in page.directory.entries:
+        with contextlib.suppress(pyvips.Error):
+            return _opened(blob, page, _shared(page, tiff.OF_PIXELS), fail_on, disk)
+    return open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number)
 
 
 def _jpeg_inside(blob: Blob, page: Page, fail_on: str) -> Any:
@@ -109,13 +116,12 @@ def _ratios(page: Page, tag: int, default: tuple[int, ...]) -> list[float]:
 
 
 def _lab(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
-    entry = page.directory.entries[tiff.PHOTOMETRIC]
-    like_rgb = struct.pack(page.directory.order + ("H" if entry.kind == _SHORT else "I"), 2)
-    given = changed(blob, {(entry.start, entry.start + len(like_rgb)): like_rgb})
-    return cielab.to_srgb(open_image(given, "tiff", fail_on=fail_on, disk=disk, page=page.number), page)
+    entries = _shared(page, tiff.OF_PIXELS) | {tiff.PHOTOMETRIC: (_SHORT, 1, 2)}
+    entries.pop(tiff.PROFILE, None)
+    return cielab.to_srgb(_opened(blob, page, entries, fail_on, disk), page)
 
 
-def _joined(blob: Blob, page: Page, fail_on: str) -> Any:
+def _joined(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
     directory = page.directory
     offsets, sizes = directory.entries.get(tiff.TILES), directory.entries.get(tiff.TILE_BYTES)
     if offsets is None or sizes is None:
@@ -131,7 +137,7 @@ def _joined(blob: Blob, page: Page, fail_on: str) -> Any:
             tiff.TILES: _part(directory, offsets, plane, page.samples),
             tiff.TILE_BYTES: _part(directory, sizes, plane, page.samples),
         }
-        planes.append(_opened(blob, page, entries, fail_on))
+        planes.append(_opened(blob, page, entries, fail_on, disk))
     joined = planes[0].bandjoin(planes[1:])
     colours = page.samples - len(directory.values(tiff.EXTRA, ())) >= 3
     kind = ("rgb16" if page.bits == 16 else "srgb") if colours else ("grey16" if page.bits == 16 else "b-w")
@@ -150,15 +156,15 @@ def _part(directory: tiff.Directory, entry: Entry, plane: int, planes: int) -> t
     return Entry(entry.kind, count, start, cell.ljust(8 if directory.big else 4, b"\0"))
 
 
-def _unpacked(blob: Blob, page: Page, fail_on: str) -> Image:
+def _unpacked(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Image:
     """Samples of 2 to 15 bits, spread over 8 or 16."""
     directory = page.directory
     height = directory.value(tiff.HEIGHT, 0)
     across = directory.value(tiff.WIDTH, 0) * page.samples
     if tiff.TILES in directory.entries:
-        rows = _bytes_of_tiles(blob, page, fail_on)[:height]
+        rows = _bytes_of_tiles(blob, page, fail_on, disk)[:height]
     else:
-        rows = _bytes_of_strips(blob, page, fail_on)
+        rows = _bytes_of_strips(blob, page, fail_on, disk)
     levels = _levels(page)
     image = np.empty((height, across), levels.dtype)
     for top in range(0, height, _BAND):
@@ -167,15 +173,15 @@ def _unpacked(blob: Blob, page: Page, fail_on: str) -> Image:
     return image.reshape(height, -1, page.samples)[:, :, : page.samples - page.spare]
 
 
-def _bytes_of_strips(blob: Blob, page: Page, fail_on: str) -> NDArray[np.uint8]:
+def _bytes_of_strips(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> NDArray[np.uint8]:
     """The rows of the picture, as if each byte were a pixel."""
     entries = _shared(page, (tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.STRIPS, tiff.ROWS, tiff.STRIP_BYTES))
     width = page.directory.value(tiff.WIDTH, 0) * page.samples * page.bits
-    stored = _opened(blob, page, entries | _gray_bytes((width + 7) // 8), fail_on)
+    stored = _opened(blob, page, entries | _gray_bytes((width + 7) // 8), fail_on, disk)
     return _array(stored)
 
 
-def _bytes_of_tiles(blob: Blob, page: Page, fail_on: str) -> NDArray[np.uint8]:
+def _bytes_of_tiles(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> NDArray[np.uint8]:
     """The rows of all tiles, as if each byte were a pixel. For libvips, each tile is a strip of one row: it does not
     read tiles of such widths.
     """
@@ -189,7 +195,7 @@ def _bytes_of_tiles(blob: Blob, page: Page, fail_on: str) -> NDArray[np.uint8]:
     entries = _shared(page, (tiff.COMPRESSION, tiff.FILL_ORDER)) | _gray_bytes(row * high)
     entries |= {tiff.HEIGHT: (_LONG, 1, down * across), tiff.ROWS: (_LONG, 1, 1)}
     entries |= {tiff.STRIPS: offsets, tiff.STRIP_BYTES: sizes}
-    tiles = _array(_opened(blob, page, entries, fail_on)).reshape(down, across, high, row)
+    tiles = _array(_opened(blob, page, entries, fail_on, disk)).reshape(down, across, high, row)
     return tiles.swapaxes(1, 2).reshape(down * high, across * row)
 
 
@@ -238,9 +244,10 @@ def _shared(page: Page, tags: tuple[int, ...]) -> _Entries:
     return {tag: page.directory.entries[tag] for tag in tags if tag in page.directory.entries}
 
 
-def _opened(blob: Blob, page: Page, entries: _Entries, fail_on: str) -> Any:
+def _opened(blob: Blob, page: Page, entries: _Entries, fail_on: str, disk: list[OSError]) -> Any:
+    """The file with these entries alone, of which none should make libvips warn."""
     try:
-        data = tiff.with_directory(bytes(whole(blob)), page.directory, entries)
+        given = tiff.with_directory(blob, page.directory, entries)
     except struct.error:  # an offset beyond what the file can hold
         raise damaged("tiff") from None
-    return open_image(data, "tiff", fail_on=fail_on, disk=[])
+    return open_image(given, "tiff", fail_on="none" if fail_on == "none" else "warning", disk=disk)
