@@ -23,6 +23,10 @@ from filterfleet.worker.resources import Resources
 # killed. A larger value lets a stuck image block a thread longer; a smaller one kills processes over slow recipes.
 TIME_LIMIT = 300.0
 
+# Characters of the text of an unexpected error that a user sees; the log has all of it. A larger value lets reports
+# grow with what a library chooses to say; a smaller one hides what helps to find the fault.
+_LONGEST_TEXT = 300
+
 STUCK_EXIT = 75  # the exit code of a process that ends so: EX_TEMPFAIL of sysexits.h
 
 log = get_logger("worker")
@@ -50,9 +54,15 @@ def attempt(
     except OSError as error:
         reason = f"The worker cannot read or write a file: {error.strerror or error}."
     except (Exception, SystemExit) as error:  # a bug in a filter must cost one image, not the worker
-        log.exception("unexpected failure")
-        reason = f"The worker failed unexpectedly: {type(error).__name__}: {error}"
+        log.exception("unexpected failure")  # a fault of ours or of a plugin: its author needs to know where
+        reason = f"The worker failed unexpectedly: {_in_a_line(error)}"
     return Failed(id, kind, one_line(reason))
+
+
+def _in_a_line(error: BaseException) -> str:
+    """The kind of an error, and the first line of its text: libraries quote files and their own sources at length."""
+    said = one_line(str(error).strip().partition("\n")[0], _LONGEST_TEXT)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _stowed(done: Done) -> Done:

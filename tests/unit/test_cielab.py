@@ -83,9 +83,9 @@ def test_cielab_has_the_colours_of_the_formulas(photometric, bits):
     assert image.dtype == (np.uint8 if bits == 8 else np.uint16)
     found = image[:, :, ::-1] / np.iinfo(image.dtype).max
     meant = unpacked(stored, photometric, bits)
-    assert np.abs(found - srgb_of(meant)).max() <= 1 / 255
+    assert np.abs(found - srgb_of(meant)).max() <= (0.8 / 255 if bits == 8 else 0.5 / 255)
     if bits == 16:
-        assert ciede2000(lab, lab_levels(found)).max() < 0.01
+        assert ciede2000(lab, lab_levels(found)).max() < 0.05
     unclipped = srgb_of(meant, clip=False)
     inside = (unclipped.min(-1) > 0) & (unclipped.max(-1) < 1)
     assert ciede2000(meant, lab_levels(found))[inside].max() < 1

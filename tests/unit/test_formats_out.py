@@ -155,8 +155,8 @@ def test_a_profile_of_colours_says_nothing_of_gray_nor_the_other_way_round(image
         assert found == (None if image_format in ("webp", "avif") and image is not BGR else fitting)
 
 
-def test_bmp_carries_nothing():
-    assert encode(BGR, Target("bmp"), Carried(ICC, exif(), XMP)) == encode(BGR, Target("bmp"))
+def test_bmp_carries_neither_exif_nor_xmp():
+    assert encode(BGR, Target("bmp"), Carried(None, exif(), XMP)) == encode(BGR, Target("bmp"))
 
 
 @pytest.mark.parametrize("image_format", ["jpeg", "png", "webp"])

@@ -71,7 +71,7 @@ ADOBE_RGB = Colour(D65, ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)), icc.gamma(56
 @functools.lru_cache(maxsize=16)
 def _profile_of(colour: Colour) -> bytes | None:
     try:
-        return icc.colour_profile(colour.white, colour.primaries, colour.curve, colour.cicp)
+        return icc.colour_profile(colour.white, colour.primaries, [colour.curve] * 3, colour.cicp)
     except (np.linalg.LinAlgError, ZeroDivisionError, struct.error):
         return None
 

@@ -11,6 +11,7 @@ import numpy as np
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import MAX_EFFORT
 from filterfleet.worker.formats.bilevel import encode_bilevel_png
+from filterfleet.worker.formats.bmp_colour import with_statements
 from filterfleet.worker.formats.chunks import with_jpeg_segments, with_png_chunks, with_webp_chunks
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.lazy import to_vips
@@ -115,11 +116,11 @@ def _tiff(image: Image, target: Target, carried: Carried) -> bytes:
     return with_entries(file, carried.exif, carried.density)
 
 
-def _bmp(image: Image, _: Target, __: Carried) -> bytes:
+def _bmp(image: Image, _: Target, carried: Carried) -> bytes:
     image = to_8_bits(image)
     if channels_of(image) == 2:
         image = cv2.merge([image[:, :, 0]] * 3 + [image[:, :, 1]])
-    return _by_opencv(".bmp", image, [])
+    return with_statements(_by_opencv(".bmp", image, []), carried.icc, carried.density)
 
 
 def _with_metadata(image: Image, carried: Carried) -> tuple[pyvips.Image, str]:

@@ -35,9 +35,12 @@ def sampled(levels: NDArray[np.float64]) -> bytes:
 
 
 def colour_profile(
-    white: Chromaticity, primaries: Sequence[Chromaticity], curve: bytes, cicp: tuple[int, int] | None = None
+    white: Chromaticity,
+    primaries: Sequence[Chromaticity],
+    curves: Sequence[bytes],
+    cicp: tuple[int, int] | None = None,
 ) -> bytes:
-    """The profile of RGB with three primaries and one curve (a tag) for all of them. cicp holds the numbers of the
+    """The profile of RGB with three primaries and a curve (a tag) for each of them. cicp holds the numbers of the
     primaries and of the transfer function (ITU-T H.273), which readers of HDR prefer to the curve.
 
     Raises numpy.linalg.LinAlgError if the primaries lie on a line.
@@ -45,7 +48,7 @@ def colour_profile(
     adapted, adaptation = rgb_to_xyz(white, primaries)
     tags = [(b"wtpt", _xyz(D50)), (b"chad", b"sf32\0\0\0\0" + _fixed(*adaptation.flat))]
     tags += [(name, _xyz(column)) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), adapted.T, strict=True)]
-    tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    tags += list(zip((b"rTRC", b"gTRC", b"bTRC"), curves, strict=True))
     if cicp is not None:
         tags.append((b"cicp", b"cicp\0\0\0\0" + bytes([*cicp, 0, 1])))
     return _profile(b"RGB ", "RGB", tags)

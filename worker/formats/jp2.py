@@ -15,11 +15,13 @@ from filterfleet.common.wire import Payload
 from filterfleet.worker.formats.damage import DamagedHeader, damaged, too_many
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.imdecode import by_opencv
-from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
+from filterfleet.worker.formats.jp2_colour import NOTHING_STATED, SRGB, SYCC, Stated, stated, to_rgb
+from filterfleet.worker.formats.limits import MAX_PARTS
 from filterfleet.worker.pixels.channels import from_rgb_order
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
+_HOLDING_BOXES = (b"jp2h", b"res ")
 _COMPONENTS = 4  # gray or colour, and alpha
 _GRAY_COLOURS = 17  # an enumerated colour space
 _ANY_DEPTH_GRAY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
@@ -37,30 +39,48 @@ class _Codestream:
     subsampled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """density: pixels per metre, across and down."""
+
+    colours: Stated = NOTHING_STATED
+    density: tuple[float, float] | None = None
+
+
 def header(blob: Blob) -> Header:
     """A file of boxes or a bare codestream. The size is the one in the codestream (SIZ), since that is what will be
     decoded; the boxes around it add the colour profile. Two components are gray and alpha. Raises DamagedHeader, and
     ImageError for a kind of JPEG 2000 that is not read.
     """
-    stream, icc = _look(blob)
+    stream, told = _look(blob)
     bands = len(stream.bits)
-    bits = 8 if max(stream.bits) == 8 else 16
-    return Header("jp2", stream.width, stream.height, bands=bands, bits=bits, alpha=bands in (2, 4), icc=icc)
+    return Header(
+        "jp2",
+        stream.width,
+        stream.height,
+        bands=bands,
+        bits=8 if max(stream.bits) == 8 else 16,
+        alpha=bands in (2, 4),
+        icc=told.colours.icc,
+        density=told.density,
+    )
 
 
 def decode(blob: Blob) -> Image:
     """8 bits, or 16 if any component has more than 8, with the samples of 9 to 15 bits spread so that white stays
     white. Raises ImageError and MemoryError.
     """
-    stream, _ = _look(blob)
+    stream, told = _look(blob)
     data = whole(blob)
     if stream.subsampled:
         return _by_pillow(data)
     if len(stream.bits) == 2:
-        image = _gray_and_alpha(data[stream.start : stream.stop], stream)
-    else:
-        image = by_opencv(data, cv2.IMREAD_UNCHANGED, "jp2")
-    return _spread(image, stream.bits)
+        return _spread(_gray_and_alpha(data[stream.start : stream.stop], stream), stream.bits)
+    if told.colours.space == SYCC:  # which OpenCV would convert, wrongly
+        at = told.colours.at
+        data = b"".join((data[:at], struct.pack(">I", SRGB), data[at + 4 :]))
+    image = _spread(by_opencv(data, cv2.IMREAD_UNCHANGED, "jp2"), stream.bits)
+    return to_rgb(image, told.colours, stream.bits[0])
 
 
 def _spread(image: Image, bits: tuple[int, ...]) -> Image:
@@ -118,22 +138,34 @@ def _by_pillow(data: Payload) -> Image:
 # --- what the file says of itself ----
 
 
-def _look(blob: Blob) -> tuple[_Codestream, bytes | None]:
-    """The codestream and the colour profile."""
+def _look(blob: Blob) -> tuple[_Codestream, _Told]:
+    """The codestream, and what the boxes before it tell; of each kind, the first counts."""
     end = len(blob)
     if bytes(read(blob, 0, 2)) == b"\xff\x4f":
-        return _codestream(blob, 0, end), None
-    icc = None
+        return _codestream(blob, 0, end), _Told()
+    colours: Stated | None = None
+    density: dict[bytes, tuple[float, float] | None] = {}
     at = 0
     for _ in range(MAX_PARTS):
         kind, start, at_next = _box_at(blob, at, end)
         if kind == b"jp2c":
-            return _codestream(blob, start, at_next), icc
-        if kind == b"colr" and bytes(read(blob, start, 1)) == b"\x02":  # a restricted ICC profile
-            length = at_next - start - 3
-            icc = (bytes(read(blob, start + 3, length)) if 0 <= length <= MAX_METADATA else b"") or None
-        at = start if kind == b"jp2h" else at_next  # jp2h holds boxes
+            return _codestream(blob, start, at_next), _Told(
+                colours or Stated(), density.get(b"resc", density.get(b"resd"))
+            )
+        if kind == b"colr" and colours is None:
+            colours = stated(blob, start, at_next)
+        elif kind in (b"resc", b"resd"):
+            density.setdefault(kind, _density(blob, start))
+        at = start if kind in _HOLDING_BOXES else at_next
     raise too_many("boxes")
+
+
+def _density(blob: Blob, start: int) -> tuple[float, float] | None:
+    """Pixels per metre, across and down (I.5.3.7); None if they make no sense."""
+    down, per, across, by, exponent, other = _unpack(">HHHHbb", blob, start)
+    if not (down and per and across and by and abs(exponent) < 10 and abs(other) < 10):
+        return None
+    return across / by * 10.0**other, down / per * 10.0**exponent
 
 
 def _box_at(blob: Blob, at: int, end: int) -> tuple[bytes, int, int]:

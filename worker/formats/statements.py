@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 from filterfleet.common.blob import Blob
-from filterfleet.worker.formats import boxes, colour, heif_colour, ifd, jpeg_parts, tiff_exif
+from filterfleet.worker.formats import bmp_colour, boxes, colour, heif_colour, ifd, jpeg_parts, tiff_exif
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.ifd import Directories
@@ -69,6 +69,12 @@ def _tiff(blob: Blob, header: Header) -> Header:
     return dataclasses.replace(header, density=density, exif=tiff_exif.exif_of(blob))
 
 
+def _bmp(blob: Blob, header: Header) -> Header:
+    icc = bmp_colour.profile_of(blob)
+    header = dataclasses.replace(header, icc=icc, density=bmp_colour.density_of(blob))
+    return header if icc is None or is_profile(icc) else _without_profile(header)
+
+
 def _avif(blob: Blob, header: Header) -> Header:
     try:
         exif = next((item.data for item in boxes.exif_items(blob)), None)
@@ -85,6 +91,7 @@ _READERS: dict[str, Callable[[Blob, Header], Header]] = {
     "jpeg": _jpeg,
     "png": _png,
     "tiff": _tiff,
+    "bmp": _bmp,
     "avif": _avif,
     "heic": _heif,
 }

@@ -11,6 +11,7 @@ from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_PAGES
+from filterfleet.worker.formats.pieces import changed
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 FILL_ORDER, STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANES = 266, 273, 274, 277, 278, 279, 284
@@ -18,21 +19,34 @@ OLD_JPEG_START, OLD_JPEG_BYTES = 513, 514
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 317, 322, 323, 324, 325
 WHITE, EXTRA, FORMAT, JPEG_TABLES, COEFFICIENTS, SUBSAMPLING, REFERENCES = 318, 338, 339, 347, 529, 530, 532
 
+_FAX_OPTIONS, _PALETTE, _INKS, PROFILE, _POSITIONS = (292, 293), 320, 332, 34675, 531
+# All that a decoder of pixels looks at.
+OF_PIXELS = (
+    *(WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES),
+    *(PLANES, *_FAX_OPTIONS, PREDICTOR, _PALETTE, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, _INKS, EXTRA, FORMAT),
+    *(JPEG_TABLES, COEFFICIENTS, SUBSAMPLING, _POSITIONS, REFERENCES, PROFILE),
+)
+
 _GRAYS_AND_RGB = (0, 1, 2)  # values of PHOTOMETRIC
 _YCBCR, CIELAB, ICCLAB, ITULAB = 6, 8, 9, 10
 _OLD_JPEG, _JPEG = 6, 7  # values of COMPRESSION
 _WHOLE_BYTES = (1, 5, 8, 32773, 32946)  # compressions of bytes, whatever they stand for: none, LZW, deflate, PackBits
+_CODECS = (1, 2, 3, 4, 5, _JPEG, 8, 32771, 32773, 32946, 50001)  # those of libvips: fax and WebP besides the others
 _UNREAD = {
     _OLD_JPEG: "old-style JPEG",
     32809: "ThunderScan",
     33003: "JPEG 2000",
     33004: "JPEG 2000",
+    32766: "NeXT",
     33005: "JPEG 2000",
+    34661: "JBIG",
     34676: "SGI LogLuv",
     34677: "SGI LogLuv",
     34712: "JPEG 2000",
     34887: "LERC",
+    34892: "lossy JPEG of a camera",
     34925: "LZMA",
+    34933: "PNG",
     50000: "ZSTD",
     50002: "JPEG XL",
     52546: "JPEG XL",
@@ -163,7 +177,7 @@ def _kind(directory: Directory, bits: int, samples: int) -> Kind:
         _check_lab(directory, bits, samples)
         return Kind.LAB
     if bits < 16 and bits != 8 and not (bits in (1, 2, 4) and samples == 1):
-        _check_packed(directory, bits, compression, photometric)
+        _check_packed(directory, bits, samples)
         return Kind.PACKED
     if directory.value(PLANES, 1) == 2 and TILES in directory.entries and samples > 1:
         if photometric not in _GRAYS_AND_RGB or 1 in directory.values(EXTRA, ()) or bits > 16:
@@ -183,9 +197,11 @@ def _check_lab(directory: Directory, bits: int, samples: int) -> None:
 
 
 def _check_known(compression: int, photometric: int) -> None:
-    """Raises ImageError for what no library here can read."""
-    if compression in _UNREAD:
-        raise ImageError(f"The TIFF file has {_UNREAD[compression]} compression, which cannot be read.")
+    """Raises ImageError for what no library here can read. libvips would make zeros of tiles in such a compression."""
+    if compression not in _CODECS:
+        name = _UNREAD.get(compression)
+        known = f"{name} compression" if name else f"compression of an unknown kind ({compression})"
+        raise ImageError(f"The TIFF file has {known}, which cannot be read.")
     if photometric in _UNREAD_COLOURS:
         raise ImageError(f"The TIFF file has {_UNREAD_COLOURS[photometric]}, which cannot be read.")
 
@@ -195,13 +211,16 @@ def _holds_a_jpeg(directory: Directory) -> bool:
     return start > 0 and bytes(read(directory.blob, start, 3)) == b"\xff\xd8\xff"
 
 
-def _check_packed(directory: Directory, bits: int, compression: int, photometric: int) -> None:
+def _check_packed(directory: Directory, bits: int, samples: int) -> None:
     """Raises ImageError for what cannot be unpacked."""
+    compression = directory.value(COMPRESSION, 1)
+    photometric = directory.value(PHOTOMETRIC, 1)
+    tile = directory.value(TILE_WIDTH, 0) if TILES in directory.entries else 0
     obstacles = (
         (compression not in _WHOLE_BYTES, "JPEG compression" if compression == _JPEG else "their compression"),
         (photometric not in _GRAYS_AND_RGB, "their kind of colours"),
         (directory.value(PREDICTOR, 1) != 1, "a predictor"),
-        (TILES in directory.entries, "tiles"),
+        (tile * samples * bits % 8, "tiles that end inside a byte"),
         (directory.value(PLANES, 1) != 1, "separate planes"),
         (1 in directory.values(EXTRA, ()), "colours multiplied by alpha"),
     )
@@ -256,13 +275,14 @@ def _unpack(layout: str, blob: Blob, at: int) -> tuple[int, ...]:
         raise DamagedHeader from None
 
 
-def with_directory(data: bytes, like: Directory, entries: dict[int, tuple[int, int, int] | Entry]) -> bytes:
+def with_directory(blob: Blob, like: Directory, entries: dict[int, tuple[int, int, int] | Entry]) -> Blob:
     """The file with one more directory, which comes before all others. Values are (type, count, value or offset), or
-    entries of the directory `like`, whose values are then shared.
+    entries of the directory `like`, whose values are then shared. Raises struct.error for an offset beyond what the
+    file can hold, and OSError.
     """
     order, big = like.order, like.big
     cell, pointer, counter = (8, "Q", "Q") if big else (4, "I", "H")
-    data += bytes(-len(data) % 8)
+    padding = bytes(-len(blob) % 8)
     table = struct.pack(order + counter, len(entries))
     for tag, entry in sorted(entries.items()):
         if isinstance(entry, Entry):
@@ -273,5 +293,6 @@ def with_directory(data: bytes, like: Directory, entries: dict[int, tuple[int, i
             packed = struct.pack(order + letter, value).ljust(cell, b"\0")
             table += struct.pack(order + "HH" + pointer, tag, kind, count) + packed
     at = 8 if big else 4
-    place = struct.pack(order + pointer, len(data))
-    return data[:at] + place + data[at + len(place) :] + table + struct.pack(order + pointer, 0)
+    place = struct.pack(order + pointer, len(blob) + len(padding))
+    behind = padding + table + struct.pack(order + pointer, 0)
+    return changed(blob, {(at, at + len(place)): place, (len(blob), len(blob)): behind})

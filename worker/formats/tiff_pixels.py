@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from filterfleet.common.blob import Blob, read, whole
+from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats import cielab, tiff
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.facts import Header
-from filterfleet.worker.formats.pieces import changed
 from filterfleet.worker.formats.tiff import Entry, Kind, Page
 from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.pixels.image import Image
@@ -22,12 +22,12 @@ from filterfleet.worker.pixels.vips import open_image, pyvips
 _BAND = 64  # rows whose single bits are in memory at once
 
 # Of the directory that is put in front for libvips, what is taken from the file's own.
-_OF_STRIPS = (tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.STRIPS, tiff.ROWS, tiff.STRIP_BYTES)
 _OF_A_PLANE = (
     *(tiff.WIDTH, tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.PREDICTOR),
     *(tiff.TILE_WIDTH, tiff.TILE_HEIGHT, tiff.JPEG_TABLES),
 )
 _SHORT, _LONG = 3, 4
+_Entries = dict[int, tuple[int, int, int] | Entry]  # of a directory, as tiff.with_directory takes them
 
 
 def header_of(page: Page) -> Header:
@@ -48,23 +48,30 @@ def header_of(page: Page) -> Header:
 
 def open_tiff(blob: Blob, page: Page | None, *, fail_on: str, disk: list[OSError]) -> Any:
     """A pyvips.Image of gray, RGB, CMYK or CIELAB and maybe alpha. page is tiff.page_of the blob; the rest is as in
-    worker.pixels.vips.open_image. A file of the kind PACKED or PLANES is held in memory.
+    worker.pixels.vips.open_image.
     """
     if page is None:
         return open_image(blob, "tiff", fail_on=fail_on, disk=disk)
     if page.kind is Kind.PACKED:
-        return _to_vips(_unpacked(blob, page, fail_on))
+        return _to_vips(_unpacked(blob, page, fail_on, disk))
     if page.kind is Kind.LAB:
         return _lab(blob, page, fail_on, disk)
     if page.kind is Kind.JPEG_INSIDE:
         return _jpeg_inside(blob, page, fail_on)
-    if page.kind is Kind.PLANES:
-        image = _joined(blob, page, fail_on)
-    else:
-        image = open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number)
+    image = (_joined if page.kind is Kind.PLANES else _by_libvips)(blob, page, fail_on, disk)
     if page.kind is Kind.YCBCR:
         return image[:3] if image.bands == 4 else _from_ycbcr(image, page)  # libvips converts subsampled colours
     return image.extract_band(0, n=image.bands - page.spare) if page.spare else image
+
+
+def _by_libvips(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
+    """libvips makes zeros of tiles that it cannot unpack, unless it gives up at each warning. It warns of odd texts and
+    numbers in other tags, too, which are no damage: so it does not get to see them.
+    """
+    if fail_on != "none" and tiff.TILES in page.directory.entries:
+        with contextlib.suppress(pyvips.Error):
+            return _opened(blob, page, _shared(page, tiff.OF_PIXELS), fail_on, disk)
+    return open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number)
 
 
 def _jpeg_inside(blob: Blob, page: Page, fail_on: str) -> Any:
@@ -109,20 +116,19 @@ def _ratios(page: Page, tag: int, default: tuple[int, ...]) -> list[float]:
 
 
 def _lab(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
-    entry = page.directory.entries[tiff.PHOTOMETRIC]
-    like_rgb = struct.pack(page.directory.order + ("H" if entry.kind == _SHORT else "I"), 2)
-    given = changed(blob, {(entry.start, entry.start + len(like_rgb)): like_rgb})
-    return cielab.to_srgb(open_image(given, "tiff", fail_on=fail_on, disk=disk, page=page.number), page)
+    entries = _shared(page, tiff.OF_PIXELS) | {tiff.PHOTOMETRIC: (_SHORT, 1, 2)}
+    entries.pop(tiff.PROFILE, None)
+    return cielab.to_srgb(_opened(blob, page, entries, fail_on, disk), page)
 
 
-def _joined(blob: Blob, page: Page, fail_on: str) -> Any:
+def _joined(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
     directory = page.directory
     offsets, sizes = directory.entries.get(tiff.TILES), directory.entries.get(tiff.TILE_BYTES)
     if offsets is None or sizes is None:
         raise damaged("tiff")
     planes = []
     for plane in range(page.samples):
-        entries: dict[int, tuple[int, int, int] | Entry] = _shared(page, _OF_A_PLANE)
+        entries: _Entries = _shared(page, _OF_A_PLANE)
         gray = 0 if directory.value(tiff.PHOTOMETRIC, 1) == 0 else 1
         entries |= {
             tiff.BITS: (_SHORT, 1, page.bits),
@@ -131,7 +137,7 @@ def _joined(blob: Blob, page: Page, fail_on: str) -> Any:
             tiff.TILES: _part(directory, offsets, plane, page.samples),
             tiff.TILE_BYTES: _part(directory, sizes, plane, page.samples),
         }
-        planes.append(_opened(blob, page, entries, fail_on))
+        planes.append(_opened(blob, page, entries, fail_on, disk))
     joined = planes[0].bandjoin(planes[1:])
     colours = page.samples - len(directory.values(tiff.EXTRA, ())) >= 3
     kind = ("rgb16" if page.bits == 16 else "srgb") if colours else ("grey16" if page.bits == 16 else "b-w")
@@ -150,26 +156,60 @@ def _part(directory: tiff.Directory, entry: Entry, plane: int, planes: int) -> t
     return Entry(entry.kind, count, start, cell.ljust(8 if directory.big else 4, b"\0"))
 
 
-def _unpacked(blob: Blob, page: Page, fail_on: str) -> Image:
+def _unpacked(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Image:
     """Samples of 2 to 15 bits, spread over 8 or 16."""
     directory = page.directory
     height = directory.value(tiff.HEIGHT, 0)
     across = directory.value(tiff.WIDTH, 0) * page.samples
-    entries: dict[int, tuple[int, int, int] | Entry] = _shared(page, _OF_STRIPS)
-    entries |= {
-        tiff.WIDTH: (_LONG, 1, (across * page.bits + 7) // 8),
-        tiff.BITS: (_SHORT, 1, 8),
-        tiff.PHOTOMETRIC: (_SHORT, 1, 1),
-        tiff.SAMPLES: (_SHORT, 1, 1),
-    }
-    stored = _opened(blob, page, entries, fail_on)
-    rows = np.frombuffer(stored.write_to_memory(), np.uint8).reshape(height, -1)
+    if tiff.TILES in directory.entries:
+        rows = _bytes_of_tiles(blob, page, fail_on, disk)[:height]
+    else:
+        rows = _bytes_of_strips(blob, page, fail_on, disk)
     levels = _levels(page)
     image = np.empty((height, across), levels.dtype)
     for top in range(0, height, _BAND):
         bits = np.unpackbits(rows[top : top + _BAND], axis=1)[:, : across * page.bits]
         image[top : top + _BAND] = levels[_numbers(bits.reshape(len(bits), across, page.bits))]
     return image.reshape(height, -1, page.samples)[:, :, : page.samples - page.spare]
+
+
+def _bytes_of_strips(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> NDArray[np.uint8]:
+    """The rows of the picture, as if each byte were a pixel."""
+    entries = _shared(page, (tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.STRIPS, tiff.ROWS, tiff.STRIP_BYTES))
+    width = page.directory.value(tiff.WIDTH, 0) * page.samples * page.bits
+    stored = _opened(blob, page, entries | _gray_bytes((width + 7) // 8), fail_on, disk)
+    return _array(stored)
+
+
+def _bytes_of_tiles(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> NDArray[np.uint8]:
+    """The rows of all tiles, as if each byte were a pixel. For libvips, each tile is a strip of one row: it does not
+    read tiles of such widths.
+    """
+    directory = page.directory
+    high, wide = (directory.value(tag, 0) for tag in (tiff.TILE_HEIGHT, tiff.TILE_WIDTH))
+    offsets, sizes = directory.entries.get(tiff.TILES), directory.entries.get(tiff.TILE_BYTES)
+    if not high or not wide or offsets is None or sizes is None:
+        raise damaged("tiff")
+    down, across = (-(-directory.value(tag, 0) // side) for tag, side in ((tiff.HEIGHT, high), (tiff.WIDTH, wide)))
+    row = wide * page.samples * page.bits // 8
+    entries = _shared(page, (tiff.COMPRESSION, tiff.FILL_ORDER)) | _gray_bytes(row * high)
+    entries |= {tiff.HEIGHT: (_LONG, 1, down * across), tiff.ROWS: (_LONG, 1, 1)}
+    entries |= {tiff.STRIPS: offsets, tiff.STRIP_BYTES: sizes}
+    tiles = _array(_opened(blob, page, entries, fail_on, disk)).reshape(down, across, high, row)
+    return tiles.swapaxes(1, 2).reshape(down * high, across * row)
+
+
+def _gray_bytes(width: int) -> _Entries:
+    return {
+        tiff.WIDTH: (_LONG, 1, width),
+        tiff.BITS: (_SHORT, 1, 8),
+        tiff.PHOTOMETRIC: (_SHORT, 1, 1),
+        tiff.SAMPLES: (_SHORT, 1, 1),
+    }
+
+
+def _array(stored: Any) -> NDArray[np.uint8]:
+    return np.frombuffer(stored.write_to_memory(), np.uint8).reshape(stored.height, stored.width)
 
 
 def _numbers(bits: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -200,13 +240,14 @@ def _to_vips(samples: Image) -> Any:
     return image.copy(interpretation=kind)
 
 
-def _shared(page: Page, tags: tuple[int, ...]) -> dict[int, tuple[int, int, int] | Entry]:
+def _shared(page: Page, tags: tuple[int, ...]) -> _Entries:
     return {tag: page.directory.entries[tag] for tag in tags if tag in page.directory.entries}
 
 
-def _opened(blob: Blob, page: Page, entries: dict[int, tuple[int, int, int] | Entry], fail_on: str) -> Any:
+def _opened(blob: Blob, page: Page, entries: _Entries, fail_on: str, disk: list[OSError]) -> Any:
+    """The file with these entries alone, of which none should make libvips warn."""
     try:
-        data = tiff.with_directory(bytes(whole(blob)), page.directory, entries)
+        given = tiff.with_directory(blob, page.directory, entries)
     except struct.error:  # an offset beyond what the file can hold
         raise damaged("tiff") from None
-    return open_image(data, "tiff", fail_on=fail_on, disk=[])
+    return open_image(given, "tiff", fail_on="none" if fail_on == "none" else "warning", disk=disk)
