@@ -26,6 +26,7 @@ from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
+from tests.simulation.door_mutants import DOOR_MUTANTS
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
@@ -260,6 +261,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "trial in a crowd": ((Runs, "next", _trial_in_a_crowd),),
     "first broker only": ((Link, "breaks", _first_broker_only),),
     "part counted twice": ((Pull, "take", _part_counted_twice),),
+    **DOOR_MUTANTS,
     **LISTENER_MUTANTS,
 }
 
