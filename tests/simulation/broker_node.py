@@ -53,7 +53,7 @@ class BrokerNode(Node):
             self._cut(connection)
             return
         known = self.core.knows(side, peer)
-        actions = self.core.on_message(side, peer, frames, self.now)
+        actions = self.core.on_message(side, peer, frames, self.now, connection.owner)
         self._door_watch.comes_in(connection, known=known)
         self._act([*actions, *self._tick()])
 

@@ -106,7 +106,7 @@ def _leaver_open(self: Worker) -> bool:
 def _backfill_first(self: FairQueue, eligible: Any) -> Task | None:
     """The least urgent task is begun first."""
     for lane in (self._lanes[priority] for priority in sorted(self._lanes, reverse=True)):
-        for line in lane.values():
+        for line in (line for lines in lane.values() for line in lines.values()):
             for tasks in line.values():
                 if eligible(task := next(iter(tasks.values()))):
                     self.remove(task)
