@@ -4,13 +4,18 @@ BIN := .venv/bin
 SEEDS ?= 20000
 SECONDS ?= 60
 
-.PHONY: venv demo test test-slow test-all simulate fuzz check bench clean
+# Every package that is installed here is one of requirements/*.txt, with the version and one of the hashes that stand there.
+PIP := $(BIN)/pip --quiet --disable-pip-version-check install
+
+.PHONY: venv demo test test-slow test-all simulate fuzz check bench lock sbom clean
 venv: .venv/ready
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/ready: pyproject.toml requirements/build.txt requirements/dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "filterfleet needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --require-hashes --requirement requirements/build.txt
+	$(PIP) --require-hashes --no-build-isolation --requirement requirements/dev.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: venv
@@ -31,7 +36,6 @@ simulate: venv
 	$(BIN)/pytest tests/simulation --seeds $(SEEDS) --timeout 0
 
 fuzz: venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz.target --seconds $(SECONDS)
 	$(BIN)/python -m tests.fuzz.live --seconds $(SECONDS)
 	$(BIN)/python -m tests.fuzz.memory --seconds $(SECONDS)
@@ -41,9 +45,38 @@ check: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit/test_requirements.py
 
 bench: venv
 	$(BIN)/filterfleet bench compare
+
+# --- which packages ----
+
+# The tools come from their own lock, into a folder that is removed at the end.
+WITH_TOOLS = set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; $(PYTHON) -m venv "$$tools"; \
+	"$$tools/bin/pip" --quiet --disable-pip-version-check install --require-hashes --requirement requirements/tools.txt
+
+# For Python 3.11 and later, on Linux and macOS, on any processor. Versions stay as they are, unless UPGRADE says
+# otherwise: make lock UPGRADE=--upgrade, or UPGRADE='--upgrade-package numpy'.
+UPGRADE ?=
+COMPILE = "$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --custom-compile-command 'make lock'
+
+lock:
+	@$(WITH_TOOLS); \
+	$(COMPILE) $(UPGRADE) --all-extras pyproject.toml requirements/build.in --output-file requirements/dev.txt; \
+	for part in 'run.txt pyproject.toml --extra heic --extra jxl --extra raw' 'build.txt requirements/build.in'; do \
+		set -- $$part; file=requirements/$$1; shift; rm -f $$file; \
+		$(COMPILE) "$$@" --constraint requirements/dev.txt --output-file $$file; done; \
+	$(COMPILE) $(UPGRADE) requirements/tools.in --output-file requirements/tools.txt
+
+# The software bill of materials (CycloneDX) of what docs/operations.md installs. The tool validates it.
+sbom: venv
+	@mkdir -p dist
+	@$(WITH_TOOLS); \
+	"$$tools/bin/cyclonedx-py" requirements --output-reproducible --pyproject pyproject.toml \
+		--output-file dist/filterfleet.cdx.json requirements/run.txt
+	$(BIN)/python -m tests.sbom dist/filterfleet.cdx.json
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist demo-output
