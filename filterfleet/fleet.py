@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.private import FOLDER, make_private_folder
 from filterfleet.common.process.ports import LOOPBACK
 from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, supervise
 from filterfleet.common.process.system import cores
@@ -150,7 +151,8 @@ class Fleet:
 
 def _made(folder: Path) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(FOLDER, parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise FleetError(f"The folder {folder} cannot be written: {error.strerror}.") from None
     return folder
