@@ -22,6 +22,7 @@ from filterfleet.common.blob import Blob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
+from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
@@ -240,6 +241,7 @@ class ProcessesEngine:
 def _serve(connection: Connection, threads: int, memory: int, time_limit: float) -> None:
     """The child: it sends None when it is ready, and then runs jobs until the parent closes the pipe."""
     prepare_process()
+    quiet_unless_configured()
     confine(memory)
     resources = Resources(threads, Memory(memory))
     channel = Channel(connection)
