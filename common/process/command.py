@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable
 
 from filterfleet.common.errors import FleetError
@@ -51,6 +52,14 @@ def daemon(function: Callable[[], object]) -> None:
         if supervisor := os.environ.get(SUPERVISOR):
             die_with_parent(int(supervisor))
         configure()
+        threading.excepthook = _on_thread_failed
         function()
 
     guarded(start)
+
+
+def _on_thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """Python itself would write the whole way to a mistake, however long it is."""
+    if failed.exc_value is not None and failed.exc_type is not SystemExit:
+        with contextlib.suppress(OSError):
+            print(bounded_traceback(failed.exc_value), file=sys.stderr, flush=True)  # noqa: T201

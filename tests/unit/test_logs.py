@@ -11,8 +11,9 @@ from filterfleet.common import logs
 
 SCRIPT = """
 import sys
+import threading
 from filterfleet.common import logs
-from filterfleet.common.process.command import guarded
+from filterfleet.common.process.command import daemon, guarded
 
 if "journal" in sys.argv:
     logs._to_journal = lambda: True
@@ -34,6 +35,15 @@ def again(depth):
 
 if "crash" in sys.argv:
     guarded(lambda: bomb(400))
+if "thread" in sys.argv:
+
+    def start():
+        thread = threading.Thread(target=bomb, args=(400,))
+        thread.start()
+        thread.join()
+
+    daemon(start)
+    sys.exit()
 try:
     bomb(400)
 except ValueError:
@@ -47,7 +57,7 @@ def said_by(*arguments: str) -> bytes:
     ).stderr
 
 
-@pytest.mark.parametrize("way", ["console", "journal", "crash"])
+@pytest.mark.parametrize("way", ["console", "journal", "crash", "thread"])
 def test_a_mistake_takes_little_of_the_log_and_tells_no_values(way: str):
     said = said_by(way)
     assert len(said) < 5500  # three texts at their limits
