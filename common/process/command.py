@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import os
@@ -21,7 +22,8 @@ SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that mu
 def guarded(function: Callable[[], object]) -> None:
     """Run a command. A FleetError, a Ctrl-C or a bug ends the process with a sentence and its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # file names go out as the bytes they are
+        codecs.register_error("octets", _octets)
+        sys.stdout.reconfigure(errors="octets")  # file names go out as the bytes they are
     allow_many_files()
     try:
         function()
@@ -37,6 +39,16 @@ def guarded(function: Callable[[], object]) -> None:
                 print(bounded_traceback(error), file=sys.stderr)  # noqa: T201
         _say(f"An error in the program, please report it: {shortened(repr(error), VALUE_LIMIT)}.")
         sys.exit(BUG_EXIT)
+
+
+def _octets(error: UnicodeError) -> tuple[bytes, int]:
+    """For codecs: a byte of a file name that is not UTF-8 stays the byte, and what this locale lacks is escaped."""
+    assert isinstance(error, UnicodeEncodeError)
+    kept = (
+        bytes((ord(c) & 0xFF,)) if "\udc80" <= c <= "\udcff" else c.encode("ascii", "backslashreplace")
+        for c in error.object[error.start : error.end]
+    )
+    return b"".join(kept), error.end
 
 
 def _say(sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -86,3 +87,10 @@ def test_a_plain_mistake_takes_no_more_than_two_kilobytes():
 def test_ordinary_values_look_as_before(capfd: pytest.CaptureFixture[str]):
     event = {"event": "image done", "n": 3, "ok": True, "none": None, "names": ["a", "b"], "path": "é b.jpg"}
     assert logs._printable(None, "info", dict(event)) == event
+
+
+def test_a_name_is_written_in_every_locale():
+    script = "from filterfleet.common.process.command import guarded; guarded(lambda: print('a\\udcff\\u4e2d\\ud800'))"
+    locale = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    said = subprocess.run([sys.executable, "-c", script], env=locale, capture_output=True, check=True, timeout=60)
+    assert said.stdout == b"a\xff\\u4e2d\\ud800\n"
