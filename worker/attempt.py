@@ -11,7 +11,7 @@ import msgpack
 from filterfleet.common.blob import Blob, stowed, whole
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.common.logs import get_logger, quiet_unless_configured
+from filterfleet.common.logs import get_logger
 from filterfleet.common.text import one_line
 from filterfleet.common.wire import Failed
 from filterfleet.common.wire.messages import INLINE_LIMIT
@@ -43,7 +43,6 @@ def attempt(
     Outputs that fit into a message are in memory, larger ones in files, which the caller closes. The image stays the
     caller's. Raises nothing.
     """
-    quiet_unless_configured()  # in a process of an engine, which no command has set up
     kind: Literal["permanent", "transient"] = "transient"
     try:
         return _stowed(process(image, recipe_from(recipe), resources))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable
 
 from filterfleet.common.errors import FleetError
@@ -20,7 +22,8 @@ SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that mu
 def guarded(function: Callable[[], object]) -> None:
     """Run a command. A FleetError, a Ctrl-C or a bug ends the process with a sentence and its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # file names go out as the bytes they are
+        codecs.register_error("octets", _octets)
+        sys.stdout.reconfigure(errors="octets")  # file names go out as the bytes they are
     allow_many_files()
     try:
         function()
@@ -38,6 +41,16 @@ def guarded(function: Callable[[], object]) -> None:
         sys.exit(BUG_EXIT)
 
 
+def _octets(error: UnicodeError) -> tuple[bytes, int]:
+    """For codecs: a byte of a file name that is not UTF-8 stays the byte, and what this locale lacks is escaped."""
+    assert isinstance(error, UnicodeEncodeError)
+    kept = (
+        bytes((ord(c) & 0xFF,)) if "\udc80" <= c <= "\udcff" else c.encode("ascii", "backslashreplace")
+        for c in error.object[error.start : error.end]
+    )
+    return b"".join(kept), error.end
+
+
 def _say(sentence: str) -> None:
     """Print it to standard error. A full disk behind that must not change the exit code."""
     with contextlib.suppress(OSError):
@@ -51,6 +64,14 @@ def daemon(function: Callable[[], object]) -> None:
         if supervisor := os.environ.get(SUPERVISOR):
             die_with_parent(int(supervisor))
         configure()
+        threading.excepthook = _on_thread_failed
         function()
 
     guarded(start)
+
+
+def _on_thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """Python itself would write the whole way to a mistake, however long it is."""
+    if failed.exc_value is not None and failed.exc_type is not SystemExit:
+        with contextlib.suppress(OSError):
+            print(bounded_traceback(failed.exc_value), file=sys.stderr, flush=True)  # noqa: T201

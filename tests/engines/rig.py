@@ -153,8 +153,11 @@ def temporary_files(output: Path) -> list[Path]:
 
 def read_report(file: Path) -> list[dict[str, Any]]:
     with file.open(encoding="utf-8", newline="") as source:
-        rows: list[dict[str, Any]] = json.load(source) if file.suffix == ".json" else list(csv.DictReader(source))
-    return rows
+        if file.suffix == ".json":
+            rows: list[dict[str, Any]] = json.load(source)
+            return rows
+        marked = list(csv.DictReader(source))
+    return [{field: text.removeprefix("'") for field, text in row.items()} for row in marked]
 
 
 # --- photographs ----

@@ -4,6 +4,7 @@ gets nothing more."""
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,6 +199,23 @@ def test_a_list_that_became_unusable_does_not_stop_the_broker(keyed: KeyedFleet)
     broker.process.send_signal(peers.signal.SIGHUP)
     wait_until(lambda: "the old one stays" in broker.said)
     assert keyed.status()["clients"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_a_key_that_another_user_has_listed_does_not_get_in(keyed: KeyedFleet, tmp_path):
+    planted = keyed.machine(Role.CLIENT, "planted")
+    listed = keyed.keys / "clients/planted.key"
+    os.chown(listed, 40_001, 40_001)
+    elsewhere = listed.rename(tmp_path / "planted.key")
+    broker = keyed.start_broker()
+    elsewhere.rename(listed)
+    keyed.reload(broker)
+    assert "planted.key belongs to the user 40001" in broker.said
+    with peers.connected(keyed.frontend, keys_of(planted, Role.CLIENT), tagged(b"planted")) as client:
+        client.send_multipart(client_says()[0])
+        wait_until(lambda: "its key is not listed" in broker.said)
+        assert not client.poll(0)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -11,8 +12,9 @@ from filterfleet.common import logs
 
 SCRIPT = """
 import sys
+import threading
 from filterfleet.common import logs
-from filterfleet.common.process.command import guarded
+from filterfleet.common.process.command import daemon, guarded
 
 if "journal" in sys.argv:
     logs._to_journal = lambda: True
@@ -34,6 +36,15 @@ def again(depth):
 
 if "crash" in sys.argv:
     guarded(lambda: bomb(400))
+if "thread" in sys.argv:
+
+    def start():
+        thread = threading.Thread(target=bomb, args=(400,))
+        thread.start()
+        thread.join()
+
+    daemon(start)
+    sys.exit()
 try:
     bomb(400)
 except ValueError:
@@ -47,7 +58,7 @@ def said_by(*arguments: str) -> bytes:
     ).stderr
 
 
-@pytest.mark.parametrize("way", ["console", "journal", "crash"])
+@pytest.mark.parametrize("way", ["console", "journal", "crash", "thread"])
 def test_a_mistake_takes_little_of_the_log_and_tells_no_values(way: str):
     said = said_by(way)
     assert len(said) < 5500  # three texts at their limits
@@ -76,3 +87,10 @@ def test_a_plain_mistake_takes_no_more_than_two_kilobytes():
 def test_ordinary_values_look_as_before(capfd: pytest.CaptureFixture[str]):
     event = {"event": "image done", "n": 3, "ok": True, "none": None, "names": ["a", "b"], "path": "é b.jpg"}
     assert logs._printable(None, "info", dict(event)) == event
+
+
+def test_a_name_is_written_in_every_locale():
+    script = "from filterfleet.common.process.command import guarded; guarded(lambda: print('a\\udcff\\u4e2d\\ud800'))"
+    locale = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    said = subprocess.run([sys.executable, "-c", script], env=locale, capture_output=True, check=True, timeout=60)
+    assert said.stdout == b"a\xff\\u4e2d\\ud800\n"

@@ -16,6 +16,7 @@ from typing import Any
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
+from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.worker.engines import ctrl_c
@@ -178,6 +179,7 @@ def _outcome(job: bytes, remote: Any) -> Result | Failed:
 @functools.cache
 def _prepare() -> None:
     prepare_process()
+    quiet_unless_configured()
 
 
 def _run(job: Job) -> Result | Failed:

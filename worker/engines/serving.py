@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 
 from filterfleet.common.blob import Blob
+from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.common.wire import Result
 from filterfleet.worker.attempt import STUCK_EXIT
 from filterfleet.worker.done import close_files
@@ -24,6 +25,7 @@ def serve(connection: Connection, threads: int, memory: int, time_limit: float) 
     time_limit is in seconds, for each image.
     """
     prepare_process()
+    quiet_unless_configured()
     confine(memory)
     resources = Resources(threads, Memory(memory))
     channel = Channel(connection)
