@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from filterfleet.common.backoff import Backoff
 from filterfleet.common.errors import FleetError
@@ -134,7 +134,7 @@ class Supervisor:
         # -P: a folder `filterfleet` in the working directory must not be imported.
         argv = [sys.executable, "-P", *child.spec.arguments]
         with contextlib.ExitStack() as stack:
-            output = stack.enter_context(child.spec.log.open("ab")) if child.spec.log else None
+            output = stack.enter_context(_opened(child.spec.log)) if child.spec.log else None
             child.process = subprocess.Popen(
                 argv,
                 env=environment,
@@ -195,6 +195,13 @@ class Supervisor:
         for child in children:
             child.process = None
             child.socket.close()
+
+
+def _opened(log: Path) -> BinaryIO:
+    try:
+        return log.open("ab")
+    except OSError as error:
+        raise FleetError(f"The log {log} cannot be written: {error.strerror}.") from None
 
 
 def last_line(log: Path | None) -> str:

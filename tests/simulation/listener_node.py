@@ -145,6 +145,7 @@ class ListenerNode(Peer):
         self._act(self.core.on(event, self.now))
         if isinstance(event, Listed):
             self.ledger.check_order(self.settings.backfill)
+            self.ledger.check_listed()
         self._tick()
 
     def _tick(self) -> None:
