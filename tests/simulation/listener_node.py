@@ -71,6 +71,7 @@ class ListenerNode(Peer):
             once_patience=15.0,
             another_try=5.0,
         )
+        self.source.locked = rng.random() < 0.1  # from the start, perhaps until the faults end
         self.watching = not self.settings.once and rng.random() < 0.5
         for _ in range(photos):
             self.upload()
