@@ -130,7 +130,10 @@ def _checked(descriptor: int, shown: Path, mode: int) -> int:
 def _check(found: os.stat_result, shown: Path) -> None:
     if stat.S_ISREG(found.st_mode):
         if found.st_nlink > 1:
-            raise FleetError(f"{_text(shown)} has another name elsewhere, but it has to be our own: remove it.")
+            raise FleetError(
+                f"{_text(shown)} has another name elsewhere, but it has to be our own: put a copy in its place, "
+                "or remove it."
+            )
     elif not stat.S_ISDIR(found.st_mode):
         raise FleetError(f"{_text(shown)} is not a file, but it has to be one of our own: remove it.")
     if found.st_uid not in (os.geteuid(), 0):
@@ -139,7 +142,10 @@ def _check(found: os.stat_result, shown: Path) -> None:
             "remove it, or run as that user."
         )
     if found.st_mode & stat.S_IWOTH:
-        raise FleetError(f"Others can write to {_text(shown)}, but it has to be our own: chmod go-w it.")
+        raise FleetError(
+            f"Others can write to {_text(shown)}, but it has to be our own: chmod go-w it, or mount its file system "
+            "with a umask of 022."
+        )
     if found.st_mode & stat.S_IWGRP and found.st_uid != os.geteuid():
         raise FleetError(f"A group can write to {_text(shown)}, but it has to be our own: chmod g-w it.")
 

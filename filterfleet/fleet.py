@@ -17,8 +17,9 @@ from filterfleet.common.process.system import cores
 from filterfleet.common.text import one_line, printable
 from filterfleet.console import plain_console, print_failures, print_left_alone
 from filterfleet.listener import handover
+from filterfleet.listener.claim import Guard
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import check_locations, full_text
 from filterfleet.listener.setup import selection_of
@@ -134,7 +135,13 @@ class Fleet:
             self.console.print("Interrupted: the same command goes on where this one stopped.")
 
     def _supervise(self, listener: Spec, watch: Callable[[Supervisor], bool] | None) -> None:
-        supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + GRACE, watch=watch)
+        guard = Guard(ledger_file(self.source, self.output, self._options.state))
+
+        def look(supervisor: Supervisor) -> bool:
+            guard.look()
+            return watch is not None and watch(supervisor)
+
+        supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + GRACE, watch=look)
 
     def _listener(self, *, once: bool) -> Spec:
         options = replace(self._options, once=once)

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Self
 
@@ -135,7 +136,7 @@ class Supervisor:
         # -P: a folder `filterfleet` in the working directory must not be imported.
         argv = [sys.executable, "-P", *child.spec.arguments]
         with contextlib.ExitStack() as stack:
-            output = stack.enter_context(open_log(child.spec.log)) if child.spec.log else None
+            output = stack.enter_context(_opened(child.spec.log)) if child.spec.log else None
             child.process = subprocess.Popen(
                 argv,
                 env=environment,
@@ -196,6 +197,13 @@ class Supervisor:
         for child in children:
             child.process = None
             child.socket.close()
+
+
+def _opened(log: Path) -> FileIO:
+    try:
+        return open_log(log)
+    except OSError as error:
+        raise FleetError(f"The log {log} cannot be written: {error.strerror}.") from None
 
 
 def last_line(log: Path | None) -> str:

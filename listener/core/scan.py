@@ -164,9 +164,10 @@ class Scan:
         for path in hidden.without(self._departed - listing.objects.keys()):
             del self._settled[path]
             self._departed.discard(path)
-        gone = hidden.without(self._settled.keys() - listing.objects.keys())
-        if len(gone) > max(MASS_MINIMUM, MASS * len(self._settled)):
-            return [MassDisappearance(frozenset(gone), len(self._settled))]
+        known = hidden.without(self._settled.keys())
+        gone = known - listing.objects.keys()
+        if len(gone) > max(MASS_MINIMUM, MASS * len(known)):
+            return [MassDisappearance(frozenset(gone), len(known))]
         for path in gone:
             del self._settled[path]
         return [Gone(path) for path in sorted(gone)]

@@ -131,3 +131,15 @@ def test_no_ignore_file_and_no_name_does_harm(text: str, paths: list[str]) -> No
         for path in paths:
             assert selection.wants(path, 5) in (True, False)
             assert not selection.wants(path, 6)
+
+
+@given(st.lists(_globs, max_size=3), st.sampled_from(["ignored", "exclude", "never"]))
+def test_nothing_is_wanted_in_a_folder_that_is_shunned(lines: list[str], which: str) -> None:
+    """And a folder in which everything is excluded for good is shunned when nothing is taken back."""
+    valid = [line for line in lines if not Selection().with_ignore_file(line).problems]
+    if which == "exclude" and valid and valid[0].startswith("!"):
+        return
+    selection = Selection(**({"never": ()} | {which: tuple(valid)}))
+    for folder in NAMES:
+        if selection.shuns(folder):
+            assert not any(selection.wants(f"{folder}/{inner}", 1) for inner in NAMES[:40])

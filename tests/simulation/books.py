@@ -79,6 +79,11 @@ class WatchedLedger(Ledger):
                 self.skippable.add((path, version))
         self._unseen.difference_update(seen)
 
+    def check_listed(self) -> None:
+        """A listing of the source's root is a first one, whatever else could not be read."""
+        if ROOT not in self._last_listing.unread and not self.was_listed:
+            raise InvariantError("the source was listed, and the next listing counts as the first one again")
+
     def check_order(self, backfill: Backfill) -> None:
         """The objects of one listing are in the line by their age."""
         ages = [version.mtime_ns for path, version, _ in self.pending() if (path, version) not in self._pending_before]

@@ -134,7 +134,7 @@ class Faults:
         """A source shows nothing for a while, like a share that is not mounted. A small one would be believed."""
         listener = self._rng.choice(self._world.listeners)
         source = listener.source
-        if listener.ledger.certain > scan.MASS_MINIMUM:
+        if listener.ledger.certain > scan.MASS_MINIMUM and not source.locked:
             seconds = self._rng.choice([0.5, 3.0])
             self._world.tell("world", f"A SOURCE SHOWS NOTHING for {seconds} s")
             source.hidden = True
@@ -146,6 +146,8 @@ class Faults:
     def _lock(self, _node: Node) -> None:
         """A folder of a source cannot be read for a while."""
         listener = self._rng.choice(self._world.listeners)
+        if listener.source.hidden:
+            return
         seconds = self._rng.choice([0.5, 3.0, 8.0])
         self._world.tell("world", f"A FOLDER of {listener.name}'s source CANNOT BE READ for {seconds} s")
         listener.source.locked = True

@@ -72,6 +72,7 @@ class ListenerNode(Peer):
             once_patience=15.0,
             another_try=5.0,
         )
+        self.source.locked = rng.random() < 0.1  # from the start, perhaps until the faults end
         self.watching = not self.settings.once and rng.random() < 0.5
         for _ in range(photos):
             self.upload()
@@ -150,6 +151,7 @@ class ListenerNode(Peer):
         self._act(self.core.on(event, self.now))
         if isinstance(event, Listed):
             self.ledger.check_order(self.settings.backfill)
+            self.ledger.check_listed()
         self._tick()
 
     def _tick(self) -> None:

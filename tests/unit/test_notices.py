@@ -151,6 +151,44 @@ print("heard", "deep/a.jpg" in heard)
 """
 
 
+REMOUNT = """
+import subprocess, sys, time
+from pathlib import Path
+from filterfleet.listener.local.watch import Notices
+
+root = Path(sys.argv[1])
+
+def mount(*command):
+    subprocess.run([*command, str(root)], check=True)
+
+mount("mount", "-t", "tmpfs", "none")
+heard = []
+notices = Notices(root, heard.append)
+notices.start()
+notices.check()
+mount("umount")
+mount("mount", "-t", "tmpfs", "none")
+notices.check()
+(root / "a.jpg").touch()
+deadline = time.monotonic() + 20
+while "a.jpg" not in heard and time.monotonic() < deadline:
+    time.sleep(0.01)
+notices.stop()
+print("heard", "a.jpg" in heard)
+"""
+
+
+def test_a_source_that_is_mounted_anew_is_watched_again(tmp_path):
+    if subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system has no user namespaces for us")
+    program = ("unshare", "-Urm", sys.executable, "-c", REMOUNT, str(tmp_path))
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    said = ended.stdout + ended.stderr
+    assert said.count("the source is not the folder that was watched any more") == 1, said
+    assert "heard True" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("what", "number", "words"),
     [

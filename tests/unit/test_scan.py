@@ -102,6 +102,14 @@ def test_nothing_in_a_folder_is_gone_while_it_cannot_be_read():
     assert scan.update(listing(b=NEW), 2.0) == [Gone("trip/a.jpg"), Gone("trip/deep/a.jpg")]
 
 
+def test_how_many_vanish_is_compared_with_what_can_be_seen():
+    """Of 100 known objects 80 cannot be seen: 11 of the other 20 are more than a fifth, and more than the minimum."""
+    known = {f"{'lost/' * (n >= 20)}{n}.jpg": OLD for n in range(100)}
+    scan = Scan(known, settle=0)
+    left = dict.fromkeys(list(known)[11:20], OLD)
+    assert scan.update(Listing(left, {"lost/": "why"}), 1.0) == [MassDisappearance(frozenset(list(known)[:11]), 20)]
+
+
 def test_a_file_that_cannot_be_looked_at_is_not_gone():
     scan = Scan({"a.jpg": OLD, "b.jpg": OLD}, settle=0)
     assert scan.update(Listing({}, {"a.jpg": "The file cannot be looked at: Input/output error."}), 1.0) == [

@@ -6,12 +6,13 @@ So no more than one object is in memory here, and rclone ends with the listing.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any
 
 from filterfleet.listener.cloud.rclone.errors import complaints, explain
@@ -21,6 +22,11 @@ from filterfleet.listener.cloud.rclone.processes import Processes
 from filterfleet.listener.interfaces import TransferError
 
 SECOND = 1_000_000_000  # nanoseconds
+_TIME = re.compile(
+    r"([+-]?\d{1,18})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(?P<digits>\d+))?"
+    r"(?:Z|(?P<sign>[+-])(?P<hours>\d\d):(?P<minutes>\d\d))?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +56,22 @@ def parse_entry(item: dict[str, Any], *, whole_seconds: bool) -> Entry:
 def parse_time(text: str) -> int:
     """Nanoseconds since the epoch of an RFC 3339 time with up to nine digits after the seconds; 0 for an empty text.
 
-    An instant that Python has no word for counts as not told. datetime keeps only six digits. Raises ValueError.
+    The year may have any number of digits: stores tell of times that datetime does not know. Raises ValueError.
     """
     if not text:
         return 0
-    head, digits, zone = text[:19], "", text[19:]
-    if zone.startswith("."):
-        digits = zone[1 : next((n for n, c in enumerate(zone) if n and not c.isdigit()), len(zone))]
-        zone = zone[1 + len(digits) :]
-    try:
-        moment = datetime.fromisoformat(head + (zone or "Z")).astimezone(UTC)
-    except OverflowError:  # the year 1 of Go's zero time, east of Greenwich
-        return 0
-    return int(moment.timestamp()) * SECOND + int(digits.ljust(9, "0")[:9] or 0)
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text:.40} is not a time")
+    year, month, day, hour, minute, second = map(int, found.group(*range(1, 7)))
+    if not (1 <= month <= 12 and 1 <= day <= 31 and hour <= 24 and minute <= 59 and second <= 60):
+        raise ValueError(f"{text:.40} is not a time")
+    # The Gregorian calendar repeats itself every 400 years, which have 146,097 days.
+    cycles, like = divmod(year - 2000, 400)
+    days = date(2000 + like, month, 1).toordinal() + day - 1 - date(1970, 1, 1).toordinal() + 146_097 * cycles
+    sign, east = (-1 if found["sign"] == "-" else 1), 60 * int(found["hours"] or 0) + int(found["minutes"] or 0)
+    seconds = 86_400 * days + 3600 * hour + 60 * minute + second - sign * 60 * east
+    return seconds * SECOND + int((found["digits"] or "")[:9].ljust(9, "0"))
 
 
 def parse_lines(lines: Iterable[bytes], *, whole_seconds: bool) -> Iterator[Entry]:
