@@ -24,13 +24,13 @@ def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:
     return cv2.LUT(image, np.rint(np.clip(levels, 0, 1) * top).astype(image.dtype))
 
 
-@register("invert", merge=Rows())
+@register("invert", merge=Rows(), work=0.0)
 def invert(image: Image) -> Image:
     """The negative of the image."""
     return cv2.bitwise_not(image)
 
 
-@register("gamma", merge=Rows(), gamma=Number(1.5, 0.05, 20.0, "above 1 is brighter"))
+@register("gamma", merge=Rows(), work=0.5, gamma=Number(1.5, 0.05, 20.0, "above 1 is brighter"))
 def gamma(image: Image, gamma: float) -> Image:
     """Raises levels to the power 1/gamma: brightens or darkens, and leaves black and white alone."""
     return _mapped(image, lambda levels: levels ** (1 / gamma))
@@ -39,6 +39,7 @@ def gamma(image: Image, gamma: float) -> Image:
 @register(
     "brightness_contrast",
     merge=Rows(),
+    work=0.5,
     brightness=Number(0.0, -100.0, 100.0, "percent of the full range, added"),
     contrast=Number(1.2, 0.0, 20.0, "factor of the distance from mid-gray"),
 )
@@ -68,7 +69,7 @@ def _equalized(image: Image, total: histogram.Counts) -> Image:
     return _with_luma(image, lambda luma: cv2.LUT(luma, histogram.equalizing(total)))
 
 
-@register("equalize", merge=Measured(_measure, _equalized), deep=False)
+@register("equalize", merge=Measured(_measure, _equalized), work=2.0, deep=False)
 def equalize(image: Image) -> Image:
     """Spreads the levels evenly over the whole range; in colour images, those of the luma."""
     return _equalized(image, _measure(image))
@@ -76,7 +77,8 @@ def equalize(image: Image) -> Image:
 
 @register(
     "clahe",
-    merge=Whole("its tiles are fractions of the whole image and blend into each other"),
+    merge=Whole("its tiles are fractions of the whole image and blend into each other", keeps_size=True),
+    work=4.0,
     clip=Number(2.0, 0.1, 100.0, "times the mean count of a level"),
     tiles=Integer(8, 1, 64, "per side"),
 )

@@ -14,6 +14,7 @@ from filterfleet.worker.formats import tiff
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.tiff import Entry, Kind, Page
+from filterfleet.worker.formats.tiff_chunks import largest
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import open_image, pyvips
 
@@ -58,7 +59,8 @@ def open_tiff(blob: Blob, page: Page | None, *, fail_on: str, disk: list[OSError
     if page.kind is Kind.PLANES:
         image = _joined(blob, page, fail_on)
     else:
-        image = open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number)
+        unlimited = largest(page) is not None
+        image = open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number, unlimited=unlimited)
     if page.kind is Kind.YCBCR:
         return image[:3] if image.bands == 4 else _from_ycbcr(image, page)  # libvips converts subsampled colours
     return image.extract_band(0, n=image.bands - page.spare) if page.spare else image
