@@ -1,4 +1,4 @@
-"""How an image goes through a recipe, whole or in strips, and how much memory that takes. Its header decides."""
+"""How an image goes through a recipe, whole or in strips. Its header decides, and the memory that each way takes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from dataclasses import dataclass
 from filterfleet.common.errors import ImageError
 from filterfleet.common.text import size_text
 from filterfleet.worker.formats import Header
-from filterfleet.worker.settings import MAX_PIXELS, STRIPS_NEED, WHOLE_PIXELS
-from filterfleet.worker.tree import Node
-
-# Bytes for each pixel that a decoder holds at its worst moment, the result and its copy included: libjxl computes with
-# floats, LibRaw with four samples of 16 bits. Measured at 12 megapixels. More: fewer such images are decoded at once.
-# Less: a process takes more memory than it was given.
-DECODER_NEED = {"jxl": 20, "raw": 19}
+from filterfleet.worker.settings import MAX_PIXELS, MAX_STRIPS_PIXELS, STRIPS_NEED, WHOLE_PIXELS
 
 
 class Way(enum.Enum):
@@ -31,43 +25,46 @@ class Admission:
     need: int
 
 
-def admit(header: Header, root: Node, obstacle: Callable[[], str | None], memory: int) -> Admission:
+def admit(
+    header: Header, need: int, obstacle: Callable[[], str | None], strips_need: Callable[[], int], memory: int
+) -> Admission:
     """Small images go whole, which is faster, and large ones in strips. A large one that cannot be cut goes whole if it
     fits into memory, in bytes.
 
-    obstacle() is the sentence that says why this recipe cannot work in strips on this image; None if it can. Raises
-    ImageError if the image can go neither way.
+    need is what the whole image takes, in bytes. obstacle() is the sentence that says why this recipe cannot work in
+    strips on this image; None if it can; strips_need() is then what that takes. Raises ImageError if the image can go
+    neither way.
     """
-    need = whole_need(header, root)
     if header.pixels <= WHOLE_PIXELS and need <= memory:
         return Admission(Way.WHOLE, need)
     why = obstacle() if header.bounded else f"{_described(header)} can only be decoded whole."
     if why is None:
-        return Admission(Way.STRIPS, STRIPS_NEED)
+        return _in_strips(header, strips_need(), need, memory)
     if need <= memory and header.pixels <= MAX_PIXELS:
         return Admission(Way.WHOLE, need)
     if header.pixels > MAX_PIXELS:
         raise ImageError(f"{why} Images of up to {MAX_PIXELS // 1_000_000} megapixels can go whole.")
-    raise ImageError(
-        f"{why} That takes {size_text(need)} of memory, and this worker has {size_text(memory)} for images (--memory)."
-    )
+    raise ImageError(f"{why} {_too_much(need, memory)}")
 
 
-def whole_need(header: Header, root: Node) -> int:
-    """Bytes held at the worst moment: the image, one more for each step of the longest chain, and one for what a codec
-    or a filter needs besides. Some decoders need more than that.
-    """
-    sample = 1 if header.bits <= 8 else 2
-    filtering = sample * max(header.bands, 1) * (2 + _depth(root))
-    return header.pixels * max(filtering, DECODER_NEED.get(header.format, 0))
+def _in_strips(header: Header, strips: int, whole: int, memory: int) -> Admission:
+    if header.pixels > MAX_STRIPS_PIXELS:
+        size = f"{header.width} x {header.height}"
+        raise ImageError(
+            f"The image is {size} pixels; at most {MAX_STRIPS_PIXELS // 1_000_000} megapixels can be processed."
+        )
+    if strips <= max(memory, STRIPS_NEED):
+        return Admission(Way.STRIPS, strips)
+    if whole <= memory:  # small, but with rows so long, or filters that look so far, that a strip is no less
+        return Admission(Way.WHOLE, whole)
+    raise ImageError(f"{_described(header)} is too wide for this recipe. {_too_much(strips, memory)}")
 
 
-def _depth(node: Node) -> int:
-    """Steps of the longest chain."""
-    return max((1 + _depth(child) for _, child in node.children), default=0)
+def _too_much(need: int, memory: int) -> str:
+    return f"That takes {size_text(need)} of memory, and this worker has {size_text(memory)} for images (--memory)."
 
 
 def _described(header: Header) -> str:
     megapixels = round(header.pixels / 1_000_000)
-    kind = {"jpeg": "A progressive JPEG", "png": "An interlaced PNG"}.get(header.format)
+    kind = None if header.bounded else {"jpeg": "A progressive JPEG", "png": "An interlaced PNG"}.get(header.format)
     return f"{kind or header.format.upper()} of {megapixels} megapixels"

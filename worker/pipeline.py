@@ -6,19 +6,22 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from filterfleet.common.blob import Blob
+from filterfleet.common.blob import Blob, stowed
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.system import host_and_pid
 from filterfleet.common.wire import OutputFile
+from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker import formats
 from filterfleet.worker.admission import Way, admit
 from filterfleet.worker.clock import Clock
-from filterfleet.worker.done import Done
+from filterfleet.worker.done import Done, close_files
 from filterfleet.worker.filters import check_recipe
+from filterfleet.worker.needs import whole_need
 from filterfleet.worker.resources import Resources, default
-from filterfleet.worker.strips import obstacle, process_in_strips
+from filterfleet.worker.sizes import check_sizes
+from filterfleet.worker.strips import Cost, cheapest, obstacle, process_in_strips
 from filterfleet.worker.tree import Node, grow
 from filterfleet.worker.whole import outputs_of
 
@@ -45,10 +48,14 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
     header = formats.read_header(blob)
     root = grow(recipe)
     targets = {output.name: _target(output, header.format) for output in recipe.outputs}
-    admission = admit(header, root, lambda: obstacle(header, root, targets), resources.memory.total)
+    check_sizes(root, *header.upright, targets)
+    total = resources.memory.total
+    cost = functools.cache(lambda: cheapest(header, root, targets, resources.threads, total))
+    need = whole_need(header, len(blob), root, targets)
+    admission = admit(header, need, lambda: obstacle(header, root, targets), lambda: cost().need, total)
     with resources.memory.hold(admission.need):
         if admission.way is Way.STRIPS:
-            files, seconds = _in_strips(blob, header, root, targets, recipe, resources.threads)
+            files, seconds = _in_strips(blob, header, root, targets, recipe, cost())
         else:
             files, seconds = _whole(blob, header, root, targets, recipe)
     outputs = tuple(OutputFile(o.name, targets[o.name].format, len(files[o.name])) for o in recipe.outputs)
@@ -68,12 +75,22 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
 def _whole(
     blob: Blob, header: formats.Header, root: Node, targets: Mapping[str, formats.Target], recipe: Recipe
 ) -> tuple[Mapping[str, Blob], Mapping[str, float]]:
-    """Files of the outputs by name, and seconds by kind of work."""
+    """Files of the outputs by name, and seconds by kind of work. A large output goes to disk as soon as it is made, so
+    that outputs never wait for each other in memory.
+    """
     clock = Clock()
     with clock.of("decode"):
         image = formats.decode(blob, header, recipe.damaged)
     carried = formats.carried(header, recipe.metadata)
-    return dict(outputs_of(root, image, targets, carried, clock)), clock.seconds
+    files: dict[str, Blob] = {}
+    try:
+        for name, file in outputs_of(root, image, targets, carried, clock):
+            files[name] = stowed(file, INLINE_LIMIT)
+            del file  # it would be held while the next one is made
+    except BaseException:
+        close_files(files.values())
+        raise
+    return files, clock.seconds
 
 
 def _in_strips(
@@ -82,11 +99,20 @@ def _in_strips(
     root: Node,
     targets: Mapping[str, formats.Target],
     recipe: Recipe,
-    threads: int,
+    cost: Cost,
 ) -> tuple[Mapping[str, Blob], Mapping[str, float]]:
     """As _whole."""
     carried = formats.carried(header, recipe.metadata)
-    streamed = process_in_strips(blob, header, root, targets, carried=carried, damaged=recipe.damaged, threads=threads)
+    streamed = process_in_strips(
+        blob,
+        header,
+        root,
+        targets,
+        carried=carried,
+        damaged=recipe.damaged,
+        threads=cost.threads,
+        limit=cost.limit,
+    )
     return streamed.files, streamed.seconds
 
 

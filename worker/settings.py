@@ -6,10 +6,13 @@ worker/engines.
 
 from __future__ import annotations
 
-# The longest side of an image, in pixels, as read and as resized. JPEG, and many of the libraries' own counters, end at
-# 16 bits. A larger value would let files through that OpenCV and libjpeg cannot hold; a smaller one refuses more
-# images.
-MAX_SIDE = 65_535
+# The longest side of an image, in pixels, as read and as resized: libpng's own limit. A larger value would let files
+# through whose single rows take very much memory; a smaller one refuses more panoramas.
+MAX_SIDE = 1_000_000
+
+# The largest image that goes in strips, in pixels. A larger value lets a small file that claims to be huge occupy
+# threads and disk for longer; a smaller one refuses more scans of slides and maps.
+MAX_STRIPS_PIXELS = 1 << 34
 
 # The largest image that is ever decoded whole, in pixels. OpenCV's own limit of 2^30 lets a file of a few bytes claim
 # gigabytes. A larger value admits larger images that cannot go in strips, and larger bombs; a smaller one refuses both.
@@ -20,9 +23,9 @@ MAX_PIXELS = 512_000_000
 # sends ordinary photographs through strips.
 WHOLE_PIXELS = 64_000_000
 
-# Memory, in bytes, that is set aside for an image in strips: bands under way on all threads, and the buffers of the
-# libraries. A larger value lets fewer such images run at once; with a smaller one, wide images on many threads exceed
-# what the worker was given.
+# The least memory, in bytes, that is set aside for an image in strips: bands under way on all threads, and the buffers
+# of the libraries. An image that takes no more than this is admitted even where the worker was given less. A larger
+# value lets fewer such images run at once; a smaller one refuses more of them where there is little memory.
 STRIPS_NEED = 256 << 20
 
 # By default the processes of a machine share 1/MEMORY_PARTS of its memory (or of the control group's) for images. A

@@ -18,14 +18,18 @@ def outputs_of(
     by name.
 
     Depth first. The result of a step is held by nothing but the call for the node below, so it is freed as soon as
-    everything that follows from it is done, before the next step allocates its own. Raises ImageError and MemoryError.
+    everything that follows from it is done, before the next step allocates its own; and nothing here holds a file that
+    was taken. Raises ImageError and MemoryError.
     """
     for output in node.outputs:
-        with clock.of("encode"):
-            file = encode(image, targets[output.name], carried, bilevel=node.bilevel)
-        yield output.name, file
+        yield output.name, _encoded(image, targets[output.name], carried, clock, bilevel=node.bilevel)
     for bound, child in node.children:
         yield from outputs_of(child, _filtered(bound, image, clock), targets, carried, clock)
+
+
+def _encoded(image: Image, target: Target, carried: Carried, clock: Clock, *, bilevel: bool) -> bytes:
+    with clock.of("encode"):
+        return encode(image, target, carried, bilevel=bilevel)
 
 
 def _filtered(bound: Bound, image: Image, clock: Clock) -> Image:

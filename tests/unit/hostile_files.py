@@ -17,11 +17,13 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import DEFAULT, Damaged
 from filterfleet.worker.admission import Way, admit
 from filterfleet.worker.filters import Image
-from filterfleet.worker.formats import Header, decode, read_header
+from filterfleet.worker.formats import Header, Target, decode, read_header
 from filterfleet.worker.formats.lazy import open_pixels, to_array
 from filterfleet.worker.memory import confine
+from filterfleet.worker.needs import whole_need
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
+from filterfleet.worker.strips import cheapest
 from filterfleet.worker.tree import grow
 from tests.unit import samples
 from tests.unit.hostile_bombs import Files, bombs
@@ -118,7 +120,11 @@ def mixed() -> Files:
 def look(file: bytes, damaged: Damaged) -> Image | Header:
     """As a worker does it: the header, then whether there is memory, then the pixels, in strips if there are many."""
     header = read_header(file)
-    if admit(header, grow(DEFAULT), lambda: None, MEMORY).way is Way.WHOLE:
+    root = grow(DEFAULT)
+    targets = {output.name: Target("png") for output in DEFAULT.outputs}
+    need = whole_need(header, len(file), root, targets)
+    admission = admit(header, need, lambda: None, lambda: cheapest(header, root, targets, 1, MEMORY).need, MEMORY)
+    if admission.way is Way.WHOLE:
         return decode(file, header, damaged)
     try:
         image = open_pixels(file, header, damaged, [])

@@ -130,7 +130,7 @@ RESCUE = 'The recipe setting damaged = "accept" decodes as much of it as possibl
         (file_of(picture(), ".png")[:-100], f"The PNG file is damaged or cut short. {RESCUE}"),
         (file_of(picture(), ".webp")[:-100], "The WEBP file is damaged or cut short."),
         (png_of_size(30_000, 30_000), "The PNG file is damaged or cut short."),
-        (png_of_size(1 << 21, 1), "The image is 2097152 x 1 pixels; a side may have at most 65535."),
+        (png_of_size(1 << 21, 1), "The image is 2097152 x 1 pixels; a side of a PNG file may have at most 1000000."),
     ],
     ids=["empty", "text", "only a magic number", "cut jpeg", "cut png", "cut webp", "bomb", "too wide"],
 )

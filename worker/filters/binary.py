@@ -13,6 +13,7 @@ from filterfleet.worker.pixels.opencv import cv2
 @register(
     "threshold",
     merge=Rows(),
+    work=0.0,
     alpha=Alpha.DROPPED,
     deep=False,
     gray=True,
@@ -32,6 +33,7 @@ def _separated(image: Image, total: histogram.Counts, alpha: Image | None) -> Im
     "otsu",
     merge=Measured(histogram.count, _separated),
     alpha=Alpha.ON_WHITE,
+    work=0.5,
     deep=False,
     gray=True,
     bilevel=True,
@@ -47,6 +49,7 @@ _METHODS = {"mean": cv2.ADAPTIVE_THRESH_MEAN_C, "gaussian": cv2.ADAPTIVE_THRESH_
 @register(
     "adaptive_threshold",
     merge=Rows(halo=half_the_size),
+    work=5.0,
     alpha=Alpha.DROPPED,
     deep=False,
     gray=True,

@@ -17,6 +17,7 @@ from filterfleet.worker.pixels.opencv import cv2
 @register(
     "gaussian_blur",
     merge=Rows(halo=half_the_size),
+    work=0.5,
     alpha=Alpha.WEIGHED,
     size=Integer(5, 1, 255, "pixels", odd=True),
     sigma=Number(1.4, 0.0, 100.0, "pixels; 0 derives it from the size"),
@@ -30,7 +31,13 @@ def gaussian_blur(image: Image, size: int, sigma: float, alpha: Image | None) ->
     return weighed(image, alpha, (size // 2, size // 2), blurred, mean(blurred))
 
 
-@register("box_blur", merge=Rows(halo=half_the_size), alpha=Alpha.WEIGHED, size=Integer(5, 1, 255, "pixels", odd=True))
+@register(
+    "box_blur",
+    merge=Rows(halo=half_the_size),
+    work=0.5,
+    alpha=Alpha.WEIGHED,
+    size=Integer(5, 1, 255, "pixels", odd=True),
+)
 def box_blur(image: Image, size: int, alpha: Image | None) -> Image:
     """Mean of size x size pixels."""
     means = mean(lambda samples: sums(samples, size))
@@ -52,6 +59,7 @@ def _filled_halo(size: int, **_values: Any) -> int:
 @register(
     "median_blur",
     merge=Rows(halo=_filled_halo),
+    work=2.0,
     alpha=Alpha.WEIGHED,
     deep=False,
     size=Integer(5, 1, 255, "pixels", odd=True),
@@ -64,6 +72,7 @@ def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
 @register(
     "bilateral",
     merge=Rows(halo=_filled_halo),
+    work=2.0,
     alpha=Alpha.WEIGHED,
     deep=False,
     size=Integer(9, 3, 31, "pixels", odd=True),
@@ -86,6 +95,7 @@ def _filled_search_and_template(search: int, template: int, **_values: Any) -> i
 @register(
     "nl_means",
     merge=Rows(halo=_filled_search_and_template),
+    work=5.0,
     alpha=Alpha.WEIGHED,
     deep=False,
     strength=Number(5.0, 0.1, 100.0, "8-bit levels, about the noise's"),

@@ -29,13 +29,13 @@ def _mixed(image: Image, matrix: NDArray[np.float64]) -> Image:
     return cv2.transform(image, matrix)
 
 
-@register("grayscale", merge=Rows(), gray=True)
+@register("grayscale", merge=Rows(), work=0.0, gray=True)
 def grayscale(image: Image) -> Image:
     """Luma of ITU-R BT.601."""
     return image
 
 
-@register("saturation", merge=Rows(), factor=Number(1.5, 0.0, 10.0, "0 is gray, 1 changes nothing"))
+@register("saturation", merge=Rows(), work=2.0, factor=Number(1.5, 0.0, 10.0, "0 is gray, 1 changes nothing"))
 def saturation(image: Image, factor: float) -> Image:
     """Stronger or weaker colours at the same luma."""
     if image.ndim == 2:
@@ -43,7 +43,7 @@ def saturation(image: Image, factor: float) -> Image:
     return _mixed(image, factor * np.eye(3) + (1 - factor) * np.tile(LUMA, (3, 1)))
 
 
-@register("sepia", merge=Rows(), amount=Number(1.0, 0.0, 1.0, "0 changes nothing"))
+@register("sepia", merge=Rows(), work=4.0, tints=True, amount=Number(1.0, 0.0, 1.0, "0 changes nothing"))
 def sepia(image: Image, amount: float) -> Image:
     """The brown of old photographs; gray images become colour."""
     colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image

@@ -19,6 +19,10 @@ from filterfleet.worker.settings import MAX_SIDE
 # memory; a smaller one refuses more recipes. Shrinking is not limited.
 MAX_ENLARGED = 128_000_000
 
+# Pixels whose sums, of up to 80 bytes each, are in memory at once. A larger value takes more memory; a smaller one more
+# time.
+_AT_ONCE = 500_000
+
 _METHODS = {
     "area": cv2.INTER_AREA,
     "nearest": cv2.INTER_NEAREST,
@@ -59,6 +63,7 @@ def _no_size(width: int, height: int, **_values: Any) -> str | None:
 @register(
     "resize",
     merge=Resampled(_resized, _method),
+    work=0.5,
     alpha=Alpha.FILTERED,
     refuses=_no_size,
     width=Integer(0, 0, MAX_SIDE, "pixels; 0 follows from the height"),
@@ -90,6 +95,7 @@ def _area(**_values: Any) -> int:
 @register(
     "thumbnail",
     merge=Resampled(_fitting, _area),
+    work=0.5,
     alpha=Alpha.FILTERED,
     width=Integer(320, 1, MAX_SIDE, "pixels"),
     height=Integer(320, 1, MAX_SIDE, "pixels"),
@@ -107,11 +113,20 @@ def _block(block: int) -> int:
 @register(
     "pixelate",
     merge=Rows(align=_block),
+    work=0.5,
     alpha=Alpha.FILTERED,
     block=Integer(16, 1, 256, "pixels"),
 )
 def pixelate(image: Image, block: int) -> Image:
     """Mean of each block of block x block pixels; blocks at the right and lower edges may be smaller."""
+    result = np.empty_like(image, order="C")
+    rows = max(1, _AT_ONCE // (block * image.shape[1])) * block
+    for top in range(0, len(image), rows):
+        result[top : top + rows] = _pixelated(image[top : top + rows], block)
+    return result
+
+
+def _pixelated(image: Image, block: int) -> Image:
     height, width = image.shape[:2]
     rows, columns = np.arange(0, height, block), np.arange(0, width, block)
     heights, widths = np.diff(rows, append=height), np.diff(columns, append=width)

@@ -29,6 +29,7 @@ def _blur_halo(sigma: float, **_values: Any) -> int:
 @register(
     "sharpen",
     merge=Rows(halo=_blur_halo),
+    work=2.0,
     alpha=Alpha.WEIGHED,
     sigma=Number(1.5, 0.1, 50.0, "pixels"),
     amount=Number(1.0, 0.0, 20.0, "times the difference from the blurred image"),
@@ -52,7 +53,13 @@ def sharpen(image: Image, sigma: float, amount: float, alpha: Image | None) -> I
     )
 
 
-@register("emboss", merge=Rows(halo=one_row), alpha=Alpha.WEIGHED, strength=Number(1.0, 0.0, 10.0, "0 changes nothing"))
+@register(
+    "emboss",
+    merge=Rows(halo=one_row),
+    work=0.5,
+    alpha=Alpha.WEIGHED,
+    strength=Number(1.0, 0.0, 10.0, "0 changes nothing"),
+)
 def emboss(image: Image, strength: float, alpha: Image | None) -> Image:
     """A relief lit from the upper left."""
     relief = np.array([[-2, -1, 0], [-1, 0, 1], [0, 1, 2]]) * strength
@@ -73,6 +80,7 @@ def _half_its_rows(kernel: tuple[tuple[float, ...], ...], **_values: Any) -> int
 @register(
     "convolve",
     merge=Rows(halo=_half_its_rows),
+    work=8.0,
     alpha=Alpha.WEIGHED,
     kernel=Kernel(None, _LARGEST_KERNEL, 1e6),
     divisor=Number(1.0, 1e-6, 1e6, "of the weighted sum"),

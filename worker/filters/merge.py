@@ -68,10 +68,11 @@ class Resampled:
 @dataclass(frozen=True, slots=True)
 class Whole:
     """The filter needs the whole image at once. why completes the sentence "The filter 'x' needs the whole image at
-    once, because {why}."
+    once, because {why}." keeps_size: the result has the size of the image.
     """
 
     why: str
+    keeps_size: bool = False
 
 
 Merge = Rows | Measured | Hysteresis | Resampled | Whole

@@ -40,25 +40,45 @@ def _dilated(image: Image, alpha: Image | None, shape: str, size: int, iteration
     return cv2.dilate(without(image, alpha, 0), element, iterations=iterations)
 
 
-@register("erode", merge=Rows(halo=_reach), alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+@register(
+    "erode", merge=Rows(halo=_reach), work=2.0, alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS
+)
 def erode(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Minimum of the neighbourhood: bright parts shrink."""
     return _eroded(image, alpha, shape, size, iterations)
 
 
-@register("dilate", merge=Rows(halo=_reach), alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+@register(
+    "dilate", merge=Rows(halo=_reach), work=2.0, alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS
+)
 def dilate(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Maximum of the neighbourhood: bright parts grow."""
     return _dilated(image, alpha, shape, size, iterations)
 
 
-@register("open", merge=Rows(halo=_reach_twice), alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+@register(
+    "open",
+    merge=Rows(halo=_reach_twice),
+    work=4.0,
+    alpha=Alpha.WEIGHED,
+    shape=_SHAPE,
+    size=_SIZE,
+    iterations=_ITERATIONS,
+)
 def opening(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Erosion, then dilation: small bright parts vanish."""
     return _dilated(_eroded(image, alpha, shape, size, iterations), alpha, shape, size, iterations)
 
 
-@register("close", merge=Rows(halo=_reach_twice), alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS)
+@register(
+    "close",
+    merge=Rows(halo=_reach_twice),
+    work=4.0,
+    alpha=Alpha.WEIGHED,
+    shape=_SHAPE,
+    size=_SIZE,
+    iterations=_ITERATIONS,
+)
 def closing(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Dilation, then erosion: small dark parts vanish."""
     return _eroded(_dilated(image, alpha, shape, size, iterations), alpha, shape, size, iterations)

@@ -46,6 +46,8 @@ class Filter:
     deep: the function takes 16 bits per sample; otherwise such images are converted to 8 first.
     gray: the function takes (height, width) only; colour is converted first.
     bilevel: every pixel of the result is 0 or 255.
+    work(**values): the bytes of memory that the function takes for each sample of its image, besides it and the result.
+    tints: the result of a gray image is colour.
     refuses(**values): what is wrong with the values together, "needs ...", or None. It may be called with values that
     are wrong on their own.
     """
@@ -58,6 +60,8 @@ class Filter:
     deep: bool
     gray: bool
     bilevel: bool
+    work: Callable[..., float]
+    tints: bool
     refuses: Callable[..., str | None]
 
     @property
@@ -123,12 +127,20 @@ class Bound:
         return np.ascontiguousarray(image), alpha
 
 
+# Bytes for each sample that a filter takes if it does not say: an array of float32. More: fewer images of such filters
+# run at once. Less: they take more memory than was set aside.
+USUAL_WORK = 4.0
+
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 _filters: dict[str, Filter] = {}
 
 
 def _nothing(**_values: Any) -> None:
     return None
+
+
+def _always(work: float) -> Callable[..., float]:
+    return lambda **_values: work
 
 
 def register(
@@ -139,6 +151,8 @@ def register(
     deep: bool = True,
     gray: bool = False,
     bilevel: bool = False,
+    work: float | Callable[..., float] = USUAL_WORK,
+    tints: bool = False,
     refuses: Callable[..., str | None] = _nothing,
     **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
@@ -151,7 +165,8 @@ def register(
             raise ValueError(f"{name!r} is not a valid filter name: use 1 to 64 lower-case letters, digits and _")
         if name in _filters:
             raise ValueError(f"a filter named {name!r} exists already")
-        _filters[name] = Filter(name, function, parameters, merge, alpha, deep, gray, bilevel, refuses)
+        need = work if callable(work) else _always(work)
+        _filters[name] = Filter(name, function, parameters, merge, alpha, deep, gray, bilevel, need, tints, refuses)
         return function
 
     return decorate

@@ -25,13 +25,13 @@ def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:
     return cv2.LUT(image, np.rint(np.clip(levels, 0, 1) * top).astype(image.dtype))
 
 
-@register("invert", merge=Rows())
+@register("invert", merge=Rows(), work=0.0)
 def invert(image: Image) -> Image:
     """The negative of the image."""
     return cv2.bitwise_not(image)
 
 
-@register("gamma", merge=Rows(), gamma=Number(1.5, 0.05, 20.0, "above 1 is brighter"))
+@register("gamma", merge=Rows(), work=0.5, gamma=Number(1.5, 0.05, 20.0, "above 1 is brighter"))
 def gamma(image: Image, gamma: float) -> Image:
     """Raises levels to the power 1/gamma: brightens or darkens, and leaves black and white alone."""
     return _mapped(image, lambda levels: levels ** (1 / gamma))
@@ -40,6 +40,7 @@ def gamma(image: Image, gamma: float) -> Image:
 @register(
     "brightness_contrast",
     merge=Rows(),
+    work=0.5,
     brightness=Number(0.0, -100.0, 100.0, "percent of the full range, added"),
     contrast=Number(1.2, 0.0, 20.0, "factor of the distance from mid-gray"),
 )
@@ -70,7 +71,7 @@ def _equalized(image: Image, total: histogram.Counts, alpha: Image | None) -> Im
     return _with_luma(image, lambda luma: cv2.LUT(luma, table))
 
 
-@register("equalize", merge=Measured(_measure, _equalized), alpha=Alpha.WEIGHED, deep=False)
+@register("equalize", merge=Measured(_measure, _equalized), alpha=Alpha.WEIGHED, work=2.0, deep=False)
 def equalize(image: Image, alpha: Image | None) -> Image:
     """Spreads the levels evenly over the whole range; in colour images, those of the luma."""
     return _equalized(image, _measure(image, alpha), alpha)
@@ -78,8 +79,9 @@ def equalize(image: Image, alpha: Image | None) -> Image:
 
 @register(
     "clahe",
-    merge=Whole("its tiles are fractions of the whole image and blend into each other"),
+    merge=Whole("its tiles are fractions of the whole image and blend into each other", keeps_size=True),
     alpha=Alpha.WEIGHED,
+    work=4.0,
     clip=Number(2.0, 0.1, 100.0, "times the mean count of a level"),
     tiles=Integer(8, 1, 64, "per side"),
 )

@@ -25,10 +25,21 @@ _OPACITY = Number(0.5, 0.0, 1.0)
 
 Samples = NDArray[np.float32]
 
+_BYTES = 30  # of a stamp's pixel, for each sample of the image, while it is blended
+
+
+def _text_work(size: float, **_values: Any) -> float:
+    return _BYTES * min(1.0, size / 50)  # letters reach above and below their size
+
+
+def _picture_work(scale: float, **_values: Any) -> float:
+    return _BYTES * scale / 100
+
 
 @register(
     "watermark_text",
     merge=Rows(positioned=True),
+    work=_text_work,
     text=Text(None, 200),
     size=Number(5.0, 0.1, 50.0, "percent of the image's height"),
     color=Color("#ffffff"),
@@ -76,6 +87,7 @@ def _overhang(pixels: int) -> int:
 @register(
     "watermark_image",
     merge=Rows(positioned=True),
+    work=_picture_work,
     picture=Picture(),
     scale=Number(20.0, 0.1, 100.0, "percent of the image's width"),
     opacity=_OPACITY,

@@ -22,6 +22,7 @@ class Header:
     png_colours: the chunks of a PNG that state it, by kind.
     exif: the TIFF structure alone, without exif.PREFIX.
     density: pixels per metre, across and down, as stored.
+    decoding: bytes that the decoder takes besides what this says: tiles and strips of a TIFF, the numbers of a text.
     notes: sentences for the report, about what the file has and no output will have.
     """
 
@@ -40,6 +41,7 @@ class Header:
     exif: bytes | None = None
     xmp: bytes | None = None
     density: tuple[float, float] | None = None
+    decoding: int = 0
     notes: tuple[str, ...] = ()
 
     def noting(self, sentence: str) -> Header:

@@ -8,12 +8,19 @@ from typing import Any
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import bmp, containers, gif, heic, ico, jp2, jxl, pnm, psd, raw, tga
+from filterfleet.worker.formats import bmp, containers, gif, heic, ico, jp2, jxl, pnm, psd, raw, tga, tiff_chunks
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.exif import orientation_of
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
-from filterfleet.worker.formats.limits import MAX_METADATA, MOST_PIXELS_PER_BYTE
+from filterfleet.worker.formats.limits import (
+    FAX_ROWS_PER_BYTE,
+    LEFT_OUT,
+    LONGEST_READ,
+    LONGEST_READ_ELSEWHERE,
+    MAX_METADATA,
+    MOST_PIXELS_PER_BYTE,
+)
 from filterfleet.worker.formats.pages import with_pages
 from filterfleet.worker.formats.sniff import sniff
 from filterfleet.worker.formats.statements import with_statements
@@ -22,7 +29,6 @@ from filterfleet.worker.formats.tiff_pixels import header_of, open_tiff
 from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.formats.unread import check_jpeg
 from filterfleet.worker.pixels.vips import open_image, out_of_memory, pyvips
-from filterfleet.worker.settings import MAX_SIDE
 
 _BITS = {"uchar": 8, "ushort": 16}
 _KINDS = {
@@ -54,12 +60,25 @@ def read_header(blob: Blob) -> Header:
         raise damaged(image_format) from None
     if header.width < 1 or header.height < 1:
         raise ImageError(f"The {image_format.upper()} file claims a size of {header.width} x {header.height} pixels.")
-    if max(header.width, header.height) > MAX_SIDE:
+    longest = LONGEST_READ.get(image_format, LONGEST_READ_ELSEWHERE)
+    if max(header.width, header.height) > longest:
         size = f"{header.width} x {header.height}"
-        raise ImageError(f"The image is {size} pixels; a side may have at most {MAX_SIDE}.")
-    if header.pixels > MOST_PIXELS_PER_BYTE.get(image_format, header.pixels) * len(blob):
+        raise ImageError(
+            f"The image is {size} pixels; a side of a {image_format.upper()} file may have at most {longest}."
+        )
+    if header.pixels > _most_pixels(header, len(blob)):
         raise damaged(image_format)
     return dataclasses.replace(header, orientation=_orientation(header))
+
+
+def _most_pixels(header: Header, length: int) -> int:
+    """How many pixels a file of length bytes can hold."""
+    ratio = MOST_PIXELS_PER_BYTE.get(header.format)
+    if ratio is None:
+        return header.pixels
+    if header.format == "tiff":
+        ratio = max(ratio, FAX_ROWS_PER_BYTE * header.width)
+    return ratio * length + LEFT_OUT.get(header.format, 0)
 
 
 def _orientation(header: Header) -> int:
@@ -107,7 +126,7 @@ def _tiff(blob: Blob) -> Header:
         raise
     header = _header_of(image, "tiff")
     if page is None or page.kind in (Kind.PLAIN, Kind.YCBCR):
-        return dataclasses.replace(header, bounded=True)
+        return dataclasses.replace(header, bounded=True, decoding=tiff_chunks.held(page, header, len(blob)))
     return dataclasses.replace(header, bounded=False, orientation=page.directory.value(ORIENTATION, 1))
 
 

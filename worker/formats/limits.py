@@ -6,6 +6,16 @@ from __future__ import annotations
 
 from filterfleet.worker.settings import MAX_SIDE
 
+# The longest side, in pixels, of files that are read. JPEG, GIF and many of the libraries' own counters end at 16 bits;
+# PNG and TIFF are listed because they go in strips. A larger value would let files through that decoders cannot hold; a
+# smaller one refuses more images.
+LONGEST_READ = {"png": MAX_SIDE, "tiff": MAX_SIDE}
+LONGEST_READ_ELSEWHERE = 65_535
+
+# The longest side, in pixels, of files that are written. These are limits of libjpeg, libwebp and libaom; formats that
+# are not listed end at MAX_SIDE.
+LONGEST_WRITTEN = {"jpeg": 65_500, "webp": 16_383, "avif": 16_384}
+
 # The largest colour profile, EXIF or XMP that is carried along, in bytes; a larger one is left behind. Real ones have
 # up to a few MiB. A larger value lets a file that unpacks to much more than its own size take more memory; a smaller
 # one loses metadata.
@@ -30,10 +40,32 @@ MAX_PAGES = 100
 MAX_SCANS = 100
 
 # Pixels that one byte of a file can stand for at most: deflate makes 1,032 bytes of one, of up to 8 pixels each; a JPEG
-# block of 64 pixels takes a bit, and chroma lets one block serve four; a row of a fax that equals the one above takes a
-# bit; a PNM has at least a bit for each pixel. These follow from the formats. Files that claim more are cut short, and
-# are refused before a decoder spends minutes filling in what is missing.
-MOST_PIXELS_PER_BYTE = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SIDE, "pnm": 8, "ico": 8 * 1032}
+# block of 64 pixels takes a bit, and chroma lets one block serve four; a PNM has at least a bit for each pixel; the
+# longest string of GIF's LZW has 4,095 pixels and takes 12 bits; a run of a BMP has 255 pixels and takes two bytes; the
+# row of a fax that equals the one above takes a bit, and may be longer than this says (FAX_ROWS_PER_BYTE). These follow
+# from the formats. Files that claim more are cut short, and are refused before a decoder spends minutes filling in what
+# is missing. WebP, AVIF, HEIC, JPEG XL and JPEG 2000 are not listed: any number of pixels of one colour takes a few
+# bytes.
+MOST_PIXELS_PER_BYTE = {
+    "png": 8 * 1032,
+    "jpeg": 8 * 4 * 64,
+    "tiff": 8 * LONGEST_READ_ELSEWHERE,
+    "pnm": 8,
+    "gif": 2730,
+    "bmp": 128,
+    "ico": 8 * 1032,
+}
+FAX_ROWS_PER_BYTE = 8
+
+# Pixels that a GIF or BMP may have whatever its length, since pixels can be left out: those around a GIF's first frame,
+# and those that run lengths pass over. A larger value lets a file of a few bytes become larger outputs; a smaller one
+# refuses more of such files.
+LEFT_OUT = {"gif": 32_000_000, "bmp": 32_000_000}
+
+# Strips or tiles of a TIFF for which libtiff may take as much memory as it wants, which is then counted. Files with
+# more of them get libvips' own limit of 50 MB. More: a hostile list takes more memory. Less: slides of very many small
+# tiles are refused.
+MAX_TIFF_CHUNKS = 1_000_000
 
 # Chunks of a PNG file that are passed over to find those behind the pixels. A file with more of them before its pixels
 # is refused. libpng writes 8 KiB of pixels in each, so

@@ -19,6 +19,8 @@ from filterfleet.worker.pixels.image import Image
 # Less: a file without an end of its header is refused sooner.
 HEADER = 4096
 
+_TEXT = 12  # bytes for each sample that is written out, while it becomes a number
+
 _BLANK = rb"(?:\s|#[^\r\n]*[\r\n])+"
 _HEADER = re.compile(
     rb"P(?:(?P<bits>[14])%b(\d{1,9})%b(\d{1,9})|[2356]%b(\d{1,9})%b(\d{1,9})%b(\d{1,5}))\s" % ((_BLANK,) * 5)
@@ -43,7 +45,10 @@ class _Raster:
 def header(blob: Blob) -> Header:
     """Raises ImageError."""
     raster = _raster(blob)
-    return Header("pnm", raster.width, raster.height, bands=raster.bands, bits=8 if raster.white < 256 else 16)
+    samples = raster.width * raster.height * raster.bands
+    decoding = _TEXT * samples if raster.kind < 4 else 0
+    bits = 8 if raster.white < 256 else 16
+    return Header("pnm", raster.width, raster.height, bands=raster.bands, bits=bits, decoding=decoding)
 
 
 def decode(blob: Blob) -> Image:

@@ -15,6 +15,7 @@ from filterfleet.worker.formats import cielab, tiff
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.tiff import Entry, Kind, Page
+from filterfleet.worker.formats.tiff_chunks import largest
 from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import open_image, pyvips
@@ -71,7 +72,8 @@ def _by_libvips(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> An
     if fail_on != "none" and tiff.TILES in page.directory.entries:
         with contextlib.suppress(pyvips.Error):
             return _opened(blob, page, _shared(page, tiff.OF_PIXELS), fail_on, disk)
-    return open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number)
+    unlimited = largest(page) is not None
+    return open_image(blob, "tiff", fail_on=fail_on, disk=disk, page=page.number, unlimited=unlimited)
 
 
 def _jpeg_inside(blob: Blob, page: Page, fail_on: str) -> Any:
@@ -250,4 +252,5 @@ def _opened(blob: Blob, page: Page, entries: _Entries, fail_on: str, disk: list[
         given = tiff.with_directory(blob, page.directory, entries)
     except struct.error:  # an offset beyond what the file can hold
         raise damaged("tiff") from None
-    return open_image(given, "tiff", fail_on="none" if fail_on == "none" else "warning", disk=disk)
+    strictly = "none" if fail_on == "none" else "warning"
+    return open_image(given, "tiff", fail_on=strictly, disk=disk, unlimited=largest(page) is not None)

@@ -12,7 +12,9 @@ import pyvips
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.payload import OpenFile
+from filterfleet.worker.pixels.vips_buffers import use_small_buffers
 
+use_small_buffers()
 pyvips.concurrency_set(1)  # the pool of the worker already has a thread per core
 pyvips.cache_set_max(0)  # nothing is computed twice, and a cache would keep images alive
 # Users read our sentences, not a decoder's notes. pyvips logs the notes of libvips, and from here on GLib's as well.
@@ -49,18 +51,23 @@ _LOADERS = {
 READABLE = frozenset(_LOADERS)
 
 
-def open_image(blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError], page: int = 0) -> Any:
+def open_image(
+    blob: Blob, image_format: str, *, fail_on: str, disk: list[OSError], page: int = 0, unlimited: bool = False
+) -> Any:
     """A lazy pyvips.Image of one of the READABLE formats, whose rows can be read once, from top to bottom. An OpenFile
     is read piece by piece, never whole.
 
-    fail_on is libvips' own setting: none, truncated, error or warning. page is the number of a page of a TIFF. Raises
+    fail_on is libvips' own setting: none, truncated, error or warning. page is the number of a page of a TIFF.
+    unlimited lets libtiff take more than 50 MB, which strips of wide images need: count what it takes. Raises
     pyvips.Error, here or where pixels are read. An error of the disk cannot pass through C: it is appended to disk, so
     look there first. Keep the image, or one derived from it, while a Region of it is in use: the image keeps the blob's
     reader alive.
     """
     source = _source(blob, disk)
-    pages = {"page": page} if page else {}
-    image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on, **pages)
+    more: dict[str, Any] = {"page": page} if page else {}
+    if unlimited:
+        more["unlimited"] = True
+    image = _LOADERS[image_format](source, access="sequential", fail_on=fail_on, **more)
     image._references.append(source)  # noqa: SLF001 - libvips calls it back; pyvips' new_from_source does the same
     return image
 

@@ -32,7 +32,7 @@ Bits = NDArray[np.uint8]  # (rows, (width + 7) // 8): a bit for each pixel
 class Edge:
     """The weak pixels of a strip's first or last row: their columns, ascending, and their labels."""
 
-    columns: NDArray[np.intp]
+    columns: NDArray[np.int32]
     labels: Labels
 
 
@@ -62,7 +62,7 @@ def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Bits]:
 
 
 def _edge(row: Labels) -> Edge:
-    columns = np.flatnonzero(row)
+    columns = np.flatnonzero(row).astype(np.int32)
     return Edge(columns, row[columns])
 
 

@@ -15,6 +15,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters import Bound
 from filterfleet.worker.filters.merge import Hysteresis, Measured, Resampled, Rows, Whole
 from filterfleet.worker.formats import Target
+from filterfleet.worker.formats.limits import LONGEST_WRITTEN
 from filterfleet.worker.strips import resample
 from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.writers import check_output
@@ -27,6 +28,10 @@ BAND_UNIT = 128
 # The least rows of a band, since libraries compute slivers by other code, with other pixels. A larger value changes
 # nothing; a smaller one breaks the promise that strips equal the whole.
 SHORTEST_BAND = 32
+
+# Bands of an image that is too wide for a JPEG have a multiple of this many rows. A larger value takes more memory;
+# with a smaller one, Canny and blurs compute more rows twice.
+WIDE_UNIT = 16
 
 # About how many pixels a band has. A larger value takes more memory on each thread; with a smaller one, more rows are
 # computed twice, in the halos of two bands.
@@ -47,18 +52,22 @@ class Size:
 
 def bands(height: int, rows: int) -> tuple[Span, ...]:
     """An image of this height cut into bands of rows each. The last band has fewer, or up to SHORTEST_BAND more."""
+    shortest = min(SHORTEST_BAND, rows)
     tops = list(range(0, height, rows))
-    if len(tops) > 1 and height - tops[-1] < SHORTEST_BAND:
+    if len(tops) > 1 and height - tops[-1] < shortest:
         tops.pop()
     return tuple(Span(top, bottom) for top, bottom in zip(tops, [*tops[1:], height], strict=True))
 
 
 def band_rows(root: Node, size: Size) -> int:
-    """Rows of a band: a multiple of BAND_UNIT, high enough that halos cost little, low enough for memory."""
+    """Rows of a band, high enough that halos cost little, low enough for memory: a multiple of BAND_UNIT, or of
+    WIDE_UNIT where an image is too wide for a JPEG.
+    """
     middle = Span(size.height // 2, size.height // 2 + 1)
     halo = len(needed(root, middle, size))
     wanted = max(BAND_PER_HALO * halo, BAND_PIXELS // size.width)
-    return max(wanted // BAND_UNIT, 1) * BAND_UNIT
+    unit = BAND_UNIT if size.width <= LONGEST_WRITTEN["jpeg"] else WIDE_UNIT
+    return max(wanted // unit, 1) * unit
 
 
 def is_barrier(bound: Bound) -> bool:
@@ -120,7 +129,7 @@ def check(node: Node, size: Size, targets: Mapping[str, Target], limit: int) -> 
         check_output(output.name, targets[output.name].format, size.width, size.height)
     for bound, child in node.children:
         match bound.filter.merge:
-            case Whole(why):
+            case Whole(why=why):
                 raise ImageError(f"The filter {bound.filter.name!r} needs the whole image at once, because {why}.")
             case Resampled() as merge:
                 below = resampling(bound, merge, size)

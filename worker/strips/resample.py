@@ -31,6 +31,8 @@ _LONGEST_PERIOD = 512
 # more ratios.
 _FINEST = 64
 
+_FLOAT32 = 1 << 23  # numbers above it have no fractions
+
 _CUBIC_REACH = 3  # rows beyond its own that INTER_CUBIC looks at
 _NEGLIGIBLE = 1e-3  # parts of a row that OpenCV leaves out of an area
 _PIECE = 32  # rows converted to float32 at once
@@ -79,7 +81,8 @@ def _is_exact(height: int, new_height: int) -> bool:
     """
     divisor = math.gcd(height, new_height)
     period, new_period = height // divisor, new_height // divisor
-    return period <= _LONGEST_PERIOD and new_period <= _FINEST and new_period.bit_count() == 1
+    fine = new_period <= _FINEST and 2 * new_period * height <= _FLOAT32
+    return period <= _LONGEST_PERIOD and fine and new_period.bit_count() == 1
 
 
 class _Nearest:
@@ -146,16 +149,21 @@ class _Area:
 
     def __init__(self, width: int, height: int, new_width: int, new_height: int) -> None:
         self.width, self.height = new_width, new_height
-        self._image_width = width
-        self._weights = [_weights(row, height, new_height) for row in range(new_height)]
-        self._firsts = [weights[0][0] for weights in self._weights]
+        self._image_width, self._image_height = width, height
+
+    def _weights(self, row: int) -> list[tuple[int, np.float32]]:
+        return _weights(row, self._image_height, self.height)
+
+    def _first_from(self, image_row: int) -> int:
+        """The first row of the result that begins at this row of the image or below it."""
+        return bisect.bisect_left(range(self.height), image_row, key=lambda row: self._weights(row)[0][0])
 
     def makes(self, band: Span) -> Span:
-        return Span(bisect.bisect_left(self._firsts, band.top), bisect.bisect_left(self._firsts, band.bottom))
+        return Span(self._first_from(band.top), self._first_from(band.bottom))
 
     def needs(self, band: Span) -> Span:
         made = self.makes(band)
-        return band | Span(band.top, self._weights[made.bottom - 1][-1][0] + 1) if len(made) else band
+        return band | Span(band.top, self._weights(made.bottom - 1)[-1][0] + 1) if len(made) else band
 
     def resize(self, rows: Image, band: Span) -> Image:
         made = self.makes(band)
@@ -163,11 +171,11 @@ class _Area:
             return _none_like(rows, self.width)
         means = np.concatenate([self._row_means(rows[top : top + _PIECE]) for top in range(0, len(rows), _PIECE)])
         resized = np.empty((len(made), self.width, *rows.shape[2:]), rows.dtype)
-        for target, weights in zip(resized, self._weights[made.top : made.bottom], strict=True):
-            (first, weight), *others = weights
+        for target, row in zip(resized, range(made.top, made.bottom), strict=True):
+            (first, weight), *others = self._weights(row)
             total = means[first - band.top] * weight
-            for row, more in others:
-                total += means[row - band.top] * more
+            for other, more in others:
+                total += means[other - band.top] * more
             target[:] = total if target.dtype.kind == "f" else np.rint(total)
         return resized
 

@@ -66,21 +66,23 @@ def process_in_strips(
     carried: Carried = NOTHING,
     damaged: Damaged = Damaged.REFUSE,
     threads: int = 1,
+    limit: int = WHOLE_PIXELS,
 ) -> Streamed:
     """All outputs of the tree below root, for one image file. targets are those of the outputs, by name.
 
-    The pixels equal those of the whole image. Memory is bounded by the width of the image and the number of threads.
+    The pixels equal those of the whole image. worker.strips.needs says how much memory that takes. limit is in pixels,
+    as in stream.
     The results wait in temporary files ($TMPDIR), and so do the pixels before each step that needs to see all of them.
     Raises ImageError, before anything is decoded if the recipe cannot run in strips (see obstacle), MemoryError, and
     OSError.
     """
-    if sentence := obstacle(header, root, targets):
+    if sentence := obstacle(header, root, targets, limit):
         raise ImageError(sentence)
     began = time.perf_counter()
     with closed_on_error(Decoded(blob, header, damaged)) as decoded:
         source = upright(decoded, header.orientation)
     opened = time.perf_counter() - began
-    streamed = stream(source, root, targets, carried=carried, threads=threads)
+    streamed = stream(source, root, targets, carried=carried, threads=threads, limit=limit)
     return Streamed(streamed.files, {**streamed.seconds, "decode": streamed.seconds["decode"] + opened})
 
 
@@ -169,4 +171,5 @@ class _Run:
             file = FileBlob()
             self.unfinished.callback(file.close)
             file.append(data)
+            del data  # it would be held while the next one is made
             self.files[name] = file

@@ -13,7 +13,8 @@ from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.spool import Mapped, RowSource, RowSpool, rows_in
 
-_ROWS = 128  # of the source, turned at once
+_ROWS, _FEWEST = 128, 8  # of the source, turned at once
+_PIXELS = 2_500_000  # turned at once, unless _FEWEST rows have more
 
 
 def upright(source: RowSource, orientation: int) -> RowSource:
@@ -44,8 +45,14 @@ def _sideways(source: RowSource, orientation: int) -> RowSource:
     return columns
 
 
+def rows_at_once(width: int) -> int:
+    """How many rows of a source of this width are turned at once. More of them make fewer blocks to read from."""
+    return max(_FEWEST, min(_ROWS, _PIXELS // width))
+
+
 def _spans(source: RowSource) -> list[Span]:
-    return [Span(top, min(top + _ROWS, source.height)) for top in range(0, source.height, _ROWS)]
+    rows = rows_at_once(source.width)
+    return [Span(top, min(top + rows, source.height)) for top in range(0, source.height, rows)]
 
 
 class Columns:

@@ -16,7 +16,6 @@ from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-LONGEST_SIDE = 65_500  # pixels: the limit of libjpeg
 _SOI, _EOI, _SOS, _RST7 = b"\xff\xd8", b"\xff\xd9", 0xDA, b"\xff\xd7"
 _SOF = range(0xC0, 0xC3)
 

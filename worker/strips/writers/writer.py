@@ -9,8 +9,9 @@ from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats import Carried, Target
 from filterfleet.worker.formats.deflate import level_of
+from filterfleet.worker.formats.sides import check_sides
 from filterfleet.worker.pixels.image import Image
-from filterfleet.worker.strips.writers.jpeg import LONGEST_SIDE, JpegWriter
+from filterfleet.worker.strips.writers.jpeg import JpegWriter
 from filterfleet.worker.strips.writers.png import PngWriter
 from filterfleet.worker.strips.writers.tiff import TiffWriter
 
@@ -52,11 +53,7 @@ def check_output(name: str, image_format: str, width: int, height: int) -> None:
             f"Output {name!r}: a {width} x {height} image cannot be stored as {image_format.upper()}, which needs all "
             "of it in memory: choose jpeg, png or tiff."
         )
-    if image_format == "jpeg" and max(width, height) > LONGEST_SIDE:
-        raise ImageError(
-            f"Output {name!r}: a {width} x {height} image cannot be stored as JPEG, whose sides may have at most "
-            f"{LONGEST_SIDE} pixels: choose png or tiff."
-        )
+    check_sides(name, image_format, width, height)
 
 
 class Ordered:

@@ -1,0 +1,167 @@
+"""How much memory an image takes on its way: bytes at the worst moment, estimated from its header before it is decoded.
+
+The numbers are measured on noise, which compresses worst (tests/integration/test_needs.py): estimates are never below
+what is taken, and never three times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.worker.filters import Bound
+from filterfleet.worker.filters.merge import Resampled
+from filterfleet.worker.filters.registry import Alpha
+from filterfleet.worker.formats import Header, Target
+from filterfleet.worker.tree import Node
+
+# What the numbers of this page do not cover, in bytes: tables of libraries, and what malloc keeps between two blocks. A
+# larger value lets fewer small images run at once; with a smaller one, they take more than was set aside.
+SLACK = 8 << 20
+
+# Rows that libvips keeps of an image which it reads from top to bottom. More: fewer wide images run at once. Less: they
+# take more memory than was set aside.
+DECODER_ROWS = 200
+
+# Rows around which filters that weigh by alpha compute at once, and the bytes that each of their pixels takes.
+_WEIGHED_ROWS, _WEIGHED_BYTES = 320, 64
+
+# Bytes that a resize takes besides for each transparent pixel, before and after.
+_RESIZED_FROM, _RESIZED_TO = 12, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """bands are the samples of a pixel, alpha included, and depth is the bytes of a sample."""
+
+    width: int
+    height: int
+    bands: int
+    depth: int
+
+    @property
+    def count(self) -> int:
+        return self.width * self.height
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.count * self.bands * self.depth
+
+    @property
+    def alpha(self) -> bool:
+        return self.bands in (2, 4)
+
+
+def decoded(header: Header) -> Pixels:
+    """The image once it is decoded and upright."""
+    return Pixels(*header.upright, max(header.bands, 1), 1 if header.bits <= 8 else 2)
+
+
+def whole_need(header: Header, length: int, root: Node, targets: Mapping[str, Target]) -> int:
+    """Bytes that a whole image takes, whose file has length bytes. targets are those of the outputs, by name."""
+    image = decoded(header)
+    return SLACK + max(_decoding(header, image, length), image.size + worst(root, image, targets))
+
+
+def worst(node: Node, image: Pixels, targets: Mapping[str, Target]) -> int:
+    """The most bytes held at the node and below it, besides its image. The files of outputs that were made before are
+    among them.
+    """
+    held = most = 0
+    for output in node.outputs:
+        most = max(most, held + encoding(targets[output.name].format, image, bilevel=node.bilevel))
+        held += min(INLINE_LIMIT, image.size + image.size // 8)  # what is larger goes to a file
+    for bound, child in node.children:
+        result, work = step(bound, image)
+        most = max(most, held + work + result.size, held + result.size + worst(child, result, targets))
+        held += sum(min(INLINE_LIMIT, result.size) for _ in child.outputs)
+    return most
+
+
+def step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
+    """The result of a filter, and the bytes that it takes besides the image and that."""
+    kind = bound.filter
+    given = image if kind.deep else replace(image, depth=1)
+    copied = given.size if given.depth != image.depth else 0
+    kept = given.alpha and kind.alpha in (Alpha.KEPT, Alpha.WEIGHED)
+    if given.alpha and kind.alpha is not Alpha.FILTERED:
+        given = replace(given, bands=given.bands - 1)
+        copied += given.size
+    if kind.gray and given.bands > 1:
+        given = replace(given, bands=1)
+        copied += given.size
+    work = copied + round(given.count * given.bands * kind.work(**bound.values))
+    result = replace(given, bands=3) if kind.tints else given
+    if isinstance(kind.merge, Resampled):
+        width, height = kind.merge.target(image.width, image.height, **bound.values)
+        result = replace(result, width=width, height=height)
+        if image.alpha:
+            work += _RESIZED_FROM * image.count + _RESIZED_TO * result.count
+    elif image.alpha and kind.alpha in (Alpha.WEIGHED, Alpha.FILTERED):
+        work += _WEIGHED_BYTES * image.width * min(_WEIGHED_ROWS, image.height)
+    if kept:
+        work += result.size + image.count * result.depth
+        result = replace(result, bands=result.bands + 1)
+    return result, work
+
+
+def encoding(image_format: str, image: Pixels, *, bilevel: bool = False) -> int:
+    """Bytes that an encoder takes for an output in this format, its file included."""
+    samples = image.count * image.bands
+    reduced = samples if image.depth == 2 else 0  # the copy in 8 bits
+    match image_format:
+        case "png":
+            return image.count * 2 if bilevel and image.bands == 1 else image.size * 13 // 4
+        case "tiff":
+            return image.size * 5
+        case "webp":
+            return image.count * (40 if image.alpha else 14) + reduced
+        case "avif":
+            return image.count * (16 * image.bands + 20 if image.depth == 1 else 16 * image.bands + 40)
+        case "bmp":
+            return samples * 5 // 2 + reduced + (2 * image.count if image.bands == 2 else 0)
+    return max(5 * image.count, 7 * samples // 2) + reduced
+
+
+def _decoding(header: Header, image: Pixels, length: int) -> int:
+    """Bytes that a decoder takes, the image included. length is that of the file, which some decoders copy."""
+    turned = image.size if header.orientation > 1 else 0
+    return turned + _DECODERS.get(header.format, _others)(header, image, length)
+
+
+def _by_rows(header: Header, image: Pixels, _: int) -> int:
+    """By libvips, from the top to the bottom."""
+    rows = min(DECODER_ROWS, image.height) * image.size // image.height
+    at_once = 0 if header.bounded else image.size // 2  # an interlaced PNG
+    return image.size * 2 + image.count * header.cmyk + rows + at_once + header.decoding
+
+
+def _jpeg(header: Header, image: Pixels, length: int) -> int:
+    """The coefficients of a progressive one are in memory. Odd files are copied, and libvips may have to read them."""
+    return 3 * length + (_by_rows(header, image, length) if header.bounded else image.size * 7 // 2)
+
+
+def _tiff(header: Header, image: Pixels, length: int) -> int:
+    """Kinds that libvips does not read are copied, and unpacked by numpy."""
+    return _by_rows(header, image, length) + (0 if header.bounded else 4 * image.size + 3 * length)
+
+
+def _others(header: Header, image: Pixels, length: int) -> int:
+    return 3 * image.size + header.decoding + 2 * length
+
+
+_DECODERS: dict[str, Callable[[Header, Pixels, int], int]] = {
+    "png": _by_rows,
+    "jpeg": _jpeg,
+    "tiff": _tiff,
+    "webp": lambda _, image, length: 9 * image.count + length,
+    "avif": lambda _, image, length: (24 if image.depth == 1 else 40) * image.count + length,
+    "gif": lambda _, image, length: 16 * image.count + length,
+    "bmp": lambda _, image, length: 8 * image.count + 2 * length,
+    "jp2": lambda _, image, length: 6 * image.count * image.bands + image.size + 2 * length,
+    "heic": lambda _, image, length: 5 * image.size + 2 * length,
+    "jxl": lambda _, image, length: (24 if image.depth == 1 else 48) * image.count + 2 * length,  # floats
+    "raw": lambda _, image, length: 19 * image.count + 2 * length,  # four samples of 16 bits
+}

@@ -1,0 +1,28 @@
+"""The size of each output, which follows from the header and the recipe before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from filterfleet.worker.filters.merge import Resampled, Whole
+from filterfleet.worker.formats import Target
+from filterfleet.worker.formats.sides import check_sides
+from filterfleet.worker.tree import Node
+
+
+def check_sizes(node: Node, width: int, height: int, targets: Mapping[str, Target]) -> None:
+    """Raises ImageError, naming the output, if a format cannot hold the image that a chain makes; or if a step makes it
+    too large. width and height are those of the node's image. targets are those of the outputs, by name.
+
+    What follows a filter of a plugin that needs the whole image is not checked: it may change the size as it likes.
+    """
+    for output in node.outputs:
+        check_sides(output.name, targets[output.name].format, width, height)
+    for bound, child in node.children:
+        match bound.filter.merge:
+            case Resampled() as merge:
+                check_sizes(child, *merge.target(width, height, **bound.values), targets)
+            case Whole(keeps_size=False):
+                pass
+            case _:
+                check_sizes(child, width, height, targets)

@@ -1,0 +1,114 @@
+"""How much memory an image in strips takes, in bytes at the worst moment: bands on all threads, and what waits between
+passes. The same arithmetic as for whole images (worker.needs), on the pixels of a band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from filterfleet.common.errors import ImageError
+from filterfleet.worker.filters import Bound
+from filterfleet.worker.filters.merge import Hysteresis, Resampled
+from filterfleet.worker.formats import Header, Target
+from filterfleet.worker.needs import DECODER_ROWS, Pixels, decoded, encoding, step, worst
+from filterfleet.worker.settings import STRIPS_NEED, WHOLE_PIXELS
+from filterfleet.worker.strips import plan
+from filterfleet.worker.strips.plan import Size
+from filterfleet.worker.strips.span import Span
+from filterfleet.worker.strips.upright import rows_at_once
+from filterfleet.worker.tree import Node
+
+# What malloc keeps between the blocks of bands, and tables of libraries, in bytes. A larger value lets fewer images run
+# at once; with a smaller one, they take more than was set aside.
+_SLACK = 32 << 20
+
+_TRACING = 16  # bytes that Canny takes for each pixel of a band, the labels of connected pixels included
+_BORDER = 3  # bytes that it keeps for each pixel of the first and last rows of bands, of which a third may be edges
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """need is in bytes. An image that a step has made as small as limit, in pixels, goes on whole."""
+
+    need: int
+    threads: int
+    limit: int
+
+
+def cheapest(header: Header, root: Node, targets: Mapping[str, Target], threads: int, memory: int) -> Cost:
+    """With as many of the threads as fit into memory, in bytes; the least of all costs if nothing fits. The recipe must
+    be able to run in strips (plan.check).
+    """
+    costs = [
+        Cost(max(_need(header, root, targets, count, limit), STRIPS_NEED), count, limit)
+        for limit in _limits(header, root, targets)
+        for count in range(threads, 0, -1)
+    ]
+    fitting = (cost for cost in costs if cost.need <= max(memory, STRIPS_NEED))
+    return next(fitting, min(costs, key=lambda cost: cost.need))
+
+
+def _limits(header: Header, root: Node, targets: Mapping[str, Target]) -> tuple[int, ...]:
+    """What is small goes whole, which is faster, or stays in strips, which takes less memory."""
+    try:
+        plan.check(root, Size(*header.upright), targets, 0)
+    except ImageError:
+        return (WHOLE_PIXELS,)
+    return WHOLE_PIXELS, 0
+
+
+def _need(header: Header, root: Node, targets: Mapping[str, Target], threads: int, limit: int) -> int:
+    image = decoded(header)
+    row = header.width * image.bands * image.depth
+    turned = 3 * rows_at_once(header.width) * row if header.orientation > 2 else 0
+    held = _SLACK + header.decoding + min(DECODER_ROWS, header.height) * row
+    return held + max(turned, _passes(root, image, targets, threads, limit))
+
+
+def _passes(root: Node, image: Pixels, targets: Mapping[str, Target], threads: int, limit: int) -> int:
+    """One pass over the image, and those that follow from its barriers."""
+    size = Size(image.width, image.height)
+    rows = plan.band_rows(root, size)
+    top = max(image.height // 2 - rows, 0)
+    span = plan.needed(root, Span(top, min(top + rows, image.height)), size)
+    band = replace(image, height=len(span))
+    first = band.size + threads * (band.size + _band(root, band, image, targets))
+    kept, later = 0, 0
+    for bound, child in _barriers(root):
+        result, _ = step(bound, image)
+        if isinstance(bound.filter.merge, Hysteresis):
+            count = -(-image.height // rows)
+            kept += 2 * count * image.width * _BORDER + 2 * rows * image.width
+        if isinstance(bound.filter.merge, Resampled) and result.count <= limit:
+            later = max(later, result.size + worst(child, result, targets))
+        else:
+            later = max(later, _passes(child, result, targets, threads, limit))
+    return kept + max(first, later)
+
+
+def _barriers(node: Node) -> list[tuple[Bound, Node]]:
+    """The steps at which a pass that begins at the node ends."""
+    return [
+        (bound, child) for reached in plan.reached(node) for bound, child in reached.children if plan.is_barrier(bound)
+    ]
+
+
+def _band(node: Node, band: Pixels, image: Pixels, targets: Mapping[str, Target]) -> int:
+    """Bytes that one thread takes for a band of the node's image, besides its rows. image is all of it."""
+    most = 0
+    for output in node.outputs:
+        most = max(most, encoding(targets[output.name].format, band, bilevel=node.bilevel))
+    for bound, child in node.children:
+        match bound.filter.merge:
+            case Hysteresis():
+                most = max(most, step(bound, band)[1] + _TRACING * band.count)
+            case Resampled() as merge:
+                width, _ = merge.target(image.width, image.height, **bound.values)
+                means = 8 * width * band.height * band.bands
+                weighed = 12 * band.count + 3 * means if band.alpha else 0
+                most = max(most, means + 2 * band.size + weighed)
+            case _:
+                result, work = step(bound, band)
+                most = max(most, work + result.size, result.size + _band(child, result, image, targets))
+    return most
