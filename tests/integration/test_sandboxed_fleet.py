@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -111,3 +112,32 @@ def test_a_helper_finds_the_addresses_of_brokers() -> None:
     assert said.returncode == 0, said.stderr
     known = [f"tcp://{socket.gethostbyname('localhost')}:5556", *backends[1:]]
     assert json.loads(said.stdout) == [known] * 3
+
+
+MOVES = """
+import pathlib, socket, sys
+from filterfleet.worker.sandbox.confinement import enter
+from filterfleet.worker.sandbox.names import Names
+place, backend = pathlib.Path(sys.argv[1]), "tcp://hub.example:5556"
+socket.getaddrinfo = lambda *_: [(0, 0, 0, "", (place.read_text(), 0))]  # the helper's, too
+names = Names([backend])
+enter([5556])
+print(names.current(backend), flush=True)
+sys.stdin.readline()
+while (address := names.current(backend)) == "tcp://192.0.2.1:5556":
+    pass
+print(address)
+"""
+
+
+def test_a_broker_that_moves_is_found(tmp_path: Path) -> None:
+    (place := tmp_path / "address").write_text("192.0.2.1")
+    command = [sys.executable, "-c", MOVES, place]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == "tcp://192.0.2.1:5556\n"
+        place.write_text("192.0.2.2")
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "tcp://192.0.2.2:5556\n"

@@ -12,10 +12,15 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 _LARGEST = 1 << 16  # bytes of an answer
+
+# Seconds to wait for the first answer. More finds a broker at the first attempt although DNS is slow; less lets a
+# worker start sooner when DNS does not answer, and find that broker a few seconds later.
+FIRST_ANSWER = 3.0
 
 
 class Names:
@@ -29,12 +34,13 @@ class Names:
         self._known = {backend: backend for backend in backends}
         self._child: socket.socket | None = None
         named = [backend for backend in backends if not _is_number(_host(backend))]
-        if named:
+        if named and sys.platform == "linux":  # elsewhere there is no sandbox
             self._child, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             if os.fork() == 0:
                 self._child.close()
                 _answer(theirs, named)
             theirs.close()
+            self._child.settimeout(FIRST_ANSWER)
             self._ask()
             self._hear()
             self._child.setblocking(False)
@@ -43,23 +49,25 @@ class Names:
         """The address to connect to, by what the last answer said. The next answer is asked for, and not waited for, so
         that a name that has moved is found at a later attempt. A name that has never been resolved stays a name.
         """
-        if self._child is not None:
-            with contextlib.suppress(OSError):  # no answer is there, or the helper is gone
-                self._hear()
-            self._ask()
+        while self._hear():
+            pass
+        self._ask()
         return self._known[backend]
 
     def _ask(self) -> None:
-        assert self._child is not None
-        with contextlib.suppress(OSError):
-            self._child.send(b"?")
+        if self._child is not None:
+            with contextlib.suppress(OSError):  # the helper is gone, or has questions enough
+                self._child.send(b"?")
 
-    def _hear(self) -> None:
-        assert self._child is not None
-        while answer := self._child.recv(_LARGEST):
+    def _hear(self) -> bool:
+        """Takes one answer, if there is one."""
+        answer = b""
+        if self._child is not None:
+            with contextlib.suppress(OSError):  # there is none, or the helper is gone
+                answer = self._child.recv(_LARGEST)
+        if answer:
             self._known |= json.loads(answer)
-            if self._child.gettimeout() is None:
-                return
+        return bool(answer)
 
 
 def _answer(questions: socket.socket, backends: Sequence[str]) -> NoReturn:
