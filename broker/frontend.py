@@ -155,9 +155,11 @@ class ClientDesk:
 
     def _room_for(self, client: Submitter, task: Task) -> bool:
         queue = self._scheduler.queue
-        few_kinds = queue.kinds(client.owner, client.peer) < self._settings.kinds
-        few_of_owner = queue.kinds_of(client.owner) < self._settings.owner_kinds
-        return ((few_kinds and few_of_owner) or queue.has_kind(task)) and self._books.has_room(client, task)
+        kind_fits = queue.has_kind(task) or (
+            queue.kinds(client.owner, client.peer) < self._settings.kinds
+            and queue.kinds_of(client.owner) < self._settings.owner_kinds
+        )
+        return kind_fits and self._books.has_room(client, task)
 
     def _turned_away(self) -> bool:
         """Whether there is no place for one more client. It is not answered, and will try again later."""
