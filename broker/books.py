@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Submitter, Task
+
+
+@dataclass(slots=True)
+class Owner:
+    """What all clients of one owner have together."""
+
+    clients: int = 0  # that have tasks
+    tasks: int = 0
+    held_bytes: int = 0
+
+
+NOTHING = Owner()
 
 
 class Books:
@@ -13,7 +26,8 @@ class Books:
 
     A client may hold a fixed multiple of the room that is left (A. Choudhury and E. Hahne, "Dynamic Queue Length
     Thresholds for Shared-Memory Packet Switches", IEEE/ACM Transactions on Networking 6(2), 1998). However many clients
-    fill the broker, all end up with equal shares, and one that comes later still finds room.
+    fill the broker, all end up with equal shares, and one that comes later still finds room. A larger multiple limits
+    all clients of one owner together, and when they are many, each of them gets less of it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -21,6 +35,7 @@ class Books:
         self.tasks = 0
         self.held_bytes = 0
         self.result_bytes = 0
+        self._owners: dict[str, Owner] = {}  # those that have tasks
         self._settings = settings
 
     def every_task(self) -> Iterator[Task]:
@@ -29,12 +44,18 @@ class Books:
 
     def has_room(self, client: Submitter, task: Task) -> bool:
         """Whether one more task of this client fits. An image larger than the cap fits when nothing else is held."""
-        limits = self._settings
-        size = task.held_bytes
-        share = limits.share if task.priority else limits.urgent_share
+        limits, size, owner = self._settings, task.held_bytes, self._owners.get(client.owner, NOTHING)
+        share_of_owner = limits.owner_share * (limits.share if task.priority else limits.urgent_share)
+        clients = owner.clients + (not client.tasks)  # that have tasks when this one is accepted
+        share = share_of_owner / max(limits.owner_share, clients)
         tasks_left, bytes_left = limits.tasks - self.tasks, limits.held_bytes - self.held_bytes
-        bytes_fit = size <= bytes_left and client.held_bytes + size <= share * bytes_left
-        return len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
+        tasks_fit = len(client.tasks) + 1 <= share * tasks_left and owner.tasks + 1 <= share_of_owner * tasks_left
+        bytes_fit = (
+            size <= bytes_left
+            and client.held_bytes + size <= share * bytes_left
+            and owner.held_bytes + size <= share_of_owner * bytes_left
+        )
+        return tasks_fit and (bytes_fit or self.held_bytes == 0)
 
     def takes_result(self, task: Task) -> bool:
         """Whether the task's client may leave one more result unacknowledged. The rule of shares applies here as well,
@@ -43,6 +64,9 @@ class Books:
         return self.clients[task.client].result_bytes <= max(0, left)
 
     def add(self, client: Submitter, task: Task) -> None:
+        owner = self._owners.setdefault(client.owner, Owner())
+        owner.clients += not client.tasks
+        owner.tasks += 1
         client.tasks[task.id] = task
         self.tasks += 1
         self.hold(client, task.held_bytes)
@@ -53,6 +77,11 @@ class Books:
         self.hold(client, -task.held_bytes, -task.result_bytes)
         self.tasks -= 1
         del client.tasks[task.id]
+        owner = self._owners[client.owner]
+        owner.tasks -= 1
+        owner.clients -= not client.tasks
+        if not owner.tasks:
+            del self._owners[client.owner]
         if client.basic and not client.tasks:
             del self.clients[task.client]
 
@@ -60,5 +89,6 @@ class Books:
         """Count these bytes of tasks and of results in; negative numbers count them out."""
         self.held_bytes += held_bytes
         client.held_bytes += held_bytes
+        self._owners[client.owner].held_bytes += held_bytes
         self.result_bytes += result_bytes
         client.result_bytes += result_bytes

@@ -42,21 +42,25 @@ class BrokerCore:
         self._next_beat = now + settings.interval
         self._next_look = float("inf")  # for requests that wait
 
-    def on_message(self, side: Side, peer: bytes, frames: list[wire.Payload], now: float) -> list[Action]:
-        """A message from the peer with this routing id. The frames are those behind the routing id."""
+    def on_message(
+        self, side: Side, peer: bytes, frames: list[wire.Payload], now: float, owner: str = ""
+    ) -> list[Action]:
+        """A message from the peer with this routing id, which belongs to this owner. The frames are those behind it."""
         extended = peer.startswith(wire.TAG)
         try:
-            self._route(side, peer, frames, now, extended=extended)
+            self._route(side, peer, frames, now, owner, extended=extended)
         except ProtocolError as error:
             self._outbox.count("malformed", side=side.value, peer=peer.hex(), error=str(error))
         return self._outbox.take()
 
-    def _route(self, side: Side, peer: bytes, frames: list[wire.Payload], now: float, *, extended: bool) -> None:
+    def _route(
+        self, side: Side, peer: bytes, frames: list[wire.Payload], now: float, owner: str, *, extended: bool
+    ) -> None:
         match side, wire.parse(frames, extended=extended):
             case Side.FRONTEND, list(messages):
-                self._clients.on_messages(peer, messages, now)
+                self._clients.on_messages(peer, messages, now, owner)
             case Side.FRONTEND, wire.Envelope() as envelope if not extended:
-                self._clients.on_envelope(peer, envelope, now)
+                self._clients.on_envelope(peer, envelope, now, owner)
             case Side.BACKEND, list(messages):
                 self._workers.on_messages(peer, messages, now)
             case Side.BACKEND, wire.Ready():

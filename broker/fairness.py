@@ -1,9 +1,9 @@
-"""The queue: fresh uploads before backfill, clients in turn, each client's tasks in order."""
+"""The queue: fresh uploads before backfill, owners in turn, an owner's clients in turn, their tasks in order."""
 
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 
 from filterfleet.broker.state import Task
@@ -11,20 +11,22 @@ from filterfleet.broker.state import Task
 Eligible = Callable[[Task], bool]
 _Kind = tuple[frozenset[str], bytes]
 _Line = dict[_Kind, OrderedDict[int, Task]]  # each kind's tasks by their places in the client's line
+_Lines = OrderedDict[bytes, _Line]  # by client
 
 
 class FairQueue:
     """Tasks that wait for a worker.
 
-    Clients take turns within one priority. A client's tasks are kept apart by kind, which is everything that decides
-    which workers may take them: the filters they need and the worker they avoid. So a task that a worker cannot take
-    never blocks the others.
+    Owners take turns within one priority, and so do the clients of one owner. A client's tasks are kept apart by kind,
+    which is everything that decides which workers may take them: the filters they need and the worker they avoid. So a
+    task that a worker cannot take never blocks the others.
     """
 
     def __init__(self) -> None:
-        self._lanes: dict[int, OrderedDict[bytes, _Line]] = {}
+        self._lanes: dict[int, OrderedDict[str, _Lines]] = {}  # by priority and owner
         self._numbers = itertools.count(1)
         self._places: dict[Task, int] = {}
+        self._kinds: Counter[str] = Counter()  # by owner
 
     def __len__(self) -> int:
         return len(self._places)
@@ -35,8 +37,12 @@ class FairQueue:
 
     def push(self, task: Task, *, first: bool = False) -> None:
         """Add a task at the end of its client's line, or at its head when it has waited before."""
-        line = self._lanes.setdefault(task.priority, OrderedDict()).setdefault(task.client, {})
-        tasks = line.setdefault(_kind(task), OrderedDict())
+        lines = self._lanes.setdefault(task.priority, OrderedDict()).setdefault(task.owner, OrderedDict())
+        line = lines.setdefault(task.client, {})
+        kind = _kind(task)
+        if (tasks := line.get(kind)) is None:
+            tasks = line[kind] = OrderedDict()
+            self._kinds[task.owner] += 1
         number = next(self._numbers)
         place = self._places[task] = -number if first else number
         tasks[place] = task
@@ -45,39 +51,61 @@ class FairQueue:
 
     def has_kind(self, task: Task) -> bool:
         """Whether a task of the same client, priority and kind waits."""
-        lane = self._lanes.get(task.priority)
-        return lane is not None and _kind(task) in lane.get(task.client, {})
+        return _kind(task) in self._line(task.priority, task.owner, task.client)
 
-    def kinds(self, client: bytes) -> int:
+    def kinds(self, owner: str, client: bytes) -> int:
         """How many kinds of the client's tasks wait, each priority counted by itself."""
-        return sum(len(lane.get(client, ())) for lane in self._lanes.values())
+        return sum(len(self._line(priority, owner, client)) for priority in self._lanes)
+
+    def kinds_of(self, owner: str) -> int:
+        """The same for all clients of this owner together."""
+        return self._kinds[owner]
 
     def pop(self, eligible: Eligible) -> Task | None:
         """Take out the next task for which `eligible` holds. It is asked about the first task of each kind only."""
         for priority in sorted(self._lanes):
             lane = self._lanes[priority]
-            for client, line in lane.items():
-                heads = dict(next(iter(tasks.items())) for tasks in line.values())
-                places = [place for place, task in heads.items() if eligible(task)]
-                if places:
-                    task = heads[min(places)]
-                    lane.move_to_end(client)
-                    self.remove(task)
-                    return task
+            for owner, lines in lane.items():
+                for client, line in lines.items():
+                    if (task := _first(line, eligible)) is not None:
+                        lane.move_to_end(owner)
+                        lines.move_to_end(client)
+                        self.remove(task)
+                        return task
         return None
 
     def remove(self, task: Task) -> None:
         """Take out a task, and every line and lane that is empty without it. Raises KeyError when it is not waiting."""
         lane = self._lanes[task.priority]
-        line = lane[task.client]
-        tasks = line[_kind(task)]
+        lines = lane[task.owner]
+        line = lines[task.client]
+        kind = _kind(task)
+        tasks = line[kind]
         del tasks[self._places.pop(task)]
         if not tasks:
-            del line[_kind(task)]
+            del line[kind]
+            self._kinds[task.owner] -= 1
+            if not self._kinds[task.owner]:
+                del self._kinds[task.owner]
         if not line:
-            del lane[task.client]
+            del lines[task.client]
+        if not lines:
+            del lane[task.owner]
         if not lane:
             del self._lanes[task.priority]
+
+    def _line(self, priority: int, owner: str, client: bytes) -> _Line:
+        """A client's line, empty if it has none."""
+        lane = self._lanes.get(priority)
+        lines = lane.get(owner) if lane is not None else None
+        return lines.get(client, {}) if lines is not None else {}
+
+
+def _first(line: _Line, eligible: Eligible) -> Task | None:
+    """The first task in this line that is eligible."""
+    heads = dict(next(iter(tasks.items())) for tasks in line.values())
+    places = [place for place, task in heads.items() if eligible(task)]
+    return heads[min(places)] if places else None
 
 
 def _kind(task: Task) -> _Kind:

@@ -49,14 +49,14 @@ class ClientDesk:
 
     # --- messages ----
 
-    def on_messages(self, peer: bytes, messages: list[wire.Message], now: float) -> None:
+    def on_messages(self, peer: bytes, messages: list[wire.Message], now: float, owner: str) -> None:
         """PPX messages of one peer. Raises ProtocolError on one that a client may not send."""
         client = self._books.clients.get(peer)
         if client is None:
             if self._turned_away():
                 return
             liveness = Liveness(now, self._settings.interval, self._settings.missed)
-            client = self._books.clients[peer] = Submitter(peer, self._rng.randbytes(8), False, liveness)
+            client = self._books.clients[peer] = Submitter(peer, self._rng.randbytes(8), False, liveness, owner=owner)
             self._hello(client)
         client.liveness.heard(now)
         for message in messages:
@@ -83,12 +83,13 @@ class ClientDesk:
             case _:
                 raise ProtocolError(f"a client does not send {type(message).__name__.upper()}")
 
-    def on_envelope(self, peer: bytes, envelope: wire.Envelope, now: float) -> None:
+    def on_envelope(self, peer: bytes, envelope: wire.Envelope, now: float, owner: str) -> None:
         """The request of a basic client. It is opaque and volatile, and dropped when there is no room or when a TASK
         for one of our workers could not carry it."""
         size = sum(len(frame) for frame in envelope.body)
         task = Task(peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack)
-        client = self._books.clients.get(peer) or Submitter(peer, b"", True, Liveness(now))
+        client = self._books.clients.get(peer) or Submitter(peer, b"", True, Liveness(now), owner=owner)
+        task.owner = client.owner
         if len(envelope.body) > BODY_LIMIT or not self._room_for(client, task):
             self._outbox.count("basic_request_dropped")
             return
@@ -127,6 +128,7 @@ class ClientDesk:
                 submit.payload,
                 submit.outputs,
                 submit.largest,
+                owner=client.owner,
             )
             if not self._room_for(client, task):
                 self._outbox.counters["refused"] += 1
@@ -166,7 +168,10 @@ class ClientDesk:
 
     def _room_for(self, client: Submitter, task: Task) -> bool:
         queue = self._scheduler.queue
-        kind_fits = queue.kinds(client.peer) < self._settings.kinds or queue.has_kind(task)
+        kind_fits = queue.has_kind(task) or (
+            queue.kinds(client.owner, client.peer) < self._settings.kinds
+            and queue.kinds_of(client.owner) < self._settings.owner_kinds
+        )
         return kind_fits and self._books.has_room(client, task)
 
     def _turned_away(self) -> bool:

@@ -98,7 +98,8 @@ class BrokerService:
         for side in Side:
             until = time.monotonic() + DRAIN_TIME
             for peer, frames in self._door.receive(side, self._sockets[side], DRAIN_LIMIT):
-                actions += self._core.on_message(side, peer, frames, time.monotonic())
+                owner = self._door.owner(side, peer)
+                actions += self._core.on_message(side, peer, frames, time.monotonic(), owner)
                 if time.monotonic() >= until:
                     break
         actions += self._core.on_tick(time.monotonic())

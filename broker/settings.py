@@ -141,6 +141,10 @@ class Settings:
     # lets one client slow down all others. A smaller value refuses clients with many different recipes.
     kinds: int = 64
 
+    # The same for all clients of one key, or of one address where there are no keys. A larger value serves more clients
+    # with the same key. A smaller value limits how far a key with very many clients can slow down all others.
+    owner_kinds: int = 4096
+
     # Bytes of all tasks held: inline images, recipes and names. A larger value buffers more images, and takes as much
     # memory. A smaller value refuses sooner. A task larger than this is accepted when nothing else is held.
     held_bytes: int = 1 << 30
@@ -157,6 +161,11 @@ class Settings:
     # The same for tasks of priority 0, the urgent ones. A larger value keeps more room for fresh uploads of a client
     # whose backfill has used up its share. At a value no larger than `share` they have to wait like the backfill.
     urgent_share: float = 64.0
+
+    # All clients of one key together (or of one address, where there are no keys) may hold this many times as much as
+    # one client. A larger value lets more clients with the same key have their full share. A smaller value leaves more
+    # room for other keys.
+    owner_share: float = 8.0
 
     # Bytes of memory that the process may take for everything but its tasks and results, above all for libzmq's queues,
     # counted from its start. Beyond them all connections are closed. A larger value tolerates more data on its way. A

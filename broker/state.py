@@ -88,6 +88,7 @@ class Task:
     failures: int = 0  # transient ones
     expiries: int = 0
     outcome: Message | None = None
+    owner: str = ""  # the client's
 
     @property
     def held_bytes(self) -> int:
@@ -129,7 +130,8 @@ class Lease:
 
 @dataclass(slots=True, eq=False)
 class Submitter:
-    """A client that the broker knows, and what it has submitted."""
+    """A client that the broker knows, and what it has submitted. `owner` is its key, or its address where there are no
+    keys: all clients of one owner share what an owner may have."""
 
     peer: bytes
     session: bytes
@@ -138,6 +140,7 @@ class Submitter:
     tasks: dict[bytes, Task] = field(default_factory=dict)
     held_bytes: int = 0  # of all its tasks
     result_bytes: int = 0  # of results that it has not acknowledged
+    owner: str = ""
 
 
 @dataclass(slots=True, eq=False)

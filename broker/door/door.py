@@ -51,7 +51,6 @@ class Door:
         self._stamp = 0  # of the latest handshake
         self._monitors: dict[Side, Monitor] = {}
         self._numbers: dict[Side, Numbers] = {}
-        self._robbed: set[tuple[Side, bytes]] = set()  # routing ids that another owner's connection has taken over
         self._lines = RateLimit(1, DENIAL_INTERVAL)
         self._next_tidying = 0.0
 
@@ -71,11 +70,7 @@ class Door:
         if now >= self._next_tidying:
             self._next_tidying = now + TIDY_INTERVAL
             self._guests.tidy()
-        gone = list(self._robbed)
-        self._robbed.clear()
-        for side, peer in gone:
-            self._guests.forget(side, peer)
-        return gone
+        return self._guests.robbed()
 
     def owner(self, side: Side, peer: bytes) -> str:
         """Whom the routing id belongs to; "" if that is not known."""
@@ -136,8 +131,6 @@ class Door:
                     self._connections.heard(connection, peer)
                 return True
             case Ruling.TAKEN:
-                if connection is not None and self._guests.connection(side, peer) is None:
-                    self._robbed.add((side, peer))
                 reason = f"routing id of another {self.owners}"
             case Ruling.CROWDED:
                 reason = f"too many peers of one {self.owners}"

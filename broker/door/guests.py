@@ -47,6 +47,7 @@ class Guests:
         self._guests: dict[tuple[Side, bytes], Guest] = {}
         self._taken: Counter[Side] = Counter()
         self._taken_by: Counter[tuple[Side, str]] = Counter()
+        self._robbed: set[tuple[Side, bytes]] = set()
 
     def __len__(self) -> int:
         return len(self._guests)
@@ -56,6 +57,8 @@ class Guests:
         guest = self._guests.get((side, peer))
         if guest is not None and guest.owner != owner:
             if self._is_bound(side, peer, guest):
+                if connection is not None and guest.connection is None:
+                    self._robbed.add((side, peer))
                 return Ruling.TAKEN
             self.forget(side, peer)
             guest = None
@@ -88,6 +91,14 @@ class Guests:
             guest.connection = None
             if not self._is_bound(connection.side, connection.peer, guest):
                 self.forget(connection.side, connection.peer)
+
+    def robbed(self) -> list[tuple[Side, bytes]]:
+        """Ids whose owners have left, and under which others are connected now. Free them, and return them. No message
+        to their owners can arrive."""
+        robbed, self._robbed = list(self._robbed), set()
+        for side, peer in robbed:
+            self.forget(side, peer)
+        return robbed
 
     def tidy(self) -> None:
         """Free the ids of peers that have left and that the core has forgotten."""

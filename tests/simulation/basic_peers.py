@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from filterfleet.broker.actions import Side
 from tests.simulation.invariants import InvariantError
-from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
+from tests.simulation.router import Frames
 from tests.simulation.worker_node import OURS
 
 

@@ -56,6 +56,8 @@ class Faults:
         self._world.tell("world", "faults end")
         self._world.network.clear_up()
         self._world.revoked.clear()
+        for thief in self._world.thieves:
+            thief.stop()
         for listener in self._world.listeners:
             listener.source.hidden = listener.source.away = listener.output.away = False
 

@@ -8,7 +8,7 @@ from filterfleet.broker.settings import Settings
 from filterfleet.common.wire import Get, Message, OutputFile, parse
 from filterfleet.common.wire.messages import BLOB_LIMIT, INLINE_LIMIT
 from filterfleet.worker.done import Done
-from tests.simulation.network import Frames
+from tests.simulation.router import Frames
 
 GREED = 40  # requests in place of one
 LIE = Done(

@@ -35,10 +35,10 @@ from tests.memory_file import Shelf
 from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
 from tests.simulation.liars import allowed, most_requests
-from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
 from tests.simulation.places import Output, Source, do
+from tests.simulation.router import Frames
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

@@ -29,6 +29,7 @@ from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
+from tests.simulation.door_mutants import DOOR_MUTANTS
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
@@ -108,7 +109,7 @@ def _leaver_open(self: Worker) -> bool:
 def _backfill_first(self: FairQueue, eligible: Any) -> Task | None:
     """The least urgent task is begun first."""
     for lane in (self._lanes[priority] for priority in sorted(self._lanes, reverse=True)):
-        for line in lane.values():
+        for line in (line for lines in lane.values() for line in lines.values()):
             for tasks in line.values():
                 if eligible(task := next(iter(tasks.values()))):
                     self.remove(task)
@@ -283,6 +284,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "requests without limit": ((Relay, "ask", _passed_on_at_once),),
     "room for parts kept": ((Relay, "answers", _room_kept),),
     "results unchecked": ((backend, "check_outputs", _results_unchecked), (core, "check_outputs", _results_unchecked)),
+    **DOOR_MUTANTS,
     **LISTENER_MUTANTS,
 }
 

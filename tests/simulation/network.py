@@ -5,12 +5,13 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-Frames = list[bytes]
-Arrive = Callable[["Connection", Frames], None]
+from filterfleet.broker.actions import Side
+from tests.simulation.router import Arrive, Connection, Frames, Router
 
 UNREACHABLE_AFTER = 0.02  # seconds until the broker's libzmq has noticed that a socket is gone
 
@@ -48,28 +49,6 @@ class Clock:
             event(*args)
 
 
-class Connection:
-    """One peer's socket as its broker sees it, by its routing id. First in, first out, both ways.
-
-    A copy of a message may be lost or doubled, as happens to libzmq's messages when a connection breaks
-    and is made again. Reordering only ever happens between connections.
-    """
-
-    def __init__(self, owner: str, broker: int, identity: bytes, up: Arrive, down: Arrive, slowness: float) -> None:
-        self.owner = owner
-        self.broker = broker
-        self.identity = identity
-        self.arrive = {"up": up, "down": down}  # what takes the frames at the other end; up is at the broker
-        self.last = {"up": 0.0, "down": 0.0}  # when the last message arrives
-        self.slowness = slowness  # a factor on the delays of the weather
-        self.open = True
-        self.closed_at = 0.0
-
-    def close(self, now: float) -> None:
-        self.open = False
-        self.closed_at = now
-
-
 @dataclass
 class Partition:
     """What keeps a peer's messages to and from one broker. Held ones come when it ends, even from sockets closed
@@ -85,24 +64,22 @@ class Network:
         self.weather = weather
         self._clock = clock
         self._rng = rng
-        self._connections: dict[bytes, Connection] = {}
+        self.routers: dict[int, Router] = defaultdict(Router)  # by broker
+        self.seen: list[Connection] = []  # all that there have been
         self._partitions: dict[tuple[str, int], Partition] = {}  # by peer and broker
 
-    def connect(self, owner: str, broker: int, identity: bytes, up: Arrive, down: Arrive) -> Connection:
+    def connect(self, owner: str, broker: int, side: Side, identity: bytes, up: Arrive, down: Arrive) -> Connection:
         """up and down are called with the connection and the frames."""
-        connection = Connection(owner, broker, identity, up, down, self._rng.choice([1.0, 1.0, 1.0, 5.0]))
-        self._connections[identity] = connection
+        slowness = self._rng.choice([1.0, 1.0, 1.0, 5.0])
+        connection = Connection(owner, broker, side, identity, up, down, slowness)
+        self.seen.append(connection)
+        self.routers[broker].accept(connection)
         return connection
 
-    def is_gone(self, identity: bytes) -> bool:
-        """The broker's libzmq knows that nobody is there."""
-        connection = self._connections.get(identity)
-        if connection is None:
-            return True
-        return not connection.open and self._clock.now - connection.closed_at > UNREACHABLE_AFTER
-
-    def send_down(self, identity: bytes, frames: Frames) -> None:
-        self.carry(self._connections[identity], "down", frames)
+    def close(self, connection: Connection) -> None:
+        if connection.open:
+            connection.open = False
+            self._clock.after(UNREACHABLE_AFTER, self.routers[connection.broker].end, connection)
 
     def carry(self, connection: Connection, way: str, frames: Frames) -> None:
         """Have frames arrive later, unless they are lost on the way."""

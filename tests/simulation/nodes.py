@@ -10,7 +10,7 @@ from filterfleet.broker.settings import Settings
 from filterfleet.common.wire import Message, encode
 from filterfleet.common.wire.batches import batches
 from tests.simulation.liars import greedily
-from tests.simulation.network import Connection, Frames
+from tests.simulation.router import Connection, Frames
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -134,17 +134,22 @@ class Peer(Node):
 
     def close(self, broker: int) -> None:
         if (connection := self.connections.pop(broker, None)) is not None:
-            connection.close(self.world.clock.now)
+            self.world.network.close(connection)
 
     def open(self, identity: bytes, broker: int = 0) -> None:
         """Close the socket to this broker, if there is one, and connect a new one."""
         self.close(broker)
         connection = self.world.network.connect(
-            self.name, broker, identity, self.world.brokers[broker].arrive, self._arrive
+            self.name, broker, self.side, identity, self.world.brokers[broker].arrive, self._arrive
         )
         self.connections[broker] = connection
         if self.name in self.world.revoked:
             self.later(REFUSED_AFTER, self._refuse, connection)
+
+    def cut(self, connection: Connection) -> None:
+        """The broker has ended the connection. libzmq makes it again."""
+        if self.connections.get(connection.broker) is connection:
+            self.open(connection.identity, connection.broker)
 
     def _arrive(self, connection: Connection, frames: Frames) -> None:
         self.do(self._hear, connection, frames)

@@ -13,9 +13,9 @@ from filterfleet.worker.leases.session import WorkerSession
 from tests.memory_file import Shelf
 from tests.simulation.invariants import InvariantError
 from tests.simulation.liars import LIE, allowed, most_requests
-from tests.simulation.network import Frames
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
+from tests.simulation.router import Frames
 
 OURS = b"not an image"  # how our own workers answer a basic client's echo request
 STUCK_AFTER = SETTINGS.task_timeout + 5  # seconds

@@ -11,6 +11,7 @@ from unittest import mock
 
 import msgpack
 
+from filterfleet.broker.actions import Side
 from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
 from filterfleet.listener.core import patience, scan
@@ -21,9 +22,11 @@ from tests.simulation.broker_node import BrokerNode
 from tests.simulation.faults import FAULTS_END, Faults
 from tests.simulation.invariants import InvariantError, check_outcomes, what_is_held
 from tests.simulation.listener_node import ListenerNode
-from tests.simulation.network import Clock, Frames, Network, Weather
+from tests.simulation.network import Clock, Network, Weather
 from tests.simulation.nodes import Node, Peer
 from tests.simulation.photos import Camera
+from tests.simulation.router import Frames
+from tests.simulation.thief import Thief
 from tests.simulation.worker_node import WorkerNode
 
 PATIENCE = 400.0  # by then everything must be done
@@ -67,7 +70,7 @@ class World:
         self.network = Network(self.clock, self.rng, weather)
         self.camera = Camera(self.rng)
         self._disk_failures = 0
-        self.brokers = [BrokerNode(self, f"broker-{n}") for n in range(self.rng.choice([1, 1, 2]))]
+        self.brokers = [BrokerNode(self, n) for n in range(self.rng.choice([1, 1, 2]))]
         self.gone: Node | None = None  # the broker that has died for good
         self.listeners = [
             ListenerNode(self, f"listener-{n}", self.rng.choice([4, 12, 24])) for n in range(self.rng.choice([1, 1, 2]))
@@ -78,8 +81,9 @@ class World:
         self.lied: set[bytes] = set()  # the photos of which it has brought other outputs: each of them once
         self.echo = EchoWorker(self, "echo")
         self.lazy = LazyPirate(self, "lazy")
+        self.thieves = [Thief(self, side) for side in Side] if self.rng.random() < 0.5 else []
         self.peers: dict[str, Peer] = {
-            peer.name: peer for peer in (*self.workers, *self.listeners, self.echo, self.lazy)
+            peer.name: peer for peer in (*self.workers, *self.listeners, self.echo, self.lazy, *self.thieves)
         }
 
     @property

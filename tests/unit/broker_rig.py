@@ -31,8 +31,8 @@ class Rig:
 
     # --- peers speak ----
 
-    def frames(self, side, peer, frames):
-        self._do(self.core.on_message(side, peer, frames, self.now))
+    def frames(self, side, peer, frames, owner=""):
+        self._do(self.core.on_message(side, peer, frames, self.now, owner))
 
     def worker(self, peer, slots=1, filters=("canny",), threads=None):
         """A PPX worker that has introduced itself and stays alive."""
@@ -49,12 +49,12 @@ class Rig:
     def from_worker(self, peer, *messages):
         self.frames(Side.BACKEND, peer, encode(messages))
 
-    def from_client(self, peer, *messages):
-        self.frames(Side.FRONTEND, peer, encode(messages))
+    def from_client(self, peer, *messages, owner=""):
+        self.frames(Side.FRONTEND, peer, encode(messages), owner)
 
-    def submit(self, job, client=b"fx1|client", needs=("canny",), priority=5, payload=(IMAGE,), size=SIZE):
+    def submit(self, job, client=b"fx1|client", needs=("canny",), priority=5, payload=(IMAGE,), size=SIZE, owner=""):
         self.keeping_alive.add((Side.FRONTEND, client))
-        self.from_client(client, Submit(job, b"recipe", needs, priority, size, payload))
+        self.from_client(client, Submit(job, b"recipe", needs, priority, size, payload), owner=owner)
 
     def result(self, worker, token, payload=BLOBS):
         self.from_worker(worker, Result(token, OUTPUTS, {}, payload))

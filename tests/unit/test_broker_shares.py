@@ -17,16 +17,17 @@ ALONE = CAP * 8 // 9  # what one client may hold
 class Submitter:
     """A client that submits numbered jobs and keeps those that were accepted."""
 
-    def __init__(self, rig, peer):
+    def __init__(self, rig, peer, owner=""):
         self.rig = rig
         self.peer = peer
+        self.owner = owner
         self.held = []
         self._numbers = itertools.count()
 
     def submit(self, priority=5):
         """Submit one more job. Returns whether the broker had room."""
         job = b"%d" % next(self._numbers)
-        self.rig.submit(job, client=self.peer, priority=priority, payload=(IMAGE,))
+        self.rig.submit(job, client=self.peer, priority=priority, payload=(IMAGE,), owner=self.owner)
         (answer,) = self.rig.take(self.peer, Accepted | Busy)
         if isinstance(answer, Accepted):
             self.held.append(job)
@@ -91,3 +92,29 @@ def test_refusals_are_counted_with_their_bytes(rig):
     hog = Submitter(rig, HOG)
     hog.fill()
     assert (rig.counters["refused"], rig.counters["refused_bytes"]) == (1, JOB_BYTES)
+
+
+def test_a_key_with_many_clients_leaves_room_for_another(rig):
+    """And all of its own clients get in, the last one as well."""
+    hogs = [Submitter(rig, b"fx1|%d" % number, "hog") for number in range(20)]
+    other = Submitter(rig, OTHER, "other")
+    for _ in range(150):
+        for hog in hogs:
+            hog.fill()
+            if len(hog.held) > 1:
+                hog.end_one()
+        other.submit()
+    assert len(other.held) >= CAP / 10
+    assert min(len(hog.held) for hog in hogs) >= 1
+    late = Submitter(rig, b"fx1|late", "hog")
+    for hog in hogs[:10]:
+        hog.end_one()
+    assert late.submit()
+
+
+def test_a_key_with_one_client_has_what_one_client_may_have(rig):
+    hog, second = Submitter(rig, HOG, "hog"), Submitter(rig, b"fx1|second", "hog")
+    hog.fill()
+    assert len(hog.held) == ALONE
+    assert second.submit()
+    assert Submitter(rig, OTHER, "other").submit()

@@ -5,8 +5,8 @@ from tests.unit.broker_rig import Rig
 FRESH, BACKFILL = 0, 5
 
 
-def task(name, client=b"c", priority=BACKFILL, needs=(), avoid=b""):
-    return Task(client, name, b"", frozenset(needs), priority, 0, (), avoid=avoid)
+def task(name, client=b"c", priority=BACKFILL, needs=(), avoid=b"", owner=""):
+    return Task(client, name, b"", frozenset(needs), priority, 0, (), avoid=avoid, owner=owner)
 
 
 def drained(queue, eligible=lambda _task: True):
@@ -26,6 +26,23 @@ def filled(*tasks):
 def test_clients_take_turns():
     queue = filled(*(task(b"a%d" % n, b"a") for n in range(3)), task(b"b0", b"b"), task(b"b1", b"b"), task(b"c0"))
     assert drained(queue) == "a0 b0 c0 a1 b1 a2"
+
+
+def test_keys_take_turns_and_so_do_the_clients_of_a_key():
+    queue = filled(
+        *(task(b"a%d%d" % (client, n), b"a%d" % client, owner="A") for client in range(2) for n in range(2)),
+        *(task(b"b%d" % n, b"b", owner="B") for n in range(3)),
+    )
+    assert drained(queue) == "a00 b0 a10 b1 a01 b2 a11"
+
+
+def test_the_kinds_of_a_key_are_those_of_all_its_clients():
+    tasks = [task(b"%d" % n, b"%d" % (n % 3), needs=(f"f{n % 6}",), owner="A") for n in range(12)]
+    queue = filled(*tasks, task(b"other", owner="B"))
+    assert (queue.kinds("A", b"1"), queue.kinds_of("A"), queue.kinds_of("B"), queue.kinds_of("C")) == (2, 6, 1, 0)
+    for one in tasks:
+        queue.remove(one)
+    assert queue.kinds_of("A") == 0
 
 
 def test_fresh_tasks_of_any_client_go_before_backfill():
