@@ -18,6 +18,9 @@ class Owner:
     held_bytes: int = 0
 
 
+NOTHING = Owner()
+
+
 class Books:
     """Clients and their tasks, with totals. All byte counts are those of Task.held_bytes and Task.result_bytes.
 
@@ -41,7 +44,7 @@ class Books:
 
     def has_room(self, client: Submitter, task: Task) -> bool:
         """Whether one more task of this client fits. An image larger than the cap fits when nothing else is held."""
-        limits, size, owner = self._settings, task.held_bytes, self._owners.get(client.owner, Owner())
+        limits, size, owner = self._settings, task.held_bytes, self._owners.get(client.owner, NOTHING)
         share_of_owner = limits.owner_share * (limits.share if task.priority else limits.urgent_share)
         clients = owner.clients + (not client.tasks)  # that have tasks when this one is accepted
         share = share_of_owner / max(limits.owner_share, clients)

@@ -39,10 +39,10 @@ class FairQueue:
         """Add a task at the end of its client's line, or at its head when it has waited before."""
         lines = self._lanes.setdefault(task.priority, OrderedDict()).setdefault(task.owner, OrderedDict())
         line = lines.setdefault(task.client, {})
-        if _kind(task) not in line:
-            line[_kind(task)] = OrderedDict()
+        kind = _kind(task)
+        if (tasks := line.get(kind)) is None:
+            tasks = line[kind] = OrderedDict()
             self._kinds[task.owner] += 1
-        tasks = line[_kind(task)]
         number = next(self._numbers)
         place = self._places[task] = -number if first else number
         tasks[place] = task
@@ -79,10 +79,11 @@ class FairQueue:
         lane = self._lanes[task.priority]
         lines = lane[task.owner]
         line = lines[task.client]
-        tasks = line[_kind(task)]
+        kind = _kind(task)
+        tasks = line[kind]
         del tasks[self._places.pop(task)]
         if not tasks:
-            del line[_kind(task)]
+            del line[kind]
             self._kinds[task.owner] -= 1
             if not self._kinds[task.owner]:
                 del self._kinds[task.owner]

@@ -20,6 +20,7 @@ from filterfleet.common.wire.codec import FRAMES_LIMIT
 from filterfleet.common.wire.liveness import Liveness, Randomness
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
+WORKER_BYTES = 1000  # that a worker takes in a status report, or an outcome beside its outputs, roughly
 BODY_LIMIT = FRAMES_LIMIT - len(wire.encode([]))  # frames that one TASK can carry
 
 
@@ -100,7 +101,7 @@ class ClientDesk:
         self._timers.at(now + self._settings.opaque_life, Alarm.AGE, task)
 
     def _on_status_request(self, client: Submitter) -> None:
-        if self._relay.is_behind(FRONT, client.peer):
+        if not self._relay.may_send(FRONT, client.peer, WORKER_BYTES * (1 + len(self._scheduler.workers))):
             self._outbox.count("status_not_told")
             return
         report = report_of(self._life, self._books, self._scheduler, self._outbox.counters)
@@ -108,7 +109,7 @@ class ClientDesk:
 
     def _hello(self, client: Submitter) -> None:
         """Nothing for a client that does not read what it has asked for."""
-        if self._relay.is_behind(FRONT, client.peer):
+        if not self._relay.may_send(FRONT, client.peer, size_of(self._catalogue.filters)):
             return
         settings = self._settings
         hello = wire.Hello(self._life, client.session, settings.interval, settings.missed, settings.inline_limit)
@@ -137,7 +138,11 @@ class ClientDesk:
                 return
             self._add(client, task)
         self._outbox.send(FRONT, client.peer, wire.Accepted(submit.id))
-        if known is not None and known.outcome is not None:
+        if (
+            known is not None
+            and known.outcome is not None
+            and self._relay.may_send(FRONT, client.peer, known.result_bytes + WORKER_BYTES)
+        ):
             self._send_outcome(known, now)
 
     def _on_result_ok(self, client: Submitter, ok: wire.ResultOk) -> None:
@@ -168,9 +173,11 @@ class ClientDesk:
 
     def _room_for(self, client: Submitter, task: Task) -> bool:
         queue = self._scheduler.queue
-        few_kinds = queue.kinds(client.owner, client.peer) < self._settings.kinds
-        few_of_owner = queue.kinds_of(client.owner) < self._settings.owner_kinds
-        return ((few_kinds and few_of_owner) or queue.has_kind(task)) and self._books.has_room(client, task)
+        kind_fits = queue.has_kind(task) or (
+            queue.kinds(client.owner, client.peer) < self._settings.kinds
+            and queue.kinds_of(client.owner) < self._settings.owner_kinds
+        )
+        return kind_fits and self._books.has_room(client, task)
 
     def _turned_away(self) -> bool:
         """Whether there is no place for one more client. It is not answered, and will try again later."""
@@ -202,10 +209,10 @@ class ClientDesk:
 
     def answer(self, task: Task, body: tuple[wire.Payload, ...]) -> None:
         """Send a basic client its reply, unless it does not read. It cannot acknowledge, so the task ends here."""
-        if self._relay.is_behind(FRONT, task.client):
-            self._outbox.count("basic_reply_dropped")
-        else:
+        if self._relay.may_send(FRONT, task.client, size_of(body)):
             self._outbox.send_frames(FRONT, task.client, *task.stack, b"", *body)
+        else:
+            self._outbox.count("basic_reply_dropped")
         self._end(task)
 
     def give_up(self, task: Task, reason: str, now: float) -> None:

@@ -52,15 +52,20 @@ class Relay:
         self._leases = leases
         self._backlog = backlog
         self._askers: dict[tuple[Side, bytes], _Asker] = {}
+        self._sent: Counter[tuple[Side, bytes]] = Counter()  # bytes that may_send() has allowed in this turn
 
     @property
     def waits(self) -> bool:
         """Whether a request waits until its peer has read what was sent to it, or until another one is answered."""
         return any(asker.waiting for asker in self._askers.values())
 
-    def is_behind(self, side: Side, peer: bytes) -> bool:
-        """Whether the peer has not read so much that nothing large is sent to it that it can ask for again."""
-        return self._backlog(side, peer) >= self._settings.parts_of_peer * CHUNK
+    def may_send(self, side: Side, peer: bytes, size: int) -> bool:
+        """Whether the peer may be sent this many bytes, which it can ask for again: not if it has not read those before
+        them, or has asked for too much since due() was called."""
+        if self._backlog(side, peer) + self._sent[side, peer] >= self._settings.parts_of_peer * CHUNK:
+            return False
+        self._sent[side, peer] += size
+        return True
 
     def ask(self, side: Side, peer: bytes, lease: Lease, get: Get, now: float) -> None:
         """The peer wants this part. The request waits until due() returns it, under the lease's token."""
@@ -76,7 +81,8 @@ class Relay:
             asker.waiting[key] = replace(get, id=lease.token, length=min(get.length, CHUNK))
 
     def due(self, now: float) -> Iterator[tuple[Lease, Get]]:
-        """The requests to pass on now."""
+        """The requests to pass on now, at the end of a turn."""
+        self._sent.clear()
         for (side, peer), asker in list(self._askers.items()):
             self._sweep(asker, now)
             room = self._settings.parts_of_peer - len(asker.under_way) - self._backlog(side, peer) // CHUNK

@@ -30,6 +30,7 @@ from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.frames import poll
+from filterfleet.common.wire.gets import AT_ONCE
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.common.wire.peer import LOOK, PeerSocket
 
@@ -178,7 +179,7 @@ class Client:
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
         while self._core.gets and self._socket.has_room:
-            self._execute(self._core.answer())
+            self._execute([action for _ in range(AT_ONCE) for action in self._core.answer()])
 
     def _patience(self) -> float:
         """Seconds until there is something to do if nothing comes before."""

@@ -12,6 +12,10 @@ from filterfleet.common.wire.pull import WINDOW
 # larger window ask twice.
 MOST = 2 * WINDOW
 
+# Requests that are answered in one message. With a larger value, a hop costs less; with a
+# smaller one, the first part arrives sooner.
+AT_ONCE = 4
+
 
 class Gets:
     """The requests that wait, in turn by their ids. Each is cut to a chunk. Nothing is read for a request before

@@ -96,6 +96,7 @@ class Liars:
         gets = [Get(job, name, number, INLINE_LIMIT) for name in NAMES for number in range(MANY // len(NAMES))]
         self._say(client, *gets)
         self._say(client, *[StatusRequest()] * MANY)
+        self._say(client, *[Submit(b"again", DEFAULT.to_bytes(), NEEDS, 5, 1, (b"x",))] * MANY)
         self._say(client, *[Beat(b"another session")] * MANY)
 
     def greedy_worker(self) -> None:

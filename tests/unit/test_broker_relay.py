@@ -141,6 +141,19 @@ def test_a_client_that_does_not_read_is_told_nothing_that_it_can_ask_for_again(r
     assert len(rig.take(CLIENT)) == 1
 
 
+def test_a_client_is_not_sent_in_one_turn_what_it_asks_for_again_and_again(rig):
+    """A SUBMIT is small, and the result that it asks for may not be. The numbers are those of one message."""
+    result = b"x" * CHUNK
+    rig.worker(A)
+    rig.submit(b"job")
+    rig.from_worker(A, Result(rig.token(A), (OutputFile("edges", "png", CHUNK),), {}, (result,)))
+    rig.take(CLIENT)
+    rig.from_client(CLIENT, *[Submit(b"job", b"recipe", ("canny",), 5, 0)] * 200)
+    assert len(rig.take(CLIENT, Result)) == LIMITS.parts_of_peer
+    rig.from_client(CLIENT, Submit(b"job", b"recipe", ("canny",), 5, 0))
+    assert len(rig.take(CLIENT, Result)) == 1
+
+
 def test_a_basic_client_that_does_not_read_loses_its_replies(rig):
     rig.frames(Side.BACKEND, b"basic", [b"\x01"])
     rig.unread[b"pirate"] = 4 * CHUNK

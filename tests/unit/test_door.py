@@ -5,16 +5,23 @@ from __future__ import annotations
 import itertools
 
 import pytest
+import zmq
+from zmq.utils import z85
 
 from filterfleet.broker.actions import Side
+from filterfleet.broker.door import handshakes as handshakes_module
 from filterfleet.broker.door.anonymous import Numbers
 from filterfleet.broker.door.connections import Connection, Connections
 from filterfleet.broker.door.descriptors import network_of
 from filterfleet.broker.door.guests import Guests, Ruling
+from filterfleet.broker.door.handshakes import Handshakes
 from filterfleet.broker.door.pace import Pace
+from filterfleet.broker.door.zap import ADDRESS, ALLOWED, DENIED, LATER
+from filterfleet.broker.settings import HANDSHAKES_BURST, HANDSHAKES_RATE
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 WELCOME, TAKEN, CROWDED = Ruling
+KEY = zmq.curve_keypair()[0]
 
 _ports = itertools.count(40_000)
 
@@ -226,3 +233,44 @@ def test_one_name_does_not_use_up_the_pace_of_another():
     assert pace.admits("B", 0.0)
     assert [pace.admits("A", 0.2) for _ in range(3)] == [True, True, False]
     assert [pace.admits("A", 100.0) for _ in range(4)] == [True, True, True, False]
+
+
+@pytest.fixture
+def asked():
+    """The door's end of the socket, and libzmq's: a list of replies to handshakes of a key."""
+    with zmq.Context() as context:
+        handshakes = Handshakes(context)
+        with context.socket(zmq.DEALER) as libzmq:
+            libzmq.linger = 0
+            libzmq.connect(ADDRESS)
+
+            def ask(now: float, number: int, key: bytes = KEY) -> list[tuple[bytes, bytes]]:
+                for _ in range(number):
+                    credentials = z85.decode(key)
+                    libzmq.send_multipart([b"", b"1.0", b"7", b"backend", b"192.0.2.1", b"", b"CURVE", credentials])
+                handshakes.take()
+                handshakes.answer(now, {BACK: {KEY.decode(): "desk"}}, itertools.count(1).__next__)
+                replies = []
+                while libzmq.poll(0):
+                    _, _, _, status, _, user, _ = libzmq.recv_multipart()
+                    replies.append((status, user))
+                return replies
+
+            yield ask
+        handshakes.close()
+
+
+def test_handshakes_of_one_key_wait_for_their_turn(asked, monkeypatch):
+    monkeypatch.setattr(handshakes_module, "HANDSHAKES_WAITING", 5)
+    allowed = [(ALLOWED, b"%d %s" % (n + 1, KEY)) for n in range(HANDSHAKES_BURST)]
+    assert asked(0.0, HANDSHAKES_BURST) == allowed
+    assert asked(0.0, 7) == [(LATER, b"")] * 2
+    assert asked(2.5 / HANDSHAKES_RATE, 0) == allowed[:2]
+    assert asked(3.6 / HANDSHAKES_RATE, 1) == allowed[:1]
+    assert asked(100.0, 0) == allowed[:3]
+
+
+def test_a_key_that_is_not_listed_does_not_wait(asked):
+    stranger = zmq.curve_keypair()[0]
+    assert asked(0.0, HANDSHAKES_BURST + 1, stranger) == [(DENIED, b"")] * (HANDSHAKES_BURST + 1)
+    assert asked(0.0, 1) == [(ALLOWED, b"1 %s" % KEY)]

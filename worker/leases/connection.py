@@ -12,6 +12,7 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Data, Failed
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
+from filterfleet.common.wire.gets import AT_ONCE
 from filterfleet.common.wire.peer import LOOK, PeerSocket
 from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Abandon, Action, Close, Profile, ReadBlob, Run, SendFrames
@@ -68,7 +69,7 @@ class BrokerConnection:
         actions += self.socket.receive(lambda frames: self.session.on_message(frames, time.monotonic()))
         self._execute([*actions, *self.session.on_tick(time.monotonic())])
         while self.session.gets and self.socket.has_room:
-            self._execute(self.session.answer())
+            self._execute([action for _ in range(AT_ONCE) for action in self.session.answer()])
 
     def deadline(self) -> float:
         """When to turn if nothing comes before."""
