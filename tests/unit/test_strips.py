@@ -254,3 +254,16 @@ def test_one_row_may_be_made_of_many_bands(method: str) -> None:
     small = stream(source, root, {"small": Target("png")}, limit=0, rows=128).files["small"]
     interpolation = {"area": cv2.INTER_AREA, "nearest": cv2.INTER_NEAREST}[method]
     assert np.array_equal(opened(small.read(0, len(small))), cv2.resize(image, (9, 3), interpolation=interpolation))
+
+
+@pytest.mark.parametrize("damaged", Damaged)
+def test_strays_between_the_segments_of_a_jpeg_are_passed_over(damaged: Damaged) -> None:
+    plain = files(picture(300, 170))["jpeg"]
+    table = plain.index(b"\xff\xdb")
+    odd = plain[:table] + b"\0\0\0ab" + b"\xff" * 5000 + plain[table:]
+    header = Header("jpeg", 170, 300)
+    sources = (Decoded(file, header, damaged) for file in (plain, odd))
+    one, other = (source.read(Span(0, 300)) for source in sources)
+    assert np.array_equal(one, other)
+    with pytest.raises(ImageError, match="damaged"):
+        Decoded(odd[: len(odd) * 2 // 3], header, Damaged.REFUSE).read(Span(0, 300))

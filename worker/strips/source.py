@@ -12,6 +12,7 @@ from filterfleet.worker.formats import Header
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.damage import damaged_pixels
 from filterfleet.worker.formats.faults import told
+from filterfleet.worker.formats.jpeg_strays import without_strays
 from filterfleet.worker.formats.lazy import empty_rows, open_pixels, to_array
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import pyvips
@@ -30,8 +31,9 @@ class Decoded:
         self._format = header.format
         self._policy = damaged
         self._disk: list[OSError] = []
+        self._copy = without_strays(blob) if header.format == "jpeg" else None
         with self._damage_told():
-            self._image: Any = open_pixels(blob, header, damaged, self._disk)
+            self._image: Any = open_pixels(blob if self._copy is None else self._copy, header, damaged, self._disk)
         self.width, self.height = self._image.width, self._image.height
         if (self.width, self.height, self._image.bands) != (header.width, header.height, header.bands):
             raise damaged_file(self._format)
@@ -57,6 +59,8 @@ class Decoded:
         """Ends the decoder; the blob is still its owner's."""
         self._image = None
         self._last = self._last[:0].copy()
+        if self._copy is not None:
+            self._copy.close()
 
     @contextlib.contextmanager
     def _damage_told(self) -> Iterator[None]:
