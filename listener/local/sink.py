@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from filterfleet.common.blob import Blob, FileBlob
@@ -56,6 +56,16 @@ class OutputTree:
 
     def close(self) -> None:
         self._open.close()
+
+    def check(self, folders: Iterable[str]) -> None:
+        for folder in folders:
+            try:
+                with opened_below(self._root, folder, links=self._links):
+                    pass
+            except LinkError:
+                raise FleetError(self._about_link(folder)) from None
+            except OSError:
+                continue  # it is made when it is needed, or the first image says what is wrong
 
     def place(self, source: str, output: OutputFile) -> Path:
         """The path of one output of the image with the path source."""
@@ -112,12 +122,19 @@ class OutputTree:
         try:
             yield
         except LinkError as error:
-            reason = f"The output {printable(str(self.root / path))} cannot be written: {printable(error.name)} in its "
-            hint = "path is a link, which is followed only with --follow-links."
-            raise TransferError(reason + hint, transient=True, alone=True) from None
+            folder, _, below = path.partition("/")
+            everything = error.name == folder  # all images have an output there, so all of them wait
+            link = folder if everything else f"{folder}/{below.rpartition('/')[0]}"
+            raise TransferError(self._about_link(link), transient=True, alone=not everything) from None
         except OSError as error:
             reason = f"The outputs cannot be written: {error.strerror}."
             raise TransferError(reason, transient=error.errno not in _PERMANENT) from None
+
+    def _about_link(self, folder: str) -> str:
+        return (
+            f"The folder {printable(str(self.root / folder))} is a link or below one, which is followed only with "
+            "--follow-links."
+        )
 
 
 def _kept(closing: contextlib.ExitStack, descriptor: int) -> int:
