@@ -37,7 +37,7 @@ class NotAFileError(OSError):
 
 
 class LinkError(OSError):
-    """There is a link where none is followed. name: the part of the path that is a link."""
+    """There is a link where none is followed. name: the path as far as the link, with the link."""
 
     def __init__(self, name: str) -> None:
         super().__init__(errno.ELOOP, f"{name} is a link")
@@ -107,7 +107,10 @@ def opened_below(root: int, path: str, *, links: bool = False, make: bool = Fals
     descriptor = os.dup(root)
     try:
         for number, part in enumerate(parts, 1):
-            inner = _step(descriptor, part, links=links, make=make, read=read and number == len(parts))
+            try:
+                inner = _step(descriptor, part, links=links, make=make, read=read and number == len(parts))
+            except LinkError:
+                raise LinkError("/".join(parts[:number])) from None
             os.close(descriptor)
             descriptor = inner
         if read and not parts:

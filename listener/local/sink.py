@@ -62,8 +62,8 @@ class OutputTree:
             try:
                 with opened_below(self._root, folder, links=self._links):
                     pass
-            except LinkError:
-                raise FleetError(self._about_link(folder)) from None
+            except LinkError as error:
+                raise FleetError(self._about(error)) from None
             except OSError:
                 continue  # it is made when it is needed, or the first image says what is wrong
 
@@ -97,11 +97,11 @@ class OutputTree:
 
     def clear_failed(self, source: str) -> None:
         for path in failed_places(source):
-            with self._in_words(path), contextlib.suppress(FileNotFoundError), self._folder(path) as (folder, name):
+            with self._in_words(), contextlib.suppress(FileNotFoundError), self._folder(path) as (folder, name):
                 os.unlink(name, dir_fd=folder)
 
     def _write(self, path: str, blob: Blob, *, like: os.stat_result | None = None) -> None:
-        with self._in_words(path), self._folder(path, make=True) as (folder, name):
+        with self._in_words(), self._folder(path, make=True) as (folder, name):
             write_into(folder, name, blob, self._scratch, like=like)
 
     def _read(self, path: str) -> FileBlob:
@@ -117,24 +117,20 @@ class OutputTree:
             yield descriptor, name
 
     @contextlib.contextmanager
-    def _in_words(self, path: str) -> Iterator[None]:
+    def _in_words(self) -> Iterator[None]:
         """Turns OSError into TransferError."""
         try:
             yield
         except LinkError as error:
-            folder, _, below = path.partition("/")
-            everything = error.name == folder  # all images have an output there, so all of them wait
-            link = folder if everything else f"{folder}/{below.rpartition('/')[0]}"
-            raise TransferError(self._about_link(link), transient=True, alone=not everything) from None
+            alone = "/" in error.name  # else all images have an output there, and wait for it
+            raise TransferError(self._about(error), transient=True, alone=alone) from None
         except OSError as error:
             reason = f"The outputs cannot be written: {error.strerror}."
             raise TransferError(reason, transient=error.errno not in _PERMANENT) from None
 
-    def _about_link(self, folder: str) -> str:
-        return (
-            f"The folder {printable(str(self.root / folder))} is a link or below one, which is followed only with "
-            "--follow-links."
-        )
+    def _about(self, error: LinkError) -> str:
+        link = printable(str(self.root / error.name))
+        return f"The folder {link} is a link, which is followed only with --follow-links."
 
 
 def _kept(closing: contextlib.ExitStack, descriptor: int) -> int:
