@@ -129,7 +129,10 @@ def _check(descriptor: int, shown: Path) -> None:
         try:
             os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~stat.S_IWGRP)
         except OSError:
-            raise FleetError(f"A group can write to {_text(shown)}, but it has to be our own: chmod g-w it.") from None
+            raise FleetError(
+                f"A group can write to {_text(shown)}, but it has to be our own: chown it to the user who runs this, "
+                "or chmod g-w it."
+            ) from None
 
 
 def _unusable(path: Path, error: OSError) -> FleetError:

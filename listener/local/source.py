@@ -69,6 +69,8 @@ class Folder:
                         if not entry.name.startswith("."):
                             self._sort(folder + entry.name, entry, found)
             except OSError as error:
+                if folder and isinstance(error, FileNotFoundError | NotADirectoryError | LinkError):
+                    continue  # it has just gone, and with it what was in it
                 found.unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
         self._tell_outside(found.outside)
         return Listing(found.objects, found.unread, found.left_alone.counts)

@@ -125,6 +125,12 @@ def test_what_is_made_is_for_us_alone(tmp_path):
     assert modes == {PRIVATE: 0o700, "tmp": 0o700, "lock": 0o600, "ledger.sqlite3": 0o600}
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_the_output_itself_may_be_open_to_everybody(out, mode):
+    out.chmod(mode)
+    start(out)
+
+
 def test_a_lock_is_not_cut(out):
     (out / PRIVATE / "lock").write_bytes(b"text")
     start(out)
