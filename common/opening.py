@@ -1,7 +1,7 @@
 """The one way to open files and folders that others can name or replace.
 
-Nothing here waits: a named pipe, a device or a file that somebody has a lease on is an error, and so is whatever is not
-a regular file. Where links are not wanted, none is followed, neither at the end of a path nor in its middle.
+Nothing here waits. Everything but a regular file is an error: a named pipe, a socket, a device. So is a file that
+somebody has a lease on. Where links are not wanted, none is followed, neither at the end of a path nor in its middle.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def open_below(root: Path, path: str) -> int:
 
 
 def inside_of(root: Path, path: str) -> str | None:
-    """The path below root of what path leads to when all links are followed. None when that is not below root."""
+    """Where path leads when all links are followed, as a path below root. None when it leads out of root."""
     real_root = os.path.realpath(root).rstrip("/") + "/"
     real = os.path.realpath(f"{root}/{path}")
     return real.removeprefix(real_root) if real.startswith(real_root) else None

@@ -53,7 +53,7 @@ def ends_at_once(daemon: Daemon, number: signal.Signals = signal.SIGTERM) -> int
     return daemon.wait(10)
 
 
-# --- what is not a file ----
+# --- pipes, sockets, devices ----
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def odd_files(tmp_path, monkeypatch) -> list[Path]:
     return [tmp_path / f"{kind}.jpg" for kind in ("pipe", "socket", "device", "folder")]
 
 
-def test_what_is_not_a_file_is_submitted_by_nobody(fleet: Fleet, odd_files, tmp_path):
+def test_pipes_sockets_and_devices_are_not_submitted(fleet: Fleet, odd_files, tmp_path):
     fleet.start_broker()
     code, said = fleet.processes.run(
         "submit", *odd_files, "--output", tmp_path / "out", "--frontend-port", fleet.frontend
