@@ -1,7 +1,7 @@
 """The one way to open files and folders that others can name or replace.
 
-Nothing here waits: a named pipe, a device or a file that somebody has a lease on is an error, and so is whatever is not
-a regular file. Where links are not wanted, none is followed, neither at the end of a path nor in its middle.
+Nothing here waits. Everything but a regular file is an error: a named pipe, a socket, a device. So is a file that
+somebody has a lease on. Where links are not wanted, none is followed, neither at the end of a path nor in its middle.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NotAFileError(OSError):
 
 
 class LinkError(OSError):
-    """There is a link where none is followed. name: the part of the path that is a link."""
+    """There is a link where none is followed. name: the path as far as the link, with the link."""
 
     def __init__(self, name: str) -> None:
         super().__init__(errno.ELOOP, f"{name} is a link")
@@ -107,7 +107,10 @@ def opened_below(root: int, path: str, *, links: bool = False, make: bool = Fals
     descriptor = os.dup(root)
     try:
         for number, part in enumerate(parts, 1):
-            inner = _step(descriptor, part, links=links, make=make, read=read and number == len(parts))
+            try:
+                inner = _step(descriptor, part, links=links, make=make, read=read and number == len(parts))
+            except LinkError:
+                raise LinkError("/".join(parts[:number])) from None
             os.close(descriptor)
             descriptor = inner
         if read and not parts:
@@ -158,7 +161,7 @@ def open_below(root: Path, path: str) -> int:
 
 
 def inside_of(root: Path, path: str) -> str | None:
-    """The path below root of what path leads to when all links are followed. None when that is not below root."""
+    """Where path leads when all links are followed, as a path below root. None when it leads out of root."""
     real_root = os.path.realpath(root).rstrip("/") + "/"
     real = os.path.realpath(f"{root}/{path}")
     return real.removeprefix(real_root) if real.startswith(real_root) else None

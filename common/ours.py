@@ -147,7 +147,10 @@ def _check(found: os.stat_result, shown: Path) -> None:
             "with a umask of 022."
         )
     if found.st_mode & stat.S_IWGRP and found.st_uid != os.geteuid():
-        raise FleetError(f"A group can write to {_text(shown)}, but it has to be our own: chmod g-w it.")
+        raise FleetError(
+            f"A group can write to {_text(shown)}, but it has to be our own: chown it to the user who runs this, "
+            "or chmod g-w it."
+        )
 
 
 def _unusable(path: Path, error: OSError) -> FleetError:

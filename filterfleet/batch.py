@@ -121,6 +121,7 @@ def process_folder(
     with contextlib.ExitStack() as stack:
         tree = stack.enter_context(contextlib.closing(OutputTree(output, links=links)))
         ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
+        folder = Folder(source, selection, links=links)
         guard = guard_of(source, output, None)
 
         def look() -> None:
@@ -132,13 +133,14 @@ def process_folder(
         try:
             failures = serve(
                 options,
-                Folder(source, selection, links=links),
+                folder,
                 tree,
                 ledger,
                 engine,
                 recipe,
                 stop=stop,
                 turned=look,
+                interrupt=folder.interrupt,
             )
             interrupted = False
         except InterruptedRunError:

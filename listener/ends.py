@@ -42,7 +42,8 @@ class Cloud:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """interrupt() breaks off the transfers under way to and from remotes, which raise TransferError then."""
+    """interrupt() breaks off a listing of a local source, and the transfers under way to and from remotes, which raise
+    TransferError then."""
 
     source: Source
     sink: Sink
@@ -72,14 +73,21 @@ def open_ends(
     with contextlib.ExitStack() as stack:
         if isinstance(source, Path) and isinstance(output, Path):
             tree = stack.enter_context(contextlib.closing(OutputTree(output, links=links)))
-            yield Ends(Folder(source, selection, after, links=links), tree, lambda: None)
+            folder = Folder(source, selection, after, links=links)
+            yield Ends(folder, tree, folder.interrupt)
             return
-        folder = state_folder(source, output, state)
-        rclone = stack.enter_context(_open_rclone([source, output], folder, cloud))
+        home = state_folder(source, output, state)
+        rclone = stack.enter_context(_open_rclone([source, output], home, cloud))
         check_roots(*(_root(end, rclone, stop, once=once) for end in (source, output)))
-        origin = _open_source(source, rclone, folder, selection, after, links=links)
-        target = stack.enter_context(contextlib.closing(_open_sink(output, rclone, folder, links=links)))
-        yield Ends(origin, target, rclone.close)
+        origin = _open_source(source, rclone, home, selection, after, links=links)
+        target = stack.enter_context(contextlib.closing(_open_sink(output, rclone, home, links=links)))
+
+        def interrupt() -> None:
+            rclone.close()
+            if isinstance(origin, Folder):
+                origin.interrupt()
+
+        yield Ends(origin, target, interrupt)
 
 
 @contextlib.contextmanager

@@ -74,6 +74,9 @@ class Sink(Protocol):
 
     remote: bool  # outputs pass through temporary files
 
+    def check(self, folders: Iterable[str]) -> None:
+        """These folders below the root will be written to. Raises FleetError when one of them is known not to work."""
+
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
         """Put all outputs of one source path in their places, each whole or not at all. Raises TransferError."""
 

@@ -153,6 +153,7 @@ def serve(
     set and it was stopped before the end of the work.
     """
     check_recipe_for(options, recipe)
+    sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
     service = ListenerService(options, recipe, engine, ledger, source, sink)
     service.run(stop, Notifier(), turned, interrupt)
     if options.once and not service.finished:

@@ -95,6 +95,7 @@ def submit_files(
     """
     tree = OutputTree(output, links=links)
     try:
+        tree.check(output.name for output in recipe.outputs)
         with Client(broker, frontend_port, keys) as client:
             require_broker(client, broker, frontend_port)
             yield from _Submission(client, tree, recipe).run(files)

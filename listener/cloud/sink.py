@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import Blob, parts
@@ -49,6 +49,9 @@ class CloudSink:
         with contextlib.suppress(TransferError):  # the first upload sweeps then
             if self._staged:
                 self._staging.sweep()
+
+    def check(self, _folders: Iterable[str]) -> None:
+        """A store has no links."""
 
     def close(self) -> None:
         self._lock.close()

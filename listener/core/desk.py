@@ -176,12 +176,11 @@ class Desk:
         work = self.works[path]
         if trouble is not None and self.stopping:  # we have cut it short ourselves
             return
-        if trouble is not None:
-            place = self._place(work)
-            if not trouble.alone and (notes := place.failed(path, trouble, now)) is not None:
-                self._actions += notes
-                self._agenda.add(now + place.pause(now), _Retry(path))
-                return
+        place = self._place(work)
+        if trouble is not None and not trouble.alone and (notes := place.failed(path, trouble, now)) is not None:
+            self._actions += notes
+            self._agenda.add(now + place.pause(now), _Retry(path))
+            return
         self._give_up(work, trouble, now)
 
     def on_outcome(self, id_: bytes, outcome: Result | Failed, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -42,8 +43,8 @@ class Sentinel:
         """Whether the system would watch one more folder."""
         try:
             watch = self._add(Path("/"), _CREATED)
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno != errno.ENOSPC
         _libc.inotify_rm_watch(self._descriptor, watch)
         return True
 

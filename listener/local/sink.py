@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from filterfleet.common.blob import Blob, FileBlob
@@ -59,6 +59,16 @@ class OutputTree:
     def close(self) -> None:
         self._open.close()
 
+    def check(self, folders: Iterable[str]) -> None:
+        for folder in folders:
+            try:
+                with opened_below(self._root, folder, links=self._links):
+                    pass
+            except LinkError as error:
+                raise FleetError(self._about(error)) from None
+            except OSError:
+                continue  # it is made when it is needed, or the first image says what is wrong
+
     def place(self, source: str, output: OutputFile) -> Path:
         """The path of one output of the image with the path source."""
         return self.root / output_path(output.name, source, output.format)
@@ -89,11 +99,11 @@ class OutputTree:
 
     def clear_failed(self, source: str) -> None:
         for path in failed_places(source):
-            with self._in_words(path), contextlib.suppress(FileNotFoundError), self._folder(path) as (folder, name):
+            with self._in_words(), contextlib.suppress(FileNotFoundError), self._folder(path) as (folder, name):
                 os.unlink(name, dir_fd=folder)
 
     def _write(self, path: str, blob: Blob, *, like: os.stat_result | None = None) -> None:
-        with self._in_words(path), self._folder(path, make=True) as (folder, name):
+        with self._in_words(), self._folder(path, make=True) as (folder, name):
             write_into(folder, name, blob, self._scratch, like=like)
 
     def _read(self, path: str) -> FileBlob:
@@ -109,17 +119,20 @@ class OutputTree:
             yield descriptor, name
 
     @contextlib.contextmanager
-    def _in_words(self, path: str) -> Iterator[None]:
+    def _in_words(self) -> Iterator[None]:
         """Turns OSError into TransferError."""
         try:
             yield
         except LinkError as error:
-            reason = f"The output {printable(str(self.root / path))} cannot be written: {printable(error.name)} in its "
-            hint = "path is a link, which is followed only with --follow-links."
-            raise TransferError(reason + hint, transient=True, alone=True) from None
+            alone = "/" in error.name  # else all images have an output there, and wait for it
+            raise TransferError(self._about(error), transient=True, alone=alone) from None
         except OSError as error:
             reason = f"The outputs cannot be written: {error.strerror}."
             raise TransferError(reason, transient=error.errno not in _PERMANENT) from None
+
+    def _about(self, error: LinkError) -> str:
+        link = printable(str(self.root / error.name))
+        return f"The folder {link} is a link, which is followed only with --follow-links."
 
 
 def _kept(closing: contextlib.ExitStack, descriptor: int) -> int:

@@ -52,7 +52,12 @@ class Folder:
         self._sniffer = Sniffer(self._inside)
         self._after = after
         self._outside_told = False
+        self._interrupted = False
         self._notices: Notices | None = None
+
+    def interrupt(self) -> None:
+        """Break off the listing under way, which may take long, and those to come. From any thread."""
+        self._interrupted = True
 
     def list(self) -> Listing:
         """Every selected image file, in every folder that is neither hidden nor shunned. Links to folders are not
@@ -66,9 +71,13 @@ class Folder:
             try:
                 with self._inside.folder(folder, read=True) as descriptor, os.scandir(descriptor) as entries:
                     for entry in entries:
+                        if self._interrupted:
+                            return Listing({}, {ROOT: "The listener is ending."})
                         if not entry.name.startswith("."):
                             self._sort(folder + entry.name, entry, found)
             except OSError as error:
+                if folder and isinstance(error, FileNotFoundError | NotADirectoryError | LinkError):
+                    continue  # it has just gone, and with it what was in it
                 found.unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
         self._tell_outside(found.outside)
         return Listing(found.objects, found.unread, found.left_alone.counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.jobs.names import output_path
@@ -71,6 +71,8 @@ class MemorySink(Troubled):
     def __init__(self) -> None:
         super().__init__()
         self.files: dict[str, bytes] = {}
+
+    def check(self, folders: Iterable[str]) -> None: ...
 
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
         self.begin(f"write {source}")

@@ -124,6 +124,23 @@ def test_a_file_too_large_to_be_moved_is_one_sentence(folder):
         folder.load("a.tif", version, LIMIT)
 
 
+def test_a_listener_that_ends_does_not_wait_for_a_listing(folder):
+    """It may be told in the middle of one. What had been found until then must not count as all there is."""
+    for number in range(20):
+        put(folder, f"{number}/a.jpg")
+    sort, sorted_out = folder._sort, []
+
+    def counting(path, *rest):
+        sorted_out.append(path)
+        folder.interrupt()
+        sort(path, *rest)
+
+    folder._sort = counting
+    listing = folder.list()
+    assert (listing.objects, listing.unread.keys()) == ({}, {ROOT})
+    assert len(sorted_out) == 1
+
+
 def test_parts_of_a_file_are_read_while_it_is_the_same(folder):
     version = put(folder, "a.jpg", b"0123456789")
     payload, read = payload_of(folder.load("a.jpg", version, 0).blob)

@@ -178,6 +178,24 @@ def test_a_folder_that_cannot_be_read_leaves_out_what_is_in_it(folder, locked, r
     assert listing.unread == {"lost+found/": "The folder cannot be read: Permission denied."}
 
 
+@pytest.mark.parametrize("instead", [lambda _: None, lambda path: path.touch(), lambda path: path.symlink_to("..")])
+def test_a_folder_that_goes_while_the_source_is_listed_is_no_trouble(folder, monkeypatch, instead):
+    version = put(folder, "a.jpg")
+    put(folder, "trip/b.jpg")
+    into = folder._inside.folder
+
+    def gone(path, **how):
+        if path == "trip/":
+            (folder.root / "trip/b.jpg").unlink()
+            (folder.root / "trip").rmdir()
+            instead(folder.root / "trip")
+        return into(path, **how)
+
+    monkeypatch.setattr(folder._inside, "folder", gone)
+    listing = folder.list()
+    assert (listing.objects, listing.unread) == ({"a.jpg": version}, {})
+
+
 @pytest.mark.parametrize(
     ("selection", "after", "ignored"),
     [

@@ -42,7 +42,7 @@ KINDS = {"a named pipe": make_pipe, "a socket": make_socket}
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("through", [lambda path: path, lambda path: link_to(path)], ids=["itself", "a link"])
-def test_what_is_not_a_file_is_named_and_not_waited_for(tmp_path, kind, through):
+def test_pipes_and_sockets_are_named_and_not_waited_for(tmp_path, kind, through):
     KINDS[kind](tmp_path / "a.jpg")
     path = through(tmp_path / "a.jpg")
     for open_it in (open_file, check_file, lambda path: read_file(path, 1)):

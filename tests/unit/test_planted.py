@@ -125,6 +125,12 @@ def test_what_is_made_is_for_us_alone(tmp_path):
     assert modes == {PRIVATE: 0o700, "tmp": 0o700, "lock": 0o600, "ledger.sqlite3": 0o600}
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_the_output_itself_may_be_open_to_everybody(out, mode):
+    out.chmod(mode)
+    start(out)
+
+
 def test_a_lock_is_not_cut(out):
     (out / PRIVATE / "lock").write_bytes(b"text")
     start(out)
@@ -160,10 +166,10 @@ def test_nothing_is_written_read_or_removed_through_a_link_to_a_folder(victim, t
     (tree.root / link).parent.mkdir(exist_ok=True)
     (tree.root / link).symlink_to(victim)
     if link.startswith("grayscale"):
-        with pytest.raises(TransferError, match=r"is a link, which is followed only with --follow-links\.$") as raised:
+        with pytest.raises(TransferError, match=r"is followed only with --follow-links\.$") as raised:
             tree.write("trip/a.jpg", OUTPUTS, BLOBS)
         assert raised.value.transient  # the link may go
-        assert raised.value.alone
+        assert raised.value.alone is (link != "grayscale"), "else all images have an output there"
         assert not tree.copy("trip/a.jpg", "b.jpg", OUTPUTS)
     else:
         for act in (lambda: tree.write_failed("trip/a.jpg", "No.", b"x"), lambda: tree.clear_failed("trip/a.jpg")):
@@ -172,6 +178,14 @@ def test_nothing_is_written_read_or_removed_through_a_link_to_a_folder(victim, t
     assert snapshot(victim) == before
     for path in before:
         (victim / path).unlink() if str(path) not in ("letter", "data") else None
+
+
+def test_a_folder_that_is_a_link_is_told_before_the_work_begins(victim, tree):
+    tree.check(["grayscale", "failed"])
+    for name in ("grayscale", "failed"):
+        (tree.root / name).symlink_to(victim)
+        with pytest.raises(FleetError, match=rf"^The folder .*/{name} is a link, .* only with --follow-links\.$"):
+            tree.check(["edges", name])
 
 
 def test_links_to_folders_are_followed_when_the_user_says_so(out, tmp_path):
