@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,6 +39,15 @@ def webp(blob: Blob) -> Header:
         exif=exif or None,
         xmp=found.get(b"XMP ") or None,
     )
+
+
+def has_several_frames(blob: Blob) -> bool:
+    """Whether a WebP file is an animation of more than one frame. Raises OSError."""
+    try:
+        frames = (kind for kind, _, _ in _riff_chunks(blob) if kind == b"ANMF")
+        return len(list(itertools.islice(frames, 2))) > 1
+    except DamagedHeader:
+        return False
 
 
 def _vp8x(blob: Blob, start: int) -> tuple[int, int, bool]:

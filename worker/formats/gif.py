@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,28 +52,39 @@ def on_its_canvas(image: Image, blob: Blob) -> Image:
     return shown
 
 
+def has_several_frames(blob: Blob) -> bool:
+    """Whether there is more than one frame. Raises OSError."""
+    return len(list(itertools.islice(_frames(blob), 2))) > 1
+
+
 def _first_frame(blob: Blob) -> _Frame | None:
     """None if the file ends before it, or hides it behind too many blocks."""
+    return next(_frames(blob), None)
+
+
+def _frames(blob: Blob) -> Iterator[_Frame]:
+    """Those within the first MAX_GIF_BLOCKS blocks and sub-blocks, up to the end of the file."""
     try:
         (packed,) = _unpack("<B", blob, 10)
         at = 13 + _palette(packed)
-        inside = False  # an extension, which is a chain of sub-blocks
+        inside = False  # a chain of sub-blocks
         for _ in range(MAX_GIF_BLOCKS):
             (first,) = _unpack("<B", blob, at)
             if inside:
                 at += 1 + first
                 inside = first > 0
             elif first == _FRAME:
-                left, top, width, height = _unpack("<HHHH", blob, at + 1)
-                return _Frame(left, top, width, height)
+                left, top, width, height, packed = _unpack("<HHHHB", blob, at + 1)
+                yield _Frame(left, top, width, height)
+                at += 11 + _palette(packed)  # past the least size of codes
+                inside = True
             elif first == _EXTENSION:
                 at += 2
                 inside = True
             else:
-                return None
+                return
     except DamagedHeader:
-        pass
-    return None
+        return
 
 
 def _palette(packed: int) -> int:

@@ -41,10 +41,10 @@ MOST_PIXELS_PER_BYTE = {"png": 8 * 1032, "jpeg": 8 * 4 * 64, "tiff": 8 * MAX_SID
 # a large file is missed.
 MAX_PNG_CHUNKS = 200_000
 
-# Blocks and sub-blocks of a GIF before its first frame. A sub-block has up to 255 bytes, so real files have a few
-# hundred of them at most. A larger value lets a file of tiny blocks take more time; with a smaller one, the place of a
-# frame behind long comments is missed.
-MAX_GIF_BLOCKS = 50_000
+# Blocks and sub-blocks of a GIF that are passed over to find its frames. A sub-block has up to 255 bytes: these are up
+# to 5 MB. A larger value lets a file of tiny blocks take more time; with a smaller one, frames behind long comments
+# are missed.
+MAX_GIF_BLOCKS = 20_000
 
 # Directories of EXIF behind the main one: one describes the thumbnail, and few files have more. A larger value lets a
 # long chain take more time; with a smaller one, EXIF with several thumbnails is dropped.

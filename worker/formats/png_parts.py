@@ -24,13 +24,14 @@ _READ_TEXTS = (_XMP, *_RAW_EXIF)
 @dataclass(slots=True)
 class PngParts:
     """colours: chunks that state colours without a profile, by kind. density: pixels per metre, across and down. exif:
-    without its prefix.
+    without its prefix. frames: those of an animation (APNG).
     """
 
     colours: dict[bytes, bytes] = field(default_factory=dict)
     density: tuple[float, float] | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    frames: int = 1
 
 
 def parts_of(blob: Blob) -> PngParts:
@@ -44,6 +45,8 @@ def parts_of(blob: Blob) -> PngParts:
         elif kind == b"pHYs" and len(data) == 9 and data[8] == 1:
             across, down = struct.unpack(">II", data[:8])
             parts.density = (across, down) if across and down else None
+        elif kind == b"acTL" and len(data) == 8:
+            parts.frames = int.from_bytes(data[:4], "big")
         elif kind == b"eXIf":
             parts.exif = parts.exif or data.removeprefix(PREFIX)
         elif kind in _TEXTS:
@@ -79,7 +82,7 @@ def texts_before_the_pixels(blob: Blob) -> list[tuple[int, int]]:
 
 
 def _ancillary(blob: Blob) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and data of the chunks that parts_of looks at."""
+    """Kind and data of the chunks that are looked at here."""
     at, others = 8, 0
     for _ in range(MAX_PNG_CHUNKS):
         head = bytes(read(blob, at, 8))
@@ -88,7 +91,7 @@ def _ancillary(blob: Blob) -> Iterator[tuple[bytes, bytes]]:
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind != b"IDAT":
             others += 1
-        if (kind in _COLOURS or kind in _TEXTS or kind in (b"pHYs", b"eXIf")) and length <= MAX_METADATA:
+        if (kind in _COLOURS or kind in _TEXTS or kind in (b"pHYs", b"eXIf", b"acTL")) and length <= MAX_METADATA:
             data = bytes(read(blob, at + 8, length + 4))
             if len(data) == length + 4 and zlib.crc32(data[:-4], zlib.crc32(kind)) == int.from_bytes(data[-4:], "big"):
                 yield kind, data[:-4]

@@ -6,7 +6,18 @@ import dataclasses
 from collections.abc import Callable
 
 from filterfleet.common.blob import Blob
-from filterfleet.worker.formats import bmp_colour, boxes, colour, heif_colour, ifd, jpeg_parts, tiff_exif
+from filterfleet.worker.formats import (
+    bmp_colour,
+    boxes,
+    colour,
+    containers,
+    gif,
+    heif_colour,
+    ifd,
+    jpeg_parts,
+    tiff,
+    tiff_exif,
+)
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.ifd import Directories
@@ -18,6 +29,8 @@ _LEAST, _MOST = (
     10_000_000,
 )  # pixels per metre: densities beyond these are nonsense, and do not fit into JFIF or TIFF
 BROKEN_PROFILE = "The colour profile of the file is broken and was left out."
+SEVERAL_PAGES = "The file has several pages; the outputs show the first one."
+SEVERAL_FRAMES = "The file has several frames; the outputs show the first one."
 
 
 def with_statements(blob: Blob, header: Header) -> Header:
@@ -26,6 +39,8 @@ def with_statements(blob: Blob, header: Header) -> Header:
         header = _without_profile(header)
     if header.format in _READERS:
         header = _READERS[header.format](blob, header)
+    if header.format in _SEVERAL and _SEVERAL[header.format][0](blob):
+        header = dataclasses.replace(header, notes=(*header.notes, _SEVERAL[header.format][1]))
     if header.density is None and header.exif is not None:
         directories = Directories(header.exif)
         header = dataclasses.replace(header, density=ifd.density_of(directories.entries(directories.first)))
@@ -61,6 +76,7 @@ def _png(blob: Blob, header: Header) -> Header:
         exif=parts.exif,
         xmp=parts.xmp or header.xmp,
         density=parts.density,
+        notes=(*header.notes, SEVERAL_FRAMES) if parts.frames > 1 else header.notes,
     )
 
 
@@ -95,4 +111,10 @@ _READERS: dict[str, Callable[[Blob, Header], Header]] = {
     "bmp": _bmp,
     "avif": _avif,
     "heic": _heif,
+}
+
+_SEVERAL: dict[str, tuple[Callable[[Blob], bool], str]] = {
+    "tiff": (tiff.has_several_pages, SEVERAL_PAGES),
+    "gif": (gif.has_several_frames, SEVERAL_FRAMES),
+    "webp": (containers.has_several_frames, SEVERAL_FRAMES),
 }

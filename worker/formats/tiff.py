@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import itertools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -146,6 +147,15 @@ def page_of(blob: Blob) -> Page | None:
         raise ImageError("The TIFF file has samples of different depths, which cannot be read.")
     spare = len(extra) if extra and not any(extra) and len(extra) < samples else 0
     return Page(directory, number, kind, bits[0], samples, spare)
+
+
+def has_several_pages(blob: Blob) -> bool:
+    """Whether more than one page is no smaller version of another. Raises OSError."""
+    try:
+        full = (page for page in _directories(blob) if not page.value(SUBFILE, 0) & 1)
+        return len(list(itertools.islice(full, 2))) > 1
+    except (DamagedHeader, ImageError):
+        return False
 
 
 def _full_picture(blob: Blob) -> tuple[int, Directory]:
