@@ -9,7 +9,7 @@ A child process runs the cases, which are numbered. When it dies, the number of 
 from __future__ import annotations
 
 import argparse
-import io
+import contextlib
 import itertools
 import random
 import subprocess
@@ -19,21 +19,22 @@ import time
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
-import pillow_heif
 
 from filterfleet.common.errors import ImageError, RecipeError
-from filterfleet.common.jobs.recipe import Damaged, Step, Value
+from filterfleet.common.jobs.recipe import Damaged, Metadata, Output, Recipe, Step, Value
 from filterfleet.worker.filters import Filter, Measured, Rows, bind, catalogue
 from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Parameter, Picture, Text
-from filterfleet.worker.formats import Target, decode, encode, read_header
-from filterfleet.worker.pixels.channels import over_white, to_rgb_order
+from filterfleet.worker.formats import Carried, Target, carried, decode, encode, read_header
 from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2, prepare_process
+from filterfleet.worker.strips import process_in_strips
 from filterfleet.worker.strips.check import joined
+from filterfleet.worker.tree import grow
 from tests.fuzz.checked import environment, library
+from tests.fuzz.kinds import KINDS
 from tests.fuzz.patterns import pattern
+from tests.unit.samples import exif, profile
 
 CASES_OF_A_SEED = 1_000_000
 FILTERS_A_CASE = 6
@@ -41,6 +42,7 @@ WRITTEN = ("jpeg", "png", "webp", "avif", "tiff", "bmp")  # by our encoders
 LARGEST = 40  # how far an integer parameter may lie above its minimum
 LARGEST_READ = 1 << 20  # pixels: a spoiled header may claim a huge image, which would only take time
 MADE = ("GIF", "JPEG2000", "HEIF", "TGA")  # Pillow's names of formats that are only read
+PROFILE, EXIF, XMP = profile(), exif(gps=True), b"<x/>"
 
 
 def main() -> int:
@@ -76,7 +78,6 @@ def main() -> int:
 def _run(first: int, seconds: float, diary: Path) -> None:
     """Runs at least one case, and more while there is time."""
     prepare_process()
-    pillow_heif.register_heif_opener()
     filters = catalogue()
     end = time.monotonic() + seconds
     for number in itertools.count(first):
@@ -86,6 +87,7 @@ def _run(first: int, seconds: float, diary: Path) -> None:
             diary.write_text(f"{number}: {found.name} on {image.dtype} {image.shape}", encoding="utf-8")
             _filter(found, image, rng)
         diary.write_text(f"{number}: files of {image.dtype} {image.shape}", encoding="utf-8")
+        _stream(image, rng)
         _store(image, rng)
         if time.monotonic() >= end:
             return
@@ -130,30 +132,44 @@ def value(parameter: Parameter, rng: random.Random) -> Value:
     raise TypeError(f"no value for {parameter}")
 
 
+def _stream(image: Image, rng: random.Random) -> None:
+    """A chain of up to two filters in strips, into each of the files that are written strip by strip."""
+    names = ("canny", "otsu", "gaussian_blur", "thumbnail", "equalize", "median_blur")
+    steps = tuple(Step(name, ()) for name in rng.sample(names, rng.randrange(3)))
+    outputs = tuple(Output(kind, steps, kind) for kind in ("jpeg", "png", "tiff"))
+    targets = {output.name: Target(output.name, rng.randint(1, 100), rng.choice((None, 9))) for output in outputs}
+    file = encode(image, Target(rng.choice(("jpeg", "png", "tiff")), 90))
+    header = read_header(file)
+    streamed = process_in_strips(file, header, grow(Recipe(outputs)), targets)
+    for written in streamed.files.values():
+        with written:
+            decode(written, read_header(written))
+
+
 def _store(image: Image, rng: random.Random) -> None:
     """The image in a file of any format, read again: as it is, shortened, and with a few bytes changed."""
-    kind = rng.choice((*WRITTEN, *MADE))
-    file = _made(image, kind) if kind in MADE else encode(image, Target(kind, rng.randint(1, 100), 0))
-    decode(file, read_header(file))
+    kind = rng.choice((*WRITTEN, *KINDS))
+    if isinstance(kind, str):
+        target = Target(kind, rng.randint(1, 100), rng.choice((None, 0, 9)))
+        file = encode(image, target, Carried(PROFILE, EXIF, XMP, (9999.0, 5000.0)), bilevel=_is_bilevel(image))
+    else:
+        file = kind(image, rng)
+    with contextlib.suppress(ImageError):  # for some kinds, a picture is too small, or of a depth that is refused
+        decode(file, read_header(file))
     spoiled = bytearray(file)
     for _ in range(rng.randint(1, 4)):
         spoiled[rng.randrange(len(spoiled))] = rng.randrange(256)
     for broken in (file[: rng.randrange(len(file))], bytes(spoiled)):
         for damaged in Damaged:
-            try:
+            with contextlib.suppress(ImageError):
                 header = read_header(broken)
+                carried(header, Metadata.KEEP)
                 if header.pixels <= LARGEST_READ:
                     decode(broken, header, damaged)
-            except ImageError:
-                continue
 
 
-def _made(image: Image, kind: str) -> bytes:
-    """A file of a format that our encoders do not write, made by Pillow."""
-    opaque = to_8_bits(over_white(image))
-    file = io.BytesIO()
-    PIL.Image.fromarray(to_rgb_order(opaque)).save(file, kind)
-    return file.getvalue()
+def _is_bilevel(image: Image) -> bool:
+    return image.ndim == 2 and image.dtype == np.uint8 and set(np.unique(image)) <= {0, 255}
 
 
 if __name__ == "__main__":

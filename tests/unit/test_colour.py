@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from filterfleet.common.jobs.recipe import Metadata, Output, Recipe, Step
+from filterfleet.worker.formats import icc
 from filterfleet.worker.pipeline import process
 from tests.unit import samples
 from tests.unit.colour_science import (
@@ -187,3 +188,22 @@ def test_a_profile_that_is_none_inside_is_left_out_of_gray():
     broken = profile()[:132] + bytes(len(profile()) - 132)
     file = saved(samples.Image.fromarray(RAMP), "PNG", icc_profile=broken)
     assert "icc_profile" not in opened(output(file, "tiff", Step("grayscale"))).info
+
+
+CURVES = {
+    "Adobe RGB": ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), 2.2),
+    "P3": ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), 2.2),
+}
+CURVES["ProPhoto"] = ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001), 1.8)
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("image_format", ["jpeg", "png", "tiff"])
+def test_gray_of_wide_colours_is_as_light_as_they_are(name, image_format):
+    """Of gray in the source's own space, as LittleCMS shows it: L* within 1."""
+    *primaries, exponent = CURVES[name]
+    white = (0.3457, 0.3585) if name == "ProPhoto" else (0.3127, 0.3290)
+    made = icc.colour_profile(white, primaries, [icc.gamma(exponent)] * 3)
+    file = saved(samples.Image.fromarray(RAMP), "PNG", icc_profile=made)
+    lightness = shown(output(file, image_format, Step("grayscale")))[..., 0]
+    assert np.abs(lightness - shown(file)[..., 0]).max() < 1

@@ -9,6 +9,7 @@ import pytest
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Metadata
+from filterfleet.worker.filters import picture
 from filterfleet.worker.formats import Target, carried, decode, encode, read_header
 from filterfleet.worker.formats.ifd import Directories
 from filterfleet.worker.formats.unparsed import without_metadata
@@ -208,3 +209,27 @@ def test_small_blocks_of_a_gif_take_few_steps(blob):
     header = read_header(blob)
     assert (header.width, header.height) == (samples.WIDTH, samples.HEIGHT)
     assert blob.reads < 160_000  # of 500,000: one walk to the first frame, and one that counts the frames
+
+
+LOGOS = {
+    "png": saved(pil(BGR), "PNG", exif=b"Exif\0\0" + samples.exif()),
+    "jpeg": saved(pil(BGR), "JPEG", exif=b"Exif\0\0" + samples.exif()),
+    "jpeg, progressive": saved(pil(BGR), "JPEG", progressive=True),
+    "webp": saved(pil(BGR), "WEBP"),
+    "webp, lossless": saved(pil(BGR), "WEBP", lossless=True),
+    "webp, extended": saved(pil(samples.BGRA), "WEBP", exif=b"Exif\0\0" + samples.exif()),
+}
+
+
+@pytest.mark.parametrize("name", LOGOS)
+def test_the_size_of_a_recipes_picture_comes_from_its_header_alone(name, monkeypatch):
+    """The picture of a watermark may be hostile, too: no library looks at it before its size is known to be small."""
+    assert picture.decode(LOGOS[name]).shape[1::-1] == opened(LOGOS[name]).size
+    monkeypatch.setattr(picture, "MAX_PIXELS", samples.WIDTH * samples.HEIGHT - 1)
+    with monkeypatch.context() as context:
+        context.setattr(picture.cv2, "imdecode", None)
+        with pytest.raises(ImageError, match=f"{samples.WIDTH} x {samples.HEIGHT} pixels"):
+            picture.decode.__wrapped__(LOGOS[name])
+    for end in range(3, 60, 7):
+        with pytest.raises(ImageError):
+            picture.decode.__wrapped__(LOGOS[name][:end])

@@ -9,10 +9,10 @@ from filterfleet.common.blob import Blob, read
 from filterfleet.worker.formats import jxl
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.facts import Header, only
-from filterfleet.worker.formats.ifd import Directories
+from filterfleet.worker.formats.ifd import Directories, Entry
 from filterfleet.worker.formats.jpeg_parts import segments
-from filterfleet.worker.formats.limits import MAX_PARTS
-from filterfleet.worker.formats.tiff import page_of
+from filterfleet.worker.formats.limits import MAX_PAGES, MAX_PARTS
+from filterfleet.worker.formats.tiff import SUBFILE, page_of
 
 # Blocks of a GIF, of at most 255 bytes each, that are passed over to count frames. This is 25 MB. More: a hostile file
 # takes more time. Less: the frames of a long animation are counted only in part.
@@ -38,16 +38,26 @@ def with_pages(blob: Blob, header: Header) -> Header:
 
 
 def _tiff(blob: Blob, _: Header) -> str | None:
+    """Smaller versions of a page do not count, as far as page_of() looks at pages."""
     directories = Directories(blob)
-    at, seen = directories.first, set[int]()
+    at, seen, reduced = directories.first, set[int](), list[int]()
     while at and at not in seen and len(seen) < MAX_PARTS:
         following = directories.behind(at)
         if following is None:
             break
+        if len(seen) < MAX_PAGES and _is_reduced(directories.entries(at)):
+            reduced.append(len(seen))
         seen.add(at)
         at = following
     page = page_of(blob)
-    return only("page", page.number + 1 if page else 1, len(seen), more=len(seen) == MAX_PARTS)
+    chosen = page.number if page else 0
+    before = sum(number < chosen for number in reduced)
+    return only("page", chosen + 1 - before, len(seen) - len(reduced), more=len(seen) == MAX_PARTS)
+
+
+def _is_reduced(entries: dict[int, Entry]) -> bool:
+    subfile = entries.get(SUBFILE)
+    return subfile is not None and bool((subfile.number or 0) & 1)
 
 
 def _gif(blob: Blob, _: Header) -> str | None:

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from filterfleet.common.blob import Blob, read
+from filterfleet.common.blob import Blob, Payload, read
 from filterfleet.common.payload import OpenFile
 
 _Piece = tuple[int, int] | bytes  # from one offset to another in the file, or other bytes
@@ -25,7 +25,7 @@ class _Pieces(OpenFile):
         return self._ends[-1] if self._ends else 0
 
     def read(self, offset: int, length: int) -> bytes:
-        parts = []
+        parts: list[Payload] = []
         length = min(length, len(self) - offset)
         for index in range(bisect.bisect_right(self._ends, offset), len(self._pieces)):
             if length <= 0:
@@ -36,7 +36,7 @@ class _Pieces(OpenFile):
             if isinstance(piece, bytes):
                 parts.append(piece[skipped : skipped + count])
             else:
-                parts.append(bytes(read(self._blob, piece[0] + skipped, count)))
+                parts.append(read(self._blob, piece[0] + skipped, count))
             offset, length = offset + count, length - count
         return b"".join(parts)
 

@@ -60,11 +60,10 @@ _UNREAD_COLOURS = {
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 
-# All values of a directory together have at most this many times the bytes of the file, and _USUAL_VALUES more: they
-# lie side by side in it. Larger values let a file whose values share their bytes take more time; smaller ones refuse
-# files that are cut short, of which some of the pixels are there.
+# All values of a directory together have at most this many times the bytes of the file, in which they lie side by side.
+# A larger value lets a file whose values share their bytes take more time; below 2, files whose writers share a few of
+# them are refused.
 _MOST_SHARED = 4
-_USUAL_VALUES = 1 << 20  # bytes
 
 _MOST_VALUES = 64  # of a tag that is read here; the long ones are read by libvips
 
@@ -253,17 +252,17 @@ def _directory(blob: Blob, at: int, order: str, *, big: bool) -> tuple[Directory
     if len(table) < count * row:
         raise DamagedHeader
     entries: dict[int, Entry] = {}
-    room = _MOST_SHARED * len(blob) + _USUAL_VALUES
+    named = 0  # bytes of values that lie in the file
     for place in range(0, count * row, row):
         tag, kind, number = struct.unpack_from(order + "HH" + pointer, table, place)
-        room -= _SIZES.get(kind, 1) * number
-        if room < 0:
-            raise ImageError("The TIFF file has a directory of more bytes than the file.")
         value = place + row - cell
         held = table[value : value + cell]
-        inside = _SIZES.get(kind, 1) * number <= cell
-        offset = start + value if inside else struct.unpack(order + pointer, held)[0]
+        size = _SIZES.get(kind, 1) * number
+        offset = start + value if size <= cell else struct.unpack(order + pointer, held)[0]
+        named += size if offset + size <= len(blob) else 0
         entries.setdefault(tag, Entry(kind, number, offset, held))
+    if named > _MOST_SHARED * len(blob):
+        raise ImageError("The TIFF file has a directory of more bytes than the file.")
     (following,) = _unpack(order + pointer, blob, start + count * row)
     return Directory(blob, order, big, entries), following
 
