@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -62,6 +63,25 @@ def test_submit_and_status_show_what_peers_say(fleet: Fleet, photographs: MakePh
     assert code == 1
     check_harmless(said)
     assert b"No." in said
+
+
+def test_a_listener_that_ends_shows_what_peers_and_names_say(
+    fleet: Fleet, photographs: MakePhotographs, tmp_path: Path
+):
+    fleet.start_broker()
+    source = tmp_path / "in"
+    source.mkdir()
+    shutil.copy(next(photographs(3, 60, 90).rglob("*.jpg")), source / NAME)
+    listener = fleet.start_listener(source, tmp_path / "out", "--once", "--settle", 0)
+    wait_until(lambda: fleet.status()["waiting"] == 1 or not listener.alive, what="a task that waits")
+    with own_worker(fleet) as liar:
+        task = liar.next(Task)
+        assert isinstance(task, Task)
+        liar.send(Failed(task.id, "permanent", f"No.{ATTACK}\nfailed forged.jpg: x"))
+        assert listener.wait() == 1
+    check_harmless(listener.log.read_bytes())
+    (note,) = (tmp_path / "out/failed").glob("*.txt")
+    assert note.read_text(encoding="utf-8").removesuffix("\n").isprintable()
 
 
 def submit_to(liar: OwnPeer, reason: str, photo: Path, tmp_path: Path, fleet: Fleet) -> tuple[int, bytes]:
