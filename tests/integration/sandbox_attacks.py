@@ -26,6 +26,8 @@ from filterfleet.worker.sandbox.syscalls import REFUSED, SOME
 
 TIOCSTI = 0x5412
 MPTCP, FASTOPEN, SOCK_RAW = 262, 0x20000000, 3
+# What would end the program, or its other attempts, if it worked.
+FINAL = ("become a program", "become another user", "remove a file", "cut a file", "type on the terminal")
 NAMES = ("ptrace", "process_vm_readv", "keyctl", "bpf", "mount", "unshare", "setns", "userfaultfd", "io_uring_setup")
 
 
@@ -91,6 +93,8 @@ def attempts(file: Path, folder: Path, broker: int, other: int, pid: int) -> dic
         "signal another": lambda: os.kill(pid, 0),
         "signal another's thread": lambda: call("tgkill", pid, pid, 0),
         "limits of another": lambda: call("prlimit64", pid, 7, 0, 0),
+        "go first": lambda: os.nice(-1),
+        "become another user": lambda: os.setresuid(65534, 65534, 65534),
         "type on the terminal": lambda: fcntl.ioctl(0, TIOCSTI, b"x"),
         **{name: lambda name=name: call(name, pid, 0, 0, 0, 0) for name in NAMES},  # type: ignore[misc]
         # What a worker does need.
@@ -133,7 +137,7 @@ def main() -> None:
     found = {
         name: outcome(attempt)
         for name, attempt in attempts(Path(file), Path(folder), broker, other, pid).items()
-        if mode != "none" or name not in ("become a program", "remove a file", "cut a file", "type on the terminal")
+        if mode != "none" or name not in FINAL
     }
     print(json.dumps({"said": said, **found}))
 
