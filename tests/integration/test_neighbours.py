@@ -22,8 +22,8 @@ from tests.integration.harness import (
     ledger_rows,
     wait_until,
 )
+from tests.unit.rights_rig import NOBODY, let_in
 
-NOBODY = 65534
 QUICK = ("--settle", "0.1", "--interval", "0.2")
 
 
@@ -151,9 +151,7 @@ def test_one_bad_file_and_one_bad_folder_are_nobody_elses_trouble(fleet: Fleet, 
     for folder in (source, output, source / "lost+found"):
         folder.mkdir()
     os.chown(output, NOBODY, NOBODY)
-    for parent in tmp_path.parents[:-2]:
-        parent.chmod(parent.stat().st_mode | 0o011)
-    tmp_path.chmod(0o755)
+    let_in(tmp_path)
     shutil.copy(images[0], source / "lost+found")
     (source / "lost+found").chmod(0o700)
     os.mkfifo(source / ".filterfleetignore")
