@@ -1,8 +1,8 @@
 """Which connections are open, and which of them have to make room. Pure state.
 
-libzmq has no limit for connections. Each takes a file descriptor, and a stranger could open them until none is left. So
-only some may be silent at once, of each address and in all. The ones that have been silent for longest make room for new
-ones. An honest peer among them connects again.
+libzmq has no limit for connections. Each takes a file descriptor, and a stranger could open them until none is left.
+So only some may be silent at once, of each address and in all. The ones that have been silent for longest make room for
+new ones. An honest peer among them connects again.
 """
 
 from __future__ import annotations
