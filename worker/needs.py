@@ -18,7 +18,7 @@ from filterfleet.worker.tree import Node
 
 # What the numbers of this page do not cover, in bytes: tables of libraries, and what malloc keeps between two blocks. A
 # larger value lets fewer small images run at once; with a smaller one, they take more than was set aside.
-SLACK = 8 << 20
+SLACK = 24 << 20
 
 # Rows that libvips keeps of an image which it reads from top to bottom. More: fewer wide images run at once. Less: they
 # take more memory than was set aside.

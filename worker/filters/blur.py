@@ -95,7 +95,7 @@ def _filled_search_and_template(search: int, template: int, **_values: Any) -> i
 @register(
     "nl_means",
     merge=Rows(halo=_filled_search_and_template),
-    work=5.0,
+    work=6.0,
     alpha=Alpha.WEIGHED,
     deep=False,
     strength=Number(5.0, 0.1, 100.0, "8-bit levels, about the noise's"),

@@ -23,7 +23,7 @@ _SCALE = Number(1.0, 0.001, 1000.0, "factor of the result")
 @register(
     "canny",
     merge=Hysteresis(),
-    work=6.0,
+    work=7.0,
     alpha=Alpha.DROPPED,
     deep=False,
     gray=True,
@@ -86,7 +86,7 @@ def _magnitude(x: Any, y: Any, scale: float) -> NDArray[np.float32]:
 @register(
     "sobel",
     merge=Rows(halo=_derivative_halo),
-    work=9.0,
+    work=10.0,
     alpha=Alpha.WEIGHED,
     gray=True,
     size=Integer(3, 1, 7, "pixels", odd=True),
@@ -98,7 +98,7 @@ def sobel(image: Image, size: int, scale: float, alpha: Image | None) -> Image:
     return _derived(image, alpha, _derivative_halo(size), [x, y], scale)
 
 
-@register("scharr", merge=Rows(halo=one_row), work=9.0, alpha=Alpha.WEIGHED, gray=True, scale=_SCALE)
+@register("scharr", merge=Rows(halo=one_row), work=10.0, alpha=Alpha.WEIGHED, gray=True, scale=_SCALE)
 def scharr(image: Image, scale: float, alpha: Image | None) -> Image:
     """Magnitude of the luma's gradient by Scharr's 3 x 3 kernels, which weigh all directions alike."""
     x, y = partial(cv2.Scharr, dx=1, dy=0), partial(cv2.Scharr, dx=0, dy=1)
@@ -108,7 +108,7 @@ def scharr(image: Image, scale: float, alpha: Image | None) -> Image:
 @register(
     "laplacian",
     merge=Rows(halo=_derivative_halo),
-    work=9.0,
+    work=10.0,
     alpha=Alpha.WEIGHED,
     gray=True,
     size=Integer(3, 1, 7, "pixels; 1 takes the four neighbours", odd=True),

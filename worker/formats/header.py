@@ -67,7 +67,7 @@ def read_header(blob: Blob) -> Header:
             f"The image is {size} pixels; a side of a {image_format.upper()} file may have at most {longest}."
         )
     if header.pixels > _most_pixels(header, len(blob)):
-        raise damaged(image_format)
+        raise _too_short(header, len(blob))
     return dataclasses.replace(header, orientation=_orientation(header))
 
 
@@ -79,6 +79,13 @@ def _most_pixels(header: Header, length: int) -> int:
     if header.format == "tiff":
         ratio = max(ratio, FAX_ROWS_PER_BYTE * header.width)
     return ratio * length + LEFT_OUT.get(header.format, 0)
+
+
+def _too_short(header: Header, length: int) -> ImageError:
+    if header.format not in LEFT_OUT:
+        return damaged(header.format)
+    size = f"{header.width} x {header.height}"
+    return ImageError(f"The {header.format.upper()} file claims {size} pixels, far too many for its {length} bytes.")
 
 
 def _orientation(header: Header) -> int:
