@@ -150,7 +150,7 @@ def page_of(blob: Blob) -> Page | None:
 
 
 def has_several_pages(blob: Blob) -> bool:
-    """Whether more than one page is no smaller version of another. Raises OSError."""
+    """Whether the file has more than one page, not counting smaller versions of another. Raises OSError."""
     try:
         full = (page for page in _directories(blob) if not page.value(SUBFILE, 0) & 1)
         return len(list(itertools.islice(full, 2))) > 1
