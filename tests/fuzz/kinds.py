@@ -1,5 +1,5 @@
 """Files of every kind that is read and that our encoders do not write, of a given picture: odd layouts of TIFF, BMP and
-PNM, interlaced and progressive files, other samplings and compressions, colours that are no RGB.
+PNM, interlaced and progressive files, other samplings and compressions, and colours other than RGB.
 """
 
 from __future__ import annotations

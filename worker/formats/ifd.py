@@ -72,7 +72,7 @@ class Directories:
         (entries,) = struct.unpack(self._order + count, head)
         raw = bytes(read(self._blob, start, size * min(entries, MAX_EXIF_ENTRIES)))
         found: dict[int, Entry] = {}
-        room = min(_MOST_BYTES, len(self._blob))  # values that share bytes are none of an honest writer's
+        room = min(_MOST_BYTES, len(self._blob))  # an honest writer puts values side by side
         for place in range(0, len(raw) - size + 1, size):
             tag, kind, number = struct.unpack_from(self._order + ("HHQ" if self._big else "HHI"), raw, place)
             if tag in found:
