@@ -18,9 +18,6 @@ class Owner:
     held_bytes: int = 0
 
 
-NOTHING = Owner()
-
-
 class Books:
     """Clients and their tasks, with totals. All byte counts are those of Task.held_bytes and Task.result_bytes.
 
@@ -44,18 +41,17 @@ class Books:
 
     def has_room(self, client: Submitter, task: Task) -> bool:
         """Whether one more task of this client fits. An image larger than the cap fits when nothing else is held."""
-        limits, size, owner = self._settings, task.held_bytes, self._owners.get(client.owner, NOTHING)
-        share_of_owner = limits.owner_share * (limits.share if task.priority else limits.urgent_share)
-        clients = owner.clients + (not client.tasks)  # that have tasks when this one is accepted
-        share = share_of_owner / max(limits.owner_share, clients)
+        limits, size = self._settings, task.held_bytes
+        share = limits.share if task.priority else limits.urgent_share
         tasks_left, bytes_left = limits.tasks - self.tasks, limits.held_bytes - self.held_bytes
-        tasks_fit = len(client.tasks) + 1 <= share * tasks_left and owner.tasks + 1 <= share_of_owner * tasks_left
-        bytes_fit = (
-            size <= bytes_left
-            and client.held_bytes + size <= share * bytes_left
-            and owner.held_bytes + size <= share_of_owner * bytes_left
-        )
-        return tasks_fit and (bytes_fit or self.held_bytes == 0)
+        owner = self._owners.get(client.owner)
+        if owner is not None and owner.tasks > len(client.tasks):  # other clients of the same owner have tasks as well
+            whole = share * limits.owner_share
+            if owner.tasks + 1 > whole * tasks_left or owner.held_bytes + size > whole * bytes_left:
+                return False
+            share = whole / max(limits.owner_share, owner.clients + (not client.tasks))
+        bytes_fit = size <= bytes_left and client.held_bytes + size <= share * bytes_left
+        return len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
 
     def takes_result(self, task: Task) -> bool:
         """Whether the task's client may leave one more result unacknowledged. The rule of shares applies here as well,
@@ -64,7 +60,8 @@ class Books:
         return self.clients[task.client].result_bytes <= max(0, left)
 
     def add(self, client: Submitter, task: Task) -> None:
-        owner = self._owners.setdefault(client.owner, Owner())
+        if (owner := self._owners.get(client.owner)) is None:
+            owner = self._owners[client.owner] = Owner()
         owner.clients += not client.tasks
         owner.tasks += 1
         client.tasks[task.id] = task

@@ -37,7 +37,10 @@ class FairQueue:
 
     def push(self, task: Task, *, first: bool = False) -> None:
         """Add a task at the end of its client's line, or at its head when it has waited before."""
-        lines = self._lanes.setdefault(task.priority, OrderedDict()).setdefault(task.owner, OrderedDict())
+        if (lane := self._lanes.get(task.priority)) is None:
+            lane = self._lanes[task.priority] = OrderedDict()
+        if (lines := lane.get(task.owner)) is None:
+            lines = lane[task.owner] = OrderedDict()
         line = lines.setdefault(task.client, {})
         kind = _kind(task)
         if (tasks := line.get(kind)) is None:
@@ -103,9 +106,12 @@ class FairQueue:
 
 def _first(line: _Line, eligible: Eligible) -> Task | None:
     """The first task in this line that is eligible."""
-    heads = dict(next(iter(tasks.items())) for tasks in line.values())
-    places = [place for place, task in heads.items() if eligible(task)]
-    return heads[min(places)] if places else None
+    first, best = None, 0
+    for tasks in line.values():
+        place, task = next(iter(tasks.items()))
+        if (first is None or place < best) and eligible(task):
+            first, best = task, place
+    return first
 
 
 def _kind(task: Task) -> _Kind:

@@ -1,8 +1,8 @@
 """The routing ids that libzmq makes for anonymous peers: 00 and four bytes, a number that it counts up.
 
-A peer may claim such an id for itself. When libzmq comes to a number that is taken it aborts the process. So the door
-knows where each socket begins to count, and how far it can have come. A claimed number lies outside of that, except
-by a coincidence of which nothing follows: libzmq does not come to the same number again.
+A peer may claim such an id for itself. When libzmq comes to a number that is taken, it aborts the process. So the door
+knows where each socket begins to count, and how far it can have come. A number that is claimed lies outside of that
+range, except by coincidence. The door learns of a claim when the peer speaks; libzmq tells nobody before that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which connections are open, and which of them have to make room. Pure state.
 
-libzmq has no limit for connections. One that says nothing costs nothing but a file descriptor, and a stranger can open
-them until there are none left. So only a few may be silent at once, for each address and in all. The ones that have
-been silent for longest make room for new ones; an honest peer that is among them simply connects again.
+libzmq has no limit for connections. Each takes a file descriptor, and a stranger could open them until none is left.
+So only some may be silent at once, of each address and in all. The ones that have been silent for longest make room for
+new ones. An honest peer among them connects again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Whom each routing id belongs to, and which connection speaks under it. Pure state.
 
-libzmq routes by routing id alone, and a routing id is an address that its owner has chosen: whoever connects under it
-next gets what is sent to it. So an id has an owner, which is a key (or, at a broker without keys, an address of the
-network). It stays the owner's while the owner is connected, and while the core knows a peer under it, because then
-something may be owed. And it is only sent to while a connection is open on which its owner has spoken.
+libzmq routes by routing id alone. A routing id is an address that a peer has chosen, and the next peer that connects
+under it gets everything that is sent to it. So each id has an owner: a key, or an IP address at a broker without keys.
+The owner keeps the id while it is connected, and while the core knows a peer under it, because the core may owe that
+peer something. A message goes out only while a connection is open on which the owner has spoken.
 
 The broker has places for a limited number of ids. The more of them are taken, the fewer a single owner may have.
 """

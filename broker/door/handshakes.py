@@ -18,8 +18,8 @@ _WAY_BACK = 2  # frames
 class Handshakes:
     """Denies at once. Allows each key a number of handshakes a second, and lets the others wait.
 
-    What a peer has in a connection comes from its handshake, which it can repeat as fast as libzmq computes. Above all,
-    no other limit tells how many anonymous peers there are in a second (anonymous.py).
+    This limits how many connections one key makes in a second, and so how fast libzmq's numbers for anonymous peers
+    go up (anonymous.py).
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
