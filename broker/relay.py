@@ -1,8 +1,9 @@
 """Passes requests for parts of blobs on, from the peer that lacks a blob to the one that has it.
 
-A request is small and its answer is large, so a peer that asks and does not read would fill the broker's memory and
-that of the peer that answers. A peer therefore has a limited number of parts under way, and those parts count that are
-on their way to it and that it has not read. The others wait here, in turn. An answer that nobody waits for is dropped.
+A request is small and its answer is large, so a peer that asks and does not read would fill the memory of the broker
+and of the peer that answers. A peer therefore has a limited number of parts under way. Those parts count among them
+that are on their way to it and that it has not read. The others wait here, in turn. An answer that nobody waits for is
+dropped.
 """
 
 from __future__ import annotations

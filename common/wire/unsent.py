@@ -1,4 +1,4 @@
-"""How much of what was sent is still in this process."""
+"""The part of what was sent that is still in this process."""
 
 from __future__ import annotations
 

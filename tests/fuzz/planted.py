@@ -85,7 +85,7 @@ _original_value = recipe._value
 
 
 def _latest_key(_self: Guests, _side: Side, _peer: bytes, _guest: Any) -> bool:
-    """A routing id belongs to whoever has spoken under it last."""
+    """A routing id belongs to the key that has spoken under it last."""
     return False
 
 

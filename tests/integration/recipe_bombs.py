@@ -1,4 +1,4 @@
-"""Recipes that are made to hurt whoever reads them."""
+"""Recipes that are made to hurt their reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes that are made to hurt whoever reads them: a permanent failure in a sentence, and nobody else waits."""
+"""Recipes that are made to hurt their reader: a permanent failure in a sentence, and nobody else waits."""
 
 from __future__ import annotations
 

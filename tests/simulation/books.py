@@ -21,6 +21,7 @@ class WatchedLedger(Ledger):
         super().__init__(*args)
         self.skippable: set[Key] = set()  # what was there when the source was first listed
         self._unseen: set[str] = set()  # folders that no listing of this life could read
+        self.stayed: set[Key] = set()  # what an outage, longer than anybody waits, has kept in the source
         self._failed_once: set[Key] = set()
         self._done: set[Key] = set()  # since the last commit
         self._durably_done: set[Key] = set()
@@ -114,6 +115,12 @@ class WatchedLedger(Ledger):
             raise InvariantError(f"{path} is given up in an outage, after {attempts} attempts")
         self._failed_once.add((path, version))
         super().failed(path, version, reason, transient=transient)
+
+    def stays(self, path: str, version: Version) -> None:
+        attempts, _ = self._away.get(path, (0, 0.0))
+        if attempts >= TRIES:
+            self.stayed.add((path, version))
+        super().stays(path, version)
 
     # --- what is asked in the end ----
 

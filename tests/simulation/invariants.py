@@ -168,7 +168,11 @@ def _wrong_end(listener: ListenerNode, photo: Photo, state: str | None, reason: 
         return f"is {state}, and its outputs are {'' if path in output.outputs else 'not '}there"
     if told:
         return "is done, and the output still tells of a failure"
-    if listener.settings.departs and path in listener.source.photos:
+    if (
+        listener.settings.departs
+        and path in listener.source.photos
+        and (path, photo.version) not in listener.ledger.stayed
+    ):
         return "is done, and has not left the source"
     return None
 
