@@ -35,6 +35,15 @@ def make_tiled_tiff(target: Path, source: Path) -> None:
     image.tiffsave(str(target), compression="deflate", predictor="horizontal", level=1, **tiles)
 
 
+def make_panorama(target: Path, width: int, height: int) -> None:
+    """Write a TIFF in strips of eight rows, with height up to _TILE. Raises pyvips.Error."""
+    tiles = [_noisy(photograph, seed)[:height] for seed, photograph in enumerate(shipped())]
+    row = np.concatenate([tiles[number * 5 % len(tiles)] for number in range(-(-width // _TILE))], axis=1)[:, :width]
+    samples = np.ascontiguousarray(row[:, :, ::-1])
+    image = pyvips.Image.new_from_memory(samples, width, len(row), 3, "uchar").copy(interpretation="srgb")
+    image.tiffsave(str(target), compression="deflate", predictor="horizontal", level=1, tile_height=8)
+
+
 def _noisy(photograph: Image, seed: int) -> Image:
     if photograph.ndim == 2:
         photograph = cv2.cvtColor(photograph, cv2.COLOR_GRAY2BGR)

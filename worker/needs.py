@@ -113,7 +113,7 @@ def encoding(image_format: str, image: Pixels, *, bilevel: bool = False) -> int:
     reduced = samples if image.depth == 2 else 0  # the copy in 8 bits
     match image_format:
         case "png":
-            return image.count * 2 if bilevel and image.bands == 1 else image.size * 13 // 4
+            return image.count * 2 if bilevel and image.bands == 1 else image.size * 4
         case "tiff":
             return image.size * 5
         case "webp":

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import pyvips
 
 from filterfleet.bench.huge import check_same_pixels, huge_images, in_strips, whole_image
-from filterfleet.bench.huge_image import make_huge_jpeg
+from filterfleet.bench.huge_image import make_huge_jpeg, make_panorama
 from filterfleet.common.process.system import cores
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -41,3 +42,15 @@ def test_a_gigapixel_takes_under_450_megabytes(scratch: Path) -> None:
     print(f"gigapixel: strips {strips.seconds:.1f} s, {strips.peak / MB:.0f} MB")
     assert {file.parent.name for file in (scratch / "out").rglob("huge*")} == {"grayscale", "blur", "edges"}
     assert strips.peak < 450 * MB
+
+
+def test_a_panorama_200000_pixels_wide_takes_under_350_megabytes(scratch: Path) -> None:
+    source = scratch / "source"
+    source.mkdir()
+    make_panorama(source / "wide.tif", 200_000, 2_000)
+    strips = in_strips(source, scratch / "out")
+    print(f"panorama: strips {strips.seconds:.1f} s, {strips.peak / MB:.0f} MB")
+    for name in ("grayscale/wide.tif", "blur/wide.tif", "edges/wide.tif.png"):
+        header = pyvips.Image.new_from_file(str(scratch / "out" / name))
+        assert (header.width, header.height) == (200_000, 2_000)
+    assert strips.peak < 350 * MB

@@ -9,7 +9,7 @@ from filterfleet.worker.pixels.opencv import cv2
 
 LUMA = np.array([0.114, 0.587, 0.299])  # weights of ITU-R BT.601, in BGR order
 
-_ROWS = 256  # converted at once by over_white, which needs 32 bits a sample meanwhile
+_ROWS = 64  # converted at once by over_white, which needs 32 bits a sample meanwhile
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 

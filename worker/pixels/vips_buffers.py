@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-
-import pyvips
+import sys
 
 # Rows of a piece of an image. By default libvips has pieces of 128 rows, and keeps up to 750 rows of an image that it
 # reads from top to bottom: 450 MB of an image that is 200,000 pixels wide. More: more memory. Less: tiled TIFFs are
@@ -14,8 +13,10 @@ _ROWS, _ROWS_OF_LINES = 16, 8
 
 
 def use_small_buffers() -> None:
-    """Must be called before libvips makes its first image. Without effect where libvips is not found."""
-    with contextlib.suppress(ImportError, OSError, AttributeError):
+    """Must be called after pyvips is imported and before libvips makes its first image. Without effect where libvips
+    is not found.
+    """
+    with contextlib.suppress(OSError, AttributeError):
         _set(f"--vips-tile-height={_ROWS}", f"--vips-fatstrip-height={_ROWS_OF_LINES}")
 
 
@@ -41,8 +42,6 @@ def _set(*options: str) -> None:
 
 
 def _path() -> str:
-    if pyvips.API_mode:
-        import _libvips
-
-        return str(_libvips.__file__)
-    return "libvips.so.42"
+    """Of the library that pyvips calls: in its own binary module, if it has one."""
+    module = sys.modules.get("_libvips")
+    return "libvips.so.42" if module is None else str(module.__file__)
