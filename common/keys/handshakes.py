@@ -6,6 +6,7 @@ libzmq itself says nothing about a connection that fails in its handshake; only 
 from __future__ import annotations
 
 import secrets
+import select
 import struct
 
 import zmq
@@ -47,6 +48,8 @@ class Monitor:
         self._events: zmq.Socket[bytes] = socket.context.socket(zmq.PAIR)
         self._events.rcvhwm = 0  # with a limit, libzmq's I/O thread would wait for room here, and all sockets with it
         self._events.connect(address)
+        self._signal = select.poll()  # libzmq makes this descriptor readable when something comes to an empty socket
+        self._signal.register(self._events.fileno(), select.POLLIN)
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -56,15 +59,16 @@ class Monitor:
     def take(self) -> list[tuple[int, int]]:
         """Kind and value of each event since the last call, as in zmq_socket_monitor(3)."""
         found = []
-        while self.has_news():
+        while self._events.poll(0):
             event, _endpoint = self._events.recv_multipart(zmq.DONTWAIT)
             if (kind_and_value := _EVENT.unpack(event))[0] != zmq.EVENT_MONITOR_STOPPED:
                 found.append(kind_and_value)
         return found
 
     def has_news(self) -> bool:
-        """Whether there is an event."""
-        return bool(self._events.poll(0))
+        """Whether there may have been an event since the last call of take(). This is cheaper than take(). It must not
+        be asked after a poller has waited for the socket, which takes the signal away."""
+        return bool(self._signal.poll(0))
 
     def close(self) -> None:
         self._watched.disable_monitor()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import time
 
 import pytest
 import zmq
@@ -18,6 +20,7 @@ from filterfleet.broker.door.handshakes import Handshakes
 from filterfleet.broker.door.pace import Pace
 from filterfleet.broker.door.zap import ADDRESS, ALLOWED, DENIED, LATER
 from filterfleet.broker.settings import HANDSHAKES_BURST, HANDSHAKES_RATE
+from filterfleet.common.keys.handshakes import Monitor
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 WELCOME, TAKEN, CROWDED = Ruling
@@ -274,3 +277,24 @@ def test_a_key_that_is_not_listed_does_not_wait(asked):
     stranger = zmq.curve_keypair()[0]
     assert asked(0.0, HANDSHAKES_BURST + 1, stranger) == [(DENIED, b"")] * (HANDSHAKES_BURST + 1)
     assert asked(0.0, 1) == [(ALLOWED, b"1 %s" % KEY)]
+
+
+def test_a_monitor_has_news_as_soon_as_something_has_happened():
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
+        port = router.bind_to_random_port("tcp://127.0.0.1")
+        monitor = Monitor(router, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+
+        def next_event() -> int:
+            deadline = time.monotonic() + 10
+            while not monitor.has_news():
+                assert time.monotonic() < deadline
+            ((kind, _number),) = monitor.take()
+            assert not monitor.has_news()
+            return kind
+
+        assert monitor.take() == []
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", port)):
+                assert next_event() == zmq.EVENT_ACCEPTED
+            assert next_event() == zmq.EVENT_DISCONNECTED
+        monitor.close()
