@@ -25,7 +25,7 @@ _OPACITY = Number(0.5, 0.0, 1.0)
 
 Samples = NDArray[np.float32]
 
-_BYTES = 45  # of a stamp's pixel, for each sample of the image, while it is blended
+_BYTES = 120  # of a stamp's pixel, for each sample of the image, what allocators keep of it included
 
 
 def _text_work(size: float, **_values: Any) -> float:
