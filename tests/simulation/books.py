@@ -11,7 +11,7 @@ from filterfleet.listener.core.settings import TRIES, Backfill
 from filterfleet.listener.ledger.ledger import Ledger
 from tests.simulation.invariants import InvariantError
 from tests.simulation.photos import ENDS, FOR_GOOD, Photo
-from tests.simulation.places import AWAY
+from tests.simulation.places import AWAY, LOCKED
 
 Key = tuple[str, Version]
 
@@ -134,7 +134,13 @@ class WatchedLedger(Ledger):
         state = self.state(photo.path, photo.version)
         if state == "skipped" or photo.kind not in ENDS:
             return state in ("done", "skipped")
-        return state == "failed" or (photo.kind not in FOR_GOOD and (photo.path, photo.version) in self._failed_once)
+        if photo.kind not in FOR_GOOD:
+            return state == "failed" or (photo.path, photo.version) in self._failed_once
+        return state == "failed" and not self._reason(photo).startswith(LOCKED)
+
+    def _reason(self, photo: Photo) -> str:
+        row = self._db.execute("SELECT reason FROM objects WHERE path = ?", (photo.path,)).fetchone()
+        return str(row[0])
 
     def left_of_listing(self) -> str | None:
         """A path of the last listing that has no outcome."""
