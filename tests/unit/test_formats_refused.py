@@ -41,8 +41,8 @@ REFUSED = {
     "uint32 tiff": (vips(BGR).cast("uint").tiffsave_buffer(), "The TIFF file has 32-bit samples"),
     "five bands": (vips(BGR).bandjoin([1, 2]).tiffsave_buffer(), "The TIFF file has 5 samples per pixel; at most 4"),
     "wide png": (
-        samples.png(samples.ihdr(65_536, 1), NO_ROWS),
-        "The image is 65536 x 1 pixels; a side may have at most 65535.",
+        samples.png(samples.ihdr(1_000_001, 1), NO_ROWS),
+        "The image is 1000001 x 1 pixels; a side of a PNG file may have at most 1000000.",
     ),
     "png of no width": (samples.png(samples.ihdr(0, 1), NO_ROWS), "The PNG file is damaged or cut short."),
     "gif of no size": (b"GIF89a" + bytes(20), "The GIF file claims a size of 0 x 0 pixels."),
