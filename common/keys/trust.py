@@ -16,6 +16,7 @@ from collections import deque
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.opening import open_file
 from filterfleet.common.text import printable
 
 _LINKS = 40  # links on the way to a file; more must lead in a circle (Linux has the same limit)
@@ -46,9 +47,7 @@ def check_list(folder: Path) -> None:
 
 def _read(file: Path, *, secret: bool) -> bytes:
     place = _resolved(file)
-    if not stat.S_ISREG(place.lstat().st_mode):  # not even opened: a FIFO would wait for a writer
-        raise FleetError(f"{_shown(place)} is not a file: put the key there that `filterfleet keys` has made.")
-    with os.fdopen(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+    with os.fdopen(open_file(place, links=False), "rb") as opened:
         found = os.fstat(opened.fileno())
         _check_owner(place, found)
         if secret:

@@ -187,8 +187,8 @@ def test_what_is_no_file_is_not_waited_for(home: Path, me: int):
         os.chown(home / "keys/workers" / name, me, me)
     names, problems = listed(home, me)
     assert names == ["desk", "local"]
-    assert "pipe.key is not a file" in problems
-    assert "folder.key is not a file" in problems
+    assert "pipe.key cannot be used: it is not a file but a named pipe." in problems
+    assert "folder.key cannot be used: Is a directory." in problems
 
 
 def test_new_folders_are_taken_whatever_the_umask_is(home: Path, me: int):
