@@ -45,6 +45,8 @@ with concurrent.futures.ThreadPoolExecutor(len(questions)) as pool:
 
 CLUSTER = """
 import pathlib, signal, sys
+import pytest
+
 from filterfleet.worker.engines.dask import DaskEngine
 if __name__ == "__main__":
     engine = DaskEngine(None, workers=1, threads=1)
@@ -91,6 +93,7 @@ def test_a_scheduler_without_tls_is_refused(run: Run, good: Path, tmp_path: Path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_scheduler_with_tls_is_used(run: Run, start: Start, good: Path, tmp_path: Path) -> None:
     keys = {name: str(tmp_path / name) for name in ("ca.pem", "host.pem", "host.key")}
     made = f"""

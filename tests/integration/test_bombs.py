@@ -44,7 +44,7 @@ def flat(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@pytest.mark.parametrize("memory", [64 << 20, 500 << 20])
+@pytest.mark.parametrize("memory", [64 << 20, pytest.param(500 << 20, marks=pytest.mark.slow)])
 def test_what_goes_through_stays_within_its_memory(memory: int, tmp_path: Path) -> None:
     files = flat(tmp_path)
     cases = [{"file": str(file), "steps": [["canny", []]], "encoding": "png", "threads": 1} for file in files]

@@ -73,7 +73,7 @@ def test_every_format_and_recipe_in_the_engine_processes() -> None:
         engine.close()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("host", [pytest.param("127.0.0.1", marks=pytest.mark.slow), "localhost"])
 def test_a_worker_finds_its_broker_again(fleet: Fleet, host: str) -> None:
     broker = fleet.start_broker()
     worker = fleet.start_worker("--broker", host)

@@ -135,7 +135,7 @@ def test_run_says_of_each_what_became_of_it(source, tmp_path, extras, without_ex
         assert f"failed {name}: {reason}" in said
 
 
-@pytest.mark.parametrize("extras", [True, False], ids=["with extras", "without"])
+@pytest.mark.parametrize("extras", [pytest.param(True, marks=pytest.mark.slow), False], ids=["with extras", "without"])
 def test_up_and_its_listener_say_the_same(source, tmp_path, extras, without_extras):
     output = tmp_path / "out"
     environment = None if extras else without_extras
@@ -184,6 +184,7 @@ def test_pairs_of_raw_and_jpeg_are_a_good_run_without_the_extra(pairs, tmp_path,
     assert "left alone" not in said
 
 
+@pytest.mark.slow
 def test_an_include_pattern_sends_them_to_workers_that_may_have_the_extra(pairs, tmp_path, without_extras):
     code, said = up(without_extras, pairs, tmp_path / "out", "--include", "*.DNG")
     assert code == 1, said

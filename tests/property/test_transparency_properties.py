@@ -50,6 +50,8 @@ def values_of(data, found):
     values = {name: data.draw(valid(parameter), name) for name, parameter in found.parameters.items()}
     if found.name == "resize":
         values |= {"width": data.draw(st.integers(1, 90)), "height": data.draw(st.integers(0, 90))}
+    if found.name == "clahe":
+        values["tiles"] = data.draw(st.integers(1, 8))  # each tile of a deep image counts 65,536 levels
     return values
 
 

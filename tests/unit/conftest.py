@@ -3,7 +3,9 @@
 import os
 
 import pytest
+import structlog
 
+from filterfleet.common.logs import get_logger
 from filterfleet.listener.cloud.source import CloudSource
 from filterfleet.listener.settings.aftermath import Keep
 from filterfleet.listener.settings.location import Remote
@@ -21,6 +23,21 @@ def source_of(tmp_path):
         return CloudSource(rclone, Remote("cloud", "photos"), tmp_path / "spool", Selection(), after)
 
     return make
+
+
+@pytest.fixture
+def loggers(monkeypatch):
+    """Logs go where this test captures them, whatever earlier tests have configured. Call it with the names of modules
+    that keep a logger."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+
+    def renew(*modules):
+        for module in modules:
+            monkeypatch.setattr(f"{module}.log", get_logger("test"))
+
+    yield renew
+    structlog.configure(**before)
 
 
 @pytest.fixture(params=["root", "nobody"])

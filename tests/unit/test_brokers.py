@@ -20,7 +20,8 @@ def test_what_is_no_list_of_brokers(text):
         hosts(text)
 
 
-def test_one_name_that_means_something_is_enough(capsys):
+def test_one_name_that_means_something_is_enough(capsys, loggers):
+    loggers("filterfleet.common.client.brokers")
     check_brokers("127.0.0.1,no-such-host.invalid")
     assert "no-such-host.invalid" in "".join(capsys.readouterr())
     with pytest.raises(FleetError, match="cannot be resolved"):

@@ -7,12 +7,10 @@ from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from filterfleet.common.blob import FileBlob, whole
 from filterfleet.common.errors import ImageError
-from filterfleet.common.logs import get_logger
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.cloud.rclone.remote_files import Entry
 from filterfleet.listener.cloud.source import CloudSource
@@ -29,14 +27,8 @@ KEEP = Keep()
 
 
 @pytest.fixture(autouse=True)
-def logs_can_be_read(monkeypatch):
-    """The logger writes where capture_logs() looks, whatever earlier tests have configured."""
-    before = structlog.get_config()
-    structlog.reset_defaults()
-    for module in ("filterfleet.listener.cloud.source", "filterfleet.listener.settings.ignore"):
-        monkeypatch.setattr(f"{module}.log", get_logger("listener"))
-    yield
-    structlog.configure(**before)
+def logs_can_be_read(loggers):
+    loggers("filterfleet.listener.cloud.source", "filterfleet.listener.settings.ignore")
 
 
 def fail(what):

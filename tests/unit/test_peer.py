@@ -61,7 +61,7 @@ def test_what_waited_for_an_old_socket_is_dropped_with_it(broker, peer):
     assert (identity, parse(frames, extended=True)) == (b"fx1|second", [Nack(b"new")])
 
 
-def test_what_is_refused_is_dropped_and_the_rest_is_heard(broker, peer, capsys):
+def test_what_is_refused_is_dropped_and_the_rest_is_heard(broker, peer, capsys, loggers):
     peer.put(Nack(b"hello"))
     peer.flush()
     broker[0].recv_multipart()
@@ -101,7 +101,7 @@ def test_a_subclass_sees_everything_that_leaves(broker):
         assert parse(broker[0].recv_multipart()[1:], extended=True) == [Nack(b"a")]
 
 
-def test_an_address_that_means_nothing_is_logged_and_no_error(capsys):
+def test_an_address_that_means_nothing_is_logged_and_no_error(capsys, loggers):
     with contextlib.closing(PeerSocket(role="worker")) as peer:
         peer.open(b"fx1|peer", "tcp://no such host:1")
         peer.put(Nack(b"a"))
