@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.engines.conftest import Run, Start
 from tests.engines.rig import Running, Setup
@@ -45,8 +46,6 @@ with concurrent.futures.ThreadPoolExecutor(len(questions)) as pool:
 
 CLUSTER = """
 import pathlib, signal, sys
-import pytest
-
 from filterfleet.worker.engines.dask import DaskEngine
 if __name__ == "__main__":
     engine = DaskEngine(None, workers=1, threads=1)
