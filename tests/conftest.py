@@ -23,7 +23,7 @@ MakePhotographs = Callable[[int, int, int], Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, default=300, help="seeds of the simulation")
+    parser.addoption("--seeds", type=int, default=1000, help="seeds of the simulation in the slow tests")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,13 +10,24 @@ from tests.simulation.mutants import MUTANTS, planted
 from tests.simulation.runner import failure_of, run_seeds
 from tests.simulation.world import World
 
+FEW_SEEDS = 150
 SEEDS_FOR_A_MUTANT = 200
+LATE = {"first broker only"}  # needs more than a hundred seeds
 
 
-@pytest.mark.timeout(1800)  # it waits for nothing: how long it takes is up to the processors
-def test_no_seed_breaks_an_invariant(request: pytest.FixtureRequest) -> None:
-    failures = run_seeds(request.config.getoption("--seeds"))
+def check(seeds: int) -> None:
+    failures = run_seeds(seeds)
     assert not failures, "\n".join([*failures[:10], "replay one with: python -m tests.simulation.replay SEED"])
+
+
+def test_no_seed_breaks_an_invariant() -> None:
+    check(FEW_SEEDS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # it waits for nothing: how long it takes is up to the processors
+def test_none_of_many_seeds_breaks_an_invariant(request: pytest.FixtureRequest) -> None:
+    check(request.config.getoption("--seeds"))
 
 
 def test_a_seed_replays_to_the_same_transcript() -> None:
@@ -27,7 +38,9 @@ def test_a_seed_replays_to_the_same_transcript() -> None:
     assert first.transcript == second.transcript
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LATE else name for name in MUTANTS]
+)
 def test_a_planted_bug_is_caught(name: str) -> None:
     with planted(name):
         caught = next(filter(None, map(failure_of, range(SEEDS_FOR_A_MUTANT))), None)

@@ -68,7 +68,7 @@ def test_filters_are_right_at_any_width(size: tuple[int, int], names: list[str],
         assert np.array_equal(in_strips(file, step), expected), f"{name}, in strips"
 
 
-@pytest.mark.parametrize("size", [(8, 70_000), (200_000, 8), (20, 1_000_000)])
+@pytest.mark.parametrize("size", [(8, 70_000), (200_000, 8), pytest.param((20, 1_000_000), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("image_format", ["png", "tiff"])
 def test_files_of_any_side_go_through_unchanged(size: tuple[int, int], image_format: str) -> None:
     image = picture(*size)
