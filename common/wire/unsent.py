@@ -1,4 +1,4 @@
-"""The part of what was sent that is still in this process."""
+"""Messages that were sent and have not left this process yet."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Keys, lists, links and folders that another user of the machine can change are refused, whoever asks."""
+"""Keys, lists, links and folders that another user of the machine can change are refused, under any user."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -14,21 +13,11 @@ import pytest
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import Role, allow_list, broker_pair, peer_keys
 from filterfleet.common.keys.making import add_machine, make_broker_folder
+from tests.unit.rights_rig import acting_as
 
 ROOT, SOMEBODY, STRANGER = 0, 40_001, 40_002  # users; nobody needs to have such an id
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
-
-
-@contextlib.contextmanager
-def acting_as(user: int) -> Iterator[None]:
-    os.setegid(user)
-    os.seteuid(user)
-    try:
-        yield
-    finally:
-        os.seteuid(ROOT)
-        os.setegid(ROOT)
 
 
 @pytest.fixture(params=[ROOT, SOMEBODY], ids=["root", "somebody"])

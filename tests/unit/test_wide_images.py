@@ -134,7 +134,7 @@ def test_a_text_over_a_panorama_stands_where_it_does_in_the_whole(*, text: bool)
 
 def test_an_output_that_cannot_be_so_wide_is_refused_by_name_before_anything_is_decoded() -> None:
     file = png(picture(8, 70_000))
-    cut = file[: len(file) // 2]  # whoever decodes this finds damage
+    cut = file[: len(file) // 2]  # decoding it finds damage
     with pytest.raises(ImageError) as raised:
         process(cut, Recipe((Output("web", (), "jpeg"),)))
     assert str(raised.value) == (
