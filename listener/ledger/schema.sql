@@ -60,4 +60,4 @@ CREATE TABLE IF NOT EXISTS told (
     PRIMARY KEY (source, path)
 );
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 2;

@@ -130,7 +130,7 @@ def tiny_disk(tmp_path):
     """The spool's folder, on a file system of 64 kB. Skips the test where none can be mounted."""
     folder = tmp_path / "home" / "state" / "spool"
     folder.mkdir(parents=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", folder], capture_output=True)
     if mounted.returncode:
         pytest.skip("file systems cannot be mounted here")
     yield folder
