@@ -1,4 +1,4 @@
-"""What images really take, beside what admission sets aside for them: never more, and never less than a third."""
+"""What images really take, beside what admission sets aside for them: never more, and not less than a quarter."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pyvips
 
 from filterfleet.worker.filters import catalogue
 from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.settings import STRIPS_NEED
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -70,7 +71,9 @@ def check(cases: dict[str, tuple[Path, list[Any], str]], threads: int = 1) -> No
         assert "need" in found, (name, found)
         taken, need = found["taken"], found["need"]
         print(f"{name}: {taken / 1e6:.0f} of {need / 1e6:.0f} MB")
-        if not need / 3 - CONSTANT < taken <= need:
+        # All images in strips may take STRIPS_NEED, and several threads are seldom at their worst at once.
+        least = need / 4 - CONSTANT if need > STRIPS_NEED and threads == 1 else 0
+        if not least < taken <= need:
             wrong.append(f"{name}: {taken / 1e6:.0f} of {need / 1e6:.0f} MB")
     assert wrong == []
 

@@ -114,7 +114,9 @@ def test_a_server_that_is_away_is_a_sentence_and_no_empty_folder(rig: Rig) -> No
 def test_a_full_spool_disk_is_named(rig: Rig) -> None:
     rig.photos.put("a.jpg", bytes(1 << 20))
     rig.state.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", rig.state], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", rig.state], capture_output=True
+    ).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         source = rig.source()
