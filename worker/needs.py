@@ -1,7 +1,7 @@
 """How much memory an image takes on its way: bytes at the worst moment, estimated from its header before it is decoded.
 
 The numbers are measured on noise, which compresses worst (tests/integration/test_needs.py): estimates are never below
-what is taken, and not above four times as much, except in strips on several threads.
+what is taken, and not above four times as much, except for watermarks and in strips on several threads.
 """
 
 from __future__ import annotations
