@@ -43,7 +43,7 @@ def renounce_privileges() -> None:
     _checked(libc.prctl(_PR_SET_NO_NEW_PRIVS, *map(ctypes.c_ulong, (1, 0, 0, 0))))
     header, held = _Header(_VERSION_3, 0), _Capabilities()
     _checked(libc.capget(ctypes.byref(header), ctypes.byref(held)))
-    if any(getattr(held, name) for name, _ in held._fields_):  # else a service manager may forbid the call
+    if held.permitted or held.permitted_high:  # else there is nothing to give up, and a unit may forbid the call
         left = _Capabilities(effective=held.effective & _KEPT, permitted=held.permitted & _KEPT)
         _checked(libc.capset(ctypes.byref(header), ctypes.byref(left)))
 
