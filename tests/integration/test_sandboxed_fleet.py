@@ -137,7 +137,8 @@ def test_a_broker_that_moves_is_found(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdin is not None
         assert process.stdout.readline() == "tcp://192.0.2.1:5556\n"
-        place.write_text("192.0.2.2")
+        (tmp_path / "new").write_text("192.0.2.2")
+        (tmp_path / "new").replace(place)  # the helper may read it at any moment
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "tcp://192.0.2.2:5556\n"
