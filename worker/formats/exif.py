@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 
 from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_THUMBNAILS
 
@@ -93,7 +94,7 @@ class _Reader:
             raise UnusableExif
         self._order = order
         self._seen: set[int] = set()
-        self.ends_short = False  # the data ends where the pointer of its last directory should stand
+        self.missing: int | None = None  # where the pointer of a directory should stand, if the data ends before it
         (start,) = self._unpack("I", 4)
         self.main = self.ifd(start)
 
@@ -118,7 +119,7 @@ class _Reader:
         there, or a value or another directory begins.
         """
         if at + 4 > len(self.data):
-            self.ends_short = True
+            self.missing = at if self.missing is None else min(self.missing, at)
             return False
         starts = [entry.value for entry in entries if entry.length > 4]
         for entry in entries:
@@ -178,6 +179,7 @@ class _Editor:
         exif = reader.below(main, _EXIF_IFD)
         interoperability = reader.below(exif, _INTEROPERABILITY_IFD) if exif else None
         kept = [ifd for ifd in (main, exif, interoperability) if ifd]
+        _check_apart(kept)
         for ifd in kept:
             self._sort(ifd)
         self._thumbnail(main.following)
@@ -189,11 +191,11 @@ class _Editor:
 
     def result(self) -> bytes:
         """The data without the zeros that are now at its end, and with a pointer that was missing there."""
-        data = self._reader.data
+        data, missing = self._reader.data, self._reader.missing
         for start, end in sorted(self._goes, reverse=True):
             if end == len(data):
                 del data[start:]
-        return bytes(data) + (bytes(4) if self._reader.ends_short else b"")
+        return bytes(data) if missing is None else bytes(data[:missing]) + bytes(4)
 
     def _sort(self, ifd: _Ifd) -> None:
         """Notes the directory and its values as staying, and its GPS part as going."""
@@ -257,3 +259,10 @@ class _Editor:
         for index, entry in enumerate(kept):
             if entry.tag == _ORIENTATION and last:
                 self._reader.pack_into("HIHH", ifd.at + 4 + 12 * index, _SHORT, 1, 1, 0)
+
+
+def _check_apart(ifds: list[_Ifd]) -> None:
+    """Raises UnusableExif if two directories overlap: each is written anew, so one would destroy the other."""
+    ordered = sorted(ifds, key=lambda ifd: ifd.at)
+    if any(second.at < first.end for first, second in pairwise(ordered)):
+        raise UnusableExif
