@@ -71,11 +71,11 @@ def _race(load: Workload, field: list[Contender], rounds: int, console: Console)
             for contender in field:
                 contender.measure(source, outputs[contender.name])
                 console.print(f"round {number + 1}: {contender.name}: {contender.seconds[-1]:.2f} s")
-                _check_outputs(outputs[contender.like], outputs[contender.name], contender.name)
+                check_outputs(outputs[contender.like], outputs[contender.name], contender.name)
     return field
 
 
-def _check_outputs(expected: Path, found: Path, name: str) -> None:
+def check_outputs(expected: Path, found: Path, name: str) -> None:
     """Raises FleetError unless all files are the same, byte for byte: otherwise the times could not be compared."""
     files = sorted(file.relative_to(expected) for file in expected.rglob("*.*") if file.is_file())
     _, different, missing = filecmp.cmpfiles(expected, found, files, shallow=False)
