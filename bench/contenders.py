@@ -82,7 +82,7 @@ def contenders(workers: int, *, peers: bool) -> list[Contender]:
         _run("threads", "--threads", str(workers)),
         _run("processes", "--workers", str(workers), "--threads", "1"),
         _up(workers),
-        *(_warm("warm_fleet", f"fleet of {count}", count, OURS) for count in sorted({1, workers})),
+        *(_warm("fleet_batch", f"fleet of {count}", count, OURS) for count in sorted({1, workers})),
     ]
     if peers:
         for module, name, package in (

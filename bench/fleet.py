@@ -24,12 +24,7 @@ def running(ports: Ports, logs: Path, workers: int, keys: Path | None = None) ->
     Yields the supervisor, whose children are the broker and then the workers, and a client. Raises FleetError when the
     fleet does not come up.
     """
-    with_keys = ("--keys", str(keys)) if keys else ()
-    with_ports = ("--frontend-port", str(ports.frontend), "--backend-port", str(ports.backend))
-    broker = ("-m", "filterfleet.broker", *with_ports, *with_keys)
-    worker = arguments(LOOPBACK, ports.backend, 1, share(workers), 10.0, keys)
-    specs = [Spec("broker", broker, logs / "broker.log")]
-    specs += [Spec(f"worker-{n + 1}", worker, logs / f"worker-{n + 1}.log") for n in range(workers)]
+    specs = daemons(ports, logs, workers, keys)
     with Supervisor(specs, 10.0) as supervisor, Client(LOOPBACK, ports.frontend, keys) as client:
         deadline = time.monotonic() + START
         while client.catalogue.threads < workers:
@@ -38,3 +33,17 @@ def running(ports: Ports, logs: Path, workers: int, keys: Path | None = None) ->
             if time.monotonic() > deadline:
                 raise FleetError(f"The fleet did not come up within {START:g} s.")
         yield supervisor, client
+
+
+def daemons(
+    ports: Ports, logs: Path, workers: int, keys: Path | None = None, *, backend: int | None = None
+) -> list[Spec]:
+    """The broker and the workers, which reach it at another backend port when something stands between them."""
+    with_keys = ("--keys", str(keys)) if keys else ()
+    with_ports = ("--frontend-port", str(ports.frontend), "--backend-port", str(ports.backend))
+    broker = ("-m", "filterfleet.broker", *with_ports, *with_keys)
+    worker = arguments(LOOPBACK, backend or ports.backend, 1, share(workers), 10.0, keys)
+    return [
+        Spec("broker", broker, logs / "broker.log", last=True),
+        *(Spec(f"worker-{n + 1}", worker, logs / f"worker-{n + 1}.log") for n in range(workers)),
+    ]
