@@ -82,7 +82,7 @@ def contenders(workers: int, *, peers: bool) -> list[Contender]:
         _run("threads", "--threads", str(workers)),
         _run("processes", "--workers", str(workers), "--threads", "1"),
         _up(workers),
-        *(_warm("fleet_batch", f"fleet of {count}", count, OURS) for count in sorted({1, workers})),
+        *(fleet(count) for count in sorted({1, workers})),
     ]
     if peers:
         for module, name, package in (
@@ -96,6 +96,11 @@ def contenders(workers: int, *, peers: bool) -> list[Contender]:
             if package is None or importlib.util.find_spec(package):
                 found += [_whole(module, name, workers), _warm(module, name, workers, PLAIN)]
     return found
+
+
+def fleet(workers: int) -> Contender:
+    """A broker, a listener and that number of workers with one thread each, which are up."""
+    return _warm("fleet_batch", f"fleet of {workers}", workers, OURS)
 
 
 def _module(name: str) -> tuple[str, str]:

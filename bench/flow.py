@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from filterfleet.bench.slow_worker import FILTER, edges
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError

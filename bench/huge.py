@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filterfleet.bench.huge_image import make_huge_jpeg, make_tiled_tiff
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.system import cores
 from filterfleet.worker.pixels.vips import pyvips

@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.system import cores
 from filterfleet.listener.cloud.rclone.binary import environment, find_rclone

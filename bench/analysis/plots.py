@@ -1,4 +1,4 @@
-"""Plots as SVG, by matplotlib. Text and axes take the colour of the page, so that they can be read on light and dark."""
+"""Plots as SVG, by matplotlib. Text and axes take the colour of the page, light or dark."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.figure import Figure
 
 INK = "#010203"  # stands for the colour of the page's text until the SVG is written
 COLOURS = ("#2f7ed8", "#e07b39", "#3a9d6e", "#a05bc4", "#c9a227", "#d0525f", "#5b8c99", "#8a8f98")
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "filterfleet",  # the same measurements give the same file
     "font.family": "sans-serif",
@@ -23,7 +24,7 @@ STYLE = {
     "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "legend.frameon": False,
 }
 

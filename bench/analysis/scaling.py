@@ -45,8 +45,8 @@ class Usl:
 def fit_usl(throughput: Mapping[int, float]) -> Usl:
     """The law through measured points: workers to throughput, with one worker among them.
 
-    Least squares on N X(1) / X(N) - 1 = a (N - 1) + b N (N - 1), where neither coefficient is negative: Gunther, Guerrilla
-    Capacity Planning, 2007, chapter 5.
+    Least squares on N X(1) / X(N) - 1 = a (N - 1) + b N (N - 1), where neither coefficient is negative: Gunther,
+    Guerrilla Capacity Planning, 2007, chapter 5.
     """
     rate = throughput[1]
     points = [(n, n * rate / x - 1) for n, x in sorted(throughput.items()) if n > 1]

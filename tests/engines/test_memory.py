@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from filterfleet.worker.pixels.opencv import cv2
 from tests.engines.conftest import SetupOf, Start
 from tests.engines.rig import Running, photographs

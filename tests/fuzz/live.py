@@ -23,7 +23,7 @@ import psutil
 import zmq
 
 import filterfleet
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from filterfleet.common.process.system import allow_many_files
 from filterfleet.common.wire import Get, Hello, Message, Submit, Task, encode, parse
 from filterfleet.common.wire.messages import INLINE_LIMIT

@@ -6,7 +6,7 @@ import sys
 import psutil
 import pytest
 
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from tests.fuzz import zmtp
 from tests.fuzz.live import ATTACKS
 from tests.integration.harness import Daemon, Fleet, check_outputs, wait_until

@@ -11,7 +11,7 @@ import psutil
 import pytest
 import zmq
 
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe
 from filterfleet.common.wire import (
     Beat,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import filterfleet
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.harness import (

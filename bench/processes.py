@@ -1,0 +1,33 @@
+"""What Linux tells of processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+
+
+def high_water(pid: int) -> int:
+    """The most bytes of memory that a process has had in use so far (VmHWM of proc(5)), or 0 when it has ended."""
+    with contextlib.suppress(OSError):
+        if found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
+            return int(found[1]) * 1024
+    return 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time of a process so far, or 0 when it has ended."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def descendants(pid: int) -> list[int]:
+    """The children of a process, and theirs."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            found += [child, *descendants(child)]
+    return found
