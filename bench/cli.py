@@ -10,6 +10,26 @@ from filterfleet.common.process.lazy import LazyCommand, LazyGroup
 class _Bench(LazyGroup):
     members = (
         LazyCommand(
+            "all",
+            "filterfleet.bench.analysis.commands:all_parts",
+            "Measure everything and write the comparative analysis: JSON, Markdown and one HTML page.",
+        ),
+        LazyCommand(
+            "report",
+            "filterfleet.bench.analysis.commands:report",
+            "Make the report of one or more measurements: analysis.md, and analysis.html with plots.",
+        ),
+        LazyCommand(
+            "check",
+            "filterfleet.bench.analysis.commands:check",
+            "Say what became slower from one run to another, beyond noise. The exit code is 1 when something did.",
+        ),
+        LazyCommand(
+            "peers",
+            "filterfleet.bench.analysis.commands:peers",
+            "Print how each other system is configured, and why that is fair.",
+        ),
+        LazyCommand(
             "compare",
             "filterfleet.bench.compare:compare",
             "Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.",

@@ -20,6 +20,16 @@ from filterfleet.common.process.ports import free_ports
 PLAIN = "plain OpenCV, one process"
 OURS = "our pipeline, one process"
 
+# Modules, names, and the packages that they need.
+PEERS = (
+    ("peers.pool", "multiprocessing.Pool", None),
+    ("peers.futures", "futures, processes", None),
+    ("peers.threads", "futures, threads", None),
+    ("peers.joblib", "joblib", "joblib"),
+    ("peers.dask", "Dask distributed", "distributed"),
+    ("peers.ray", "Ray", "ray"),
+)
+
 Arguments = Callable[[Path, Path], list[str]]  # (source, output) -> what follows the interpreter
 
 
@@ -85,14 +95,7 @@ def contenders(workers: int, *, peers: bool) -> list[Contender]:
         *(fleet(count) for count in sorted({1, workers})),
     ]
     if peers:
-        for module, name, package in (
-            ("peers.pool", "multiprocessing.Pool", None),
-            ("peers.futures", "futures, processes", None),
-            ("peers.threads", "futures, threads", None),
-            ("peers.joblib", "joblib", "joblib"),
-            ("peers.dask", "Dask distributed", "distributed"),
-            ("peers.ray", "Ray", "ray"),
-        ):
+        for module, name, package in PEERS:
             if package is None or importlib.util.find_spec(package):
                 found += [_whole(module, name, workers), _warm(module, name, workers, PLAIN)]
     return found

@@ -25,6 +25,8 @@ from filterfleet.listener.ledger.opening import ledger_file
 WORKERS = 2
 FROZEN = 6.0  # seconds: longer than the broker's patience of four heartbeats
 GROUP = "longest pause after the fault"
+LOST, DOUBLED = "outputs lost or wrong", "images recorded more than once"
+KILLED = ", a worker killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,8 @@ def _suffer(fault: Fault, folder: Path, part: Part) -> None:
         ledger = ledger_file(fleet.source, fleet.output, None)
     _record(part, fault.name, done, marks)
     lost, doubled = _wrong(folder / "expected", room / "output", ledger)
-    part.counts[f"{fault.name}: outputs lost or wrong"] = lost
-    part.counts[f"{fault.name}: images recorded more than once"] = doubled
+    part.counts[f"{fault.name}: {LOST}"] = lost
+    part.counts[f"{fault.name}: {DOUBLED}"] = doubled
     shutil.rmtree(room)
 
 
@@ -145,4 +147,4 @@ def _let_peers_suffer(setting: Setting, folder: Path, part: Part) -> None:
         if one.warm and one.like == PLAIN:
             setting.say(f"faults: kill -9 of a worker of {one.name}")
             fate = fate_of(one, folder / "photographs", folder / "peer", folder / "plain")
-            part.settings[f"{one.name}, a worker killed"] = fate
+            part.settings[f"{one.name}{KILLED}"] = fate

@@ -1,0 +1,82 @@
+"""`filterfleet bench all`, `report`, `check` and `peers`."""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from filterfleet.bench.analysis.record import Analysis, read, write
+from filterfleet.bench.contenders import PEERS
+from filterfleet.common.errors import FleetError
+
+RECORD = "analysis.json"
+
+
+def all_parts(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer photographs and rounds.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder for the measurements and the report.")] = Path("analysis"),
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of photographs to use in place of those that ship.")
+    ] = None,
+) -> None:
+    """Measure everything and write the comparative analysis: JSON, Markdown and one HTML page.
+
+    Files of all contenders are compared byte for byte. A failure ends it with a sentence.
+    """
+    from filterfleet.bench.analysis.run import analyse
+    from filterfleet.bench.analysis.setting import Setting
+
+    console = Console()
+
+    def keep(analysis: Analysis) -> None:
+        write(analysis, output / RECORD)
+
+    with tempfile.TemporaryDirectory(prefix="filterfleet-bench-") as folder:
+        setting = Setting(Path(folder), quick, images, lambda words: console.print(words, highlight=False))
+        analyse(setting, f"filterfleet bench all{' --quick' if quick else ''}", keep)
+    report([output / RECORD], output)
+
+
+def report(
+    files: Annotated[list[Path], typer.Argument(help="JSON files of `filterfleet bench all`.", metavar="FILE…")],
+    output: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("analysis"),
+) -> None:
+    """Make the report of one or more measurements: analysis.md, and analysis.html with plots."""
+    from filterfleet.bench.analysis.paper import as_html, as_markdown
+
+    analyses = [read(file) for file in files]
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "analysis.md").write_text(as_markdown(analyses))
+        (output / "analysis.html").write_text(as_html(analyses))
+    except OSError as error:
+        raise FleetError(f"The report cannot be written to {output}: {error.strerror}.") from None
+    typer.echo(f"The report is {output / 'analysis.html'}.")
+
+
+def check(
+    old: Annotated[Path, typer.Argument(help="The JSON file of an earlier run.")],
+    new: Annotated[Path, typer.Argument(help="That of a later one.")],
+) -> None:
+    """Say what became slower from one run to another, beyond noise. The exit code is 1 when something did."""
+    from filterfleet.bench.analysis.check import worse
+
+    found = worse(read(old), read(new))
+    for one in found:
+        typer.echo(f"{one.part}, {one.group}, {one.name}: worse by a factor of {one.factor:.2f}")
+    if not found:
+        typer.echo("Nothing became slower beyond noise.")
+    raise typer.Exit(1 if found else 0)
+
+
+def peers() -> None:
+    """Print how each other system is configured, and why that is fair."""
+    for module, name, package in PEERS:
+        source = Path(__file__).parent.parent.joinpath(*module.split(".")).with_suffix(".py").read_text()
+        words = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
+        typer.echo(f"{name}{'' if package is None else f' (package {package})'}: {words}\n")
