@@ -23,7 +23,10 @@ PACKAGES = (
 
 
 def analyse(setting: Setting, command: str, part_is_there: Callable[[Analysis], None]) -> Analysis:
-    """Measure everything. part_is_there gets what there is after each part, so that nothing is lost. Raises FleetError."""
+    """Measure everything. part_is_there gets what there is after each part, so that nothing is lost.
+
+    Raises FleetError.
+    """
     began = time.monotonic()
     analysis = Analysis(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), command, machine(), {}, {}, 0.0)
     for name in PARTS:

@@ -72,7 +72,8 @@ def _ranking(title: str, group: Sequence[Series]) -> str:
         first, second = sorted((ours, peer), key=lambda one: -_ratio(one, group))
         said.append(
             f"Of the {words} on {load} photographs, {first.name} is the fastest "
-            f"{'of all' if first.ours else 'and beats ours'} with {number(_ratio(first, group))} times the plain program; "
+            f"{'of all' if first.ours else 'and beats ours'} with {number(_ratio(first, group))} times the plain "
+            f"program; "
             f"{second.name}, the best {'peer' if first.ours else 'of ours'}, reaches {number(_ratio(second, group))}."
         )
     return " ".join(said)
@@ -123,8 +124,13 @@ def scaling(part: Part) -> Section:
     grown = tuple(
         (str(n), number(rate), number(rate / weak[1]), number(scaled_speedup(fraction, n))) for n, rate in weak.items()
     )
-    columns = ("workers", "images/s", "scaled speed-up", "Gustafson, from the serial fraction above")
-    section.tables.append(Table("Weak scaling: photographs in proportion to the workers", columns, grown))
+    section.tables.append(
+        Table(
+            "Weak scaling: photographs in proportion to the workers",
+            ("workers", "images/s", "scaled speed-up", "Gustafson, from the serial fraction above"),
+            grown,
+        )
+    )
     section.sentences += _scaling_words(strong, law, cores)
     fitted = {float(n): law.at(n) for n in range(1, max(strong) + 1)}
     lines = {"the same work": _floats(strong), "work in proportion": _floats(weak), "USL through the first": fitted}
@@ -156,10 +162,15 @@ def _scaling_words(strong: dict[int, float], law: Usl, cores: int) -> list[str]:
     most = max(n for n in strong if n <= cores)
     peak = "has no peak" if law.peak == float("inf") else f"has its peak at {number(law.peak)} workers"
     said = [
-        f"With {most} workers, one for each core of this machine at most, the fleet is {number(strong[most] / strong[1])} "
-        f"times as fast as with one.",
-        f"Gunther's law through all points {peak}, with a contention of {number(law.contention)} and a coherence of "
-        f"{number(law.coherence)}.",
+        (
+            f"With {most} workers, one for each core of this machine at most, the fleet is "
+            f"{number(strong[most] / strong[1])} "
+            f"times as fast as with one."
+        ),
+        (
+            f"Gunther's law through all points {peak}, with a contention of {number(law.contention)} and a coherence of "
+            f"{number(law.coherence)}."
+        ),
     ]
     over = [n for n in strong if n > cores]
     if over:
@@ -189,8 +200,8 @@ def latencies(part: Part) -> Section:
     uploads = {one.name: one.samples for one in part.series if one.group == "from upload to result"}
     if idle := uploads.get(latency.IDLE):
         section.sentences.append(
-            f"In an idle fleet, the last result of a photograph is on disk {number(1000 * percentile(idle, 0.5))} ms after "
-            f"its upload (p50; p99 {number(1000 * percentile(idle, 0.99))} ms)."
+            f"In an idle fleet, the last result of a photograph is on disk {number(1000 * percentile(idle, 0.5))} ms "
+            f"after its upload (p50; p99 {number(1000 * percentile(idle, 0.99))} ms)."
         )
     if during := uploads.get(latency.BACKFILL):
         section.sentences.append(
@@ -217,8 +228,8 @@ def fault_tolerance(part: Part) -> Section:
     section.tables.append(Table("One fault in the middle of a batch", columns, tuple(rows)))
     wrong = sum(part.counts.values())
     section.sentences.append(
-        f"Over {len(rows)} kinds of fault, {wrong or 'no'} outputs were lost, wrong or doubled; every byte was compared with "
-        f"that of the sequential pipeline."
+        f"Over {len(rows)} kinds of fault, {wrong or 'no'} outputs were lost, wrong or doubled; every byte was compared "
+        f"with that of the sequential pipeline."
     )
     fates = {name: text for name, text in part.settings.items() if isinstance(text, str)}
     if fates:
@@ -248,8 +259,8 @@ def memory_use(part: Part) -> Section:
     section.tables.append(Table(f"{memory.GROUP}, in MB", ("megapixels", *lines), rows))
     largest = max(lines[memory.OURS])
     section.sentences.append(
-        f"An image of {largest:,.0f} megapixels takes {number(lines[memory.OURS][largest])} MB in our pipeline, because images "
-        f"too large for memory go through it in strips."
+        f"An image of {largest:,.0f} megapixels takes {number(lines[memory.OURS][largest])} MB in our pipeline, because "
+        f"images too large for memory go through it in strips."
     )
     section.plots.append(
         Plot("Peak memory over the size of the image.", plots.curves(lines, "megapixels", "MB", log=True))
