@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filterfleet.common.blob import STEP, Blob, FileBlob, parts
+from filterfleet.common.left import LeftFile
 from filterfleet.common.opening import opened
 
 ORDINARY = 0o666  # the mode of a new file, of which the umask takes its share
@@ -34,6 +35,8 @@ def write_into(folder: int, name: str, data: Blob, scratch: int, *, like: os.sta
     like: the file that data comes from. The new file then gives nobody a right that this one does not give. No link
     is followed, and one that has the name is replaced.
     """
+    if isinstance(data, LeftFile) and data.move_to(folder, name, durable=True):
+        return
     temporary = secrets.token_hex(8)  # the target's own name may already be 255 bytes long
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     mode = ORDINARY if like is None else ORDINARY & like.st_mode

@@ -27,6 +27,7 @@ class Job:
     recipe is Recipe.to_bytes(). needs are the names of the filters that a worker must have. size is in bytes.
     payload is the image file, or empty when the file is to be read in parts. Jobs with a lower priority go first.
     outputs are the names of the recipe's outputs, in order; without them, a result is not checked before it is pulled.
+    reference says where workers may find the file of a job without payload (common.shares), if they see the same share.
     """
 
     id: bytes
@@ -36,6 +37,7 @@ class Job:
     payload: tuple[Payload, ...] = ()
     priority: int = 0
     outputs: tuple[str, ...] = ()
+    reference: bytes = b""
 
     @property
     def largest_output(self) -> int:
