@@ -4,8 +4,9 @@ reaches a client unless it names a live lease of that worker."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import cast
+
+from msgspec.structs import replace
 
 from filterfleet.broker.actions import Side
 from filterfleet.broker.frontend import ClientDesk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from filterfleet.broker.actions import Side
 from filterfleet.broker.books import Books

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import zmq
+from msgspec.structs import replace
 
 from filterfleet.common import wire
 from filterfleet.common.blob import BlobStore

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.wire import (
@@ -68,7 +69,9 @@ def test_outputs_in_files_stay_here_however_small(worker):
     worker.hears(TASK)
     file = FileBlob()
     file.append(b"png")
-    assert worker.session.on_result(b"lease", replace(DONE, blobs=(file,)), 0.0) == [Send(replace(RESULT, payload=()))]
+    assert worker.session.on_result(b"lease", replace(DONE, blobs=(file,)), 0.0) == [
+        Send(structs.replace(RESULT, payload=()))
+    ]
     get = Get(b"lease", "edges", 0, 3)
     assert worker.hears(get) == [ReadBlob(get, file)]
 

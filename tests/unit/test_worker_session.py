@@ -1,9 +1,9 @@
 """The worker's side of the wire at our own broker, with a clock moved by hand."""
 
 import itertools
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire import (
