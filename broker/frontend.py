@@ -130,6 +130,7 @@ class ClientDesk:
                 submit.outputs,
                 submit.largest,
                 owner=client.owner,
+                reference=submit.reference,
             )
             if not self._room_for(client, task):
                 self._outbox.counters["refused"] += 1

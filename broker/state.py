@@ -89,13 +89,19 @@ class Task:
     expiries: int = 0
     outcome: Message | None = None
     owner: str = ""  # the client's
+    reference: bytes = b""  # where the image is in a share, for workers that see it
 
     @property
     def held_bytes(self) -> int:
         """Bytes that the broker keeps for this task, without its result: the image, and everything else of variable
         size, so that a task cannot be larger than it is counted."""
         return (
-            size_of(self.payload) + size_of(self.stack) + size_of(self.needs) + size_of(self.outputs) + len(self.recipe)
+            size_of(self.payload)
+            + size_of(self.stack)
+            + size_of(self.needs)
+            + size_of(self.outputs)
+            + len(self.recipe)
+            + len(self.reference)
         )
 
     @property

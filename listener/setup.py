@@ -31,6 +31,7 @@ from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
+from filterfleet.listener.shares import Exchange, Sharing, open_exchange
 from filterfleet.listener.state import LOCK, PRIVATE
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
@@ -67,6 +68,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
         )
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
+        exchange = stack.enter_context(open_exchange(options.share, there, here))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
@@ -87,6 +89,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             stop=stop,
             turned=turned,
             interrupt=ends.interrupt,
+            exchange=exchange,
         )
         left_alone = ledger.left_alone()
     return Ending(failures, left_alone)
@@ -145,17 +148,25 @@ def serve(
     stop: StopSignal,
     turned: Callable[[], None] = lambda: None,
     interrupt: Callable[[], None] = lambda: None,
+    exchange: Exchange | None = None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
     turned is called in every turn of the loop; interrupt is called at the end, to cut short what source and sink are
-    doing. Returns everything that has failed by then. Raises FleetError, and InterruptedRunError when options.once is
-    set and it was stopped before the end of the work.
+    doing. With an exchange, images go by reference where that works. Returns everything that has failed by then. Raises
+    FleetError, and InterruptedRunError when options.once is set and it was stopped before the end of the work.
     """
     check_recipe_for(options, recipe)
     sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
-    service = ListenerService(options, recipe, engine, ledger, source, sink)
-    service.run(stop, Notifier(), turned, interrupt)
+    shared = engine if exchange is None else Sharing(engine, exchange)
+    service = ListenerService(options, recipe, shared, ledger, source, sink, exchange)
+
+    def look() -> None:
+        turned()
+        if exchange is not None:
+            exchange.look()
+
+    service.run(stop, Notifier(), look, interrupt)
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
     return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]

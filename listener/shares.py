@@ -20,7 +20,7 @@ from filterfleet.common.jobs.engine import Engine, ReadImage
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.left import LeftFile
 from filterfleet.common.logs import get_logger
-from filterfleet.common.ours import folder_in
+from filterfleet.common.ours import folder_in, own_room
 from filterfleet.common.payload import Blob
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.shares.names import Share, parse_shares, share_of
@@ -29,6 +29,9 @@ from filterfleet.common.shares.room import ROOM, kernel, make_room, make_secret,
 from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.local.source import OneVersion
 from filterfleet.listener.settings.location import Location
+from filterfleet.listener.state import PRIVATE
+
+EXCHANGE = "exchange"  # below PRIVATE in an output: the folder of its share, when the user names none
 
 AGE = 3600.0  # seconds after which nobody will ask for an output that a worker has left
 SWEEP = 600.0  # seconds between two looks for such outputs
@@ -179,6 +182,23 @@ class Sharing:
             self._begin(replace(job, reference=b""), read, future)
         else:
             future.set_result(Result(result.id, result.outputs, result.report, files))
+
+
+def shares_between(source: Location, output: Location) -> list[str]:
+    """Shares for processes that see both folders, as --share takes them; none unless both are local.
+
+    make_shares() makes the folder that the second one needs.
+    """
+    if not isinstance(source, Path) or not isinstance(output, Path):
+        return []
+    return [str(Share("source", str(source), read_only=True)), str(Share("output", str(output / PRIVATE / EXCHANGE)))]
+
+
+def make_shares(source: Location, output: Location) -> list[str]:
+    """shares_between(), ready for use. Raises FleetError."""
+    if isinstance(source, Path) and isinstance(output, Path):
+        own_room(output / PRIVATE, EXCHANGE)
+    return shares_between(source, output)
 
 
 @contextlib.contextmanager

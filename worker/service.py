@@ -25,6 +25,7 @@ from filterfleet.worker.leases.settings import HEAR_OUT, LARGEST_FRAME, LAST_WOR
 from filterfleet.worker.leases.threads import ImageThreads
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
+from filterfleet.worker.shares import Shares
 
 log = get_logger("worker")
 
@@ -45,12 +46,13 @@ class WorkerService:
         drain_limit: float,
         keys: PeerKeys | None = None,
         resolve: Callable[[str], str] = str,
+        shares: Shares | None = None,
     ) -> None:
         prepare_process()
         self._drain_limit = drain_limit
         self._wakeup = Wakeup()
         self._context = zmq.Context()
-        self._threads = ImageThreads(profile.threads, resources, self._wakeup)
+        self._threads = ImageThreads(profile.threads, resources, self._wakeup, shares)
         self._brokers = [
             BrokerConnection(
                 number,

@@ -230,7 +230,7 @@ class ClientCore:
         except ProtocolError as error:  # from a broker that does not look at results itself
             self._deliver(entry, wire.Failed(result.id, "transient", str(error)))
             return
-        if result.payload or not result.outputs:
+        if result.payload or result.left or not result.outputs:
             self._deliver(entry, result)
             return
         if entry.fetch is not None and entry.fetch.result == result:

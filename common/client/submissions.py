@@ -50,7 +50,7 @@ class _Submission:
         job = self.job
         image = job.payload if with_image else ()
         largest = job.largest_output if job.outputs else BLOB_LIMIT
-        return Submit(job.id, job.recipe, job.needs, job.priority, job.size, image, job.outputs, largest)
+        return Submit(job.id, job.recipe, job.needs, job.priority, job.size, image, job.outputs, largest, job.reference)
 
 
 class Submissions:

@@ -50,6 +50,11 @@ def job_id(content: bytes, recipe: Recipe) -> bytes:
     return content + recipe.digest
 
 
+def content_of(job: bytes) -> bytes:
+    """The sha256 of the image file of the job with this id."""
+    return job[:32]
+
+
 def check_outputs(names: Sequence[str], outputs: Sequence[OutputFile], largest: int = BLOB_LIMIT) -> None:
     """Raise ProtocolError unless the names are those of the recipe, the formats are known, and no output has more than
     `largest` bytes. Names and formats become file names."""

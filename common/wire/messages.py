@@ -103,7 +103,7 @@ class Task(_Message, frozen=True):
 
     Without payload, the worker pulls the blob "", of size bytes. opaque: the payload is the body of a basic client's
     request, which is answered with one frame. alone: the task may kill its process, so nothing else may run there
-    meanwhile.
+    meanwhile. reference: as in the client's SUBMIT.
     """
 
     id: f.Id
@@ -113,6 +113,7 @@ class Task(_Message, frozen=True):
     opaque: bool = False
     alone: bool = False
     payload: Frames = field(default=(), name="frames")
+    reference: f.Reference = b""
 
 
 class Accepted(_Message, frozen=True):
@@ -172,7 +173,8 @@ class Submit(_Message, frozen=True):
     """A job. needs are the filters that its worker must have. Lower priority numbers go first.
 
     outputs are the names that its result must have, in order, and largest the bytes of the largest output that may
-    come; without names, nobody on the way can check a result.
+    come; without names, nobody on the way can check a result. reference tells a worker where the image is in a share
+    that both see (common.shares); such a job has no payload.
     """
 
     id: f.Id
@@ -183,6 +185,7 @@ class Submit(_Message, frozen=True):
     payload: Frames = field(default=(), name="frames")
     outputs: f.OutputNames = ()
     largest: f.Size = BLOB_LIMIT
+    reference: f.Reference = b""
 
 
 class StatusRequest(_Message, frozen=True):
@@ -204,13 +207,15 @@ class Result(_Message, frozen=True):
     """The work is done.
 
     The payload is one frame for each output, in order, or nothing: then each output is pulled by its name. A result
-    that an application gets as its outcome always has a blob for each output; those that were pulled are in files.
+    that an application gets as its outcome always has a blob for each output; those that were pulled are in files. The
+    exception are outputs that the worker has left in a share: `left` says under which names (common.shares).
     """
 
     id: f.Id
     outputs: Annotated[tuple[OutputFile, ...], Meta(max_length=f.OUTPUTS_LIMIT)]
     report: Report
     payload: Blobs = field(default=(), name="frames")
+    left: f.Left = b""
 
 
 class Failed(_Message, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from filterfleet.batch import batch_selection, process_folder
+from filterfleet.batch import batch_selection, process_folder, shares_for
 from filterfleet.commands.report_file import check_report, write_report
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.logs import configure
@@ -25,6 +26,7 @@ from filterfleet.common.process.options import (
     Memory,
     NoSandbox,
     RecipeChoice,
+    ShareFolders,
 )
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
@@ -75,6 +77,7 @@ def run(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Use a Dask scheduler without TLS, such as tcp://HOST:PORT.")
     ] = False,
+    share: ShareFolders = None,
     no_sandbox: NoSandbox = False,
 ) -> None:
     """Process a folder of images once.
@@ -82,6 +85,7 @@ def run(
     Every engine gives the same files, byte for byte. You may interrupt it and run it again: it skips what is done and
     unchanged. The exit code is 0 when every image succeeded, 1 when some failed, and 130 when it was interrupted.
     """
+    shares = shares_for(engine, share or (), source, output)
     # First of all: under MPI every rank comes here, and only rank 0 goes on.
     opened = open_engine(
         engine,
@@ -94,12 +98,22 @@ def run(
         insecure=insecure,
         sandbox=not no_sandbox,
         keys=keys,
+        shares=shares,
     )
     # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)
         code = run_batch(
-            source, output, opened, recipe, report, force=force, stop=stop, selection=selection, links=follow_links
+            source,
+            output,
+            opened,
+            recipe,
+            report,
+            force=force,
+            stop=stop,
+            selection=selection,
+            links=follow_links,
+            shares=shares,
         )
     raise typer.Exit(code)
 
@@ -115,6 +129,7 @@ def run_batch(
     stop: StopSignal,
     selection: Selection = Selection(),  # noqa: B008 - frozen
     links: bool = False,
+    shares: Sequence[str] = (),
 ) -> int:
     """Process the folder, with a progress bar and a report.
 
@@ -135,6 +150,7 @@ def run_batch(
             stop=stop,
             selection=selection,
             links=links,
+            shares=shares,
             turned=bar.update,
         )
         bar.finish(summary.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from filterfleet.common.client.brokers import check_brokers
@@ -9,6 +10,7 @@ from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.process.system import cores
+from filterfleet.common.shares.names import parse_shares
 
 
 def open_engine(
@@ -23,11 +25,13 @@ def open_engine(
     insecure: bool = False,
     sandbox: bool = True,
     keys: Path | None = None,
+    shares: Sequence[str] = (),
 ) -> Engine:
-    """The engine, ready for jobs. memory is in bytes. Raises FleetError when the engine cannot be used, or when it does
-    not take an option that was given.
+    """The engine, ready for jobs. memory is in bytes; shares are as --share takes them.
+
+    Raises FleetError when the engine cannot be used, or when it does not take an option that was given.
     """
-    _check_options(name, workers, threads, memory, scheduler, keys)
+    _check_options(name, workers, threads, memory, scheduler, keys, shares)
     if not sandbox and name is not EngineName.PROCESSES:
         raise FleetError(f"--no-sandbox is not for the engine {name}, but for processes: no other has a sandbox.")
     if insecure and scheduler is None:
@@ -48,9 +52,10 @@ def open_engine(
         case EngineName.PROCESSES:
             return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
         case EngineName.MPI:
-            return MpiEngine()
+            return MpiEngine([*parse_shares(shares).values()])
         case EngineName.DASK:
-            return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure)
+            folders = [*parse_shares(shares).values()]
+            return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure, shares=folders)
 
 
 def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Client:
@@ -72,6 +77,7 @@ def _check_options(
     memory: int | None,
     scheduler: str | None,
     keys: Path | None,
+    shares: Sequence[str],
 ) -> None:
     for option, value, engines in (
         ("--workers", workers, {EngineName.PROCESSES, EngineName.DASK}),
@@ -79,6 +85,7 @@ def _check_options(
         ("--memory", memory, {EngineName.SEQUENTIAL, EngineName.THREADS, EngineName.PROCESSES}),
         ("--scheduler", scheduler, {EngineName.DASK}),
         ("--keys", keys, {EngineName.CLUSTER}),
+        ("--share", shares or None, {EngineName.CLUSTER, EngineName.MPI, EngineName.DASK}),
     ):
         if value is not None and name not in engines:
             raise FleetError(f"{option} is not for the engine {name}, but for {', '.join(sorted(engines))}.")

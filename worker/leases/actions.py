@@ -12,7 +12,7 @@ from filterfleet.common.wire.actions import Discard, Open, Send, Store
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What this worker offers. prefetch is how many tasks it holds beyond those that its threads run. largest_image is
-    in bytes of the image file."""
+    in bytes of the image file. shares: it can look for images in shares."""
 
     threads: int
     prefetch: int
@@ -20,6 +20,7 @@ class Profile:
     host: str
     version: str
     largest_image: int
+    shares: bool = False
 
     @property
     def slots(self) -> int:
@@ -39,7 +40,8 @@ class Run:
 
     image is the file, or the number of the blob that holds it, which belongs to the shell from now on. An opaque task
     has the body of a basic client as its image, and wants one blob back. Nothing else may run in this process beside a
-    task that is to be alone.
+    task that is to be alone. With a reference there is no image yet: it is to be looked for in a share, and if that is
+    in vain, on_not_shared() has it pulled.
     """
 
     lease: bytes
@@ -48,6 +50,7 @@ class Run:
     timeout: float
     opaque: bool = False
     alone: bool = False
+    reference: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

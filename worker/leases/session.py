@@ -83,6 +83,9 @@ class WorkerSession:
         if held is None or not held.in_work:
             self._actions += closing(done.blobs)
             return self._take()
+        if done.left:
+            self._finish(held, wire.Result(lease, done.outputs, done.report, left=done.left), now)
+            return self._take()
         in_memory = not any(isinstance(blob, OpenFile) for blob in done.blobs)
         inline = in_memory and (held.opaque or sum(map(len, done.blobs)) <= self._inline_limit)
         if not inline:
@@ -95,6 +98,13 @@ class WorkerSession:
         held = self._leases.get(lease)
         if held is not None and held.in_work:
             self._finish(held, wire.Failed(lease, kind, reason[:2000]), now)
+        return self._take()
+
+    def on_not_shared(self, lease: bytes, now: float) -> list[Action]:
+        """The image cannot be had from the share that its task names."""
+        held = self._leases.get(lease)
+        if held is not None and held.in_work and held.task is not None:
+            self._begin_pull(held, held.task.size, now)
         return self._take()
 
     def on_unreadable(self, lease: bytes, reason: str, now: float) -> list[Action]:
@@ -291,6 +301,9 @@ class WorkerSession:
             self._finish(held, wire.Failed(task.id, "permanent", reason), now)
         elif task.payload or task.size == 0:
             self._run(task, _joined(task.payload))
+        elif task.reference and self.profile.shares and not task.opaque:
+            run = Run(task.id, task.recipe, b"", task.timeout, alone=task.alone, reference=task.reference)
+            self._actions.append(run)
         else:
             self._begin_pull(held, task.size, now)
 

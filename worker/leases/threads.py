@@ -16,6 +16,7 @@ from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.settings import GRACE
 from filterfleet.worker.resources import Resources
+from filterfleet.worker.shares import ByValue, Shares
 
 
 class ImageThreads:
@@ -26,9 +27,10 @@ class ImageThreads:
     broker has been told, because from then on it is the image that the process dies of, if it dies.
     """
 
-    def __init__(self, threads: int, resources: Resources, wakeup: Wakeup) -> None:
-        self.outcomes: collections.deque[tuple[Key, Done | Failed]] = collections.deque()
+    def __init__(self, threads: int, resources: Resources, wakeup: Wakeup, shares: Shares | None = None) -> None:
+        self.outcomes: collections.deque[tuple[Key, Done | Failed | ByValue]] = collections.deque()
         self._resources = resources
+        self._shares = shares
         self._wakeup = wakeup
         self._change = threading.Condition()
         self._closed = False  # this and all that follow under the condition's lock
@@ -92,15 +94,18 @@ class ImageThreads:
         if (begun := self._next()) is None:
             return False
         key, run, image = begun
+        outcome: Done | Failed | ByValue | None = None
         try:
             if run.alone and not self._have_told(key):
                 return False
-            self.outcomes.append((key, _outcome(run, image, self._resources)))
+            outcome = self._outcome(run, image)
         finally:
             close(image)
             with self._change:
                 self._runs.ended(key)
                 del self._limits[key]
+                if outcome is not None:  # together, so that nothing begins before this has ended, nor ends it twice
+                    self.outcomes.append((key, outcome))
                 self._change.notify_all()
             self._wakeup.set()
         return True
@@ -125,9 +130,10 @@ class ImageThreads:
             self._change.wait_for(lambda: self._closed or self._untold != key)
             return not self._closed
 
-
-def _outcome(run: Run, image: Blob, resources: Resources) -> Done | Failed:
-    if run.opaque:
-        reply = answer(image, resources)
-        return Done((OutputFile("answer", "", len(reply)),), (reply,), {})
-    return attempt(run.lease, run.recipe, image, resources)
+    def _outcome(self, run: Run, image: Blob) -> Done | Failed | ByValue:
+        if run.opaque:
+            reply = answer(image, self._resources)
+            return Done((OutputFile("answer", "", len(reply)),), (reply,), {})
+        if run.reference and self._shares is not None:
+            return self._shares.attempt(run.lease, run.recipe, run.reference, self._resources)
+        return attempt(run.lease, run.recipe, image, self._resources)
