@@ -70,6 +70,9 @@ class Exchange:
         self._swept = time.monotonic()
 
     def close(self) -> None:
+        """Removes what has not been collected."""
+        with contextlib.suppress(OSError):
+            sweep_folder(self._folder)
         os.close(self._folder)
 
     def refer(self, image: Blob, content: bytes) -> bytes:

@@ -102,11 +102,7 @@ class Shares:
             image = _copy(source, reference)
             try:
                 _check(source, reference)  # before and after: for the sake of the sentence, since the hash tells all
-                digest = hashlib.sha256()
-                for part in parts(image):
-                    digest.update(part)
-                if digest.digest() != reference.content:
-                    raise ProtocolError("The image in the share has another content than the task says.")
+                _check_content(image, reference)
             except BaseException:
                 close_files([image])
                 raise
@@ -131,6 +127,14 @@ def _check(source: FileBlob, reference: Reference) -> None:
     found = os.fstat(source.fileno())
     if (found.st_size, found.st_mtime_ns, found.st_ino) != (reference.size, reference.mtime_ns, reference.inode):
         raise ProtocolError("The image in the share is another version than the task says.")
+
+
+def _check_content(image: Blob, reference: Reference) -> None:
+    digest = hashlib.sha256()
+    for part in parts(image):
+        digest.update(part)
+    if digest.digest() != reference.content:
+        raise ProtocolError("The image in the share has another content than the task says.")
 
 
 def _copy(source: FileBlob, reference: Reference) -> Blob:

@@ -98,7 +98,7 @@ class ImageThreads:
         try:
             if run.alone and not self._have_told(key):
                 return False
-            outcome = self._outcome(run, image)
+            outcome = _outcome(run, image, self._resources, self._shares)
         finally:
             close(image)
             with self._change:
@@ -130,10 +130,11 @@ class ImageThreads:
             self._change.wait_for(lambda: self._closed or self._untold != key)
             return not self._closed
 
-    def _outcome(self, run: Run, image: Blob) -> Done | Failed | ByValue:
-        if run.opaque:
-            reply = answer(image, self._resources)
-            return Done((OutputFile("answer", "", len(reply)),), (reply,), {})
-        if run.reference and self._shares is not None:
-            return self._shares.attempt(run.lease, run.recipe, run.reference, self._resources)
-        return attempt(run.lease, run.recipe, image, self._resources)
+
+def _outcome(run: Run, image: Blob, resources: Resources, shares: Shares | None) -> Done | Failed | ByValue:
+    if run.opaque:
+        reply = answer(image, resources)
+        return Done((OutputFile("answer", "", len(reply)),), (reply,), {})
+    if run.reference and shares is not None:
+        return shares.attempt(run.lease, run.recipe, run.reference, resources)
+    return attempt(run.lease, run.recipe, image, resources)
