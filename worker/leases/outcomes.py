@@ -5,7 +5,10 @@ from __future__ import annotations
 import collections
 
 from filterfleet.common import wire
+from filterfleet.common.payload import OpenFile
+from filterfleet.worker.done import Done
 from filterfleet.worker.leases.settings import RESEND
+from filterfleet.worker.leases.state import Lease
 
 
 class Outcomes:
@@ -36,8 +39,19 @@ class Outcomes:
         """Those that are to be sent now."""
         while self._sent and (item := next(iter(self._sent.items())))[1][0] <= now:
             self._new[item[0]] = self._sent.pop(item[0])[1]
+        if not self._new:
+            return []
         new, self._new = self._new, {}
         again = now + RESEND
         for lease, outcome in new.items():
             self._sent[lease] = again, outcome
         return list(new.values())
+
+
+def result_of(held: Lease, done: Done, inline_limit: int) -> wire.Result:
+    """The result of this lease, with its outputs, or without them when the broker has to pull them from the lease."""
+    in_memory = not any(isinstance(blob, OpenFile) for blob in done.blobs)
+    if in_memory and (held.opaque or sum(map(len, done.blobs)) <= inline_limit):
+        return wire.Result(held.token, done.outputs, done.report, done.blobs)
+    held.outputs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
+    return wire.Result(held.token, done.outputs, done.report)
