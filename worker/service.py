@@ -25,7 +25,7 @@ from filterfleet.worker.leases.settings import HEAR_OUT, LARGEST_FRAME, LAST_WOR
 from filterfleet.worker.leases.threads import ImageThreads
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
-from filterfleet.worker.shares import Shares
+from filterfleet.worker.shares import ByValue, Shares
 
 log = get_logger("worker")
 
@@ -128,7 +128,8 @@ class WorkerService:
             self._brokers[number].begun(lease, since)
         while self._threads.outcomes:
             (number, lease), outcome, seconds = self._threads.outcomes.popleft()
-            self._brokers[number].worked(1, seconds)
+            if not isinstance(outcome, ByValue):  # that was no work
+                self._brokers[number].worked(1, seconds)
             self._brokers[number].ended(lease, outcome)
         for broker in self._brokers:
             broker.turn()

@@ -27,12 +27,9 @@ from filterfleet.common.wire.fields import NAMES_LIMIT as NAMES_LIMIT
 from filterfleet.common.wire.fields import ROWS_LIMIT as ROWS_LIMIT
 from filterfleet.common.wire.liveness import Randomness
 
-READY = b"\x01"
-HEARTBEAT = b"\x02"
-PPX = b"PPX1"
+READY, HEARTBEAT, PPX = b"\x01", b"\x02", b"PPX1"
 MINOR = 1  # the minor version of PPX that this code speaks; a peer that tells none speaks 0
 TAG = b"fx1|"  # the routing id of a peer that speaks PPX begins with it
-
 FRAME_LIMIT = INLINE_LIMIT + (1 << 20)  # bytes of one frame; a larger one costs its sender the connection
 CHUNK = 1 << 20  # bytes that one GET asks for
 
@@ -207,8 +204,7 @@ class Result(_Message, frozen=True):
     """The work is done.
 
     The payload is one frame for each output, in order, or nothing: then each output is pulled by its name. A result
-    that an application gets as its outcome always has a blob for each output; those that were pulled are in files. The
-    exception are outputs that the worker has left in a share: `left` says under which names (common.shares).
+    that an application gets as its outcome has a blob for each output, unless `left` says where they lie in a share.
     """
 
     id: f.Id

@@ -105,11 +105,10 @@ def worker():
 
 def test_a_worker_with_shares_looks_there_first(worker):
     assert worker.hears(TASK) == [RUN]
-    worker.session.on_begun(b"lease")
+    worker.session.on_begun(b"lease", 0.5)
     left = Done(DONE.outputs, (), DONE.report, LEFT)
-    assert worker.session.on_result(b"lease", left, 1.0) == [
-        Send(Result(b"lease", DONE.outputs, DONE.report, left=LEFT))
-    ]
+    assert worker.session.on_result(b"lease", left, 0.6) == []
+    assert worker.session.on_tick(0.6) == [Send(Result(b"lease", DONE.outputs, DONE.report, left=LEFT))]
     assert worker.hears(Get(b"lease", "edges", 0, 3)) == [], "nothing is to be had from it"
     assert worker.hears(ResultOk(b"lease")) == []
     assert worker.session.idle
@@ -117,7 +116,7 @@ def test_a_worker_with_shares_looks_there_first(worker):
 
 def test_what_is_not_in_the_share_is_pulled_and_run_then(worker):
     worker.hears(TASK)
-    worker.session.on_begun(b"lease")
+    worker.session.on_begun(b"lease", 0.5)
     assert worker.settled(worker.session.on_not_shared(b"lease", 1.0)) == [Send(Get(b"lease", "", 0, 5))]
     assert worker.session.on_tick(2.1) == [Send(Beat(b"session", (b"lease",), ()))]
 
@@ -152,7 +151,8 @@ def test_a_client_offers_a_reference_and_hands_on_what_was_left():
     core.start(0.0)
     core.on_message(encode([Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)]), 0.0)
     job = Job(b"job", b"recipe", ("canny",), 5, reference=REFERENCE)
-    (submit,) = sent(core.submit(job, 0.0), Submit)
+    core.submit(job)
+    (submit,) = sent(core.on_tick(0.0), Submit)
     assert (submit.reference, submit.payload) == (REFERENCE, ())
     result = Result(b"job", OUTPUTS, {}, left=LEFT)
     assert core.on_message(encode([result]), 0.1) == [Deliver(b"job", result)]

@@ -57,7 +57,8 @@ class Run:
     reference: bytes = b""
 
 
-def run_of(task: wire.Task, image: Payload | int, reference: bytes = b"") -> Run:
+def run_of(task: wire.Task, image: Payload | int) -> Run:
+    reference = task.reference if image == b"" else b""
     return Run(task.id, task.recipe, image, task.timeout, task.opaque, task.alone, reference)
 
 

@@ -19,7 +19,7 @@ from filterfleet.common.wire.columns import gather, rows
 from filterfleet.common.wire.gets import Gets
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.common.wire.messages import INLINE_LIMIT, LEASES_LIMIT
+from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Action, Profile, ReadBlob, Run, SendFrames, joined, run_of
 from filterfleet.worker.leases.holding import Holding
@@ -30,7 +30,7 @@ from filterfleet.worker.leases.state import Lease, LeaseState, closing
 
 
 class WorkerSession:
-    """Call start() once, then on_message() for what arrives, on_begun(), on_worked(), on_result() and on_failed() for
+    """Call start() once, then on_message() for what arrives, on_begun(), on_result(), on_failed() and pace.worked() for
     what the shell runs, and on_tick() at deadline() at the latest. Only on_tick() sends outcomes, so that many of them
     travel together. Answer each Store with on_stored() or on_unstorable(). While there are gets, call answer() when
     there is room for a part of an output."""
@@ -41,7 +41,7 @@ class WorkerSession:
         self._rng = rng
         self._leases = Holding()
         self._outcomes = Outcomes()
-        self._pace = Pace(profile)
+        self.pace = Pace(profile)
         self.gets = Gets()
         self._extended = False
         self._columns = False  # whether the broker understands columns
@@ -70,7 +70,7 @@ class WorkerSession:
     @property
     def most_unfinished(self) -> int:
         """How many leases it holds at most without an outcome."""
-        return CROWD * self._pace.slots
+        return CROWD * self.pace.slots
 
     def start(self, now: float) -> list[Action]:
         self._open(now)
@@ -86,17 +86,13 @@ class WorkerSession:
                 self._beat()
         return self._take()
 
-    def on_worked(self, tasks: int, seconds: float) -> None:
-        """Threads have spent this time on this number of tasks."""
-        self._pace.worked(tasks, seconds)
-
     def on_result(self, lease: bytes, done: Done, now: float) -> list[Action]:
         """The task is done. The outputs are closed when its lease has become void meanwhile."""
         held = self._leases.get(lease)
-        if held is None or not held.in_work:
+        if held is not None and held.in_work:
+            self._finish(held, result_of(held, done, self._inline_limit), now)
+        else:
             self._actions += closing(done.blobs)
-            return self._take()
-        self._finish(held, result_of(held, done, self._inline_limit), now)
         return self._take()
 
     def on_failed(self, lease: bytes, kind: Literal["permanent", "transient"], reason: str, now: float) -> list[Action]:
@@ -200,7 +196,7 @@ class WorkerSession:
             self._give_up(now)
             return self._take()
         self._send_outcomes(now)
-        if self._pace.grows():
+        if self.pace.grows():
             self._send_credit()
         if self._link.beats(now):
             self._review(now)
@@ -214,10 +210,6 @@ class WorkerSession:
         return self._link.deadline if self._link.broken else min(self._link.deadline, self._outcomes.due)
 
     # --- inside ----
-
-    @property
-    def _crowded(self) -> bool:
-        return self._leases.unfinished >= self.most_unfinished or len(self._leases) >= LEASES_LIMIT
 
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
@@ -260,14 +252,14 @@ class WorkerSession:
 
     def _send_credit(self) -> None:
         if self._extended:
-            self._send(self.profile.credit(self._pace.slots))
+            self._send(self.profile.credit(self.pace.slots))
 
     def _review(self, now: float) -> None:
         """When tasks have become long, let others have those that wait here. The last one goes first, because each goes
         back to the head of its line."""
-        if self._pace.shrinks(self._leases.running(now)):
+        if self.pace.shrinks(self._leases.running(now)):
             self._send_credit()
-            self._give_back(self._leases.beyond(self._pace.slots))
+            self._give_back(self._leases.beyond(self.pace.slots))
 
     def _send_outcomes(self, now: float) -> None:
         outcomes = self._outcomes.take(now)
@@ -275,7 +267,7 @@ class WorkerSession:
 
     def _on_request(self, request: wire.Envelope) -> None:
         """The basic profile: somebody else's queue sends the body of a client that we know nothing about."""
-        if self._crowded:
+        if self._leases.crowded(self.most_unfinished):
             return  # its client asks again
         token = self._rng.randbytes(16)
         self._leases.add(Lease(token, LeaseState.HANDED_OVER, opaque=True, stack=request.stack))
@@ -302,7 +294,7 @@ class WorkerSession:
     def _on_task(self, task: wire.Task, now: float) -> None:
         if task.id in self._leases:
             return
-        if self.draining or self._crowded:
+        if self.draining or self._leases.crowded(self.most_unfinished):
             self._send(wire.Nack(task.id))
             if self.draining:
                 self._send(wire.Drain())  # the task crossed the first one on its way, or the first one was lost
@@ -312,14 +304,12 @@ class WorkerSession:
         if (limit := self.profile.largest_image) < task.size:
             reason = f"The file has {task.size} bytes; this worker takes at most {limit}."
             self._finish(held, wire.Failed(task.id, "permanent", reason), now)
-        elif task.payload or task.size == 0:
+        elif task.payload or task.size == 0 or (task.reference and self.profile.shares):
             self._actions.append(run_of(task, joined(task.payload)))
-        elif task.reference and self.profile.shares and not task.opaque:
-            self._actions.append(run_of(task, b"", task.reference))
         else:
             self._leases.pull(held, task.size)
             self._pull(held, now)
-        self._pace.came(1, task.size)
+        self.pace.came(1, task.size)
         if task.size > SMALL:
             self._review(now)
 
