@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from filterfleet.common.errors import FleetError, ProtocolError
 from filterfleet.common.files import ORDINARY, sweep_folder
 from filterfleet.common.jobs.engine import Engine, ReadImage
@@ -31,6 +33,7 @@ from filterfleet.listener.local.source import OneVersion
 from filterfleet.listener.settings.location import Location
 from filterfleet.listener.state import PRIVATE
 
+BY_VALUE = b"v"  # behind the id of a job that is done again
 EXCHANGE = "exchange"  # below PRIVATE in an output: the folder of its share, when the user names none
 
 AGE = 3600.0  # seconds after which nobody will ask for an output that a worker has left
@@ -138,6 +141,7 @@ class Sharing:
         self.name = engine.name
         self._engine = engine
         self._exchange = exchange
+        self._by_value: dict[bytes, bytes] = {}  # the ids of jobs that are done again, by the jobs' own
         self._lines = RateLimit(1, QUIET)
 
     @property
@@ -146,22 +150,22 @@ class Sharing:
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         future: Future[Result | Failed] = Future()
-        self._begin(job, read, future)
+        self._begin(job, job, read, future)
         return future
 
     def acknowledge(self, job: bytes) -> None:
-        self._engine.acknowledge(job)
+        self._engine.acknowledge(self._by_value.pop(job, job))
 
     def close(self) -> None:
         self._engine.close()
 
-    def _begin(self, job: Job, read: ReadImage | None, future: Future[Result | Failed]) -> None:
+    def _begin(self, job: Job, sent: Job, read: ReadImage | None, future: Future[Result | Failed]) -> None:
         try:
-            begun = self._engine.submit(job, read)
+            begun = self._engine.submit(sent, read)
         except FleetError as error:  # it has been closed
             future.set_exception(error)
-            return
-        begun.add_done_callback(partial(self._ended, job, read, future))
+        else:
+            begun.add_done_callback(partial(self._ended, job, read, future))
 
     def _ended(
         self, job: Job, read: ReadImage | None, future: Future[Result | Failed], ended: Future[Result | Failed]
@@ -173,7 +177,7 @@ class Sharing:
         elif isinstance(outcome := ended.result(), Result) and outcome.left:
             self._collect(job, read, future, outcome)
         else:
-            future.set_result(outcome)
+            future.set_result(msgspec.structs.replace(outcome, id=job.id))
 
     def _collect(self, job: Job, read: ReadImage | None, future: Future[Result | Failed], result: Result) -> None:
         try:
@@ -181,10 +185,12 @@ class Sharing:
         except (ProtocolError, OSError) as error:
             if total := self._lines.admit("not collected", time.monotonic()):
                 log.warning("outputs cannot be taken from the share", reason=str(error), total=total)
-            self._engine.acknowledge(job.id)
-            self._begin(replace(job, reference=b""), read, future)
+            self._engine.acknowledge(result.id)
+            # Another job for those between, so that nothing that is still on its way for the first one ends it.
+            again = self._by_value[job.id] = job.id + BY_VALUE
+            self._begin(job, replace(job, id=again, reference=b""), read, future)
         else:
-            future.set_result(Result(result.id, result.outputs, result.report, files))
+            future.set_result(Result(job.id, result.outputs, result.report, files))
 
 
 def shares_between(source: Location, output: Location) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ from filterfleet.broker.actions import Side
 from filterfleet.common.client import actions as client_actions
 from filterfleet.common.client.actions import Deliver, ReadBlob
 from filterfleet.common.client.core import ClientCore
+from filterfleet.common.errors import SourceChangedError
+from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
@@ -31,6 +35,7 @@ from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Loaded, SourceChanged, TransferFailed
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
+from filterfleet.listener.shares import Sharing
 from tests.memory_file import Shelf
 from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
@@ -39,6 +44,7 @@ from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
 from tests.simulation.places import Output, Source, do
 from tests.simulation.router import Frames
+from tests.simulation.share import Fleet
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -115,8 +121,11 @@ class ListenerNode(Peer):
         self.shelf = Shelf(self.world.new_file)
         self.core = ListenerCore(self.settings, RECIPE, self.ledger, rng)
         self._broker = 0
+        self._engine: Engine = Sharing(Fleet(self), self.world.share) if self.world.share.used else Fleet(self)
         self._images: dict[bytes, Photo] = {}  # of jobs that the client has been given, until their outcomes
-        self._unfinished: set[bytes] = set()  # jobs that the client has been given and may not forget
+        self._futures: dict[bytes, Future[Result | Failed]] = {}  # of these
+        self._brought: set[bytes] = set()  # jobs with outcomes that the client may not forget
+        self._unfinished: set[bytes] = set()  # jobs that the core has begun and not acknowledged
         self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
         self._scanner: deque[List | Look] = deque()  # under way, and in line behind it
         self._act_client(self.client.start(self.now))
@@ -239,13 +248,36 @@ class ListenerNode(Peer):
             raise InvariantError(f"{self.name} has everything wait for one object that is in trouble alone")
 
     def _submit(self, action: Submit) -> None:
-        photo = self.world.camera.photo(action.job[:KEY])
-        path = next((path for path, other in self.source.photos.items() if other.key == photo.key), "")
-        self._images[action.job] = self.source.photos.get(path, photo)
         self._unfinished.add(action.job)
-        payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit else ()
-        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names)
+        share = self.world.share
+        reference = share.refer(self.name, self._photo(action.job)) if share.used else b""
+        payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit and not reference else ()
+        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names, reference)
+        self._engine.submit(job).add_done_callback(partial(self._told, action.job))
+
+    def send_job(self, job: Job) -> Future[Result | Failed]:
+        self._images[job.id] = self._photo(job.id)
+        self._futures[job.id] = future = Future[Result | Failed]()
         self.client.submit(job)
+        return future
+
+    def let_go(self, job: bytes) -> None:
+        """What this job has brought has been recorded, or cannot be collected."""
+        self._brought.remove(job)
+        self.client.acknowledge(job, self.now)
+
+    def _photo(self, job: bytes) -> Photo:
+        """Where its image is now, if it is anywhere."""
+        photo = self.world.camera.photo(job[:KEY])
+        return next((other for other in self.source.photos.values() if other.key == photo.key), photo)
+
+    def _told(self, job: bytes, future: Future[Result | Failed]) -> None:
+        if future.exception() is not None:
+            self._unfinished.remove(job)
+            self.later(0.0, self._on, SourceChanged(job))
+        else:
+            self._check(future.result())
+            self.later(0.0, self._on, Ended(job, future.result()))
 
     def _acknowledge(self, job: bytes) -> None:
         if not self.ledger.durable:
@@ -253,7 +285,7 @@ class ListenerNode(Peer):
         if job not in self._unfinished:
             raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r}, which is not under way")
         self._unfinished.remove(job)
-        self.client.acknowledge(job, self.now)
+        self._engine.acknowledge(job)
 
     # --- the client's actions ----
 
@@ -262,7 +294,7 @@ class ListenerNode(Peer):
         for action in self.shelf.settle(self.client, actions, self.now):
             match action:
                 case Send(message):
-                    if isinstance(message, ResultOk) and message.id in self._unfinished:
+                    if isinstance(message, ResultOk) and message.id in self._brought:
                         raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
                     if isinstance(message, Get) and message.blob not in RECIPE.names:
                         raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
@@ -276,11 +308,9 @@ class ListenerNode(Peer):
                     self._read(get, part, messages)
                 case Deliver(job, outcome):
                     if self._images.pop(job, None) is None:
-                        raise InvariantError(
-                            f"{self.name} is given an outcome of {job[:KEY]!r}, which is not under way"
-                        )
-                    self._check(outcome)
-                    self.later(0.0, self._on, Ended(job, outcome))
+                        raise InvariantError(f"{self.name} is given an outcome of {job[:KEY]!r}, not under way")
+                    self._brought.add(job)
+                    self._futures.pop(job).set_result(outcome)
         self.send_messages(messages, self._broker)
 
     def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
@@ -295,9 +325,8 @@ class ListenerNode(Peer):
             return
         self.tell(f"cannot read {photo.key!r} any more")
         del self._images[get.id]
-        self._unfinished.remove(get.id)
         self._act_client(self.client.cancel(get.id, self.now))
-        self.later(0.0, self._on, SourceChanged(get.id))
+        self._futures.pop(get.id).set_exception(SourceChangedError())
 
     def _check(self, outcome: Result | Failed) -> None:
         if isinstance(outcome, Result):

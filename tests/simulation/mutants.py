@@ -32,6 +32,7 @@ from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
 from tests.simulation.door_mutants import DOOR_MUTANTS
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
+from tests.simulation.share_mutants import SHARE_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
 
@@ -286,6 +287,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "room for parts kept": ((Relay, "answers", _room_kept),),
     "results unchecked": ((backend, "check_outputs", _results_unchecked), (core, "check_outputs", _results_unchecked)),
     **DOOR_MUTANTS,
+    **SHARE_MUTANTS,
     **LISTENER_MUTANTS,
 }
 

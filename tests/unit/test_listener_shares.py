@@ -252,16 +252,20 @@ def test_a_job_whose_outputs_cannot_be_collected_is_done_again_by_value(ends, ca
     reference, result = worked(ends)
     for file in ends.scratch.iterdir():
         file.unlink()
-    by_value = Result(result.id, result.outputs, {}, (b"a", b"b"))
-    workshop, job = Workshop(result, by_value), job_of(reference)
-    read = b"".join
-    assert Sharing(workshop, ends.exchange).submit(job, read).result(0) == by_value
-    assert workshop.jobs == [(job, read), (replace(job, reference=b""), read)]
+    job, read = job_of(reference), b"".join
+    again = replace(job, id=job.id + b"v", reference=b"")
+    workshop = Workshop(result, Result(again.id, result.outputs, {}, (b"a", b"b")))
+    sharing = Sharing(workshop, ends.exchange)
+    assert sharing.submit(job, read).result(0) == Result(job.id, result.outputs, {}, (b"a", b"b"))
+    assert workshop.jobs == [(job, read), (again, read)]
     assert workshop.acknowledged == [job.id]
+    sharing.acknowledge(job.id)
+    assert workshop.acknowledged == [job.id, again.id]
 
 
 def test_whatever_else_an_engine_says_is_passed_on(ends):
-    failed, broken = Failed(b"job", "permanent", "bad"), FleetError("broken")
+    job = job_of(b"")
+    failed, broken = Failed(job.id, "permanent", "bad"), FleetError("broken")
     sharing = Sharing(Workshop(failed, broken, None), ends.exchange)
     assert (sharing.name, sharing.inline_limit, sharing.window) == ("workshop", 0, 7)
     assert sharing.submit(job_of(b"")).result(0) == failed
