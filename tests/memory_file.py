@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from filterfleet.common.blob import BlobStore
 from filterfleet.common.client.actions import Deliver
 from filterfleet.common.wire.actions import Discard, Store
@@ -53,7 +55,7 @@ class Shelf:
                     rest.append(replace(action, image=self.files.take(number)))
                 case Deliver(outcome=outcome, blobs=numbers) if numbers:
                     payload = tuple(self.files.take(number) for number in numbers)
-                    rest.append(replace(action, outcome=replace(outcome, payload=payload), blobs=()))
+                    rest.append(replace(action, outcome=structs.replace(outcome, payload=payload), blobs=()))
                 case _:
                     rest.append(action)
         return rest

@@ -70,6 +70,7 @@ class Flow:
         """The broker does not hold this image after all."""
         self._held -= size
 
-    def ended(self, image: int) -> None:
-        """A job with an image of this size has come to its end and made room."""
+    def ended(self, carried: int, image: int) -> None:
+        """A job with an image of this size has come to its end and made room. carried is what the broker held of it."""
+        self._held -= carried
         self._limit += image / settings.GROWTH

@@ -107,7 +107,7 @@ class WorkerNode(Peer):
             key, run = begun
             self._check_company()
             broker, lease = key
-            self._act(broker, self.sessions[broker].on_begun(lease))
+            self._act(broker, self.sessions[broker].on_begun(lease, self.now))
             photo = None if run.opaque else self.world.camera.photo(bytes(run.image)[:16])
             if photo is not None and self._gets_stuck(photo):
                 self.tell(f"has a thread stuck on {photo.key!r}")

@@ -25,6 +25,10 @@ class Profile:
     def slots(self) -> int:
         return self.threads + self.prefetch
 
+    def credit(self, slots: int) -> wire.Credit:
+        """What to tell a broker, with the present number of slots."""
+        return wire.Credit(slots, self.threads, self.filters, self.host, self.version, wire.MINOR)
+
 
 @dataclass(frozen=True, slots=True)
 class SendFrames:
@@ -48,6 +52,15 @@ class Run:
     timeout: float
     opaque: bool = False
     alone: bool = False
+
+
+def run_of(task: wire.Task, image: Payload | int) -> Run:
+    return Run(task.id, task.recipe, image, task.timeout, task.opaque, task.alone)
+
+
+def joined(body: tuple[Payload, ...]) -> Payload:
+    """One image of all frames."""
+    return body[0] if len(body) == 1 else b"".join(body)
 
 
 @dataclass(frozen=True, slots=True)
