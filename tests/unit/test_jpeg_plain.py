@@ -31,6 +31,7 @@ OTHERS = {
     "CMYK": saved(pil(BGR).convert("CMYK"), "JPEG"),
     "broken profile": jpeg_with(PLAIN, 0xE2, icc_segment(1, 2, ICC)),
     "stray bytes": PLAIN[:2] + b"stray" + PLAIN[2:],
+    "more pictures": jpeg_with(PLAIN, 0xE2, b"MPF\0II*\0\x08\0\0\0\0\0"),
     "cut": PLAIN[:300],
     "two frames": jpeg_with(PLAIN, 0xC0, bytes.fromhex("08001000100301220002110103110100")[:15]),
 }

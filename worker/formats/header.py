@@ -65,7 +65,7 @@ def read_header(blob: Blob) -> Header:
     image_format = sniff(blob)
     try:
         with told(image_format):
-            header = with_pages(blob, _stated(blob, image_format))
+            header = _stated(blob, image_format)
     except pyvips.Error as error:
         if out_of_memory(error):
             raise MemoryError from None
@@ -82,13 +82,15 @@ def read_header(blob: Blob) -> Header:
         )
     if header.pixels > _most_pixels(header, len(blob)):
         raise _too_short(header, len(blob))
-    return dataclasses.replace(header, orientation=_orientation(header))
+    orientation = _orientation(header)
+    return header if orientation == header.orientation else dataclasses.replace(header, orientation=orientation)
 
 
 def _stated(blob: Blob, image_format: str) -> Header:
     """The header with what the file states besides its pixels."""
-    plain = jpeg_plain.header_of(blob) if image_format == "jpeg" else None
-    return with_statements(blob, _READERS[image_format](blob)) if plain is None else completed(plain)
+    if image_format == "jpeg" and (plain := jpeg_plain.header_of(blob)):
+        return completed(plain)
+    return with_pages(blob, with_statements(blob, _READERS[image_format](blob)))
 
 
 def _most_pixels(header: Header, length: int) -> int:

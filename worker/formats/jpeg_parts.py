@@ -15,6 +15,7 @@ from filterfleet.worker.formats.limits import MAX_PARTS
 _ICC = b"ICC_PROFILE"  # libvips does not look at the zero behind it
 _NUMBERED = len(_ICC) + 3  # bytes before the data of a part of a profile: a zero, its number and the count follow
 _JFIF = b"JFIF\0"
+MPF = b"MPF\0"  # the list of pictures in a multi-picture file (CIPA DC-007)
 _ADDRESS = b"http"  # of XMP's namespace, which ends with a zero
 _LONGEST_ADDRESS = 80  # bytes, as in libvips
 _EXIF = b"Exif\0"  # a second zero should follow, and some programs write another byte
@@ -73,6 +74,10 @@ class Segments:
         counts = {head[-1] for _, _, head in parts}
         empty = any(end - start <= _NUMBERED for start, end, _ in parts)
         return empty or counts != {len(parts)} or numbers != list(range(1, len(parts) + 1))
+
+    def has_index(self) -> bool:
+        """Whether there is a list of more pictures."""
+        return bool(self._of_kind(_APP2, MPF))
 
     def _of_kind(self, marker: int, prefix: bytes) -> list[tuple[int, int]]:
         return _of_kind(self._blob, self.found, marker, prefix)

@@ -24,8 +24,8 @@ _LONGEST = 1 << 20
 
 
 def header_of(blob: Blob) -> Header | None:
-    """What libvips says of it, and what statements.py adds; None for a file that is not plain. Plain is gray or colour
-    in 8 bits and one frame, with a whole profile or none, and with nothing before the picture that belongs to no
+    """What libvips says of it, and what statements.py adds; None for a file that is not plain. Plain is one picture,
+    gray or colour, in 8 bits and one frame, with a whole profile or none, and with nothing before it that belongs to no
     segment. Raises OSError.
     """
     segments = Segments(blob)
@@ -34,7 +34,7 @@ def header_of(blob: Blob) -> Header | None:
         if start != end + 4 or (marker not in _OTHERS and (marker not in _FRAMES or frame)):
             return None
         frame, end = frame if marker in _OTHERS else (marker, start), stop
-    if frame is None or end > _LONGEST or segments.has_broken_profile():
+    if frame is None or end > _LONGEST or segments.has_broken_profile() or segments.has_index():
         return None
     head = bytes(read(blob, 0, end + _SCAN_HEADER))
     bits, height, width, samples = struct.unpack_from(">BHHB", head, frame[1])
