@@ -7,7 +7,7 @@ import time
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.payload import Blob, OpenFile, Payload, close
-from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, TakeAway, Tell, Transfer, Write
+from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
     Cleared,
     Copied,
@@ -15,6 +15,7 @@ from filterfleet.listener.core.events import (
     Listed,
     Loaded,
     Looked,
+    Published,
     Refused,
     TakenAway,
     Told,
@@ -43,6 +44,9 @@ class Transfers:
             case Look(paths):
                 assert self.watch is not None
                 return Looked(self.watch.look(paths))
+            case Publish(paths):
+                failed = self._sink.publish(paths)
+                return Published({path: _trouble(error) for path, error in failed.items()})
             case _:
                 return self._attempt(action)
 
@@ -53,7 +57,7 @@ class Transfers:
         except ChangedError:
             return TransferFailed(path, None)
         except TransferError as error:
-            return TransferFailed(path, Trouble(str(error), error.transient, error.alone))
+            return TransferFailed(path, _trouble(error))
 
     def _do(self, action: Load | Write | Copy | Tell | Clear | TakeAway) -> Event:
         match action:
@@ -95,6 +99,10 @@ class Transfers:
             return self._source.load(path, version, 0).blob
         except (ChangedError, TransferError, ImageError):  # the reason is told without it
             return None
+
+
+def _trouble(error: TransferError) -> Trouble:
+    return Trouble(str(error), error.transient, error.alone)
 
 
 def payload_of(image: Blob) -> tuple[tuple[Payload, ...], ReadImage | None]:

@@ -159,7 +159,7 @@ def test_a_renamed_object_is_copied_and_not_done_again(run: Serve, source: Memor
     source.files["new.jpg"] = source.files.pop("trip/0.jpg")
     sink.done.clear()
     assert run(source, sink) == []
-    assert sink.done == ["copy trip/0.jpg new.jpg"]
+    assert sink.done == ["copy trip/0.jpg new.jpg", "publish new.jpg"]
     assert sink.files == expected(PHOTOGRAPHS | source.files), "what was made of the old name stays"
 
 
