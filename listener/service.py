@@ -58,7 +58,7 @@ class ListenerService:
         self._engine = engine
         self._ledger = ledger
         self._source = source
-        self._transfers = Transfers(source, sink, engine.inline_limit)
+        self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
         self._at_source = self._loop.pool("source", options.transfers)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.jobs.recipe import Output
 from filterfleet.common.payload import Blob, OpenFile, Payload, close
 from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
@@ -25,15 +27,18 @@ from filterfleet.listener.core.events import (
 )
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError, Watch
+from filterfleet.listener.names import misfit
 
 
 class Transfers:
-    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory."""
+    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory and makes
+    these outputs of them."""
 
-    def __init__(self, source: Source, sink: Sink, inline_limit: int) -> None:
+    def __init__(self, source: Source, sink: Sink, outputs: Sequence[Output], inline_limit: int) -> None:
         self.watch: Watch | None = None  # for looks at single paths
         self._source = source
         self._sink = sink
+        self._outputs = outputs
         self._inline_limit = inline_limit
 
     def do(self, action: Transfer) -> Event:
@@ -80,6 +85,10 @@ class Transfers:
                 return TakenAway(path)
 
     def _load(self, path: str, version: Version) -> Event:
+        if (limit := self._sink.longest_name) is not None and (
+            reason := misfit(path, self._outputs, limit)
+        ) is not None:
+            return Refused(path, reason)
         try:
             loaded = self._source.load(path, version, self._inline_limit)
         except ImageError as error:

@@ -86,7 +86,7 @@ class _Folders:
         self._closing = closing
         self._links = links
         self._open: dict[str, int] = {}
-        self._changed: defaultdict[Stage, set[int]] = defaultdict(set)
+        self._changed: defaultdict[Stage, list[int]] = defaultdict(list)
 
     def of(self, file: Staged) -> tuple[int, str]:
         """A descriptor of the folder of a file's target, made if it is missing, and the target's name in it."""
@@ -94,13 +94,13 @@ class _Folders:
         if folder not in self._open:
             opening = opened_below(self._root, folder, links=self._links, make=True)
             self._open[folder] = self._closing.enter_context(opening)
-        self._changed[file.stage].add(self._open[folder])
+        self._changed[file.stage].append(self._open[folder])
         return self._open[folder], name
 
     def sync(self) -> None:
         """Make the new names in all of them durable."""
         for stage, folders in self._changed.items():
-            stage.sync_folders(list(folders))
+            stage.sync_folders(set(folders), len(folders))
 
 
 def _place(files: Set, folders: _Folders, litter: list[Staged]) -> None:

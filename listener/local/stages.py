@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +52,9 @@ class Stage:
         for name in names:
             sync_file(name, self.folder)
 
-    def sync_folders(self, folders: Sequence[int]) -> None:
-        """Make the names in folders of this file system durable. Raises OSError."""
-        if self._whole and len(folders) > FEW:
+    def sync_folders(self, folders: Iterable[int], names: int) -> None:
+        """Make this number of names in folders of this file system durable. Raises OSError."""
+        if self._whole and names > FEW:
             sync_all(self.folder)
             return
         for folder in folders:

@@ -32,7 +32,7 @@ class Faults:
             *[self._burst] * 2,
             self._replace,
             self._remove,
-            self._remove_outputs,
+            *[self._remove_outputs] * 2,
             self._hide,
             self._lock,
             *[self._lose_a_place] * 2,

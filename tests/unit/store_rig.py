@@ -67,7 +67,7 @@ class MemorySource(Troubled):
 
 class MemorySink(Troubled):
     remote = True
-    longest_name = None
+    longest_name: int | None = None
 
     def __init__(self) -> None:
         super().__init__()
