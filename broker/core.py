@@ -98,6 +98,7 @@ class BrokerCore:
             self._next_beat = now + self.settings.interval
             self._workers.beat(now)
             self._clients.beat(now)
+        self._clients.bury()
         self._clients.publish(self._workers.catalogue())
         for lease in self.scheduler.assign(now):
             self._workers.dispatch(lease)

@@ -31,6 +31,9 @@ class FairQueue:
     def __len__(self) -> int:
         return len(self._places)
 
+    def __contains__(self, task: Task) -> bool:
+        return task in self._places
+
     def __iter__(self) -> Iterator[Task]:
         """All tasks, in no order that means anything."""
         return iter(self._places)
