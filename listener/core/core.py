@@ -13,11 +13,20 @@ from collections.abc import Iterable, Mapping
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.listener.core.actions import Acknowledge, Action, Close, Note
+from filterfleet.listener.core.actions import Acknowledge, Action, Close, Note, Publish
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Looked, SourceChanged, TransferFailed
+from filterfleet.listener.core.events import (
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Looked,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
 from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Settled, Version
 from filterfleet.listener.core.settings import Settings
 
@@ -55,6 +64,8 @@ class ListenerCore:
                 self.desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
                 self.desk.on_outcome(job, outcome, now)
+            case Published():
+                self.desk.on_published(event, now)
             case SourceChanged(job):
                 self.desk.on_source_changed(job, now)
             case TransferFailed(path, trouble):
@@ -73,6 +84,7 @@ class ListenerCore:
         if not self.finished:
             self._actions += self._discovery.due(now)
         self.desk.commit()
+        self.desk.publish(now)
         self.desk.feed(now)
         return self._take()
 
@@ -84,6 +96,11 @@ class ListenerCore:
     def stop(self) -> None:
         """The shell begins nothing more and cuts short whatever is under way. Failures mean nothing from now on."""
         self.desk.stopping = True
+
+    def publish_rest(self) -> list[Publish]:
+        """To be called when nothing is under way any more: what is left to be published, if anything."""
+        self.desk.publish(float("inf"))
+        return [action for action in self._take() if isinstance(action, Publish)]
 
     def end(self) -> list[Action]:
         """To be called after the last event: commit the ledger, and return the acknowledgements."""

@@ -80,6 +80,13 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """Publish has ended: the outputs of its paths are in their places, and durable, but for those in trouble."""
+
+    troubles: Mapping[str, Trouble]
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Tell has ended: the failure stands at the output."""
 
@@ -122,4 +129,4 @@ class TransferFailed:
 
 
 Success = Loaded | Refused | Written | Copied | Told | Cleared | TakenAway
-Event = Heard | Listed | Looked | Ended | SourceChanged | Success | TransferFailed
+Event = Heard | Listed | Looked | Ended | SourceChanged | Published | Success | TransferFailed
