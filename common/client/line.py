@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections
 import enum
 import heapq
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from filterfleet.common.jobs.job import Job
 
@@ -17,8 +18,7 @@ class State(enum.Enum):
     ENDED = 4
 
 
-@dataclass(slots=True, eq=False)
-class Submission:
+class Submission(Struct, eq=False):
     """A job that has no outcome yet. submissions.py has the table of its states."""
 
     job: Job

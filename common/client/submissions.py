@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import collections
 import itertools
+from collections.abc import Iterable
 
 from filterfleet.common.client import settings
 from filterfleet.common.client.flow import Flow
@@ -66,8 +67,13 @@ class Submissions:
 
     def end(self, job: bytes, now: float) -> None:
         """The job has an outcome."""
-        self.arrived(job, now)
-        self.cancel(job)
+        if (submission := self._jobs.pop(job, None)) is not None:
+            if submission.state is State.SENT:
+                del self._unanswered[job]
+                self._flow.answered(submission.carried)
+                self._flow.accepted(now)
+            submission.state = State.ENDED
+            self._flow.ended(submission.carried, submission.image)
 
     def cancel(self, job: bytes) -> None:
         """Nobody wants the job any more."""
@@ -84,12 +90,13 @@ class Submissions:
                 self._flow.accepted(now)
             submission.state = State.ACCEPTED
 
-    def accepted(self, job: bytes, now: float) -> None:
-        self._answered(job, now)
-        submission = self._jobs.get(job)
-        if submission is not None and submission.state is not State.ACCEPTED:
-            submission.state = State.ACCEPTED
-            self._flow.accepted(now)
+    def accepted(self, jobs: Iterable[bytes], now: float) -> None:
+        for job in jobs:
+            self._answered(job, now)
+            submission = self._jobs.get(job)
+            if submission is not None and submission.state is not State.ACCEPTED:
+                submission.state = State.ACCEPTED
+                self._flow.accepted(now)
 
     def refused(self, job: bytes, retry_at: float, now: float) -> None:
         self._answered(job, now)
@@ -108,7 +115,8 @@ class Submissions:
             messages += [self._repeat(submission) for submission in list(self._unanswered.values())]
         small: list[Job] = []  # that may share columns
         while (submission := self._line.first()) is not None:
-            job, carried = submission.job, self._to_carry(submission)
+            job, size = submission.job, submission.image
+            carried = size if self._flow.carries(size, lean=submission.lean) else 0
             if not self._flow.is_open(job.priority, carried, now):
                 break
             self._sent(submission, carried, now)
@@ -126,11 +134,6 @@ class Submissions:
         self._flow.forgotten(submission.carried)
         submission.state, submission.carried = State.WAITING, 0
         self._line.put_back(submission)
-
-    def _to_carry(self, submission: Submission) -> int:
-        """Bytes of the image that would travel now."""
-        size = submission.image
-        return size if self._flow.carries(size, lean=submission.lean) else 0
 
     def _sent(self, submission: Submission, carried: int, now: float) -> None:
         if not self._unanswered:
