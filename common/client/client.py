@@ -223,7 +223,10 @@ class Client:
 
     def _execute(self, actions: list[Action]) -> None:
         for action in actions:
-            self._do(action)
+            if type(action) is Deliver:  # most of them
+                self._deliver(action)
+            else:
+                self._do(action)
         self._socket.flush()
 
     def _do(self, action: Action) -> None:

@@ -92,16 +92,16 @@ class Submissions:
 
     def accepted(self, jobs: Iterable[bytes], now: float) -> None:
         for job in jobs:
-            self._answered(job, now)
             submission = self._jobs.get(job)
             if submission is not None and submission.state is not State.ACCEPTED:
+                self._answered(submission, now)
                 submission.state = State.ACCEPTED
                 self._flow.accepted(now)
 
     def refused(self, job: bytes, retry_at: float, now: float) -> None:
-        self._answered(job, now)
         submission = self._jobs.get(job)
         if submission is not None and submission.state is State.SENT:
+            self._answered(submission, now)
             self._flow.refused(submission.job.priority, submission.carried, retry_at, now)
             submission.lean = submission.lean or submission.carried > settings.SMALL_IMAGE
             submission.carried = 0
@@ -115,9 +115,9 @@ class Submissions:
             messages += [self._repeat(submission) for submission in list(self._unanswered.values())]
         small: list[Job] = []  # that may share columns
         while (submission := self._line.first()) is not None:
-            job, size = submission.job, submission.image
-            carried = size if self._flow.carries(size, lean=submission.lean) else 0
-            if not self._flow.is_open(job.priority, carried, now):
+            job = submission.job
+            carried = self._flow.admit(job.priority, submission.image, now, lean=submission.lean)
+            if carried is None:
                 break
             self._sent(submission, carried, now)
             if columns and fits_columns(job, carried):
@@ -141,7 +141,6 @@ class Submissions:
         submission.state, submission.carried = State.SENT, carried
         submission.ambiguous, submission.asked = submission.asked, True
         self._unanswered[submission.job.id] = submission
-        self._flow.sent(carried)
 
     def _repeat(self, submission: Submission) -> Submit:
         """The SUBMIT again. The first one may still be on its way with its image, so a large image stays here."""
@@ -154,14 +153,13 @@ class Submissions:
         if self._unanswered.pop(submission.job.id, None) is not None:
             self._flow.answered(submission.carried)
 
-    def _answered(self, job: bytes, now: float) -> None:
+    def _answered(self, submission: Submission, now: float) -> None:
         """The broker answers in order, so every job that was sent before this one and has no answer was lost.
 
         An answer to a job that was sent twice says nothing about the others (P. Karn and C. Partridge, SIGCOMM 1987;
         RFC 6298, 3).
         """
-        submission = self._unanswered.get(job)
-        if submission is None:
+        if submission.state is not State.SENT:
             return
         self._repeat_at = now + settings.ACCEPT_PATIENCE
         if not submission.ambiguous:
