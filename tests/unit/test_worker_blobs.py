@@ -69,9 +69,7 @@ def test_outputs_in_files_stay_here_however_small(worker):
     worker.hears(TASK)
     file = FileBlob()
     file.append(b"png")
-    assert worker.ends(done=replace(DONE, blobs=(file,))) == [
-        Send(structs.replace(RESULT, payload=()))
-    ]
+    assert worker.ends(done=replace(DONE, blobs=(file,))) == [Send(structs.replace(RESULT, payload=()))]
     get = Get(b"lease", "edges", 0, 3)
     assert worker.hears(get) == [ReadBlob(get, file)]
 
