@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -244,39 +243,41 @@ class ClientDesk:
 
     def deliver(self, task: Task, outcome: wire.Result | wire.Failed, now: float) -> None:
         """Send the client its task's outcome, again and again until it is acknowledged."""
-        self._keep(replace(outcome, id=task.id), task)
-        self._send_outcome(task, now)
-
-    def deliver_all(self, tasks: Sequence[Task], results: wire.Results, now: float) -> None:
-        """The same for many results, which come with their outputs."""
-        results = replace(results, ids=[task.id for task in tasks])
-        of_client = defaultdict(list)
-        for task, result in zip(tasks, results_of(results), strict=True):
-            self._keep(result, task)
-            of_client[task.client].append(result)
-        for peer, own in of_client.items():
-            if not self._books.clients[peer].minor:
-                messages: Sequence[wire.Message] = own
-            elif len(own) == len(tasks):
-                messages = (results,)
-            else:
-                messages = gather(own)
-            for message in messages:
-                self._outbox.send(FRONT, peer, message)
-            self._acks.settle(peer, [result.id for result in own], now)
-        self._timers.at(now + self._settings.resend, Alarm.RESEND, *tasks)
-
-    def _keep(self, outcome: wire.Result | wire.Failed, task: Task) -> None:
-        """Keep the outcome until the client has acknowledged it, and what is still needed of the task."""
         freed, result_before = 0, task.result_bytes
         if not task.leases:  # otherwise the outputs are pulled from a worker that may still die
             freed = size_of(task.payload)
             task.payload = ()
         task.state = TaskState.DELIVERING
-        task.outcome = outcome
+        task.outcome = replace(outcome, id=task.id)
         task.held_bytes -= freed
         task.result_bytes = size_of(getattr(outcome, "payload", ()))
         self._books.hold(self._books.clients[task.client], -freed, task.result_bytes - result_before)
+        self._send_outcome(task, now)
+
+    def deliver_all(self, tasks: Sequence[Task], results: wire.Results, now: float) -> None:
+        """The same for many results, which come with their outputs."""
+        results = replace(results, ids=tuple([task.id for task in tasks]))
+        pairs = list(zip(tasks, results_of(results), strict=True))
+        peers = {task.client for task in tasks}
+        for peer in peers:
+            own = pairs if len(peers) == 1 else [pair for pair in pairs if pair[0].client == peer]
+            freed = kept = 0
+            for task, result in own:
+                freed += (size := size_of(task.payload))
+                kept += (result_size := size_of(cast("tuple[bytes, ...]", result.payload)))
+                task.held_bytes -= size
+                task.result_bytes = result_size
+                task.payload, task.outcome, task.state = (), result, TaskState.DELIVERING
+            client = self._books.clients[peer]
+            self._books.hold(client, -freed, kept)
+            if not client.minor:
+                messages: Sequence[wire.Message] = [result for _, result in own]
+            else:
+                messages = [results] if len(peers) == 1 else gather(result for _, result in own)
+            for message in messages:
+                self._outbox.send(FRONT, peer, message)
+            self._acks.settle(peer, [task.id for task, _ in own], now)
+        self._timers.at(now + self._settings.resend, Alarm.RESEND, *tasks)
 
     def answer(self, task: Task, body: tuple[wire.Payload, ...]) -> None:
         """Send a basic client its reply, unless it does not read. It cannot acknowledge, so the task ends here."""

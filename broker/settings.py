@@ -132,7 +132,7 @@ class Settings:
 
     # Seconds that a lease has to take, as a mean, before free threads race what waits at another worker. A larger value
     # runs fewer tasks twice. A smaller value makes use of free threads for shorter tasks.
-    race_gain: float = 0.005
+    race_gain: float = 0.02
 
     # The weight of the latest duration in the exponential mean, above 0 and at most 1. A larger value follows changes
     # of the load sooner. A smaller value is misled less by single long tasks.

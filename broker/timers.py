@@ -97,9 +97,9 @@ class _Line(_Queue):
         self._last = -NEVER
 
     def at(self, when: float, subjects: Iterable[Subject]) -> None:
-        for subject in subjects:
-            self._alarms.pop(subject, None)
-            self._alarms[subject] = when
+        if not self._alarms.keys().isdisjoint(subjects):
+            self.forget(subjects)  # they are to stand at the end
+        self._alarms.update(dict.fromkeys(subjects, when))
         if when < self._last:  # never in the broker
             self._alarms = dict(sorted(self._alarms.items(), key=lambda alarm: alarm[1]))
         self._last = max(self._last, when)

@@ -41,7 +41,7 @@ def plain_columns(raw: msgspec.Raw, rows: int, most: int) -> Mapping[str, Sequen
     if len(columns) > COLUMNS_LIMIT or any(len(column) != rows for column in columns.values()):
         raise ProtocolError(f"expected at most {COLUMNS_LIMIT} columns of the same length")
     plain = {printable(key): _plain_column(column) for key, column in columns.items()}
-    texts = sum(len(cell) for column in plain.values() for cell in column if type(cell) is str)
+    texts = sum(len(cell) for column in plain.values() if str in set(map(type, column)) for cell in map(str, column))
     if sum(map(len, plain)) + len(plain) * rows + texts > most:
         raise ProtocolError("a report in columns is too large")
     return plain
@@ -54,9 +54,11 @@ def may_be_column(value: Any) -> bool:
 
 def _plain_column(column: list[Any]) -> list[Any]:
     kinds = set(map(type, column))
-    if kinds == {float} and math.isfinite(math.fsum(map(abs, column)) if _small(column) else math.inf):
-        return column
-    return column if kinds <= {int} else [_plain(cell) for cell in column]
+    if kinds <= {int, float}:
+        plain = math.isfinite(sum(column))  # it is not finite if one of them is not
+    else:
+        plain = kinds == {str} and printable("".join(column)) == "".join(column)
+    return column if plain else [_plain(cell) for cell in column]
 
 
 def _small(column: list[float]) -> bool:
