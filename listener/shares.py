@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import secrets
@@ -10,11 +11,11 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from filterfleet.common.errors import FleetError, ProtocolError
 from filterfleet.common.files import ORDINARY, sweep_folder
@@ -177,7 +178,7 @@ class Sharing:
         elif isinstance(outcome := ended.result(), Result) and outcome.left:
             self._collect(job, read, future, outcome)
         else:
-            future.set_result(msgspec.structs.replace(outcome, id=job.id))
+            future.set_result(replace(outcome, id=job.id))
 
     def _collect(self, job: Job, read: ReadImage | None, future: Future[Result | Failed], result: Result) -> None:
         try:
@@ -232,7 +233,7 @@ def open_exchange(texts: Iterable[str], source: Location, output: Location) -> I
 def _place(shares: Iterable[Share], source: Location, output: Location) -> Place | None:
     if not isinstance(source, Path) or not isinstance(output, Path):
         return None
-    real = [replace(share, folder=os.path.realpath(share.folder)) for share in shares]
+    real = [dataclasses.replace(share, folder=os.path.realpath(share.folder)) for share in shares]
     found = share_of(real, str(source))
     writable = [share for share in real if not share.read_only]
     inside = share_of(writable, str(output))

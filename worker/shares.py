@@ -12,7 +12,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from filterfleet.common.blob import STEP, Blob, FileBlob, parts
 from filterfleet.common.errors import ProtocolError
@@ -120,7 +120,7 @@ class Shares:
         except OSError:
             return done  # the listener sweeps what has been written
         done.close()
-        return replace(done, blobs=(), left=leave(stem, sizes, data, secret))
+        return Done(done.outputs, (), done.report, leave(stem, sizes, data, secret))
 
 
 def _check(source: FileBlob, reference: Reference) -> None:

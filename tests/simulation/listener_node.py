@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,12 @@ from filterfleet.broker.actions import Side
 from filterfleet.common.client import actions as client_actions
 from filterfleet.common.client.actions import Deliver, ReadBlob
 from filterfleet.common.client.core import ClientCore
-from filterfleet.common.errors import SourceChangedError
-from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
 from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result, ResultOk
 from filterfleet.common.wire.actions import Open, Send
+from filterfleet.common.wire.columns import rows
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
@@ -27,12 +27,23 @@ from filterfleet.listener.core.actions import (
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Transfer,
 )
 from filterfleet.listener.core.core import ListenerCore
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Loaded, SourceChanged, TransferFailed
+from filterfleet.listener.core.events import (
+    Cleared,
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Loaded,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from filterfleet.listener.shares import Sharing
@@ -64,7 +75,7 @@ class ListenerNode(Peer):
         rng = world.rng
         self.source = Source(name, world.camera, rng)
         self.output = Output(world.camera)
-        self.ledger = WatchedLedger(Path(":memory:"), name, RECIPE.digest.hex())
+        self.ledger = WatchedLedger(self.output, Path(":memory:"), name, RECIPE.digest.hex())
         self.settings = Settings(
             settle=rng.choice([0.0, 0.5]),
             interval=rng.choice([0.5, 2.0]),
@@ -121,10 +132,8 @@ class ListenerNode(Peer):
         self.shelf = Shelf(self.world.new_file)
         self.core = ListenerCore(self.settings, RECIPE, self.ledger, rng)
         self._broker = 0
-        self._engine: Engine = Sharing(Fleet(self), self.world.share) if self.world.share.used else Fleet(self)
-        self._images: dict[bytes, Photo] = {}  # of jobs that the client has been given, until their outcomes
-        self._futures: dict[bytes, Future[Result | Failed]] = {}  # of these
-        self._brought: set[bytes] = set()  # jobs with outcomes that the client may not forget
+        self._fleet = Fleet(self)
+        self._engine = Sharing(self._fleet, self.world.share) if self.world.share.used else self._fleet
         self._unfinished: set[bytes] = set()  # jobs that the core has begun and not acknowledged
         self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
         self._scanner: deque[List | Look] = deque()  # under way, and in line behind it
@@ -135,6 +144,7 @@ class ListenerNode(Peer):
     def crash(self) -> None:
         super().crash()
         self.ledger.crash()
+        self.output.crash()
 
     def deadline(self) -> float:
         return min(self.client.deadline(), self.now + self.core.wait(self.now))
@@ -235,7 +245,9 @@ class ListenerNode(Peer):
         if isinstance(action, Load) and isinstance(event, Loaded) and self.source.photos[action.path].partial:
             raise InvariantError(f"{self.name} loads {action.path} while it is being uploaded")
         self.tell(f"{action!r:.60}: {type(event).__name__}")
-        self.ledger.transferred(event, self.now, limit=self.settings.once_patience if self.settings.once else None)
+        limit = self.settings.once_patience if self.settings.once else None
+        for single in _singly(action, event):
+            self.ledger.transferred(single, self.now, limit=limit)
         alone = isinstance(event, TransferFailed) and event.trouble is not None and event.trouble.alone
         self.later(0.0, self._on_alone if alone else self._on, event)
         if isinstance(event, TransferFailed):
@@ -250,23 +262,12 @@ class ListenerNode(Peer):
     def _submit(self, action: Submit) -> None:
         self._unfinished.add(action.job)
         share = self.world.share
-        reference = share.refer(self.name, self._photo(action.job)) if share.used else b""
+        reference = share.refer(self.name, self.photo_of(action.job)) if share.used else b""
         payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit and not reference else ()
         job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names, reference)
         self._engine.submit(job).add_done_callback(partial(self._told, action.job))
 
-    def send_job(self, job: Job) -> Future[Result | Failed]:
-        self._images[job.id] = self._photo(job.id)
-        self._futures[job.id] = future = Future[Result | Failed]()
-        self.client.submit(job)
-        return future
-
-    def let_go(self, job: bytes) -> None:
-        """What this job has brought has been recorded, or cannot be collected."""
-        self._brought.remove(job)
-        self.client.acknowledge(job, self.now)
-
-    def _photo(self, job: bytes) -> Photo:
+    def photo_of(self, job: bytes) -> Photo:
         """Where its image is now, if it is anywhere."""
         photo = self.world.camera.photo(job[:KEY])
         return next((other for other in self.source.photos.values() if other.key == photo.key), photo)
@@ -294,8 +295,7 @@ class ListenerNode(Peer):
         for action in self.shelf.settle(self.client, actions, self.now):
             match action:
                 case Send(message):
-                    if isinstance(message, ResultOk) and message.id in self._brought:
-                        raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
+                    self._check_recorded(message)
                     if isinstance(message, Get) and message.blob not in RECIPE.names:
                         raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
                     messages.append(message)
@@ -307,26 +307,27 @@ class ListenerNode(Peer):
                 case ReadBlob(get, part):
                     self._read(get, part, messages)
                 case Deliver(job, outcome):
-                    if self._images.pop(job, None) is None:
-                        raise InvariantError(f"{self.name} is given an outcome of {job[:KEY]!r}, not under way")
-                    self._brought.add(job)
-                    self._futures.pop(job).set_result(outcome)
+                    self._fleet.ends(job, outcome)
         self.send_messages(messages, self._broker)
+
+    def _check_recorded(self, message: Message) -> None:
+        for one in rows(message):
+            if isinstance(one, ResultOk) and one.id in self._fleet.brought:
+                raise InvariantError(f"{self.name} acknowledges {one.id[:KEY]!r} before it is recorded")
 
     def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
         if part is not None:
             messages.append(Data(get.id, "", get.offset, (part,)))
             return
-        photo = self._images.get(get.id)
+        photo = self._fleet.images.get(get.id)
         if photo is None:
             return
         if self.source.photos.get(photo.path) is photo:
             messages.append(Data(get.id, "", get.offset, (photo.content[get.offset : get.offset + get.length],)))
             return
         self.tell(f"cannot read {photo.key!r} any more")
-        del self._images[get.id]
         self._act_client(self.client.cancel(get.id, self.now))
-        self._futures.pop(get.id).set_exception(SourceChangedError())
+        self._fleet.loses(get.id)
 
     def _check(self, outcome: Result | Failed) -> None:
         if isinstance(outcome, Result):
@@ -347,3 +348,12 @@ class ListenerNode(Peer):
     def left(self) -> list[str]:
         """Photos that have had no outcome."""
         return [path for path, photo in self.source.expected.items() if not self.ledger.knows_end(photo)]
+
+
+def _singly(action: Transfer, event: Event) -> Iterator[Event]:
+    """What an event says about each path, as if it had been published alone."""
+    if not (isinstance(action, Publish) and isinstance(event, Published)):
+        yield event
+        return
+    for path in action.paths:
+        yield TransferFailed(path, event.troubles[path]) if path in event.troubles else Cleared(path)

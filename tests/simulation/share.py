@@ -7,12 +7,13 @@ import zlib
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from filterfleet.common.errors import ProtocolError
+from filterfleet.common.errors import ProtocolError, SourceChangedError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.shares.reference import Reference, file_name, is_sealed, leave, path_of, read, seal, stem_of
 from filterfleet.common.wire import Failed, Payload, Result
 from filterfleet.worker.done import Done
+from tests.simulation.invariants import InvariantError
 from tests.simulation.photos import Photo
 
 if TYPE_CHECKING:
@@ -76,19 +77,40 @@ class Share:
 
 
 class Fleet:
-    """The engine of a listener: its client."""
+    """The engine of a listener: its client. images are those of the jobs that the client has been given and that have
+    no outcome, brought the jobs whose outcomes it may not forget."""
 
     name, inline_limit, window = "fleet", 0, 1
 
     def __init__(self, listener: ListenerNode) -> None:
+        self.images: dict[bytes, Photo] = {}
+        self.brought: set[bytes] = set()
         self._listener = listener
+        self._futures: dict[bytes, Future[Result | Failed]] = {}
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         del read  # the listener has it
-        return self._listener.send_job(job)
+        self.images[job.id] = self._listener.photo_of(job.id)
+        self._futures[job.id] = future = Future[Result | Failed]()
+        self._listener.client.submit(job)
+        return future
+
+    def ends(self, job: bytes, outcome: Result | Failed) -> None:
+        """Raises InvariantError."""
+        if self.images.pop(job, None) is None:
+            raise InvariantError(f"{self._listener.name} is given an outcome of {job[:16]!r}, which is not under way")
+        self.brought.add(job)
+        self._futures.pop(job).set_result(outcome)
+
+    def loses(self, job: bytes) -> None:
+        """Its image cannot be read any more."""
+        del self.images[job]
+        self._futures.pop(job).set_exception(SourceChangedError())
 
     def acknowledge(self, job: bytes) -> None:
-        self._listener.let_go(job)
+        """What it has brought has been recorded, or cannot be collected."""
+        self.brought.remove(job)
+        self._listener.client.acknowledge(job, self._listener.now)
 
     def close(self) -> None:
         pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec import structs
 
 from filterfleet.broker.actions import Side
 from filterfleet.common.blob import read
@@ -20,6 +20,7 @@ from tests.simulation.photos import Photo
 from tests.simulation.router import Frames
 
 OURS = b"not an image"  # how our own workers answer a basic client's echo request
+SPEEDS = (0.001, 0.001, 0.2, 0.5, 1.0, 4.0, 10.0)  # seconds that a task takes at most; a worker's may change
 STUCK_AFTER = SETTINGS.task_timeout + 5  # seconds
 
 
@@ -30,7 +31,7 @@ class WorkerNode(Peer):
 
     def boot(self) -> None:
         rng = self.world.rng_for(self)
-        self.speed = self.world.rng.choice([0.2, 0.5, 1.0, 1.0, 4.0, 10.0])  # seconds a task takes at most
+        self.speed = self.world.rng.choice(SPEEDS)
         self.threads = self.world.rng.choice([1, 2, 3])
         sees = self.world.share.is_seen()
         profile = Profile(self.threads, 2, ("f",), self.name, "sim", 10_000, shares=sees)
@@ -118,13 +119,16 @@ class WorkerNode(Peer):
                 self.tell(f"has a thread stuck on {photo.key!r}")
                 self.later(STUCK_AFTER, self.world.crash_for, self, 0.3)
             else:
-                self.later(self.speed * self.world.rng.uniform(0.05, 1.0), self._end, key, run, photo)
+                if self.world.rng.random() < 0.1:
+                    self.speed = self.world.rng.choice(SPEEDS)
+                seconds = self.speed * self.world.rng.uniform(0.05, 1.0)
+                self.later(seconds, self._end, key, run, photo, seconds)
 
     def _look(self, key: Key, run: Run) -> Run | None:
         """The run with its image, which has been read from the share; None when it has to come by value."""
         photo = self.world.share.look(run.reference)
         if photo is not None:
-            return replace(run, image=photo.content)
+            return structs.replace(run, image=photo.content)
         self.known.discard(key)
         self.runs.ended(key)
         broker, lease = key
@@ -141,7 +145,7 @@ class WorkerNode(Peer):
     def _gets_stuck(self, photo: Photo) -> bool:
         return photo.kind == "endless" or (photo.kind == "hang" and self.world.camera.first_time(photo))
 
-    def _end(self, key: Key, run: Run, photo: Photo | None) -> None:
+    def _end(self, key: Key, run: Run, photo: Photo | None, seconds: float) -> None:
         if photo is not None and photo.kind == "poison":
             self.tell(f"dies of {photo.key!r}")
             self.world.crash_for(self, 0.3)
@@ -149,6 +153,7 @@ class WorkerNode(Peer):
         self.known.discard(key)
         self.runs.ended(key)
         broker, lease = key
+        self.sessions[broker].pace.worked(1, seconds)
         self._act(broker, self._outcome(self.sessions[broker], lease, run, photo))
 
     def _outcome(self, session: WorkerSession, lease: bytes, run: Run, photo: Photo | None) -> list[Action]:

@@ -6,9 +6,9 @@ import logging
 import os
 import stat
 from concurrent.futures import Future
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from filterfleet.common.errors import FleetError, ProtocolError
 from filterfleet.common.files import write_into

@@ -12,8 +12,9 @@ import warnings
 from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage

@@ -9,8 +9,9 @@ import functools
 import signal
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage

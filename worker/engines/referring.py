@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from filterfleet.common.jobs.engine import ReadImage, read_part
 from filterfleet.common.jobs.job import Job
