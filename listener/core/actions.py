@@ -127,5 +127,13 @@ class Note:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An order has been carried out, and its effect is durable: it concerned this many objects."""
+
+    id: str
+    count: int
+
+
 Transfer = List | Look | Load | Write | Copy | Publish | Tell | Clear | TakeAway
-Action = Transfer | Submit | Acknowledge | Close | Note
+Action = Transfer | Submit | Acknowledge | Close | Note | Answer

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.listener.core.actions import Acknowledge, Action, Close, Note, Publish
+from filterfleet.listener.core.actions import Acknowledge, Action, Answer, Close, Note, Publish
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
@@ -23,10 +23,12 @@ from filterfleet.listener.core.events import (
     Heard,
     Listed,
     Looked,
+    Ordered,
     Published,
     SourceChanged,
     TransferFailed,
 )
+from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Settled, Version
 from filterfleet.listener.core.settings import Settings
 
@@ -42,6 +44,7 @@ class ListenerCore:
         self._actions: list[Action] = []
         self._discovery = Discovery(settings, books, rng)
         self.desk = Desk(settings, recipe, books, self._discovery, self._actions)
+        self._orders = Orders(books, self._discovery, self.desk)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
 
@@ -68,6 +71,8 @@ class ListenerCore:
                 self.desk.on_published(event, now)
             case SourceChanged(job):
                 self.desk.on_source_changed(job, now)
+            case Ordered(id_, order):
+                self._orders.on(id_, order, now)
             case TransferFailed(path, trouble):
                 self.desk.on_failure(path, trouble, now)
             case _:
@@ -85,6 +90,7 @@ class ListenerCore:
             self._actions += self._discovery.due(now)
         self.desk.commit()
         self.desk.publish(now)
+        self._actions += self._orders.take_answers()
         self.desk.feed(now)
         return self._take()
 
@@ -105,7 +111,8 @@ class ListenerCore:
     def end(self) -> list[Action]:
         """To be called after the last event: commit the ledger, and return the acknowledgements."""
         self.desk.commit()
-        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note)]
+        self._actions += self._orders.take_answers()
+        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note | Answer)]
 
     @property
     def finished(self) -> bool:
@@ -134,6 +141,7 @@ class ListenerCore:
             return
         self._take_up(self._discovery.listed(listing, now))
         self._actions += self._discovery.remember(listing, now)
+        self._orders.listed(now)
         self.desk.feed(now)
 
     def _take_up(self, findings: Iterable[Finding]) -> None:

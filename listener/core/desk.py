@@ -251,7 +251,7 @@ class Desk:
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
         self.found(work.path)
         work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
-        if work.job not in self.jobs and (twin := self._books.same_job(work.job)) is not None:
+        if self.jobs.may_copy(work) and (twin := self._books.same_job(work.job)) is not None:
             self._copies.begin(work, *twin)
             self._begin(work, State.COPYING)
         else:

@@ -16,6 +16,7 @@ from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
 from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result, ResultOk
 from filterfleet.common.wire.actions import Open, Send
+from filterfleet.common.wire.columns import rows
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
@@ -260,7 +261,7 @@ class ListenerNode(Peer):
         self._unfinished.add(action.job)
         payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit else ()
         job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names)
-        self._act_client(self.client.submit(job, self.now))
+        self.client.submit(job)
 
     def _acknowledge(self, job: bytes) -> None:
         if not self.ledger.durable:
@@ -268,7 +269,7 @@ class ListenerNode(Peer):
         if job not in self._unfinished:
             raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r}, which is not under way")
         self._unfinished.remove(job)
-        self._act_client(self.client.acknowledge(job, self.now))
+        self.client.acknowledge(job, self.now)
 
     # --- the client's actions ----
 
@@ -277,8 +278,7 @@ class ListenerNode(Peer):
         for action in self.shelf.settle(self.client, actions, self.now):
             match action:
                 case Send(message):
-                    if isinstance(message, ResultOk) and message.id in self._unfinished:
-                        raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
+                    self._check_recorded(message)
                     if isinstance(message, Get) and message.blob not in RECIPE.names:
                         raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
                     messages.append(message)
@@ -297,6 +297,11 @@ class ListenerNode(Peer):
                     self._check(outcome)
                     self.later(0.0, self._on, Ended(job, outcome))
         self.send_messages(messages, self._broker)
+
+    def _check_recorded(self, message: Message) -> None:
+        for one in rows(message):
+            if isinstance(one, ResultOk) and one.id in self._unfinished:
+                raise InvariantError(f"{self.name} acknowledges {one.id[:KEY]!r} before it is recorded")
 
     def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
         if part is not None:
