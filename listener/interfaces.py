@@ -24,6 +24,13 @@ class TransferError(FleetError):
         self.alone = alone
 
 
+class BusyError(TransferError):
+    """A store works, but asks for fewer requests."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, transient=True)
+
+
 class ChangedError(Exception):
     """The object is gone, or is another version than the one that was asked for."""
 
