@@ -214,6 +214,27 @@ class CloudSource:
             raise ChangedError
         return entry is not None
 
+    @property
+    def place(self) -> str | None:
+        return None if self._facts.duplicates else self._facts.root.partition(":")[2] or self._facts.root
+
+    def look(self, paths: Iterable[str]) -> dict[str, Version]:
+        found: dict[str, Version] = {}
+        for path in paths if self._ignore_known else ():
+            with contextlib.suppress(TransferError):  # the next listing says what the trouble is
+                if (entry := self._entry(path)) is not None:
+                    found[path] = self._version(entry)
+        return found
+
+    def _entry(self, path: str) -> Entry | None:
+        """The object at a path that somebody has named, if list() would show it. Raises TransferError."""
+        hidden = any(name.startswith(".") for name in path.split("/"))
+        if hidden or not _is_plain(path) or not self._ignore_file.selection.takes(path) or not self._wants(path, 0):
+            return None
+        entry = self._rclone.stat(self._fs, path)
+        wanted = entry is not None and entry.size >= 0 and self._is_usable(path) and self._wants(path, entry.size)
+        return entry if wanted else None
+
     def watch(self, _changed: Callable[[str], None]) -> None:
         """Stores do not report changes."""
 
