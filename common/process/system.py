@@ -14,7 +14,7 @@ import sys
 # useful only to a broker of tens of thousands of peers.
 MANY_FILES = 65536
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 
 
 def version() -> str:
@@ -37,6 +37,15 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the kernel was asked
         raise SystemExit(1)
+
+
+def adopt_orphans(wanted: bool) -> bool:
+    """Whether the children of children that die become ours from now on, and not those of init. False when the kernel
+    cannot do that (Linux)."""
+    if sys.platform != "linux":
+        return False
+    failed: int = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
+    return not failed
 
 
 def allow_many_files() -> None:

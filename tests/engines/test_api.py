@@ -100,7 +100,7 @@ def test_importing_it_is_cheap() -> None:
 
 
 def test_what_it_offers() -> None:
-    importlib.import_module("filterfleet.cli")  # a module named as one of them would take its place
+    importlib.import_module("filterfleet.app")  # a module named as one of them would take its place
     assert all(callable(getattr(filterfleet, name)) for name in filterfleet.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Server'"):
         _ = filterfleet.Server

@@ -13,13 +13,14 @@ import pytest
 import typer
 
 import filterfleet
-from filterfleet.cli import app
+from filterfleet.app import app
 from filterfleet.common.process.lazy import LazyCommand, LazyGroup
 
 HEAVY = ("cv2", "numpy", "pyvips", "zmq", "rclone_python", "sqlite3", "distributed", "mpi4py")
 PACKAGE = Path(filterfleet.__file__).parent
 # Files that import inside functions, and why; each says so beside the import, too.
 LATE_IMPORTS = {
+    "cli.py": "Typer, beside which other processes load what they need",
     "recipes.py": "OpenCV, for a recipe that has to be checked",
     "worker/process.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/engines/child.py": "OpenCV, whose threads have to start inside the sandbox",
@@ -53,7 +54,7 @@ def test_the_short_help_is_the_first_line_of_the_help():
 def test_the_list_of_commands_loads_nothing_heavy(arguments):
     script = f"""
 import sys
-from filterfleet.cli import app
+from filterfleet.app import app
 try:
     app({list(arguments)!r})
 finally:

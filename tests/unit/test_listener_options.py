@@ -9,7 +9,7 @@ import pytest
 
 import filterfleet.commands.up as up_module
 import filterfleet.listener.cli as cli_module
-from filterfleet.cli import app
+from filterfleet.app import app
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.command import guarded
 from filterfleet.fleet import Fleet
