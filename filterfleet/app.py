@@ -8,7 +8,8 @@ import typer
 
 from filterfleet.common.process.command import daemon
 from filterfleet.common.process.lazy import LazyCommand, LazyGroup
-from filterfleet.common.process.system import version
+from filterfleet.common.process.quick import make_quick
+from filterfleet.common.process.system import VERSION
 
 
 class _Commands(LazyGroup):
@@ -96,7 +97,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"filterfleet {version()}")
+        typer.echo(f"filterfleet {VERSION}")
         raise typer.Exit
 
 
@@ -111,4 +112,4 @@ def options(
 
 
 def run() -> None:
-    daemon(app)
+    daemon(make_quick(typer.main.get_command(app)))

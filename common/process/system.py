@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import os
 import resource
 import signal
 import socket
 import sys
 
+VERSION = "0.1.0"  # of the package: pyproject.toml reads it here
+
 # Open files that a process asks for: each large image or output in hand takes one, and each peer of a broker. More is
 # useful only to a broker of tens of thousands of peers.
 MANY_FILES = 65536
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
-
-
-def version() -> str:
-    return importlib.metadata.version("filterfleet")
 
 
 def host_and_pid() -> str:
