@@ -12,12 +12,19 @@ from filterfleet.common.process import zygote
 # part of it: it runs in each of them, and so do the plugins, which have to be in the sandbox.
 _BROKER = {"filterfleet.broker": ("filterfleet.broker.cli", "filterfleet.common.process.role")}
 _LISTENER = {"filterfleet.listener.process": ("filterfleet.listener.cli", "filterfleet.listener.handover")}
-_WORKERS = {"filterfleet.worker.process": ("filterfleet.worker.daemon", "filterfleet.worker.sandbox.names", "argparse")}
+_WORKERS = {
+    "filterfleet.worker.process": (
+        "filterfleet.worker.daemon",
+        "filterfleet.worker.sandbox.names",
+        "argparse",
+        "importlib.metadata",
+    )
+}
 _FLEET = {**_WORKERS, **_LISTENER, **_BROKER}  # those first that take longest
 LOADS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "up": _FLEET,
     "demo": _FLEET,
-    "run": {"filterfleet.worker.engines.child": ("filterfleet.worker.engines.serving",)},
+    "run": {"filterfleet.worker.engines.child": ("filterfleet.worker.engines.serving", "importlib.metadata")},
 }
 
 

@@ -94,11 +94,14 @@ class Zygote:
     def send(self, births: Sequence[Birth]) -> None:
         """Have these forked."""
         self._expected = len(births)
-        with contextlib.suppress(OSError):  # it is dead, and children() will see it
+        try:
             for birth in births:
                 fds = [fd for fd in (birth.stdin, birth.output) if fd is not None]
                 socket.send_fds(self._channel, [json.dumps(_as_map(birth)).encode()], fds)
             self._channel.send(_ENDED)
+        except OSError:  # it is dead, or a birth too long: children() will see that some are missing
+            with contextlib.suppress(OSError):
+                self._channel.shutdown(socket.SHUT_RDWR)
 
     def children(self) -> list[Forked]:
         """The children that were sent for, as soon as they are ours. None of them when the zygote has died before it
@@ -192,15 +195,17 @@ def _serve(command: int, modules: Sequence[str], channel: socket.socket, waits: 
             os._exit(0)
         if (child := os.fork()) == 0:
             channel.close()
-            _begin(json.loads(text), fds, waits)
+            _begin(json.loads(text), fds, waits, command)
         for fd in fds:
             os.close(fd)
         channel.send(str(child).encode())
 
 
-def _begin(birth: dict[str, Any], fds: list[int], waits: int) -> NoReturn:
+def _begin(birth: dict[str, Any], fds: list[int], waits: int, command: int) -> NoReturn:
     """In a child: become the process."""
     os.read(waits, 1)  # its end: from now on the command is the parent
+    if os.getppid() != command:  # it has died
+        os._exit(1)
     os.close(waits)
     stdin = fds.pop(0) if birth["stdin"] else os.open(os.devnull, os.O_RDONLY)
     os.dup2(stdin, 0)

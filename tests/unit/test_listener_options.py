@@ -15,8 +15,8 @@ from filterfleet.common.process.command import guarded
 from filterfleet.fleet import Fleet
 from filterfleet.listener import handover
 from filterfleet.listener.core.settings import Backfill, Failures
+from filterfleet.listener.daemon import Ending
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.setup import Ending
 
 GIVEN = {
     "source": "-in",

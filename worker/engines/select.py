@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filterfleet.common.client.brokers import check_brokers
-from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.process.system import cores
@@ -55,8 +53,12 @@ def open_engine(
             return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure)
 
 
-def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Client:
+def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Engine:
     """A client of a running broker. Raises FleetError when none answers."""
+    # ZeroMQ, which the other engines do without.
+    from filterfleet.common.client.brokers import check_brokers
+    from filterfleet.common.client.client import Client, require_broker
+
     check_brokers(broker)
     client = Client(broker, frontend_port, keys)
     try:

@@ -1,0 +1,95 @@
+"""The listener of a fleet: from a user's options to one that runs, or to the sentence that says why there is none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.errors import InterruptedRunError
+from filterfleet.common.jobs.recipe_file import Check
+from filterfleet.common.jobs.shipped import find_recipe
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener.core.settings import DISK
+from filterfleet.listener.ends import Cloud, open_ends
+from filterfleet.listener.ledger.ledger import Failure
+from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.missing_filters import MissingFilters
+from filterfleet.listener.settings.aftermath import Keep, parse_after
+from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.settings.options import Options
+from filterfleet.listener.setup import guard_of, selection_of, serve
+
+REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a listener leaves behind when it ends: everything that has failed, and how many files of each kind are no
+    images (listener.core.left_alone)."""
+
+    failures: list[Failure]
+    left_alone: Mapping[str, int]
+
+
+def run_listener(options: ListenerOptions, check: Check) -> Ending:
+    """Run the listener that a user asked for, on the fleet of a broker, as serve does. check is for a recipe in a file.
+
+    Raises FleetError, and with options.once InterruptedRunError when it was stopped before the end of the work.
+    """
+    check_brokers(options.broker)
+    recipe = find_recipe(options.recipe, check)
+    there, here = check_locations(options.source, options.output)
+    selection = selection_of(options, there)
+    after = parse_after(options.after)
+    cloud = Cloud(options.rclone_config, options.bandwidth, options.transfers)
+    state, once = options.state, options.once
+    failures: list[Failure] = []
+    left_alone: Mapping[str, int] = {}
+    with contextlib.ExitStack() as stack:
+        if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
+            stack.enter_context(contextlib.suppress(InterruptedRunError))
+        stop = stack.enter_context(contextlib.closing(StopSignal()))
+        ends = stack.enter_context(
+            open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
+        )
+        ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
+        client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
+        if once:
+            require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
+        missing = MissingFilters(recipe, client)
+        guard = guard_of(there, here, state)
+
+        def turned() -> None:
+            guard.look()
+            missing.look()
+
+        failures += serve(
+            _for_service(options, remote=ends.source.remote, departs=after != Keep()),
+            ends.source,
+            ends.sink,
+            ledger,
+            client,
+            recipe,
+            stop=stop,
+            turned=turned,
+            interrupt=ends.interrupt,
+        )
+        left_alone = ledger.left_alone()
+    return Ending(failures, left_alone)
+
+
+def _for_service(options: ListenerOptions, *, remote: bool, departs: bool) -> Options:
+    return Options(
+        settle=options.settle,
+        interval=options.interval or (REMOTE_INTERVAL if remote else LOCAL_INTERVAL),
+        once=options.once,
+        backfill=options.backfill,
+        failures=options.failed,
+        departs=departs,
+        transfers=options.transfers,
+        spool=options.spool_limit or DISK,
+    )
