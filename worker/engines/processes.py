@@ -84,6 +84,12 @@ class _Child:
     def on_trial(self) -> bool:
         return any(entry.suspect for entry in self.entries.values())
 
+    def forget(self) -> None:
+        """It has ended."""
+        self.channel.close()
+        if isinstance(self.process, ForkedProcess):
+            self.process.close()
+
 
 class ProcessesEngine:
     """A number of worker processes with the same number of threads in each. One thread of this process, the keeper,
@@ -202,8 +208,7 @@ class ProcessesEngine:
             child.process.terminate()
         for child in self._children:
             child.process.join()
-            child.process.close()
-            child.channel.close()
+            child.forget()
             self._suspects.extend(child.entries.values())
         self._children.clear()
 
@@ -234,7 +239,7 @@ class ProcessesEngine:
         """The images of a dead process become suspects. One of which TRIALS processes have died, alone in them, is
         given up.
         """
-        child.channel.close()
+        child.forget()
         self._stillborn += not child.ready
         for entry in child.entries.values():
             entry.trials += entry.suspect
@@ -245,7 +250,6 @@ class ProcessesEngine:
                 entry.settle(Failed(entry.id, "permanent", reason))
             else:
                 self._suspects.append(entry)
-        child.process.close()
 
     def _feed(self) -> None:
         """Suspects go to empty processes, one each; other jobs to the processes that have the fewest."""
