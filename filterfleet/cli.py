@@ -27,7 +27,6 @@ LOADS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "run": {"filterfleet.worker.engines.child": ("filterfleet.worker.engines.serving", "importlib.metadata")},
 }
 
-
 OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need no process that is forked
 
 
@@ -44,6 +43,6 @@ def main() -> None:
 def loads(words: Sequence[str]) -> Mapping[str, Sequence[str]]:
     """What the processes of a command load. A guess, before the words are parsed: one too many is never asked for, and
     without one the processes take longer to start."""
-    if not words or any(word.removeprefix("--engine=") in OTHER_ENGINES or word == "--help" for word in words):
-        return {}
-    return LOADS.get(words[0], {})
+    # The location of a remote may hold secrets, and each process that is forked shows the command line for a moment.
+    none = any(word.removeprefix("--engine=") in OTHER_ENGINES or word == "--help" or ":" in word for word in words)
+    return {} if none or not words else LOADS.get(words[0], {})

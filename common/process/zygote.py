@@ -169,7 +169,7 @@ def _start(modules: Sequence[str]) -> Zygote:
     waits, go = os.pipe()
     command = os.getpid()
     if (pid := os.fork()) == 0:
-        set_title("filterfleet zygote")  # the command's own line may hold secrets
+        set_title("filterfleet zygote")
         _close_all_but(theirs.fileno(), waits)
         _serve(command, modules, theirs, waits)
     theirs.close()

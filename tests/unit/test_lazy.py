@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ import typer
 
 import filterfleet
 from filterfleet.app import app
+from filterfleet.cli import loads
 from filterfleet.common.process.lazy import LazyCommand, LazyGroup
 
 HEAVY = ("cv2", "numpy", "pyvips", "zmq", "rclone_python", "sqlite3", "distributed", "mpi4py")
+# What libraries load that nobody here asked for, and that takes 10 to 60 ms.
+ACCIDENTS = {"pydantic", "rich.markdown", "asyncio", "ssl", "http.client", "unittest", "structlog"}
 PACKAGE = Path(filterfleet.__file__).parent
 # Files that import inside functions, and why; each says so beside the import, too.
 LATE_IMPORTS = {
@@ -84,6 +88,70 @@ def test_shells_complete_commands_and_their_options(words, expected):
     command = [str(Path(sys.executable).with_name("filterfleet"))]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
     assert set(said.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "needless"),
+    [
+        ("run in out", {"cv2", "numpy", "zmq", "email"}),
+        ("run in out --engine threads", {"zmq"}),
+        ("up --source in --output out", {"cv2", "numpy", "zmq", "email"}),
+        ("listener --source in --output out", {"cv2", "numpy", "email"}),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(command: str, needless: set[str], tmp_path: Path):
+    """Up to its first look at the folder, which is not there."""
+    script = f"""
+import sys
+from filterfleet.app import run
+sys.argv = ["filterfleet", *{command.split()!r}]
+try:
+    run()
+finally:
+    print(sorted(set({sorted(needless | ACCIDENTS)!r}) & set(sys.modules)))
+"""
+    said = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert said.stderr == "filterfleet: The source folder in does not exist.\n"
+    assert said.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "needless"),
+    [
+        ("filterfleet.broker.service", {"typer", "cv2", "numpy", "sqlite3"}),
+        ("filterfleet.worker.daemon", {"typer", "sqlite3", "multiprocessing"}),
+        ("filterfleet.worker.engines.serving", {"typer", "sqlite3", "zmq"}),
+        ("filterfleet.listener.daemon", {"cv2", "numpy", "multiprocessing"}),
+    ],
+)
+def test_a_process_loads_only_what_it_needs(module: str, needless: set[str]):
+    script = f"import sys, {module}; print(sorted(set({sorted(needless | ACCIDENTS)!r}) & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert said.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("run in out", {"filterfleet.worker.engines.child"}),
+        ("run in out --engine processes", {"filterfleet.worker.engines.child"}),
+        ("run in out --engine threads", set()),
+        ("run in out --engine=cluster", set()),
+        (
+            "up --source in --output out",
+            {"filterfleet.worker.process", "filterfleet.listener.process", "filterfleet.broker"},
+        ),
+        ("up --source :sftp,pass=secret: --output out", set()),
+        ("up --help", set()),
+        ("status", set()),
+        ("", set()),
+    ],
+)
+def test_processes_are_forked_for_the_commands_that_have_them(words: str, expected: set[str]):
+    found = loads(words.split())
+    assert set(found) == expected
+    for name in {*found, *(name for names in found.values() for name in names)}:
+        assert find_spec(name), name
 
 
 def test_modules_import_at_their_top():
