@@ -39,11 +39,16 @@ class _Bench(LazyGroup):
             "filterfleet.bench.curve:curve",
             "Compare a fleet with keys, where everything is encrypted, with one without.",
         ),
+        LazyCommand(
+            "start",
+            "filterfleet.bench.start:start",
+            "Measure how long commands take to start and to end: help, and one photograph on each local engine.",
+        ),
     )
 
 
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, flow control, stragglers and encryption.",
+    help="Measure speed, huge images, scans, flow control, stragglers, encryption and the start.",
 )

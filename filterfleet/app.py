@@ -82,7 +82,7 @@ class _Commands(LazyGroup):
         LazyCommand(
             "bench",
             "filterfleet.bench.cli:bench",
-            "Measure speed, huge images, scans, flow control, stragglers and encryption.",
+            "Measure speed, huge images, scans, flow control, stragglers, encryption and the start.",
         ),
     )
 
