@@ -2,47 +2,66 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from filterfleet.common.process import zygote
 
-# What the processes of a command load, by the command and the module that such a process runs. The module itself is no
-# part of it: it runs in each of them, and so do the plugins, which have to be in the sandbox.
-_BROKER = {"filterfleet.broker": ("filterfleet.broker.cli", "filterfleet.common.process.role")}
-_LISTENER = {"filterfleet.listener.process": ("filterfleet.listener.cli", "filterfleet.listener.handover")}
-_WORKERS = {
-    "filterfleet.worker.process": (
-        "filterfleet.worker.daemon",
-        "filterfleet.worker.sandbox.names",
-        "argparse",
-        "importlib.metadata",
-    )
-}
-_FLEET = {**_WORKERS, **_LISTENER, **_BROKER}  # those first that take longest
-LOADS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "up": _FLEET,
-    "demo": _FLEET,
-    "run": {"filterfleet.worker.engines.child": ("filterfleet.worker.engines.serving", "importlib.metadata")},
-}
 
+class Stage(NamedTuple):
+    """A step of the start: the command loads modules that it shares with processes, then a zygote is forked for them.
+
+    process is the module that such a process runs, which is not loaded before: nor are plugins, which have to be in the
+    sandbox. loads are modules that the zygote loads.
+    """
+
+    shared: Sequence[str]
+    process: str
+    loads: Sequence[str]
+
+
+# A process has nothing in memory that it does not need, so the one that needs least of the command comes first.
+_FLEET = (
+    Stage(
+        ("filterfleet.common.keys.folders", "filterfleet.common.wire.frames"),
+        "filterfleet.worker.process",
+        ("filterfleet.worker.daemon", "filterfleet.worker.sandbox.names", "argparse"),
+    ),
+    Stage(
+        ("filterfleet.common.process.options", "filterfleet.common.process.role"),
+        "filterfleet.broker",
+        ("filterfleet.broker.cli",),
+    ),
+    Stage(
+        ("filterfleet.listener.setup",),
+        "filterfleet.listener.process",
+        ("filterfleet.listener.cli", "filterfleet.listener.handover"),
+    ),
+)
+_ENGINE = (Stage((), "filterfleet.worker.engines.child", ("filterfleet.worker.engines.serving",)),)
+STAGES = {"up": _FLEET, "demo": _FLEET, "run": _ENGINE}
 OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need no process that is forked
 
 
 def main() -> None:
     # No filter multiplies matrices that are worth a second thread, and a process with threads must not be forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    zygote.prepare(loads(sys.argv[1:]))
+    for stage in stages(sys.argv[1:]):
+        for module in stage.shared:
+            importlib.import_module(module)
+        zygote.prepare(stage.process, stage.loads)
     # Typer, which takes as long as OpenCV, and whatever the command needs.
     from filterfleet.app import run
 
     run()
 
 
-def loads(words: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """What the processes of a command load. A guess, before the words are parsed: one too many is never asked for, and
-    without one the processes take longer to start."""
+def stages(words: Sequence[str]) -> Sequence[Stage]:
+    """How a command starts. A guess, before the words are parsed: a zygote too many is never asked for, and without one
+    the processes take longer to start."""
     # The location of a remote may hold secrets, and each process that is forked shows the command line for a moment.
     none = any(word.removeprefix("--engine=") in OTHER_ENGINES or word == "--help" or ":" in word for word in words)
-    return {} if none or not words else LOADS.get(words[0], {})
+    return () if none or not words else STAGES.get(words[0], ())

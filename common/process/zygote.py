@@ -120,23 +120,15 @@ class Zygote:
         self._channel.close()
         return children if complete else []
 
-    def dismiss(self) -> None:
-        """It is not needed."""
-        os.close(self._go)
-        self._channel.close()
-        os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
-
 
 _waiting: dict[str, Zygote] = {}  # by the module of their processes
 
 
-def prepare(loads: Mapping[str, Sequence[str]]) -> None:
-    """Fork a zygote for each module of the keys, which loads the modules of the value. To be called before the program
-    has loaded anything, opened a file or started a thread."""
+def prepare(module: str, loads: Sequence[str]) -> None:
+    """Fork a zygote for processes that run this module, which loads the others. To be called before the program has
+    opened a file or started a thread: with threads, this does nothing."""
     if sys.platform == "linux" and _has_one_thread() and adopt_orphans(False) and hasattr(os, "pidfd_open"):
-        for module, modules in loads.items():
-            _waiting[module] = _start(modules)
+        _waiting[module] = _start(loads)
 
 
 def claim(module: str) -> Zygote | None:
@@ -155,11 +147,6 @@ def fork(*requests: tuple[Zygote, Sequence[Birth]]) -> list[list[Forked]]:
     return children
 
 
-def dismiss_all() -> None:
-    while _waiting:
-        _waiting.popitem()[1].dismiss()
-
-
 def _has_one_thread() -> bool:
     return threading.active_count() == len(os.listdir("/proc/self/task")) == 1
 
@@ -170,6 +157,8 @@ def _start(modules: Sequence[str]) -> Zygote:
     command = os.getpid()
     if (pid := os.fork()) == 0:
         set_title("filterfleet zygote")
+        _waiting.clear()  # and close their sockets, before others get the numbers of these
+        ours.close()
         _close_all_but(theirs.fileno(), waits)
         _serve(command, modules, theirs, waits)
     theirs.close()

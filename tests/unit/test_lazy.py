@@ -15,7 +15,7 @@ import typer
 
 import filterfleet
 from filterfleet.app import app
-from filterfleet.cli import loads
+from filterfleet.cli import stages
 from filterfleet.common.process.lazy import LazyCommand, LazyGroup
 
 HEAVY = ("cv2", "numpy", "pyvips", "zmq", "rclone_python", "sqlite3", "distributed", "mpi4py")
@@ -148,9 +148,9 @@ def test_a_process_loads_only_what_it_needs(module: str, needless: set[str]):
     ],
 )
 def test_processes_are_forked_for_the_commands_that_have_them(words: str, expected: set[str]):
-    found = loads(words.split())
-    assert set(found) == expected
-    for name in {*found, *(name for names in found.values() for name in names)}:
+    found = stages(words.split())
+    assert {stage.process for stage in found} == expected
+    for name in (name for stage in found for name in (*stage.shared, stage.process, *stage.loads)):
         assert find_spec(name), name
 
 
