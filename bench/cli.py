@@ -12,7 +12,7 @@ class _Bench(LazyGroup):
         LazyCommand(
             "compare",
             "filterfleet.bench.compare:compare",
-            "Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.",
+            "Compare sequential programs, our engines and fleets, and other systems on the same photographs.",
         ),
         LazyCommand(
             "huge",

@@ -5,23 +5,28 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
-from filterfleet.common.errors import InterruptedRunError
+from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
 from filterfleet.listener.ends import Cloud, open_ends
+from filterfleet.listener.heal import Healer
 from filterfleet.listener.ledger.ledger import Failure
-from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
 from filterfleet.listener.missing_filters import MissingFilters
+from filterfleet.listener.orders.box import Box
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.settings.location import check_locations
+from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import guard_of, selection_of, serve
+from filterfleet.listener.upkeep import Upkeep
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
 
@@ -57,6 +62,13 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
         )
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
+        home = ledger_file(there, here, state).parent
+        upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
+        orders = stack.enter_context(contextlib.closing(Box(home, str(there))))
+        stack.enter_context(orders.taken())
+        if options.heal:
+            folder = LocalOutput(_healed(here), links=options.follow_links)
+            stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
@@ -66,6 +78,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         def turned() -> None:
             guard.look()
             missing.look()
+            upkeep.turn()
 
         failures += serve(
             _for_service(options, remote=ends.source.remote, departs=after != Keep()),
@@ -77,9 +90,17 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             stop=stop,
             turned=turned,
             interrupt=ends.interrupt,
+            orders=orders,
         )
         left_alone = ledger.left_alone()
     return Ending(failures, left_alone)
+
+
+def _healed(output: Location) -> Path:
+    """Raises FleetError for an output that nobody can look at as often as that takes."""
+    if isinstance(output, Path):
+        return output
+    raise FleetError(f"--heal looks into local outputs, and {output} is a remote: use `filterfleet redo --missing`.")
 
 
 def _for_service(options: ListenerOptions, *, remote: bool, departs: bool) -> Options:
