@@ -153,7 +153,7 @@ class WorkerNode(Peer):
         self.known.discard(key)
         self.runs.ended(key)
         broker, lease = key
-        self.sessions[broker].pace.worked(1, seconds)
+        self.sessions[broker].on_worked(1, seconds)
         self._act(broker, self._outcome(self.sessions[broker], lease, run, photo))
 
     def _outcome(self, session: WorkerSession, lease: bytes, run: Run, photo: Photo | None) -> list[Action]:

@@ -83,7 +83,7 @@ class BrokerConnection:
 
     def worked(self, tasks: int, seconds: float) -> None:
         """Threads have spent this time on this number of tasks."""
-        self.session.pace.worked(tasks, seconds)
+        self.session.on_worked(tasks, seconds)
 
     def ended(self, lease: bytes, outcome: Done | Failed | ByValue) -> None:
         now = time.monotonic()

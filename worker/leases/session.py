@@ -30,7 +30,7 @@ from filterfleet.worker.leases.state import Lease, LeaseState, closing
 
 
 class WorkerSession:
-    """Call start() once, then on_message() for what arrives, on_begun(), on_result(), on_failed() and pace.worked() for
+    """Call start() once, then on_message() for what arrives, on_begun(), on_worked(), on_result() and on_failed() for
     what the shell runs, and on_tick() at deadline() at the latest. Only on_tick() sends outcomes, so that many of them
     travel together. Answer each Store with on_stored() or on_unstorable(). While there are gets, call answer() when
     there is room for a part of an output."""
@@ -41,10 +41,9 @@ class WorkerSession:
         self._rng = rng
         self._leases = Holding()
         self._outcomes = Outcomes()
-        self.pace = Pace(profile)
+        self._pace = Pace(profile)
         self.gets = Gets()
-        self._extended = False
-        self._columns = False  # whether the broker understands columns
+        self._extended = self._columns = False  # whether the broker is ours, and whether it understands columns
         self._session = b""
         self._inline_limit = INLINE_LIMIT
         self._link = Link()
@@ -70,7 +69,7 @@ class WorkerSession:
     @property
     def most_unfinished(self) -> int:
         """How many leases it holds at most without an outcome."""
-        return CROWD * self.pace.slots
+        return CROWD * self._pace.slots
 
     def start(self, now: float) -> list[Action]:
         self._open(now)
@@ -85,6 +84,10 @@ class WorkerSession:
             if held.alone:  # the broker must know that the process dies of this task from now on, if it dies
                 self._beat()
         return self._take()
+
+    def on_worked(self, tasks: int, seconds: float) -> None:
+        """Threads have spent this time on this number of tasks."""
+        self._pace.worked(tasks, seconds)
 
     def on_result(self, lease: bytes, done: Done, now: float) -> list[Action]:
         """The task is done. The outputs are closed when its lease has become void meanwhile."""
@@ -115,6 +118,7 @@ class WorkerSession:
         held = self._leases.get(lease)
         if held is not None and held.outputs:
             self._actions += self._leases.let_go(held)
+            self._outcomes.forget(lease)
             self._finish(held, wire.Failed(lease, "transient", reason[:2000]), now)
         return self._take()
 
@@ -196,8 +200,8 @@ class WorkerSession:
             self._give_up(now)
             return self._take()
         self._send_outcomes(now)
-        if self.pace.grows():
-            self._send_credit()
+        if self._columns and self._pace.grows():  # an earlier broker would race every task that waits here
+            self._send(self.profile.credit(self._pace.slots))
         if self._link.beats(now):
             self._review(now)
             self._beat()
@@ -223,8 +227,7 @@ class WorkerSession:
         self._extended = self._columns = False
         self._session = b""
         self._link.opened(now)
-        self._actions.append(Open(wire.new_identity(self._rng)))
-        self._actions.append(SendFrames((wire.READY,)))
+        self._actions += [Open(wire.new_identity(self._rng)), SendFrames((wire.READY,))]
 
     def _beat(self) -> None:
         if self._extended:
@@ -241,6 +244,7 @@ class WorkerSession:
         """Forget a lease."""
         if held.state is LeaseState.FINISHED:
             self._outcomes.forget(held.token)
+        if held.outputs:
             self.gets.forget(held.token)
         self._actions += self._leases.end(held)
 
@@ -251,16 +255,12 @@ class WorkerSession:
             if self._extended:
                 self._send(wire.Nack(held.token))
 
-    def _send_credit(self) -> None:
-        if self._extended:
-            self._send(self.profile.credit(self.pace.slots))
-
     def _review(self, now: float) -> None:
         """When tasks have become long, let others have those that wait here. The last one goes first, because each goes
         back to the head of its line."""
-        if self.pace.shrinks(self._leases.running(now)):
-            self._send_credit()
-            self._give_back(self._leases.beyond(self.pace.slots))
+        if self._pace.shrinks(self._leases.running(now)):
+            self._send(self.profile.credit(self._pace.slots))
+            self._give_back(self._leases.beyond(self._pace.slots))
 
     def _send_outcomes(self, now: float) -> None:
         outcomes = self._outcomes.take(now)
@@ -280,16 +280,15 @@ class WorkerSession:
         self._inline_limit = hello.inline_limit
         self._link.agreed(hello.interval, hello.missed, now)
         if not self._extended or hello.session != self._session:
-            self._extended = True
-            self._columns = hello.minor >= 1
-            self._session = hello.session
+            self._extended, self._columns, self._session = True, hello.minor >= 1, hello.session
+            self._pace = Pace(self.profile)
             self._forget([*self._leases])  # the broker knows nothing of them, so their outcomes are worth nothing
-        self._send_credit()
+        self._send(self.profile.credit(self._pace.slots))
         if self.draining:
             self._send(wire.Drain())
 
     def _take_on(self, tasks: list[wire.Task], now: float) -> None:
-        self.pace.came(len(tasks), sum([task.size for task in tasks]))
+        self._pace.came(len(tasks), sum([task.size for task in tasks]))
         for task in tasks:
             self._on_task(task, now)
 
