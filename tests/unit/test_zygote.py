@@ -145,6 +145,39 @@ sys.exit(9)
     assert said.split("\n") == ["main", "thread", "last function", "[9]", ""]
 
 
+def test_a_sandbox_holds_a_process_that_has_its_decoders_already(tmp_path):
+    said = run(
+        """
+((child,),) = zygote.fork((zygote.claim("role"), [zygote.Birth("confined", ["/etc/passwd"])]))
+child.wait()
+""",
+        tmp_path,
+        "filterfleet.worker.daemon",
+        modules={
+            "confined": """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.sandbox.confinement import enter
+
+def read(_):
+    try:
+        open(sys.argv[1]).close()
+    except PermissionError:
+        return "refused"
+
+print(enter(()))
+print(read(0), *ThreadPoolExecutor(2).map(read, range(2)))
+"""
+        },
+    )
+    in_force, refused = said.splitlines()
+    if "no Landlock" in in_force:
+        pytest.skip("the kernel has no Landlock")
+    assert "threads" not in in_force, "each thread that is there before is outside of the sandbox"
+    assert refused == "refused refused refused"
+
+
 def test_a_zygote_that_dies_forks_nobody_and_leaves_nobody(tmp_path):
     said = run(
         """
