@@ -15,6 +15,11 @@ class _Bench(LazyGroup):
             "Compare sequential programs, our engines and fleets, and other systems on the same photographs.",
         ),
         LazyCommand(
+            "overhead",
+            "filterfleet.bench.overhead:overhead",
+            "Measure decoder, filters and encoders against the bare calls of their libraries.",
+        ),
+        LazyCommand(
             "huge",
             "filterfleet.bench.huge:huge",
             "Compare OpenCV on a whole huge image with strips, in time and memory.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,14 @@ from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
 from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.heal import Healer
+from filterfleet.listener.interfaces import Source
 from filterfleet.listener.ledger.ledger import Failure
 from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
 from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.orders.box import Box
+from filterfleet.listener.service import Hints
 from filterfleet.listener.settings.aftermath import Keep, parse_after
+from filterfleet.listener.settings.hints import parse_hints, read_token
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
@@ -69,6 +72,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         if options.heal:
             folder = LocalOutput(_healed(here), links=options.follow_links)
             stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
+        hints = stack.enter_context(_open_hints(options, ends.source))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
@@ -91,9 +95,25 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             turned=turned,
             interrupt=ends.interrupt,
             orders=orders,
+            hints=hints,
         )
         left_alone = ledger.left_alone()
     return Ending(failures, left_alone)
+
+
+@contextlib.contextmanager
+def _open_hints(options: ListenerOptions, source: Source) -> Iterator[Hints | None]:
+    """Raises FleetError."""
+    if options.hints is None or options.once:
+        yield None
+        return
+    # Here, because Python's HTTP server takes 0.03 s to import, and few listeners need it.
+    from filterfleet.listener.hints.server import HintServer
+
+    address = parse_hints(options.hints, options.hints_token)
+    token = None if options.hints_token is None else read_token(options.hints_token)
+    with contextlib.closing(HintServer(address, token, source.place)) as server:
+        yield server
 
 
 def _healed(output: Location) -> Path:

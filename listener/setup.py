@@ -18,7 +18,7 @@ from filterfleet.listener.interfaces import Sink, Source
 from filterfleet.listener.ledger.ledger import Failure, Ledger
 from filterfleet.listener.ledger.opening import ledger_file
 from filterfleet.listener.orders.box import Box
-from filterfleet.listener.service import ListenerService
+from filterfleet.listener.service import Hints, ListenerService
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location
 from filterfleet.listener.settings.options import Options
@@ -67,16 +67,18 @@ def serve(
     turned: Callable[[], None] = lambda: None,
     interrupt: Callable[[], None] = lambda: None,
     orders: Box | None = None,
+    hints: Hints | None = None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
-    orders is where people put theirs while it runs. turned is called in every turn of the loop; interrupt is called at
-    the end, to cut short what source and sink are doing. Returns everything that has failed by then. Raises FleetError,
-    and InterruptedRunError when options.once is set and it was stopped before the end of the work.
+    orders is where people put theirs while it runs, hints where others say what has changed. turned is called in every
+    turn of the loop; interrupt is called at the end, to cut short what source and sink are doing. Returns everything
+    that has failed by then. Raises FleetError, and InterruptedRunError when options.once is set and it was stopped
+    before the end of the work.
     """
     check_recipe_for(options, recipe)
     sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
-    service = ListenerService(options, recipe, engine, ledger, source, sink, orders)
+    service = ListenerService(options, recipe, engine, ledger, source, sink, orders, hints)
     service.run(stop, Notifier(), turned, interrupt)
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")

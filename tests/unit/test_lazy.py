@@ -37,6 +37,7 @@ LATE_IMPORTS = {
     "worker/formats/raw.py": "an optional package",
     "worker/formats/jp2.py": "an optional package",
     "listener/ends.py": "rclone, for a remote source or output",
+    "listener/daemon.py": "Python's HTTP server, for hints",
     "commands/auditing.py": "rclone, for a remote output",
 }
 
