@@ -14,6 +14,11 @@ from filterfleet.listener.core.rhythm import Rhythm
 from filterfleet.listener.core.scan import ROOT, Finding, Hidden, Listing, MassDisappearance, Scan, Settled, Version
 from filterfleet.listener.core.settings import KINDS_PAUSE, SHARE, Backfill, Settings
 
+DOUBT = (
+    "most objects vanished at once: nothing is forgotten; if they were removed on purpose, "
+    "say so with `filterfleet confirm-removals`"
+)
+
 
 class Discovery:
     """Decides between scans of everything and looks at single paths, and puts what was found in order."""
@@ -30,7 +35,8 @@ class Discovery:
         self._looked_at: frozenset[str] = frozenset()
         self._first: frozenset[str] | None = None  # the paths of this life's first listing
         self._unseen = Hidden()  # what no listing could read since the very first one
-        self._readable_at = float("-inf")  # the instant of the last listing that could read the source's root
+        # The instant of the last listing that could read the source's root. A busy source counts at the beginning.
+        self._readable_at = float("-inf")
         self._quiet_scans = 0  # the number of the latest scans in a row that found nothing
         self._stirred_at = float("-inf")  # when an object last turned out not to be what a scan had shown
         self._doubted: frozenset[str] = frozenset()  # the mass disappearance that was noted last
@@ -47,6 +53,11 @@ class Discovery:
     def quiet(self) -> bool:
         """Whether the last scan found nothing and leaves nothing to wait for."""
         return self._quiet_scans > 0 and self._scan.unsettled == 0
+
+    @property
+    def has_listed(self) -> bool:
+        """Whether the source's root has been listed in this life."""
+        return self._first is not None
 
     # --- when to look ----
 
@@ -69,6 +80,10 @@ class Discovery:
         """Have everything listed soon."""
         self._rhythm.hint(now)
 
+    def hasten(self, now: float) -> None:
+        """Have everything listed at once."""
+        self._rhythm.hasten(now)
+
     def heard(self, path: str, now: float) -> None:
         """Something has happened to this path, or anywhere if it is ROOT. Before the first listing it is unknown which
         objects are fresh, so that everything is listed."""
@@ -89,12 +104,14 @@ class Discovery:
         """The listing that was asked for has ended."""
         self._skip_backfill(listing)
         findings = self._scan.update(listing, now, self._list_began)
+        failed = ROOT in listing.unread
+        if not failed or (listing.busy and self._readable_at == float("-inf")):
+            self._readable_at = now
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # every scan finds that again
         quiet = quiet and self._list_began > self._stirred_at and not self._may_come_back(listing, now)
         self._quiet_scans = self._quiet_scans + 1 if quiet else 0
-        failed = ROOT in listing.unread
-        if not failed:
-            self._readable_at = now
+        if not any(isinstance(finding, MassDisappearance) for finding in findings):
+            self._doubted = frozenset()
         self._rhythm.end(now, unsettled=self._scan.unsettled > 0, failed=failed, dice=self._rng.random())
         return self._in_order(findings)
 
@@ -140,7 +157,14 @@ class Discovery:
             return []
         self._doubted = gone
         fields = {"gone": len(gone), "known": known}
-        return [Note("warning", "most objects vanished at once: nothing is forgotten", fields)]
+        return [Note("warning", DOUBT, fields)]
+
+    def confirm_removals(self, now: float) -> int:
+        """The disappearance that is in doubt was meant: the next listing that shows it is believed. Returns how many
+        objects are in doubt."""
+        self._scan.confirm(self._doubted)
+        self.hint(now)
+        return len(self._doubted)
 
     def expire(self, path: str) -> None:
         """Should this object come back, it is processed anew."""
