@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def test_a_set_that_a_crash_cuts_in_two_is_completed_by_the_next_start(root, bef
         if before:
             tree.put("a.png", OUTPUTS, before)
         tree.put("c.png", OUTPUTS, OLD)
-    child = os.fork()
+    with warnings.catch_warnings(
+        action="ignore", category=DeprecationWarning
+    ):  # of other threads: the child needs none
+        child = os.fork()
     if child == 0:
         tree = OutputTree(root)
         tree.write("a.png", OUTPUTS, NEW)
