@@ -18,13 +18,13 @@ from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal, Wakeup
 from filterfleet.common.wire.frames import poll
 from filterfleet.common.wire.peer import PeerSocket
-from filterfleet.worker.attempt import STUCK_EXIT
 from filterfleet.worker.leases.actions import Profile
 from filterfleet.worker.leases.connection import BrokerConnection
 from filterfleet.worker.leases.settings import HEAR_OUT, LARGEST_FRAME, LAST_WORDS
 from filterfleet.worker.leases.threads import ImageThreads
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
+from filterfleet.worker.settings import STUCK_EXIT
 
 log = get_logger("worker")
 

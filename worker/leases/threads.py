@@ -11,12 +11,13 @@ from filterfleet.common.blob import Blob
 from filterfleet.common.payload import close
 from filterfleet.common.process.wakeup import Wakeup
 from filterfleet.common.wire import Failed, OutputFile
-from filterfleet.worker.attempt import TIME_LIMIT, answer, attempt
+from filterfleet.worker.attempt import answer, attempt
 from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.settings import GRACE
 from filterfleet.worker.resources import Resources
+from filterfleet.worker.settings import TIME_LIMIT
 
 
 class ImageThreads:
