@@ -90,13 +90,15 @@ class Client:
         """
         outcome = Outcome()
         self._submitted.append((job, outcome, read))
-        self._wake()
+        if not self._wakeup.is_set:
+            self._wake()
         return outcome
 
     def acknowledge(self, job: bytes) -> None:
         """The outcome has been made permanent here."""
         self._acknowledged.append(job)
-        self._wake()
+        if not self._wakeup.is_set:
+            self._wake()
 
     @property
     def refusal(self) -> str | None:
@@ -163,7 +165,7 @@ class Client:
         self._files.close()
         self._wakeup.close()
         closed = FleetError("The connection to the broker was closed.")
-        submitted = [outcome for _, outcome, _ in self._submitted]
+        submitted = [outcome for _, outcome, _ in self._submitted]  # before submit() finds the wake-up closed
         for outcome in (*self._outcomes.values(), *submitted):
             outcome.set_exception(closed)
         for status in self._statuses:
@@ -221,11 +223,16 @@ class Client:
 
     def _execute(self, actions: list[Action]) -> None:
         for action in actions:
-            self._do(action)
+            if type(action) is Deliver:  # most of them
+                self._deliver(action)
+            else:
+                self._do(action)
         self._socket.flush()
 
     def _do(self, action: Action) -> None:
         match action:
+            case Deliver():
+                self._deliver(action)
             case Send(message):
                 self._socket.put(message)
             case Open(identity, broker):
@@ -238,8 +245,6 @@ class Client:
                 self._store(action)
             case Discard(blob):
                 self._files.discard(blob)
-            case Deliver():
-                self._deliver(action)
             case Tell(message):
                 self._hear(message)
 
@@ -271,16 +276,15 @@ class Client:
             self._do(action)
 
     def _deliver(self, delivery: Deliver) -> None:
-        outcome, blobs = delivery.outcome, tuple(self._files.take(number) for number in delivery.blobs)
-        if blobs and isinstance(outcome, wire.Result):
-            outcome = replace(outcome, payload=blobs)
+        outcome = delivery.outcome
+        if delivery.blobs and isinstance(outcome, wire.Result):
+            outcome = replace(outcome, payload=tuple(map(self._files.take, delivery.blobs)))
         self._readers.pop(delivery.job, None)
-        waiting = self._outcomes.pop(delivery.job, None)
-        if waiting is not None:
+        if (waiting := self._outcomes.pop(delivery.job, None)) is not None:
             waiting.set_result(outcome)
-            return
-        for blob in blobs:  # the job has failed here meanwhile
-            close(blob)
+        elif isinstance(outcome, wire.Result):  # the job has failed here meanwhile
+            for blob in outcome.payload:
+                close(blob)
 
     def _hear(self, message: wire.Catalogue | wire.Status | wire.Hello) -> None:
         match message:

@@ -237,11 +237,10 @@ class ClientCore:
             entry.state = JobState.OPEN
 
     def _on_accepted(self, accepted: wire.Accepted, now: float) -> None:
-        self._submissions.accepted(accepted.id, now)
+        self._submissions.accepted((accepted.id,), now)
 
     def _on_accepteds(self, accepteds: wire.Accepteds, now: float) -> None:
-        for job in accepteds.ids:
-            self._submissions.accepted(job, now)
+        self._submissions.accepted(accepteds.ids, now)
 
     def _on_busy(self, busy: wire.Busy, now: float) -> None:
         self._submissions.refused(busy.id, now + busy.retry_after * (1 + self._rng.random()), now)
@@ -342,7 +341,8 @@ class ClientCore:
     def _deliver(
         self, entry: Entry, outcome: wire.Result | wire.Failed, now: float, blobs: tuple[int, ...] = ()
     ) -> None:
-        self._end_fetch(entry, kept=blobs)
+        if entry.state is not JobState.OPEN:
+            self._end_fetch(entry, kept=blobs)
         entry.state = JobState.DELIVERED
         self._submissions.end(entry.job.id, now)
         self._actions.append(Deliver(entry.job.id, outcome, blobs))

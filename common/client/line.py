@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections
 import enum
 import heapq
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from filterfleet.common.jobs.job import Job
 
@@ -17,8 +18,7 @@ class State(enum.Enum):
     ENDED = 4
 
 
-@dataclass(slots=True, eq=False)
-class Submission:
+class Submission(Struct, eq=False):
     """A job that has no outcome yet. submissions.py has the table of its states."""
 
     job: Job
@@ -38,7 +38,7 @@ class Line:
     """
 
     def __init__(self) -> None:
-        self._new: dict[int, collections.deque[Submission]] = {}  # by priority
+        self._new: dict[int, collections.deque[Submission]] = {}  # by priority, the most urgent first
         self._back: list[tuple[int, int, Submission]] = []
 
     def __bool__(self) -> bool:
@@ -49,6 +49,7 @@ class Line:
         priority = submission.job.priority
         if (waiting := self._new.get(priority)) is None:
             waiting = self._new[priority] = collections.deque()
+            self._new = dict(sorted(self._new.items()))
         waiting.append(submission)
 
     def put_back(self, submission: Submission) -> None:
@@ -57,19 +58,15 @@ class Line:
 
     def first(self) -> Submission | None:
         """The next one, which stays in the line for as long as it waits."""
-        back, new = self._back, self._first_new()
+        back = self._back
         while back and back[0][2].state is not State.WAITING:
             heapq.heappop(back)
-        if back and (new is None or back[0] < (new.job.priority, new.number)):
-            return back[0][2]
-        return new
-
-    def _first_new(self) -> Submission | None:
-        for priority in sorted(self._new):
-            waiting = self._new[priority]
+        while self._new:
+            priority, waiting = next(iter(self._new.items()))
             while waiting:
-                if waiting[0].state is State.WAITING:
-                    return waiting[0]
+                new = waiting[0]
+                if new.state is State.WAITING:
+                    return back[0][2] if back and back[0] < (priority, new.number) else new
                 waiting.popleft()
             del self._new[priority]
-        return None
+        return back[0][2] if back else None

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import collections
 import itertools
+from collections.abc import Iterable
 
 from filterfleet.common.client import settings
 from filterfleet.common.client.flow import Flow
@@ -66,8 +67,13 @@ class Submissions:
 
     def end(self, job: bytes, now: float) -> None:
         """The job has an outcome."""
-        self.arrived(job, now)
-        self.cancel(job)
+        if (submission := self._jobs.pop(job, None)) is not None:
+            if submission.state is State.SENT:
+                del self._unanswered[job]
+                self._flow.answered(submission.carried)
+                self._flow.accepted(now)
+            submission.state = State.ENDED
+            self._flow.ended(submission.carried, submission.image)
 
     def cancel(self, job: bytes) -> None:
         """Nobody wants the job any more."""
@@ -84,17 +90,18 @@ class Submissions:
                 self._flow.accepted(now)
             submission.state = State.ACCEPTED
 
-    def accepted(self, job: bytes, now: float) -> None:
-        self._answered(job, now)
-        submission = self._jobs.get(job)
-        if submission is not None and submission.state is not State.ACCEPTED:
-            submission.state = State.ACCEPTED
-            self._flow.accepted(now)
+    def accepted(self, jobs: Iterable[bytes], now: float) -> None:
+        for job in jobs:
+            submission = self._jobs.get(job)
+            if submission is not None and submission.state is not State.ACCEPTED:
+                self._answered(submission, now)
+                submission.state = State.ACCEPTED
+                self._flow.accepted(now)
 
     def refused(self, job: bytes, retry_at: float, now: float) -> None:
-        self._answered(job, now)
         submission = self._jobs.get(job)
         if submission is not None and submission.state is State.SENT:
+            self._answered(submission, now)
             self._flow.refused(submission.job.priority, submission.carried, retry_at, now)
             submission.lean = submission.lean or submission.carried > settings.SMALL_IMAGE
             submission.carried = 0
@@ -108,8 +115,9 @@ class Submissions:
             messages += [self._repeat(submission) for submission in list(self._unanswered.values())]
         small: list[Job] = []  # that may share columns
         while (submission := self._line.first()) is not None:
-            job, carried = submission.job, self._to_carry(submission)
-            if not self._flow.is_open(job.priority, carried, now):
+            job = submission.job
+            carried = self._flow.admit(job.priority, submission.image, now, lean=submission.lean)
+            if carried is None:
                 break
             self._sent(submission, carried, now)
             if columns and fits_columns(job, carried):
@@ -127,18 +135,12 @@ class Submissions:
         submission.state, submission.carried = State.WAITING, 0
         self._line.put_back(submission)
 
-    def _to_carry(self, submission: Submission) -> int:
-        """Bytes of the image that would travel now."""
-        size = submission.image
-        return size if self._flow.carries(size, lean=submission.lean) else 0
-
     def _sent(self, submission: Submission, carried: int, now: float) -> None:
         if not self._unanswered:
             self._repeat_at = now + settings.ACCEPT_PATIENCE
         submission.state, submission.carried = State.SENT, carried
         submission.ambiguous, submission.asked = submission.asked, True
         self._unanswered[submission.job.id] = submission
-        self._flow.sent(carried)
 
     def _repeat(self, submission: Submission) -> Submit:
         """The SUBMIT again. The first one may still be on its way with its image, so a large image stays here."""
@@ -151,14 +153,13 @@ class Submissions:
         if self._unanswered.pop(submission.job.id, None) is not None:
             self._flow.answered(submission.carried)
 
-    def _answered(self, job: bytes, now: float) -> None:
+    def _answered(self, submission: Submission, now: float) -> None:
         """The broker answers in order, so every job that was sent before this one and has no answer was lost.
 
         An answer to a job that was sent twice says nothing about the others (P. Karn and C. Partridge, SIGCOMM 1987;
         RFC 6298, 3).
         """
-        submission = self._unanswered.get(job)
-        if submission is None:
+        if submission.state is not State.SENT:
             return
         self._repeat_at = now + settings.ACCEPT_PATIENCE
         if not submission.ambiguous:

@@ -51,11 +51,8 @@ def rows(message: m.Message) -> list[m.Message]:
                 m.Submit(id_, recipe, needs, priority, size, (image,) if size else (), outputs, largest)
                 for id_, size, image in zip(ids, sizes, cut(payload, sizes), strict=True)
             ]
-        case m.Tasks(ids, recipe, sizes, timeout, payload):
-            return [
-                m.Task(id_, recipe, size, timeout, payload=(image,) if size else ())
-                for id_, size, image in zip(ids, sizes, cut(payload, sizes), strict=True)
-            ]
+        case m.Tasks():
+            return [*tasks(message)]
         case m.Results():
             return cast("list[m.Message]", results(message))
         case m.Accepteds(ids):
@@ -63,6 +60,15 @@ def rows(message: m.Message) -> list[m.Message]:
         case m.ResultOks(ids):
             return [m.ResultOk(id_) for id_ in ids]
     return [message]
+
+
+def tasks(message: m.Tasks) -> list[m.Task]:
+    """The same, one by one."""
+    recipe, timeout, sizes = message.recipe, message.timeout, message.sizes
+    return [
+        m.Task(id_, recipe, size, timeout, False, False, (image,) if size else ())
+        for id_, size, image in zip(message.ids, sizes, cut(message.payload, sizes), strict=True)
+    ]
 
 
 def results(message: m.Results) -> list[m.Result]:
@@ -103,17 +109,17 @@ def _shared(message: m.Message) -> tuple[object, ...] | None:
         case m.Task(size=size, payload=payload, opaque=False, alone=False) if size == 0 or (payload and size <= JOINED):
             return "Task", message.recipe, message.timeout
         case m.Result(outputs=outputs, report=report, payload=payload) if _is_small(outputs, payload):
-            if _fits_columns(report):
-                return "Result", *((output.name, output.format) for output in outputs), *report
+            if not report or _fits_columns(report):
+                return "Result", *[(output.name, output.format) for output in outputs], *report
         case m.Accepted() | m.ResultOk():
             return (type(message),)
     return None
 
 
 def _is_small(outputs: tuple[m.OutputFile, ...], payload: tuple[Any, ...]) -> bool:
-    if len(payload) != len(outputs) or len(outputs) > SIZES or any(isinstance(blob, OpenFile) for blob in payload):
+    if len(payload) != len(outputs) or len(outputs) > SIZES:
         return False
-    return sum(output.size for output in outputs) <= JOINED
+    return sum([JOINED + 1 if isinstance(blob, OpenFile) else len(blob) for blob in payload]) <= JOINED
 
 
 def _fits_columns(report: Mapping[str, Any]) -> bool:
@@ -143,20 +149,20 @@ def _in_columns(part: list[Any]) -> m.Message:
     first = part[0]
     if len(part) == 1:
         return cast("m.Message", first)
-    ids = tuple(one.id for one in part)
+    ids = tuple([one.id for one in part])
     match first:
         case m.Accepted():
             return m.Accepteds(ids)
         case m.ResultOk():
             return m.ResultOks(ids)
-    payload = joined(blob for one in part for blob in one.payload)
+    payload = joined([blob for one in part for blob in one.payload])
     match first:
         case m.Submit(_, recipe, needs, priority, _, _, outputs, largest):
-            sizes = tuple(one.size for one in part)
+            sizes = tuple([one.size for one in part])
             return m.Submits(ids, recipe, needs, priority, sizes, payload, outputs, largest)
         case m.Task(_, recipe, _, timeout):
-            return m.Tasks(ids, recipe, tuple(one.size for one in part), timeout, payload)
+            return m.Tasks(ids, recipe, tuple([one.size for one in part]), timeout, payload)
     files = tuple(m.Column(output.name, output.format) for output in first.outputs)
-    sizes = tuple(output.size for one in part for output in one.outputs)
+    sizes = tuple([output.size for one in part for output in one.outputs])
     report = {key: [one.report[key] for one in part] for key in first.report}
     return m.Results(ids, files, sizes, report, payload)

@@ -169,7 +169,7 @@ def _results_piled_up(_self: Books, _task: Any) -> bool:
 
 def _busy_forgotten(self: Submissions, job: bytes, _retry_at: float, now: float) -> None:
     """A job the broker had no room for is taken for accepted."""
-    self.accepted(job, now)
+    self.accepted([job], now)
 
 
 def _window_leaked(self: Flow, size: int) -> None:

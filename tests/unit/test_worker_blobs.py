@@ -2,11 +2,10 @@
 
 import gc
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.wire import (
@@ -69,7 +68,7 @@ def test_outputs_in_files_stay_here_however_small(worker):
     worker.hears(TASK)
     file = FileBlob()
     file.append(b"png")
-    assert worker.ends(done=replace(DONE, blobs=(file,))) == [Send(structs.replace(RESULT, payload=()))]
+    assert worker.ends(done=replace(DONE, blobs=(file,))) == [Send(replace(RESULT, payload=()))]
     get = Get(b"lease", "edges", 0, 3)
     assert worker.hears(get) == [ReadBlob(get, file)]
 

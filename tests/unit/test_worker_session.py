@@ -11,19 +11,25 @@ from filterfleet.common.wire import (
     Accepted,
     Beat,
     Cancel,
+    Column,
     Credit,
     Data,
     Drain,
     Failed,
     Hello,
     Nack,
+    OutputFile,
     Result,
     ResultOk,
+    ResultOks,
+    Results,
     Task,
+    Tasks,
     encode,
 )
 from filterfleet.common.wire.actions import Open, Send
 from filterfleet.common.wire.messages import INLINE_LIMIT, TAG
+from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Abandon, Run, SendFrames
 from filterfleet.worker.leases.settings import RESEND
 from tests.unit.worker_rig import DONE, HELLO, PROFILE, READY, RESULT, TASK, Worker, met, sent
@@ -203,3 +209,64 @@ def test_death_follows_the_interval_that_the_broker_announced():
     assert worker.session.on_tick(11.5) == []  # waits before it tries again
     assert worker.session.deadline() == 12.5
     assert [type(action) for action in worker.session.on_tick(12.5)] == [Open, SendFrames]
+
+
+# --- columns ----
+
+
+@pytest.fixture
+def modern():
+    """One that has met a broker that knows columns."""
+    worker = Worker()
+    worker.hears(Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT, MINOR))
+    return worker
+
+
+TASKS = Tasks((b"a", b"b", b"c"), b"recipe", (1, 0, 2), 60.0, (b"xyz",))
+
+
+def test_tasks_in_columns_are_run_one_by_one(worker):
+    assert worker.hears(TASKS) == [
+        Run(b"a", b"recipe", b"x", 60.0),
+        Run(b"b", b"recipe", b"", 60.0),
+        Run(b"c", b"recipe", b"yz", 60.0),
+    ]
+    assert worker.hears(TASKS) == []
+
+
+def test_results_of_one_moment_travel_in_columns(modern):
+    modern.hears(TASKS)
+    for lease, blob in ((b"a", b"1"), (b"b", b"22"), (b"c", b"3")):
+        modern.session.on_result(lease, Done((OutputFile("edges", "png", len(blob)),), (blob,), {"width": 1}), 0.0)
+    results = Results((b"a", b"b", b"c"), (Column("edges", "png"),), (1, 2, 1), {"width": [1, 1, 1]}, (b"1223",))
+    assert modern.session.on_tick(0.0) == [Send(results)]
+    assert modern.session.deadline() == 1.0
+    assert modern.hears(ResultOks((b"a", b"c", b"unknown"))) == []
+    assert not modern.session.idle
+    modern.hears(ResultOk(b"b"))
+    assert modern.session.idle
+
+
+def test_an_old_broker_gets_one_message_for_each_result(worker):
+    worker.hears(TASKS)
+    for lease in (b"a", b"b"):
+        worker.session.on_result(lease, DONE, 0.0)
+    assert [result.id for result in sent(worker.session.on_tick(0.0), Result)] == [b"a", b"b"]
+
+
+def test_results_in_columns_that_nobody_acknowledged_are_sent_again(modern):
+    modern.hears(TASKS)
+    modern.session.on_result(b"a", DONE, 0.0)
+    modern.session.on_result(b"b", DONE, 0.0)
+    (first,) = sent(modern.session.on_tick(0.0), Results)
+    modern.hears_frames(b"\x02", now=RESEND - 1)
+    assert sent(modern.session.on_tick(RESEND - 0.1), Results) == []
+    assert sent(modern.session.on_tick(RESEND), Results) == [first]
+
+
+def test_outcomes_leave_before_the_worker_does(modern):
+    modern.hears(TASKS)
+    modern.session.on_result(b"a", DONE, 0.0)
+    actions = modern.session.hand_back(0.0)
+    assert [result.id for result in sent(actions, Result)] == [b"a"]
+    assert {nack.id for nack in sent(actions, Nack)} == {b"b", b"c"}

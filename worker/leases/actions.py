@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from filterfleet.common import wire
 from filterfleet.common.payload import Blob, OpenFile, Payload
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
@@ -37,8 +39,7 @@ class SendFrames:
     frames: tuple[Payload, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Process this image within timeout seconds; 0 means the worker's own limit.
 
     image is the file, or the number of the blob that holds it, which belongs to the shell from now on. An opaque task

@@ -72,12 +72,11 @@ class Holding(dict[bytes, Lease]):
     def end(self, held: Lease) -> list[Action]:
         """Forget it."""
         del self[held.token]
-        if held.state is not LeaseState.FINISHED:
-            self.unfinished -= 1
-        actions: list[Action] = [Abandon(held.token)] if held.in_work else []
-        if held.pull is not None or held.outputs:
-            actions += self.let_go(held)
-        return actions
+        files = self.let_go(held) if held.outputs or held.pull is not None else []
+        if held.state is LeaseState.FINISHED:
+            return files
+        self.unfinished -= 1
+        return [Abandon(held.token), *files] if held.in_work else files
 
     def let_go(self, held: Lease) -> list[Action]:
         """Give up its files."""

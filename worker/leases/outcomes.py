@@ -27,12 +27,15 @@ class Outcomes:
         return next(iter(self._sent.values()))[0] if self._sent else float("inf")
 
     def add(self, lease: bytes, outcome: wire.Message) -> None:
-        self._sent.pop(lease, None)
+        """It takes the place of an outcome that the lease has had before."""
+        self.forget(lease)
         self._new[lease] = outcome
 
     def forget(self, lease: bytes) -> None:
-        """It has been acknowledged, or is worth nothing."""
-        if self._sent.pop(lease, None) is None:
+        """The outcome has been acknowledged, or is worth nothing."""
+        if lease in self._sent:
+            del self._sent[lease]
+        else:
             self._new.pop(lease, None)
 
     def take(self, now: float) -> list[wire.Message]:
@@ -50,8 +53,8 @@ class Outcomes:
 
 def result_of(held: Lease, done: Done, inline_limit: int) -> wire.Result:
     """The result of this lease, with its outputs, or without them when the broker has to pull them from the lease."""
-    in_memory = not any(isinstance(blob, OpenFile) for blob in done.blobs)
-    if in_memory and (held.opaque or sum(map(len, done.blobs)) <= inline_limit):
+    in_memory = [blob for blob in done.blobs if not isinstance(blob, OpenFile)]
+    if len(in_memory) == len(done.blobs) and (held.opaque or sum(map(len, in_memory)) <= inline_limit):
         return wire.Result(held.token, done.outputs, done.report, done.blobs)
     held.outputs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
     return wire.Result(held.token, done.outputs, done.report)

@@ -14,8 +14,8 @@ from typing import Any, Literal, cast
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.payload import Payload
+from filterfleet.common.wire import columns
 from filterfleet.common.wire.actions import Discard, Open, Send
-from filterfleet.common.wire.columns import gather, rows
 from filterfleet.common.wire.gets import Gets
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
@@ -51,8 +51,8 @@ class WorkerSession:
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             wire.Hello: self._on_hello,
-            wire.Task: self._on_task,
-            wire.Tasks: self._on_tasks,
+            wire.Task: lambda task, now: self._take_on([task], now),
+            wire.Tasks: lambda tasks, now: self._take_on(columns.tasks(tasks), now),
             wire.Cancel: lambda message, _now: self._forget((message.id,)),
             wire.ResultOk: lambda message, _now: self._forget((message.id,)),
             wire.ResultOks: lambda message, _now: self._forget(message.ids),
@@ -239,8 +239,9 @@ class WorkerSession:
 
     def _end(self, held: Lease) -> None:
         """Forget a lease."""
-        self._outcomes.forget(held.token)
-        self.gets.forget(held.token)
+        if held.state is LeaseState.FINISHED:
+            self._outcomes.forget(held.token)
+            self.gets.forget(held.token)
         self._actions += self._leases.end(held)
 
     def _give_back(self, leases: Iterable[Lease]) -> None:
@@ -263,7 +264,7 @@ class WorkerSession:
 
     def _send_outcomes(self, now: float) -> None:
         outcomes = self._outcomes.take(now)
-        self._actions += map(Send, gather(outcomes, self._inline_limit) if self._columns else outcomes)
+        self._actions += map(Send, columns.gather(outcomes, self._inline_limit) if self._columns else outcomes)
 
     def _on_request(self, request: wire.Envelope) -> None:
         """The basic profile: somebody else's queue sends the body of a client that we know nothing about."""
@@ -287,9 +288,10 @@ class WorkerSession:
         if self.draining:
             self._send(wire.Drain())
 
-    def _on_tasks(self, tasks: wire.Tasks, now: float) -> None:
-        for task in rows(tasks):
-            self._on_task(cast("wire.Task", task), now)
+    def _take_on(self, tasks: list[wire.Task], now: float) -> None:
+        self._pace.came(len(tasks), sum([task.size for task in tasks]))
+        for task in tasks:
+            self._on_task(task, now)
 
     def _on_task(self, task: wire.Task, now: float) -> None:
         if task.id in self._leases:
@@ -309,7 +311,6 @@ class WorkerSession:
         else:
             self._leases.pull(held, task.size)
             self._pull(held, now)
-        self._pace.came(1, task.size)
         if task.size > SMALL:
             self._review(now)
 

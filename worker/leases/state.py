@@ -27,7 +27,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from filterfleet.common import wire
 from filterfleet.common.payload import Blob, OpenFile
@@ -42,8 +43,7 @@ class LeaseState(enum.Enum):
     FINISHED = 4  # the outcome is on its way to the broker; outcomes.py repeats it
 
 
-@dataclass(slots=True, eq=False)
-class Lease:
+class Lease(Struct, eq=False):
     token: bytes
     state: LeaseState
     task: wire.Task | None = None
@@ -53,11 +53,12 @@ class Lease:
     pull: Pull | None = None  # while PULLING, into the blob of this number:
     blob: int = 0
     begun_at: float = 0.0  # once it has BEGUN
-    outputs: dict[str, Blob] = field(default_factory=dict)  # those that are pulled from us, by name
+    outputs: dict[str, Blob] = {}  # those that are pulled from us, by name
 
     @property
     def in_work(self) -> bool:
-        return self.state in (LeaseState.HANDED_OVER, LeaseState.BEGUN)
+        state = self.state
+        return state is LeaseState.HANDED_OVER or state is LeaseState.BEGUN
 
 
 def closing(blobs: Iterable[Blob]) -> list[Action]:
