@@ -25,6 +25,11 @@ class _Bench(LazyGroup):
             "Look twice at a large source in a cloud: time, calls to the server, and memory.",
         ),
         LazyCommand(
+            "broker",
+            "filterfleet.bench.broker:broker",
+            "Measure the broker: tasks without work, round trips, large payloads, two clients, and many workers.",
+        ),
+        LazyCommand(
             "flow",
             "filterfleet.bench.flow:flow",
             "Submit more than the broker accepts to one slow worker: its memory, and what is sent twice.",
@@ -45,5 +50,5 @@ class _Bench(LazyGroup):
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, flow control, stragglers and encryption.",
+    help="Measure speed, huge images, scans, the broker, flow control, stragglers and encryption.",
 )

@@ -10,7 +10,6 @@ from filterfleet.broker import columns
 from filterfleet.broker.acks import Acks
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.fairness import FairQueue
-from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.state import Lease, Task, Worker
 from filterfleet.common.client import core
@@ -82,17 +81,6 @@ def _columns_for_everybody(lease: Lease) -> bytes | None:
 _original_recipe = columns._recipe_in_columns
 
 
-def _ids_of_leases(self: ClientDesk, tasks: Sequence[Task], results: Any, now: float) -> None:
-    """Results in columns are passed on under the tokens of their leases."""
-    sent = self._outbox._actions
-    at = len(sent)
-    _original_deliver_all(self, tasks, results, now)
-    sent[at:] = [type(one)(one.side, one.peer, results) for one in sent[at:]]
-
-
-_original_deliver_all = ClientDesk.deliver_all
-
-
 COLUMN_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "column shifted": ((columns, "cut", _shifted),),
     "acknowledgement held for ever": ((Acks, "tell", _told_never),),
@@ -101,5 +89,4 @@ COLUMN_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "one token for many": ((Scheduler, "_grant", _one_token),),
     "columns unchecked": ((columns, "all_fit", _all_fit), (core, "check_outputs", _unchecked)),
     "columns for everybody": ((columns, "_recipe_in_columns", _columns_for_everybody),),
-    "tokens told to clients": ((ClientDesk, "deliver_all", _ids_of_leases),),
 }
