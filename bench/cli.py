@@ -15,6 +15,11 @@ class _Bench(LazyGroup):
             "Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.",
         ),
         LazyCommand(
+            "overhead",
+            "filterfleet.bench.overhead:overhead",
+            "Measure decoder, filters and encoders against the bare calls of their libraries.",
+        ),
+        LazyCommand(
             "huge",
             "filterfleet.bench.huge:huge",
             "Compare OpenCV on a whole huge image with strips, in time and memory.",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
+from typing import Protocol
 
 from filterfleet.common.errors import SourceChangedError
 from filterfleet.common.jobs.engine import Engine
@@ -33,7 +34,7 @@ from filterfleet.listener.core.actions import (
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.events import Ended, Event, Heard, Ordered, SourceChanged
 from filterfleet.listener.core.settings import Settings
-from filterfleet.listener.interfaces import Sink, Source
+from filterfleet.listener.interfaces import Sink, Source, Watch
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.loop import Loop
 from filterfleet.listener.orders.box import Box
@@ -44,6 +45,13 @@ from filterfleet.listener.transfers import Transfers, payload_of
 TURN = 0.5  # seconds between two signs of life for the supervisor, and looks at the stop signal, at most
 
 log = get_logger("listener")
+
+
+class Hints(Protocol):
+    """Where others say that something has changed at the source."""
+
+    def serve(self, changed: Callable[[str], None]) -> None:
+        """Call changed(path), or changed(ROOT), from any thread."""
 
 
 class ListenerService:
@@ -58,9 +66,11 @@ class ListenerService:
         source: Source,
         sink: Sink,
         orders: Box | None = None,
+        hints: Hints | None = None,
     ) -> None:
         self._core = ListenerCore(settings(options, engine, source, sink), recipe, ledger, random.SystemRandom())
         self._orders = orders
+        self._hints = hints
         self._ordered: set[str] = set()  # ids of the orders that are being carried out
         self._next_look = 0.0  # for orders
         self._once = options.once
@@ -86,7 +96,7 @@ class ListenerService:
         long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
-            self._transfers.watch = self._source.watch(lambda path: self._loop.post(Heard(path)))
+            self._transfers.watch = self._watch()
         self._core.start(time.monotonic(), watching=self._transfers.watch is not None)
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._core.pending)
@@ -98,6 +108,16 @@ class ListenerService:
                 notifier.alive()
         finally:
             self._end(notifier, interrupt)
+
+    def _watch(self) -> Watch | None:
+        def heard(path: str) -> None:
+            self._loop.post(Heard(path))
+
+        watch = self._source.watch(heard)
+        if self._hints is None:
+            return watch
+        self._hints.serve(heard)
+        return watch or Watch(self._source.look, lambda: None)
 
     def _end(self, notifier: Notifier, interrupt: Callable[[], None]) -> None:
         notifier.stopping()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,9 @@ from filterfleet.listener.ledger.ledger import Failure, Ledger
 from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
 from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.orders.box import Box
-from filterfleet.listener.service import ListenerService
+from filterfleet.listener.service import Hints, ListenerService
 from filterfleet.listener.settings.aftermath import Keep, parse_after
+from filterfleet.listener.settings.hints import parse_hints, read_token
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
@@ -78,6 +79,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         if options.heal:
             folder = LocalOutput(_healed(here), links=options.follow_links)
             stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
+        hints = stack.enter_context(_open_hints(options, ends.source))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
@@ -100,9 +102,25 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             turned=turned,
             interrupt=ends.interrupt,
             orders=orders,
+            hints=hints,
         )
         left_alone = ledger.left_alone()
     return Ending(failures, left_alone)
+
+
+@contextlib.contextmanager
+def _open_hints(options: ListenerOptions, source: Source) -> Iterator[Hints | None]:
+    """Raises FleetError."""
+    if options.hints is None or options.once:
+        yield None
+        return
+    # Here, because Python's HTTP server takes 0.03 s to import, and few listeners need it.
+    from filterfleet.listener.hints.server import HintServer
+
+    address = parse_hints(options.hints, options.hints_token)
+    token = None if options.hints_token is None else read_token(options.hints_token)
+    with contextlib.closing(HintServer(address, token, source.place)) as server:
+        yield server
 
 
 def _healed(output: Location) -> Path:
@@ -166,16 +184,18 @@ def serve(
     turned: Callable[[], None] = lambda: None,
     interrupt: Callable[[], None] = lambda: None,
     orders: Box | None = None,
+    hints: Hints | None = None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
-    orders is where people put theirs while it runs. turned is called in every turn of the loop; interrupt is called at
-    the end, to cut short what source and sink are doing. Returns everything that has failed by then. Raises FleetError,
-    and InterruptedRunError when options.once is set and it was stopped before the end of the work.
+    orders is where people put theirs while it runs, hints where others say what has changed. turned is called in every
+    turn of the loop; interrupt is called at the end, to cut short what source and sink are doing. Returns everything
+    that has failed by then. Raises FleetError, and InterruptedRunError when options.once is set and it was stopped
+    before the end of the work.
     """
     check_recipe_for(options, recipe)
     sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
-    service = ListenerService(options, recipe, engine, ledger, source, sink, orders)
+    service = ListenerService(options, recipe, engine, ledger, source, sink, orders, hints)
     service.run(stop, Notifier(), turned, interrupt)
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")

@@ -11,7 +11,7 @@ from filterfleet.common.payload import Blob, close
 from filterfleet.common.wire import OutputFile
 
 
-class Done(Struct, frozen=True):
+class Done(Struct, frozen=True, gc=False):
     """outputs and blobs correspond: blobs[n] is the file of outputs[n], in memory or, when it is large, on disk.
 
     report holds plain values about the work (see worker.pipeline.process).

@@ -55,8 +55,8 @@ class ClientCore:
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             wire.Hello: self._on_hello,
-            wire.Accepted: self._on_accepted,
-            wire.Accepteds: self._on_accepteds,
+            wire.Accepted: lambda message, now: self._submissions.accepted((message.id,), now),
+            wire.Accepteds: lambda message, now: self._submissions.accepted(message.ids, now),
             wire.Busy: self._on_busy,
             wire.Result: self._on_result,
             wire.Results: self._on_results,
@@ -235,12 +235,6 @@ class ClientCore:
         for entry in list(self._fetching.values()):
             self._end_fetch(entry)
             entry.state = JobState.OPEN
-
-    def _on_accepted(self, accepted: wire.Accepted, now: float) -> None:
-        self._submissions.accepted((accepted.id,), now)
-
-    def _on_accepteds(self, accepteds: wire.Accepteds, now: float) -> None:
-        self._submissions.accepted(accepteds.ids, now)
 
     def _on_busy(self, busy: wire.Busy, now: float) -> None:
         self._submissions.refused(busy.id, now + busy.retry_after * (1 + self._rng.random()), now)

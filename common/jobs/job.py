@@ -21,7 +21,7 @@ EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avi
 OUTPUT_LIMIT, OUTPUT_RATIO = 1 << 30, 64
 
 
-class Job(Struct, frozen=True):
+class Job(Struct, frozen=True, gc=False):
     """One image under one recipe.
 
     recipe is Recipe.to_bytes(). needs are the names of the filters that a worker must have. size is in bytes.

@@ -72,8 +72,9 @@ class Envelope:
     body: tuple[Payload, ...]
 
 
-class _Message(Struct, frozen=True, tag_field="type", tag=str.upper):
-    """`NAME` is what the map calls the message."""
+class _Message(Struct, frozen=True, gc=False, tag_field="type", tag=str.upper):
+    """`NAME` is what the map calls the message. No circle leads through one, and the garbage collector, which would
+    look at every one of a million again and again, does not know them."""
 
     @property
     def NAME(self) -> str:  # noqa: N802 - a constant of each class
@@ -192,7 +193,7 @@ class StatusRequest(_Message, frozen=True):
 # --- PPX: relayed or symmetric ----
 
 
-class OutputFile(Struct, frozen=True, array_like=True):
+class OutputFile(Struct, frozen=True, gc=False, array_like=True):
     """One output of a result: its name, its image format and its size in bytes."""
 
     name: f.Name
@@ -295,7 +296,7 @@ class Tasks(_Message, frozen=True):
     payload: Frames = field(default=(), name="frames")
 
 
-class Column(Struct, frozen=True, array_like=True):
+class Column(Struct, frozen=True, gc=False, array_like=True):
     """The outputs of one name: that name, and their image format."""
 
     name: f.Name

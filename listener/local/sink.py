@@ -74,7 +74,7 @@ class OutputTree:
             journal.recover(self._root, links=links)
             sweep_folder(scratch)
             self._stages = opening.enter_context(contextlib.closing(Stages(self._root, root, scratch, links=links)))
-            self._publisher = Publisher(self._root, journal, links=links)
+            self._publisher = Publisher(self._root, self._stages.own, journal, links=links)
             self._open = opening.pop_all()
 
     def close(self) -> None:

@@ -239,6 +239,10 @@ class Folder:
         self._notices.start()
         return Watch(self.look, self._notices.stop)
 
+    @property
+    def place(self) -> str:
+        return self.name
+
     def look(self, paths: Iterable[str]) -> dict[str, Version]:
         """Those of these paths that list() would find. Looks at no other files."""
         found = {}

@@ -137,6 +137,21 @@ class ListenerOptions:
             "a copy and the reason, only the reason, or nothing.",
         ),
     ] = Failures.COPY
+    hints: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Take notifications of a store over HTTP here, and look at what they name at once.",
+            show_default="none",
+        ),
+    ] = None
+    hints_token: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the token that such notifications have to show. "
+            "Needed unless HOST is an address that only this machine can reach."
+        ),
+    ] = None
     heal: Annotated[
         bool,
         typer.Option(

@@ -192,16 +192,6 @@ def test_a_damaged_ledger_is_made_anew_and_nothing_intact_is_made_again(processe
 
 
 @pytest.mark.slow
-def test_a_ledger_in_use_is_not_made_anew(fleet: Fleet, processes, source, output):
-    working(fleet, source)
-    ledger = output / PRIVATE / "ledger.sqlite3"
-    wait_until(lambda: ledger.exists() and count_done(output) == 2, what="a listener that works")
-    ledger.write_text("This is no ledger. " * 1000)
-    code, said = processes.run("ledger", "check", "--rebuild", "--output", output)
-    assert (code, "A listener is using this ledger: stop it first." in said) == (2, True), said
-
-
-@pytest.mark.slow
 def test_deleted_results_come_back_with_heal(fleet: Fleet, processes, source, output, expected):
     working(fleet, source, "--heal")
     wait_until(lambda: output.exists() and len(output_files(output)) == len(expected), what="the results")

@@ -325,3 +325,24 @@ def test_the_image_of_a_twin_is_closed_when_its_outputs_are_copied():
     image = File()
     assert of(Close, rig.on(Loaded("b", DIGEST, image))) == []
     assert of(Close, rig.on(Copied("b", found=True))) == [Close(image)]
+
+
+def test_a_listener_that_is_to_end_waits_for_a_store_that_asks_for_fewer_requests():
+    busy = Listing({}, {ROOT: "Fewer requests."}, busy=True)
+    rig = Rig(once=True, once_patience=60.0)
+    rig.tick()
+    for _ in range(5):
+        rig.on(Listed(busy))
+        assert not rig.core.finished
+        assert rig.tick(11.0) == [List()]
+    rig.on(Listed(Listing({"a": V1})))
+    assert rig.core.desk.works.keys() == {"a"}
+
+
+def test_it_does_not_wait_for_ever():
+    rig = Rig(once=True, once_patience=60.0)
+    rig.tick()
+    for _ in range(7):
+        rig.on(Listed(Listing({}, {ROOT: "Fewer requests."}, busy=True)))
+        rig.tick(11.0)
+    assert rig.core.finished

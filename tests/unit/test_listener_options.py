@@ -39,6 +39,8 @@ GIVEN = {
     "backfill": Backfill.NEWEST,
     "after": "move:done",
     "failed": Failures.OFF,
+    "hints": "127.0.0.1:8900",
+    "hints_token": Path("-token"),
     "heal": True,
     "keep_days": 7.5,
     "rclone_config": Path("rclone.conf"),

@@ -39,7 +39,7 @@ class SendFrames:
     frames: tuple[Payload, ...]
 
 
-class Run(Struct, frozen=True):
+class Run(Struct, frozen=True, gc=False):
     """Process this image within timeout seconds; 0 means the worker's own limit.
 
     image is the file, or the number of the blob that holds it, which belongs to the shell from now on. An opaque task

@@ -93,10 +93,10 @@ class WorkerSession:
     def on_result(self, lease: bytes, done: Done, now: float) -> list[Action]:
         """The task is done. The outputs are closed when its lease has become void meanwhile."""
         held = self._leases.get(lease)
-        if held is None or not held.in_work:
+        if held is not None and held.in_work:
+            self._finish(held, result_of(held, done, self._inline_limit), now)
+        else:
             self._actions += closing(done.blobs)
-            return self._take()
-        self._finish(held, result_of(held, done, self._inline_limit), now)
         return self._take()
 
     def on_failed(self, lease: bytes, kind: Literal["permanent", "transient"], reason: str, now: float) -> list[Action]:
@@ -111,6 +111,7 @@ class WorkerSession:
         held = self._leases.get(lease)
         if held is not None and held.outputs:
             self._actions += self._leases.let_go(held)
+            self._outcomes.forget(lease)
             self._finish(held, wire.Failed(lease, "transient", reason[:2000]), now)
         return self._take()
 
@@ -192,8 +193,8 @@ class WorkerSession:
             self._give_up(now)
             return self._take()
         self._send_outcomes(now)
-        if self._pace.grows():
-            self._send_credit()
+        if self._columns and self._pace.grows():  # an earlier broker would race every task that waits here
+            self._send(self.profile.credit(self._pace.slots))
         if self._link.beats(now):
             self._review(now)
             self._beat()
@@ -241,6 +242,7 @@ class WorkerSession:
         """Forget a lease."""
         if held.state is LeaseState.FINISHED:
             self._outcomes.forget(held.token)
+        if held.outputs:
             self.gets.forget(held.token)
         self._actions += self._leases.end(held)
 
@@ -251,15 +253,11 @@ class WorkerSession:
             if self._extended:
                 self._send(wire.Nack(held.token))
 
-    def _send_credit(self) -> None:
-        if self._extended:
-            self._send(self.profile.credit(self._pace.slots))
-
     def _review(self, now: float) -> None:
         """When tasks have become long, let others have those that wait here. The last one goes first, because each goes
         back to the head of its line."""
         if self._pace.shrinks(self._leases.running(now)):
-            self._send_credit()
+            self._send(self.profile.credit(self._pace.slots))
             self._give_back(self._leases.beyond(self._pace.slots))
 
     def _send_outcomes(self, now: float) -> None:
@@ -283,8 +281,9 @@ class WorkerSession:
             self._extended = True
             self._columns = hello.minor >= 1
             self._session = hello.session
+            self._pace = Pace(self.profile)
             self._forget([*self._leases])  # the broker knows nothing of them, so their outcomes are worth nothing
-        self._send_credit()
+        self._send(self.profile.credit(self._pace.slots))
         if self.draining:
             self._send(wire.Drain())
 

@@ -43,7 +43,7 @@ class LeaseState(enum.Enum):
     FINISHED = 4  # the outcome is on its way to the broker; outcomes.py repeats it
 
 
-class Lease(Struct, eq=False):
+class Lease(Struct, eq=False, gc=False):
     token: bytes
     state: LeaseState
     task: wire.Task | None = None
