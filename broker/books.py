@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Submitter, Task
+from filterfleet.common.wire.liveness import Liveness
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Books:
 
     def __init__(self, settings: Settings) -> None:
         self.clients: dict[bytes, Submitter] = {}
+        self.orphans: set[Task] = set()  # tasks whose clients have left
         self.tasks = 0
         self.held_bytes = 0
         self.result_bytes = 0
@@ -86,6 +88,17 @@ class Books:
             del self._owners[client.owner]
         if client.basic and not client.tasks:
             del self.clients[client.peer]
+            self.orphans.difference_update(tasks)
+
+    def orphan(self, task: Task) -> None:
+        """The task's client is gone. From now on the task belongs to nobody who could be sent anything: no peer may
+        have a routing id of this form."""
+        owner = self.clients[task.client].owner
+        self.remove(task)
+        task.client = b"\0gone" + task.id
+        orphan = self.clients[task.client] = Submitter(task.client, b"", True, Liveness(0.0), owner=owner)
+        self.add(orphan, task)
+        self.orphans.add(task)
 
     def hold(self, client: Submitter, held_bytes: int, result_bytes: int = 0) -> None:
         """Count these bytes of tasks and of results in; negative numbers count them out."""

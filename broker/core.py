@@ -117,6 +117,7 @@ class BrokerCore:
             self._next_beat = now + self.settings.interval
             self._workers.beat(now)
             self._clients.beat(now)
+        self._clients.bury()
         self._clients.publish(self._workers.catalogue())
         self._workers.dispatch(self.scheduler.assign(now), now)
         self._workers.pass_on(now)

@@ -31,6 +31,10 @@ class FairQueue:
     def __len__(self) -> int:
         return self._size
 
+    def __contains__(self, task: Task) -> bool:
+        tasks = self._line(task.priority, task.owner, task.client).get(_kind(task))
+        return tasks is not None and tasks.get(task.place) is task
+
     def __iter__(self) -> Iterator[Task]:
         """All tasks, in no order that means anything."""
         for lane in self._lanes.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import msgpack
 from msgspec.structs import replace
 
 from filterfleet.broker import columns
@@ -16,7 +17,16 @@ from filterfleet.broker.relay import Relay
 from filterfleet.broker.report import report_of
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import OPAQUE, Submitter, Task, TaskState, held_by, size_of
+from filterfleet.broker.state import (
+    OPAQUE,
+    Lease,
+    LeaseState,
+    Submitter,
+    Task,
+    TaskState,
+    held_by,
+    size_of,
+)
 from filterfleet.broker.timers import Alarm, Timers
 from filterfleet.broker.verdicts import Overran
 from filterfleet.common import wire
@@ -102,6 +112,10 @@ class ClientDesk:
         task = Task(peer, self._rng.randbytes(8), b"", OPAQUE, 0, size, envelope.body, stack=envelope.stack)
         client = self._books.clients.get(peer) or Submitter(peer, b"", True, Liveness(now), owner=owner)
         task.owner = client.owner
+        if reason := self._scheduler.repeats.recall(task, now):
+            self._outbox.count("basic_request_refused", reason=reason)
+            self._reply(task, _error(reason))
+            return
         task.held_bytes = held_by(task)
         if len(envelope.body) > BODY_LIMIT or not self._room_for(client, task):
             self._outbox.count("basic_request_dropped")
@@ -233,7 +247,7 @@ class ClientDesk:
 
     def _add(self, client: Submitter, *tasks: Task) -> None:
         self._books.add(client, *tasks)
-        self._scheduler.queue.push_all(tasks)
+        self._scheduler.take_in(*tasks)
         self._outbox.counters["submitted"] += len(tasks)
 
     def _end(self, task: Task) -> None:
@@ -280,20 +294,30 @@ class ClientDesk:
         self._timers.at(now + self._settings.resend, Alarm.RESEND, *tasks)
 
     def answer(self, task: Task, body: tuple[wire.Payload, ...]) -> None:
-        """Send a basic client its reply, unless it does not read. It cannot acknowledge, so the task ends here."""
+        """Send a basic client the reply of a worker. It cannot acknowledge, so the task ends here."""
+        self._scheduler.repeats.forgive(task)
+        self._reply(task, body)
+        self._end(task)
+
+    def _reply(self, task: Task, body: tuple[wire.Payload, ...]) -> None:
+        """Nothing for a basic client that does not read, or that has left."""
+        if task in self._books.orphans:
+            return
         if self._relay.may_send(FRONT, task.client, size_of(body)):
             self._outbox.send_frames(FRONT, task.client, *task.stack, b"", *body)
         else:
             self._outbox.count("basic_reply_dropped")
-        self._end(task)
 
     def give_up(self, task: Task, reason: str, now: float) -> None:
-        """The task will not be tried again. A basic client is told nothing: RFC 6/PPP has no message for it."""
+        """The task will not be tried again. All basic clients that ask the same are told so."""
         self._outbox.count("dead_lettered", reason=reason)
-        if task.opaque:
-            self._end(task)
-        else:
+        if not task.opaque:
             self.deliver(task, wire.Failed(task.id, "permanent", reason), now)
+            return
+        self._scheduler.repeats.refuse(task, reason, now)
+        for asked in [task, *self._scheduler.waiting_like(task)]:
+            self._reply(asked, _error(reason))
+            self._end(asked)
 
     def _send_outcome(self, task: Task, now: float) -> None:
         assert task.outcome is not None
@@ -316,13 +340,22 @@ class ClientDesk:
     # --- presence ----
 
     def drop(self, client: Submitter) -> None:
-        """The client is gone, and nobody else wants its tasks."""
+        """The client is gone, and nobody else wants its tasks. A basic client's request with which a worker is busy
+        goes on: it may be what the worker dies of, and that has to be known when it is repeated."""
         if client.tasks:
             self._outbox.note("client_lost", tasks=len(client.tasks))
         for task in list(client.tasks.values()):
-            self._end(task)
+            if task.opaque and any(map(_has_begun, task.leases)):
+                self._books.orphan(task)
+            else:
+                self._end(task)
         self._acks.forget(client.peer)
         self._books.clients.pop(client.peer, None)
+
+    def bury(self) -> None:
+        """End what is wanted by nobody and is not under way any more."""
+        for task in [task for task in self._books.orphans if not task.leases]:
+            self._end(task)
 
     def beat(self, now: float) -> None:
         """Drop the clients that have been silent for too long, and send the others a heartbeat."""
@@ -339,3 +372,13 @@ class ClientDesk:
             for client in self._books.clients.values():
                 if not client.basic:
                     self._outbox.send(FRONT, client.peer, catalogue)
+
+
+def _has_begun(lease: Lease) -> bool:
+    """As far as the broker can know; a basic worker does not say."""
+    return lease.alone or lease.worker.basic or lease.state is LeaseState.BEGUN
+
+
+def _error(reason: str) -> tuple[bytes]:
+    """The reply to a basic client that gets no result, in the form that our workers use."""
+    return (msgpack.packb({"error": reason}),)

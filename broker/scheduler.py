@@ -27,6 +27,7 @@ from itertools import takewhile
 
 from filterfleet.broker.books import Books
 from filterfleet.broker.fairness import FairQueue
+from filterfleet.broker.repeats import Repeats, alike
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Lease, LeaseState, Task, TaskState, Worker
 from filterfleet.broker.timers import Alarm, Timers
@@ -49,6 +50,7 @@ class Scheduler:
         self.settings = settings
         self.queue = FairQueue()
         self.trials = Trials()
+        self.repeats = Repeats(settings.repeats, settings.repeat_life)
         self.workers: dict[bytes, Worker] = {}
         self.leases: dict[bytes, Lease] = {}  # by token, in the order in which they were granted
         self._rng = rng
@@ -230,8 +232,12 @@ class Scheduler:
         return verdicts
 
     def _after_loss(self, task: Task, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
-        task.losses += 1
-        task.trial_losses += blamed
+        if task.opaque:
+            self.repeats.lost(task, now, blamed=blamed)
+            self._warn_of(task)
+        else:
+            task.losses += 1
+            task.trial_losses += blamed
         limits = self.settings
         if alone:
             self.trials.pause(now + limits.calm)
@@ -261,7 +267,28 @@ class Scheduler:
         self._requeue(task)
         return [Revoked(lease)]
 
+    def _warn_of(self, task: Task) -> None:
+        """What this request has cost counts against those with the same content as well."""
+        for other in self.waiting_like(task):
+            other.losses, other.trial_losses = task.losses, task.trial_losses
+            if other in self.queue and other.losses >= self.settings.shared_losses:
+                self.queue.remove(other)
+                self.trials.suspects.append(other)
+
     # --- tasks without a lease ----
+
+    def take_in(self, *tasks: Task) -> None:
+        """New tasks of one client, priority and kind."""
+        if tasks[0].losses >= self.settings.shared_losses:
+            self.trials.suspects.extend(tasks)
+        else:
+            self.queue.push_all(tasks)
+
+    def waiting_like(self, task: Task) -> list[Task]:
+        """Other requests of basic clients that have the same content and no lease."""
+        return [
+            other for other in self._books.every_task() if other is not task and not other.leases and alike(task, other)
+        ]
 
     def retry(self, task: Task) -> None:
         """The delay of this task is over."""

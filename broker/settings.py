@@ -46,6 +46,14 @@ class Settings:
     # requests wait longer for a worker. A smaller value wastes less work on clients that are gone.
     opaque_life: float = 60.0
 
+    # Seconds that the content of a basic client's request is remembered after a worker has died of it. A larger value
+    # costs fewer workers when somebody repeats it for long. A smaller value tries it again sooner.
+    repeat_life: float = 600.0
+
+    # Contents that are remembered in this way; the oldest is forgotten for a new one. A larger value takes more memory.
+    # A smaller value lets many different images that kill workers hide each other.
+    repeats: int = 1024
+
     # Bytes of payload that one message may carry; HELLO tells peers. Larger images and outputs are pulled through the
     # broker in parts. A larger value saves round trips. A smaller value saves memory at every hop.
     inline_limit: int = INLINE_LIMIT

@@ -13,11 +13,22 @@ from collections.abc import Iterable, Mapping
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.listener.core.actions import Acknowledge, Action, Close, Note
+from filterfleet.listener.core.actions import Acknowledge, Action, Answer, Close, Note, Publish
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Looked, SourceChanged, TransferFailed
+from filterfleet.listener.core.events import (
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Looked,
+    Ordered,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
+from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Settled, Version
 from filterfleet.listener.core.settings import Settings
 
@@ -33,6 +44,7 @@ class ListenerCore:
         self._actions: list[Action] = []
         self._discovery = Discovery(settings, books, rng)
         self.desk = Desk(settings, recipe, books, self._discovery, self._actions)
+        self._orders = Orders(books, self._discovery, self.desk)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
 
@@ -55,8 +67,12 @@ class ListenerCore:
                 self.desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
                 self.desk.on_outcome(job, outcome, now)
+            case Published():
+                self.desk.on_published(event, now)
             case SourceChanged(job):
                 self.desk.on_source_changed(job, now)
+            case Ordered(id_, order):
+                self._orders.on(id_, order, now)
             case TransferFailed(path, trouble):
                 self.desk.on_failure(path, trouble, now)
             case _:
@@ -73,6 +89,8 @@ class ListenerCore:
         if not self.finished:
             self._actions += self._discovery.due(now)
         self.desk.commit()
+        self.desk.publish(now)
+        self._actions += self._orders.take_answers()
         self.desk.feed(now)
         return self._take()
 
@@ -85,10 +103,16 @@ class ListenerCore:
         """The shell begins nothing more and cuts short whatever is under way. Failures mean nothing from now on."""
         self.desk.stopping = True
 
+    def publish_rest(self) -> list[Publish]:
+        """To be called when nothing is under way any more: what is left to be published, if anything."""
+        self.desk.publish(float("inf"))
+        return [action for action in self._take() if isinstance(action, Publish)]
+
     def end(self) -> list[Action]:
         """To be called after the last event: commit the ledger, and return the acknowledgements."""
         self.desk.commit()
-        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note)]
+        self._actions += self._orders.take_answers()
+        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note | Answer)]
 
     @property
     def finished(self) -> bool:
@@ -117,6 +141,7 @@ class ListenerCore:
             return
         self._take_up(self._discovery.listed(listing, now))
         self._actions += self._discovery.remember(listing, now)
+        self._orders.listed(now)
         self.desk.feed(now)
 
     def _take_up(self, findings: Iterable[Finding]) -> None:

@@ -113,6 +113,7 @@ class Scan:
         self._settle = settle
         self._settled = dict(settled)
         self._watched: dict[str, tuple[Version, float]] = {}  # and when it was first seen so
+        self._confirmed: frozenset[str] = frozenset()  # somebody has said that they were removed
         self._departed: set[str] = set()  # taken away by us, and still in the last listing
 
     @property
@@ -166,7 +167,8 @@ class Scan:
             self._departed.discard(path)
         known = hidden.without(self._settled.keys())
         gone = known - listing.objects.keys()
-        if len(gone) > max(MASS_MINIMUM, MASS * len(known)):
+        confirmed, self._confirmed = self._confirmed, frozenset()
+        if len(gone - confirmed) > max(MASS_MINIMUM, MASS * len(known)):
             return [MassDisappearance(frozenset(gone), len(known))]
         for path in gone:
             del self._settled[path]
@@ -184,6 +186,10 @@ class Scan:
         """If this object comes back, it counts as another version, whatever it looks like. It stays known until then:
         otherwise a source that shows nothing would be believed once enough of it had been forgotten."""
         self._settled[path] = NO_VERSION
+
+    def confirm(self, gone: frozenset[str]) -> None:
+        """The disappearance of these objects is believed by the next update, however many they are."""
+        self._confirmed = gone
 
     def skip(self, path: str, version: Version) -> None:
         """Treat this version as handed on, without processing it."""

@@ -73,7 +73,9 @@ class BrokerNode(Node):
     def _tick(self) -> list[Action]:
         self._look()
         actions = [
-            action for side, peer in self._door.robbed() for action in self.core.on_unreachable(side, peer, self.now)
+            action
+            for side, peer in self._door.lost(self.now)
+            for action in self.core.on_unreachable(side, peer, self.now)
         ]
         actions += self.core.on_tick(self.now)
         self._watch.look(self.now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,23 @@ from filterfleet.listener.core.actions import (
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Transfer,
 )
 from filterfleet.listener.core.core import ListenerCore
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Loaded, SourceChanged, TransferFailed
+from filterfleet.listener.core.events import (
+    Cleared,
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Loaded,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from tests.memory_file import Shelf
@@ -59,7 +71,7 @@ class ListenerNode(Peer):
         rng = world.rng
         self.source = Source(name, world.camera, rng)
         self.output = Output(world.camera)
-        self.ledger = WatchedLedger(Path(":memory:"), name, RECIPE.digest.hex())
+        self.ledger = WatchedLedger(self.output, Path(":memory:"), name, RECIPE.digest.hex())
         self.settings = Settings(
             settle=rng.choice([0.0, 0.5]),
             interval=rng.choice([0.5, 2.0]),
@@ -127,6 +139,7 @@ class ListenerNode(Peer):
     def crash(self) -> None:
         super().crash()
         self.ledger.crash()
+        self.output.crash()
 
     def deadline(self) -> float:
         return min(self.client.deadline(), self.now + self.core.wait(self.now))
@@ -227,7 +240,9 @@ class ListenerNode(Peer):
         if isinstance(action, Load) and isinstance(event, Loaded) and self.source.photos[action.path].partial:
             raise InvariantError(f"{self.name} loads {action.path} while it is being uploaded")
         self.tell(f"{action!r:.60}: {type(event).__name__}")
-        self.ledger.transferred(event, self.now, limit=self.settings.once_patience if self.settings.once else None)
+        limit = self.settings.once_patience if self.settings.once else None
+        for single in _singly(action, event):
+            self.ledger.transferred(single, self.now, limit=limit)
         alone = isinstance(event, TransferFailed) and event.trouble is not None and event.trouble.alone
         self.later(0.0, self._on_alone if alone else self._on, event)
         if isinstance(event, TransferFailed):
@@ -323,3 +338,12 @@ class ListenerNode(Peer):
     def left(self) -> list[str]:
         """Photos that have had no outcome."""
         return [path for path, photo in self.source.expected.items() if not self.ledger.knows_end(photo)]
+
+
+def _singly(action: Transfer, event: Event) -> Iterator[Event]:
+    """What an event says about each path, as if it had been published alone."""
+    if not (isinstance(action, Publish) and isinstance(event, Published)):
+        yield event
+        return
+    for path in action.paths:
+        yield TransferFailed(path, event.troubles[path]) if path in event.troubles else Cleared(path)
