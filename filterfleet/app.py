@@ -116,6 +116,7 @@ app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # a list needs no Rich, which takes as long as everything else here
     help="Apply image filters to every photograph in a folder, on a fleet of worker daemons.",
 )
 
