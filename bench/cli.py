@@ -12,7 +12,12 @@ class _Bench(LazyGroup):
         LazyCommand(
             "compare",
             "filterfleet.bench.compare:compare",
-            "Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.",
+            "Compare sequential programs, our engines and fleets, and other systems on the same photographs.",
+        ),
+        LazyCommand(
+            "overhead",
+            "filterfleet.bench.overhead:overhead",
+            "Measure decoder, filters and encoders against the bare calls of their libraries.",
         ),
         LazyCommand(
             "huge",
@@ -39,11 +44,16 @@ class _Bench(LazyGroup):
             "filterfleet.bench.curve:curve",
             "Compare a fleet with keys, where everything is encrypted, with one without.",
         ),
+        LazyCommand(
+            "start",
+            "filterfleet.bench.start:start",
+            "Measure how long commands take to start and to end: help, and one photograph on each local engine.",
+        ),
     )
 
 
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, flow control, stragglers and encryption.",
+    help="Measure speed, huge images, scans, flow control, stragglers, encryption and the start.",
 )

@@ -26,6 +26,7 @@ from filterfleet.listener.core.actions import (
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Transfer,
@@ -79,11 +80,12 @@ class ListenerService:
         self._engine = engine
         self._ledger = ledger
         self._source = source
-        self._transfers = Transfers(source, sink, engine.inline_limit)
+        self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
         self._at_source = self._loop.pool("source", options.transfers)
         self._at_output = self._loop.pool("output", options.transfers)
+        self._publisher = self._loop.pool("publish", 1)
 
     def run(
         self, stop: StopSignal, notifier: Notifier, turned: Callable[[], None], interrupt: Callable[[], None]
@@ -125,6 +127,8 @@ class ListenerService:
         interrupt()
         for event in self._loop.stop():
             self._execute(self._core.on(event, time.monotonic()))
+        for rest in self._core.publish_rest():
+            self._execute(self._core.on(self._transfers.do(rest), time.monotonic()))
         self._execute(self._core.end())
         log.info("listener stopped", failed=self._ledger.progress().failed)
 
@@ -182,6 +186,8 @@ class ListenerService:
                 return self._scanner
             case Load() | TakeAway():
                 return self._at_source
+            case Publish():
+                return self._publisher
             case _:
                 return self._at_output
 

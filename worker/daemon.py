@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from filterfleet.common.keys.folders import PeerKeys
 from filterfleet.common.process.notify import Notifier
-from filterfleet.common.process.system import host_and_pid, version
+from filterfleet.common.process.system import VERSION, host_and_pid
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.worker import filters
@@ -32,7 +32,7 @@ def serve(
     memory is in bytes.
     """
     resources = Resources(threads, Memory(memory))
-    profile = Profile(threads, PREFETCH, filters.names(), host_and_pid(), version(), BLOB_LIMIT)
+    profile = Profile(threads, PREFETCH, filters.names(), host_and_pid(), VERSION, BLOB_LIMIT)
     with contextlib.closing(StopSignal()) as stop:
         service = WorkerService(backends, profile, resources, drain_limit, keys, resolve)
         service.run(stop, notifier)

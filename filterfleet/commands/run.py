@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from filterfleet.batch import batch_selection, process_folder
 from filterfleet.commands.report_file import check_report, write_report
@@ -28,8 +24,7 @@ from filterfleet.common.process.options import (
 )
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
-from filterfleet.console import plain_console, print_failures, print_left_alone
-from filterfleet.fleet import INTERRUPTED, LOOK
+from filterfleet.console import INTERRUPTED, Bar, print_failures, print_left_alone
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.settings.listener_options import FOLLOW_LINKS, NO_DEFAULT_EXCLUDES, SNIFF
 from filterfleet.listener.settings.selection import Selection
@@ -124,8 +119,14 @@ def run_batch(
         check_report(report)
     recipe = load_recipe(choice)
     configure(logging.ERROR)  # failures are listed at the end
-    console = plain_console(stderr=True)
-    with contextlib.closing(_Bar(console, engine.name)) as bar:
+    bar = Bar(engine.name, stderr=True)
+
+    def turned(ledger: Ledger) -> None:
+        if bar.is_due:
+            state = ledger.progress()
+            bar.update(state.done + state.failed, state.total)
+
+    with contextlib.closing(bar):
         summary = process_folder(
             source,
             output,
@@ -135,48 +136,16 @@ def run_batch(
             stop=stop,
             selection=selection,
             links=links,
-            turned=bar.update,
+            turned=turned,
         )
-        bar.finish(summary.rows)
+        bar.update(sum(row["status"] != "pending" for row in summary.rows), len(summary.rows))
     if report is not None:
         write_report(report, summary.rows)
-    print_failures(console, summary.failures)
+    print_failures(summary.failures, stderr=True)
     done = sum(row["status"] == "done" for row in summary.rows)
-    console.print(
-        f"{done} images done, {len(summary.failures)} failed. Results: {printable(str(output))}", soft_wrap=True
-    )
-    print_left_alone(console, summary.left_alone)
+    typer.echo(f"{done} images done, {len(summary.failures)} failed. Results: {printable(str(output))}", err=True)
+    print_left_alone(summary.left_alone, stderr=True)
     if summary.interrupted:
-        console.print("Interrupted: the same command goes on where this one stopped.")
+        typer.echo("Interrupted: the same command goes on where this one stopped.", err=True)
         return INTERRUPTED
     return 1 if summary.failures else 0
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} images/s" if task.speed else "")
-
-
-class _Bar:
-    """Shows the ledger's progress every LOOK seconds, and nothing before there is a ledger."""
-
-    def __init__(self, console: Console, name: str) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console)
-        self._task = self._progress.add_task(name, total=None)
-        self._looked = 0.0
-
-    def update(self, ledger: Ledger) -> None:
-        self._progress.start()
-        if time.monotonic() - self._looked > LOOK:
-            self._looked = time.monotonic()
-            state = ledger.progress()
-            self._progress.update(self._task, completed=state.done + state.failed, total=state.total or None)
-
-    def finish(self, rows: list[dict[str, Any]]) -> None:
-        ended = sum(row["status"] != "pending" for row in rows)
-        self._progress.update(self._task, completed=ended, total=len(rows))
-
-    def close(self) -> None:
-        if self._progress.live.is_started:  # else it would print an empty line
-            self._progress.stop()

@@ -19,7 +19,7 @@ from filterfleet.listener.cloud.rclone.remote_files import Entry, Rclone
 from filterfleet.listener.cloud.spool import SpoolFolder
 from filterfleet.listener.core.left_alone import Tally
 from filterfleet.listener.core.scan import ROOT, Listing, Version
-from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError
+from filterfleet.listener.interfaces import BusyError, ChangedError, Loaded, TransferError
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, MoveTo, is_departed
 from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
 from filterfleet.listener.settings.location import Remote
@@ -64,6 +64,7 @@ class CloudSource:
         unread: dict[str, str] = {}
         left_alone = Tally()
         ignore_file = None
+        busy = False
         try:
             for entry in self._rclone.list(self._fs, _patterns(self._ignore_file.selection.never, self._after)):
                 if entry.path == IGNORE_FILE:
@@ -74,16 +75,16 @@ class CloudSource:
                 elif entry.size >= 0 and self._is_usable(entry.path):
                     entries.append(entry)
         except TransferError as error:
-            unread[ROOT] = str(error)
+            unread[ROOT], busy = str(error), isinstance(error, BusyError)
         try:
             if unread and ignore_file is None:
                 ignore_file = self._rclone.stat(self._fs, IGNORE_FILE)
             self._follow(ignore_file)
         except TransferError as error:
-            unread[ROOT] = str(error)
+            unread[ROOT], busy = str(error), isinstance(error, BusyError)
         if not self._ignore_known:  # the file might exclude any of these
             entries = []
-        return Listing(self._selected(entries, complete=not unread), unread, left_alone.counts)
+        return Listing(self._selected(entries, complete=not unread), unread, left_alone.counts, busy)
 
     def _selected(self, entries: Sequence[Entry], *, complete: bool) -> dict[str, Version]:
         return {

@@ -13,11 +13,21 @@ from collections.abc import Iterable, Mapping
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.listener.core.actions import Acknowledge, Action, Answer, Close, Note
+from filterfleet.listener.core.actions import Acknowledge, Action, Answer, Close, Note, Publish
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Looked, Ordered, SourceChanged, TransferFailed
+from filterfleet.listener.core.events import (
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Looked,
+    Ordered,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
 from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Settled, Version
 from filterfleet.listener.core.settings import Settings
@@ -37,6 +47,7 @@ class ListenerCore:
         self._orders = Orders(books, self._discovery, self.desk)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
+        self._was_busy = False  # at the tick before
 
     def start(self, now: float, *, watching: bool) -> None:
         """Before anything else. watching: paths will be heard of, and can be looked at."""
@@ -57,6 +68,8 @@ class ListenerCore:
                 self.desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
                 self.desk.on_outcome(job, outcome, now)
+            case Published():
+                self.desk.on_published(event, now)
             case SourceChanged(job):
                 self.desk.on_source_changed(job, now)
             case Ordered(id_, order):
@@ -74,9 +87,13 @@ class ListenerCore:
         self._note_progress(now)
         if self.settings.once and self.desk.intake.idle:
             self._discovery.hint(now)  # one more scan, which finds that nothing is left
+        if self.settings.once and self._was_busy and self.desk.idle:
+            self._discovery.hasten(now)
+        self._was_busy = not self.desk.idle
         if not self.finished:
             self._actions += self._discovery.due(now)
         self.desk.commit()
+        self.desk.publish(now)
         self._actions += self._orders.take_answers()
         self.desk.feed(now)
         return self._take()
@@ -89,6 +106,11 @@ class ListenerCore:
     def stop(self) -> None:
         """The shell begins nothing more and cuts short whatever is under way. Failures mean nothing from now on."""
         self.desk.stopping = True
+
+    def publish_rest(self) -> list[Publish]:
+        """To be called when nothing is under way any more: what is left to be published, if anything."""
+        self.desk.publish(float("inf"))
+        return [action for action in self._take() if isinstance(action, Publish)]
 
     def end(self) -> list[Action]:
         """To be called after the last event: commit the ledger, and return the acknowledgements."""

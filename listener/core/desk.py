@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
-from filterfleet.listener.core.actions import Acknowledge, Action, Note
+from filterfleet.listener.core import events
+from filterfleet.listener.core.actions import Acknowledge, Action, Note, Publish
 from filterfleet.listener.core.agenda import Agenda
 from filterfleet.listener.core.asking import transfer_of
 from filterfleet.listener.core.books import Books
+from filterfleet.listener.core.copies import Copies
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.events import (
-    Cleared,
-    Copied,
-    Loaded,
-    Refused,
-    Success,
-    TakenAway,
-    Told,
-    Trouble,
-    Written,
-)
+from filterfleet.listener.core.events import Loaded, Published, Success, Trouble
+from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.jobs import JobInHand, Jobs
 from filterfleet.listener.core.patience import Alone, Misses
@@ -34,21 +25,6 @@ from filterfleet.listener.core.settings import Failures, Settings
 from filterfleet.listener.core.work import AT_SOURCE, State, Work
 
 NEVER_FOUND = Trouble("The source lists this file, and does not find it when it is loaded.", transient=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Retry:
-    """Try the transfer of this path again."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class _TryAgain:
-    """Begin anew with an object that failed for a reason that may have passed."""
-
-    path: str
-    version: Version
 
 
 class Desk:
@@ -69,10 +45,12 @@ class Desk:
         patience = settings.once_patience if settings.once else float("inf")
         self._source = Place("source", patience)
         self._output = Place("output", patience)
-        self._agenda: Agenda[_Retry | _TryAgain] = Agenda()
+        # Transfers to try again, by path, and versions to begin anew with: their failure may have passed.
+        self._agenda: Agenda[str | tuple[str, Version]] = Agenda()
         self.works: dict[str, Work] = {}  # by path
         self.jobs = Jobs(recipe, actions)
-        self._originals: Counter[str] = Counter()  # by path, the works that copy its outputs
+        self._groups = Groups()
+        self._copies = Copies()
         self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
 
     @property
@@ -83,7 +61,7 @@ class Desk:
     @property
     def next(self) -> float:
         """The instant at which run_due() has something to do; infinite if there is none."""
-        return self._agenda.next
+        return min(self._agenda.next, self._groups.next)
 
     def resume(self) -> None:
         """Take up the work that an earlier life has left undone."""
@@ -104,15 +82,15 @@ class Desk:
 
     def is_busy(self, path: str) -> bool:
         """Whether the path has to wait: outputs that are being copied must not be replaced."""
-        return path in self.works or path in self._originals
+        return path in self.works or path in self._copies
 
     def run_due(self, now: float) -> None:
         """Do everything that is due."""
         for item in self._agenda.take(now):
             match item:
-                case _Retry(path):
+                case str(path):
                     self._ask(self.works[path])
-                case _TryAgain(path, version):
+                case path, version:
                     self._try_again(path, version)
 
     def found(self, path: str) -> None:
@@ -132,6 +110,11 @@ class Desk:
         elif path not in self.works:
             self._alone.ended(path)
 
+    def publish(self, now: float) -> None:
+        """Publish what has been written, if it is time."""
+        if paths := self._groups.close(now, len(self.works)):
+            self._actions.append(Publish(paths))
+
     def commit(self) -> None:
         """Commit the ledger, then begin everything that waited for that."""
         self._books.commit()
@@ -147,30 +130,42 @@ class Desk:
     def on_success(self, event: Success, now: float) -> None:
         work = self.works[event.path]
         work.expect(event)
-        self._actions += self._place(work).succeeded(work.path)
+        if not isinstance(event, events.Written | events.Copied):  # these have not succeeded before they are published
+            self._actions += self._place(work).succeeded(work.path)
         match event:
             case Loaded():
                 self._on_loaded(work, event, now)
-            case Refused(_, reason):
+            case events.Refused(_, reason):
                 self.found(work.path)
                 self._fail(work, reason, transient=False, now=now)
-            case Copied(_, found):
-                self._end_copy(work)
+            case events.Copied(_, found):
                 if found:
-                    self._record(work, 0.0)
+                    self._publish_later(work, 0.0, now)
                 else:
+                    self._copies.end(work)
                     self._process(work, now)
-            case Written(_, seconds):
-                self._record(work, seconds)
-            case Told():
+            case events.Written(_, seconds):
+                self._publish_later(work, seconds, now)
+            case events.Told():
                 self._record_failure(work, transient=False, now=now)
-            case Cleared():
+            case events.Cleared():
                 self._books.take_back(work.path)
                 self._after_clearing(work)
-            case TakenAway():
+            case events.TakenAway():
                 self._books.departed(work.path, work.version)
                 self._discovery.departed(work.path)
                 self._end(work)
+
+    def on_published(self, event: Published, now: float) -> None:
+        for path in self._groups.ended():
+            work = self.works[path]
+            if path in event.troubles:
+                work.enter(State.COPYING if work.original else State.WRITING)
+                self.on_failure(path, event.troubles[path], now)
+                continue
+            self._actions += self._output.succeeded(path)
+            self._copies.end(work)
+            self._record(work)
 
     def on_failure(self, path: str, trouble: Trouble | None, now: float) -> None:
         work = self.works[path]
@@ -179,7 +174,7 @@ class Desk:
         place = self._place(work)
         if trouble is not None and not trouble.alone and (notes := place.failed(path, trouble, now)) is not None:
             self._actions += notes
-            self._agenda.add(now + place.pause(now), _Retry(path))
+            self._agenda.add(now + place.pause(now), path)
             return
         self._give_up(work, trouble, now)
 
@@ -225,7 +220,7 @@ class Desk:
                 why = trouble or NEVER_FOUND
                 self._fail(work, why.reason, transient=why.transient, now=now)
             case State.COPYING:
-                self._end_copy(work)
+                self._copies.end(work)
                 self._process(work, now)
             case State.TELLING:
                 self._note("warning", "the failure cannot be told at the output", work.path, trouble)
@@ -257,15 +252,10 @@ class Desk:
         self.found(work.path)
         work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
         if self.jobs.may_copy(work) and (twin := self._books.same_job(work.job)) is not None:
-            work.original, work.result = twin
-            self._originals[work.original] += 1
+            self._copies.begin(work, *twin)
             self._begin(work, State.COPYING)
         else:
             self._process(work, now)
-
-    def _end_copy(self, work: Work) -> None:
-        self._originals[work.original] -= 1
-        self._originals += Counter()  # without those at zero
 
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""
@@ -287,15 +277,21 @@ class Desk:
 
     # --- into the ledger ----
 
-    def _record(self, work: Work, seconds: float) -> None:
-        """The outputs are in their places; writing them took this long."""
+    def _publish_later(self, work: Work, seconds: float, now: float) -> None:
+        """The outputs are written, which took this long."""
+        work.writing = seconds
+        work.enter(State.PUBLISHING)
+        self._groups.add(work.path, now, urgent=work.fresh)
+
+    def _record(self, work: Work) -> None:
+        """The outputs are in their places."""
         assert work.result is not None
         self._books.done(
             work.path,
             work.version,
             work.result,
             engine=self.settings.engine,
-            write=seconds,
+            write=work.writing,
             turnaround=work.turnaround,
             depart=work.departs,
         )
@@ -326,7 +322,7 @@ class Desk:
         self._books.failed(work.path, work.version, work.reason, transient=transient)
         if transient and not self.settings.once:
             wait = self.settings.another_try if pause is None else pause
-            self._agenda.add(now + wait, _TryAgain(work.path, work.version))
+            self._agenda.add(now + wait, (work.path, work.version))
         self._leave_window(work)
         self._end(work)
 

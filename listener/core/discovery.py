@@ -35,7 +35,8 @@ class Discovery:
         self._looked_at: frozenset[str] = frozenset()
         self._first: frozenset[str] | None = None  # the paths of this life's first listing
         self._unseen = Hidden()  # what no listing could read since the very first one
-        self._readable_at = float("-inf")  # the instant of the last listing that could read the source's root
+        # The instant of the last listing that could read the source's root. A busy source counts at the beginning.
+        self._readable_at = float("-inf")
         self._quiet_scans = 0  # the number of the latest scans in a row that found nothing
         self._stirred_at = float("-inf")  # when an object last turned out not to be what a scan had shown
         self._doubted: frozenset[str] = frozenset()  # the mass disappearance that was noted last
@@ -79,6 +80,10 @@ class Discovery:
         """Have everything listed soon."""
         self._rhythm.hint(now)
 
+    def hasten(self, now: float) -> None:
+        """Have everything listed at once."""
+        self._rhythm.hasten(now)
+
     def heard(self, path: str, now: float) -> None:
         """Something has happened to this path, or anywhere if it is ROOT. Before the first listing it is unknown which
         objects are fresh, so that everything is listed."""
@@ -99,14 +104,14 @@ class Discovery:
         """The listing that was asked for has ended."""
         self._skip_backfill(listing)
         findings = self._scan.update(listing, now, self._list_began)
+        failed = ROOT in listing.unread
+        if not failed or (listing.busy and self._readable_at == float("-inf")):
+            self._readable_at = now
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # every scan finds that again
         quiet = quiet and self._list_began > self._stirred_at and not self._may_come_back(listing, now)
         self._quiet_scans = self._quiet_scans + 1 if quiet else 0
         if not any(isinstance(finding, MassDisappearance) for finding in findings):
             self._doubted = frozenset()
-        failed = ROOT in listing.unread
-        if not failed:
-            self._readable_at = now
         self._rhythm.end(now, unsettled=self._scan.unsettled > 0, failed=failed, dice=self._rng.random())
         return self._in_order(findings)
 

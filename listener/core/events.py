@@ -81,6 +81,13 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """Publish has ended: the outputs of its paths are in their places, and durable, but for those in trouble."""
+
+    troubles: Mapping[str, Trouble]
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Tell has ended: the failure stands at the output."""
 
@@ -131,4 +138,4 @@ class Ordered:
 
 
 Success = Loaded | Refused | Written | Copied | Told | Cleared | TakenAway
-Event = Heard | Listed | Looked | Ended | SourceChanged | Success | TransferFailed | Ordered
+Event = Heard | Listed | Looked | Ended | SourceChanged | Published | Success | TransferFailed | Ordered

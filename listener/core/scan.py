@@ -42,12 +42,14 @@ class Listing:
     ROOT, and single files, each with the reason.
 
     A missing object is gone unless it is one of these files or lies in one of these folders. left_alone: how many files
-    are no images to us, by kind (listener.core.left_alone); no decision about an object depends on it.
+    are no images to us, by kind (listener.core.left_alone); no decision about an object depends on it. busy: the root
+    is unread because the store asks for fewer requests.
     """
 
     objects: Mapping[str, Version]
     unread: Mapping[str, str] = field(default_factory=dict)
     left_alone: Mapping[str, int] = field(default_factory=dict)
+    busy: bool = False
 
 
 class Hidden:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filterfleet.common.client.brokers import check_brokers
-from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.process.system import cores
+from filterfleet.worker.engines.processes import ProcessesEngine
 
 
 def open_engine(
@@ -34,27 +33,32 @@ def open_engine(
         raise FleetError("--insecure is only for a Dask scheduler elsewhere, which --scheduler names.")
     if name is EngineName.CLUSTER:
         return _cluster(broker, frontend_port, keys)
-    # These need OpenCV. A process that only feeds a cluster does without, and saves 30 MB and a fifth of a second.
-    from filterfleet.worker.engines.dask import DaskEngine
+    if name is EngineName.PROCESSES:
+        return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
+    # These need OpenCV in this process, and the last two a package that is optional.
     from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
-    from filterfleet.worker.engines.mpi import MpiEngine
-    from filterfleet.worker.engines.processes import ProcessesEngine
 
     match name:
         case EngineName.SEQUENTIAL:
             return SequentialEngine(memory)
         case EngineName.THREADS:
             return ThreadsEngine(threads or cores(), memory)
-        case EngineName.PROCESSES:
-            return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
         case EngineName.MPI:
+            from filterfleet.worker.engines.mpi import MpiEngine
+
             return MpiEngine()
         case EngineName.DASK:
+            from filterfleet.worker.engines.dask import DaskEngine
+
             return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure)
 
 
-def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Client:
+def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Engine:
     """A client of a running broker. Raises FleetError when none answers."""
+    # ZeroMQ, which the other engines do without.
+    from filterfleet.common.client.brokers import check_brokers
+    from filterfleet.common.client.client import Client, require_broker
+
     check_brokers(broker)
     client = Client(broker, frontend_port, keys)
     try:

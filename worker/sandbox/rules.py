@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,6 +66,9 @@ def _library_path() -> list[str]:
 
 def _plugins() -> Iterator[Path]:
     """The files of plugins that are installed for editing, whose folders need not be in sys.path."""
+    # It takes 20 ms, and a process that only starts others has no use for it.
+    from importlib.metadata import entry_points
+
     for name in {plugin.module.partition(".")[0] for plugin in entry_points(group=PLUGINS)}:
         try:
             found: ModuleSpec | None = find_spec(name)
