@@ -107,7 +107,7 @@ class _Commands(LazyGroup):
         LazyCommand(
             "bench",
             "filterfleet.bench.cli:bench",
-            "Measure speed, huge images, scans, flow control, stragglers, encryption and the start.",
+            "Measure speed, the start, the broker, huge images, scans, flow control, stragglers and encryption.",
         ),
     )
 
