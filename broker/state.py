@@ -184,4 +184,6 @@ def held_by(task: Task) -> int:
 
 def size_of(parts: Collection[Payload | str]) -> int:
     """Bytes that these frames or names take, as the broker counts them."""
+    if len(parts) == 1:
+        return len(next(iter(parts))) + OBJECT
     return sum(map(len, parts)) + OBJECT * len(parts)

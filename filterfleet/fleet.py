@@ -109,14 +109,14 @@ class Fleet:
             def watch(supervisor: Supervisor) -> bool:
                 nonlocal ended
                 code = supervisor.children[-1].exit_code
-                if code is not None or bar.is_due:
-                    progress = self.ledger.progress()
-                    bar.update(progress.done + progress.failed, progress.total)
+                bar.look(self.ledger)
                 if code is not None:
                     ended = code
                 return code is not None
 
             self._supervise(self._listener(once=True), watch)
+            progress = self.ledger.progress()
+            bar.update(progress.done + progress.failed, progress.total)
         return ended
 
     def report(self, code: int) -> None:

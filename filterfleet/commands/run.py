@@ -27,7 +27,6 @@ from filterfleet.common.process.options import (
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
 from filterfleet.console import INTERRUPTED, Bar, print_failures, print_left_alone
-from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.settings.listener_options import FOLLOW_LINKS, NO_DEFAULT_EXCLUDES, SNIFF
 from filterfleet.listener.settings.selection import Selection
 from filterfleet.recipes import load_recipe
@@ -134,14 +133,7 @@ def run_batch(
         check_report(report)
     recipe = load_recipe(choice)
     configure(logging.ERROR)  # failures are listed at the end
-    bar = Bar(engine.name, stderr=True)
-
-    def turned(ledger: Ledger) -> None:
-        if bar.is_due:
-            state = ledger.progress()
-            bar.update(state.done + state.failed, state.total)
-
-    with contextlib.closing(bar):
+    with contextlib.closing(Bar(engine.name, stderr=True)) as bar:
         summary = process_folder(
             source,
             output,
@@ -152,7 +144,7 @@ def run_batch(
             selection=selection,
             links=links,
             shares=shares,
-            turned=turned,
+            turned=bar.look,
         )
         bar.update(sum(row["status"] != "pending" for row in summary.rows), len(summary.rows))
     if report is not None:

@@ -21,6 +21,7 @@ from filterfleet.common.wire.actions import Open, Send
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
+    Answer,
     Close,
     List,
     Load,
@@ -39,10 +40,12 @@ from filterfleet.listener.core.events import (
     Heard,
     Listed,
     Loaded,
+    Ordered,
     Published,
     SourceChanged,
     TransferFailed,
 )
+from filterfleet.listener.core.order import Order, Redo, Retry
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from filterfleet.listener.shares import Sharing
@@ -89,6 +92,7 @@ class ListenerNode(Peer):
             another_try=5.0,
         )
         self.source.locked = rng.random() < 0.1  # from the start, perhaps until the faults end
+        self.orders: dict[str, Order] = {}  # that wait to be carried out, by their ids
         self.watching = not self.settings.once and rng.random() < 0.5
         for _ in range(photos):
             self.upload()
@@ -109,6 +113,23 @@ class ListenerNode(Peer):
         if (path := self.source.remove()) is not None:
             self.tell(f"USER REMOVES {path}")
             self._notify(path)
+
+    def order(self) -> None:
+        """An order waits in its box until it is answered, from life to life."""
+        rng = self.world.rng
+        some = tuple(path for path in self.source.photos if rng.random() < 0.3)
+        order = rng.choice([Redo(some), Redo(everything=True), Retry(some), Retry(everything=True)])
+        id_ = rng.randbytes(4).hex()
+        self.orders[id_] = order
+        self.tell(f"USER ORDERS {order!r:.60}")
+        if self.alive:
+            self.do(self._on, Ordered(id_, order))
+
+    def _answer(self, id_: str) -> None:
+        if not self.ledger.durable:
+            raise InvariantError(f"{self.name} answers an order before its effect is durable")
+        if self.orders.pop(id_, None) is None:
+            raise InvariantError(f"{self.name} answers an order that nobody has given")
 
     def _put(self, photo: Photo) -> None:
         self.source.put(photo)
@@ -138,6 +159,8 @@ class ListenerNode(Peer):
         self._scanner: deque[List | Look] = deque()  # under way, and in line behind it
         self._act_client(self.client.start(self.now))
         self.core.start(self.now, watching=self.watching)
+        for id_, order in self.orders.items():
+            self._act(self.core.on(Ordered(id_, order), self.now))
         self._tick()
 
     def crash(self) -> None:
@@ -202,6 +225,8 @@ class ListenerNode(Peer):
                     pass  # nothing here is in a file
                 case Acknowledge(job):
                     self._acknowledge(job)
+                case Answer(id_):
+                    self._answer(id_)
                 case List() | Look():
                     self._scanner.append(action)
                     if len(self._scanner) == 1:
@@ -328,7 +353,7 @@ class ListenerNode(Peer):
     @property
     def finished(self) -> bool:
         """Whether every photo has had its outcome and nothing is under way."""
-        idle = self.core.idle if self.alive else self.settings.once
+        idle = self.core.idle and not self.orders if self.alive else self.settings.once
         return idle and all(map(self.ledger.knows_end, self.source.expected.values()))
 
     @property

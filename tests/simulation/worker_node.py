@@ -14,7 +14,7 @@ from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
 from tests.memory_file import Shelf
 from tests.simulation.invariants import InvariantError
-from tests.simulation.liars import LIE, allowed, most_requests
+from tests.simulation.liars import LARGE_LIE, SMALL_LIE, allowed, most_requests
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
 from tests.simulation.router import Frames
@@ -167,7 +167,8 @@ class WorkerNode(Peer):
             return session.on_failed(lease, "transient", "flaky", self.now)
         if photo.kind == "good" and self.name in self.world.greedy and photo.key not in self.world.lied:
             self.world.lied.add(photo.key)
-            return session.on_result(lease, LIE, self.now)
+            lie = self.world.rng.choice((LARGE_LIE, SMALL_LIE))
+            return session.on_result(lease, lie, self.now)
         done = _done("out", b"done:" + bytes(run.image))
         if run.reference:
             done = self.world.share.leave(run.reference, done, lies=self.name in self.world.greedy)

@@ -11,6 +11,7 @@ from unittest import mock
 
 import msgpack
 
+from filterfleet.broker import state
 from filterfleet.broker.actions import Side
 from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
@@ -35,6 +36,7 @@ SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(pull, "CHUNK", 72),  # bytes of an image or an output in one message
     mock.patch.multiple(patience, HIDING=2.0, FIRST_PAUSE=0.2, LONGEST_PAUSE=3.0),  # seconds
     mock.patch.object(scan, "MASS_MINIMUM", 2),
+    mock.patch.object(state, "PORTIONS", 2),  # so that workers are given several tasks at once
 ]
 # The clients' window, in every other world.
 NARROW = mock.patch.multiple(settings, WINDOW_JOBS=12, WINDOW_BYTES=800, SMALL_IMAGE=60)
