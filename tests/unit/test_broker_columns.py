@@ -211,3 +211,10 @@ def test_an_outcome_in_columns_is_repeated_until_it_is_acknowledged(rig):
     rig.after(rig.settings.resend)
     assert rig.outcomes(CLIENT) == [(Result, b"b")]
     assert rig.core.knows(Side.FRONTEND, CLIENT)
+
+
+def test_only_a_single_image_may_exceed_the_cap_of_an_empty_broker():
+    rig = Rig(Settings(held_bytes=300))
+    rig.from_client(CLIENT, Beat(b"", minor=1))
+    rig.from_client(CLIENT, submits(b"a", b"b", b"c"))
+    assert [busy.id for busy in rig.take(CLIENT, Busy)] == [b"b", b"c"]
