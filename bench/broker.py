@@ -161,12 +161,22 @@ def _shares(fleet: Fleet, tasks: int) -> list[float]:
         threads = [threading.Thread(target=flow.run, args=(fleet, tasks, TINY)) for flow in flows]
         for thread in threads:
             thread.start()
-        while all(flow.done < tasks * 9 // 10 for flow in flows) and any(thread.is_alive() for thread in threads):
-            time.sleep(PAUSE)
-        done = [flow.done for flow in flows]
+        before = _when(lambda: min(flow.done for flow in flows) >= tasks // 10, flows)
+        after = _when(lambda: max(flow.done for flow in flows) >= tasks * 9 // 10, flows)
         for thread in threads:
             thread.join()
+    done = [late - early for early, late in zip(before, after, strict=True)]
     return [part / sum(done) for part in done]
+
+
+def _when(reached: Callable[[], bool], flows: tuple[Flow, ...]) -> list[int]:
+    """How much each has done as soon as that much is reached."""
+    until = time.monotonic() + PATIENCE
+    while not reached():
+        if time.monotonic() > until:
+            raise FleetError("Two clients at once: the jobs do not come back.")
+        time.sleep(PAUSE)
+    return [flow.done for flow in flows]
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ class _Bench(LazyGroup):
         LazyCommand(
             "compare",
             "filterfleet.bench.compare:compare",
-            "Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.",
+            "Compare sequential programs, our engines and fleets, and other systems on the same photographs.",
         ),
         LazyCommand(
             "overhead",
@@ -49,11 +49,16 @@ class _Bench(LazyGroup):
             "filterfleet.bench.curve:curve",
             "Compare a fleet with keys, where everything is encrypted, with one without.",
         ),
+        LazyCommand(
+            "start",
+            "filterfleet.bench.start:start",
+            "Measure how long commands take to start and to end: help, and one photograph on each local engine.",
+        ),
     )
 
 
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, the broker, flow control, stragglers and encryption.",
+    help="Measure speed, the start, the broker, huge images, scans, flow control, stragglers and encryption.",
 )

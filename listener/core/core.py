@@ -47,6 +47,7 @@ class ListenerCore:
         self._orders = Orders(books, self._discovery, self.desk)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
+        self._was_busy = False  # at the tick before
 
     def start(self, now: float, *, watching: bool) -> None:
         """Before anything else. watching: paths will be heard of, and can be looked at."""
@@ -86,6 +87,9 @@ class ListenerCore:
         self._note_progress(now)
         if self.settings.once and self.desk.intake.idle:
             self._discovery.hint(now)  # one more scan, which finds that nothing is left
+        if self.settings.once and self._was_busy and self.desk.idle:
+            self._discovery.hasten(now)
+        self._was_busy = not self.desk.idle
         if not self.finished:
             self._actions += self._discovery.due(now)
         self.desk.commit()

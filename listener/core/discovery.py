@@ -80,6 +80,10 @@ class Discovery:
         """Have everything listed soon."""
         self._rhythm.hint(now)
 
+    def hasten(self, now: float) -> None:
+        """Have everything listed at once."""
+        self._rhythm.hasten(now)
+
     def heard(self, path: str, now: float) -> None:
         """Something has happened to this path, or anywhere if it is ROOT. Before the first listing it is unknown which
         objects are fresh, so that everything is listed."""

@@ -27,6 +27,10 @@ class Rhythm:
         self._hinted = self._began is not None
         self._next = max(self._earliest, min(self._next, now + HINT_DELAY))
 
+    def hasten(self, now: float) -> None:
+        """Nothing else is under way: there is nothing to wait for."""
+        self._next = max(self._earliest, now)
+
     def begin(self, now: float) -> None:
         """A scan begins."""
         self._began = now

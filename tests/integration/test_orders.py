@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filterfleet.cli import app
+from filterfleet.app import app
 from filterfleet.common.process.command import guarded
 from filterfleet.listener import heal as heal_module
 from filterfleet.listener.core.scan import Version

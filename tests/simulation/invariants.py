@@ -11,6 +11,7 @@ from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import OBJECT, Lease, Task, TaskState, held_by
 from filterfleet.common.wire import TAG, Credit, parse
 from filterfleet.listener.core.core import ListenerCore
+from filterfleet.listener.core.scan import Version
 from filterfleet.listener.core.settings import Failures
 from filterfleet.listener.core.work import State
 from tests.simulation.photos import ENDS, FOR_GOOD, Photo
@@ -161,8 +162,9 @@ def check_outcomes(listener: ListenerNode) -> None:
         ended = _wrong_end(listener, photo, state, reasons.get(path, ""))
         if ended is not None:
             raise InvariantError(f"{listener.name}: {path}, {photo.key!r}, {photo.kind}: {ended}")
-    if ledger._db.execute("SELECT count(*) FROM results WHERE times > 1").fetchone() != (0,):
-        raise InvariantError(f"{listener.name} has recorded a result twice")
+    for path, *version, times in ledger._db.execute("SELECT path, size, mtime_ns, tag, times FROM results"):
+        if times > 1 + ledger.ordered[path, Version(*version)]:
+            raise InvariantError(f"{listener.name} has recorded a result twice")
 
 
 def _wrong_end(listener: ListenerNode, photo: Photo, state: str | None, reason: str) -> str | None:

@@ -33,6 +33,7 @@ from filterfleet.worker.leases.session import WorkerSession
 from tests.simulation.column_mutants import COLUMN_MUTANTS
 from tests.simulation.door_mutants import DOOR_MUTANTS
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
+from tests.simulation.share_mutants import SHARE_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
 
@@ -292,6 +293,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     ),
     **COLUMN_MUTANTS,
     **DOOR_MUTANTS,
+    **SHARE_MUTANTS,
     **LISTENER_MUTANTS,
 }
 

@@ -27,6 +27,7 @@ from tests.simulation.network import Clock, Network, Weather
 from tests.simulation.nodes import Node, Peer
 from tests.simulation.photos import Camera
 from tests.simulation.router import Frames
+from tests.simulation.share import Share
 from tests.simulation.thief import Thief
 from tests.simulation.worker_node import WorkerNode
 
@@ -71,6 +72,7 @@ class World:
         )
         self.network = Network(self.clock, self.rng, weather)
         self.camera = Camera(self.rng)
+        self.share = Share(self)
         self._disk_failures = 0
         self.brokers = [BrokerNode(self, n) for n in range(self.rng.choice([1, 1, 2]))]
         self.gone: Node | None = None  # the broker that has died for good

@@ -1,5 +1,7 @@
 """Jobs, tasks and results in columns at the broker, and acknowledgements that wait."""
 
+import collections
+
 import pytest
 
 from filterfleet.broker.actions import Side
@@ -160,6 +162,18 @@ def test_each_client_gets_its_own_rows(rig):
     rig.from_worker(WORKER, results(*tokens))
     assert [outcome.ids for outcome in rig.take(CLIENT, Results)] == [(b"a", b"b")]
     assert [outcome.id for outcome in rig.take(OTHER, Result)] == [b"a"]
+
+
+def test_clients_share_many_slots_evenly(rig):
+    rig.client(OTHER)
+    rig.from_client(CLIENT, submits(*(b"%d" % n for n in range(1000))))
+    rig.from_client(OTHER, submits(*(b"%d" % n for n in range(1000))))
+    rig.take(WORKER)
+    rig.worker(b"fx1|quick", 256, threads=1, minor=1)
+    of_each = collections.Counter(
+        lease.task.client for lease in rig.core.scheduler.workers[b"fx1|quick"].leases.values()
+    )
+    assert of_each == {CLIENT: 128, OTHER: 128}
 
 
 def test_a_cancelled_job_leaves_the_others_of_its_message(rig):
