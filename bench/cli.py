@@ -30,6 +30,11 @@ class _Bench(LazyGroup):
             "Look twice at a large source in a cloud: time, calls to the server, and memory.",
         ),
         LazyCommand(
+            "broker",
+            "filterfleet.bench.broker:broker",
+            "Measure the broker: tasks without work, round trips, large payloads, two clients, and many workers.",
+        ),
+        LazyCommand(
             "flow",
             "filterfleet.bench.flow:flow",
             "Submit more than the broker accepts to one slow worker: its memory, and what is sent twice.",
@@ -55,5 +60,5 @@ class _Bench(LazyGroup):
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, flow control, stragglers, encryption and the start.",
+    help="Measure speed, the start, the broker, huge images, scans, flow control, stragglers and encryption.",
 )

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from filterfleet.common.errors import SourceChangedError
 from filterfleet.common.jobs.engine import Engine
-from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.job import Job, content_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
@@ -40,6 +40,7 @@ from filterfleet.listener.loop import Loop
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.pool import Pool
 from filterfleet.listener.settings.options import Options
+from filterfleet.listener.shares import Exchange
 from filterfleet.listener.transfers import Transfers, payload_of
 
 TURN = 0.5  # seconds between two signs of life for the supervisor, and looks at the stop signal, at most
@@ -67,7 +68,9 @@ class ListenerService:
         sink: Sink,
         orders: Box | None = None,
         hints: Hints | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
+        """exchange: the engine is one for shares, which this is for."""
         self._core = ListenerCore(settings(options, engine, source, sink), recipe, ledger, random.SystemRandom())
         self._orders = orders
         self._hints = hints
@@ -80,6 +83,7 @@ class ListenerService:
         self._engine = engine
         self._ledger = ledger
         self._source = source
+        self._exchange = exchange
         self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
@@ -193,7 +197,10 @@ class ListenerService:
 
     def _submit(self, action: Submit) -> None:
         payload, read = payload_of(action.image)
-        job = Job(action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names)
+        reference = self._exchange.refer(action.image, content_of(action.job)) if self._exchange else b""
+        job = Job(
+            action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names, reference
+        )
 
         def tell(future: Future[Result | Failed]) -> None:
             if not future.cancelled():  # as an engine does that is closed before it has begun the job

@@ -8,6 +8,7 @@ Linux only: elsewhere there are no zygotes, and every process is a new interpret
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -210,8 +211,22 @@ def _begin(birth: dict[str, Any], fds: list[int], waits: int, command: int) -> N
     os.environ.update(birth["environment"])
     sys.argv = [birth["module"], *birth["arguments"]]
     set_title(" ".join(sys.argv))
-    runpy.run_module(birth["module"], run_name="__main__", alter_sys=True)
-    sys.exit(0)
+    code: object = None
+    try:
+        runpy.run_module(birth["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code
+    _end(code)
+
+
+def _end(code: object) -> NoReturn:
+    """End this process as the interpreter would, but for taking apart what is in memory, which takes 20 ms."""
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _as_map(birth: Birth) -> dict[str, Any]:

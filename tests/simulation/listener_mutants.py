@@ -14,6 +14,7 @@ from filterfleet.listener.core.discovery import Discovery
 from filterfleet.listener.core.events import Published
 from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
+from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.patience import Misses, Patience
 from filterfleet.listener.core.place import Place
 from filterfleet.listener.core.scan import ROOT, Gone, Hidden, Scan, Settled
@@ -200,6 +201,20 @@ def _listed_when_all_is_read(self: Discovery, listing: Any) -> None:
 _original_skip_backfill = Discovery._skip_backfill
 
 
+def _answered_before_commit(self: ListenerCore) -> list[Any]:
+    """An order is answered as soon as it is understood."""
+    self._actions += self._orders.take_answers()
+    return _original_take_actions(self)
+
+
+_original_take_actions = ListenerCore._take
+
+
+def _order_kept_from_the_line(self: Orders, objects: Any, wanted: Any) -> int:
+    """What is ordered again is pending in the ledger, and nobody processes it."""
+    return sum(self._books.again(path, version) for path, version in objects if wanted(path))
+
+
 LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "settled at once": ((Scan, "_compare", _settled_at_once),),
     "mass disappearance believed": ((Scan, "_disappearances", _mass_believed),),
@@ -225,5 +240,7 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "all wait for one": ((Desk, "on_failure", _all_wait_for_one),),
     "what cannot be read is gone": ((Hidden, "__contains__", _nothing_hidden),),
     "first listing again and again": ((Discovery, "_skip_backfill", _listed_when_all_is_read),),
+    "answered before commit": ((ListenerCore, "_take", _answered_before_commit),),
+    "order kept from the line": ((Orders, "_again", _order_kept_from_the_line),),
     "nothing resumed": ((Desk, "resume", _nothing_resumed),),
 }
