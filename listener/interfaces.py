@@ -38,10 +38,8 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A source that notifies of changes. look(paths) gives those of them that list() would show, at the cost of these
-    paths only, from any thread. stop() ends the notifications."""
+    """A source that notifies of changes. stop() ends the notifications."""
 
-    look: Callable[[Iterable[str]], Mapping[str, Version]]
     stop: Callable[[], None]
 
 
@@ -54,6 +52,11 @@ class Source(Protocol):
 
     def list(self) -> Listing:
         """Every selected image file. Trouble at the source does not raise: the listing's `unread` has the reasons."""
+
+    @property
+    def look(self) -> Callable[[Iterable[str]], Mapping[str, Version]] | None:
+        """look(paths) gives those of them that list() would show, at the cost of these alone, from any thread. None:
+        only list() can tell."""
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
         """One version, in memory when it has no more than inline_limit bytes. Raises ChangedError, TransferError, and

@@ -31,7 +31,7 @@ from filterfleet.listener.core.actions import (
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.events import Ended, Event, Heard, SourceChanged
 from filterfleet.listener.core.settings import Settings
-from filterfleet.listener.interfaces import Sink, Source
+from filterfleet.listener.interfaces import Sink, Source, Watch
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.loop import Loop
 from filterfleet.listener.pool import Pool
@@ -57,6 +57,7 @@ class ListenerService:
         self._engine = engine
         self._ledger = ledger
         self._source = source
+        self._watch: Watch | None = None
         self._transfers = Transfers(source, sink, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
@@ -72,8 +73,8 @@ class ListenerService:
         long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
-            self._transfers.watch = self._source.watch(lambda path: self._loop.post(Heard(path)))
-        self._core.start(time.monotonic(), watching=self._transfers.watch is not None)
+            self._watch = self._source.watch(lambda path: self._loop.post(Heard(path)))
+        self._core.start(time.monotonic(), looking=self._source.look is not None)
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
@@ -87,8 +88,8 @@ class ListenerService:
 
     def _end(self, notifier: Notifier, interrupt: Callable[[], None]) -> None:
         notifier.stopping()
-        if self._transfers.watch is not None:
-            self._transfers.watch.stop()
+        if self._watch is not None:
+            self._watch.stop()
         self._core.stop()
         interrupt()
         for event in self._loop.stop():

@@ -23,14 +23,13 @@ from filterfleet.listener.core.events import (
     Written,
 )
 from filterfleet.listener.core.scan import Version
-from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError, Watch
+from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError
 
 
 class Transfers:
     """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory."""
 
     def __init__(self, source: Source, sink: Sink, inline_limit: int) -> None:
-        self.watch: Watch | None = None  # for looks at single paths
         self._source = source
         self._sink = sink
         self._inline_limit = inline_limit
@@ -41,8 +40,8 @@ class Transfers:
             case List():
                 return Listed(self._source.list())
             case Look(paths):
-                assert self.watch is not None
-                return Looked(self.watch.look(paths))
+                assert self._source.look is not None
+                return Looked(self._source.look(paths))
             case _:
                 return self._attempt(action)
 

@@ -41,6 +41,7 @@ class CloudSource:
     """
 
     remote = True
+    look = None
 
     def __init__(self, rclone: Rclone, root: Remote, spool: Path, selection: Selection, after: After) -> None:
         """spool: a folder for temporary files. Raises TransferError when the remote cannot be reached."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
@@ -27,40 +25,20 @@ from filterfleet.listener.core.events import (
 )
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.jobs import JobInHand, Jobs
-from filterfleet.listener.core.patience import Alone, Misses
 from filterfleet.listener.core.place import Place
-from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.retries import NEVER_FOUND, Retries
 from filterfleet.listener.core.settings import Failures, Settings
 from filterfleet.listener.core.work import AT_SOURCE, State, Work
 
-NEVER_FOUND = Trouble("The source lists this file, and does not find it when it is loaded.", transient=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Retry:
-    """Try the transfer of this path again."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class _TryAgain:
-    """Begin anew with an object that failed for a reason that may have passed."""
-
-    path: str
-    version: Version
-
 
 class Desk:
-    """Adds its actions to a list that it shares with the core."""
-
     def __init__(
         self, settings: Settings, recipe: Recipe, books: Books, discovery: Discovery, actions: list[Action]
     ) -> None:
+        """actions: the core's list, to which the desk adds."""
         self.settings = settings
         self.intake = Intake(settings.window, settings.small, settings.spool, spooled=settings.spooled_in)
-        self._misses = Misses()
-        self._alone = Alone()
+        self.retries = Retries(books, discovery, self.intake, actions)
         self.stopping = False
         self._recipe = recipe
         self._books = books
@@ -69,7 +47,7 @@ class Desk:
         patience = settings.once_patience if settings.once else float("inf")
         self._source = Place("source", patience)
         self._output = Place("output", patience)
-        self._agenda: Agenda[_Retry | _TryAgain] = Agenda()
+        self._agenda: Agenda[str] = Agenda()  # paths whose transfers are tried again
         self.works: dict[str, Work] = {}  # by path
         self.jobs = Jobs(recipe, actions)
         self._originals: Counter[str] = Counter()  # by path, the works that copy its outputs
@@ -83,7 +61,7 @@ class Desk:
     @property
     def next(self) -> float:
         """The instant at which run_due() has something to do; infinite if there is none."""
-        return self._agenda.next
+        return min(self._agenda.next, self.retries.next)
 
     def resume(self) -> None:
         """Take up the work that an earlier life has left undone."""
@@ -100,7 +78,12 @@ class Desk:
         """Begin with the objects in the line, as far as there is room."""
         while not self._source.pause(now) and (taken := self.intake.take(self.is_busy)) is not None:
             path, version, fresh = taken
-            self._begin(self._add(Work(path, version, fresh, departs=self.settings.departs)), State.LOADING)
+            again = self.intake.is_again(path)
+            if again and not self._discovery.is_worth_comparing(path, version):
+                self.intake.release(path)
+                continue
+            work = Work(path, version, fresh, departs=self.settings.departs, again=again)
+            self._begin(self._add(work), State.LOADING)
 
     def is_busy(self, path: str) -> bool:
         """Whether the path has to wait: outputs that are being copied must not be replaced."""
@@ -108,29 +91,9 @@ class Desk:
 
     def run_due(self, now: float) -> None:
         """Do everything that is due."""
-        for item in self._agenda.take(now):
-            match item:
-                case _Retry(path):
-                    self._ask(self.works[path])
-                case _TryAgain(path, version):
-                    self._try_again(path, version)
-
-    def found(self, path: str) -> None:
-        """The object was loaded, or is gone."""
-        self._misses.found(path)
-        self._alone.ended(path)
-
-    def seen(self, found: Mapping[str, Version]) -> None:
-        """Something has happened to these objects: those that wait for themselves are tried at once."""
-        for path, version in found.items():
-            if path in self._alone:
-                self._try_again(path, version)
-
-    def _try_again(self, path: str, version: Version) -> None:
-        if self._books.retry(path, version):
-            self.intake.add(path, version, fresh=False)
-        elif path not in self.works:
-            self._alone.ended(path)
+        for path in self._agenda.take(now):
+            self._ask(self.works[path])
+        self.retries.run_due(self.works.__contains__, now)
 
     def commit(self) -> None:
         """Commit the ledger, then begin everything that waited for that."""
@@ -152,7 +115,7 @@ class Desk:
             case Loaded():
                 self._on_loaded(work, event, now)
             case Refused(_, reason):
-                self.found(work.path)
+                self.retries.found(work.path)
                 self._fail(work, reason, transient=False, now=now)
             case Copied(_, found):
                 self._end_copy(work)
@@ -179,7 +142,7 @@ class Desk:
         place = self._place(work)
         if trouble is not None and not trouble.alone and (notes := place.failed(path, trouble, now)) is not None:
             self._actions += notes
-            self._agenda.add(now + place.pause(now), _Retry(path))
+            self._agenda.add(now + place.pause(now), path)
             return
         self._give_up(work, trouble, now)
 
@@ -216,8 +179,10 @@ class Desk:
 
     def _give_up(self, work: Work, trouble: Trouble | None, now: float) -> None:
         """This transfer is not tried again. Without trouble, the object has changed."""
+        if work.again and self._leaves_uncompared(work, trouble, now):
+            return
         match work.state:
-            case State.LOADING if trouble is None and self._misses.missed(work.path, work.version, now):
+            case State.LOADING if trouble is None and self.retries.missed(work.path, work.version, now):
                 self._look_again(work, now)
             case State.LOADING if trouble is not None and trouble.alone and trouble.transient:
                 self._set_aside(work, trouble, now)
@@ -240,12 +205,23 @@ class Desk:
                     self._note("warning", "the source stays where it is", work.path, trouble)
                 self._end(work)
 
+    def _leaves_uncompared(self, work: Work, trouble: Trouble | None, now: float) -> bool:
+        """Whether nothing has to be done about an object that was found again and cannot be loaded, but to compare it
+        later."""
+        if trouble is not None and self._books.made(work.path, work.version) is None:
+            return False
+        self.intake.release(work.path)
+        self._end(work)
+        if trouble is None:
+            self._discovery.compare_again(work.path, work.version, now)
+        elif not self.settings.once:
+            self.retries.add(work.path, work.version, now + self.retries.wait_alone(work.path, trouble))
+        return True
+
     def _set_aside(self, work: Work, trouble: Trouble, now: float) -> None:
         """This object cannot be loaded, and others can. It leaves the window, with its reason in the ledger."""
-        pause, news = self._alone.failed(work.path, trouble.reason)
-        if news:
-            self._note("warning", "image waits", work.path, trouble)
         work.reason = trouble.reason
+        pause = self.retries.wait_alone(work.path, trouble)
         self._record_failure(work, transient=True, now=now, pause=pause)
 
     def _note(self, level: str, event: str, path: str, trouble: Trouble | None) -> None:
@@ -254,14 +230,34 @@ class Desk:
     # --- through the engine ----
 
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
-        self.found(work.path)
+        self.retries.found(work.path)
         work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
+        if work.again and self._is_nothing_new(work):
+            return
         if work.job not in self.jobs and (twin := self._books.same_job(work.job)) is not None:
             work.original, work.result = twin
             self._originals[work.original] += 1
             self._begin(work, State.COPYING)
         else:
             self._process(work, now)
+
+    def _is_nothing_new(self, work: Work) -> bool:
+        """Compare an object that was found again with what the ledger has. True: its work has ended."""
+        overtaken = not self._discovery.is_worth_comparing(work.path, work.version)
+        same = self._books.made(work.path, work.version) == work.job
+        self._discovery.compared(work.path, same=same)
+        if same:
+            self._books.renew([(work.path, work.version)], depart=work.departs)
+        elif not overtaken and self._books.standing(work.path, work.version) != ("failed", True):
+            work.again, work.fresh = False, self._discovery.is_fresh(work.path)
+            self._books.add(work.path, work.version, fresh=work.fresh)
+            return False
+        self._leave_window(work)
+        if same:
+            self._after_clearing(work)
+        else:
+            self._end(work)
+        return True
 
     def _end_copy(self, work: Work) -> None:
         self._originals[work.original] -= 1
@@ -323,10 +319,12 @@ class Desk:
 
     def _record_failure(self, work: Work, *, transient: bool, now: float, pause: float | None = None) -> None:
         """pause: seconds until it is tried again if it is transient, instead of the usual ones."""
+        if work.again:  # the ledger may have another version that resembles this one
+            self._books.add(work.path, work.version, fresh=False)
         self._books.failed(work.path, work.version, work.reason, transient=transient)
         if transient and not self.settings.once:
             wait = self.settings.another_try if pause is None else pause
-            self._agenda.add(now + wait, _TryAgain(work.path, work.version))
+            self.retries.add(work.path, work.version, now + wait)
         self._leave_window(work)
         self._end(work)
 

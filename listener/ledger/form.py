@@ -9,6 +9,9 @@ from pathlib import Path
 from filterfleet.common.errors import FleetError
 
 FORM = 2  # the version of the tables: PRAGMA user_version in schema.sql. The one before never left development.
+# Columns that came later: table, name and kind. The version of the tables is the same with and without them, because
+# programs that do not know them write into such tables as well.
+LATER = (("results", "notes", "TEXT"), ("objects", "ctime_ns", "INTEGER"), ("objects", "inode", "INTEGER"))
 
 
 def form_of(db: sqlite3.Connection, file: Path) -> int:
@@ -23,7 +26,7 @@ def make_tables(db: sqlite3.Connection, file: Path) -> None:
     """Make the tables where they are missing, and change older ones, whose work is kept. Raises FleetError for a newer
     version, and sqlite3.Error.
     """
-    if form_of(db, file) < FORM or not _has_notes(db):
+    if form_of(db, file) < FORM or _missing(db):
         _migrate(db, file)
     db.executescript(text_of("schema.sql"))
 
@@ -35,19 +38,19 @@ def _migrate(db: sqlite3.Connection, file: Path) -> None:
         if form_of(db, file) < FORM:
             db.execute("DROP TABLE IF EXISTS objects")
             db.execute("DROP TABLE IF EXISTS results")
-        elif not _has_notes(db):
-            db.execute("ALTER TABLE results ADD COLUMN notes TEXT")
+        else:
+            for table, column, kind in _missing(db):
+                db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         db.commit()
     except BaseException:
         db.rollback()
         raise
 
 
-def _has_notes(db: sqlite3.Connection) -> bool:
-    """Whether the tables have the column of notes. The version of the tables is the same with and without it, because
-    programs that do not know it write into such a table as well.
-    """
-    return any(name == "notes" for _, name, *_ in db.execute("PRAGMA table_info(results)"))
+def _missing(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """Those of LATER that the tables do not have."""
+    columns = {(table, row[1]) for table in ("objects", "results") for row in db.execute(f"PRAGMA table_info({table})")}
+    return [later for later in LATER if later[:2] not in columns]
 
 
 def text_of(name: str) -> str:
