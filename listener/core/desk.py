@@ -243,13 +243,14 @@ class Desk:
 
     def _is_nothing_new(self, work: Work) -> bool:
         """Compare an object that was found again with what the ledger has. True: its work has ended."""
+        work.again = False
         overtaken = not self._discovery.is_worth_comparing(work.path, work.version)
         same = self._books.made(work.path, work.version) == work.job
         self._discovery.compared(work.path, same=same)
         if same:
             self._books.renew([(work.path, work.version)], depart=work.departs)
         elif not overtaken and self._books.standing(work.path, work.version) != ("failed", True):
-            work.again, work.fresh = False, self._discovery.is_fresh(work.path)
+            work.fresh = self._discovery.is_fresh(work.path)
             self._books.add(work.path, work.version, fresh=work.fresh)
             return False
         self._leave_window(work)

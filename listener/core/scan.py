@@ -144,7 +144,7 @@ class Scan:
         self._settled = dict(settled)
         self._watched: dict[str, tuple[Version, float]] = {}  # and when it was first seen so
         self._departed: set[str] = set()  # taken away by us, and still in the last listing
-        self._other_inode: set[str] = set()  # handed on again because of the inode alone, and not compared yet
+        self._again: dict[str, bool] = {}  # handed on again and not compared yet: whether because of the inode alone
         self._inodes_count = True  # until one has changed with the same content
 
     @property
@@ -225,8 +225,10 @@ class Scan:
         del self._watched[path]
         self._settled[path] = version
         self._departed.discard(path)
-        (self._other_inode.add if known == version else self._other_inode.discard)(path)
-        return Settled(path, version, again=known is not None and known.resembles(version))
+        again = known is not None and known.resembles(version)
+        if again:
+            self._again[path] = known == version and self._again.get(path, True)
+        return Settled(path, version, again)
 
     def _disappearances(self, listing: Listing) -> list[Finding]:
         hidden = Hidden(listing.unread)
@@ -241,6 +243,7 @@ class Scan:
             return [MassDisappearance(frozenset(gone), len(known))]
         for path in gone:
             del self._settled[path]
+            self._again.pop(path, None)
         return [Gone(path) for path in sorted(gone)]
 
     def forget(self, path: str, version: Version) -> bool:
@@ -259,13 +262,12 @@ class Scan:
     def is_worth_comparing(self, path: str, version: Version) -> bool:
         """False if this version has been overtaken, or only its inode is another one and inodes have turned out to say
         nothing here."""
-        return self._settled.get(path) == version and (self._inodes_count or path not in self._other_inode)
+        return self._settled.get(path) == version and (self._inodes_count or not self._again.get(path))
 
     def compared(self, path: str, *, same: bool) -> None:
         """The content of an object that was handed on again was compared with that of the version before."""
-        if same and path in self._other_inode:
+        if self._again.pop(path, False) and same:
             self._inodes_count = False
-        self._other_inode.discard(path)
 
     def expire(self, path: str) -> None:
         """If this object comes back, it counts as another version, whatever it looks like. It stays known until then:

@@ -6,7 +6,7 @@ UPDATE objects SET state = 'pending', reason = NULL
 WHERE source = CAST(:source AS TEXT) AND state = 'failed' AND transient;
 
 -- name: retry
-UPDATE objects SET state = 'pending', reason = NULL, fresh = 0
+UPDATE objects SET state = 'pending', reason = NULL
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
   AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
   AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns)) AND state = 'failed';
