@@ -64,7 +64,7 @@ COMPILE = "$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11
 
 lock:
 	@$(WITH_TOOLS); \
-	$(COMPILE) $(UPGRADE) --all-extras pyproject.toml requirements/build.in --output-file requirements/dev.txt; \
+	$(COMPILE) $(UPGRADE) --extra dev --extra fuzz pyproject.toml requirements/build.in --output-file requirements/dev.txt; \
 	for part in 'run.txt pyproject.toml --extra heic --extra jxl --extra raw' 'build.txt requirements/build.in'; do \
 		set -- $$part; file=requirements/$$1; shift; rm -f $$file; \
 		$(COMPILE) "$$@" --constraint requirements/dev.txt --output-file $$file; done; \

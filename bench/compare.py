@@ -1,18 +1,13 @@
-"""`filterfleet bench compare`: sequential against the fleet on the same photographs, in interleaved rounds."""
+"""`filterfleet bench compare`: ways to do the same work, in interleaved rounds on the same photographs."""
 
 from __future__ import annotations
 
 import filecmp
 import json
-import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,132 +15,91 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterfleet.bench.fleet import running
+from filterfleet.bench.contenders import PLAIN, Contender, contenders
 from filterfleet.bench.photographs import make_photographs
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.system import cores
-from filterfleet.listener.ledger.opening import open_ledger
-
-PLAIN = "plain OpenCV, one process"
-SEQUENTIAL = "our pipeline, one process"
-
-Arguments = Callable[[Path, Path], list[str]]  # (source, output) -> the command that is timed, behind the interpreter
 
 
-@dataclass(slots=True)
-class Contender:
-    """One way to do the work. Its surroundings, such as daemons, are started before the clock."""
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A number of photographs whose sizes lie between smallest and largest, in megapixels."""
 
-    name: str
-    arguments: Arguments
-    surroundings: Callable[[Path], AbstractContextManager[None]] = lambda _: nullcontext()
-    seconds: list[float] = field(default_factory=list)
-    latencies: list[float] = field(default_factory=list)  # seconds from submission to result
+    images: int
+    smallest: float
+    largest: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.images:,} photographs of {self.smallest:g} to {self.largest:g} megapixels"
 
 
 def compare(
-    images: Annotated[int, typer.Option(min=1, help="Photographs to process in each run.")] = 40,
-    megapixels: Annotated[float, typer.Option(min=0.01, max=100, help="Size of each photograph.")] = 2.0,
+    small: Annotated[int, typer.Option(min=0, help="Photographs of 1 to 2 megapixels.")] = 200,
+    medium: Annotated[int, typer.Option(min=0, help="Photographs of 8 to 12 megapixels.")] = 24,
+    workers: Annotated[int, typer.Option(min=1, help="Workers of each contender but the sequential ones.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each contender; the medians count.")] = 3,
+    no_peers: Annotated[bool, typer.Option("--no-peers", help="Leave out other systems.")] = False,
     report: Annotated[Path | None, typer.Option(help="JSON file for every single measurement.")] = None,
 ) -> None:
-    """Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.
+    """Compare sequential programs, our engines and fleets, and other systems on the same photographs.
 
-    The contenders take turns, so that other load on the machine affects all of them alike. Read the ratios: the
-    absolute numbers hold for this machine at this moment only. A contender that fails, or files that differ from ours,
-    end the command with a sentence.
+    The clock covers whole commands from start to exit, or, with a contender called warm, the work of a system that is
+    up. CPU is that of all processes of a command, for each photograph. The contenders take turns, so that other load on
+    the machine affects all of them alike. Read the ratios: the absolute numbers hold for this machine at this moment
+    only. A contender that fails, or one of ours whose files differ, ends the command with a sentence.
     """
     console = Console()
-    contenders = [
-        Contender(PLAIN, lambda source, output: ["-m", "filterfleet.bench.plain", str(source), str(output)]),
-        Contender(SEQUENTIAL, lambda source, output: ["-m", "filterfleet.bench.sequential", str(source), str(output)]),
-        *(_fleet(workers) for workers in (1, 2)),
-    ]
-    with tempfile.TemporaryDirectory(prefix="filterfleet-bench-") as folder:
-        source = Path(folder) / "photographs"
-        source.mkdir()
-        make_photographs(source, images, megapixels)
-        console.print(f"{images} photographs of {megapixels:g} megapixels, {rounds} rounds, {cores()} cores")
-        for number in range(rounds):
-            for contender in contenders:
-                _measure(contender, source, Path(folder) / contender.name)
-                console.print(f"round {number + 1}: {contender.name}: {contender.seconds[-1]:.2f} s")
-            for contender in contenders[2:]:
-                _compare_outputs(Path(folder) / SEQUENTIAL, Path(folder) / contender.name)
-    console.print(_table(contenders, images))
+    loads = [load for load in (Workload(small, 1, 2), Workload(medium, 8, 12)) if load.images]
+    console.print(f"{workers} workers, {rounds} rounds, {cores()} cores")
+    measured = {load.name: _race(load, contenders(workers, peers=not no_peers), rounds, console) for load in loads}
+    for load in loads:
+        console.print(_table(load, measured[load.name]))
     if report is not None:
-        _write_report(report, contenders, images, megapixels)
+        _write_report(report, measured, workers)
 
 
-def _fleet(workers: int) -> Contender:
-    ports = free_ports()
-
-    @contextmanager
-    def surroundings(logs: Path) -> Iterator[None]:
-        with running(ports, logs, workers):
-            yield
-
-    def command(source: Path, output: Path) -> list[str]:
-        return [
-            *(
-                "-m",
-                "filterfleet.listener",
-                "--source",
-                str(source),
-                "--output",
-                str(output),
-                "--settle",
-                "0",
-                "--once",
-            ),
-            *("--frontend-port", str(ports.frontend)),
-        ]
-
-    return Contender(f"fleet, {workers} worker{'s' if workers > 1 else ''}", command, surroundings)
+def _race(load: Workload, field: list[Contender], rounds: int, console: Console) -> list[Contender]:
+    with tempfile.TemporaryDirectory(prefix="filterfleet-bench-") as name:
+        folder = Path(name)
+        source = folder / "photographs"
+        source.mkdir()
+        make_photographs(source, load.images, load.smallest, load.largest)
+        outputs = {contender.name: folder / f"output {number}" for number, contender in enumerate(field)}
+        console.print(f"{load.name}:")
+        for number in range(rounds):
+            for contender in field:
+                contender.measure(source, outputs[contender.name])
+                console.print(f"round {number + 1}: {contender.name}: {contender.seconds[-1]:.2f} s")
+                check_outputs(outputs[contender.like], outputs[contender.name], contender.name)
+    return field
 
 
-def _measure(contender: Contender, source: Path, output: Path) -> None:
-    """One run into an empty output folder. The clock covers the command from its start to its exit."""
-    shutil.rmtree(output, ignore_errors=True)
-    logs = output.with_name(f"{output.name} logs")
-    logs.mkdir(exist_ok=True)
-    with contender.surroundings(logs):
-        began = time.perf_counter()
-        command = [sys.executable, "-P", *contender.arguments(source, output)]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
-        contender.seconds.append(time.perf_counter() - began)
-    if ended.returncode != 0:
-        raise FleetError(f"{contender.name} failed: {ended.stderr.strip().splitlines()[-1:]}")
-    if contender.name.startswith("fleet"):
-        ledger = open_ledger(source.resolve(), output.resolve(), None, DEFAULT)
-        contender.latencies += [image.turnaround for image in ledger.processed()]
-        ledger.close()
-
-
-def _compare_outputs(expected: Path, found: Path) -> None:
+def check_outputs(expected: Path, found: Path, name: str) -> None:
     """Raises FleetError unless all files are the same, byte for byte: otherwise the times could not be compared."""
-    files = sorted(file.relative_to(expected) for file in expected.rglob("*.*"))
+    files = sorted(file.relative_to(expected) for file in expected.rglob("*.*") if file.is_file())
     _, different, missing = filecmp.cmpfiles(expected, found, files, shallow=False)
     if different or missing or not files:
-        raise FleetError(f"{found.name}: {len(different)} outputs differ and {len(missing)} are missing.")
+        raise FleetError(f"{name}: {len(different)} outputs differ and {len(missing)} are missing.")
 
 
-def _table(contenders: list[Contender], images: int) -> Table:
-    table = Table("contender", "median s", "images/s", "x plain", "x ours", "latency median", title="Comparison")
-    plain, ours = (statistics.median(contender.seconds) for contender in contenders[:2])
-    for contender in contenders:
+def _table(load: Workload, field: Sequence[Contender]) -> Table:
+    table = Table("contender", "median s", "from", "to", "images/s", "x plain", "CPU ms", title=load.name)
+    plain = next(statistics.median(contender.seconds) for contender in field if contender.name == PLAIN)
+    for contender in field:
         seconds = statistics.median(contender.seconds)
-        latency = f"{statistics.median(contender.latencies) * 1000:.0f} ms" if contender.latencies else ""
-        ratios = (f"{plain / seconds:.2f}", f"{ours / seconds:.2f}")
-        table.add_row(contender.name, f"{seconds:.2f}", f"{images / seconds:.1f}", *ratios, latency)
+        spread = (f"{bound(contender.seconds):.2f}" for bound in (min, max))
+        cpu = f"{statistics.median(contender.cpu) / load.images * 1000:.1f}" if contender.cpu else ""
+        speed = (f"{load.images / seconds:.1f}", f"{plain / seconds:.2f}")
+        table.add_row(contender.name, f"{seconds:.2f}", *spread, *speed, cpu)
     return table
 
 
-def _write_report(file: Path, contenders: list[Contender], images: int, megapixels: float) -> None:
-    measured = {c.name: {"seconds": c.seconds, "latencies": c.latencies} for c in contenders}
-    content = {"images": images, "megapixels": megapixels, "cores": cores(), "contenders": measured}
+def _write_report(file: Path, measured: dict[str, list[Contender]], workers: int) -> None:
+    loads = {
+        load: {one.name: {"seconds": one.seconds, "cpu": one.cpu} for one in field} for load, field in measured.items()
+    }
+    content = {"workers": workers, "cores": cores(), "loads": loads}
     try:
         file.write_text(json.dumps(content, indent=2))
     except OSError as error:

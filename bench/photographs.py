@@ -14,10 +14,10 @@ from filterfleet.worker.formats import decode, read_header
 from filterfleet.worker.pixels.opencv import cv2
 
 
-def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1) -> None:
+def make_photographs(folder: Path, count: int, megapixels: float, largest: float | None = None, seed: int = 1) -> None:
     """Write count JPEG files of about the given size: seeded, scaled crops of the shipped photographs.
 
-    Raises FleetError.
+    With largest, their sizes lie between megapixels and largest. Raises FleetError.
     """
     rng = random.Random(seed)  # noqa: S311 - repeatable, not secret
     originals = shipped()
@@ -26,7 +26,8 @@ def make_photographs(folder: Path, count: int, megapixels: float, seed: int = 1)
         height, width = original.shape[:2]
         top, left = rng.randrange(height // 4), rng.randrange(width // 4)
         crop = original[top : top + height * 3 // 4, left : left + width * 3 // 4]
-        scale = math.sqrt(megapixels * 1e6 / (crop.shape[0] * crop.shape[1]))
+        pixels = 1e6 * (megapixels if largest is None else rng.uniform(megapixels, largest))
+        scale = math.sqrt(pixels / (crop.shape[0] * crop.shape[1]))
         size = (round(crop.shape[1] * scale), round(crop.shape[0] * scale))
         photograph = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)
         target = folder / f"{number:04d}.jpg"

@@ -46,6 +46,14 @@ class Settings:
     # requests wait longer for a worker. A smaller value wastes less work on clients that are gone.
     opaque_life: float = 60.0
 
+    # Seconds that the content of a basic client's request is remembered after a worker has died of it. A larger value
+    # costs fewer workers when somebody repeats it for long. A smaller value tries it again sooner.
+    repeat_life: float = 600.0
+
+    # Contents that are remembered in this way; the oldest is forgotten for a new one. A larger value takes more memory.
+    # A smaller value lets many different images that kill workers hide each other.
+    repeats: int = 1024
+
     # Bytes of payload that one message may carry; HELLO tells peers. Larger images and outputs are pulled through the
     # broker in parts. A larger value saves round trips. A smaller value saves memory at every hop.
     inline_limit: int = INLINE_LIMIT
@@ -80,6 +88,10 @@ class Settings:
     # The parts that pass may be this many times as large as the blobs of their lease; further ones do not renew it. A
     # larger value forgives more lost messages. A smaller value ends a pull sooner that never comes to its end.
     pulls: int = 4
+
+    # Seconds that an acknowledgement may wait for others to travel with. A larger value saves messages. A smaller value
+    # lets peers forget sooner what they may forget.
+    hold: float = 0.005
 
     # --- retries ----
 
@@ -125,6 +137,10 @@ class Settings:
     # Seconds that a lease must have lasted to be late. A larger value runs fewer tasks twice. A smaller value races
     # tasks that were about to end.
     straggler_age: float = 2.0
+
+    # Seconds that a lease has to take, as a mean, before free threads race what waits at another worker. A larger value
+    # runs fewer tasks twice. A smaller value makes use of free threads for shorter tasks.
+    race_gain: float = 0.02
 
     # The weight of the latest duration in the exponential mean, above 0 and at most 1. A larger value follows changes
     # of the load sooner. A smaller value is misled less by single long tasks.

@@ -15,13 +15,14 @@ from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.ledger.ledger import Failure, Ledger
-from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
 from filterfleet.listener.setup import guard_of, serve
+from filterfleet.listener.upkeep import Upkeep
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
 
@@ -123,9 +124,12 @@ def process_folder(
         ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
         folder = Folder(source, selection, links=links)
         guard = guard_of(source, output, None)
+        home = ledger_file(source, output, None).parent
+        upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(source))))
 
         def look() -> None:
             guard.look()
+            upkeep.turn()
             turned(ledger)
 
         if force:

@@ -54,6 +54,31 @@ class _Commands(LazyGroup):
             "Show the workers, the queue and the counters of a running broker, as JSON.",
         ),
         LazyCommand(
+            "retry",
+            "filterfleet.commands.retry:retry",
+            "Have a listener try images again that have failed.",
+        ),
+        LazyCommand(
+            "redo",
+            "filterfleet.commands.redo:redo",
+            "Have a listener process images again, though they are done.",
+        ),
+        LazyCommand(
+            "verify",
+            "filterfleet.commands.verify:verify",
+            "Check that every result that the ledger knows of is in the output folder.",
+        ),
+        LazyCommand(
+            "confirm-removals",
+            "filterfleet.commands.confirm_removals:confirm_removals",
+            "Tell a listener that most images have vanished from its source on purpose.",
+        ),
+        LazyCommand(
+            "ledger",
+            "filterfleet.commands.ledger:ledger",
+            "Check the ledger of a listener, make it anew, or forget what it need not know any more.",
+        ),
+        LazyCommand(
             "filters",
             "filterfleet.commands.filters:filters",
             "Show the filters that recipes can name, or one filter with its parameters.",

@@ -14,6 +14,7 @@ from filterfleet.common.ours import own_room
 from filterfleet.common.process.ports import LOOPBACK
 from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, supervise
 from filterfleet.common.process.system import cores
+from filterfleet.common.rotation import Rotation
 from filterfleet.common.text import one_line, printable
 from filterfleet.console import plain_console, print_failures, print_left_alone
 from filterfleet.listener import handover
@@ -136,9 +137,11 @@ class Fleet:
 
     def _supervise(self, listener: Spec, watch: Callable[[Supervisor], bool] | None) -> None:
         guard = Guard(ledger_file(self.source, self.output, self._options.state))
+        rotation = Rotation([self.logs / f"{name}.log" for name in self.names])
 
         def look(supervisor: Supervisor) -> bool:
             guard.look()
+            rotation.look()
             return watch is not None and watch(supervisor)
 
         supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + GRACE, watch=look)

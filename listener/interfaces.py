@@ -77,15 +77,26 @@ class Sink(Protocol):
 
     remote: bool  # outputs pass through temporary files
 
+    @property
+    def longest_name(self) -> int | None:
+        """The bytes that the name of a file may have, where that is known."""
+
     def check(self, folders: Iterable[str]) -> None:
         """These folders below the root will be written to. Raises FleetError when one of them is known not to work."""
 
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
-        """Put all outputs of one source path in their places, each whole or not at all. Raises TransferError."""
+        """Write all outputs of one source path, to be published. Raises TransferError, and leaves nothing then."""
 
     def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
-        """Give a source path the outputs of another one with the same content. False: those are no longer there. Raises
-        TransferError."""
+        """write() with the outputs of another source path with the same content. False: those are no longer there.
+        Raises TransferError."""
+
+    def publish(self, sources: Sequence[str]) -> Mapping[str, TransferError]:
+        """See that everything that was written for these source paths is in its place, and survives a power cut.
+
+        Returns those for which that failed, and why. All outputs of a source path appear, or none, and each of them
+        whole. Only one thread calls this at once.
+        """
 
     def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
         """Record a failure below failed/: a text with the reason, and the image if given. Raises TransferError."""

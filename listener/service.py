@@ -19,21 +19,24 @@ from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
+    Answer,
     Close,
     List,
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Transfer,
 )
 from filterfleet.listener.core.core import ListenerCore
-from filterfleet.listener.core.events import Ended, Event, Heard, SourceChanged
+from filterfleet.listener.core.events import Ended, Event, Heard, Ordered, SourceChanged
 from filterfleet.listener.core.settings import Settings
 from filterfleet.listener.interfaces import Sink, Source, Watch
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.loop import Loop
+from filterfleet.listener.orders.box import Box
 from filterfleet.listener.pool import Pool
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.transfers import Transfers, payload_of
@@ -47,9 +50,19 @@ class ListenerService:
     """Runs one source through one engine, the fleet behind a broker or any other, into one sink."""
 
     def __init__(
-        self, options: Options, recipe: Recipe, engine: Engine, ledger: Ledger, source: Source, sink: Sink
+        self,
+        options: Options,
+        recipe: Recipe,
+        engine: Engine,
+        ledger: Ledger,
+        source: Source,
+        sink: Sink,
+        orders: Box | None = None,
     ) -> None:
         self._core = ListenerCore(settings(options, engine, source, sink), recipe, ledger, random.SystemRandom())
+        self._orders = orders
+        self._ordered: set[str] = set()  # ids of the orders that are being carried out
+        self._next_look = 0.0  # for orders
         self._once = options.once
         self._recipe_bytes = recipe.to_bytes()
         self._names = recipe.names
@@ -58,11 +71,12 @@ class ListenerService:
         self._ledger = ledger
         self._source = source
         self._watch: Watch | None = None
-        self._transfers = Transfers(source, sink, engine.inline_limit)
+        self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
         self._at_source = self._loop.pool("source", options.transfers)
         self._at_output = self._loop.pool("output", options.transfers)
+        self._publisher = self._loop.pool("publish", 1)
 
     def run(
         self, stop: StopSignal, notifier: Notifier, turned: Callable[[], None], interrupt: Callable[[], None]
@@ -94,6 +108,8 @@ class ListenerService:
         interrupt()
         for event in self._loop.stop():
             self._execute(self._core.on(event, time.monotonic()))
+        for rest in self._core.publish_rest():
+            self._execute(self._core.on(self._transfers.do(rest), time.monotonic()))
         self._execute(self._core.end())
         log.info("listener stopped", failed=self._ledger.progress().failed)
 
@@ -110,7 +126,19 @@ class ListenerService:
     def _turn(self, wait: float) -> None:
         for event in self._loop.events(wait):
             self._execute(self._core.on(event, time.monotonic()))
+        self._take_orders(time.monotonic())
         self._execute(self._core.on_tick(time.monotonic()))
+
+    def _take_orders(self, now: float) -> None:
+        """An order is taken once, and stays in its box until it is answered."""
+        if self._orders is None or now < self._next_look:
+            return
+        self._next_look = now + TURN
+        for id_, order in self._orders.take():
+            if id_ not in self._ordered:
+                log.info("order", order=type(order).__name__, id=id_)
+                self._ordered.add(id_)
+                self._execute(self._core.on(Ordered(id_, order), now))
 
     def _execute(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -121,10 +149,17 @@ class ListenerService:
                     self._engine.acknowledge(job)
                 case Close(blob):
                     blob.close()
+                case Answer(id_, count):
+                    self._answer(id_, count)
                 case Note(level, event, fields):
                     getattr(log, level)(event, **fields)
                 case _:
                     self._loop.do(self._pool(action), partial(self._transfers.do, action), urgent=action.urgent)
+
+    def _answer(self, id_: str, count: int) -> None:
+        self._ordered.discard(id_)
+        if self._orders is not None:
+            self._orders.answer(id_, {"count": count})
 
     def _pool(self, action: Transfer) -> Pool[Event]:
         match action:
@@ -132,6 +167,8 @@ class ListenerService:
                 return self._scanner
             case Load() | TakeAway():
                 return self._at_source
+            case Publish():
+                return self._publisher
             case _:
                 return self._at_output
 

@@ -17,14 +17,17 @@ from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.claim import Guard
 from filterfleet.listener.core.settings import DISK, Failures
 from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.failed import FAILED
+from filterfleet.listener.heal import Healer
 from filterfleet.listener.interfaces import Sink, Source
 from filterfleet.listener.ledger.ledger import Failure, Ledger
-from filterfleet.listener.ledger.opening import ledger_file, open_ledger
+from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
 from filterfleet.listener.missing_filters import MissingFilters
+from filterfleet.listener.orders.box import Box
 from filterfleet.listener.service import ListenerService
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.listener_options import ListenerOptions
@@ -32,6 +35,7 @@ from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
 from filterfleet.listener.state import LOCK, PRIVATE
+from filterfleet.listener.upkeep import Upkeep
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
 
@@ -67,6 +71,13 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
         )
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
+        home = ledger_file(there, here, state).parent
+        upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
+        orders = stack.enter_context(contextlib.closing(Box(home, str(there))))
+        stack.enter_context(orders.taken())
+        if options.heal:
+            folder = LocalOutput(_healed(here), links=options.follow_links)
+            stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
@@ -76,6 +87,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         def turned() -> None:
             guard.look()
             missing.look()
+            upkeep.turn()
 
         failures += serve(
             _for_service(options, remote=ends.source.remote, departs=after != Keep()),
@@ -87,9 +99,17 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             stop=stop,
             turned=turned,
             interrupt=ends.interrupt,
+            orders=orders,
         )
         left_alone = ledger.left_alone()
     return Ending(failures, left_alone)
+
+
+def _healed(output: Location) -> Path:
+    """Raises FleetError for an output that nobody can look at as often as that takes."""
+    if isinstance(output, Path):
+        return output
+    raise FleetError(f"--heal looks into local outputs, and {output} is a remote: use `filterfleet redo --missing`.")
 
 
 def guard_of(source: Location, output: Location, state: Path | None) -> Guard:
@@ -145,16 +165,17 @@ def serve(
     stop: StopSignal,
     turned: Callable[[], None] = lambda: None,
     interrupt: Callable[[], None] = lambda: None,
+    orders: Box | None = None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
-    turned is called in every turn of the loop; interrupt is called at the end, to cut short what source and sink are
-    doing. Returns everything that has failed by then. Raises FleetError, and InterruptedRunError when options.once is
-    set and it was stopped before the end of the work.
+    orders is where people put theirs while it runs. turned is called in every turn of the loop; interrupt is called at
+    the end, to cut short what source and sink are doing. Returns everything that has failed by then. Raises FleetError,
+    and InterruptedRunError when options.once is set and it was stopped before the end of the work.
     """
     check_recipe_for(options, recipe)
     sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
-    service = ListenerService(options, recipe, engine, ledger, source, sink)
+    service = ListenerService(options, recipe, engine, ledger, source, sink, orders)
     service.run(stop, Notifier(), turned, interrupt)
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")

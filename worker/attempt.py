@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import Any, Literal
 
 import msgpack
+from msgspec.structs import replace
 
 from filterfleet.common.blob import Blob, stowed, whole
 from filterfleet.common.errors import FleetError

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from filterfleet.common.payload import Blob, close
 from filterfleet.common.wire import OutputFile
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """outputs and blobs correspond: blobs[n] is the file of outputs[n], in memory or, when it is large, on disk.
 
     report holds plain values about the work (see worker.pipeline.process).

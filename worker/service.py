@@ -122,10 +122,11 @@ class WorkerService:
 
     def _turn(self) -> None:
         begun = self._threads.begun()
-        for number, lease in begun:
-            self._brokers[number].begun(lease)
+        for (number, lease), since in begun.items():
+            self._brokers[number].begun(lease, since)
         while self._threads.outcomes:
-            (number, lease), outcome = self._threads.outcomes.popleft()
+            (number, lease), outcome, seconds = self._threads.outcomes.popleft()
+            self._brokers[number].worked(1, seconds)
             self._brokers[number].ended(lease, outcome)
         for broker in self._brokers:
             broker.turn()

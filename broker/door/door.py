@@ -69,7 +69,7 @@ class Door:
         self._look()
         if now >= self._next_tidying:
             self._next_tidying = now + TIDY_INTERVAL
-            self._guests.tidy()
+            return [*self._guests.tidy(), *self._guests.robbed()]
         return self._guests.robbed()
 
     def owner(self, side: Side, peer: bytes) -> str:

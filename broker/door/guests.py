@@ -31,7 +31,7 @@ class Ruling(enum.Enum):
 
 @dataclass(slots=True)
 class Guest:
-    owner: str
+    owner: str  # "" at a peer of whose connections libzmq says nothing
     connection: Connection | None = None  # the open one on which the owner has spoken under this id
 
 
@@ -48,6 +48,7 @@ class Guests:
         self._taken: Counter[Side] = Counter()
         self._taken_by: Counter[tuple[Side, str]] = Counter()
         self._robbed: set[tuple[Side, bytes]] = set()
+        self._absent: set[tuple[Side, bytes]] = set()  # clients without a connection when tidy() was called last
 
     def __len__(self) -> int:
         return len(self._guests)
@@ -100,11 +101,18 @@ class Guests:
             self.forget(side, peer)
         return robbed
 
-    def tidy(self) -> None:
-        """Free the ids of peers that have left and that the core has forgotten."""
+    def tidy(self) -> list[tuple[Side, bytes]]:
+        """Free the ids of peers that have left and that the core has forgotten. Return the clients that the core still
+        knows and that have had no connection since the call before: what they asked for is wanted no more."""
+        absent: set[tuple[Side, bytes]] = set()
         for (side, peer), guest in list(self._guests.items()):
             if not self._is_bound(side, peer, guest):
                 self.forget(side, peer)
+            elif side is Side.FRONTEND and guest.connection is None and guest.owner:
+                absent.add((side, peer))
+        gone = [key for key in absent if key in self._absent]
+        self._absent = absent
+        return gone
 
     def forget(self, side: Side, peer: bytes) -> None:
         """Free the routing id for any owner."""

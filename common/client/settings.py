@@ -21,6 +21,14 @@ SHORTAGES = 5
 # larger one delays each repetition by up to its own length.
 REVIEW_INTERVAL = 0.25
 
+# Seconds for which an acknowledgement waits for jobs that go to the broker. With a larger value, more of them travel in
+# one message, and the broker keeps their results for longer; with a smaller one, there are more messages.
+HOLD = 0.005
+
+# Jobs, and acknowledgements, that are taken from the application in one turn. A larger value costs less for each; with
+# a smaller one, a million that come at once delay heartbeats and results for less time.
+TURN = 4096
+
 # --- flow control (see flow.py) ----
 
 # The most jobs on their way to the broker, neither accepted nor refused. With a larger value, a full broker refuses

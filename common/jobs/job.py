@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.recipe import Recipe
@@ -20,8 +21,7 @@ EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avi
 OUTPUT_LIMIT, OUTPUT_RATIO = 1 << 30, 64
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One image under one recipe.
 
     recipe is Recipe.to_bytes(). needs are the names of the filters that a worker must have. size is in bytes.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from filterfleet.common.jobs.extensions import FORMAT_OF_EXTENSION
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 
@@ -36,10 +34,9 @@ def output_path(output: str, source: str, image_format: str) -> str:
     output: a.jpg and a.jpg.png do occur in one folder. For the same reason a name without an extension gets two: the
     output of a in JPEG is a.jpg.jpg, because a.jpg may lie beside it.
     """
-    path = PurePosixPath(source)
     if has_no_extension(source):
         return f"{output}/{source}{2 * f'.{EXTENSION_OF_FORMAT[image_format]}'}"
     own = format_of_name(source) == image_format
-    if own and not is_image_name(path.stem):
+    if own and not is_image_name(source[: source.rfind(".")]):
         return f"{output}/{source}"
     return f"{output}/{source}.{EXTENSION_OF_FORMAT[image_format]}"

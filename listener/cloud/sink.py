@@ -30,6 +30,7 @@ class CloudSink:
     """A Sink. Callers never write to one place twice at once, because no two source paths share a place."""
 
     remote = True
+    longest_name = None  # stores differ, and say so themselves
 
     def __init__(self, rclone: Rclone, root: Remote, spool: Path, lock: Path) -> None:
         """spool: a folder for temporary files. lock: a file that stands for this output on this machine.
@@ -74,6 +75,10 @@ class CloudSink:
         except ChangedError:  # an original is gone by now
             return False
         return True
+
+    def publish(self, _sources: Sequence[str]) -> dict[str, TransferError]:
+        """What was uploaded is in its place."""
+        return {}
 
     def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
         copy, text = failed_places(source)

@@ -49,7 +49,7 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Put the outputs of a path in their places; ends in Written or TransferFailed."""
+    """Write the outputs of a path, to be published; ends in Written or TransferFailed."""
 
     path: str
     result: Result
@@ -58,13 +58,22 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Give a path the outputs of `original`, which has the same content; ends in Copied or TransferFailed. The result
-    describes the outputs, without their bytes."""
+    """Write the outputs of `original`, which has the same content, for a path, to be published; ends in Copied or
+    TransferFailed. The result describes the outputs, without their bytes."""
 
     path: str
     original: str
     result: Result
     urgent: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Put everything that was written for these paths in its place, durably; ends in Published. There is one at a
+    time."""
+
+    paths: tuple[str, ...]
+    urgent: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +127,13 @@ class Note:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
-Transfer = List | Look | Load | Write | Copy | Tell | Clear | TakeAway
-Action = Transfer | Submit | Acknowledge | Close | Note
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An order has been carried out, and its effect is durable: it concerned this many objects."""
+
+    id: str
+    count: int
+
+
+Transfer = List | Look | Load | Write | Copy | Publish | Tell | Clear | TakeAway
+Action = Transfer | Submit | Acknowledge | Close | Note | Answer

@@ -13,11 +13,22 @@ from collections.abc import Iterable, Mapping
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.listener.core.actions import Acknowledge, Action, Close, Note
+from filterfleet.listener.core.actions import Acknowledge, Action, Answer, Close, Note, Publish
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Looked, SourceChanged, TransferFailed
+from filterfleet.listener.core.events import (
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Looked,
+    Ordered,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
+from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Same, Settled, Version
 from filterfleet.listener.core.settings import FINDINGS, FIRST_FINDINGS, Settings
 
@@ -33,6 +44,7 @@ class ListenerCore:
         self._actions: list[Action] = []
         self._discovery = Discovery(settings, books, rng)
         self.desk = Desk(settings, recipe, books, self._discovery, self._actions)
+        self._orders = Orders(books, self._discovery, self.desk)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
 
@@ -55,8 +67,12 @@ class ListenerCore:
                 self.desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
                 self.desk.on_outcome(job, outcome, now)
+            case Published():
+                self.desk.on_published(event, now)
             case SourceChanged(job):
                 self.desk.on_source_changed(job, now)
+            case Ordered(id_, order):
+                self._orders.on(id_, order, now)
             case TransferFailed(path, trouble):
                 self.desk.on_failure(path, trouble, now)
             case _:
@@ -74,6 +90,8 @@ class ListenerCore:
         if not self.finished:
             self._actions += self._discovery.due(now)
         self.desk.commit()
+        self.desk.publish(now)
+        self._actions += self._orders.take_answers()
         self.desk.feed(now)
         return self._take()
 
@@ -88,10 +106,16 @@ class ListenerCore:
         """The shell begins nothing more and cuts short whatever is under way. Failures mean nothing from now on."""
         self.desk.stopping = True
 
+    def publish_rest(self) -> list[Publish]:
+        """To be called when nothing is under way any more: what is left to be published, if anything."""
+        self.desk.publish(float("inf"))
+        return [action for action in self._take() if isinstance(action, Publish)]
+
     def end(self) -> list[Action]:
         """To be called after the last event: commit the ledger, and return the acknowledgements."""
         self.desk.commit()
-        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note)]
+        self._actions += self._orders.take_answers()
+        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note | Answer)]
 
     @property
     def finished(self) -> bool:
@@ -125,6 +149,7 @@ class ListenerCore:
             return
         self._actions += self._discovery.listed(listing, now)
         self._take_up(self._discovery.take(FIRST_FINDINGS))  # the others in the ticks that follow
+        self._orders.listed(now)
         self.desk.feed(now)
 
     def _take_up(self, findings: Iterable[Finding]) -> None:
@@ -153,15 +178,18 @@ class ListenerCore:
 
     def _is_known(self, path: str, version: Version) -> bool:
         """Whether a version that was found again is no new one, as far as can be known without its content."""
+        work = self.desk.works.get(path)
         match self._books.standing(path, version):
             case ("skipped", _):
                 self._books.renew([(path, version)])
             case ("done", _):
                 self.desk.intake.add_again(path, version)
-            case ("pending", _) if path in self.desk.works:
+            case ("pending", _) if work is not None and work.version.resembles(version):
                 self.desk.intake.add_again(path, version)  # it may have been loaded before it changed
-            case ("pending" | "failed", True):
-                pass  # it is loaded later, or has been
+            case ("pending", True):  # it is loaded later
+                self._discovery.compared(path, same=False)
+            case ("failed", True):
+                pass
             case _:
                 return False
         return True

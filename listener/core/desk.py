@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
-from filterfleet.listener.core.actions import Acknowledge, Action, Note
+from filterfleet.listener.core import events
+from filterfleet.listener.core.actions import Acknowledge, Action, Note, Publish
+from filterfleet.listener.core.again import Again
 from filterfleet.listener.core.agenda import Agenda
 from filterfleet.listener.core.asking import transfer_of
 from filterfleet.listener.core.books import Books
+from filterfleet.listener.core.copies import Copies
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.events import (
-    Cleared,
-    Copied,
-    Loaded,
-    Refused,
-    Success,
-    TakenAway,
-    Told,
-    Trouble,
-    Written,
-)
+from filterfleet.listener.core.events import Loaded, Published, Success, Trouble
+from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.jobs import JobInHand, Jobs
 from filterfleet.listener.core.place import Place
@@ -39,6 +31,7 @@ class Desk:
         self.settings = settings
         self.intake = Intake(settings.window, settings.small, settings.spool, spooled=settings.spooled_in)
         self.retries = Retries(books, discovery, self.intake, actions)
+        self._again = Again(books, discovery)
         self.stopping = False
         self._recipe = recipe
         self._books = books
@@ -50,7 +43,8 @@ class Desk:
         self._agenda: Agenda[str] = Agenda()  # paths whose transfers are tried again
         self.works: dict[str, Work] = {}  # by path
         self.jobs = Jobs(recipe, actions)
-        self._originals: Counter[str] = Counter()  # by path, the works that copy its outputs
+        self._groups = Groups()
+        self._copies = Copies()
         self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
 
     @property
@@ -61,7 +55,7 @@ class Desk:
     @property
     def next(self) -> float:
         """The instant at which run_due() has something to do; infinite if there is none."""
-        return min(self._agenda.next, self.retries.next)
+        return min(self._agenda.next, self._groups.next, self.retries.next)
 
     def resume(self) -> None:
         """Take up the work that an earlier life has left undone."""
@@ -87,13 +81,18 @@ class Desk:
 
     def is_busy(self, path: str) -> bool:
         """Whether the path has to wait: outputs that are being copied must not be replaced."""
-        return path in self.works or path in self._originals
+        return path in self.works or path in self._copies
 
     def run_due(self, now: float) -> None:
         """Do everything that is due."""
         for path in self._agenda.take(now):
             self._ask(self.works[path])
         self.retries.run_due(self.works.__contains__, now)
+
+    def publish(self, now: float) -> None:
+        """Publish what has been written, if it is time."""
+        if paths := self._groups.close(now, len(self.works)):
+            self._actions.append(Publish(paths))
 
     def commit(self) -> None:
         """Commit the ledger, then begin everything that waited for that."""
@@ -110,30 +109,42 @@ class Desk:
     def on_success(self, event: Success, now: float) -> None:
         work = self.works[event.path]
         work.expect(event)
-        self._actions += self._place(work).succeeded(work.path)
+        if not isinstance(event, events.Written | events.Copied):  # these have not succeeded before they are published
+            self._actions += self._place(work).succeeded(work.path)
         match event:
             case Loaded():
                 self._on_loaded(work, event, now)
-            case Refused(_, reason):
+            case events.Refused(_, reason):
                 self.retries.found(work.path)
                 self._fail(work, reason, transient=False, now=now)
-            case Copied(_, found):
-                self._end_copy(work)
+            case events.Copied(_, found):
                 if found:
-                    self._record(work, 0.0)
+                    self._publish_later(work, 0.0, now)
                 else:
+                    self._copies.end(work)
                     self._process(work, now)
-            case Written(_, seconds):
-                self._record(work, seconds)
-            case Told():
+            case events.Written(_, seconds):
+                self._publish_later(work, seconds, now)
+            case events.Told():
                 self._record_failure(work, transient=False, now=now)
-            case Cleared():
+            case events.Cleared():
                 self._books.take_back(work.path)
                 self._after_clearing(work)
-            case TakenAway():
+            case events.TakenAway():
                 self._books.departed(work.path, work.version)
                 self._discovery.departed(work.path)
                 self._end(work)
+
+    def on_published(self, event: Published, now: float) -> None:
+        for path in self._groups.ended():
+            work = self.works[path]
+            if path in event.troubles:
+                work.enter(State.COPYING if work.original else State.WRITING)
+                self.on_failure(path, event.troubles[path], now)
+                continue
+            self._actions += self._output.succeeded(path)
+            self._copies.end(work)
+            self._record(work)
 
     def on_failure(self, path: str, trouble: Trouble | None, now: float) -> None:
         work = self.works[path]
@@ -190,7 +201,7 @@ class Desk:
                 why = trouble or NEVER_FOUND
                 self._fail(work, why.reason, transient=why.transient, now=now)
             case State.COPYING:
-                self._end_copy(work)
+                self._copies.end(work)
                 self._process(work, now)
             case State.TELLING:
                 self._note("warning", "the failure cannot be told at the output", work.path, trouble)
@@ -232,37 +243,15 @@ class Desk:
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
         self.retries.found(work.path)
         work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
-        if work.again and self._is_nothing_new(work):
+        if work.again and not self._again.is_new(work):
+            self._leave_window(work)
+            self._after_clearing(work)
             return
-        if work.job not in self.jobs and (twin := self._books.same_job(work.job)) is not None:
-            work.original, work.result = twin
-            self._originals[work.original] += 1
+        if self.jobs.may_copy(work) and (twin := self._books.same_job(work.job)) is not None:
+            self._copies.begin(work, *twin)
             self._begin(work, State.COPYING)
         else:
             self._process(work, now)
-
-    def _is_nothing_new(self, work: Work) -> bool:
-        """Compare an object that was found again with what the ledger has. True: its work has ended."""
-        work.again = False
-        overtaken = not self._discovery.is_worth_comparing(work.path, work.version)
-        same = self._books.made(work.path, work.version) == work.job
-        self._discovery.compared(work.path, same=same)
-        if same:
-            self._books.renew([(work.path, work.version)], depart=work.departs)
-        elif not overtaken and self._books.standing(work.path, work.version) != ("failed", True):
-            work.fresh = self._discovery.is_fresh(work.path)
-            self._books.add(work.path, work.version, fresh=work.fresh)
-            return False
-        self._leave_window(work)
-        if same:
-            self._after_clearing(work)
-        else:
-            self._end(work)
-        return True
-
-    def _end_copy(self, work: Work) -> None:
-        self._originals[work.original] -= 1
-        self._originals += Counter()  # without those at zero
 
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""
@@ -284,15 +273,21 @@ class Desk:
 
     # --- into the ledger ----
 
-    def _record(self, work: Work, seconds: float) -> None:
-        """The outputs are in their places; writing them took this long."""
+    def _publish_later(self, work: Work, seconds: float, now: float) -> None:
+        """The outputs are written, which took this long."""
+        work.writing = seconds
+        work.enter(State.PUBLISHING)
+        self._groups.add(work.path, now, urgent=work.fresh)
+
+    def _record(self, work: Work) -> None:
+        """The outputs are in their places."""
         assert work.result is not None
         self._books.done(
             work.path,
             work.version,
             work.result,
             engine=self.settings.engine,
-            write=seconds,
+            write=work.writing,
             turnaround=work.turnaround,
             depart=work.departs,
         )

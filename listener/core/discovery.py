@@ -30,6 +30,11 @@ from filterfleet.listener.core.scan import (
 )
 from filterfleet.listener.core.settings import KINDS_PAUSE, SHARE, Backfill, Settings
 
+DOUBT = (
+    "most objects vanished at once: nothing is forgotten; if they were removed on purpose, "
+    "say so with `filterfleet confirm-removals`"
+)
+
 
 class Discovery:
     """Decides between scans of everything and looks at single paths, and puts what was found in order."""
@@ -76,6 +81,11 @@ class Discovery:
     def has_findings(self) -> bool:
         """Whether something was found that nobody has taken up yet."""
         return bool(self._found)
+
+    @property
+    def has_listed(self) -> bool:
+        """Whether the source's root has been listed in this life."""
+        return self._readable_at > float("-inf")
 
     # --- when to look ----
 
@@ -124,6 +134,8 @@ class Discovery:
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # every scan finds that again
         quiet = quiet and self._list_began > self._stirred_at and not self._may_come_back(listing, now)
         self._quiet_scans = self._quiet_scans + 1 if quiet else 0
+        if not any(isinstance(finding, MassDisappearance) for finding in findings):
+            self._doubted = frozenset()
         failed = ROOT in listing.unread
         if not failed:
             self._readable_at = now
@@ -193,7 +205,14 @@ class Discovery:
             return []
         self._doubted = gone
         fields = {"gone": len(gone), "known": known}
-        return [Note("warning", "most objects vanished at once: nothing is forgotten", fields)]
+        return [Note("warning", DOUBT, fields)]
+
+    def confirm_removals(self, now: float) -> int:
+        """The disappearance that is in doubt was meant: the next listing that shows it is believed. Returns how many
+        objects are in doubt."""
+        self._scan.confirm(self._doubted)
+        self.hint(now)
+        return len(self._doubted)
 
     def expire(self, path: str) -> None:
         """Should this object come back, it is processed anew."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from filterfleet.common.payload import Blob
 from filterfleet.common.wire import Failed, Result
+from filterfleet.listener.core.order import Order
 from filterfleet.listener.core.scan import Listing, Version
 
 
@@ -80,6 +81,13 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """Publish has ended: the outputs of its paths are in their places, and durable, but for those in trouble."""
+
+    troubles: Mapping[str, Trouble]
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Tell has ended: the failure stands at the output."""
 
@@ -121,5 +129,13 @@ class TransferFailed:
     trouble: Trouble | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Somebody has ordered this; it is answered by Answer with the same id."""
+
+    id: str
+    order: Order
+
+
 Success = Loaded | Refused | Written | Copied | Told | Cleared | TakenAway
-Event = Heard | Listed | Looked | Ended | SourceChanged | Success | TransferFailed
+Event = Heard | Listed | Looked | Ended | SourceChanged | Published | Success | TransferFailed | Ordered

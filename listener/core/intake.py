@@ -41,6 +41,7 @@ class Intake:
         self._again: deque[tuple[str, Version]] = deque()
         self._backfill: deque[tuple[str, Version]] = deque()
         self._active: dict[str, _Active] = {}
+        self._memory = self._disk = 0  # bytes of all that is active
 
     @property
     def idle(self) -> bool:
@@ -82,36 +83,44 @@ class Intake:
                 if path in self._active or is_busy(path):
                     line.rotate(-1)
                     continue
-                taken = _Active(fresh=line is self._fresh, again=line is self._again)
-                self._add(taken, version.size, spooled=self._spooled)
+                again = line is self._again
+                taken = _Active(line is self._fresh, again, *self._weight(version.size, spooled=self._spooled))
                 if not self._has_room(taken):
                     return None
                 line.popleft()
                 self._active[path] = taken
+                self._count(taken.memory, taken.disk)
                 return path, version, taken.fresh
         return None
 
     def add_outputs(self, path: str, size: int, *, spooled: bool = False) -> None:
         """The outputs of an active object are here, size bytes in all. spooled: they pass through files, because the
         output is a cloud."""
-        self._add(self._active[path], size, spooled=spooled)
+        active = self._active[path]
+        memory, disk = self._weight(size, spooled=spooled)
+        active.memory += memory
+        active.disk += disk
+        self._count(memory, disk)
 
     def release(self, path: str) -> None:
-        del self._active[path]
+        active = self._active.pop(path)
+        self._count(-active.memory, -active.disk)
 
     def _has_room(self, wanted: _Active) -> bool:
-        active = self._active.values()
         return (
-            len(active) < self.window + (RESERVE if wanted.fresh else 0)
-            and _fits(wanted.memory, sum(other.memory for other in active), MEMORY)
-            and _fits(wanted.disk, sum(other.disk for other in active), self.disk)
+            len(self._active) < self.window + (RESERVE if wanted.fresh else 0)
+            and _fits(wanted.memory, self._memory, MEMORY)
+            and _fits(wanted.disk, self._disk, self.disk)
         )
 
-    def _add(self, active: _Active, size: int, *, spooled: bool) -> None:
-        if size <= self._small:
-            active.memory += size
-        if spooled or size > self._small:
-            active.disk += size
+    def _weight(self, size: int, *, spooled: bool) -> tuple[int, int]:
+        """The bytes that an image, or outputs, of this size take in memory and in temporary files."""
+        small = size <= self._small
+        return size if small else 0, 0 if small and not spooled else size
+
+    def _count(self, memory: int, disk: int) -> None:
+        self._memory += memory
+        self._disk += disk
 
 
 def _fits(size: int, taken: int, limit: int) -> bool:

@@ -143,6 +143,7 @@ class Scan:
         self._settle = settle
         self._settled = dict(settled)
         self._watched: dict[str, tuple[Version, float]] = {}  # and when it was first seen so
+        self._confirmed: frozenset[str] = frozenset()  # somebody has said that they were removed
         self._departed: set[str] = set()  # taken away by us, and still in the last listing
         self._again: dict[str, bool] = {}  # handed on again and not compared yet: whether because of the inode alone
         self._inodes_count = True  # until one has changed with the same content
@@ -218,8 +219,9 @@ class Scan:
                 yield self._hand_on(path, version, known)
 
     def _tells_apart(self, path: str, known: Version, version: Version) -> bool:
-        """Whether another inode means another state."""
-        return self._inodes_count and bool(known.inode and version.inode) and path not in self._departed
+        """Whether another inode is news."""
+        told = path in self._departed or self._again.get(path, False)
+        return self._inodes_count and not told and bool(known.inode and version.inode)
 
     def _hand_on(self, path: str, version: Version, known: Version | None) -> Settled:
         del self._watched[path]
@@ -239,7 +241,8 @@ class Scan:
             self._departed.discard(path)
         known = hidden.without(self._settled.keys())
         gone = known - listing.objects.keys()
-        if len(gone) > max(MASS_MINIMUM, MASS * len(known)):
+        confirmed, self._confirmed = self._confirmed, frozenset()
+        if len(gone - confirmed) > max(MASS_MINIMUM, MASS * len(known)):
             return [MassDisappearance(frozenset(gone), len(known))]
         for path in gone:
             del self._settled[path]
@@ -273,6 +276,10 @@ class Scan:
         """If this object comes back, it counts as another version, whatever it looks like. It stays known until then:
         otherwise a source that shows nothing would be believed once enough of it had been forgotten."""
         self._settled[path] = NO_VERSION
+
+    def confirm(self, gone: frozenset[str]) -> None:
+        """The disappearance of these objects is believed by the next update, however many they are."""
+        self._confirmed = gone
 
     def skip(self, path: str, version: Version) -> None:
         """Treat this version as handed on, without processing it."""

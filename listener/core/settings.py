@@ -51,6 +51,13 @@ RESERVE = 16
 # goes when it is alone there. More: more large objects are under way at once. Less: the disk of $TMPDIR can be smaller.
 DISK = 1 << 30
 
+# --- what is made durable together ----
+
+# Seconds for which outputs of the backfill wait for others, and how many paths are enough, before they are published.
+# More: a path costs fewer calls of the file system and commits. Less: outputs appear sooner. Nothing waits behind a
+# fresh upload, and nothing waits when no other path is under way.
+GATHER, ENOUGH = 0.1, 16
+
 # --- when a transfer is tried again ----
 
 # Attempts at one object while transfers of other objects succeed. More: a flaky object gets more chances. Less: a bad

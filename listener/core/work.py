@@ -10,10 +10,12 @@ Each state but PROCESSING stands for one transfer that is under way, or that wai
                                                       failure        TELLING, or the end: failed, or looked at anew
     PROCESSING   submitted, or attached to a job      Ended          WRITING; TELLING, or the end: failed
                  of the same content                  SourceChanged  the end: looked at anew
-    COPYING      the same content is done elsewhere   Copied         CLEARING, LEAVING, or the end: done
+    COPYING      the same content is done elsewhere   Copied         PUBLISHING; PROCESSING, if it is gone
                                                       failure        PROCESSING
-    WRITING      the engine has a result              Written        CLEARING, LEAVING, or the end: done
+    WRITING      the engine has a result              Written        PUBLISHING
                                                       failure        TELLING, or the end: failed
+    PUBLISHING   the outputs are written; begins      Published      CLEARING, LEAVING, or the end: done
+                 with a group (core.group)            trouble        COPYING or WRITING, which has failed
     TELLING      failed permanently; begins when the  Told           the end: failed
                  ledger knows that it may be told     failure        the end: failed
     CLEARING     done, and the output may still tell  Cleared        LEAVING, or the end
@@ -41,6 +43,7 @@ class State(enum.Enum):
     PROCESSING = "processing"
     COPYING = "copying"
     WRITING = "writing"
+    PUBLISHING = "publishing"
     TELLING = "telling"
     CLEARING = "clearing"
     LEAVING = "leaving"
@@ -51,8 +54,9 @@ _NEXT = {
     State.WAITING: {State.LOADING, State.CLEARING, State.LEAVING},  # the last two: left over by an earlier life
     State.LOADING: {State.PROCESSING, State.COPYING, State.TELLING, State.LEAVING, State.ENDED},
     State.PROCESSING: {State.WRITING, State.TELLING, State.ENDED},
-    State.COPYING: {State.PROCESSING, State.CLEARING, State.LEAVING, State.ENDED},
-    State.WRITING: {State.TELLING, State.CLEARING, State.LEAVING, State.ENDED},
+    State.COPYING: {State.PROCESSING, State.PUBLISHING},
+    State.WRITING: {State.PUBLISHING, State.TELLING, State.ENDED},
+    State.PUBLISHING: {State.COPYING, State.WRITING, State.CLEARING, State.LEAVING, State.ENDED},
     State.TELLING: {State.ENDED},
     State.CLEARING: {State.LEAVING, State.ENDED},
     State.LEAVING: {State.ENDED},
@@ -87,6 +91,7 @@ class Work:
     original: str = ""  # the path of a twin that is done
     result: Result | None = None
     turnaround: float = 0.0  # seconds from submission to result
+    writing: float = 0.0  # seconds
     reason: str = ""
 
     def enter(self, state: State) -> None:

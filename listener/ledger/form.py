@@ -9,9 +9,25 @@ from pathlib import Path
 from filterfleet.common.errors import FleetError
 
 FORM = 2  # the version of the tables: PRAGMA user_version in schema.sql. The one before never left development.
-# Columns that came later: table, name and kind. The version of the tables is the same with and without them, because
-# programs that do not know them write into such tables as well.
-LATER = (("results", "notes", "TEXT"), ("objects", "ctime_ns", "INTEGER"), ("objects", "inode", "INTEGER"))
+
+LATER = (
+    ("results", "notes", "TEXT"),
+    ("results", "sums", "TEXT"),
+    ("objects", "at", "REAL"),
+    ("objects", "ctime_ns", "INTEGER"),
+    ("objects", "inode", "INTEGER"),
+)  # columns that came later
+
+
+DAMAGED = " `filterfleet ledger check` says what can be done."
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether SQLite says that a file is no whole ledger, rather than that it cannot be had."""
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
 
 
 def form_of(db: sqlite3.Connection, file: Path) -> int:
@@ -38,9 +54,8 @@ def _migrate(db: sqlite3.Connection, file: Path) -> None:
         if form_of(db, file) < FORM:
             db.execute("DROP TABLE IF EXISTS objects")
             db.execute("DROP TABLE IF EXISTS results")
-        else:
-            for table, column, kind in _missing(db):
-                db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+        for table, column, kind in _missing(db):
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
         db.commit()
     except BaseException:
         db.rollback()
@@ -48,9 +63,11 @@ def _migrate(db: sqlite3.Connection, file: Path) -> None:
 
 
 def _missing(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
-    """Those of LATER that the tables do not have."""
-    columns = {(table, row[1]) for table in ("objects", "results") for row in db.execute(f"PRAGMA table_info({table})")}
-    return [later for later in LATER if later[:2] not in columns]
+    """(table, column, type) of the later columns that the tables do not have. The version of the tables is the same
+    with and without them, because programs that do not know them write into such tables as well.
+    """
+    has = {table: {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")} for table, *_ in LATER}
+    return [(table, column, kind) for table, column, kind in LATER if has[table] and column not in has[table]]
 
 
 def text_of(name: str) -> str:

@@ -7,64 +7,21 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.notes import notes_of
+from filterfleet.common.jobs.notes import notes_of, sums_of
 from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
-from filterfleet.listener.ledger.form import make_tables, text_of
+from filterfleet.listener.ledger.form import DAMAGED, is_damage, make_tables, text_of
+from filterfleet.listener.ledger.journal import Journal
+from filterfleet.listener.ledger.rows import REPORT, Failure, Processed, Progress
 
-# The fields of a report: sizes in bytes and pixels, times in seconds. Those of work that was never done are None.
-REPORT = (
-    *("path", "bytes", "width", "height", "pixels", "engine", "worker"),
-    *("queue", "decode", "filter", "encode", "write", "status", "reason", "notes"),
-)
-
+__all__ = ["REPORT", "Failure", "Ledger", "Processed", "Progress"]
 
 VERSION = tuple(field.name for field in fields(Version))  # columns of the table of objects
-
-
-@dataclass(frozen=True, slots=True)
-class Processed:
-    """A finished image, for tables.
-
-    size and the sizes of outputs are in bytes; seconds is the time in the worker, turnaround that from submission to
-    result; finished_at is in seconds since the epoch.
-    """
-
-    path: str
-    size: int
-    width: int
-    height: int
-    worker: str
-    seconds: float
-    turnaround: float
-    outputs: tuple[OutputFile, ...]
-    finished_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An image that could not be processed; reason is a sentence for the user."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Numbers of objects, by state."""
-
-    pending: int
-    done: int
-    failed: int
-
-    @property
-    def total(self) -> int:
-        return self.pending + self.done + self.failed
 
 
 class Ledger:
@@ -86,7 +43,13 @@ class Ledger:
             self._db.execute("PRAGMA synchronous = NORMAL")
             make_tables(self._db, file)
         except (sqlite3.Error, OSError) as error:
-            raise FleetError(f"The ledger {file} cannot be opened: {error}.") from None
+            hint = DAMAGED if is_damage(error) else ""
+            raise FleetError(f"The ledger {file} cannot be opened: {error}.{hint}") from None
+
+    def journal(self, state: Path, source: str) -> Journal:
+        """From now on, what is recorded here is recorded there as well. Raises FleetError."""
+        with _in_words():
+            return Journal(state, source, self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -105,6 +68,28 @@ class Ledger:
     def retry(self, path: str, version: Version) -> bool:
         """A version is pending again if it is the present one and has failed. Returns whether it was."""
         return self._run("retry", path, version).rowcount > 0
+
+    def failed_objects(self) -> list[tuple[str, Version, str]]:
+        """(path, version, reason) of every object that has failed."""
+        return [(path, Version(*version), reason or "") for path, *version, reason in self._run("failed_objects")]
+
+    def finished_objects(self) -> list[tuple[str, Version]]:
+        """(path, version) of every object at the source that is done or has failed."""
+        return [(path, Version(*version)) for path, *version in self._run("finished_objects")]
+
+    def again(self, path: str, version: Version) -> bool:
+        """A version at the source is pending again, if it is the present one and is done or has failed. Returns whether
+        it was."""
+        return self._run("again", path, version).rowcount > 0
+
+    def prune(self, before: float) -> int:
+        """Forget objects that vanished from the source before this instant, in seconds since the epoch, and results
+        from before it that are not those of an object as it is now. Returns how many rows that were.
+
+        An object whose disappearance an earlier version has recorded without its time counts as vanished now.
+        """
+        self._run("date")
+        return sum(self._run(query, before=before).rowcount for query in ("prune_objects", "prune_results"))
 
     def redo(self) -> None:
         """Every object is pending again."""
@@ -210,6 +195,7 @@ class Ledger:
             turnaround=turnaround,
             finished_at=time.time(),
             notes=notes_of(report),
+            sums=json.dumps(sums) if (sums := sums_of(report, len(result.outputs))) else None,
             **{name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")},
         )
         departure = "due" if depart else None
@@ -255,8 +241,9 @@ class Ledger:
         row = self._run("same_job", job=job.hex()).fetchone()
         if row is None:
             return None
-        path, outputs, width, height, worker, notes = row
+        path, outputs, width, height, worker, notes, sums = row
         report = {"width": width, "height": height, "worker": worker} | ({"notes": notes} if notes else {})
+        report |= {"sums": json.loads(sums)} if sums else {}
         return path, Result(job, _outputs(outputs), report)
 
     # --- for people ----
@@ -303,7 +290,7 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise FleetError(f"The ledger cannot be used: {error}.") from None
+        raise FleetError(f"The ledger cannot be used: {error}.{DAMAGED if is_damage(error) else ''}") from None
 
 
 def _queries() -> dict[str, str]:

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS objects (
     reason TEXT,
     departure TEXT CHECK (departure IN ('due', 'ours', 'theirs')),  -- it is to be taken away by us, was taken away by us, or vanished
     ctime_ns INTEGER, inode INTEGER,  -- of a file; NULL or 0 if nobody told
+    at REAL,                          -- when it came to its state or departed, in seconds since the epoch
     PRIMARY KEY (source, path)
 );
 
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS results (
     turnaround REAL,                  -- seconds from submission to result
     finished_at REAL NOT NULL,        -- seconds since the epoch
     notes TEXT,                       -- what the outputs do not have of the file, in sentences
+    sums TEXT,                        -- JSON: the CRC-32 of each output, as its worker has computed it
     times INTEGER NOT NULL DEFAULT 1, -- how often it was recorded; more than once is harmless
     PRIMARY KEY (source, path, size, mtime_ns, tag, recipe)
 );

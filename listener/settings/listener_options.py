@@ -13,6 +13,7 @@ import typer
 
 from filterfleet.common.process.options import BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
 from filterfleet.listener.core.settings import Backfill, Failures
+from filterfleet.listener.settings.retention import KEEP_DAYS
 
 _IMAGES, _AFTERWARDS, _CLOUDS = "Which images", "What happens afterwards", "Clouds"  # headings in --help
 
@@ -136,6 +137,23 @@ class ListenerOptions:
             "a copy and the reason, only the reason, or nothing.",
         ),
     ] = Failures.COPY
+    heal: Annotated[
+        bool,
+        typer.Option(
+            "--heal",
+            rich_help_panel=_AFTERWARDS,
+            help="Make results again that somebody has deleted from the output, which has to be a local folder.",
+        ),
+    ] = False
+    keep_days: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            rich_help_panel=_AFTERWARDS,
+            help="Days that the ledger remembers images that have vanished from the source, and versions of images "
+            "that were replaced. More keeps a longer history; less keeps the ledger small.",
+        ),
+    ] = KEEP_DAYS
     rclone_config: Annotated[
         Path | None,
         typer.Option(rich_help_panel=_CLOUDS, help="rclone's configuration file.", show_default="rclone's own"),

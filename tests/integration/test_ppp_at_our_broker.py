@@ -168,3 +168,15 @@ def test_an_answer_that_is_too_big_for_a_basic_client_is_an_error_it_can_read(fl
     reply = ask(fleet.frontend, swelling_jpeg, patience=15)
     assert reply is not None
     assert "too large" in msgpack.unpackb(reply[0])["error"]
+
+
+def test_requests_of_basic_clients_that_were_killed_are_dropped(fleet: Fleet):
+    """Some with a routing id of libzmq's making, some with their own."""
+    fleet.start_broker()
+    with contextlib.ExitStack() as connections:
+        for n in range(6):
+            identity = b"mine-%d" % n if n % 2 else b""
+            client = connections.enter_context(connected(zmq.REQ, fleet.frontend, identity))
+            client.send(b"question %d" % n)
+        wait_until(lambda: fleet.status()["waiting"] == 6, what="six requests")
+    wait_until(lambda: fleet.status()["waiting"] == 0, patience=10.0, what="none of those that are gone")

@@ -6,21 +6,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from filterfleet.common.wire import Result
-from filterfleet.listener.core.events import Event, TransferFailed
+from filterfleet.listener.core.events import Copied, Event, TransferFailed, Written
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.core.settings import TRIES, Backfill
 from filterfleet.listener.ledger.ledger import Ledger
 from tests.simulation.invariants import InvariantError
 from tests.simulation.photos import ENDS, FOR_GOOD, Photo
-from tests.simulation.places import AWAY, LOCKED, LOST
+from tests.simulation.places import AWAY, LOCKED, LOST, Output
 
 Key = tuple[str, Version]
 NOTHING_YET = Listing({}, {ROOT: "It has not been listed in this life."})
 
 
 class WatchedLedger(Ledger):
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, output: Output, *args: Any) -> None:
         super().__init__(*args)
+        self._output = output
         self.skippable: set[Key] = set()  # what was there when the source was first listed
         self._unseen: set[str] = set()  # folders that no listing of this life could read
         self.stayed: set[Key] = set()  # what an outage, longer than anybody waits, has kept in the source
@@ -104,6 +105,8 @@ class WatchedLedger(Ledger):
                 if limit is not None and now - since >= limit:
                     attempts = TRIES  # it may be given up
                 self._away[path] = attempts + 1, since
+            case Written() | Copied():
+                pass  # it has not succeeded before it is published
             case _ if (path := getattr(event, "path", None)) is not None:
                 self._away.pop(path, None)
 
@@ -119,6 +122,8 @@ class WatchedLedger(Ledger):
     def done(self, path: str, version: Version, result: Result, **named: Any) -> None:
         if (path, version) in self.skippable and self.state(path, version) == "skipped":
             raise InvariantError(f"{path} was there before the first listing, and is processed")
+        if self._output.durable.get(path) != result.id:
+            raise InvariantError(f"{path} is recorded before its outputs are in their places")
         super().done(path, version, result, **named)
         self._done.add((path, version))
 

@@ -7,6 +7,7 @@ from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.door.connections import Connection as Seen
 from filterfleet.broker.door.connections import Connections
 from filterfleet.broker.door.guests import Guests, Ruling
+from filterfleet.broker.settings import TIDY_INTERVAL
 from tests.simulation.invariants import InvariantError
 from tests.simulation.router import Connection, Router
 
@@ -22,6 +23,7 @@ class Doorkeeper:
         self._guests = Guests(core.knows, PLACES, 2 * PLACES, SHARE)
         self._connections = Connections(SILENT, SILENT_OF_ADDRESS)
         self._stamp = 0
+        self._next_tidying = 0.0
         self._open: dict[Seen, Connection] = {}
 
     def look(self) -> list[Connection]:
@@ -49,10 +51,13 @@ class Doorkeeper:
             self._connections.heard(seen, peer)
         return ruling is Ruling.WELCOME
 
-    def robbed(self) -> list[tuple[Side, bytes]]:
+    def lost(self, now: float) -> list[tuple[Side, bytes]]:
         """Peers that are not reached any more."""
-        self._guests.tidy()
-        return self._guests.robbed()
+        lost = self._guests.robbed()
+        if now >= self._next_tidying:
+            self._next_tidying = now + TIDY_INTERVAL
+            lost += self._guests.tidy()
+        return lost
 
     def strike_off(self, side: Side, peer: bytes) -> Connection | None:
         """Forget the owner of this routing id. Return its connection, if there is one."""

@@ -34,10 +34,11 @@ class Faults:
             self._rewrite,
             self._touch,
             self._remove,
-            self._remove_outputs,
+            *[self._remove_outputs] * 2,
             self._hide,
             self._lock,
             *[self._lose_a_place] * 2,
+            self._break_a_disk,
             self._set_clock,
         ]
 
@@ -63,6 +64,7 @@ class Faults:
             thief.stop()
         for listener in self._world.listeners:
             listener.source.hidden = listener.source.away = listener.output.away = listener.source.locked = False
+            listener.output.broken = False
 
     # --- by kind ----
 
@@ -172,6 +174,17 @@ class Faults:
         self._world.tell("world", f"OUTAGE of {listener.name}'s {type(place).__name__.lower()} for {seconds} s")
         place.away = True
         self._world.clock.after(seconds, self._restore, place)
+
+    def _break_a_disk(self, _node: Node) -> None:
+        """For a while, an output takes what is written and cannot make it durable."""
+        listener = self._rng.choice(self._world.listeners)
+        seconds = self._rng.choice([0.3, 2.0, 8.0])
+        self._world.tell("world", f"THE DISK of {listener.name}'s output FAILS for {seconds} s")
+        listener.output.broken = True
+        self._world.clock.after(seconds, self._mend, listener.output)
+
+    def _mend(self, output: Output) -> None:
+        output.broken = False
 
     def _restore(self, place: Source | Output) -> None:
         place.away = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from filterfleet.broker.books import Books
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import OBJECT, Lease, Task, TaskState
+from filterfleet.broker.state import OBJECT, Lease, Task, TaskState, held_by
 from filterfleet.common.wire import TAG
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.settings import Failures
@@ -86,6 +86,8 @@ def _audit_books(books: Books, settings: Settings, tasks: list[Task]) -> None:
     results = _results(tasks)
     if books.tasks != len(tasks) or books.held_bytes != sum(task.held_bytes for task in tasks):
         raise InvariantError("the broker's counts of tasks or bytes are not those of its tasks")
+    if any(task.held_bytes != held_by(task) for task in tasks):
+        raise InvariantError("a task holds other bytes than are counted")
     if books.result_bytes != results:
         raise InvariantError("the broker's count of results is not that of its tasks")
     if len(tasks) > settings.tasks:

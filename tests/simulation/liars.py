@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from filterfleet.broker.settings import Settings
 from filterfleet.common.wire import Get, Message, OutputFile, parse

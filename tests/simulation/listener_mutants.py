@@ -8,9 +8,12 @@ from typing import Any
 
 from filterfleet.common.wire import Failed
 from filterfleet.listener.core.actions import Acknowledge
+from filterfleet.listener.core.again import Again
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
+from filterfleet.listener.core.events import Published
+from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.patience import Misses, Patience
 from filterfleet.listener.core.place import Place
@@ -107,15 +110,48 @@ def _acknowledged_before_commit(self: Desk, work: Work) -> None:
 _original_leave_window = Desk._leave_window
 
 
+def _recorded_before_durable(self: Desk, work: Work, seconds: float, now: float) -> None:
+    """Outputs are recorded when they are written, and not yet in their places."""
+    work.enter(State.PUBLISHING)
+    self._copies.end(work)
+    self._record(work)
+
+
+def _sync_failure_ignored(self: Desk, event: Published, now: float) -> None:
+    """Outputs are recorded though their disk has reported an error."""
+    _original_on_published(self, Published({}), now)
+
+
+_original_on_published = Desk.on_published
+
+
+def _tail_forgotten(self: Groups, now: float, under_way: int) -> tuple[str, ...]:
+    """What is written while a group is being published is never published."""
+    paths = _original_close(self, now, under_way)
+    if self._published and not paths:
+        self._gathering.clear()
+    return paths
+
+
+_original_close = Groups.close
+
+
+def _trouble_ends_the_group(self: Desk, event: Published, now: float) -> None:
+    """When one path of a group is in trouble, those behind it are not recorded."""
+    if event.troubles:
+        self._groups._published = self._groups._published[:1]
+    _original_on_published(self, event, now)
+
+
 def _left_before_commit(self: Desk, work: Work, state: State) -> None:
     """A source is taken away as soon as its outputs are written."""
     self._begin(work, state)
 
 
-def _never_cleared(self: Desk, work: Work, seconds: float) -> None:
+def _never_cleared(self: Desk, work: Work) -> None:
     """A failure stays told at the output when the image has been mended."""
     told, self._books.is_told = self._books.is_told, lambda _: False  # type: ignore[method-assign]
-    _original_record(self, work, seconds)
+    _original_record(self, work)
     self._books.is_told = told  # type: ignore[method-assign]
 
 
@@ -182,15 +218,15 @@ def _tail_forgotten(self: Discovery, most: int) -> list[Any]:
 _original_take_findings = Discovery.take
 
 
-def _taken_for_the_same(self: Desk, work: Work) -> bool:
+def _taken_for_the_same(self: Again, work: Work) -> bool:
     """Size and time say that the content is the same."""
     self._books.made = lambda *_: work.job  # type: ignore[method-assign]
-    ended = _original_is_nothing_new(self, work)
+    new = _original_is_new(self, work)
     del self._books.made
-    return ended
+    return new
 
 
-_original_is_nothing_new = Desk._is_nothing_new
+_original_is_new = Again.is_new
 
 
 def _always_new(self: ListenerCore, path: str, version: Any) -> bool:
@@ -211,6 +247,10 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "twins forgotten": ((Desk, "on_outcome", _twins_forgotten),),
     "copy taken for made": ((Desk, "on_success", _copy_taken_for_made),),
     "acknowledged before commit": ((Desk, "_leave_window", _acknowledged_before_commit),),
+    "recorded before durable": ((Desk, "_publish_later", _recorded_before_durable),),
+    "failed sync ignored": ((Desk, "on_published", _sync_failure_ignored),),
+    "tail of a group forgotten": ((Groups, "close", _tail_forgotten),),
+    "group ended by a trouble": ((Desk, "on_published", _trouble_ends_the_group),),
     "left before commit": ((Desk, "_begin_later", _left_before_commit),),
     "failure never cleared": ((Desk, "_record", _never_cleared),),
     "failure not told": ((Desk, "_fail", _failures_kept_quiet),),
@@ -221,7 +261,7 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "first listing again and again": ((Discovery, "_note_first", _listed_when_all_is_read),),
     "fresh forgotten at restart": ((Discovery, "_note_first", _fresh_forgotten),),
     "tail of a listing forgotten": ((Discovery, "take", _tail_forgotten),),
-    "content not compared": ((Desk, "_is_nothing_new", _taken_for_the_same),),
+    "content not compared": ((Again, "is_new", _taken_for_the_same),),
     "done again after a chmod": ((ListenerCore, "_is_known", _always_new),),
     "nothing resumed": ((Desk, "resume", _nothing_resumed),),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
 from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result, ResultOk
 from filterfleet.common.wire.actions import Open, Send
+from filterfleet.common.wire.columns import rows
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
@@ -23,12 +25,23 @@ from filterfleet.listener.core.actions import (
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Transfer,
 )
 from filterfleet.listener.core.core import ListenerCore
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Loaded, SourceChanged, TransferFailed
+from filterfleet.listener.core.events import (
+    Cleared,
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Loaded,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from tests.memory_file import Shelf
@@ -58,7 +71,7 @@ class ListenerNode(Peer):
         rng = world.rng
         self.source = Source(name, world.camera, rng)
         self.output = Output(world.camera)
-        self.ledger = WatchedLedger(Path(":memory:"), name, RECIPE.digest.hex())
+        self.ledger = WatchedLedger(self.output, Path(":memory:"), name, RECIPE.digest.hex())
         self.settings = Settings(
             settle=rng.choice([0.0, 0.5]),
             interval=rng.choice([0.5, 2.0]),
@@ -142,6 +155,7 @@ class ListenerNode(Peer):
     def crash(self) -> None:
         super().crash()
         self.ledger.crash()
+        self.output.crash()
 
     def deadline(self) -> float:
         return min(self.client.deadline(), self.now + self.core.wait(self.now))
@@ -243,7 +257,9 @@ class ListenerNode(Peer):
         if isinstance(action, Load) and isinstance(event, Loaded) and self.source.photos[action.path].partial:
             raise InvariantError(f"{self.name} loads {action.path} while it is being uploaded")
         self.tell(f"{action!r:.60}: {type(event).__name__}")
-        self.ledger.transferred(event, self.now, limit=self.settings.once_patience if self.settings.once else None)
+        limit = self.settings.once_patience if self.settings.once else None
+        for single in _singly(action, event):
+            self.ledger.transferred(single, self.now, limit=limit)
         alone = isinstance(event, TransferFailed) and event.trouble is not None and event.trouble.alone
         self.later(0.0, self._on_alone if alone else self._on, event)
         if isinstance(event, TransferFailed):
@@ -262,7 +278,7 @@ class ListenerNode(Peer):
         self._unfinished.add(action.job)
         payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit else ()
         job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names)
-        self._act_client(self.client.submit(job, self.now))
+        self.client.submit(job)
 
     def _acknowledge(self, job: bytes) -> None:
         if not self.ledger.durable:
@@ -270,7 +286,7 @@ class ListenerNode(Peer):
         if job not in self._unfinished:
             raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r}, which is not under way")
         self._unfinished.remove(job)
-        self._act_client(self.client.acknowledge(job, self.now))
+        self.client.acknowledge(job, self.now)
 
     # --- the client's actions ----
 
@@ -279,8 +295,7 @@ class ListenerNode(Peer):
         for action in self.shelf.settle(self.client, actions, self.now):
             match action:
                 case Send(message):
-                    if isinstance(message, ResultOk) and message.id in self._unfinished:
-                        raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
+                    self._check_recorded(message)
                     if isinstance(message, Get) and message.blob not in RECIPE.names:
                         raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
                     messages.append(message)
@@ -299,6 +314,11 @@ class ListenerNode(Peer):
                     self._check(outcome)
                     self.later(0.0, self._on, Ended(job, outcome))
         self.send_messages(messages, self._broker)
+
+    def _check_recorded(self, message: Message) -> None:
+        for one in rows(message):
+            if isinstance(one, ResultOk) and one.id in self._unfinished:
+                raise InvariantError(f"{self.name} acknowledges {one.id[:KEY]!r} before it is recorded")
 
     def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
         if part is not None:
@@ -335,3 +355,12 @@ class ListenerNode(Peer):
     def left(self) -> list[str]:
         """Photos that have had no outcome."""
         return [path for path, photo in self.source.expected.items() if not self.ledger.knows_end(photo)]
+
+
+def _singly(action: Transfer, event: Event) -> Iterator[Event]:
+    """What an event says about each path, as if it had been published alone."""
+    if not (isinstance(action, Publish) and isinstance(event, Published)):
+        yield event
+        return
+    for path in action.paths:
+        yield TransferFailed(path, event.troubles[path]) if path in event.troubles else Cleared(path)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
+
+from msgspec.structs import replace
 
 from filterfleet.broker import backend, fairness
 from filterfleet.broker.backend import WorkerDesk
@@ -35,7 +36,7 @@ from tests.simulation.listener_mutants import LISTENER_MUTANTS
 Patch = tuple[type | ModuleType, str, Any]
 
 
-def _expiry_off(self: Scheduler, lease: Lease, now: float) -> list[Verdict]:
+def _expiry_off(self: Scheduler, lease: Lease) -> list[Verdict]:
     """Leases never expire: a task whose thread hangs is waited for until its worker gives up."""
     return []
 
@@ -97,7 +98,7 @@ def _trial_in_company(self: Scheduler, now: float) -> list[Lease]:
         worker = next((w for w in self.workers.values() if w.open and self.may_run(w, task)), None)
         if worker is not None:
             self.trials.suspects.remove(task)
-            granted.append(self._grant(task, worker, now, alone=True))
+            granted += self._grant([task], worker, now, alone=True)
     return granted
 
 
@@ -106,15 +107,15 @@ def _leaver_open(self: Worker) -> bool:
     return not self.reserved and len(self.leases) < self.slots
 
 
-def _backfill_first(self: FairQueue, eligible: Any) -> Task | None:
+def _backfill_first(self: FairQueue, eligible: Any, _most: int = 1) -> list[Task]:
     """The least urgent task is begun first."""
     for lane in (self._lanes[priority] for priority in sorted(self._lanes, reverse=True)):
         for line in (line for lines in lane.values() for line in lines.values()):
             for tasks in line.values():
                 if eligible(task := next(iter(tasks.values()))):
                     self.remove(task)
-                    return task
-    return None
+                    return [task]
+    return []
 
 
 def _kept_apart_by_needs(task: Task) -> Any:
@@ -167,17 +168,17 @@ def _results_piled_up(_self: Books, _task: Any) -> bool:
 
 def _busy_forgotten(self: Submissions, job: bytes, _retry_at: float, now: float) -> None:
     """A job the broker had no room for is taken for accepted."""
-    self.accepted(job, now)
+    self.accepted([job], now)
 
 
 def _window_leaked(self: Flow, size: int) -> None:
     """What has been answered still counts as on its way."""
 
 
-def _bytes_leaked(self: Books, task: Task) -> None:
+def _bytes_leaked(self: Books, *tasks: Task) -> None:
     """The bytes of a task that has ended are still counted."""
-    self.held_bytes += task.held_bytes
-    _original_remove(self, task)
+    self.held_bytes += sum(task.held_bytes for task in tasks)
+    _original_remove(self, *tasks)
 
 
 _original_remove = Books.remove

@@ -18,6 +18,7 @@ from tests.simulation.photos import Photo
 from tests.simulation.router import Frames
 
 OURS = b"not an image"  # how our own workers answer a basic client's echo request
+SPEEDS = (0.001, 0.001, 0.2, 0.5, 1.0, 4.0, 10.0)  # seconds that a task takes at most; a worker's may change
 STUCK_AFTER = SETTINGS.task_timeout + 5  # seconds
 
 
@@ -28,7 +29,7 @@ class WorkerNode(Peer):
 
     def boot(self) -> None:
         rng = self.world.rng_for(self)
-        self.speed = self.world.rng.choice([0.2, 0.5, 1.0, 1.0, 4.0, 10.0])  # seconds a task takes at most
+        self.speed = self.world.rng.choice(SPEEDS)
         self.threads = self.world.rng.choice([1, 2, 3])
         profile = Profile(self.threads, 2, ("f",), self.name, "sim", 10_000)
         self.sessions = [WorkerSession(profile, rng) for _ in self.world.brokers]
@@ -107,13 +108,16 @@ class WorkerNode(Peer):
             key, run = begun
             self._check_company()
             broker, lease = key
-            self._act(broker, self.sessions[broker].on_begun(lease))
+            self._act(broker, self.sessions[broker].on_begun(lease, self.now))
             photo = None if run.opaque else self.world.camera.photo(bytes(run.image)[:16])
             if photo is not None and self._gets_stuck(photo):
                 self.tell(f"has a thread stuck on {photo.key!r}")
                 self.later(STUCK_AFTER, self.world.crash_for, self, 0.3)
             else:
-                self.later(self.speed * self.world.rng.uniform(0.05, 1.0), self._end, key, run, photo)
+                if self.world.rng.random() < 0.1:
+                    self.speed = self.world.rng.choice(SPEEDS)
+                seconds = self.speed * self.world.rng.uniform(0.05, 1.0)
+                self.later(seconds, self._end, key, run, photo, seconds)
 
     def _check_company(self) -> None:
         running = self.runs._running.values()
@@ -125,7 +129,7 @@ class WorkerNode(Peer):
     def _gets_stuck(self, photo: Photo) -> bool:
         return photo.kind == "endless" or (photo.kind == "hang" and self.world.camera.first_time(photo))
 
-    def _end(self, key: Key, run: Run, photo: Photo | None) -> None:
+    def _end(self, key: Key, run: Run, photo: Photo | None, seconds: float) -> None:
         if photo is not None and photo.kind == "poison":
             self.tell(f"dies of {photo.key!r}")
             self.world.crash_for(self, 0.3)
@@ -133,6 +137,7 @@ class WorkerNode(Peer):
         self.known.discard(key)
         self.runs.ended(key)
         broker, lease = key
+        self.sessions[broker].on_worked(1, seconds)
         self._act(broker, self._outcome(self.sessions[broker], lease, run, photo))
 
     def _outcome(self, session: WorkerSession, lease: bytes, run: Run, photo: Photo | None) -> list[Action]:

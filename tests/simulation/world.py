@@ -80,6 +80,9 @@ class World:
         # In one world of three, a worker asks for too much and lies about its outputs; in another one, a client asks.
         self.greedy = {((self.workers, self.listeners, self.brokers)[seed % 3])[0].name}
         self.lied: set[bytes] = set()  # the photos of which it has brought other outputs: each of them once
+        # In every other world, some are of the version before columns, the brokers among them.
+        nodes = (*self.brokers, *self.workers, *self.listeners)
+        self.old = {node.name for node in nodes if self.rng.random() < 0.3} if self.rng.random() < 0.5 else set()
         self.echo = EchoWorker(self, "echo")
         self.lazy = LazyPirate(self, "lazy")
         self.thieves = [Thief(self, side) for side in Side] if self.rng.random() < 0.5 else []
@@ -160,6 +163,7 @@ class World:
 def _show(frames: Frames) -> str:
     if len(frames) > 2 and frames[1] == PPX:
         return ", ".join(
-            item["type"] + (f" {item['id'][:16]!r}" if "id" in item else "") for item in msgpack.unpackb(frames[2])
+            item["type"] + "".join(f" {id_[:16]!r}" for id_ in item.get("ids", [item["id"]] if "id" in item else []))
+            for item in msgpack.unpackb(frames[2])
         )
     return repr(frames)

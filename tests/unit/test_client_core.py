@@ -7,15 +7,19 @@ import pytest
 
 from filterfleet.common.client.actions import Deliver, ReadBlob, Tell
 from filterfleet.common.client.core import ClientCore
-from filterfleet.common.client.settings import ACCEPT_PATIENCE, ROOM_PATIENCE, SHORTAGES
+from filterfleet.common.client.settings import ACCEPT_PATIENCE, HOLD, ROOM_PATIENCE, SHORTAGES
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import (
+    MINOR,
+    ROWS_LIMIT,
     Accepted,
+    Accepteds,
     Beat,
     Busy,
     Cancel,
     Catalogue,
+    Column,
     Data,
     Failed,
     Get,
@@ -24,16 +28,21 @@ from filterfleet.common.wire import (
     OutputFile,
     Result,
     ResultOk,
+    ResultOks,
+    Results,
     Status,
     StatusRequest,
     Submit,
+    Submits,
     encode,
 )
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
-from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
+from filterfleet.common.wire.columns import JOINED
+from filterfleet.common.wire.messages import BLOB_LIMIT, CHUNK, INLINE_LIMIT, TAG
 from tests.memory_file import FullDisk, MemoryFile, Shelf, answers
 
 HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
+MODERN_HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT, MINOR)
 OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
 JOB = Job(b"job", b"recipe", ("canny",), 5, (b"image",), 5)
 SUBMIT = Submit(b"job", b"recipe", ("canny",), 5, 5, (b"image",))
@@ -49,7 +58,15 @@ class Client:
 
     def hears(self, *messages, now=0.0):
         actions = self.shelf.settle(self.core, self.core.on_message(encode(messages), now), now)
-        return actions + answers(self.core)
+        return actions + answers(self.core) + self.core.on_tick(now)
+
+    def submit(self, job, now=0.0):
+        self.core.submit(job)
+        return self.core.on_tick(now)
+
+    def acknowledge(self, job, now=0.0):
+        self.core.acknowledge(job, now)
+        return self.core.on_tick(now)
 
     def until(self, now, *, broker_alive=True):
         """The actions of the core up to an instant, each with its own instant."""
@@ -84,57 +101,57 @@ def delivered(actions):
 def test_it_opens_a_socket_under_a_tagged_identity_and_makes_itself_known():
     opened, beat = Client().opening
     assert opened.identity.startswith(TAG)
-    assert beat == Send(Beat(b""))
+    assert beat == Send(Beat(b"", minor=MINOR))
 
 
 def test_nothing_is_submitted_before_the_broker_has_answered():
     client = Client()
-    assert client.core.submit(JOB, 0.0) == []
+    assert client.submit(JOB) == []
     assert client.hears(HELLO) == [Tell(HELLO), Send(SUBMIT)]
 
 
 def test_a_job_is_submitted_delivered_once_and_acknowledged_when_the_application_says_so(client):
-    assert client.core.submit(JOB, 0.0) == [Send(SUBMIT)]
+    assert client.submit(JOB) == [Send(SUBMIT)]
     client.hears(Accepted(b"job"))
     assert client.hears(RESULT) == [Deliver(b"job", RESULT)]
     assert client.hears(RESULT) == []  # sent again, since nobody has acknowledged it
-    assert client.core.acknowledge(b"job", 1.0) == [Send(ResultOk(b"job"))]
-    assert client.core.acknowledge(b"job", 1.0) == []
+    assert client.acknowledge(b"job") == [Send(ResultOk(b"job"))]
+    assert client.acknowledge(b"job") == []
     assert client.hears(RESULT) == [Send(ResultOk(b"job"))]  # the acknowledgement was lost
 
 
 def test_a_failure_is_an_outcome_like_any_other(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     assert client.hears(FAILED) == [Deliver(b"job", FAILED)]
     assert client.hears(RESULT) == []
 
 
 def test_an_outcome_that_is_not_delivered_yet_cannot_be_acknowledged(client):
-    client.core.submit(JOB, 0.0)
-    assert client.core.acknowledge(b"job", 0.0) == []
+    client.submit(JOB)
+    assert client.acknowledge(b"job") == []
     assert client.hears(RESULT) == [Deliver(b"job", RESULT)]
 
 
 def test_a_job_under_way_is_not_submitted_twice(client):
-    client.core.submit(JOB, 0.0)
-    assert client.core.submit(JOB, 0.0) == []
+    client.submit(JOB)
+    assert client.submit(JOB) == []
 
 
 def test_a_submission_nobody_answered_is_repeated(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     first, second = submissions(client.until(2 * ACCEPT_PATIENCE + 1))
     assert ACCEPT_PATIENCE <= first <= ACCEPT_PATIENCE + 0.5
     assert first + ACCEPT_PATIENCE <= second <= first + ACCEPT_PATIENCE + 0.5
 
 
 def test_an_accepted_job_is_not_submitted_again(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Accepted(b"job"))
     assert submissions(client.until(60.0)) == []
 
 
 def test_a_busy_broker_is_asked_again_after_the_time_it_named(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Busy(b"job", 2.0))
     (again,) = submissions(client.until(2.0 * 2 + 0.5))
     assert 2.0 <= again <= 4.5
@@ -142,12 +159,12 @@ def test_a_busy_broker_is_asked_again_after_the_time_it_named(client):
 
 def test_hello_of_a_new_session_makes_every_job_without_outcome_be_submitted_again(client):
     for name in (b"accepted", b"pulling", b"delivered", b"acknowledged"):
-        client.core.submit(Job(name, b"recipe", (), 5, (b"image",)), 0.0)
+        client.submit(Job(name, b"recipe", (), 5, (b"image",)))
         client.hears(Accepted(name))
     client.hears(Result(b"pulling", RESULT.outputs, {}))
     for name in (b"delivered", b"acknowledged"):
         client.hears(Failed(name, "permanent", "No."))
-    client.core.acknowledge(b"acknowledged", 0.0)
+    client.acknowledge(b"acknowledged")
     actions = client.hears(OTHER_HELLO)
     assert {submit.id for submit in sent(actions, Submit)} == {b"accepted", b"pulling"}
     assert client.hears(OTHER_HELLO) == []
@@ -156,7 +173,7 @@ def test_hello_of_a_new_session_makes_every_job_without_outcome_be_submitted_aga
 
 def test_where_there_is_another_broker_a_silent_one_is_left_for_it_and_all_jobs_go_along():
     client = Client(brokers=2)
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(HELLO)
     client.hears(Accepted(b"job"))
     (opened,) = [action for _, action in client.until(4.0, broker_alive=False) if isinstance(action, Open)]
@@ -175,7 +192,7 @@ def test_a_silent_broker_is_met_again_on_new_sockets_after_doubling_delays():
 
 
 def test_what_has_no_outcome_is_submitted_again_on_the_new_socket(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Accepted(b"job"))
     found = client.until(5.0, broker_alive=False)
     assert isinstance(found[-2][1], Open)
@@ -185,7 +202,7 @@ def test_what_has_no_outcome_is_submitted_again_on_the_new_socket(client):
 
 def test_heartbeats_name_the_session(client):
     beats = [(when, action.message) for when, action in client.until(3.0) if isinstance(action.message, Beat)]
-    assert beats == [(float(second), Beat(b"session")) for second in (1, 2, 3)]
+    assert beats == [(float(second), Beat(b"session", minor=MINOR)) for second in (1, 2, 3)]
 
 
 # --- pulling ----
@@ -193,14 +210,14 @@ def test_heartbeats_name_the_session(client):
 
 def test_a_part_of_the_image_is_read_when_the_broker_asks_for_it(client):
     big = Job(b"big", b"recipe", (), 3 * CHUNK)
-    assert sent(client.core.submit(big, 0.0), Submit)[0].payload == ()
+    assert sent(client.submit(big), Submit)[0].payload == ()
     get = Get(b"big", "", CHUNK, CHUNK)
     assert client.hears(get) == [ReadBlob(get)]
 
 
 @pytest.mark.parametrize("get", [Get(b"job", "", 3, 3), Get(b"job", "edges", 0, 1), Get(b"job", "", 5, 1)])
 def test_nothing_outside_the_image_is_read(client, get):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     assert client.hears(get) == []
 
 
@@ -209,7 +226,7 @@ def test_whoever_asks_for_a_forgotten_job_is_told_that_nobody_wants_it(client):
 
 
 def test_big_outputs_are_pulled_one_after_the_other_and_delivered_whole(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     blobs = {"a": bytes(CHUNK) + b"tail", "b": b"", "c": b"small"}
     outputs = tuple(OutputFile(name, "png", len(blob)) for name, blob in blobs.items())
     asked = sent(client.hears(Result(b"job", outputs, {"width": 1})), Get)
@@ -223,7 +240,7 @@ def test_big_outputs_are_pulled_one_after_the_other_and_delivered_whole(client):
 
 
 def test_a_lost_chunk_is_asked_for_again(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}))
     again = [when for when, action in client.until(6.0) if isinstance(action.message, Get)]
     assert len(again) == 1
@@ -240,7 +257,7 @@ def no_file():
 def test_a_disk_without_room_for_outputs_is_a_failure_for_now_when_it_stays_full(new_file, error):
     client = Client(new_file)
     client.hears(HELLO)
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     now = 0.0
     for _ in range(SHORTAGES):
         actions = client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}), now=now)
@@ -251,14 +268,14 @@ def test_a_disk_without_room_for_outputs_is_a_failure_for_now_when_it_stays_full
     assert not again
     reason = f"The outputs cannot be kept on their way to the output folder: {error} ($TMPDIR)."
     assert delivered(actions) == [Deliver(b"job", Failed(b"job", "transient", reason))]
-    assert client.core.acknowledge(b"job", now) == [Send(ResultOk(b"job"))]
+    assert sent(client.acknowledge(b"job", now), ResultOk) == [ResultOk(b"job")]
 
 
 def test_outputs_that_found_no_room_are_fetched_when_there_is_some(client):
     room = [FullDisk(), MemoryFile()]
     client = Client(lambda: room.pop(0))
     client.hears(HELLO)
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}))
     assert client.hears(Data(b"job", "edges", 0, (b"png",))) == []
     assert client.hears(Data(b"job", "edges", 0, (b"png",))) == []  # too late
@@ -269,7 +286,7 @@ def test_outputs_that_found_no_room_are_fetched_when_there_is_some(client):
 
 
 def test_another_workers_result_begins_the_pull_anew(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Result(b"job", (OutputFile("edges", "png", 3),), {"worker": "dead"}))
     other = Result(b"job", (OutputFile("edges", "png", 4),), {"worker": "alive"})
     assert sent(client.hears(other), Get) == [Get(b"job", "edges", 0, 4)]
@@ -279,7 +296,7 @@ def test_another_workers_result_begins_the_pull_anew(client):
 
 def test_a_part_that_was_stored_for_another_result_is_not_counted_for_this_one(client):
     core = client.core
-    core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Result(b"job", RESULT.outputs, {"worker": "dead"}))
     part, other = Data(b"job", "edges", 0, (b"old",)), Result(b"job", RESULT.outputs, {"worker": "alive"})
     actions = core.on_message(encode([part, other]), 0.0)
@@ -292,7 +309,7 @@ def test_a_part_that_was_stored_for_another_result_is_not_counted_for_this_one(c
 @pytest.mark.parametrize("end", ["cancelled", "failed", "another session", "inline"])
 def test_half_a_pull_is_discarded_when_nobody_needs_it_any_more(client, end):
     core = client.core
-    core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Result(b"job", (OutputFile("a", "png", 2 * CHUNK), OutputFile("b", "png", 1)), {}))
     client.hears(Data(b"job", "a", 0, (bytes(CHUNK),)))
     assert len(client.shelf.files) == 1
@@ -312,7 +329,7 @@ def test_half_a_pull_is_discarded_when_nobody_needs_it_any_more(client, end):
 
 
 def test_a_cancelled_job_is_forgotten_whatever_comes_of_it(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     assert client.core.cancel(b"job", 0.0) == [Send(Cancel(b"job"))]
     assert client.core.cancel(b"job", 0.0) == []
     assert client.hears(RESULT) == [Send(ResultOk(b"job"))]
@@ -331,7 +348,96 @@ def test_what_no_broker_sends_to_a_client_is_refused(client, frames):
 
 
 def test_what_comes_after_the_socket_was_given_up_changes_nothing(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.core.on_tick(100.0)
     assert client.hears(RESULT, now=100.1) == []
     assert client.core.deadline() > 100.1
+
+
+# --- columns ----
+
+
+@pytest.fixture
+def modern():
+    """One that has met a broker that knows columns."""
+    client = Client()
+    client.hears(MODERN_HELLO)
+    return client
+
+
+def small(*names, size=1, **fields):
+    return [Job(name, b"recipe", ("canny",), size, (name[:1] * size,), 5, **fields) for name in names]
+
+
+def begin(client, *jobs):
+    for job in jobs:
+        client.core.submit(job)
+    return [action.message for action in client.core.on_tick(0.0)]
+
+
+def test_jobs_that_differ_in_nothing_but_their_images_travel_in_columns(modern):
+    sizes = {b"a": 1, b"b": 2, b"c": 0}
+    (message,) = begin(modern, *(small(name, size=size)[0] for name, size in sizes.items()))
+    assert message == Submits((b"a", b"b", b"c"), b"recipe", ("canny",), 5, (1, 2, 0), (b"abb",), (), BLOB_LIMIT)
+
+
+def test_an_old_broker_gets_one_message_for_each_job(client):
+    assert [message.id for message in begin(client, *small(b"a", b"b"))] == [b"a", b"b"]
+
+
+def test_other_jobs_keep_their_place_between_the_columns(modern):
+    large, pulled = *small(b"L", size=JOINED + 1), Job(b"P", b"recipe", ("canny",), 9, (), 5)
+    named = small(b"n", b"m", outputs=("edges",))
+    found = begin(modern, *small(b"a", b"b"), large, pulled, *small(b"c"), *named, *small(b"d", b"e"))
+    assert [getattr(message, "ids", None) or message.id for message in found] == [
+        *((b"a", b"b"), b"L", b"P", b"c", (b"n", b"m"), (b"d", b"e"))
+    ]
+    assert [message.largest for message in found if isinstance(message, Submits)] == [BLOB_LIMIT, 1 << 30, BLOB_LIMIT]
+
+
+def test_a_message_has_no_more_rows_than_the_wire_allows(modern):
+    found = begin(modern, *small(*(b"%d" % number for number in range(ROWS_LIMIT + 2))))
+    assert [len(message.ids) for message in found] == [ROWS_LIMIT, 2]
+
+
+def test_results_in_columns_are_delivered_one_by_one(modern):
+    begin(modern, *small(b"a", b"b"))
+    modern.hears(Accepteds((b"a", b"b")))
+    results = Results((b"a", b"b"), (Column("edges", "png"),), (1, 2), {"width": [3, 4]}, (b"xyz",))
+    assert delivered(modern.hears(results)) == [
+        Deliver(b"a", Result(b"a", (OutputFile("edges", "png", 1),), {"width": 3}, (b"x",))),
+        Deliver(b"b", Result(b"b", (OutputFile("edges", "png", 2),), {"width": 4}, (b"yz",))),
+    ]
+
+
+def test_acknowledgements_wait_a_moment_and_travel_together(modern):
+    begin(modern, *small(b"a", b"b"))
+    modern.hears(*(Failed(name, "permanent", "No.") for name in (b"a", b"b")))
+    assert modern.acknowledge(b"a") == []
+    assert modern.acknowledge(b"b", HOLD / 2) == []
+    assert modern.core.deadline() == HOLD
+    assert modern.core.on_tick(HOLD) == [Send(ResultOks((b"a", b"b")))]
+    assert modern.core.on_tick(2 * HOLD) == []
+
+
+def test_acknowledgements_go_with_jobs_and_before_them(modern):
+    """The job may be one that was acknowledged, and the broker may not forget the new one."""
+    begin(modern, *small(b"a"))
+    modern.hears(Failed(b"a", "permanent", "No."))
+    modern.acknowledge(b"a")
+    assert [type(message) for message in begin(modern, *small(b"a", b"b"))] == [ResultOks, Submits]
+
+
+def test_acknowledgements_are_sent_before_the_application_leaves(modern):
+    begin(modern, *small(b"a"))
+    modern.hears(Failed(b"a", "permanent", "No."))
+    modern.acknowledge(b"a")
+    assert modern.core.flush() == [Send(ResultOks((b"a",)))]
+
+
+def test_acknowledgements_are_not_told_to_a_broker_that_holds_nothing(modern):
+    begin(modern, *small(b"a"))
+    modern.hears(Failed(b"a", "permanent", "No."))
+    modern.acknowledge(b"a")
+    assert modern.hears(OTHER_HELLO) == [Tell(OTHER_HELLO)]
+    assert modern.core.on_tick(HOLD) == []

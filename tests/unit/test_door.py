@@ -121,6 +121,20 @@ def test_peers_that_come_and_go_are_not_remembered_for_ever():
     assert len(guests) == 1
 
 
+def test_a_client_without_a_connection_is_reported_when_it_stays_away():
+    guests = Guests(everybody, 10, 20, 8)
+    stays = speaking(guests, b"stays", "A", FRONT)
+    guests.ended(speaking(guests, b"leaves", "A", FRONT))
+    guests.ended(speaking(guests, b"comes again", "A", FRONT))
+    guests.ended(speaking(guests, b"worker", "A"))
+    assert guests.admit(FRONT, b"had left before it was heard", "A", None) is WELCOME
+    assert guests.admit(FRONT, b"of an old libzmq", "", None) is WELCOME
+    assert guests.tidy() == []
+    speaking(guests, b"comes again", "A", FRONT)
+    assert sorted(guests.tidy()) == [(FRONT, b"had left before it was heard"), (FRONT, b"leaves")]
+    assert guests.connection(FRONT, b"stays") is stays
+
+
 # --- a share for each owner ----
 
 

@@ -32,13 +32,14 @@ class Client:
 
     def submit(self, *names, image=TINY, priority=5):
         for name in names:
-            self._do(self.core.submit(Job(name, b"", (), len(image), (image,), priority), self.now))
+            self.core.submit(Job(name, b"", (), len(image), (image,), priority))
+        self._do(self.core.on_tick(self.now))
 
     def hears(self, *messages):
         return [
             sent
             for batch in batches(messages, INLINE_LIMIT)
-            for sent in self._do(self.core.on_message(encode(batch), self.now))
+            for sent in self._do(self.core.on_message(encode(batch), self.now) + self.core.on_tick(self.now))
         ]
 
     def passes(self, seconds):
@@ -123,6 +124,15 @@ def test_every_job_that_is_accepted_opens_the_window_by_one_more(client):
         sizes.append(len(accepted))
         accept(client, accepted)
     assert sizes == [1, 2, 4, 8, 16]
+
+
+def test_an_outcome_in_place_of_an_answer_opens_the_window_too(client):
+    client.submit(*names(*range(8)))
+    client.take()
+    refuse(client, names(*range(8)))
+    client.passes(2 * WAIT + 0.5)
+    client.hears(*(Failed(name, "permanent", "No.") for name in client.names()))
+    assert len(client.names()) == 2
 
 
 def test_a_refused_probe_is_followed_by_another_wait(client):

@@ -31,6 +31,7 @@ LATE_IMPORTS = {
     "worker/formats/raw.py": "an optional package",
     "worker/formats/jp2.py": "an optional package",
     "listener/ends.py": "rclone, for a remote source or output",
+    "commands/auditing.py": "rclone, for a remote output",
 }
 
 

@@ -15,6 +15,7 @@ from filterfleet.listener.core.actions import (
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Tell,
@@ -28,6 +29,7 @@ from filterfleet.listener.core.events import (
     Listed,
     Loaded,
     Looked,
+    Published,
     Refused,
     SourceChanged,
     TakenAway,
@@ -56,6 +58,8 @@ def test_a_job_is_acknowledged_when_the_ledger_is_durable():
     rig.on(Loaded("a", DIGEST, b"image"))
     rig.on(DONE)
     assert rig.core.on(Written("a", 0.5), rig.now) == []
+    assert rig.tick() == [Publish(("a",))]
+    assert rig.core.on(Published({}), rig.now) == []
     assert rig.ledger._db.in_transaction
     assert rig.tick() == [Acknowledge(JOB)]
     assert not rig.ledger._db.in_transaction
@@ -207,6 +211,8 @@ def test_a_source_leaves_once_it_is_durable_that_it_is_done():
     rig.on(Loaded("a", DIGEST, b"image"))
     rig.on(DONE)
     assert rig.core.on(Written("a", 0.5), rig.now) == []
+    assert rig.tick() == [Publish(("a",))]
+    assert rig.core.on(Published({}), rig.now) == []
     assert rig.tick() == [Acknowledge(JOB), TakeAway("a", V1)]
     rig.on(TakenAway("a"))
     assert rig.ledger.settled() == {}

@@ -39,6 +39,8 @@ GIVEN = {
     "backfill": Backfill.NEWEST,
     "after": "move:done",
     "failed": Failures.OFF,
+    "heal": True,
+    "keep_days": 7.5,
     "rclone_config": Path("rclone.conf"),
     "bandwidth": "10M",
     "spool_limit": 2 << 30,

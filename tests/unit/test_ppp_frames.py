@@ -1,5 +1,6 @@
 """RFC 6/PPP as it is written: the octets of the commands, and the envelope."""
 
+import math
 import typing
 
 import msgpack
@@ -10,7 +11,10 @@ from filterfleet.common.wire import (
     HEARTBEAT,
     PPX,
     READY,
+    ROWS_LIMIT,
     TAG,
+    Accepteds,
+    Column,
     Data,
     Envelope,
     Heartbeat,
@@ -18,8 +22,12 @@ from filterfleet.common.wire import (
     Ready,
     Result,
     ResultOk,
+    ResultOks,
+    Results,
     StatusRequest,
     Submit,
+    Submits,
+    Tasks,
     encode,
     new_identity,
     parse,
@@ -60,8 +68,14 @@ def test_every_message_goes_by_its_name_on_the_wire():
         "BEAT",
         "GET",
         "DATA",
+        "SUBMITS",
+        "ACCEPTEDS",
+        "TASKS",
+        "RESULTS",
+        "RESULTOKS",
     ]
-    assert [kind.NAME for kind in typing.get_args(Message)] == names
+    assert [kind.__struct_config__.tag for kind in typing.get_args(Message)] == names
+    assert ResultOk(b"job").NAME == "RESULTOK"
     assert msgpack.unpackb(encode([ResultOk(b"job")])[2]) == [{"type": "RESULTOK", "id": b"job"}]
 
 
@@ -108,6 +122,24 @@ def test_a_message_has_frames_but_not_too_many(count):
         Submit(b"j", b"", (), 10, 0),
         Submit(b"j", b"", (), 0, -1),
         Result(b"j", (), {"deep": [[[[[[[[[[0]]]]]]]]]]}),
+        Submits((), b"", (), 0, ()),
+        Submits((b"j", b"k"), b"", (), 0, (4,), (b"four",)),
+        Submits((b"j", b"k"), b"", (), 0, (2, 2), (b"thr",)),
+        Submits((b"j", b"k"), b"", (), 0, (2, 2), (b"fo", b"ur")),
+        Submits((b"j", b"k"), b"", (), 0, (2, 2)),
+        Submits((b"j", b"k"), b"", (), 0, (5, -1), (b"four",)),
+        Submits((b"j", b"j"), b"", (), 0, (2, 2), (b"four",)),
+        Submits((b"j",), b"", (), 0, (0,), (b"",)),
+        Submits(tuple(b"%d" % n for n in range(ROWS_LIMIT + 1)), b"", (), 0, (0,) * (ROWS_LIMIT + 1)),
+        Accepteds((b"j", b"")),
+        ResultOks((b"j", b"j")),
+        Tasks((b"j",), b"", (1, 1), 1.0, (b"xx",)),
+        Tasks((b"j",), b"", (2,), math.nan, (b"xx",)),
+        Results((b"j", b"k"), (Column("a", "png"),), (1, 1), {"n": [1]}, (b"xx",)),
+        Results((b"j",), (Column("a", "png"),), (1,), {"n": [[1]]}, (b"x",)),
+        Results((b"j",), (Column("a", "png"),), (1,), {"n": ["x" * (64 << 10)]}, (b"x",)),
+        Results((b"j",), (Column("a", "png"), Column("a", "png")), (1, 1), {}, (b"xx",)),
+        Results((b"j",), (Column("a", "png"),), (1, 1), {}, (b"xx",)),
     ],
 )
 def test_what_contradicts_itself_or_its_limits_is_refused(wrong):

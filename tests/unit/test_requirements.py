@@ -16,7 +16,7 @@ FORMATS = ("heic", "jxl", "raw")
 LOCKS = {
     "build.txt": inputs("build.in"),
     "run.txt": wanted(*FORMATS),
-    "dev.txt": [*wanted(*project()["optional-dependencies"]), *inputs("build.in")],
+    "dev.txt": [*wanted(*project()["optional-dependencies"].keys() - {"peers"}), *inputs("build.in")],
     "tools.txt": inputs("tools.in"),
 }
 SHA256 = re.compile(r"--hash=sha256:[0-9a-f]{64}")

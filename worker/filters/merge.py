@@ -51,7 +51,15 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Hysteresis:
-    """Canny's rule: a weak edge counts if it touches a strong one, however far away. See worker.strips.canny."""
+    """Canny's rule: a weak edge counts if a chain of weak ones joins it to a strong one, however far away. See
+    worker.strips.canny.
+
+    ridges(image, **values) returns two arrays of (rows, width): uint8, 255 on weak edges and 0 elsewhere; and bool,
+    True where a weak edge is also a strong one. What the second says elsewhere has no meaning. The filter's function
+    must equal what the rule makes of them.
+    """
+
+    ridges: Callable[..., tuple[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from filterfleet.common import wire
 from filterfleet.common.payload import Blob, OpenFile, Payload
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
@@ -25,6 +27,10 @@ class Profile:
     def slots(self) -> int:
         return self.threads + self.prefetch
 
+    def credit(self, slots: int) -> wire.Credit:
+        """What to tell a broker, with the present number of slots."""
+        return wire.Credit(slots, self.threads, self.filters, self.host, self.version, wire.MINOR)
+
 
 @dataclass(frozen=True, slots=True)
 class SendFrames:
@@ -33,8 +39,7 @@ class SendFrames:
     frames: tuple[Payload, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Process this image within timeout seconds; 0 means the worker's own limit.
 
     image is the file, or the number of the blob that holds it, which belongs to the shell from now on. An opaque task
@@ -48,6 +53,15 @@ class Run:
     timeout: float
     opaque: bool = False
     alone: bool = False
+
+
+def run_of(task: wire.Task, image: Payload | int) -> Run:
+    return Run(task.id, task.recipe, image, task.timeout, task.opaque, task.alone)
+
+
+def joined(body: tuple[Payload, ...]) -> Payload:
+    """One image of all frames."""
+    return body[0] if len(body) == 1 else b"".join(body)
 
 
 @dataclass(frozen=True, slots=True)

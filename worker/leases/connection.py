@@ -76,8 +76,13 @@ class BrokerConnection:
         deadline = self.session.deadline()
         return min(deadline, time.monotonic() + LOOK) if self.session.gets else deadline
 
-    def begun(self, lease: bytes) -> None:
-        self._actions += self.session.on_begun(lease)
+    def begun(self, lease: bytes, since: float) -> None:
+        """A thread has worked on the task since that instant."""
+        self._actions += self.session.on_begun(lease, since)
+
+    def worked(self, tasks: int, seconds: float) -> None:
+        """Threads have spent this time on this number of tasks."""
+        self.session.on_worked(tasks, seconds)
 
     def ended(self, lease: bytes, outcome: Done | Failed) -> None:
         now = time.monotonic()

@@ -46,18 +46,18 @@ class Border:
 
 
 def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Bits]:
-    """The strip's border, its pixels that are kept, and those that are undecided. weak and strong are (rows, width) of
-    uint8: 255 where a ridge is above the low and the high threshold, else 0.
+    """The strip's border, its pixels that are kept, and those that are undecided. weak and strong are as in
+    worker.filters.merge.Hysteresis.
     """
     count, labels = cv2.connectedComponents(weak, connectivity=8, ltype=cv2.CV_32S)
-    positions = _nonzero(weak)
-    components = labels.ravel()[positions]
+    pixels = _Pixels(np.packbits(weak, axis=1), weak.shape[1])
+    components = labels.ravel()[pixels.positions]
     is_strong = np.zeros(count, np.bool_)
-    is_strong[components[strong.ravel()[positions] != 0]] = True
+    is_strong[components[strong.ravel()[pixels.positions]]] = True
     is_open = np.zeros(count, np.bool_)
     is_open[labels[0]] = is_open[labels[-1]] = True
     is_open &= ~is_strong
-    kept, undecided = (_bits(positions[chosen[components]], weak.shape) for chosen in (is_strong, is_open))
+    kept, undecided = (pixels.only(chosen[components]) for chosen in (is_strong, is_open))
     return Border(_edge(labels[0]), _edge(labels[-1]), is_strong), kept, undecided
 
 
@@ -66,18 +66,24 @@ def _edge(row: Labels) -> Edge:
     return Edge(columns, row[columns])
 
 
-def _nonzero(pixels: Image) -> NDArray[np.intp]:
-    """Flat indices of the pixels that are not 0; all others must be odd. numpy finds True four times as fast as other
-    numbers.
-    """
-    return np.flatnonzero((pixels & 1).view(np.bool_))
+class _Pixels:
+    """The pixels that are set in a map, which are few: what looks at them passes over bytes without any."""
 
+    def __init__(self, bits: Bits, width: int) -> None:
+        self._shape = bits.shape
+        self._bytes = np.flatnonzero(bits != 0)
+        cells = np.unpackbits(bits.ravel()[self._bytes])
+        self._cells = np.flatnonzero(cells.view(np.bool_))
+        rows, columns = np.divmod(self._bytes, bits.shape[1])
+        self.positions = (rows * width + columns * 8)[self._cells >> 3] + (self._cells & 7)  # flat, ascending
 
-def _bits(positions: NDArray[np.intp], shape: tuple[int, ...]) -> Bits:
-    """A map in which the pixels at these flat indices are set."""
-    pixels = np.zeros(shape, np.bool_)
-    pixels.ravel()[positions] = True
-    return np.packbits(pixels, axis=1)
+    def only(self, chosen: NDArray[np.bool_]) -> Bits:
+        """A map in which those of the pixels are set that are chosen."""
+        cells = np.zeros(len(self._bytes) * 8, np.bool_)
+        cells[self._cells] = chosen
+        bits = np.zeros(self._shape, np.uint8)
+        bits.ravel()[self._bytes] = np.packbits(cells)
+        return bits
 
 
 def promoted(borders: Sequence[Border]) -> list[set[int]]:
@@ -138,10 +144,9 @@ def resolve(border: Border, kept: Bits, undecided: Bits, labels: set[int]) -> Bi
     if not labels:
         return kept
     wanted = np.fromiter(labels, np.int32)
-    pixels = np.unpackbits(undecided, axis=1)
-    count, found = cv2.connectedComponents(pixels, connectivity=8, ltype=cv2.CV_32S)
+    count, found = cv2.connectedComponents(np.unpackbits(undecided, axis=1), connectivity=8, ltype=cv2.CV_32S)
     chosen = np.zeros(count, np.bool_)
     for edge, row in ((border.top, found[0]), (border.bottom, found[-1])):
         chosen[row[edge.columns[np.isin(edge.labels, wanted)]]] = True
-    positions = _nonzero(pixels)
-    return kept | _bits(positions[chosen[found.ravel()[positions]]], pixels.shape)
+    pixels = _Pixels(undecided, found.shape[1])
+    return kept | pixels.only(chosen[found.ravel()[pixels.positions]])
