@@ -25,6 +25,11 @@ class _Bench(LazyGroup):
             "Look twice at a large source in a cloud: time, calls to the server, and memory.",
         ),
         LazyCommand(
+            "folder",
+            "filterfleet.bench.folder:folder",
+            "Start a fleet on a large local folder: time to its first output, memory, and the cost of a scan.",
+        ),
+        LazyCommand(
             "flow",
             "filterfleet.bench.flow:flow",
             "Submit more than the broker accepts to one slow worker: its memory, and what is sent twice.",
@@ -45,5 +50,5 @@ class _Bench(LazyGroup):
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, flow control, stragglers and encryption.",
+    help="Measure speed, huge images, scans, large folders, flow control, stragglers and encryption.",
 )
