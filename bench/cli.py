@@ -12,7 +12,12 @@ class _Bench(LazyGroup):
         LazyCommand(
             "compare",
             "filterfleet.bench.compare:compare",
-            "Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.",
+            "Compare sequential programs, our engines and fleets, and other systems on the same photographs.",
+        ),
+        LazyCommand(
+            "overhead",
+            "filterfleet.bench.overhead:overhead",
+            "Measure decoder, filters and encoders against the bare calls of their libraries.",
         ),
         LazyCommand(
             "huge",
@@ -30,6 +35,11 @@ class _Bench(LazyGroup):
             "Start a fleet on a large local folder: time to its first output, memory, and the cost of a scan.",
         ),
         LazyCommand(
+            "broker",
+            "filterfleet.bench.broker:broker",
+            "Measure the broker: tasks without work, round trips, large payloads, two clients, and many workers.",
+        ),
+        LazyCommand(
             "flow",
             "filterfleet.bench.flow:flow",
             "Submit more than the broker accepts to one slow worker: its memory, and what is sent twice.",
@@ -44,11 +54,17 @@ class _Bench(LazyGroup):
             "filterfleet.bench.curve:curve",
             "Compare a fleet with keys, where everything is encrypted, with one without.",
         ),
+        LazyCommand(
+            "start",
+            "filterfleet.bench.start:start",
+            "Measure how long commands take to start and to end: help, and one photograph on each local engine.",
+        ),
     )
 
 
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, large folders, flow control, stragglers and encryption.",
+    help="Measure speed, the start, the broker, huge images, scans, large folders, flow control, stragglers and "
+    "encryption.",
 )

@@ -202,6 +202,8 @@ class WorkerDesk:
         task = lease.task
         if task.state is TaskState.DELIVERING:
             return  # sent again while its outputs are being pulled
+        if result.left and not task.reference:
+            raise ProtocolError("outputs lie in a share only if the image does")
         if task.opaque and not result.payload:
             raise ProtocolError("the answer for a basic client is sent inline")
         if not task.opaque and sum(map(len, result.payload)) > self._settings.inline_limit:
@@ -209,7 +211,7 @@ class WorkerDesk:
         if task.outputs and not self._fits(lease, result, now):
             return
         self.carry_out(self._scheduler.finish(lease, now), now)
-        if result.payload or not result.outputs:
+        if result.payload or result.left or not result.outputs:
             self._scheduler.release(lease)
             self._acks.owe(worker.peer, worker.minor, [result.id], now)
         else:

@@ -37,7 +37,16 @@ def task_messages(leases: Iterable[Lease], timeout: float) -> Iterator[Message]:
             continue
         for lease in own:
             task = lease.task
-            yield TaskMessage(lease.token, task.recipe, task.size, timeout, task.opaque, lease.alone, task.payload)
+            yield TaskMessage(
+                lease.token,
+                task.recipe,
+                task.size,
+                timeout,
+                task.opaque,
+                lease.alone,
+                task.payload,
+                task.reference,
+            )
 
 
 def is_plain(lease: Lease) -> bool:

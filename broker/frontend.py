@@ -158,6 +158,7 @@ class ClientDesk:
                 submit.outputs,
                 submit.largest,
                 owner=client.owner,
+                reference=submit.reference,
             )
             task.held_bytes = held_by(task)
             if not self._room_for(client, task):

@@ -24,6 +24,13 @@ class TransferError(FleetError):
         self.alone = alone
 
 
+class BusyError(TransferError):
+    """A store works, but asks for fewer requests."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, transient=True)
+
+
 class ChangedError(Exception):
     """The object is gone, or is another version than the one that was asked for."""
 
@@ -53,10 +60,13 @@ class Source(Protocol):
     def list(self) -> Listing:
         """Every selected image file. Trouble at the source does not raise: the listing's `unread` has the reasons."""
 
+    def look(self, paths: Iterable[str]) -> Mapping[str, Version]:
+        """Those of these paths that list() would show, at the cost of these paths only."""
+
     @property
-    def look(self) -> Callable[[Iterable[str]], Mapping[str, Version]] | None:
-        """look(paths) gives those of them that list() would show, at the cost of these alone, from any thread. None:
-        only list() can tell."""
+    def place(self) -> str | None:
+        """What stands before a path of this source where others name it: a bucket and a prefix, or a folder. None when
+        several objects may share a path."""
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
         """One version, in memory when it has no more than inline_limit bytes. Raises ChangedError, TransferError, and

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
+from typing import Protocol
 
 from filterfleet.common.errors import SourceChangedError
 from filterfleet.common.jobs.engine import Engine
-from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.job import Job, content_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
@@ -39,11 +40,19 @@ from filterfleet.listener.loop import Loop
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.pool import Pool
 from filterfleet.listener.settings.options import Options
+from filterfleet.listener.shares import Exchange
 from filterfleet.listener.transfers import Transfers, payload_of
 
 TURN = 0.5  # seconds between two signs of life for the supervisor, and looks at the stop signal, at most
 
 log = get_logger("listener")
+
+
+class Hints(Protocol):
+    """Where others say that something has changed at the source."""
+
+    def serve(self, changed: Callable[[str], None]) -> None:
+        """Call changed(path), or changed(ROOT), from any thread."""
 
 
 class ListenerService:
@@ -58,9 +67,13 @@ class ListenerService:
         source: Source,
         sink: Sink,
         orders: Box | None = None,
+        hints: Hints | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
+        """exchange: the engine is one for shares, which this is for."""
         self._core = ListenerCore(settings(options, engine, source, sink), recipe, ledger, random.SystemRandom())
         self._orders = orders
+        self._hints = hints
         self._ordered: set[str] = set()  # ids of the orders that are being carried out
         self._next_look = 0.0  # for orders
         self._once = options.once
@@ -71,6 +84,7 @@ class ListenerService:
         self._ledger = ledger
         self._source = source
         self._watch: Watch | None = None
+        self._exchange = exchange
         self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
@@ -87,8 +101,8 @@ class ListenerService:
         long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
-            self._watch = self._source.watch(lambda path: self._loop.post(Heard(path)))
-        self._core.start(time.monotonic(), looking=self._source.look is not None)
+            self._watch = self._start_watch()
+        self._core.start(time.monotonic(), watching=self._watch is not None, looking=not self._source.remote)
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
@@ -99,6 +113,16 @@ class ListenerService:
                 notifier.alive()
         finally:
             self._end(notifier, interrupt)
+
+    def _start_watch(self) -> Watch | None:
+        def heard(path: str) -> None:
+            self._loop.post(Heard(path))
+
+        watch = self._source.watch(heard)
+        if self._hints is None:
+            return watch
+        self._hints.serve(heard)
+        return watch or Watch(lambda: None)
 
     def _end(self, notifier: Notifier, interrupt: Callable[[], None]) -> None:
         notifier.stopping()
@@ -174,7 +198,10 @@ class ListenerService:
 
     def _submit(self, action: Submit) -> None:
         payload, read = payload_of(action.image)
-        job = Job(action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names)
+        reference = self._exchange.refer(action.image, content_of(action.job)) if self._exchange else b""
+        job = Job(
+            action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names, reference
+        )
 
         def tell(future: Future[Result | Failed]) -> None:
             if not future.cancelled():  # as an engine does that is closed before it has begun the job

@@ -38,6 +38,13 @@ def output_lock(output: Remote) -> Path:
     return Path(os.path.realpath(_users_folder())) / "outputs" / digest(str(output))
 
 
+def source_lock(source: Location) -> Path:
+    """The file that listeners lock before they take images away from a source: for a remote, those of this user."""
+    if isinstance(source, Path):
+        return source / PRIVATE / LOCK
+    return Path(os.path.realpath(_users_folder())) / "sources" / digest(str(source))
+
+
 def digest(text: str) -> str:
     """16 hexadecimal digits that stand for this text."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -46,7 +46,6 @@ class Transfers:
             case List():
                 return Listed(self._source.list())
             case Look(paths):
-                assert self._source.look is not None
                 return Looked(self._source.look(paths))
             case Publish(paths):
                 failed = self._sink.publish(paths)

@@ -18,7 +18,7 @@ class ReadBlob:
     part: wire.Payload | None = None
 
 
-class Deliver(Struct, frozen=True):
+class Deliver(Struct, frozen=True, gc=False):
     """The job has this outcome. blobs are the numbers of its stored outputs, in order, and belong to the application
     from now on; there are none when the outcome has its own payload."""
 

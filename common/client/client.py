@@ -68,10 +68,9 @@ class Client:
         self._lines = RateLimit(1, QUIET)
         self._wakeup = Wakeup()
         self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
-        self._submitted: collections.deque[tuple[Job, Outcome, ReadImage | None]] = collections.deque()
+        self._submitted: collections.deque[tuple[Job, Outcome]] = collections.deque()
         self._acknowledged: collections.deque[bytes] = collections.deque()
         self._outcomes: dict[bytes, Outcome] = {}  # by job
-        self._readers: dict[bytes, ReadImage] = {}
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
         self._connected = threading.Event()
         self._closing = False
@@ -88,8 +87,8 @@ class Client:
         thread. Large outputs are common.blob.FileBlob; they belong to the caller, who closes them. A job id may be
         under way only once.
         """
-        outcome = Outcome()
-        self._submitted.append((job, outcome, read))
+        outcome = Outcome(read)
+        self._submitted.append((job, outcome))
         if not self._wakeup.is_set:
             self._wake()
         return outcome
@@ -165,7 +164,7 @@ class Client:
         self._files.close()
         self._wakeup.close()
         closed = FleetError("The connection to the broker was closed.")
-        submitted = [outcome for _, outcome, _ in self._submitted]  # before submit() finds the wake-up closed
+        submitted = [outcome for _, outcome in self._submitted]  # before submit() finds the wake-up closed
         for outcome in (*self._outcomes.values(), *submitted):
             outcome.set_exception(closed)
         for status in self._statuses:
@@ -194,10 +193,8 @@ class Client:
         for _ in range(min(TURN, len(self._acknowledged))):
             self._core.acknowledge(self._acknowledged.popleft(), now)
         for _ in range(min(TURN, len(self._submitted))):
-            job, outcome, read = self._submitted.popleft()
+            job, outcome = self._submitted.popleft()
             self._outcomes[job.id] = outcome
-            if read is not None:
-                self._readers[job.id] = read
             self._core.submit(job)
         actions: list[Action] = []
         for _ in range(len(self._calls)):
@@ -249,17 +246,16 @@ class Client:
                 self._hear(message)
 
     def _read(self, get: wire.Get, part: wire.Payload | None) -> None:
-        reader = self._readers.get(get.id)
+        waiting = self._outcomes.get(get.id)
         try:
-            if part is None and reader is not None:
-                part = read_part(reader, get.offset, get.length)
+            if part is None and waiting is not None and waiting.read is not None:
+                part = read_part(waiting.read, get.offset, get.length)
         except SourceChangedError as error:
             self._fail(get.id, error)
         if part is not None:
             self._socket.put(wire.Data(get.id, get.blob, get.offset, (part,)))
 
     def _fail(self, job: bytes, error: SourceChangedError) -> None:
-        self._readers.pop(job, None)
         waiting = self._outcomes.pop(job, None)
         self._calls.append(lambda now: self._core.cancel(job, now))
         if waiting is not None:
@@ -279,7 +275,6 @@ class Client:
         outcome = delivery.outcome
         if delivery.blobs and isinstance(outcome, wire.Result):
             outcome = replace(outcome, payload=tuple(map(self._files.take, delivery.blobs)))
-        self._readers.pop(delivery.job, None)
         if (waiting := self._outcomes.pop(delivery.job, None)) is not None:
             waiting.set_result(outcome)
         elif isinstance(outcome, wire.Result):  # the job has failed here meanwhile

@@ -55,8 +55,8 @@ class ClientCore:
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             wire.Hello: self._on_hello,
-            wire.Accepted: self._on_accepted,
-            wire.Accepteds: self._on_accepteds,
+            wire.Accepted: lambda message, now: self._submissions.accepted((message.id,), now),
+            wire.Accepteds: lambda message, now: self._submissions.accepted(message.ids, now),
             wire.Busy: self._on_busy,
             wire.Result: self._on_result,
             wire.Results: self._on_results,
@@ -236,12 +236,6 @@ class ClientCore:
             self._end_fetch(entry)
             entry.state = JobState.OPEN
 
-    def _on_accepted(self, accepted: wire.Accepted, now: float) -> None:
-        self._submissions.accepted((accepted.id,), now)
-
-    def _on_accepteds(self, accepteds: wire.Accepteds, now: float) -> None:
-        self._submissions.accepted(accepteds.ids, now)
-
     def _on_busy(self, busy: wire.Busy, now: float) -> None:
         self._submissions.refused(busy.id, now + busy.retry_after * (1 + self._rng.random()), now)
 
@@ -255,7 +249,7 @@ class ClientCore:
         except ProtocolError as error:  # from a broker that does not look at results itself
             self._deliver(entry, wire.Failed(result.id, "transient", str(error)), now)
             return
-        if result.payload or not result.outputs:
+        if result.payload or result.left or not result.outputs:
             self._deliver(entry, result, now)
             return
         if entry.fetch is not None and entry.fetch.result == result:

@@ -22,7 +22,7 @@ class Flow:
     __slots__ = ("_bytes", "_held", "_jobs", "_limit", "_wait_priority", "_wait_until", "_window")
 
     def __init__(self) -> None:
-        self._window = settings.WINDOW_JOBS
+        self._window = settings.FIRST_JOBS
         self._jobs = 0  # on their way
         self._bytes = 0  # of the images that travel with these jobs
         self._held = 0  # of images that were sent along and whose jobs have no outcome yet

@@ -18,7 +18,7 @@ class State(enum.Enum):
     ENDED = 4
 
 
-class Submission(Struct, eq=False):
+class Submission(Struct, eq=False, gc=False):
     """A job that has no outcome yet. submissions.py has the table of its states."""
 
     job: Job

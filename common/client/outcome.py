@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError, wait
 from typing import cast
 
+from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.wire import Failed, Result
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"  # as concurrent.futures calls them
 
 
 class Outcome(Future[Result | Failed]):
-    """A future that runs from the start. A plain Future makes a lock and a condition for itself. All of these share one
-    lock, and a thread that waits for one of them has an event of its own, so nobody is woken for another's."""
+    """A future that runs from the start. read is how to read the image of its job in parts, if it has to be.
+
+    A plain Future makes a lock and a condition for itself. All of these share one lock, and only a thread that
+    waits for one has an event, of its own.
+    """
 
     _condition = cast("threading.Condition", threading.RLock())  # nobody waits for it
 
-    def __init__(self) -> None:
+    def __init__(self, read: ReadImage | None = None) -> None:
+        self.read = read
         self._state = RUNNING
         self._result = None
         self._exception = None
@@ -37,17 +42,16 @@ class Outcome(Future[Result | Failed]):
         return cast("Result | Failed", self._result)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        if self._state == RUNNING:
-            ended = threading.Event()
-            self.add_done_callback(lambda _: ended.set())
-            if not ended.wait(timeout):
-                raise TimeoutError
+        if self._state == RUNNING and not wait([self], timeout).done:
+            raise TimeoutError
         return self._exception
 
     def _settle(self, result: Result | Failed | None, exception: BaseException | None) -> None:
         with self._condition:
+            if self._state != RUNNING:
+                raise InvalidStateError(self._state)
             self._result, self._exception = result, exception
-            self._state = FINISHED
+            self._state, self.read = FINISHED, None
             for waiter in self._waiters:
                 (waiter.add_result if exception is None else waiter.add_exception)(self)
         self._invoke_callbacks()  # type: ignore[attr-defined]

@@ -31,10 +31,10 @@ TURN = 4096
 
 # --- flow control (see flow.py) ----
 
-# The most jobs on their way to the broker, neither accepted nor refused. With a larger value, a full broker refuses
-# more jobs that were sent for nothing; a smaller one leaves the network idle during a round trip. This value fills
-# several multipart messages.
-WINDOW_JOBS = 4096
+# The most jobs on their way to the broker, neither accepted nor refused: at first, and when it has accepted more and
+# more of them. With larger values, a full broker refuses more jobs that were sent for nothing; smaller ones leave the
+# network idle during a round trip.
+FIRST_JOBS, WINDOW_JOBS = 1024, 4096
 
 # The most bytes of images on their way to the broker. With a larger value, more bytes are sent for nothing to a full
 # broker; a smaller one leaves the network idle. A gigabit link carries this value in a quarter of a second.

@@ -34,7 +34,7 @@ class JobState(enum.Enum):
     DELIVERED = 4
 
 
-class Entry(Struct, eq=False):
+class Entry(Struct, eq=False, gc=False):
     """A job that the application has not acknowledged."""
 
     job: Job

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from filterfleet.common.payload import OpenFile, Payload
@@ -93,33 +93,50 @@ def gather(messages: Iterable[m.Message], limit: int = m.INLINE_LIMIT) -> list[m
     """The same messages in the same order. Neighbours that can share columns do, with at most limit bytes of payload in
     each message."""
     found: list[m.Message] = []
-    for shared, group in itertools.groupby(messages, _shared):
-        if shared is None:
-            found += group
-        else:
-            found += map(_in_columns, _parts(cast("Iterable[_Single]", group), limit))
-    return found
+    part: list[_Single] = []  # neighbours that share what `shared` says
+    ids: set[bytes] = set()
+    shared: tuple[object, ...] = ()
+    weight = 0
+    for message in messages:
+        shape, size = _shape(message)
+        if part and (shape != shared or len(part) == m.ROWS_LIMIT or weight + size > limit or message.id in ids):  # type: ignore[union-attr]
+            found.append(_in_columns(part))
+            part, weight = [], 0
+            ids.clear()
+        if shape is None:
+            found.append(message)
+            continue
+        one = cast("_Single", message)
+        shared = shape
+        part.append(one)
+        ids.add(one.id)
+        weight += size
+    return [*found, _in_columns(part)] if part else found
 
 
-def _shared(message: m.Message) -> tuple[object, ...] | None:
-    """What messages have to have in common to stand in columns together; None for one that cannot."""
+def _shape(message: m.Message) -> tuple[tuple[object, ...] | None, int]:
+    """What messages have to have in common to stand in columns together, None for one that cannot; and the bytes of its
+    payload."""
     match message:
+        case m.Result(outputs=outputs, report=report, payload=payload):
+            size = _joined_size(payload)
+            if size > JOINED or len(payload) != len(outputs) or len(outputs) > SIZES:
+                return None, 0
+            if report and not _fits_columns(report):
+                return None, 0
+            return ("Result", *[(output.name, output.format) for output in outputs], *report), size
         case m.Submit(size=size, payload=payload) if size == 0 or (payload and size <= JOINED):
-            return "Submit", message.recipe, message.needs, message.priority, message.outputs, message.largest
+            return ("Submit", message.recipe, message.needs, message.priority, message.outputs, message.largest), size
         case m.Task(size=size, payload=payload, opaque=False, alone=False) if size == 0 or (payload and size <= JOINED):
-            return "Task", message.recipe, message.timeout
-        case m.Result(outputs=outputs, report=report, payload=payload) if _is_small(outputs, payload):
-            if not report or _fits_columns(report):
-                return "Result", *[(output.name, output.format) for output in outputs], *report
+            return ("Task", message.recipe, message.timeout), size
         case m.Accepted() | m.ResultOk():
-            return (type(message),)
-    return None
+            return (type(message),), 0
+    return None, 0
 
 
-def _is_small(outputs: tuple[m.OutputFile, ...], payload: tuple[Any, ...]) -> bool:
-    if len(payload) != len(outputs) or len(outputs) > SIZES:
-        return False
-    return sum([JOINED + 1 if isinstance(blob, OpenFile) else len(blob) for blob in payload]) <= JOINED
+def _joined_size(payload: tuple[Any, ...]) -> int:
+    """Bytes, more than may be joined when some of them are in a file."""
+    return sum([JOINED + 1 if isinstance(blob, OpenFile) else len(blob) for blob in payload])
 
 
 def _fits_columns(report: Mapping[str, Any]) -> bool:
@@ -127,21 +144,6 @@ def _fits_columns(report: Mapping[str, Any]) -> bool:
         return False
     texts = sum(len(printable(value)) for value in (*report, *report.values()) if isinstance(value, str))
     return len(report) + texts <= CELLS
-
-
-def _parts(group: Iterable[_Single], limit: int) -> Iterator[list[_Single]]:
-    part: list[_Single] = []
-    ids: set[bytes] = set()
-    weight = 0
-    for message in group:
-        size = sum(map(len, getattr(message, "payload", ())))
-        if part and (len(part) == m.ROWS_LIMIT or weight + size > limit or message.id in ids):
-            yield part
-            part, ids, weight = [], set(), 0
-        part.append(message)
-        ids.add(message.id)
-        weight += size
-    yield part
 
 
 def _in_columns(part: list[Any]) -> m.Message:

@@ -27,12 +27,9 @@ from filterfleet.common.wire.fields import NAMES_LIMIT as NAMES_LIMIT
 from filterfleet.common.wire.fields import ROWS_LIMIT as ROWS_LIMIT
 from filterfleet.common.wire.liveness import Randomness
 
-READY = b"\x01"
-HEARTBEAT = b"\x02"
-PPX = b"PPX1"
+READY, HEARTBEAT, PPX = b"\x01", b"\x02", b"PPX1"
 MINOR = 1  # the minor version of PPX that this code speaks; a peer that tells none speaks 0
 TAG = b"fx1|"  # the routing id of a peer that speaks PPX begins with it
-
 FRAME_LIMIT = INLINE_LIMIT + (1 << 20)  # bytes of one frame; a larger one costs its sender the connection
 CHUNK = 1 << 20  # bytes that one GET asks for
 
@@ -72,8 +69,9 @@ class Envelope:
     body: tuple[Payload, ...]
 
 
-class _Message(Struct, frozen=True, tag_field="type", tag=str.upper):
-    """`NAME` is what the map calls the message."""
+class _Message(Struct, frozen=True, gc=False, tag_field="type", tag=str.upper):
+    """`NAME` is what the map calls the message. No circle leads through one, and the garbage collector, which would
+    look at every one of a million again and again, does not know them."""
 
     @property
     def NAME(self) -> str:  # noqa: N802 - a constant of each class
@@ -103,7 +101,7 @@ class Task(_Message, frozen=True):
 
     Without payload, the worker pulls the blob "", of size bytes. opaque: the payload is the body of a basic client's
     request, which is answered with one frame. alone: the task may kill its process, so nothing else may run there
-    meanwhile.
+    meanwhile. reference: as in the client's SUBMIT.
     """
 
     id: f.Id
@@ -113,6 +111,7 @@ class Task(_Message, frozen=True):
     opaque: bool = False
     alone: bool = False
     payload: Frames = field(default=(), name="frames")
+    reference: f.Reference = b""
 
 
 class Accepted(_Message, frozen=True):
@@ -172,7 +171,8 @@ class Submit(_Message, frozen=True):
     """A job. needs are the filters that its worker must have. Lower priority numbers go first.
 
     outputs are the names that its result must have, in order, and largest the bytes of the largest output that may
-    come; without names, nobody on the way can check a result.
+    come; without names, nobody on the way can check a result. reference tells a worker where the image is in a share
+    that both see (common.shares); such a job has no payload.
     """
 
     id: f.Id
@@ -183,6 +183,7 @@ class Submit(_Message, frozen=True):
     payload: Frames = field(default=(), name="frames")
     outputs: f.OutputNames = ()
     largest: f.Size = BLOB_LIMIT
+    reference: f.Reference = b""
 
 
 class StatusRequest(_Message, frozen=True):
@@ -192,7 +193,7 @@ class StatusRequest(_Message, frozen=True):
 # --- PPX: relayed or symmetric ----
 
 
-class OutputFile(Struct, frozen=True, array_like=True):
+class OutputFile(Struct, frozen=True, gc=False, array_like=True):
     """One output of a result: its name, its image format and its size in bytes."""
 
     name: f.Name
@@ -204,13 +205,14 @@ class Result(_Message, frozen=True):
     """The work is done.
 
     The payload is one frame for each output, in order, or nothing: then each output is pulled by its name. A result
-    that an application gets as its outcome always has a blob for each output; those that were pulled are in files.
+    that an application gets as its outcome has a blob for each output, unless `left` says where they lie in a share.
     """
 
     id: f.Id
     outputs: Annotated[tuple[OutputFile, ...], Meta(max_length=f.OUTPUTS_LIMIT)]
     report: Report
     payload: Blobs = field(default=(), name="frames")
+    left: f.Left = b""
 
 
 class Failed(_Message, frozen=True):
@@ -295,7 +297,7 @@ class Tasks(_Message, frozen=True):
     payload: Frames = field(default=(), name="frames")
 
 
-class Column(Struct, frozen=True, array_like=True):
+class Column(Struct, frozen=True, gc=False, array_like=True):
     """The outputs of one name: that name, and their image format."""
 
     name: f.Name

@@ -22,7 +22,7 @@ class Again:
         if same:
             self._books.renew([(work.path, work.version)], depart=work.departs)
             return False
-        if overtaken or self._books.standing(work.path, work.version) == ("failed", True):
+        if overtaken or self._books.standing(work.path, work.version) in (("pending", True), ("failed", True)):
             work.departs = False
             return False
         work.fresh = self._discovery.is_fresh(work.path)

@@ -47,11 +47,12 @@ class ListenerCore:
         self._orders = Orders(books, self._discovery, self.desk)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
+        self._was_busy = False  # at the tick before
 
-    def start(self, now: float, *, looking: bool) -> None:
-        """Before anything else. looking: single paths can be looked at."""
-        if looking:
-            self._discovery.allow_looks()
+    def start(self, now: float, *, watching: bool, looking: bool = False) -> None:
+        """Before anything else. watching: paths will be heard of, and can be looked at. looking: a look at a path costs
+        so little that what may still grow is looked at alone, and not by listing everything again."""
+        self._discovery.allow_looks(watching=watching, looking=looking)
         self.desk.resume()
         self._note_progress_at = now + self.settings.progress
 
@@ -87,6 +88,9 @@ class ListenerCore:
         self._note_progress(now)
         if self.settings.once and self.desk.intake.idle and not self._discovery.is_waiting:
             self._discovery.hint(now)  # one more scan, which finds that nothing is left
+        if self.settings.once and self._was_busy and self.desk.idle:
+            self._discovery.hasten(now)
+        self._was_busy = not self.desk.idle
         if not self.finished:
             self._actions += self._discovery.due(now)
         self.desk.commit()

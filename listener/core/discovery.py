@@ -47,14 +47,15 @@ class Discovery:
         self._scan = Scan(settled, settings.settle)
         self._rhythm = Rhythm(settings.interval, settings.settle, 0.0 if settings.once else SHARE)
         self._news = News(settings.settle)
-        self._looking = False
+        self._watching = self._looking = False
         self._listed = self._recorded = books.was_listed  # to its end, and so in the ledger
         self._list_began = self._look_began = 0.0
         self._looked_at: frozenset[str] = frozenset()
         self._found: deque[Finding] = deque()  # what listings have found and nobody has taken up yet
         self._backfill = settled.keys() - books.fresh()
         self._unseen = Hidden()  # what no listing could read since the very first one
-        self._readable_at = float("-inf")  # the instant of the last listing that could read the source's root
+        # The instant of the last listing that could read the source's root. A busy source counts at the beginning.
+        self._readable_at = float("-inf")
         self._quiet_scans = 0  # the number of the latest scans in a row that found nothing
         self._stirred_at = float("-inf")  # when an object last turned out not to be what a scan had shown
         self._doubted: frozenset[str] = frozenset()  # the mass disappearance that was noted last
@@ -63,9 +64,9 @@ class Discovery:
         self._note_kinds_at = float("-inf")  # the instant from which others are noted
         self.unread: Mapping[str, str] = {}  # the folders that the last scan could not read, and why
 
-    def allow_looks(self) -> None:
-        """From now on, single paths can be looked at."""
-        self._looking = True
+    def allow_looks(self, *, watching: bool, looking: bool) -> None:
+        """From now on, single paths can be looked at. See ListenerCore.start()."""
+        self._watching, self._looking = watching, looking
 
     @property
     def quiet(self) -> bool:
@@ -95,7 +96,7 @@ class Discovery:
             self._rhythm.begin(now)
             self._list_began = now
             asked.append(List())
-        if self._looking and self._news.wait(now) == 0:
+        if self._news.wait(now) == 0:
             self._looked_at, self._look_began = self._news.begin(now), now
             asked.append(Look(self._looked_at))
         return asked
@@ -108,6 +109,10 @@ class Discovery:
         """Have everything listed soon."""
         self._rhythm.hint(now)
 
+    def hasten(self, now: float) -> None:
+        """Have everything listed at once."""
+        self._rhythm.hasten(now)
+
     def heard(self, path: str, now: float) -> None:
         """Something has happened to this path, or anywhere if it is ROOT. Before the first listing it is unknown which
         objects are fresh, so that everything is listed."""
@@ -117,7 +122,7 @@ class Discovery:
             self._rhythm.hint(now)
 
     def _may_look_at(self, path: str) -> bool:
-        return path != ROOT and self._looking and self._listed
+        return path != ROOT and (self._watching or self._looking) and self._listed
 
     # --- what was found ----
 
@@ -131,14 +136,14 @@ class Discovery:
         """The listing that was asked for has ended. What it has found is to be taken up: see take()."""
         self._note_first(listing)
         findings = self._scan.update(listing, now, self._list_began)
+        failed = ROOT in listing.unread
+        if not failed or (listing.busy and self._readable_at == float("-inf")):
+            self._readable_at = now
         quiet = all(isinstance(finding, MassDisappearance) for finding in findings)  # every scan finds that again
         quiet = quiet and self._list_began > self._stirred_at and not self._may_come_back(listing, now)
         self._quiet_scans = self._quiet_scans + 1 if quiet else 0
         if not any(isinstance(finding, MassDisappearance) for finding in findings):
             self._doubted = frozenset()
-        failed = ROOT in listing.unread
-        if not failed:
-            self._readable_at = now
         unsettled = self._scan.unsettled > 0
         if unsettled and self._looking:
             self._news.expect(self._scan.growing, now)

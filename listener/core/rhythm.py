@@ -31,6 +31,10 @@ class Rhythm:
         """A file may still grow that nobody waited for."""
         self._next = max(self._earliest, min(self._next, now + self._settle))
 
+    def hasten(self, now: float) -> None:
+        """Nothing else is under way: there is nothing to wait for."""
+        self._next = max(self._earliest, now)
+
     def begin(self, now: float) -> None:
         """A scan begins."""
         self._began = now

@@ -56,14 +56,15 @@ class Listing:
     ROOT, and single files, each with the reason.
 
     A missing object is gone unless it is one of these files or lies in one of these folders. left_alone: how many files
-    are no images to us, by kind (listener.core.left_alone); no decision about an object depends on it. clock_ns: an
-    instant before the listing began, by the clock that the ctime_ns of versions come from; None if nobody knows that
-    clock.
+    are no images to us, by kind (listener.core.left_alone); no decision about an object depends on it. busy: the root
+    is unread because the store asks for fewer requests. clock_ns: an instant before the listing began, by the clock
+    that the ctime_ns of versions come from; None if nobody knows that clock.
     """
 
     objects: Mapping[str, Version]
     unread: Mapping[str, str] = field(default_factory=dict)
     left_alone: Mapping[str, int] = field(default_factory=dict)
+    busy: bool = False
     clock_ns: int | None = None
 
 
@@ -179,7 +180,7 @@ class Scan:
             if path not in found:
                 self._watched.pop(path, None)
         for path in written:
-            if path in found:
+            if path in found and found[path].ctime_ns:  # a store without it tells contents apart by other means
                 self.doubt(path, found[path])
         return list(self._compare(found, now, began, None))
 

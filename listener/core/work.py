@@ -37,7 +37,7 @@ from filterfleet.listener.core.events import Cleared, Copied, Loaded, Refused, S
 from filterfleet.listener.core.scan import Version
 
 
-class State(enum.Enum):
+class State(enum.StrEnum):  # whose hash is that of a string: an Enum computes it anew each time
     WAITING = "waiting"  # in the line
     LOADING = "loading"
     PROCESSING = "processing"

@@ -56,8 +56,9 @@ class Ledger:
 
     def commit(self) -> None:
         """Make everything that was recorded durable. Raises FleetError, as every method here does."""
-        with _in_words():
-            self._db.commit()
+        if self._db.in_transaction:
+            with _in_words():
+                self._db.commit()
 
     # --- objects ----
 

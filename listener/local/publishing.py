@@ -35,9 +35,11 @@ class PlaceError(Exception):
 class Publisher:
     """For one thread."""
 
-    def __init__(self, root: int, journal: Journal, *, links: bool) -> None:
-        """root: a descriptor of the output's root. links: links to folders are followed."""
+    def __init__(self, root: int, own: Stage, journal: Journal, *, links: bool) -> None:
+        """root: a descriptor of the output's root. own: the stage on the file system of the journal. links: links to
+        folders are followed."""
         self._root = root
+        self._own = own
         self._journal = journal
         self._links = links
 
@@ -73,9 +75,9 @@ class Publisher:
         names: defaultdict[Stage, list[str]] = defaultdict(list)
         for file in (file for files in sets for file in files):
             names[file.stage].append(file.name)
-        for stage, staged in names.items():
-            stage.sync(staged)
-        self._journal.sync()
+        synced = {stage for stage, staged in names.items() if stage.sync(staged)}
+        if self._own not in synced:
+            self._journal.sync()
 
 
 class _Folders:

@@ -62,7 +62,8 @@ class OutputTree:
             try:
                 root.mkdir(parents=True, exist_ok=True)
                 self._root = _kept(opening, os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-                self.longest_name = os.pathconf(root, "PC_NAME_MAX")
+                longest = os.pathconf(root, "PC_NAME_MAX")
+                self.longest_name = longest if longest > 0 else None  # some file systems do not tell
                 private = opening.enter_context(own_folder(root / PRIVATE))
                 close_to_others(private, FOLDER)
             except OSError as error:
@@ -74,7 +75,7 @@ class OutputTree:
             journal.recover(self._root, links=links)
             sweep_folder(scratch)
             self._stages = opening.enter_context(contextlib.closing(Stages(self._root, root, scratch, links=links)))
-            self._publisher = Publisher(self._root, journal, links=links)
+            self._publisher = Publisher(self._root, self._stages.own, journal, links=links)
             self._open = opening.pop_all()
 
     def close(self) -> None:

@@ -84,7 +84,7 @@ class Folder:
                     continue  # it has just gone, and with it what was in it
                 found.unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
         self._tell_outside(found.outside)
-        return Listing(found.objects, found.unread, found.left_alone.counts, clock_ns)
+        return Listing(found.objects, found.unread, found.left_alone.counts, clock_ns=clock_ns)
 
     def _sort(self, path: str, entry: os.DirEntry[str], found: _Found) -> None:
         try:
@@ -180,7 +180,7 @@ class Folder:
         if version.size > BLOB_LIMIT:
             raise ImageError(f"The file has more than {size_text(BLOB_LIMIT)}, which is the most that is processed.")
         with self._in_words("read"), contextlib.ExitStack() as closing:
-            file = closing.enter_context(_OneVersion(self._inside.open(path), version))
+            file = closing.enter_context(OneVersion(self._inside.open(path), version, path))
             file.check()
             blob = whole(file) if version.size <= inline_limit else file
             digest = hashlib.sha256()
@@ -198,7 +198,7 @@ class Folder:
             contextlib.suppress(FileNotFoundError),
             self._inside.folder(folder) as parent,
         ):
-            with _OneVersion(self._open_in(parent, name, path), version) as found:
+            with OneVersion(self._open_in(parent, name, path), version, path) as found:
                 found.check()
             if isinstance(self._after, Delete):
                 os.unlink(name, dir_fd=parent)
@@ -243,6 +243,10 @@ class Folder:
         self._notices.start()
         return Watch(self._notices.stop)
 
+    @property
+    def place(self) -> str:
+        return self.name
+
     def look(self, paths: Iterable[str]) -> dict[str, Version]:
         """Those of these paths that list() would find. Looks at no other files."""
         found = {}
@@ -272,11 +276,12 @@ class _Found:
         self.outside: list[str] = []
 
 
-class _OneVersion(FileBlob):
-    """A file that cannot be read any more once it is another version."""
+class OneVersion(FileBlob):
+    """A file that cannot be read any more once it is another version. path: below the source."""
 
-    def __init__(self, descriptor: int, version: Version) -> None:
+    def __init__(self, descriptor: int, version: Version, path: str) -> None:
         super().__init__(descriptor)
+        self.path = path
         self._version = version
 
     def check(self) -> None:

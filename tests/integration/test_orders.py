@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from filterfleet.cli import app
+from filterfleet.app import app
 from filterfleet.common.process.command import guarded
 from filterfleet.listener import heal as heal_module
 from filterfleet.listener.core.scan import Version
@@ -189,16 +189,6 @@ def test_a_damaged_ledger_is_made_anew_and_nothing_intact_is_made_again(processe
     again = {path for path, file in output_files(output).items() if file.stat().st_mtime_ns != made[path]}
     assert damaged in again
     assert len(again) == 3, "the results of the image with the damaged one"
-
-
-@pytest.mark.slow
-def test_a_ledger_in_use_is_not_made_anew(fleet: Fleet, processes, source, output):
-    working(fleet, source)
-    ledger = output / PRIVATE / "ledger.sqlite3"
-    wait_until(lambda: ledger.exists() and count_done(output) == 2, what="a listener that works")
-    ledger.write_text("This is no ledger. " * 1000)
-    code, said = processes.run("ledger", "check", "--rebuild", "--output", output)
-    assert (code, "A listener is using this ledger: stop it first." in said) == (2, True), said
 
 
 @pytest.mark.slow

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from filterfleet.common.wire import Result
@@ -26,6 +28,7 @@ class WatchedLedger(Ledger):
         self._unseen: set[str] = set()  # folders that no listing of this life could read
         self.stayed: set[Key] = set()  # what an outage, longer than anybody waits, has kept in the source
         self._failed_once: set[Key] = set()
+        self.ordered: Counter[Key] = Counter()  # how often somebody has ordered them again
         self._done: set[Key] = set()  # since the last commit
         self._durably_done: set[Key] = set()
         self._pending_before: set[Key] = set()
@@ -126,6 +129,11 @@ class WatchedLedger(Ledger):
             raise InvariantError(f"{path} is recorded before its outputs are in their places")
         super().done(path, version, result, **named)
         self._done.add((path, version))
+
+    def again(self, path: str, version: Version) -> bool:
+        ordered = super().again(path, version)
+        self.ordered[path, replace(version, ctime_ns=0)] += ordered  # as it is in the results
+        return ordered
 
     def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
         attempts, _ = self._away.get(path, (TRIES, 0.0))

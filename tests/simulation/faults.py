@@ -40,6 +40,7 @@ class Faults:
             *[self._lose_a_place] * 2,
             self._break_a_disk,
             self._set_clock,
+            self._order,
         ]
 
     def plan(self) -> None:
@@ -188,6 +189,9 @@ class Faults:
 
     def _restore(self, place: Source | Output) -> None:
         place.away = False
+
+    def _order(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).order()
 
     def _set_clock(self, _node: Node) -> None:
         step = self._rng.choice([-86400.0, -3600.0, -1.0, 1.0, 3600.0])

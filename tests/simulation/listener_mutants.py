@@ -15,6 +15,7 @@ from filterfleet.listener.core.discovery import Discovery
 from filterfleet.listener.core.events import Published
 from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
+from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.patience import Misses, Patience
 from filterfleet.listener.core.place import Place
 from filterfleet.listener.core.scan import ROOT, Gone, Hidden, Scan, Settled
@@ -234,6 +235,20 @@ def _always_new(self: ListenerCore, path: str, version: Any) -> bool:
     return False
 
 
+def _answered_before_commit(self: ListenerCore) -> list[Any]:
+    """An order is answered as soon as it is understood."""
+    self._actions += self._orders.take_answers()
+    return _original_take_actions(self)
+
+
+_original_take_actions = ListenerCore._take
+
+
+def _order_kept_from_the_line(self: Orders, objects: Any, wanted: Any) -> int:
+    """What is ordered again is pending in the ledger, and nobody processes it."""
+    return sum(self._books.again(path, version) for path, version in objects if wanted(path))
+
+
 LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "settled at once": ((Scan, "_compare", _settled_at_once),),
     "mass disappearance believed": ((Scan, "_disappearances", _mass_believed),),
@@ -263,5 +278,7 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "tail of a listing forgotten": ((Discovery, "take", _tail_forgotten),),
     "content not compared": ((Again, "is_new", _taken_for_the_same),),
     "done again after a chmod": ((ListenerCore, "_is_known", _always_new),),
+    "answered before commit": ((ListenerCore, "_take", _answered_before_commit),),
+    "order kept from the line": ((Orders, "_again", _order_kept_from_the_line),),
     "nothing resumed": ((Desk, "resume", _nothing_resumed),),
 }

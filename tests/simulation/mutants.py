@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from filterfleet.broker import backend, fairness
+from filterfleet.broker import backend, columns, fairness
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
 from filterfleet.broker.fairness import FairQueue
@@ -30,8 +30,10 @@ from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
+from tests.simulation.column_mutants import COLUMN_MUTANTS
 from tests.simulation.door_mutants import DOOR_MUTANTS
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
+from tests.simulation.share_mutants import SHARE_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
 
@@ -284,8 +286,14 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "part counted twice": ((Pull, "take", _part_counted_twice),),
     "requests without limit": ((Relay, "ask", _passed_on_at_once),),
     "room for parts kept": ((Relay, "answers", _room_kept),),
-    "results unchecked": ((backend, "check_outputs", _results_unchecked), (core, "check_outputs", _results_unchecked)),
+    "results unchecked": (
+        (backend, "check_outputs", _results_unchecked),
+        (columns, "check_outputs", _results_unchecked),
+        (core, "check_outputs", _results_unchecked),
+    ),
+    **COLUMN_MUTANTS,
     **DOOR_MUTANTS,
+    **SHARE_MUTANTS,
     **LISTENER_MUTANTS,
 }
 

@@ -27,7 +27,6 @@ class Troubled:
 class MemorySource(Troubled):
     name = "memory"
     remote = True
-    look = None
 
     def __init__(self, files: dict[str, bytes], *, atomic: bool = True) -> None:
         super().__init__()

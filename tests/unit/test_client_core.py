@@ -7,7 +7,7 @@ import pytest
 
 from filterfleet.common.client.actions import Deliver, ReadBlob, Tell
 from filterfleet.common.client.core import ClientCore
-from filterfleet.common.client.settings import ACCEPT_PATIENCE, HOLD, ROOM_PATIENCE, SHORTAGES
+from filterfleet.common.client.settings import ACCEPT_PATIENCE, FIRST_JOBS, HOLD, ROOM_PATIENCE, SHORTAGES
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import (
@@ -396,7 +396,10 @@ def test_other_jobs_keep_their_place_between_the_columns(modern):
 
 
 def test_a_message_has_no_more_rows_than_the_wire_allows(modern):
-    found = begin(modern, *small(*(b"%d" % number for number in range(ROWS_LIMIT + 2))))
+    names = [b"%d" % number for number in range(FIRST_JOBS)]
+    begin(modern, *small(*names))
+    modern.hears(Accepteds(tuple(names)))  # which opens the window
+    found = begin(modern, *small(*(b"more %d" % number for number in range(ROWS_LIMIT + 2))))
     assert [len(message.ids) for message in found] == [ROWS_LIMIT, 2]
 
 

@@ -1,16 +1,17 @@
 """How many tasks a worker holds: more when they are short, fewer as soon as they are long or large."""
 
 import pytest
+from msgspec.structs import replace
 
-from filterfleet.common.wire import MINOR, Beat, Credit, Drain, Hello, Nack, Task, Tasks
+from filterfleet.common.wire import MINOR, Beat, Credit, Drain, Nack, Task, Tasks
 from filterfleet.common.wire.actions import Send
-from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.leases.actions import Abandon, Profile, Run
 from filterfleet.worker.leases.pace import SMALL, Pace
 from filterfleet.worker.leases.settings import CROWD, MOST_PREFETCH, PREFETCH, RESERVE_BYTES
 from tests.unit.worker_rig import HELLO, Worker, sent
 
 PROFILE = Profile(2, PREFETCH, (), "host/1", "1.0", 1 << 30)
+MODERN = replace(HELLO, minor=MINOR)
 IMAGES = PROFILE.slots
 MOST = PROFILE.threads + MOST_PREFETCH
 
@@ -58,7 +59,7 @@ def test_one_long_task_among_many_short_ones_counts_for_a_while():
 def fast(worker=None):
     """A worker that has done very short tasks, and said so."""
     worker = worker or Worker(PROFILE)
-    worker.hears(HELLO)
+    worker.hears(MODERN)
     worker.session.on_worked(100, 0.0)
     assert worker.session.on_tick(0.0) == [Send(credit(MOST))]
     return worker
@@ -76,9 +77,20 @@ def test_the_broker_is_told_of_another_pace_once():
     assert fast().session.on_tick(0.0) == []
 
 
-def test_another_broker_is_told_the_present_number():
-    worker = fast()
-    assert sent(worker.hears(Hello(b"other", b"session 2", 1.0, 4, INLINE_LIMIT)), Credit) == [credit(MOST)]
+def test_the_same_broker_is_told_the_present_number_again():
+    assert fast().hears(MODERN) == [Send(credit(MOST))]
+
+
+def test_another_broker_has_to_show_its_tasks_first():
+    assert sent(fast().hears(replace(MODERN, session=b"other")), Credit) == [credit(IMAGES)]
+
+
+def test_a_broker_of_an_earlier_version_is_asked_for_few():
+    """It would race every task that waits."""
+    worker = Worker(PROFILE)
+    worker.hears(HELLO)
+    worker.session.on_worked(100, 0.0)
+    assert worker.session.on_tick(0.0) == []
 
 
 def test_within_a_heartbeat_others_have_what_waits_behind_a_long_task():

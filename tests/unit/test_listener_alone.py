@@ -90,12 +90,11 @@ def test_with_once_it_has_failed():
     rig = Rig(once=True)
     rig.lists(a=V1, b=V2)
     locked(rig)
-    for event in (Loaded("b", DIGEST, b"image"), DONE, Written("b", 0.5)):
-        rig.on(event)
+    actions = [action for event in (Loaded("b", DIGEST, b"image"), DONE, Written("b", 0.5)) for action in rig.on(event)]
     while not rig.core.finished:
-        for action in rig.tick(0.2):
-            if isinstance(action, List):
-                rig.core.on(Listed(Listing({"a": V1, "b": V2})), rig.now)
+        for _ in of(List, actions):
+            rig.core.on(Listed(Listing({"a": V1, "b": V2})), rig.now)
+        actions = rig.tick(0.2)
     assert rig.ledger.failures() == [Failure("a", LOCKED.reason)]
 
 

@@ -13,7 +13,7 @@ from filterfleet.listener.core.events import Copied, Listed, Loaded, Ordered, Re
 from filterfleet.listener.core.order import ConfirmRemovals, Order, Prune, Redo, Retry, which
 from filterfleet.listener.core.scan import Listing
 from filterfleet.listener.orders import box as box_module
-from filterfleet.listener.orders.box import Box
+from filterfleet.listener.orders.box import Box, locks_of, unused
 from filterfleet.listener.orders.form import from_json, to_json
 from tests.unit.listener_rig import DIGEST, DONE, V1, Rig, of
 
@@ -211,6 +211,15 @@ def test_a_listener_shows_that_it_is_there(box, tmp_path):
         assert box.has_listener
         assert not Box(tmp_path / "state", "another source").has_listener
     assert not box.has_listener
+
+
+def test_a_ledger_is_not_made_anew_while_a_listener_uses_it(box, tmp_path):
+    lock = box.path / "listener"
+    with box.taken(), pytest.raises(FleetError, match="A listener is using this ledger"), unused(lock):
+        pass
+    assert locks_of(tmp_path / "state") == [lock]
+    with unused(lock):
+        assert box.has_listener, "who starts now waits"
 
 
 def test_an_order_that_cannot_be_read_is_answered_with_the_reason(box):

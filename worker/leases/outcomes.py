@@ -27,8 +27,6 @@ class Outcomes:
         return next(iter(self._sent.values()))[0] if self._sent else float("inf")
 
     def add(self, lease: bytes, outcome: wire.Message) -> None:
-        """It takes the place of an outcome that the lease has had before."""
-        self.forget(lease)
         self._new[lease] = outcome
 
     def forget(self, lease: bytes) -> None:
@@ -40,19 +38,22 @@ class Outcomes:
 
     def take(self, now: float) -> list[wire.Message]:
         """Those that are to be sent now."""
-        while self._sent and (item := next(iter(self._sent.items())))[1][0] <= now:
-            self._new[item[0]] = self._sent.pop(item[0])[1]
-        if not self._new:
-            return []
         new, self._new = self._new, {}
-        again = now + RESEND
+        while self._sent:
+            lease, (again, outcome) = next(iter(self._sent.items()))
+            if again > now:
+                break
+            del self._sent[lease]
+            new[lease] = outcome
         for lease, outcome in new.items():
-            self._sent[lease] = again, outcome
+            self._sent[lease] = now + RESEND, outcome
         return list(new.values())
 
 
 def result_of(held: Lease, done: Done, inline_limit: int) -> wire.Result:
     """The result of this lease, with its outputs, or without them when the broker has to pull them from the lease."""
+    if done.left:
+        return wire.Result(held.token, done.outputs, done.report, left=done.left)
     in_memory = [blob for blob in done.blobs if not isinstance(blob, OpenFile)]
     if len(in_memory) == len(done.blobs) and (held.opaque or sum(map(len, in_memory)) <= inline_limit):
         return wire.Result(held.token, done.outputs, done.report, done.blobs)

@@ -45,7 +45,17 @@ class Border:
     is_strong: NDArray[np.bool_]
 
 
-def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Bits]:
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Pixels of a strip: their flat indices, ascending, and their labels. They are few, unless hardly any edge of an
+    image is strong.
+    """
+
+    positions: NDArray[np.int32]
+    labels: Labels
+
+
+def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Undecided]:
     """The strip's border, its pixels that are kept, and those that are undecided. weak and strong are as in
     worker.filters.merge.Hysteresis.
     """
@@ -57,8 +67,9 @@ def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Bits]:
     is_open = np.zeros(count, np.bool_)
     is_open[labels[0]] = is_open[labels[-1]] = True
     is_open &= ~is_strong
-    kept, undecided = (pixels.only(chosen[components]) for chosen in (is_strong, is_open))
-    return Border(_edge(labels[0]), _edge(labels[-1]), is_strong), kept, undecided
+    open_ones = is_open[components]
+    undecided = Undecided(pixels.positions[open_ones].astype(np.int32), components[open_ones])
+    return Border(_edge(labels[0]), _edge(labels[-1]), is_strong), pixels.only(is_strong[components]), undecided
 
 
 def _edge(row: Labels) -> Edge:
@@ -136,17 +147,12 @@ def _touching(above: Edge, below: Edge) -> list[tuple[int, int]]:
     return [(int(upper), int(lower)) for upper, lower in np.unique(np.concatenate(pairs), axis=0)]
 
 
-def resolve(border: Border, kept: Bits, undecided: Bits, labels: set[int]) -> Bits:
-    """The strip's edges: the kept pixels, and those of the undecided components with these labels.
-
-    Components are labelled again, since only the bits were stored; the border tells which of the new ones is meant.
-    """
+def resolve(kept: Bits, undecided: Undecided, labels: set[int], width: int) -> Bits:
+    """The strip's edges: the kept pixels, and those of the undecided components with these labels."""
     if not labels:
         return kept
-    wanted = np.fromiter(labels, np.int32)
-    count, found = cv2.connectedComponents(np.unpackbits(undecided, axis=1), connectivity=8, ltype=cv2.CV_32S)
-    chosen = np.zeros(count, np.bool_)
-    for edge, row in ((border.top, found[0]), (border.bottom, found[-1])):
-        chosen[row[edge.columns[np.isin(edge.labels, wanted)]]] = True
-    pixels = _Pixels(undecided, found.shape[1])
-    return kept | pixels.only(chosen[found.ravel()[pixels.positions]])
+    promoted = undecided.positions[np.isin(undecided.labels, np.fromiter(labels, np.int32))]
+    rows, columns = np.divmod(promoted.astype(np.intp), width)
+    edges = kept.copy()
+    np.bitwise_or.at(edges.ravel(), rows * edges.shape[1] + columns // 8, (128 >> columns % 8).astype(np.uint8))
+    return edges
