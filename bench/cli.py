@@ -65,6 +65,5 @@ class _Bench(LazyGroup):
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, the start, the broker, huge images, scans, large folders, flow control, stragglers and "
-    "encryption.",
+    help="Measure speed, the start, the broker, huge images, scans, folders, flow control, stragglers, encryption.",
 )

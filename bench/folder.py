@@ -28,6 +28,7 @@ from filterfleet.listener.ledger.opening import LEDGER
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.selection import Selection
 from filterfleet.listener.state import PRIVATE
+from filterfleet.worker.pixels.opencv import cv2
 
 SETTLE = 2.0  # seconds, the listener's usual
 SAMPLE = 0.01  # seconds between two looks at a fleet
@@ -70,8 +71,6 @@ def folder(
 
 def make_photographs(place: Path, files: int) -> None:
     """Write photographs that differ in a comment (ITU-T T.81, B.2.4.5)."""
-    from filterfleet.worker.pixels.opencv import cv2
-
     jpeg = cv2.imencode(".jpg", np.full((16, 16, 3), 128, np.uint8))[1].tobytes()
     for number in range(files):
         folder = place / f"{number // FOLDER:04}"
