@@ -92,8 +92,10 @@ class ListenerNode(Peer):
             another_try=5.0,
         )
         self.source.locked = rng.random() < 0.1  # from the start, perhaps until the faults end
+        self.source.unstable = rng.random() < 0.1
         self.orders: dict[str, Order] = {}  # that wait to be carried out, by their ids
         self.watching = not self.settings.once and rng.random() < 0.5
+        self.looking = rng.random() < 0.5
         for _ in range(photos):
             self.upload()
 
@@ -108,6 +110,20 @@ class ListenerNode(Peer):
     def replace(self) -> None:
         if (photo := self.source.another(self.world.wall.time_ns())) is not None:
             self._put(photo)
+
+    def rewrite(self) -> None:
+        if (photo := self.source.rewrite()) is not None:
+            self._put_again(photo)
+
+    def touch(self) -> None:
+        if (photo := self.source.touch()) is not None:
+            self._put_again(photo)
+
+    def _put_again(self, photo: Photo) -> None:
+        """What was skipped stays so while size and time are the same."""
+        if (photo.path, self.source.photos[photo.path].version) in self.ledger.skippable:
+            self.ledger.skippable.add((photo.path, photo.version))
+        self._put(photo)
 
     def remove(self) -> None:
         if (path := self.source.remove()) is not None:
@@ -158,7 +174,7 @@ class ListenerNode(Peer):
         self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
         self._scanner: deque[List | Look] = deque()  # under way, and in line behind it
         self._act_client(self.client.start(self.now))
-        self.core.start(self.now, watching=self.watching)
+        self.core.start(self.now, watching=self.watching, looking=self.looking)
         for id_, order in self.orders.items():
             self._act(self.core.on(Ordered(id_, order), self.now))
         self._tick()
@@ -192,7 +208,6 @@ class ListenerNode(Peer):
         self._act(self.core.on(event, self.now))
         if isinstance(event, Listed):
             self.ledger.check_order(self.settings.backfill)
-            self.ledger.check_listed()
         self._tick()
 
     def _tick(self) -> None:
@@ -200,6 +215,8 @@ class ListenerNode(Peer):
             return
         self._act(self.core.on_tick(self.now))
         audit_listener(self.core)
+        if not self.core.has_findings:
+            self.ledger.check_listed()
         if self.core.finished:
             self._end()
 
