@@ -151,6 +151,7 @@ class Sharing:
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         future: Future[Result | Failed] = Future()
+        self._by_value.pop(job.id, None)  # of an earlier attempt, which was not to be acknowledged
         self._begin(job, job, read, future)
         return future
 

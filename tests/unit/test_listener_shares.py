@@ -263,6 +263,20 @@ def test_a_job_whose_outputs_cannot_be_collected_is_done_again_by_value(ends, ca
     assert workshop.acknowledged == [job.id, again.id]
 
 
+def test_the_next_attempt_at_a_job_is_acknowledged_as_itself(ends):
+    """The one before was done again by value, and its image changed meanwhile."""
+    reference, result = worked(ends)
+    for file in ends.scratch.iterdir():
+        file.unlink()
+    job = job_of(reference)
+    workshop = Workshop(result, FleetError("changed"), Result(job.id, result.outputs, {}, (b"a", b"b")))
+    sharing = Sharing(workshop, ends.exchange)
+    assert sharing.submit(job).exception(0)
+    assert sharing.submit(job).result(0)
+    sharing.acknowledge(job.id)
+    assert workshop.acknowledged == [job.id, job.id]
+
+
 def test_whatever_else_an_engine_says_is_passed_on(ends):
     job = job_of(b"")
     failed, broken = Failed(job.id, "permanent", "bad"), FleetError("broken")
