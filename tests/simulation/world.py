@@ -17,6 +17,7 @@ from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
 from filterfleet.listener.core import patience, scan
 from filterfleet.listener.ledger import ledger
+from filterfleet.worker.leases import pace
 from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
 from tests.simulation.broker_node import BrokerNode
@@ -37,6 +38,7 @@ SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.multiple(patience, HIDING=2.0, FIRST_PAUSE=0.2, LONGEST_PAUSE=3.0),  # seconds
     mock.patch.object(scan, "MASS_MINIMUM", 2),
     mock.patch.object(state, "PORTIONS", 2),  # so that workers are given several tasks at once
+    mock.patch.object(pace, "MEMORY", 2),  # tasks by which a worker changes its mind
 ]
 # The clients' window, in every other world.
 NARROW = mock.patch.multiple(settings, WINDOW_JOBS=12, WINDOW_BYTES=800, SMALL_IMAGE=60)
