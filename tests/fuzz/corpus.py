@@ -41,6 +41,7 @@ from filterfleet.common.wire import (
 )
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from tests.fuzz.door_target import KEYS, request
+from tests.fuzz.hints_target import notifications
 from tests.fuzz.peers import JOBS
 from tests.fuzz.scripts import Step, pack
 
@@ -257,12 +258,13 @@ CONVERSATIONS = {
     "broker": lambda: itertools.chain(_to_broker(), _greedy()),
     "worker": _to_worker,
     "client": _to_client,
+    "hints": notifications,
 }
 
 
 def corpus(target: str) -> Iterator[bytes]:
     """Scripts for the target of this name."""
-    if target not in ("recipe", "door"):  # which read other things out of a script
+    if target not in ("recipe", "door", "hints"):  # which read other things out of a script
         for who in (1, WORKER):
             yield pack([_said(who, message) for message in messages()])
         for message in messages():
