@@ -16,9 +16,8 @@ from filterfleet.common.client.core import ClientCore
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
-from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result, ResultOk
+from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result
 from filterfleet.common.wire.actions import Open, Send
-from filterfleet.common.wire.columns import rows
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
@@ -319,7 +318,7 @@ class ListenerNode(Peer):
             self._unfinished.remove(job)
             self.later(0.0, self._on, SourceChanged(job))
         else:
-            self._check(future.result())
+            self._fleet.check(future.result())
             self.later(0.0, self._on, Ended(job, future.result()))
 
     def _acknowledge(self, job: bytes) -> None:
@@ -337,7 +336,7 @@ class ListenerNode(Peer):
         for action in self.shelf.settle(self.client, actions, self.now):
             match action:
                 case Send(message):
-                    self._check_recorded(message)
+                    self._fleet.check_recorded(message)
                     if isinstance(message, Get) and message.blob not in RECIPE.names:
                         raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
                     messages.append(message)
@@ -352,11 +351,6 @@ class ListenerNode(Peer):
                     self._fleet.ends(job, outcome)
         self.send_messages(messages, self._broker)
 
-    def _check_recorded(self, message: Message) -> None:
-        for one in rows(message):
-            if isinstance(one, ResultOk) and one.id in self._fleet.brought:
-                raise InvariantError(f"{self.name} acknowledges {one.id[:KEY]!r} before it is recorded")
-
     def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
         if part is not None:
             messages.append(Data(get.id, "", get.offset, (part,)))
@@ -370,13 +364,6 @@ class ListenerNode(Peer):
         self.tell(f"cannot read {photo.key!r} any more")
         self._act_client(self.client.cancel(get.id, self.now))
         self._fleet.loses(get.id)
-
-    def _check(self, outcome: Result | Failed) -> None:
-        if isinstance(outcome, Result):
-            photo = self.world.camera.photo(outcome.id[:KEY])
-            content = b"".join(bytes(blob) for blob in outcome.payload)
-            if content != photo.made_of_it:
-                raise InvariantError(f"{self.name} was given {content[:32]!r} for {photo.key!r}")
 
     # --- the end ----
 
