@@ -175,6 +175,7 @@ class Sharing:
         if ended.cancelled():
             future.cancel()
         elif (error := ended.exception()) is not None:
+            self._by_value.pop(job.id, None)  # nothing is left of it that could be acknowledged
             future.set_exception(error)
         elif isinstance(outcome := ended.result(), Result) and outcome.left:
             self._collect(job, read, future, outcome)

@@ -256,6 +256,8 @@ class Desk:
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""
         work.enter(State.PROCESSING)
+        if work.job in self._after_commit:
+            self.commit()  # else the acknowledgement of its last outcome would follow, and end it
         job = self.jobs.join(work, now)
         if job.outcome is not None:
             self._use(work, job, now)
