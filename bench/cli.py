@@ -30,6 +30,16 @@ class _Bench(LazyGroup):
             "Look twice at a large source in a cloud: time, calls to the server, and memory.",
         ),
         LazyCommand(
+            "folder",
+            "filterfleet.bench.folder:folder",
+            "Start a fleet on a large local folder: time to its first output, memory, and the cost of a scan.",
+        ),
+        LazyCommand(
+            "broker",
+            "filterfleet.bench.broker:broker",
+            "Measure the broker: tasks without work, round trips, large payloads, two clients, and many workers.",
+        ),
+        LazyCommand(
             "flow",
             "filterfleet.bench.flow:flow",
             "Submit more than the broker accepts to one slow worker: its memory, and what is sent twice.",
@@ -55,5 +65,5 @@ class _Bench(LazyGroup):
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, flow control, stragglers, encryption and the start.",
+    help="Measure speed, the start, the broker, huge images, scans, folders, flow control, stragglers, encryption.",
 )

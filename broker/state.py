@@ -95,6 +95,7 @@ class Task(msgspec.Struct, eq=False):
     expiries: int = 0
     outcome: Message | None = None
     owner: str = ""  # the client's
+    reference: bytes = b""  # where the image is in a share, for workers that see it
     place: int = 0  # in its line, while it waits in the queue
     held_bytes: int = 0
     result_bytes: int = 0
@@ -177,9 +178,12 @@ class Worker:
 def held_by(task: Task) -> int:
     """What its held_bytes have to be: the image, and everything else of variable size, so that a task cannot be larger
     than it is counted."""
-    return size_of(task.payload) + size_of(task.stack) + size_of(task.needs) + size_of(task.outputs) + len(task.recipe)
+    parts = task.payload, task.stack, task.needs, task.outputs
+    return sum(map(size_of, parts)) + len(task.recipe) + len(task.reference)
 
 
 def size_of(parts: Collection[Payload | str]) -> int:
     """Bytes that these frames or names take, as the broker counts them."""
+    if len(parts) == 1:
+        return len(next(iter(parts))) + OBJECT
     return sum(map(len, parts)) + OBJECT * len(parts)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filterfleet.common.blob import STEP, Blob, FileBlob, parts
+from filterfleet.common.left import LeftFile
 from filterfleet.common.opening import opened
 
 ORDINARY = 0o666  # the mode of a new file, of which the umask takes its share
@@ -45,9 +46,11 @@ def write_new(folder: int, data: Blob, *, like: os.stat_result | None = None, du
     then.
 
     like: the file that data comes from. The new file then gives nobody a right that this one does not give. durable:
-    what was written survives a power cut; else the caller sees to that.
+    what was written survives a power cut; else the caller sees to that. A file that was left for us is moved here.
     """
     name = os.urandom(8).hex()  # the target's own name may already be 255 bytes long
+    if isinstance(data, LeftFile) and data.move_to(folder, name, durable=durable):
+        return name
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     mode = ORDINARY if like is None else ORDINARY & like.st_mode
     descriptor = os.open(name, flags, mode, dir_fd=folder)

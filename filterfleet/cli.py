@@ -42,7 +42,7 @@ _FLEET = (
     ),
 )
 _ENGINE = (Stage((), "filterfleet.worker.engines.child", ("filterfleet.worker.engines.serving",)),)
-STAGES = {"up": _FLEET, "demo": _FLEET, "run": _ENGINE}
+STAGES = {"up": _FLEET, "demo": _FLEET, "chaos": _FLEET, "run": _ENGINE}
 OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need no process that is forked
 
 

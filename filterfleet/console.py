@@ -15,10 +15,15 @@ import typer
 
 from filterfleet.common.text import one_line, printable
 from filterfleet.listener.core.left_alone import sentence
-from filterfleet.listener.ledger.ledger import Failure
+from filterfleet.listener.ledger.ledger import Failure, Ledger
 
 INTERRUPTED = 130  # exit code after Ctrl-C or SIGTERM
-LOOK = 0.2  # seconds between looks at the ledger
+
+# Seconds between two looks at the ledger, and how many times longer than a look it is at least, since a ledger of a
+# million images takes long to count. More leaves more of the processor to the images; less moves the bar more often.
+LOOK = 0.2
+SHARE = 100.0
+
 WIDTH = 30  # characters of a bar
 
 
@@ -30,17 +35,19 @@ class Bar:
         self._stream: TextIO = sys.stderr if stderr else sys.stdout
         self._began = time.monotonic()
         self._shown = ""
-        self._drawn = 0.0
+        self._next_look = 0.0
 
-    @property
-    def is_due(self) -> bool:
-        """Whether LOOK seconds have passed since the last update()."""
-        return time.monotonic() - self._drawn > LOOK
+    def look(self, ledger: Ledger) -> None:
+        """Update it from the ledger, when that is due. Only a terminal shows it on the way."""
+        if self._stream.isatty() and (began := time.monotonic()) >= self._next_look:
+            progress = ledger.progress()
+            self.update(progress.done + progress.failed, progress.total)
+            ended = time.monotonic()
+            self._next_look = ended + max(LOOK, SHARE * (ended - began))
 
     def update(self, done: int, total: int) -> None:
         """total is 0 while nobody knows it."""
-        self._drawn = time.monotonic()
-        seconds = self._drawn - self._began
+        seconds = time.monotonic() - self._began
         part = min(WIDTH, WIDTH * done // total) if total else 0
         bar = f"{'━' * part}{'─' * (WIDTH - part)}"
         self._shown = (

@@ -24,6 +24,7 @@ from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import check_locations, full_text
 from filterfleet.listener.setup import selection_of
+from filterfleet.listener.shares import make_shares
 from filterfleet.listener.state import state_folder
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.launch import arguments
@@ -65,8 +66,14 @@ class Fleet:
         self.ledger: Ledger = open_ledger(self.source, self.output, options.state, recipe)
         addresses = [str(FIRST_LOOPBACK + n) for n in range(brokers)]
         everywhere = ",".join(addresses)
+        shares = options.share or make_shares(self.source, self.output)
         self._options = replace(
-            options, source=full_text(self.source), output=full_text(self.output), broker=everywhere, state=folder
+            options,
+            source=full_text(self.source),
+            output=full_text(self.output),
+            broker=everywhere,
+            state=folder,
+            share=shares,
         )
         keys = options.keys and options.keys.resolve()
         ports_and_keys = (
@@ -79,7 +86,7 @@ class Fleet:
             for name, address in zip(names, addresses, strict=True)
         ]
         threads, memory = threads or max(1, cores() // workers), memory or share(workers)
-        worker = arguments(everywhere, backend_port, threads, memory, DRAIN_LIMIT, keys, sandbox=sandbox)
+        worker = arguments(everywhere, backend_port, threads, memory, DRAIN_LIMIT, keys, sandbox=sandbox, shares=shares)
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
 
     @property
@@ -102,14 +109,14 @@ class Fleet:
             def watch(supervisor: Supervisor) -> bool:
                 nonlocal ended
                 code = supervisor.children[-1].exit_code
-                if code is not None or bar.is_due:
-                    progress = self.ledger.progress()
-                    bar.update(progress.done + progress.failed, progress.total)
+                bar.look(self.ledger)
                 if code is not None:
                     ended = code
                 return code is not None
 
             self._supervise(self._listener(once=True), watch)
+            progress = self.ledger.progress()
+            bar.update(progress.done + progress.failed, progress.total)
         return ended
 
     def report(self, code: int) -> None:

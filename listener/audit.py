@@ -79,7 +79,8 @@ def _fault(path: str, wanted: int, known: int | None, size: Size, sum_of: Sum | 
 
 
 class LocalOutput:
-    """An output folder of this machine. links: links to folders in it are followed."""
+    """An output folder of this machine. links: links are followed when a file is read; nobody sees more of it than
+    whether it is as it was made."""
 
     def __init__(self, root: Path, *, links: bool = False) -> None:
         """Raises FleetError."""

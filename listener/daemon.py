@@ -29,6 +29,7 @@ from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import guard_of, selection_of, serve
+from filterfleet.listener.shares import open_exchange
 from filterfleet.listener.upkeep import Upkeep
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
@@ -73,6 +74,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             folder = LocalOutput(_healed(here), links=options.follow_links)
             stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
         hints = stack.enter_context(_open_hints(options, ends.source))
+        exchange = stack.enter_context(open_exchange(options.share, there, here))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
@@ -96,6 +98,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             interrupt=ends.interrupt,
             orders=orders,
             hints=hints,
+            exchange=exchange,
         )
         left_alone = ledger.left_alone()
     return Ending(failures, left_alone)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from filterfleet.common.errors import SourceChangedError
 from filterfleet.common.jobs.engine import Engine
-from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.job import Job, content_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
@@ -40,6 +40,7 @@ from filterfleet.listener.loop import Loop
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.pool import Pool
 from filterfleet.listener.settings.options import Options
+from filterfleet.listener.shares import Exchange
 from filterfleet.listener.transfers import Transfers, payload_of
 
 TURN = 0.5  # seconds between two signs of life for the supervisor, and looks at the stop signal, at most
@@ -67,7 +68,9 @@ class ListenerService:
         sink: Sink,
         orders: Box | None = None,
         hints: Hints | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
+        """exchange: the engine is one for shares, which this is for."""
         self._core = ListenerCore(settings(options, engine, source, sink), recipe, ledger, random.SystemRandom())
         self._orders = orders
         self._hints = hints
@@ -80,6 +83,8 @@ class ListenerService:
         self._engine = engine
         self._ledger = ledger
         self._source = source
+        self._watch: Watch | None = None
+        self._exchange = exchange
         self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
@@ -96,8 +101,8 @@ class ListenerService:
         long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
-            self._transfers.watch = self._watch()
-        self._core.start(time.monotonic(), watching=self._transfers.watch is not None)
+            self._watch = self._start_watch()
+        self._core.start(time.monotonic(), watching=self._watch is not None, looking=not self._source.remote)
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
@@ -109,7 +114,7 @@ class ListenerService:
         finally:
             self._end(notifier, interrupt)
 
-    def _watch(self) -> Watch | None:
+    def _start_watch(self) -> Watch | None:
         def heard(path: str) -> None:
             self._loop.post(Heard(path))
 
@@ -117,12 +122,12 @@ class ListenerService:
         if self._hints is None:
             return watch
         self._hints.serve(heard)
-        return watch or Watch(self._source.look, lambda: None)
+        return watch or Watch(lambda: None)
 
     def _end(self, notifier: Notifier, interrupt: Callable[[], None]) -> None:
         notifier.stopping()
-        if self._transfers.watch is not None:
-            self._transfers.watch.stop()
+        if self._watch is not None:
+            self._watch.stop()
         self._core.stop()
         interrupt()
         for event in self._loop.stop():
@@ -193,7 +198,10 @@ class ListenerService:
 
     def _submit(self, action: Submit) -> None:
         payload, read = payload_of(action.image)
-        job = Job(action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names)
+        reference = self._exchange.refer(action.image, content_of(action.job)) if self._exchange else b""
+        job = Job(
+            action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names, reference
+        )
 
         def tell(future: Future[Result | Failed]) -> None:
             if not future.cancelled():  # as an engine does that is closed before it has begun the job

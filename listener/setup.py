@@ -23,6 +23,7 @@ from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
+from filterfleet.listener.shares import Exchange, Sharing
 from filterfleet.listener.state import LOCK, PRIVATE
 
 
@@ -68,18 +69,26 @@ def serve(
     interrupt: Callable[[], None] = lambda: None,
     orders: Box | None = None,
     hints: Hints | None = None,
+    exchange: Exchange | None = None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
-    orders is where people put theirs while it runs, hints where others say what has changed. turned is called in every
-    turn of the loop; interrupt is called at the end, to cut short what source and sink are doing. Returns everything
-    that has failed by then. Raises FleetError, and InterruptedRunError when options.once is set and it was stopped
-    before the end of the work.
+    orders is where people put theirs while it runs, hints where others say what has changed. With an exchange, images
+    go by reference where that works. turned is called in every turn of the loop; interrupt is called at the end, to cut
+    short what source and sink are doing. Returns everything that has failed by then. Raises FleetError, and
+    InterruptedRunError when options.once is set and it was stopped before the end of the work.
     """
     check_recipe_for(options, recipe)
     sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
-    service = ListenerService(options, recipe, engine, ledger, source, sink, orders, hints)
-    service.run(stop, Notifier(), turned, interrupt)
+    shared = engine if exchange is None else Sharing(engine, exchange)
+    service = ListenerService(options, recipe, shared, ledger, source, sink, orders, hints, exchange)
+
+    def look() -> None:
+        turned()
+        if exchange is not None:
+            exchange.look()
+
+    service.run(stop, Notifier(), look, interrupt)
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
     return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]

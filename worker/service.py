@@ -25,6 +25,7 @@ from filterfleet.worker.leases.threads import ImageThreads
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
 from filterfleet.worker.settings import STUCK_EXIT
+from filterfleet.worker.shares import ByValue, Shares
 
 log = get_logger("worker")
 
@@ -45,12 +46,13 @@ class WorkerService:
         drain_limit: float,
         keys: PeerKeys | None = None,
         resolve: Callable[[str], str] = str,
+        shares: Shares | None = None,
     ) -> None:
         prepare_process()
         self._drain_limit = drain_limit
         self._wakeup = Wakeup()
         self._context = zmq.Context()
-        self._threads = ImageThreads(profile.threads, resources, self._wakeup)
+        self._threads = ImageThreads(profile.threads, resources, self._wakeup, shares)
         self._brokers = [
             BrokerConnection(
                 number,
@@ -126,7 +128,8 @@ class WorkerService:
             self._brokers[number].begun(lease, since)
         while self._threads.outcomes:
             (number, lease), outcome, seconds = self._threads.outcomes.popleft()
-            self._brokers[number].worked(1, seconds)
+            if not isinstance(outcome, ByValue):  # that was no work
+                self._brokers[number].worked(1, seconds)
             self._brokers[number].ended(lease, outcome)
         for broker in self._brokers:
             broker.turn()

@@ -249,7 +249,7 @@ class ClientCore:
         except ProtocolError as error:  # from a broker that does not look at results itself
             self._deliver(entry, wire.Failed(result.id, "transient", str(error)), now)
             return
-        if result.payload or not result.outputs:
+        if result.payload or result.left or not result.outputs:
             self._deliver(entry, result, now)
             return
         if entry.fetch is not None and entry.fetch.result == result:

@@ -13,7 +13,9 @@ from filterfleet.common.wire.messages import BLOB_LIMIT
 def single(job: Job, *, with_image: bool) -> Submit:
     """SUBMIT, with the image or without it."""
     image = job.payload if with_image else ()
-    return Submit(job.id, job.recipe, job.needs, job.priority, job.size, image, job.outputs, _largest(job))
+    return Submit(
+        job.id, job.recipe, job.needs, job.priority, job.size, image, job.outputs, _largest(job), job.reference
+    )
 
 
 def fits_columns(job: Job, carried: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, wait
 from typing import cast
 
 from filterfleet.common.jobs.engine import ReadImage
@@ -16,8 +16,8 @@ RUNNING, FINISHED = "RUNNING", "FINISHED"  # as concurrent.futures calls them
 class Outcome(Future[Result | Failed]):
     """A future that runs from the start. read is how to read the image of its job in parts, if it has to be.
 
-    A plain Future makes a lock and a condition for itself. All of these share one lock, and a thread that waits for one
-    of them has an event of its own, so nobody is woken for another's.
+    A plain Future makes a lock and a condition for itself. All of these share one lock, and only a thread that
+    waits for one has an event, of its own.
     """
 
     _condition = cast("threading.Condition", threading.RLock())  # nobody waits for it
@@ -42,11 +42,8 @@ class Outcome(Future[Result | Failed]):
         return cast("Result | Failed", self._result)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        if self._state == RUNNING:
-            ended = threading.Event()
-            self.add_done_callback(lambda _: ended.set())
-            if not ended.wait(timeout):
-                raise TimeoutError
+        if self._state == RUNNING and not wait([self], timeout).done:
+            raise TimeoutError
         return self._exception
 
     def _settle(self, result: Result | Failed | None, exception: BaseException | None) -> None:

@@ -141,6 +141,8 @@ def _check_payload(message: m.Message) -> None:
             whole = not message.payload or [len(p) for p in message.payload] == [message.size]
         case m.Result() if len({o.name for o in message.outputs}) < len(message.outputs):
             raise ProtocolError("two outputs have one name")
+        case m.Result() if message.left and message.payload:
+            raise ProtocolError("outputs that lie in a share do not travel as well")
         case m.Result():
             whole = not message.payload or [len(p) for p in message.payload] == [o.size for o in message.outputs]
         case m.Data():

@@ -23,16 +23,12 @@ from filterfleet.common.wire import fields as f
 from filterfleet.common.wire.fields import BLOB_LIMIT as BLOB_LIMIT
 from filterfleet.common.wire.fields import INLINE_LIMIT as INLINE_LIMIT
 from filterfleet.common.wire.fields import LEASES_LIMIT as LEASES_LIMIT
-from filterfleet.common.wire.fields import NAMES_LIMIT as NAMES_LIMIT
 from filterfleet.common.wire.fields import ROWS_LIMIT as ROWS_LIMIT
 from filterfleet.common.wire.liveness import Randomness
 
-READY = b"\x01"
-HEARTBEAT = b"\x02"
-PPX = b"PPX1"
-MINOR = 1  # the minor version of PPX that this code speaks; a peer that tells none speaks 0
+READY, HEARTBEAT, PPX = b"\x01", b"\x02", b"PPX1"
+MINOR = 1  # the version of PPX beside the 1 of its name; a peer that tells none speaks 0
 TAG = b"fx1|"  # the routing id of a peer that speaks PPX begins with it
-
 FRAME_LIMIT = INLINE_LIMIT + (1 << 20)  # bytes of one frame; a larger one costs its sender the connection
 CHUNK = 1 << 20  # bytes that one GET asks for
 
@@ -104,7 +100,7 @@ class Task(_Message, frozen=True):
 
     Without payload, the worker pulls the blob "", of size bytes. opaque: the payload is the body of a basic client's
     request, which is answered with one frame. alone: the task may kill its process, so nothing else may run there
-    meanwhile.
+    meanwhile. reference: as in the client's SUBMIT.
     """
 
     id: f.Id
@@ -114,6 +110,7 @@ class Task(_Message, frozen=True):
     opaque: bool = False
     alone: bool = False
     payload: Frames = field(default=(), name="frames")
+    reference: f.Reference = b""
 
 
 class Accepted(_Message, frozen=True):
@@ -173,7 +170,8 @@ class Submit(_Message, frozen=True):
     """A job. needs are the filters that its worker must have. Lower priority numbers go first.
 
     outputs are the names that its result must have, in order, and largest the bytes of the largest output that may
-    come; without names, nobody on the way can check a result.
+    come; without names, nobody on the way can check a result. reference tells a worker where the image is in a share
+    that both see (common.shares); such a job has no payload.
     """
 
     id: f.Id
@@ -184,6 +182,7 @@ class Submit(_Message, frozen=True):
     payload: Frames = field(default=(), name="frames")
     outputs: f.OutputNames = ()
     largest: f.Size = BLOB_LIMIT
+    reference: f.Reference = b""
 
 
 class StatusRequest(_Message, frozen=True):
@@ -205,13 +204,14 @@ class Result(_Message, frozen=True):
     """The work is done.
 
     The payload is one frame for each output, in order, or nothing: then each output is pulled by its name. A result
-    that an application gets as its outcome always has a blob for each output; those that were pulled are in files.
+    that an application gets as its outcome has a blob for each output, unless `left` says where they lie in a share.
     """
 
     id: f.Id
     outputs: Annotated[tuple[OutputFile, ...], Meta(max_length=f.OUTPUTS_LIMIT)]
     report: Report
     payload: Blobs = field(default=(), name="frames")
+    left: f.Left = b""
 
 
 class Failed(_Message, frozen=True):

@@ -23,7 +23,7 @@ def findings(place: Place, output: str, *, content: bool, rclone_config: Path | 
         for source in place.sources:
             yield from audit(place.ledger, source, size, sum_of)
         return
-    with contextlib.closing(LocalOutput(root)) as folder:
+    with contextlib.closing(LocalOutput(root, links=True)) as folder:
         for source in place.sources:
             yield from audit(place.ledger, source, folder.size, folder.sum_of if content else None)
 

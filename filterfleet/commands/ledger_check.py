@@ -61,7 +61,7 @@ def _rebuild(file: Path, output: str | None) -> Rebuilt:
         for lock in locks_of(file.parent):
             held.enter_context(unused(lock))
         if isinstance(root, Path):
-            folder = held.enter_context(contextlib.closing(LocalOutput(root)))
+            folder = held.enter_context(contextlib.closing(LocalOutput(root, links=True)))
             return rebuild(file, lambda made: is_intact(made, folder))
         return rebuild(file)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from filterfleet.batch import batch_selection, process_folder
+from filterfleet.batch import batch_selection, process_folder, shares_for
 from filterfleet.commands.report_file import check_report, write_report
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.logs import configure
@@ -21,11 +22,11 @@ from filterfleet.common.process.options import (
     Memory,
     NoSandbox,
     RecipeChoice,
+    ShareFolders,
 )
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
 from filterfleet.console import INTERRUPTED, Bar, print_failures, print_left_alone
-from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.settings.listener_options import FOLLOW_LINKS, NO_DEFAULT_EXCLUDES, SNIFF
 from filterfleet.listener.settings.selection import Selection
 from filterfleet.recipes import load_recipe
@@ -70,6 +71,7 @@ def run(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Use a Dask scheduler without TLS, such as tcp://HOST:PORT.")
     ] = False,
+    share: ShareFolders = None,
     no_sandbox: NoSandbox = False,
 ) -> None:
     """Process a folder of images once.
@@ -77,6 +79,7 @@ def run(
     Every engine gives the same files, byte for byte. You may interrupt it and run it again: it skips what is done and
     unchanged. The exit code is 0 when every image succeeded, 1 when some failed, and 130 when it was interrupted.
     """
+    shares = shares_for(engine, share or (), source, output)
     # First of all: under MPI every rank comes here, and only rank 0 goes on.
     opened = open_engine(
         engine,
@@ -89,12 +92,22 @@ def run(
         insecure=insecure,
         sandbox=not no_sandbox,
         keys=keys,
+        shares=shares,
     )
     # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)
         code = run_batch(
-            source, output, opened, recipe, report, force=force, stop=stop, selection=selection, links=follow_links
+            source,
+            output,
+            opened,
+            recipe,
+            report,
+            force=force,
+            stop=stop,
+            selection=selection,
+            links=follow_links,
+            shares=shares,
         )
     raise typer.Exit(code)
 
@@ -110,6 +123,7 @@ def run_batch(
     stop: StopSignal,
     selection: Selection = Selection(),  # noqa: B008 - frozen
     links: bool = False,
+    shares: Sequence[str] = (),
 ) -> int:
     """Process the folder, with a progress bar and a report.
 
@@ -119,14 +133,7 @@ def run_batch(
         check_report(report)
     recipe = load_recipe(choice)
     configure(logging.ERROR)  # failures are listed at the end
-    bar = Bar(engine.name, stderr=True)
-
-    def turned(ledger: Ledger) -> None:
-        if bar.is_due:
-            state = ledger.progress()
-            bar.update(state.done + state.failed, state.total)
-
-    with contextlib.closing(bar):
+    with contextlib.closing(Bar(engine.name, stderr=True)) as bar:
         summary = process_folder(
             source,
             output,
@@ -136,7 +143,8 @@ def run_batch(
             stop=stop,
             selection=selection,
             links=links,
-            turned=turned,
+            shares=shares,
+            turned=bar.look,
         )
         bar.update(sum(row["status"] != "pending" for row in summary.rows), len(summary.rows))
     if report is not None:

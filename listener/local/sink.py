@@ -62,7 +62,8 @@ class OutputTree:
             try:
                 root.mkdir(parents=True, exist_ok=True)
                 self._root = _kept(opening, os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-                self.longest_name = os.pathconf(root, "PC_NAME_MAX")
+                longest = os.pathconf(root, "PC_NAME_MAX")
+                self.longest_name = longest if longest > 0 else None  # some file systems do not tell
                 private = opening.enter_context(own_folder(root / PRIVATE))
                 close_to_others(private, FOLDER)
             except OSError as error:

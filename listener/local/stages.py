@@ -139,7 +139,9 @@ class Stages:
                 undo.callback(os.close, private)
                 scratch = folder_in(private, SCRATCH, shown / SCRATCH)
                 undo.callback(os.close, scratch)
-                lock = claim_in(private, shown / LOCK, f"writing to {printable(str(shown.parent))}", "choose another")
+                lock = claim_in(
+                    private, shown / LOCK, f"writing to {printable(str(shown.parent))}", "choose another --output"
+                )
                 undo.callback(lock.close)
             except FleetError as error:
                 raise TransferError(str(error), transient=True) from None

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.process.options import BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
+from filterfleet.common.process.options import SHARE, BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
 from filterfleet.listener.core.settings import Backfill, Failures
 from filterfleet.listener.settings.retention import KEEP_DAYS
 
@@ -62,6 +62,7 @@ class ListenerOptions:
             show_default=".filterfleet in a local output, else a folder of this user",
         ),
     ] = None
+    share: Annotated[list[str], SHARE] = field(default_factory=list)
     once: Annotated[bool, typer.Option("--once", help="End when everything in the source is done.")] = False
     settle: Annotated[
         float,

@@ -41,6 +41,7 @@ from filterfleet.common.wire import (
 )
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from tests.fuzz.door_target import KEYS, request
+from tests.fuzz.hints_target import notifications
 from tests.fuzz.peers import JOBS
 from tests.fuzz.scripts import Step, pack
 
@@ -241,6 +242,7 @@ def _odd_messages() -> Iterator[list[Step]]:
     """Messages at the edge of what the parser takes, and beyond it."""
     inline, _ = JOBS
     yield [_said(1, *[Drain()] * 256)]
+    yield [_said(1, Busy(inline.id, 3600.0))]
     yield [_said(1, Result(inline.id, OUTPUTS, {"nested": _nested(6)}, (b"png",)))]
     for levels in (60, 500):
         deep = {"type": "RESULT", "id": inline.id, "outputs": [], "report": {"nested": _nested(levels)}}
@@ -256,12 +258,13 @@ CONVERSATIONS = {
     "broker": lambda: itertools.chain(_to_broker(), _greedy()),
     "worker": _to_worker,
     "client": _to_client,
+    "hints": notifications,
 }
 
 
 def corpus(target: str) -> Iterator[bytes]:
     """Scripts for the target of this name."""
-    if target not in ("recipe", "door"):  # which read other things out of a script
+    if target not in ("recipe", "door", "hints"):  # which read other things out of a script
         for who in (1, WORKER):
             yield pack([_said(who, message) for message in messages()])
         for message in messages():

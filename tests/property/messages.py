@@ -50,7 +50,8 @@ id_lists = st.lists(ids, max_size=4).map(tuple)
 def submits(draw):
     recipe, needs, priority = draw(blobs), draw(name_lists), draw(st.integers(0, 9))
     if draw(st.booleans()):
-        return Submit(draw(ids), recipe, needs, priority, draw(sizes), outputs=draw(name_lists), largest=draw(sizes))
+        outputs, largest = draw(name_lists), draw(sizes)
+        return Submit(draw(ids), recipe, needs, priority, draw(sizes), (), outputs, largest, draw(blobs))
     image = draw(blobs)
     return Submit(draw(ids), recipe, needs, priority, len(image), (image,))
 
@@ -62,7 +63,7 @@ def tasks(draw):
         body = tuple(draw(st.lists(blobs, min_size=1, max_size=3)))
         return Task(draw(ids), b"", sum(map(len, body)), timeout, True, draw(st.booleans()), body)
     if draw(st.booleans()):
-        return Task(draw(ids), draw(blobs), draw(sizes), timeout, alone=draw(st.booleans()))
+        return Task(draw(ids), draw(blobs), draw(sizes), timeout, alone=draw(st.booleans()), reference=draw(blobs))
     image = draw(blobs)
     return Task(draw(ids), draw(blobs), len(image), timeout, False, draw(st.booleans()), (image,))
 
@@ -74,7 +75,8 @@ def results(draw):
     formats = st.sampled_from(("jpeg", "png", ""))
     outputs = tuple(OutputFile(name, draw(formats), len(blob)) for name, blob in zip(called, payload, strict=True))
     if draw(st.booleans()):
-        payload = ()  # to be pulled
+        payload = ()  # to be pulled, or in a share
+        return Result(draw(ids), outputs, draw(reports), left=draw(blobs))
     return Result(draw(ids), outputs, draw(reports), payload)
 
 

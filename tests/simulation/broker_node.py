@@ -57,6 +57,8 @@ class BrokerNode(Node):
         if self.name in self.world.old and peer.startswith(TAG):
             frames = as_before(frames, self.name)
         known = self.core.knows(side, peer)
+        if side is Side.BACKEND:
+            self._watch.hear(peer, frames)
         actions = self.core.on_message(side, peer, frames, self.now, connection.owner)
         self._door_watch.comes_in(connection, known=known)
         self._act([*actions, *self._tick()])

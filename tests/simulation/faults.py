@@ -31,6 +31,8 @@ class Faults:
             self._revoke,
             *[self._burst] * 2,
             self._replace,
+            self._rewrite,
+            self._touch,
             self._remove,
             *[self._remove_outputs] * 2,
             self._hide,
@@ -38,6 +40,7 @@ class Faults:
             *[self._lose_a_place] * 2,
             self._break_a_disk,
             self._set_clock,
+            self._order,
         ]
 
     def plan(self) -> None:
@@ -126,6 +129,12 @@ class Faults:
     def _replace(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).replace()
 
+    def _rewrite(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).rewrite()
+
+    def _touch(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).touch()
+
     def _remove(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).remove()
 
@@ -180,6 +189,9 @@ class Faults:
 
     def _restore(self, place: Source | Output) -> None:
         place.away = False
+
+    def _order(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).order()
 
     def _set_clock(self, _node: Node) -> None:
         step = self._rng.choice([-86400.0, -3600.0, -1.0, 1.0, 3600.0])

@@ -9,9 +9,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from filterfleet.broker import backend, fairness
+from filterfleet.broker import backend, columns, fairness
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.fairness import FairQueue
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.relay import Relay, _Asker
@@ -30,8 +31,10 @@ from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
+from tests.simulation.column_mutants import COLUMN_MUTANTS
 from tests.simulation.door_mutants import DOOR_MUTANTS
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
+from tests.simulation.share_mutants import SHARE_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
 
@@ -82,7 +85,7 @@ def _hello_ignored(self: ClientCore, hello: Any, now: float) -> None:
     self.connected = True
 
 
-def _outcome_sent_once(self: ClientDesk, subject: Any, now: float) -> None:
+def _outcome_sent_once(self: Delivery, subject: Any, now: float) -> None:
     """An outcome that nobody acknowledged is not sent again."""
 
 
@@ -260,7 +263,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "blame at once": ((Scheduler, "_after_loss", _blame_at_once),),
     "trial in company": ((Scheduler, "_start_trial", _trial_in_company),),
     "hello ignored": ((ClientCore, "_on_hello", _hello_ignored),),
-    "outcome sent once": ((ClientDesk, "resend", _outcome_sent_once),),
+    "outcome sent once": ((Delivery, "resend", _outcome_sent_once),),
     "delivered twice": ((ClientCore, "_open_entry", _delivered_twice),),
     "leaver given work": ((Worker, "open", property(_leaver_open)),),
     "backfill before fresh": ((FairQueue, "pop", _backfill_first),),
@@ -284,8 +287,14 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "part counted twice": ((Pull, "take", _part_counted_twice),),
     "requests without limit": ((Relay, "ask", _passed_on_at_once),),
     "room for parts kept": ((Relay, "answers", _room_kept),),
-    "results unchecked": ((backend, "check_outputs", _results_unchecked), (core, "check_outputs", _results_unchecked)),
+    "results unchecked": (
+        (backend, "check_outputs", _results_unchecked),
+        (columns, "check_outputs", _results_unchecked),
+        (core, "check_outputs", _results_unchecked),
+    ),
+    **COLUMN_MUTANTS,
     **DOOR_MUTANTS,
+    **SHARE_MUTANTS,
     **LISTENER_MUTANTS,
 }
 

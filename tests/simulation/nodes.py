@@ -177,6 +177,6 @@ class Peer(Node):
 
     def send_messages(self, messages: list[Message], broker: int) -> None:
         if self.name in self.world.greedy:
-            messages = greedily(messages)
+            messages = greedily(messages, columns=not self.world.old)
         for batch in batches(messages, SETTINGS.inline_limit) if messages else ():
             self.send([bytes(frame) for frame in encode(batch)], broker)

@@ -11,10 +11,11 @@ from unittest import mock
 
 import msgpack
 
+from filterfleet.broker import state
 from filterfleet.broker.actions import Side
 from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
-from filterfleet.listener.core import patience, scan
+from filterfleet.listener.core import core, patience, scan
 from filterfleet.listener.ledger import ledger
 from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
@@ -26,6 +27,7 @@ from tests.simulation.network import Clock, Network, Weather
 from tests.simulation.nodes import Node, Peer
 from tests.simulation.photos import Camera
 from tests.simulation.router import Frames
+from tests.simulation.share import Share
 from tests.simulation.thief import Thief
 from tests.simulation.worker_node import WorkerNode
 
@@ -34,6 +36,8 @@ SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(pull, "CHUNK", 72),  # bytes of an image or an output in one message
     mock.patch.multiple(patience, HIDING=2.0, FIRST_PAUSE=0.2, LONGEST_PAUSE=3.0),  # seconds
     mock.patch.object(scan, "MASS_MINIMUM", 2),
+    mock.patch.multiple(core, FIRST_FINDINGS=3, FINDINGS=5),
+    mock.patch.object(state, "PORTIONS", 2),  # so that workers are given several tasks at once
 ]
 # The clients' window, in every other world.
 NARROW = mock.patch.multiple(settings, WINDOW_JOBS=12, WINDOW_BYTES=800, SMALL_IMAGE=60)
@@ -69,6 +73,7 @@ class World:
         )
         self.network = Network(self.clock, self.rng, weather)
         self.camera = Camera(self.rng)
+        self.share = Share(self)
         self._disk_failures = 0
         self.brokers = [BrokerNode(self, n) for n in range(self.rng.choice([1, 1, 2]))]
         self.gone: Node | None = None  # the broker that has died for good

@@ -9,7 +9,7 @@ import pytest
 
 from filterfleet import console
 from filterfleet.console import Bar, print_failures
-from filterfleet.listener.ledger.ledger import Failure
+from filterfleet.listener.ledger.ledger import Failure, Progress
 
 
 class Terminal(io.TextIOWrapper):
@@ -55,15 +55,43 @@ def test_a_terminal_sees_each_step_in_one_line_that_fits(encoding: str, monkeypa
     assert "\n" not in "".join(lines)
 
 
-def test_updates_are_due_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    monkeypatch.setattr(console.time, "monotonic", lambda: now)
+class Ledger:
+    """Takes as long to count as told, by a clock that is moved by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.takes, self.looks = 100.0, 0.0, 0
+        monkeypatch.setattr(console.time, "monotonic", lambda: self.now)
+
+    def progress(self) -> Progress:
+        self.looks += 1
+        self.now += self.takes
+        return Progress(pending=1, done=self.looks, failed=0)
+
+
+def test_the_ledger_is_looked_at_now_and_then_and_seldom_when_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", stream := Terminal(io.BytesIO(), encoding="utf-8"))
+    ledger = Ledger(monkeypatch)
     bar = Bar("images")
-    assert bar.is_due
-    bar.update(1, 2)
-    assert not bar.is_due
-    now += 2 * console.LOOK
-    assert bar.is_due
+    for _ in range(10):
+        bar.look(ledger)  # type: ignore[arg-type]
+    assert ledger.looks == 1
+    ledger.now += console.LOOK
+    ledger.takes = 1.0
+    bar.look(ledger)  # type: ignore[arg-type]
+    assert ledger.looks == 2
+    ledger.now += console.SHARE / 2
+    bar.look(ledger)  # type: ignore[arg-type]
+    assert ledger.looks == 2
+    ledger.now += console.SHARE / 2
+    bar.look(ledger)  # type: ignore[arg-type]
+    assert ledger.looks == 3
+    assert " 3/4 " in written(stream)
+
+
+def test_a_file_needs_no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(monkeypatch)
+    Bar("images").look(ledger)  # type: ignore[arg-type]
+    assert ledger.looks == 0
 
 
 def test_a_name_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

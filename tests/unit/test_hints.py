@@ -266,6 +266,7 @@ def test_objects_of_other_buckets_are_nobodys_business(guarded):
     assert guarded.heard == []
 
 
+@pytest.mark.slow
 def test_connections_that_say_nothing_are_few_and_end(monkeypatch):
     monkeypatch.setattr(server_module, "PATIENCE", 1.0)
     with serving(None) as server, contextlib.ExitStack() as connections:

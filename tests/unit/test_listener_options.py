@@ -26,6 +26,7 @@ GIVEN = {
     "frontend_port": 1234,
     "keys": Path("-keys"),
     "state": Path("-state"),
+    "share": ["lab=/nfs/lab", "cards=/media:ro"],
     "once": True,
     "settle": 2.5,
     "interval": 3.5,

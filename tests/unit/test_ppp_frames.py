@@ -1,7 +1,9 @@
 """RFC 6/PPP as it is written: the octets of the commands, and the envelope."""
 
 import math
+import re
 import typing
+from pathlib import Path
 
 import msgpack
 import pytest
@@ -166,3 +168,17 @@ def test_routing_ids_are_tagged_fresh_and_short_enough():
     assert one != other
     assert one.startswith(TAG)
     assert len(one) <= 255
+
+
+def test_the_example_of_the_protocol_is_what_the_codec_reads():
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    example = text[text.index("    frame 1  (empty)") : text.index("### Flow control")]
+    frames = [b""] * 4
+    number = 0
+    for line in example.splitlines():
+        if found := re.match(r" +frame (\d)", line):
+            number = int(found[1]) - 1
+        frames[number] += bytes.fromhex("".join(re.findall(r"(?<= )[0-9a-f]{2}(?= )", f"{line[:66]} "[12:])))
+    (submits,) = parse(frames, extended=True)
+    assert submits == Submits((b"job-1", b"job-2"), b"R", ("canny",), 5, (3, 2), (b"abcde",), ("edges",), 64)
+    assert encode([submits]) == frames

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import os
 import shutil
+import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,7 +85,10 @@ def test_a_set_that_a_crash_cuts_in_two_is_completed_by_the_next_start(root, bef
         if before:
             tree.put("a.png", OUTPUTS, before)
         tree.put("c.png", OUTPUTS, OLD)
-    child = os.fork()
+    with warnings.catch_warnings(
+        action="ignore", category=DeprecationWarning
+    ):  # of other threads: the child needs none
+        child = os.fork()
     if child == 0:
         tree = OutputTree(root)
         tree.write("a.png", OUTPUTS, NEW)
@@ -181,6 +186,24 @@ def test_an_output_may_be_on_another_file_system(root, elsewhere):
         assert list(staging.iterdir()) == []
         assert contents(root) == dict.fromkeys(("gray/trip/a.png", "blur/trip/a.png"), b"new")
         assert (elsewhere / "trip/a.png").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.parametrize("options", [("--bind",), ("-t", "tmpfs")], ids=["bind", "tmpfs"])
+def test_an_output_may_be_mounted(root, tmp_path, options):
+    """A folder that is bound has the number of our own file system, and nothing can be renamed into it all the same."""
+    (root / "edges").mkdir(parents=True)
+    (tmp_path / "disk").mkdir()
+    if subprocess.run(["mount", *options, tmp_path / "disk", root / "edges"], capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        with contextlib.closing(OutputTree(root)) as tree:
+            for content in (OLD, NEW):
+                tree.put("trip/a.png", OUTPUTS, content)
+        results = {path: data for path, data in contents(root).items() if PRIVATE not in path}
+        assert results == placed("trip/a.png", NEW)
+    finally:
+        subprocess.run(["umount", root / "edges"], check=True)
 
 
 def test_what_was_mounted_meanwhile_is_another_try(root, elsewhere):

@@ -65,7 +65,7 @@ def works(monkeypatch):
     """The work on each image lasts until go_on is set. Yields the leases that were begun, and go_on."""
     begun, go_on = [], threading.Event()
 
-    def outcome(run, _image, _resources):
+    def outcome(run, *_):
         begun.append(run.lease)
         assert go_on.wait(10)
         return Failed(run.lease, "transient", "")

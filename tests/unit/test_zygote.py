@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ if "--wait" in sys.argv:
 sys.exit(int(sys.argv[1]))
 """
 
+MODULES = {"role": ROLE}
+
 COMMAND = """
 import json, os, sys
 from filterfleet.common.process import zygote
@@ -50,9 +53,10 @@ zygote.prepare("role", ["decimal", "nothing.of.this.name", *sys.argv[2:]])
 """
 
 
-def run(script: str, tmp_path: Path, *loads: str, code: int = 0) -> str:
+def run(script: str, tmp_path: Path, *loads: str, code: int = 0, modules: Mapping[str, str] = MODULES) -> str:
     (tmp_path / "modules").mkdir(exist_ok=True)
-    (tmp_path / "modules" / "role.py").write_text(ROLE)
+    for name, text in modules.items():
+        (tmp_path / "modules" / f"{name}.py").write_text(text)
     (tmp_path / "command.py").write_text(COMMAND + script)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "modules"), "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(tmp_path / "command.py"), "x" * 60, *loads]  # room for a title
@@ -118,6 +122,79 @@ child.wait()
     assert seen["stdin"].startswith("socket:")
     assert not seen["own group"]
     assert seen["blocked"] == [signal.SIGINT]
+
+
+def test_a_process_ends_as_any_other_does(tmp_path):
+    """With its threads, its last functions, and what it has still to write."""
+    said = run(
+        """
+children = [zygote.fork((zygote.claim("role"), [zygote.Birth("ending", [], environment={"PYTHONUNBUFFERED": ""})]))]
+print([child.wait() for ((child,),) in children])
+""",
+        tmp_path,
+        modules={
+            "ending": """
+import atexit, sys, threading, time
+atexit.register(print, "last function")
+threading.Thread(target=lambda: (time.sleep(0.1), print("thread"))).start()
+print("main")
+sys.exit(9)
+"""
+        },
+    )
+    assert said.split("\n") == ["main", "thread", "last function", "[9]", ""]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "said"),
+    [
+        ("raise OSError('full')", 1, "OSError: full"),
+        ("raise KeyboardInterrupt", 1, "KeyboardInterrupt"),
+        ("raise SystemExit('a sentence')", 1, "a sentence"),
+        ("import nothing_of_this_name", 1, "ModuleNotFoundError"),
+    ],
+)
+def test_a_process_that_fails_ends_and_never_goes_on_as_the_command(failure: str, code: int, said: str, tmp_path):
+    script = """
+log = os.open("log", os.O_WRONLY | os.O_CREAT)
+((child,),) = zygote.fork((zygote.claim("role"), [zygote.Birth("failing", [], output=log)]))
+print(child.wait())
+"""
+    assert run(script, tmp_path, modules={"failing": failure}) == f"{code}\n", "said once, by the command"
+    assert said in (tmp_path / "log").read_text()
+
+
+def test_a_sandbox_holds_a_process_that_has_its_decoders_already(tmp_path):
+    said = run(
+        """
+((child,),) = zygote.fork((zygote.claim("role"), [zygote.Birth("confined", ["/etc/passwd"])]))
+child.wait()
+""",
+        tmp_path,
+        "filterfleet.worker.daemon",
+        modules={
+            "confined": """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.sandbox.confinement import enter
+
+def read(_):
+    try:
+        open(sys.argv[1]).close()
+    except PermissionError:
+        return "refused"
+
+print(enter(()))
+print(read(0), *ThreadPoolExecutor(2).map(read, range(2)))
+"""
+        },
+    )
+    in_force, refused = said.splitlines()
+    if "no Landlock" in in_force:
+        pytest.skip("the kernel has no Landlock")
+    assert "threads" not in in_force, "each thread that is there before is outside of the sandbox"
+    assert refused == "refused refused refused"
 
 
 def test_a_zygote_that_dies_forks_nobody_and_leaves_nobody(tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.process.system import cores
+from filterfleet.common.shares.names import parse_shares
 from filterfleet.worker.engines.processes import ProcessesEngine
 
 
@@ -22,11 +24,13 @@ def open_engine(
     insecure: bool = False,
     sandbox: bool = True,
     keys: Path | None = None,
+    shares: Sequence[str] = (),
 ) -> Engine:
-    """The engine, ready for jobs. memory is in bytes. Raises FleetError when the engine cannot be used, or when it does
-    not take an option that was given.
+    """The engine, ready for jobs. memory is in bytes; shares are as --share takes them.
+
+    Raises FleetError when the engine cannot be used, or when it does not take an option that was given.
     """
-    _check_options(name, workers, threads, memory, scheduler, keys)
+    _check_options(name, workers, threads, memory, scheduler, keys, shares)
     if not sandbox and name is not EngineName.PROCESSES:
         raise FleetError(f"--no-sandbox is not for the engine {name}, but for processes: no other has a sandbox.")
     if insecure and scheduler is None:
@@ -35,6 +39,7 @@ def open_engine(
         return _cluster(broker, frontend_port, keys)
     if name is EngineName.PROCESSES:
         return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
+    folders = [*parse_shares(shares).values()]
     # These need OpenCV in this process, and the last two a package that is optional.
     from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
 
@@ -46,11 +51,11 @@ def open_engine(
         case EngineName.MPI:
             from filterfleet.worker.engines.mpi import MpiEngine
 
-            return MpiEngine()
+            return MpiEngine(folders)
         case EngineName.DASK:
             from filterfleet.worker.engines.dask import DaskEngine
 
-            return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure)
+            return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure, shares=folders)
 
 
 def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Engine:
@@ -76,6 +81,7 @@ def _check_options(
     memory: int | None,
     scheduler: str | None,
     keys: Path | None,
+    shares: Sequence[str],
 ) -> None:
     for option, value, engines in (
         ("--workers", workers, {EngineName.PROCESSES, EngineName.DASK}),
@@ -83,6 +89,7 @@ def _check_options(
         ("--memory", memory, {EngineName.SEQUENTIAL, EngineName.THREADS, EngineName.PROCESSES}),
         ("--scheduler", scheduler, {EngineName.DASK}),
         ("--keys", keys, {EngineName.CLUSTER}),
+        ("--share", shares or None, {EngineName.CLUSTER, EngineName.MPI, EngineName.DASK}),
     ):
         if value is not None and name not in engines:
             raise FleetError(f"{option} is not for the engine {name}, but for {', '.join(sorted(engines))}.")

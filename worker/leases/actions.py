@@ -14,7 +14,7 @@ from filterfleet.common.wire.actions import Discard, Open, Send, Store
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What this worker offers. prefetch is how many tasks it holds beyond those that its threads run. largest_image is
-    in bytes of the image file."""
+    in bytes of the image file. shares: it can look for images in shares."""
 
     threads: int
     prefetch: int
@@ -22,6 +22,7 @@ class Profile:
     host: str
     version: str
     largest_image: int
+    shares: bool = False
 
     @property
     def slots(self) -> int:
@@ -44,7 +45,8 @@ class Run(Struct, frozen=True, gc=False):
 
     image is the file, or the number of the blob that holds it, which belongs to the shell from now on. An opaque task
     has the body of a basic client as its image, and wants one blob back. Nothing else may run in this process beside a
-    task that is to be alone.
+    task that is to be alone. With a reference there is no image yet: it is to be looked for in a share, and if that is
+    in vain, on_not_shared() has it pulled.
     """
 
     lease: bytes
@@ -53,10 +55,12 @@ class Run(Struct, frozen=True, gc=False):
     timeout: float
     opaque: bool = False
     alone: bool = False
+    reference: bytes = b""
 
 
 def run_of(task: wire.Task, image: Payload | int) -> Run:
-    return Run(task.id, task.recipe, image, task.timeout, task.opaque, task.alone)
+    reference = task.reference if image == b"" else b""
+    return Run(task.id, task.recipe, image, task.timeout, task.opaque, task.alone, reference)
 
 
 def joined(body: tuple[Payload, ...]) -> Payload:

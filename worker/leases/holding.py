@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from filterfleet.common import wire
 from filterfleet.common.wire.actions import Discard, Store
+from filterfleet.common.wire.messages import LEASES_LIMIT
 from filterfleet.common.wire.pull import Pull
 from filterfleet.worker.leases.actions import Abandon, Action
 from filterfleet.worker.leases.state import Lease, LeaseState, closing
@@ -37,6 +38,10 @@ class Holding(dict[bytes, Lease]):
     def beyond(self, slots: int) -> list[Lease]:
         """Those that wait although there are more unfinished leases than slots, the latest first."""
         return self.waiting[::-1][: max(0, self.unfinished - slots)]
+
+    def crowded(self, most_unfinished: int) -> bool:
+        """Whether it holds all that it may."""
+        return self.unfinished >= most_unfinished or len(self) >= LEASES_LIMIT
 
     def add(self, held: Lease) -> None:
         self[held.token] = held

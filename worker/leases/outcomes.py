@@ -52,6 +52,8 @@ class Outcomes:
 
 def result_of(held: Lease, done: Done, inline_limit: int) -> wire.Result:
     """The result of this lease, with its outputs, or without them when the broker has to pull them from the lease."""
+    if done.left:
+        return wire.Result(held.token, done.outputs, done.report, left=done.left)
     in_memory = [blob for blob in done.blobs if not isinstance(blob, OpenFile)]
     if len(in_memory) == len(done.blobs) and (held.opaque or sum(map(len, in_memory)) <= inline_limit):
         return wire.Result(held.token, done.outputs, done.report, done.blobs)

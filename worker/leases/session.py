@@ -19,7 +19,7 @@ from filterfleet.common.wire.actions import Discard, Open, Send
 from filterfleet.common.wire.gets import Gets
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.common.wire.messages import INLINE_LIMIT, LEASES_LIMIT
+from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Action, Profile, ReadBlob, Run, SendFrames, joined, run_of
 from filterfleet.worker.leases.holding import Holding
@@ -43,8 +43,7 @@ class WorkerSession:
         self._outcomes = Outcomes()
         self._pace = Pace(profile)
         self.gets = Gets()
-        self._extended = False
-        self._columns = False  # whether the broker understands columns
+        self._extended = self._columns = False  # whether the broker is ours, and whether it understands columns
         self._session = b""
         self._inline_limit = INLINE_LIMIT
         self._link = Link()
@@ -104,6 +103,14 @@ class WorkerSession:
         held = self._leases.get(lease)
         if held is not None and held.in_work:
             self._finish(held, wire.Failed(lease, kind, reason[:2000]), now)
+        return self._take()
+
+    def on_not_shared(self, lease: bytes, now: float) -> list[Action]:
+        """The image cannot be had from the share that its task names."""
+        held = self._leases.get(lease)
+        if held is not None and held.in_work and held.task is not None:
+            self._leases.pull(held, held.task.size)
+            self._pull(held, now)
         return self._take()
 
     def on_unreadable(self, lease: bytes, reason: str, now: float) -> list[Action]:
@@ -208,10 +215,6 @@ class WorkerSession:
 
     # --- inside ----
 
-    @property
-    def _crowded(self) -> bool:
-        return self._leases.unfinished >= self.most_unfinished or len(self._leases) >= LEASES_LIMIT
-
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
         return actions
@@ -224,8 +227,7 @@ class WorkerSession:
         self._extended = self._columns = False
         self._session = b""
         self._link.opened(now)
-        self._actions.append(Open(wire.new_identity(self._rng)))
-        self._actions.append(SendFrames((wire.READY,)))
+        self._actions += [Open(wire.new_identity(self._rng)), SendFrames((wire.READY,))]
 
     def _beat(self) -> None:
         if self._extended:
@@ -266,7 +268,7 @@ class WorkerSession:
 
     def _on_request(self, request: wire.Envelope) -> None:
         """The basic profile: somebody else's queue sends the body of a client that we know nothing about."""
-        if self._crowded:
+        if self._leases.crowded(self.most_unfinished):
             return  # its client asks again
         token = self._rng.randbytes(16)
         self._leases.add(Lease(token, LeaseState.HANDED_OVER, opaque=True, stack=request.stack))
@@ -278,9 +280,7 @@ class WorkerSession:
         self._inline_limit = hello.inline_limit
         self._link.agreed(hello.interval, hello.missed, now)
         if not self._extended or hello.session != self._session:
-            self._extended = True
-            self._columns = hello.minor >= 1
-            self._session = hello.session
+            self._extended, self._columns, self._session = True, hello.minor >= 1, hello.session
             self._pace = Pace(self.profile)
             self._forget([*self._leases])  # the broker knows nothing of them, so their outcomes are worth nothing
         self._send(self.profile.credit(self._pace.slots))
@@ -295,7 +295,7 @@ class WorkerSession:
     def _on_task(self, task: wire.Task, now: float) -> None:
         if task.id in self._leases:
             return
-        if self.draining or self._crowded:
+        if self.draining or self._leases.crowded(self.most_unfinished):
             self._send(wire.Nack(task.id))
             if self.draining:
                 self._send(wire.Drain())  # the task crossed the first one on its way, or the first one was lost
@@ -305,7 +305,7 @@ class WorkerSession:
         if (limit := self.profile.largest_image) < task.size:
             reason = f"The file has {task.size} bytes; this worker takes at most {limit}."
             self._finish(held, wire.Failed(task.id, "permanent", reason), now)
-        elif task.payload or task.size == 0:
+        elif task.payload or task.size == 0 or (task.reference and self.profile.shares):
             self._actions.append(run_of(task, joined(task.payload)))
         else:
             self._leases.pull(held, task.size)

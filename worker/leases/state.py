@@ -3,12 +3,14 @@
     state         event                                                 next state
     (none)        TASK with its image, or a request of a foreign queue  HANDED_OVER   Run
     (none)        TASK without its image                                PULLING       GET
+    (none)        TASK with a reference, at a worker with shares        HANDED_OVER   Run
     (none)        TASK with an image that is too large                  FINISHED      FAILED
     (none)        TASK while draining, or beyond what the worker holds  (none)        NACK
     PULLING       a part of the image                                   PULLING       Store; GET when it has been stored
     PULLING       the last part has been stored                         HANDED_OVER   Run; BEAT for a trial
     PULLING       a part cannot be stored                               FINISHED      Discard; FAILED
     HANDED_OVER   on_begun()                                            BEGUN         BEAT for a trial
+    in work       on_not_shared()                                       PULLING       GET
     in work       on_result(), on_failed()                              FINISHED      RESULT or FAILED
     in work       ... for a request of a foreign queue                  (none)        the reply, or nothing
     FINISHED      on_unreadable()                                       FINISHED      Close; FAILED

@@ -18,6 +18,7 @@ from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.settings import GRACE
 from filterfleet.worker.resources import Resources
 from filterfleet.worker.settings import TIME_LIMIT
+from filterfleet.worker.shares import ByValue, Shares
 
 
 class ImageThreads:
@@ -28,9 +29,10 @@ class ImageThreads:
     broker has been told, because from then on it is the image that the process dies of, if it dies.
     """
 
-    def __init__(self, threads: int, resources: Resources, wakeup: Wakeup) -> None:
-        self.outcomes: collections.deque[tuple[Key, Done | Failed, float]] = collections.deque()
+    def __init__(self, threads: int, resources: Resources, wakeup: Wakeup, shares: Shares | None = None) -> None:
+        self.outcomes: collections.deque[tuple[Key, Done | Failed | ByValue, float]] = collections.deque()
         self._resources = resources
+        self._shares = shares
         self._wakeup = wakeup
         self._change = threading.Condition()
         self._closed = False  # this and all that follow under the condition's lock
@@ -96,17 +98,21 @@ class ImageThreads:
         if (begun := self._next()) is None:
             return False
         key, run, image = begun
+        outcome: Done | Failed | ByValue | None = None
+        seconds = 0.0
         try:
             if run.alone and not self._have_told(key):
                 return False
             began = time.monotonic()
-            outcome = _outcome(run, image, self._resources)
-            self.outcomes.append((key, outcome, time.monotonic() - began))
+            outcome = _outcome(run, image, self._resources, self._shares)
+            seconds = time.monotonic() - began
         finally:
             close(image)
             with self._change:
                 self._runs.ended(key)
                 del self._begun[key], self._limits[key]
+                if outcome is not None:  # together, so that nothing begins before this has ended, nor ends it twice
+                    self.outcomes.append((key, outcome, seconds))
                 self._change.notify_all()
             self._wakeup.set()
         return True
@@ -133,8 +139,10 @@ class ImageThreads:
             return not self._closed
 
 
-def _outcome(run: Run, image: Blob, resources: Resources) -> Done | Failed:
+def _outcome(run: Run, image: Blob, resources: Resources, shares: Shares | None) -> Done | Failed | ByValue:
     if run.opaque:
         reply = answer(image, resources)
         return Done((OutputFile("answer", "", len(reply)),), (reply,), {})
+    if run.reference and shares is not None:
+        return shares.attempt(run.lease, run.recipe, run.reference, resources)
     return attempt(run.lease, run.recipe, image, resources)
