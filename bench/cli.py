@@ -30,6 +30,11 @@ class _Bench(LazyGroup):
             "Look twice at a large source in a cloud: time, calls to the server, and memory.",
         ),
         LazyCommand(
+            "folder",
+            "filterfleet.bench.folder:folder",
+            "Start a fleet on a large local folder: time to its first output, memory, and the cost of a scan.",
+        ),
+        LazyCommand(
             "broker",
             "filterfleet.bench.broker:broker",
             "Measure the broker: tasks without work, round trips, large payloads, two clients, and many workers.",
@@ -60,5 +65,5 @@ class _Bench(LazyGroup):
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, the start, the broker, huge images, scans, flow control, stragglers and encryption.",
+    help="Measure speed, the start, the broker, huge images, scans, folders, flow control, stragglers, encryption.",
 )

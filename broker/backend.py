@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from filterfleet.broker import columns
 from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Side
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Relay
@@ -22,8 +23,8 @@ from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.job import check_outputs
 from filterfleet.common.wire.columns import results as rows_of
+from filterfleet.common.wire.fields import NAMES_LIMIT
 from filterfleet.common.wire.liveness import Liveness, Randomness
-from filterfleet.common.wire.messages import NAMES_LIMIT
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 
@@ -41,6 +42,7 @@ class WorkerDesk:
         clients: ClientDesk,
         relay: Relay,
         acks: Acks,
+        delivery: Delivery,
     ) -> None:
         self._settings = settings
         self._rng = rng
@@ -50,6 +52,7 @@ class WorkerDesk:
         self._clients = clients
         self._relay = relay
         self._acks = acks
+        self._delivery = delivery
         self._catalogue: wire.Catalogue | None = None  # None: a worker has come, gone or changed since
         self._handlers: dict[type, Callable[[Worker, Any, float], None]] = {
             wire.Results: self._on_results,
@@ -188,7 +191,7 @@ class WorkerDesk:
             self._scheduler.finish_all(leases, now)
             self._acks.owe(worker.peer, worker.minor, results.ids, now)
             self._outbox.counters["results"] += len(leases)
-            self._clients.deliver_all([lease.task for lease in leases], results, now)
+            self._delivery.deliver_all([lease.task for lease in leases], results, now)
             return
         for result in rows_of(results):
             self._on_result(worker, result, now)
@@ -222,7 +225,7 @@ class WorkerDesk:
                 task, cast("tuple[wire.Payload, ...]", result.payload)
             )  # only senders have files in it
         else:
-            self._clients.deliver(task, result, now)
+            self._delivery.deliver(task, result, now)
 
     def _fits(self, lease: Lease, result: wire.Result, now: float) -> bool:
         """Whether the outputs are those that the client expects. Others are a fault of the worker: the task has failed

@@ -56,7 +56,8 @@ class Books:
                 return False
             share = whole / max(limits.owner_share, owner.clients + (not client.tasks))
         bytes_fit = size - before <= bytes_left and client.held_bytes + size <= share * bytes_left
-        return len(client.tasks) + count <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
+        alone = count == 1 and self.held_bytes == 0
+        return len(client.tasks) + count <= share * tasks_left and (bytes_fit or alone)
 
     def takes_result(self, task: Task) -> bool:
         """Whether the task's client may leave one more result unacknowledged. The rule of shares applies here as well,

@@ -74,7 +74,8 @@ def all_fit(leases: Collection[Lease], results: Results, inline_limit: int) -> b
 def _recipe_in_columns(lease: Lease) -> bytes | None:
     """The recipe of a lease whose task may go out in columns, and None for any other."""
     task = lease.task
-    if lease.worker.minor and not lease.alone and not task.opaque and task.size <= JOINED:
+    single = lease.alone or task.opaque or task.reference or task.size > JOINED
+    if lease.worker.minor and not single:
         return task.recipe if task.payload or not task.size else None
     return None
 

@@ -11,6 +11,7 @@ from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Action, Side
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Backlog, Relay
@@ -37,6 +38,8 @@ class BrokerCore:
         self._outbox = Outbox()
         self.relay = Relay(settings, self.scheduler.leases, backlog)
         self._acks = {side: Acks(side, self._outbox, settings.hold) for side in Side}
+        front = self._acks[Side.FRONTEND]
+        self._delivery = Delivery(settings, self._outbox, self.timers, self.books, front)
         self._clients = ClientDesk(
             settings,
             rng,
@@ -46,7 +49,8 @@ class BrokerCore:
             self.books,
             self.scheduler,
             self.relay,
-            self._acks[Side.FRONTEND],
+            front,
+            self._delivery,
         )
         self._workers = WorkerDesk(
             settings,
@@ -57,6 +61,7 @@ class BrokerCore:
             self._clients,
             self.relay,
             self._acks[Side.BACKEND],
+            self._delivery,
         )
         self._next_beat = now + settings.interval
         self._next_look = float("inf")  # for requests that wait
@@ -133,7 +138,7 @@ class BrokerCore:
             case Alarm.RETRY, Task() as task:
                 self.scheduler.retry(task)
             case Alarm.RESEND, Task() as task:
-                self._clients.resend(task, now)
+                self._delivery.resend(task, now)
             case Alarm.AGE, Task() as task:
                 self._workers.carry_out(self._clients.age(task), now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgpack
@@ -12,6 +12,7 @@ from filterfleet.broker import columns
 from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Side
 from filterfleet.broker.books import Books
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Relay
 from filterfleet.broker.report import report_of
@@ -32,8 +33,7 @@ from filterfleet.broker.verdicts import Overran
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire.codec import FRAMES_LIMIT
-from filterfleet.common.wire.columns import gather, rows
-from filterfleet.common.wire.columns import results as results_of
+from filterfleet.common.wire.columns import rows
 from filterfleet.common.wire.liveness import Liveness, Randomness
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
@@ -55,6 +55,7 @@ class ClientDesk:
         scheduler: Scheduler,
         relay: Relay,
         acks: Acks,
+        delivery: Delivery,
     ) -> None:
         self._settings = settings
         self._rng = rng
@@ -65,6 +66,7 @@ class ClientDesk:
         self._scheduler = scheduler
         self._relay = relay
         self._acks = acks
+        self._delivery = delivery
         self._catalogue = wire.Catalogue((), 0)
         self._handlers: dict[type, Callable[[Submitter, Any, float], None]] = {
             wire.Submits: self._on_submits,
@@ -171,7 +173,7 @@ class ClientDesk:
             and known.outcome is not None
             and self._relay.may_send(FRONT, client.peer, known.result_bytes + WORKER_BYTES)
         ):
-            self._send_outcome(known, now)
+            self._delivery.send_outcome(known, now)
 
     def _on_submits(self, client: Submitter, submits: wire.Submits, now: float) -> None:
         """All together when all are new and there is room for them, and otherwise one by one."""
@@ -256,44 +258,6 @@ class ClientDesk:
             self._outbox.revoke(revoked.lease)
         self._books.remove(task)
 
-    def deliver(self, task: Task, outcome: wire.Result | wire.Failed, now: float) -> None:
-        """Send the client its task's outcome, again and again until it is acknowledged."""
-        freed, result_before = 0, task.result_bytes
-        if not task.leases:  # otherwise the outputs are pulled from a worker that may still die
-            freed = size_of(task.payload)
-            task.payload = ()
-        task.state = TaskState.DELIVERING
-        task.outcome = replace(outcome, id=task.id)
-        task.held_bytes -= freed
-        task.result_bytes = size_of(getattr(outcome, "payload", ()))
-        self._books.hold(self._books.clients[task.client], -freed, task.result_bytes - result_before)
-        self._send_outcome(task, now)
-
-    def deliver_all(self, tasks: Sequence[Task], results: wire.Results, now: float) -> None:
-        """The same for many results, which come with their outputs."""
-        results = replace(results, ids=tuple([task.id for task in tasks]))
-        pairs = list(zip(tasks, results_of(results), strict=True))
-        peers = {task.client for task in tasks}
-        for peer in peers:
-            own = pairs if len(peers) == 1 else [pair for pair in pairs if pair[0].client == peer]
-            freed = kept = 0
-            for task, result in own:
-                freed += (size := size_of(task.payload))
-                kept += (result_size := size_of(cast("tuple[bytes, ...]", result.payload)))
-                task.held_bytes -= size
-                task.result_bytes = result_size
-                task.payload, task.outcome, task.state = (), result, TaskState.DELIVERING
-            client = self._books.clients[peer]
-            self._books.hold(client, -freed, kept)
-            if not client.minor:
-                messages: Sequence[wire.Message] = [result for _, result in own]
-            else:
-                messages = [results] if len(peers) == 1 else gather(result for _, result in own)
-            for message in messages:
-                self._outbox.send(FRONT, peer, message)
-            self._acks.settle(peer, [task.id for task, _ in own], now)
-        self._timers.at(now + self._settings.resend, Alarm.RESEND, *tasks)
-
     def answer(self, task: Task, body: tuple[wire.Payload, ...]) -> None:
         """Send a basic client the reply of a worker. It cannot acknowledge, so the task ends here."""
         self._scheduler.repeats.forgive(task)
@@ -313,23 +277,12 @@ class ClientDesk:
         """The task will not be tried again. All basic clients that ask the same are told so."""
         self._outbox.count("dead_lettered", reason=reason)
         if not task.opaque:
-            self.deliver(task, wire.Failed(task.id, "permanent", reason), now)
+            self._delivery.deliver(task, wire.Failed(task.id, "permanent", reason), now)
             return
         self._scheduler.repeats.refuse(task, reason, now)
         for asked in [task, *self._scheduler.waiting_like(task)]:
             self._reply(asked, _error(reason))
             self._end(asked)
-
-    def _send_outcome(self, task: Task, now: float) -> None:
-        assert task.outcome is not None
-        self._outbox.send(FRONT, task.client, task.outcome)
-        self._acks.settle(task.client, [task.id], now)
-        self._timers.at(now + self._settings.resend, Alarm.RESEND, task)
-
-    def resend(self, task: Task, now: float) -> None:
-        """The client has not acknowledged the outcome for a while."""
-        if task.state is TaskState.DELIVERING:
-            self._send_outcome(task, now)
 
     def age(self, task: Task) -> list[Overran]:
         """The basic client has stopped waiting for its answer. A basic worker that still has the request is overdue."""

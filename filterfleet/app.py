@@ -107,7 +107,7 @@ class _Commands(LazyGroup):
         LazyCommand(
             "bench",
             "filterfleet.bench.cli:bench",
-            "Measure speed, the start, the broker, huge images, scans, flow control, stragglers and encryption.",
+            "Measure speed, the start, the broker, huge images, scans, folders, flow control, stragglers, encryption.",
         ),
     )
 

@@ -45,10 +45,8 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A source that notifies of changes. look(paths) gives those of them that list() would show, at the cost of these
-    paths only, from any thread. stop() ends the notifications."""
+    """A source that notifies of changes. stop() ends the notifications."""
 
-    look: Callable[[Iterable[str]], Mapping[str, Version]]
     stop: Callable[[], None]
 
 

@@ -83,6 +83,7 @@ class ListenerService:
         self._engine = engine
         self._ledger = ledger
         self._source = source
+        self._watch: Watch | None = None
         self._exchange = exchange
         self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
@@ -100,8 +101,8 @@ class ListenerService:
         long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
-            self._transfers.watch = self._watch()
-        self._core.start(time.monotonic(), watching=self._transfers.watch is not None)
+            self._watch = self._start_watch()
+        self._core.start(time.monotonic(), watching=self._watch is not None, looking=not self._source.remote)
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
@@ -113,7 +114,7 @@ class ListenerService:
         finally:
             self._end(notifier, interrupt)
 
-    def _watch(self) -> Watch | None:
+    def _start_watch(self) -> Watch | None:
         def heard(path: str) -> None:
             self._loop.post(Heard(path))
 
@@ -121,12 +122,12 @@ class ListenerService:
         if self._hints is None:
             return watch
         self._hints.serve(heard)
-        return watch or Watch(self._source.look, lambda: None)
+        return watch or Watch(lambda: None)
 
     def _end(self, notifier: Notifier, interrupt: Callable[[], None]) -> None:
         notifier.stopping()
-        if self._transfers.watch is not None:
-            self._transfers.watch.stop()
+        if self._watch is not None:
+            self._watch.stop()
         self._core.stop()
         interrupt()
         for event in self._loop.stop():

@@ -26,7 +26,7 @@ from filterfleet.listener.core.events import (
     Written,
 )
 from filterfleet.listener.core.scan import Version
-from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError, Watch
+from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError
 from filterfleet.listener.names import misfit
 
 
@@ -35,7 +35,6 @@ class Transfers:
     these outputs of them."""
 
     def __init__(self, source: Source, sink: Sink, outputs: Sequence[Output], inline_limit: int) -> None:
-        self.watch: Watch | None = None  # for looks at single paths
         self._source = source
         self._sink = sink
         self._outputs = outputs
@@ -47,8 +46,7 @@ class Transfers:
             case List():
                 return Listed(self._source.list())
             case Look(paths):
-                assert self.watch is not None
-                return Looked(self.watch.look(paths))
+                return Looked(self._source.look(paths))
             case Publish(paths):
                 failed = self._sink.publish(paths)
                 return Published({path: _trouble(error) for path, error in failed.items()})

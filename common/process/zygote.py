@@ -128,8 +128,10 @@ _waiting: dict[str, Zygote] = {}  # by the module of their processes
 def prepare(module: str, loads: Sequence[str]) -> None:
     """Fork a zygote for processes that run this module, which loads the others. To be called before the program has
     opened a file or started a thread: with threads, this does nothing."""
-    if sys.platform == "linux" and _has_one_thread() and adopt_orphans(False) and hasattr(os, "pidfd_open"):
-        _waiting[module] = _start(loads)
+    if sys.platform == "linux" and _has_one_thread() and adopt_orphans(False):
+        with contextlib.suppress(OSError):  # no pidfd in this kernel, or no room for a process
+            os.close(os.pidfd_open(os.getpid()))
+            _waiting[module] = _start(loads)
 
 
 def claim(module: str) -> Zygote | None:
@@ -157,11 +159,14 @@ def _start(modules: Sequence[str]) -> Zygote:
     waits, go = os.pipe()
     command = os.getpid()
     if (pid := os.fork()) == 0:
-        set_title("filterfleet zygote")
-        _waiting.clear()  # and close their sockets, before others get the numbers of these
-        ours.close()
-        _close_all_but(theirs.fileno(), waits)
-        _serve(command, modules, theirs, waits)
+        try:
+            set_title("filterfleet zygote")
+            _waiting.clear()  # and close their sockets, before others get the numbers of these
+            ours.close()
+            _close_all_but(theirs.fileno(), waits)
+            _serve(command, modules, theirs, waits)
+        finally:
+            os._exit(1)  # whatever has happened, this process must not go on as the command
     theirs.close()
     os.close(waits)
     return Zygote(pid, ours, go)
@@ -171,7 +176,7 @@ def _start(modules: Sequence[str]) -> Zygote:
 
 
 def _serve(command: int, modules: Sequence[str], channel: socket.socket, waits: int) -> NoReturn:
-    """Load the modules, fork, end. A child leaves this by the exception with which its module ends."""
+    """Load the modules, fork, end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it is for the command
     die_with_parent(command)
     if not sys.flags.safe_path:
@@ -181,15 +186,19 @@ def _serve(command: int, modules: Sequence[str], channel: socket.socket, waits: 
             importlib.import_module(module)
     gc.freeze()  # a collection would write to each object, and so copy the memory that the children share
     while True:
-        text, fds, _, _ = socket.recv_fds(channel, MESSAGE_LIMIT, 2)
-        if not text or text == _ENDED:
-            os._exit(0)
-        if (child := os.fork()) == 0:
+        try:
+            text, fds, _, _ = socket.recv_fds(channel, MESSAGE_LIMIT, 2)
+            if not text or text == _ENDED:
+                os._exit(0)
+            if child := os.fork():
+                for fd in fds:
+                    os.close(fd)
+                channel.send(str(child).encode())
+        except OSError:  # no room for a process, or nobody to tell: the command starts those that are missing
+            os._exit(1)
+        if not child:
             channel.close()
             _begin(json.loads(text), fds, waits, command)
-        for fd in fds:
-            os.close(fd)
-        channel.send(str(child).encode())
 
 
 def _begin(birth: dict[str, Any], fds: list[int], waits: int, command: int) -> NoReturn:
@@ -216,6 +225,9 @@ def _begin(birth: dict[str, Any], fds: list[int], waits: int, command: int) -> N
         runpy.run_module(birth["module"], run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         code = ended.code
+    except BaseException:  # noqa: BLE001 - as the interpreter does
+        sys.excepthook(*sys.exc_info())
+        code = 1
     _end(code)
 
 
@@ -223,6 +235,8 @@ def _end(code: object) -> NoReturn:
     """End this process as the interpreter would, but for taking apart what is in memory, which takes 20 ms."""
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
     atexit._run_exitfuncs()  # noqa: SLF001
+    if not isinstance(code, int | None):
+        sys.stderr.write(f"{code}\n")
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()

@@ -118,16 +118,18 @@ def _shape(message: m.Message) -> tuple[tuple[object, ...] | None, int]:
     """What messages have to have in common to stand in columns together, None for one that cannot; and the bytes of its
     payload."""
     match message:
-        case m.Result(outputs=outputs, report=report, payload=payload):
+        case m.Result(outputs=outputs, report=report, payload=payload, left=b""):
             size = _joined_size(payload)
             if size > JOINED or len(payload) != len(outputs) or len(outputs) > SIZES:
                 return None, 0
             if report and not _fits_columns(report):
                 return None, 0
             return ("Result", *[(output.name, output.format) for output in outputs], *report), size
-        case m.Submit(size=size, payload=payload) if size == 0 or (payload and size <= JOINED):
+        case m.Submit(size=size, payload=payload, reference=b"") if size == 0 or (payload and size <= JOINED):
             return ("Submit", message.recipe, message.needs, message.priority, message.outputs, message.largest), size
-        case m.Task(size=size, payload=payload, opaque=False, alone=False) if size == 0 or (payload and size <= JOINED):
+        case m.Task(size=size, payload=payload, opaque=False, alone=False, reference=b"") if size == 0 or (
+            payload and size <= JOINED
+        ):
             return ("Task", message.recipe, message.timeout), size
         case m.Accepted() | m.ResultOk():
             return (type(message),), 0

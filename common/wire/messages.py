@@ -23,12 +23,11 @@ from filterfleet.common.wire import fields as f
 from filterfleet.common.wire.fields import BLOB_LIMIT as BLOB_LIMIT
 from filterfleet.common.wire.fields import INLINE_LIMIT as INLINE_LIMIT
 from filterfleet.common.wire.fields import LEASES_LIMIT as LEASES_LIMIT
-from filterfleet.common.wire.fields import NAMES_LIMIT as NAMES_LIMIT
 from filterfleet.common.wire.fields import ROWS_LIMIT as ROWS_LIMIT
 from filterfleet.common.wire.liveness import Randomness
 
 READY, HEARTBEAT, PPX = b"\x01", b"\x02", b"PPX1"
-MINOR = 1  # the minor version of PPX that this code speaks; a peer that tells none speaks 0
+MINOR = 1  # the version of PPX beside the 1 of its name; a peer that tells none speaks 0
 TAG = b"fx1|"  # the routing id of a peer that speaks PPX begins with it
 FRAME_LIMIT = INLINE_LIMIT + (1 << 20)  # bytes of one frame; a larger one costs its sender the connection
 CHUNK = 1 << 20  # bytes that one GET asks for

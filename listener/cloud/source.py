@@ -28,6 +28,9 @@ from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
 # rclone lists the ignore file, and files that are neither hidden nor in hidden folders. We count those that are
 # no images.
 _PATTERNS = (f"+ /{IGNORE_FILE}", "- .*", "- .*/**")
+# What no part of a path can be called. rclone shows "." and ".." of a store with full-width dots, and asks for an
+# object of another name when it is to load one.
+_NO_NAMES = frozenset({"", ".", "..", "\uff0e", "\uff0e\uff0e"})
 _UNKNOWN = "\ufffd"  # rclone shows it in place of a byte that is not valid UTF-8; it can also be part of a name
 
 log = get_logger("listener")
@@ -255,4 +258,4 @@ def _is_plain(path: str) -> bool:
         path.encode()
     except UnicodeEncodeError:
         return False
-    return {"", ".", ".."}.isdisjoint(path.split("/")) and "\0" not in path
+    return _NO_NAMES.isdisjoint(path.split("/")) and "\0" not in path

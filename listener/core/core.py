@@ -29,8 +29,8 @@ from filterfleet.listener.core.events import (
     TransferFailed,
 )
 from filterfleet.listener.core.orders import Orders
-from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Settled, Version
-from filterfleet.listener.core.settings import Settings
+from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Same, Settled, Version
+from filterfleet.listener.core.settings import FINDINGS, FIRST_FINDINGS, Settings
 
 
 class ListenerCore:
@@ -49,10 +49,10 @@ class ListenerCore:
         self._note_progress_at = float("inf")
         self._was_busy = False  # at the tick before
 
-    def start(self, now: float, *, watching: bool) -> None:
-        """Before anything else. watching: paths will be heard of, and can be looked at."""
-        if watching:
-            self._discovery.watch()
+    def start(self, now: float, *, watching: bool, looking: bool = False) -> None:
+        """Before anything else. watching: paths will be heard of, and can be looked at. looking: a look at a path costs
+        so little that what may still grow is looked at alone, and not by listing everything again."""
+        self._discovery.allow_looks(watching=watching, looking=looking)
         self.desk.resume()
         self._note_progress_at = now + self.settings.progress
 
@@ -64,7 +64,7 @@ class ListenerCore:
                 self._on_listed(listing, now)
             case Looked(found):
                 self._take_up(self._discovery.looked(found, now))
-                self.desk.seen(found)
+                self.desk.retries.seen(found, self.desk.works.__contains__, now)
                 self.desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
                 self.desk.on_outcome(job, outcome, now)
@@ -84,8 +84,9 @@ class ListenerCore:
         """Do everything that is due. Then commit the ledger, begin everything that waited for that, and begin new
         work."""
         self.desk.run_due(now)
+        self._take_up(self._discovery.take(FINDINGS))
         self._note_progress(now)
-        if self.settings.once and self.desk.intake.idle:
+        if self.settings.once and self.desk.intake.idle and not self._discovery.is_waiting:
             self._discovery.hint(now)  # one more scan, which finds that nothing is left
         if self.settings.once and self._was_busy and self.desk.idle:
             self._discovery.hasten(now)
@@ -100,6 +101,8 @@ class ListenerCore:
 
     def wait(self, now: float) -> float:
         """Seconds until on_tick has something to do, if no event comes before."""
+        if self.has_findings:
+            return 0.0
         instant = min(self.desk.next, self._note_progress_at)
         return max(0.0, min(instant - now, self._discovery.wait(now)))
 
@@ -126,7 +129,12 @@ class ListenerCore:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way or in the line."""
-        return self.desk.idle
+        return self.desk.idle and not self.has_findings
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether the last scan has found something that is not in the ledger yet."""
+        return self._discovery.has_findings
 
     @property
     def pending(self) -> int:
@@ -143,28 +151,54 @@ class ListenerCore:
     def _on_listed(self, listing: Listing, now: float) -> None:
         if self.desk.stopping:  # we have cut it short ourselves: it says nothing about the source
             return
-        self._take_up(self._discovery.listed(listing, now))
-        self._actions += self._discovery.remember(listing, now)
+        self._actions += self._discovery.listed(listing, now)
+        self._take_up(self._discovery.take(FIRST_FINDINGS))  # the others in the ticks that follow
         self._orders.listed(now)
         self.desk.feed(now)
 
     def _take_up(self, findings: Iterable[Finding]) -> None:
+        new: list[tuple[str, Version, bool]] = []
+        renewed: list[tuple[str, Version]] = []
         for finding in findings:
             match finding:
-                case Settled(path, version):
-                    self._on_settled(path, version)
+                case Settled(path, version, again):
+                    if not (again and self._is_known(path, version)):
+                        new.append((path, version, self._discovery.is_fresh(path)))
+                case Same(path, version):
+                    renewed.append((path, version))
                 case Gone(path):
                     self._books.forget(path)
-                    self.desk.found(path)
+                    self.desk.retries.found(path)
                 case MassDisappearance(gone, known):
                     for path in gone:  # a failure is forgotten all the same: no output is lost with it
                         if self._books.forget_failed(path):
                             self._discovery.expire(path)
                     self._actions += self._discovery.doubts(gone, known)
+        self._books.renew(renewed)
+        self._books.add_all(new)
+        for path, version, fresh in new:
+            self._put_in_line(path, version, fresh=fresh)
+        self._discovery.taken_up()
 
-    def _on_settled(self, path: str, version: Version) -> None:
-        fresh = self._discovery.is_fresh(path)
-        self._books.add(path, version, fresh=fresh)
+    def _is_known(self, path: str, version: Version) -> bool:
+        """Whether a version that was found again is no new one, as far as can be known without its content."""
+        work = self.desk.works.get(path)
+        match self._books.standing(path, version):
+            case ("skipped", _):
+                self._books.renew([(path, version)])
+            case ("done", _):
+                self.desk.intake.add_again(path, version)
+            case ("pending", _) if work is not None and work.version.resembles(version):
+                self.desk.intake.add_again(path, version)  # it may have been loaded before it changed
+            case ("pending", True):  # it is loaded later
+                self._discovery.compared(path, same=False)
+            case ("failed", True):
+                pass
+            case _:
+                return False
+        return True
+
+    def _put_in_line(self, path: str, version: Version, *, fresh: bool) -> None:
         if self.settings.spooled_in and version.size > self.settings.spool:
             sizes = f"{size_text(version.size)}, and the spool {size_text(self.settings.spool)}"
             reason = f"The file has {sizes}: give the spool more with --spool-limit."

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.core import events
 from filterfleet.listener.core.actions import Acknowledge, Action, Note, Publish
+from filterfleet.listener.core.again import Again
 from filterfleet.listener.core.agenda import Agenda
 from filterfleet.listener.core.asking import transfer_of
 from filterfleet.listener.core.books import Books
@@ -18,25 +17,21 @@ from filterfleet.listener.core.events import Loaded, Published, Success, Trouble
 from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.jobs import JobInHand, Jobs
-from filterfleet.listener.core.patience import Alone, Misses
 from filterfleet.listener.core.place import Place
-from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.retries import NEVER_FOUND, Retries
 from filterfleet.listener.core.settings import Failures, Settings
 from filterfleet.listener.core.work import AT_SOURCE, State, Work
 
-NEVER_FOUND = Trouble("The source lists this file, and does not find it when it is loaded.", transient=True)
-
 
 class Desk:
-    """Adds its actions to a list that it shares with the core."""
-
     def __init__(
         self, settings: Settings, recipe: Recipe, books: Books, discovery: Discovery, actions: list[Action]
     ) -> None:
+        """actions: the core's list, to which the desk adds."""
         self.settings = settings
         self.intake = Intake(settings.window, settings.small, settings.spool, spooled=settings.spooled_in)
-        self._misses = Misses()
-        self._alone = Alone()
+        self.retries = Retries(books, discovery, self.intake, actions)
+        self._again = Again(books, discovery)
         self.stopping = False
         self._recipe = recipe
         self._books = books
@@ -45,8 +40,7 @@ class Desk:
         patience = settings.once_patience if settings.once else float("inf")
         self._source = Place("source", patience)
         self._output = Place("output", patience)
-        # Transfers to try again, by path, and versions to begin anew with: their failure may have passed.
-        self._agenda: Agenda[str | tuple[str, Version]] = Agenda()
+        self._agenda: Agenda[str] = Agenda()  # paths whose transfers are tried again
         self.works: dict[str, Work] = {}  # by path
         self.jobs = Jobs(recipe, actions)
         self._groups = Groups()
@@ -61,7 +55,7 @@ class Desk:
     @property
     def next(self) -> float:
         """The instant at which run_due() has something to do; infinite if there is none."""
-        return min(self._agenda.next, self._groups.next)
+        return min(self._agenda.next, self._groups.next, self.retries.next)
 
     def resume(self) -> None:
         """Take up the work that an earlier life has left undone."""
@@ -78,7 +72,12 @@ class Desk:
         """Begin with the objects in the line, as far as there is room."""
         while not self._source.pause(now) and (taken := self.intake.take(self.is_busy)) is not None:
             path, version, fresh = taken
-            self._begin(self._add(Work(path, version, fresh, departs=self.settings.departs)), State.LOADING)
+            again = self.intake.is_again(path)
+            if again and not self._discovery.is_worth_comparing(path, version):
+                self.intake.release(path)
+                continue
+            work = Work(path, version, fresh, departs=self.settings.departs, again=again)
+            self._begin(self._add(work), State.LOADING)
 
     def is_busy(self, path: str) -> bool:
         """Whether the path has to wait: outputs that are being copied must not be replaced."""
@@ -86,29 +85,9 @@ class Desk:
 
     def run_due(self, now: float) -> None:
         """Do everything that is due."""
-        for item in self._agenda.take(now):
-            match item:
-                case str(path):
-                    self._ask(self.works[path])
-                case path, version:
-                    self._try_again(path, version)
-
-    def found(self, path: str) -> None:
-        """The object was loaded, or is gone."""
-        self._misses.found(path)
-        self._alone.ended(path)
-
-    def seen(self, found: Mapping[str, Version]) -> None:
-        """Something has happened to these objects: those that wait for themselves are tried at once."""
-        for path, version in found.items():
-            if path in self._alone:
-                self._try_again(path, version)
-
-    def _try_again(self, path: str, version: Version) -> None:
-        if self._books.retry(path, version):
-            self.intake.add(path, version, fresh=False)
-        elif path not in self.works:
-            self._alone.ended(path)
+        for path in self._agenda.take(now):
+            self._ask(self.works[path])
+        self.retries.run_due(self.works.__contains__, now)
 
     def publish(self, now: float) -> None:
         """Publish what has been written, if it is time."""
@@ -136,7 +115,7 @@ class Desk:
             case Loaded():
                 self._on_loaded(work, event, now)
             case events.Refused(_, reason):
-                self.found(work.path)
+                self.retries.found(work.path)
                 self._fail(work, reason, transient=False, now=now)
             case events.Copied(_, found):
                 if found:
@@ -211,8 +190,10 @@ class Desk:
 
     def _give_up(self, work: Work, trouble: Trouble | None, now: float) -> None:
         """This transfer is not tried again. Without trouble, the object has changed."""
+        if work.again and self._leaves_uncompared(work, trouble, now):
+            return
         match work.state:
-            case State.LOADING if trouble is None and self._misses.missed(work.path, work.version, now):
+            case State.LOADING if trouble is None and self.retries.missed(work.path, work.version, now):
                 self._look_again(work, now)
             case State.LOADING if trouble is not None and trouble.alone and trouble.transient:
                 self._set_aside(work, trouble, now)
@@ -235,12 +216,23 @@ class Desk:
                     self._note("warning", "the source stays where it is", work.path, trouble)
                 self._end(work)
 
+    def _leaves_uncompared(self, work: Work, trouble: Trouble | None, now: float) -> bool:
+        """Whether nothing has to be done about an object that was found again and cannot be loaded, but to compare it
+        later."""
+        if trouble is not None and self._books.made(work.path, work.version) is None:
+            return False
+        self.intake.release(work.path)
+        self._end(work)
+        if trouble is None:
+            self._discovery.compare_again(work.path, work.version, now)
+        elif not self.settings.once:
+            self.retries.add(work.path, work.version, now + self.retries.wait_alone(work.path, trouble))
+        return True
+
     def _set_aside(self, work: Work, trouble: Trouble, now: float) -> None:
         """This object cannot be loaded, and others can. It leaves the window, with its reason in the ledger."""
-        pause, news = self._alone.failed(work.path, trouble.reason)
-        if news:
-            self._note("warning", "image waits", work.path, trouble)
         work.reason = trouble.reason
+        pause = self.retries.wait_alone(work.path, trouble)
         self._record_failure(work, transient=True, now=now, pause=pause)
 
     def _note(self, level: str, event: str, path: str, trouble: Trouble | None) -> None:
@@ -249,8 +241,12 @@ class Desk:
     # --- through the engine ----
 
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
-        self.found(work.path)
+        self.retries.found(work.path)
         work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
+        if work.again and not self._again.is_new(work):
+            self._leave_window(work)
+            self._after_clearing(work)
+            return
         if self.jobs.may_copy(work) and (twin := self._books.same_job(work.job)) is not None:
             self._copies.begin(work, *twin)
             self._begin(work, State.COPYING)
@@ -319,10 +315,12 @@ class Desk:
 
     def _record_failure(self, work: Work, *, transient: bool, now: float, pause: float | None = None) -> None:
         """pause: seconds until it is tried again if it is transient, instead of the usual ones."""
+        if work.again:  # the ledger may have another version that resembles this one
+            self._books.add(work.path, work.version, fresh=False)
         self._books.failed(work.path, work.version, work.reason, transient=transient)
         if transient and not self.settings.once:
             wait = self.settings.another_try if pause is None else pause
-            self._agenda.add(now + wait, (work.path, work.version))
+            self.retries.add(work.path, work.version, now + wait)
         self._leave_window(work)
         self._end(work)
 

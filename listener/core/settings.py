@@ -24,6 +24,10 @@ SETTLE_MINIMUM = 0.05
 # come and go fills the log less. Less: a new kind is noted sooner.
 KINDS_PAUSE = 3600.0
 
+# Findings of a scan that are taken up at once, and at most in each turn from then on. More: a large source is in the
+# ledger sooner. Less: what happens meanwhile is noticed sooner, and the first image is on its way sooner.
+FIRST_FINDINGS, FINDINGS = 64, 2000
+
 # --- when a scan is believed ----
 
 # The share of all known objects, and the number of objects, that may vanish between two scans and be believed gone; the

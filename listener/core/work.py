@@ -4,7 +4,8 @@ Each state but PROCESSING stands for one transfer that is under way, or that wai
 
     state        entered                              it ends in     and then comes
     -----------  -----------------------------------  -------------  ------------------------------------------
-    LOADING      taken from the line                  Loaded         PROCESSING; COPYING, if a twin is done
+    LOADING      taken from the line                  Loaded         PROCESSING; COPYING, if a twin is done; LEAVING,
+                                                                     or the end, if it was found again and is the same
                                                       Refused        TELLING, or the end: failed
                                                       failure        TELLING, or the end: failed, or looked at anew
     PROCESSING   submitted, or attached to a job      Ended          WRITING; TELLING, or the end: failed
@@ -51,7 +52,7 @@ class State(enum.StrEnum):  # whose hash is that of a string: an Enum computes i
 
 _NEXT = {
     State.WAITING: {State.LOADING, State.CLEARING, State.LEAVING},  # the last two: left over by an earlier life
-    State.LOADING: {State.PROCESSING, State.COPYING, State.TELLING, State.ENDED},
+    State.LOADING: {State.PROCESSING, State.COPYING, State.TELLING, State.LEAVING, State.ENDED},
     State.PROCESSING: {State.WRITING, State.TELLING, State.ENDED},
     State.COPYING: {State.PROCESSING, State.PUBLISHING},
     State.WRITING: {State.PUBLISHING, State.TELLING, State.ENDED},
@@ -75,13 +76,15 @@ AT_SOURCE = frozenset({State.LOADING, State.LEAVING})  # where their transfers h
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """fresh: it goes before the backfill. departs: it leaves the source when it is done. image is set from loading to
-    submission, result from the outcome to the record; reason is that of a failure."""
+    """fresh: it goes before the backfill. departs: it leaves the source when it is done. again: it was found again, and
+    its content may be the one that is done. image is set from loading to submission, result from the outcome to the
+    record; reason is that of a failure."""
 
     path: str
     version: Version
     fresh: bool
     departs: bool
+    again: bool = False
     state: State = State.WAITING
     job: bytes = b""
     image: Blob | None = None

@@ -14,6 +14,8 @@ LATER = (
     ("results", "notes", "TEXT"),
     ("results", "sums", "TEXT"),
     ("objects", "at", "REAL"),
+    ("objects", "ctime_ns", "INTEGER"),
+    ("objects", "inode", "INTEGER"),
 )  # columns that came later
 
 

@@ -61,7 +61,7 @@ class Journal:
             os.fdatasync(self._descriptor)
 
     def recover(self, root: int, *, links: bool) -> None:
-        """Complete the sets of which a crash has left some files renamed, and others not. Raises OSError.
+        """Complete the sets of which a crash has left some files renamed, and others not.
 
         root: a descriptor of the output's root. A rename is begun only when all files of its set are durable, so the
         others can follow the one that is seen to be in its place.
@@ -73,10 +73,10 @@ class Journal:
                     _complete(root, move, links=links)
 
     def _read(self) -> Moves:
-        line = os.pread(self._descriptor, LIMIT, 0).partition(b"\n")[0]
         try:
+            line = os.pread(self._descriptor, LIMIT, 0).partition(b"\n")[0]
             return [[Move(*move) for move in moves] for moves in json.loads(line)]
-        except (ValueError, TypeError):  # there is none, or it was being written: no rename had begun then
+        except (ValueError, TypeError, OSError):  # there is none, or it was being written: no rename had begun then
             return []
 
 

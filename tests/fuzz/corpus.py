@@ -242,6 +242,7 @@ def _odd_messages() -> Iterator[list[Step]]:
     """Messages at the edge of what the parser takes, and beyond it."""
     inline, _ = JOBS
     yield [_said(1, *[Drain()] * 256)]
+    yield [_said(1, Busy(inline.id, 3600.0))]
     yield [_said(1, Result(inline.id, OUTPUTS, {"nested": _nested(6)}, (b"png",)))]
     for levels in (60, 500):
         deep = {"type": "RESULT", "id": inline.id, "outputs": [], "report": {"nested": _nested(levels)}}

@@ -119,6 +119,6 @@ def test_all_work_is_done_and_nobody_is_sent_what_it_does_not_know(monkeypatch, 
         assert all(tally.wrong == 0 for tally in tallies)
         counters = met[0][0].status().result(10)["counters"]
         assert counters["results"] == jobs * len(met)
-        assert not counters.keys() & {"malformed", "stale_result"}
+        assert "malformed" not in counters
         for socket in (*fleet.sockets, *(socket for _, socket in met)):
             assert bool(socket.seen.keys() & COLUMNS) == (type(socket) is Watched)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from filterfleet.common.wire import Result
@@ -12,9 +14,10 @@ from filterfleet.listener.core.settings import TRIES, Backfill
 from filterfleet.listener.ledger.ledger import Ledger
 from tests.simulation.invariants import InvariantError
 from tests.simulation.photos import ENDS, FOR_GOOD, Photo
-from tests.simulation.places import AWAY, LOCKED, Output
+from tests.simulation.places import AWAY, LOCKED, LOST, Output
 
 Key = tuple[str, Version]
+NOTHING_YET = Listing({}, {ROOT: "It has not been listed in this life."})
 
 
 class WatchedLedger(Ledger):
@@ -29,7 +32,8 @@ class WatchedLedger(Ledger):
         self._done: set[Key] = set()  # since the last commit
         self._durably_done: set[Key] = set()
         self._pending_before: set[Key] = set()
-        self._last_listing: Listing = Listing({})
+        self._last_listing = NOTHING_YET
+        self._first: set[str] = set()  # the paths of the first listing of all
         self._away: dict[str, tuple[int, float]] = {}  # by path: attempts in an outage, and when the first was made
 
     # --- the process ----
@@ -37,6 +41,7 @@ class WatchedLedger(Ledger):
     def begin_life(self) -> None:
         self._away.clear()
         self._unseen.clear()
+        self._last_listing = NOTHING_YET
 
     def crash(self) -> None:
         """A kill undoes everything since the last commit."""
@@ -63,6 +68,8 @@ class WatchedLedger(Ledger):
 
     def sees(self, listing: Listing, backfill: Backfill) -> None:
         self._last_listing = listing
+        if not self.was_listed:
+            self._first |= listing.objects.keys()
         self._pending_before = self._pending()
         if backfill is Backfill.NONE and ROOT not in listing.unread:
             self._skip(listing)
@@ -108,6 +115,13 @@ class WatchedLedger(Ledger):
 
     # --- what the core records ----
 
+    def add_all(self, objects: Iterable[tuple[str, Version, bool]]) -> None:
+        objects = list(objects)
+        for path, _, fresh in objects:
+            if not fresh and path not in self._first and LOST not in path:
+                raise InvariantError(f"{path} was not there at first, and counts as backfill")
+        super().add_all(objects)
+
     def done(self, path: str, version: Version, result: Result, **named: Any) -> None:
         if (path, version) in self.skippable and self.state(path, version) == "skipped":
             raise InvariantError(f"{path} was there before the first listing, and is processed")
@@ -118,7 +132,7 @@ class WatchedLedger(Ledger):
 
     def again(self, path: str, version: Version) -> bool:
         ordered = super().again(path, version)
-        self.ordered[path, version] += ordered
+        self.ordered[path, replace(version, ctime_ns=0)] += ordered  # as it is in the results
         return ordered
 
     def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
@@ -127,6 +141,13 @@ class WatchedLedger(Ledger):
             raise InvariantError(f"{path} is given up in an outage, after {attempts} attempts")
         self._failed_once.add((path, version))
         super().failed(path, version, reason, transient=transient)
+
+    def renew(self, objects: Iterable[tuple[str, Version]], *, depart: bool = False) -> None:
+        objects = list(objects)
+        for path, version in objects:
+            if any(other == path and was.resembles(version) for other, was in self._durably_done | self._done):
+                self._done.add((path, version))
+        super().renew(objects, depart=depart)
 
     def stays(self, path: str, version: Version) -> None:
         attempts, _ = self._away.get(path, (0, 0.0))
@@ -165,7 +186,7 @@ class WatchedLedger(Ledger):
     def state(self, path: str, version: Version) -> str | None:
         """The state of one version; None if the ledger does not know it."""
         row = self._db.execute(
-            "SELECT state FROM objects WHERE path = ? AND size = ? AND mtime_ns = ? AND tag = ?",
-            (path, version.size, version.mtime_ns, version.tag),
+            "SELECT state FROM objects WHERE path = ? AND size = ? AND mtime_ns = ? AND tag = ? AND ctime_ns = ?",
+            (path, version.size, version.mtime_ns, version.tag, version.ctime_ns),
         ).fetchone()
         return None if row is None else str(row[0])

@@ -31,6 +31,8 @@ class Faults:
             self._revoke,
             *[self._burst] * 2,
             self._replace,
+            self._rewrite,
+            self._touch,
             self._remove,
             *[self._remove_outputs] * 2,
             self._hide,
@@ -126,6 +128,12 @@ class Faults:
 
     def _replace(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).replace()
+
+    def _rewrite(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).rewrite()
+
+    def _touch(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).touch()
 
     def _remove(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).remove()

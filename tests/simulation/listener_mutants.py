@@ -8,6 +8,7 @@ from typing import Any
 
 from filterfleet.common.wire import Failed
 from filterfleet.listener.core.actions import Acknowledge
+from filterfleet.listener.core.again import Again
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
@@ -23,7 +24,7 @@ from filterfleet.listener.core.work import State, Work
 Patch = tuple[type | ModuleType, str, Any]
 
 
-def _settled_at_once(self: Scan, objects: Any, _now: float, _began: float | None) -> Any:
+def _settled_at_once(self: Scan, objects: Any, _now: float, _began: float, _clock: int | None) -> Any:
     """One look at a file is enough, however fast it grows."""
     for path, version in objects.items():
         if self._settled.get(path) != version:
@@ -41,8 +42,7 @@ def _mass_believed(self: Scan, listing: Any) -> Any:
 
 def _backfill_not_skipped(self: Discovery, listing: Any) -> None:
     """The images of the first listing are processed, against the wish of the user."""
-    if not listing.unread:
-        self._books.set_listed()
+    self._listed |= not listing.unread
 
 
 def _any_order(self: Discovery, findings: Any) -> list[Any]:
@@ -195,10 +195,44 @@ def _nothing_hidden(self: Hidden, path: str) -> bool:
 def _listed_when_all_is_read(self: Discovery, listing: Any) -> None:
     """While a folder cannot be read, every listing counts as the first one."""
     readable = replace(listing, unread={ROOT: ""}) if listing.unread else listing
-    _original_skip_backfill(self, readable)
+    _original_note_first(self, readable)
 
 
-_original_skip_backfill = Discovery._skip_backfill
+_original_note_first = Discovery._note_first
+
+
+def _fresh_forgotten(self: Discovery, listing: Any) -> None:
+    """Whatever the first listing of a life shows is backfill."""
+    _original_note_first(self, listing)
+    if not getattr(self, "_has_listed", False):
+        self._has_listed = True  # type: ignore[attr-defined]
+        self._backfill.update(listing.objects)
+
+
+def _tail_forgotten(self: Discovery, most: int) -> list[Any]:
+    """What was found is taken up as far as the first turn goes."""
+    taken = _original_take_findings(self, most)
+    self._found.clear()
+    return taken
+
+
+_original_take_findings = Discovery.take
+
+
+def _taken_for_the_same(self: Again, work: Work) -> bool:
+    """Size and time say that the content is the same."""
+    self._books.made = lambda *_: work.job  # type: ignore[method-assign]
+    new = _original_is_new(self, work)
+    del self._books.made
+    return new
+
+
+_original_is_new = Again.is_new
+
+
+def _always_new(self: ListenerCore, path: str, version: Any) -> bool:
+    """After a chmod, an image is processed once more."""
+    return False
 
 
 def _answered_before_commit(self: ListenerCore) -> list[Any]:
@@ -218,7 +252,7 @@ def _order_kept_from_the_line(self: Orders, objects: Any, wanted: Any) -> int:
 LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "settled at once": ((Scan, "_compare", _settled_at_once),),
     "mass disappearance believed": ((Scan, "_disappearances", _mass_believed),),
-    "backfill not skipped": ((Discovery, "_skip_backfill", _backfill_not_skipped),),
+    "backfill not skipped": ((Discovery, "_note_first", _backfill_not_skipped),),
     "backfill in any order": ((Discovery, "_in_order", _any_order),),
     "backfill taken first": ((Intake, "take", _backfill_first),),
     "window never emptied": ((Intake, "release", _room_leaked),),
@@ -239,7 +273,11 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "ended without a look": ((ListenerCore, "finished", property(_never_finished_looking)),),
     "all wait for one": ((Desk, "on_failure", _all_wait_for_one),),
     "what cannot be read is gone": ((Hidden, "__contains__", _nothing_hidden),),
-    "first listing again and again": ((Discovery, "_skip_backfill", _listed_when_all_is_read),),
+    "first listing again and again": ((Discovery, "_note_first", _listed_when_all_is_read),),
+    "fresh forgotten at restart": ((Discovery, "_note_first", _fresh_forgotten),),
+    "tail of a listing forgotten": ((Discovery, "take", _tail_forgotten),),
+    "content not compared": ((Again, "is_new", _taken_for_the_same),),
+    "done again after a chmod": ((ListenerCore, "_is_known", _always_new),),
     "answered before commit": ((ListenerCore, "_take", _answered_before_commit),),
     "order kept from the line": ((Orders, "_again", _order_kept_from_the_line),),
     "nothing resumed": ((Desk, "resume", _nothing_resumed),),

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from filterfleet.broker import backend, columns, fairness
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.fairness import FairQueue
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.relay import Relay, _Asker
@@ -84,7 +85,7 @@ def _hello_ignored(self: ClientCore, hello: Any, now: float) -> None:
     self.connected = True
 
 
-def _outcome_sent_once(self: ClientDesk, subject: Any, now: float) -> None:
+def _outcome_sent_once(self: Delivery, subject: Any, now: float) -> None:
     """An outcome that nobody acknowledged is not sent again."""
 
 
@@ -262,7 +263,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "blame at once": ((Scheduler, "_after_loss", _blame_at_once),),
     "trial in company": ((Scheduler, "_start_trial", _trial_in_company),),
     "hello ignored": ((ClientCore, "_on_hello", _hello_ignored),),
-    "outcome sent once": ((ClientDesk, "resend", _outcome_sent_once),),
+    "outcome sent once": ((Delivery, "resend", _outcome_sent_once),),
     "delivered twice": ((ClientCore, "_open_entry", _delivered_twice),),
     "leaver given work": ((Worker, "open", property(_leaver_open)),),
     "backfill before fresh": ((FairQueue, "pop", _backfill_first),),

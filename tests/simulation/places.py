@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
@@ -40,6 +41,7 @@ class Source:
         self.away = False
         self.locked = False  # its folder LOST cannot be read
         self.hidden = False  # it shows nothing, as a share does that is not mounted
+        self.unstable = False  # every look shows other inodes, as some network file systems do
         self._name = name
         self._camera = camera
         self._rng = rng
@@ -63,6 +65,15 @@ class Source:
     def another(self, now_ns: int) -> Photo | None:
         """Another photo in the place of one that is there."""
         return self._camera.shoot(self._rng.choice(list(self.photos)), now_ns) if self.photos else None
+
+    def rewrite(self) -> Photo | None:
+        """Another photo of the same size and time in the place of one that is there and works."""
+        good = [photo for photo in self.photos.values() if photo.kind == "good" and not photo.partial]
+        return self._camera.rewrite(self._rng.choice(good)) if good else None
+
+    def touch(self) -> Photo | None:
+        """A photo that is there, after a chmod."""
+        return self._camera.touch(self._rng.choice(list(self.photos.values()))) if self.photos else None
 
     def put(self, photo: Photo) -> None:
         self.photos[photo.path] = photo
@@ -93,7 +104,12 @@ class Source:
         return self.locked and LOST in path
 
     def _seen(self, paths: list[str]) -> dict[str, Version]:
-        return {} if self.hidden else {path: self.photos[path].version for path in paths if path in self.photos}
+        if self.hidden:
+            return {}
+        return {path: self._shown(self.photos[path].version) for path in paths if path in self.photos}
+
+    def _shown(self, version: Version) -> Version:
+        return replace(version, inode=self._rng.randint(1, 1 << 30)) if self.unstable else version
 
     def load(self, path: str, version: Version) -> Event:
         photo = self.photos.get(path)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import zlib
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from filterfleet.common.errors import ProtocolError, SourceChangedError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.shares.reference import Reference, file_name, is_sealed, leave, path_of, read, seal, stem_of
-from filterfleet.common.wire import Failed, Payload, Result
+from filterfleet.common.wire import Failed, Message, Payload, Result, ResultOk
+from filterfleet.common.wire.columns import rows
 from filterfleet.worker.done import Done
 from tests.simulation.invariants import InvariantError
 from tests.simulation.photos import Photo
@@ -106,6 +107,21 @@ class Fleet:
         """Its image cannot be read any more."""
         del self.images[job]
         self._futures.pop(job).set_exception(SourceChangedError())
+
+    def check(self, outcome: Result | Failed) -> None:
+        """Raises InvariantError unless the outputs are those of the image."""
+        if isinstance(outcome, Result):
+            photo = self._listener.photo_of(outcome.id)
+            content = b"".join(bytes(cast("Payload", blob)) for blob in outcome.payload)
+            if content != photo.made_of_it:
+                raise InvariantError(f"{self._listener.name} was given {content[:32]!r} for {photo.key!r}")
+
+    def check_recorded(self, message: Message) -> None:
+        """Raises InvariantError when this acknowledges what is not recorded."""
+        for one in rows(message):
+            if isinstance(one, ResultOk) and one.id in self.brought:
+                name = self._listener.name
+                raise InvariantError(f"{name} acknowledges {one.id[:16]!r} before it is recorded")
 
     def acknowledge(self, job: bytes) -> None:
         """What it has brought has been recorded, or cannot be collected."""

@@ -15,7 +15,7 @@ from filterfleet.broker import state
 from filterfleet.broker.actions import Side
 from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
-from filterfleet.listener.core import patience, scan
+from filterfleet.listener.core import core, patience, scan
 from filterfleet.listener.ledger import ledger
 from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
@@ -36,6 +36,7 @@ SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(pull, "CHUNK", 72),  # bytes of an image or an output in one message
     mock.patch.multiple(patience, HIDING=2.0, FIRST_PAUSE=0.2, LONGEST_PAUSE=3.0),  # seconds
     mock.patch.object(scan, "MASS_MINIMUM", 2),
+    mock.patch.multiple(core, FIRST_FINDINGS=3, FINDINGS=5),
     mock.patch.object(state, "PORTIONS", 2),  # so that workers are given several tasks at once
 ]
 # The clients' window, in every other world.

@@ -47,7 +47,7 @@ class Rig:
 
     def start(self, settings: Settings) -> None:
         self.core = ListenerCore(settings, RECIPE, self.ledger, random.Random(1))
-        self.core.start(self.now, watching=not settings.once)
+        self.core.start(self.now, watching=not settings.once, looking=not settings.once)
 
     def tick(self, seconds: float = 0.0) -> list[Action]:
         self.now += seconds

@@ -87,6 +87,15 @@ def test_what_nobody_goes_along_with_leaves_in_time(rig):
     assert rig.take(WORKER) == [ResultOks(tasks.ids)]
 
 
+def test_jobs_that_come_together_find_no_more_room_than_there_is():
+    """One image that is larger than all room is taken when nothing else is held, and many that are small are not."""
+    rig = Rig(Settings(held_bytes=2000))
+    rig.from_client(CLIENT, Beat(b"", minor=1))
+    rig.from_client(CLIENT, submits(*(b"%d" % n for n in range(20))))
+    assert 0 < rig.core.report().held_bytes <= 2000
+    assert rig.take(CLIENT, Busy)
+
+
 def test_busy_does_not_overtake_what_was_accepted_before():
     rig = Rig(Settings(tasks=2, share=1000.0))
     rig.from_client(CLIENT, Beat(b"", minor=1))
@@ -211,3 +220,10 @@ def test_an_outcome_in_columns_is_repeated_until_it_is_acknowledged(rig):
     rig.after(rig.settings.resend)
     assert rig.outcomes(CLIENT) == [(Result, b"b")]
     assert rig.core.knows(Side.FRONTEND, CLIENT)
+
+
+def test_only_a_single_image_may_exceed_the_cap_of_an_empty_broker():
+    rig = Rig(Settings(held_bytes=300))
+    rig.from_client(CLIENT, Beat(b"", minor=1))
+    rig.from_client(CLIENT, submits(b"a", b"b", b"c"))
+    assert [busy.id for busy in rig.take(CLIENT, Busy)] == [b"b", b"c"]

@@ -56,7 +56,10 @@ def test_a_listing_that_fails_half_way_keeps_what_was_seen(source_of):
     assert listing.unread == {".": "The server has a fault."}
 
 
-@pytest.mark.parametrize("name", ["a//b.jpg", "/b.jpg", "a/../b.jpg", "./b.jpg", "a\0.jpg", "a\ud800.jpg"])
+@pytest.mark.parametrize(
+    "name",
+    ["a//b.jpg", "/b.jpg", "a/../b.jpg", "./b.jpg", "\uff0e/b.jpg", "a/\uff0e\uff0e/b.jpg", "a\0.jpg", "a\ud800.jpg"],
+)
 def test_a_name_that_nothing_can_be_done_with_is_told_of_once_and_blocks_nothing(source_of, said, name):
     source = source_of(MemoryRclone(ATOMIC, Entry(name, 5, 7), Entry("a.jpg", 5, 7)))
     for _ in range(3):

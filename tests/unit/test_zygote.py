@@ -145,6 +145,25 @@ sys.exit(9)
     assert said.split("\n") == ["main", "thread", "last function", "[9]", ""]
 
 
+@pytest.mark.parametrize(
+    ("failure", "code", "said"),
+    [
+        ("raise OSError('full')", 1, "OSError: full"),
+        ("raise KeyboardInterrupt", 1, "KeyboardInterrupt"),
+        ("raise SystemExit('a sentence')", 1, "a sentence"),
+        ("import nothing_of_this_name", 1, "ModuleNotFoundError"),
+    ],
+)
+def test_a_process_that_fails_ends_and_never_goes_on_as_the_command(failure: str, code: int, said: str, tmp_path):
+    script = """
+log = os.open("log", os.O_WRONLY | os.O_CREAT)
+((child,),) = zygote.fork((zygote.claim("role"), [zygote.Birth("failing", [], output=log)]))
+print(child.wait())
+"""
+    assert run(script, tmp_path, modules={"failing": failure}) == f"{code}\n", "said once, by the command"
+    assert said in (tmp_path / "log").read_text()
+
+
 def test_a_sandbox_holds_a_process_that_has_its_decoders_already(tmp_path):
     said = run(
         """
