@@ -42,7 +42,7 @@ class Books:
             yield from client.tasks.values()
 
     def has_room(self, client: Submitter, priority: int, size: int, count: int = 1) -> bool:
-        """Whether so many more tasks of this client fit, which hold `size` bytes together. An image larger than the cap
+        """Whether `count` more tasks of this client fit, which hold `size` bytes together. An image larger than the cap
         fits when nothing else is held."""
         limits = self._settings
         share = limits.share if priority else limits.urgent_share

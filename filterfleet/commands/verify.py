@@ -45,7 +45,8 @@ def verify(
         if len(found) > SHOWN:
             typer.echo(f"... and {len(found) - SHOWN} more")
         gone = len({fault.image for fault in found if not fault.can_redo})
-        typer.echo(f"{len(found)} results are not as they were made: `filterfleet redo --missing` makes them again.")
+        results = "1 result is not as it was" if len(found) == 1 else f"{len(found)} results are not as they were"
+        typer.echo(f"{results} made: `filterfleet redo --missing` makes what is missing again.")
         if gone:
             typer.echo(f"The sources of {gone} of these images are gone, so nothing can make their results again.")
     raise typer.Exit(FAULTY if found else 0)

@@ -1,4 +1,4 @@
-"""Bounds a flood of hints: so many paths are looked at one by one, and then the whole source once. Pure state."""
+"""Bounds a flood of hints: a number of paths are looked at one by one, and then the whole source once. Pure state."""
 
 from __future__ import annotations
 

@@ -1,81 +1,47 @@
 """The client's side of the wire, with a clock moved by hand."""
 
 import itertools
-import random
 
 import pytest
 
 from filterfleet.common.client.actions import Deliver, ReadBlob, Tell
-from filterfleet.common.client.core import ClientCore
-from filterfleet.common.client.settings import ACCEPT_PATIENCE, FIRST_JOBS, HOLD, ROOM_PATIENCE, SHORTAGES
+from filterfleet.common.client.settings import ACCEPT_PATIENCE, ROOM_PATIENCE, SHORTAGES
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import (
     MINOR,
-    ROWS_LIMIT,
     Accepted,
-    Accepteds,
     Beat,
     Busy,
     Cancel,
     Catalogue,
-    Column,
     Data,
     Failed,
     Get,
-    Hello,
     Nack,
     OutputFile,
     Result,
     ResultOk,
-    ResultOks,
-    Results,
     Status,
     StatusRequest,
     Submit,
-    Submits,
     encode,
 )
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
-from filterfleet.common.wire.columns import JOINED
-from filterfleet.common.wire.messages import BLOB_LIMIT, CHUNK, INLINE_LIMIT, TAG
-from tests.memory_file import FullDisk, MemoryFile, Shelf, answers
-
-HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
-MODERN_HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT, MINOR)
-OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
-JOB = Job(b"job", b"recipe", ("canny",), 5, (b"image",), 5)
-SUBMIT = Submit(b"job", b"recipe", ("canny",), 5, 5, (b"image",))
-RESULT = Result(b"job", (OutputFile("edges", "png", 3),), {}, (b"png",))
-FAILED = Failed(b"job", "permanent", "Damaged.")
-
-
-class Client:
-    def __init__(self, new_file=MemoryFile, brokers=1):
-        self.core = ClientCore(random.Random(1), brokers)
-        self.shelf = Shelf(new_file)
-        self.opening = self.core.start(0.0)
-
-    def hears(self, *messages, now=0.0):
-        actions = self.shelf.settle(self.core, self.core.on_message(encode(messages), now), now)
-        return actions + answers(self.core) + self.core.on_tick(now)
-
-    def submit(self, job, now=0.0):
-        self.core.submit(job)
-        return self.core.on_tick(now)
-
-    def acknowledge(self, job, now=0.0):
-        self.core.acknowledge(job, now)
-        return self.core.on_tick(now)
-
-    def until(self, now, *, broker_alive=True):
-        """The actions of the core up to an instant, each with its own instant."""
-        found = []
-        while (instant := self.core.deadline()) <= now:
-            if broker_alive:
-                self.core.on_message([b"\x02"], instant)
-            found += [(instant, action) for action in self.core.on_tick(instant)]
-        return found
+from filterfleet.common.wire.messages import CHUNK, TAG
+from tests.memory_file import FullDisk, MemoryFile
+from tests.unit.client_rig import (
+    FAILED,
+    HELLO,
+    JOB,
+    OTHER_HELLO,
+    RESULT,
+    SUBMIT,
+    Client,
+    delivered,
+    sent,
+    submissions,
+)
 
 
 @pytest.fixture
@@ -84,18 +50,6 @@ def client():
     client = Client()
     client.hears(HELLO)
     return client
-
-
-def sent(actions, kind):
-    return [action.message for action in actions if isinstance(action, Send) and isinstance(action.message, kind)]
-
-
-def submissions(timeline):
-    return [when for when, action in timeline if isinstance(action, Send) and isinstance(action.message, Submit)]
-
-
-def delivered(actions):
-    return [action for action in actions if isinstance(action, Deliver)]
 
 
 def test_it_opens_a_socket_under_a_tagged_identity_and_makes_itself_known():
@@ -352,95 +306,3 @@ def test_what_comes_after_the_socket_was_given_up_changes_nothing(client):
     client.core.on_tick(100.0)
     assert client.hears(RESULT, now=100.1) == []
     assert client.core.deadline() > 100.1
-
-
-# --- columns ----
-
-
-@pytest.fixture
-def modern():
-    """One that has met a broker that knows columns."""
-    client = Client()
-    client.hears(MODERN_HELLO)
-    return client
-
-
-def small(*names, size=1, **fields):
-    return [Job(name, b"recipe", ("canny",), size, (name[:1] * size,), 5, **fields) for name in names]
-
-
-def begin(client, *jobs):
-    for job in jobs:
-        client.core.submit(job)
-    return [action.message for action in client.core.on_tick(0.0)]
-
-
-def test_jobs_that_differ_in_nothing_but_their_images_travel_in_columns(modern):
-    sizes = {b"a": 1, b"b": 2, b"c": 0}
-    (message,) = begin(modern, *(small(name, size=size)[0] for name, size in sizes.items()))
-    assert message == Submits((b"a", b"b", b"c"), b"recipe", ("canny",), 5, (1, 2, 0), (b"abb",), (), BLOB_LIMIT)
-
-
-def test_an_old_broker_gets_one_message_for_each_job(client):
-    assert [message.id for message in begin(client, *small(b"a", b"b"))] == [b"a", b"b"]
-
-
-def test_other_jobs_keep_their_place_between_the_columns(modern):
-    large, pulled = *small(b"L", size=JOINED + 1), Job(b"P", b"recipe", ("canny",), 9, (), 5)
-    named = small(b"n", b"m", outputs=("edges",))
-    found = begin(modern, *small(b"a", b"b"), large, pulled, *small(b"c"), *named, *small(b"d", b"e"))
-    assert [getattr(message, "ids", None) or message.id for message in found] == [
-        *((b"a", b"b"), b"L", b"P", b"c", (b"n", b"m"), (b"d", b"e"))
-    ]
-    assert [message.largest for message in found if isinstance(message, Submits)] == [BLOB_LIMIT, 1 << 30, BLOB_LIMIT]
-
-
-def test_a_message_has_no_more_rows_than_the_wire_allows(modern):
-    names = [b"%d" % number for number in range(FIRST_JOBS)]
-    begin(modern, *small(*names))
-    modern.hears(Accepteds(tuple(names)))  # which opens the window
-    found = begin(modern, *small(*(b"more %d" % number for number in range(ROWS_LIMIT + 2))))
-    assert [len(message.ids) for message in found] == [ROWS_LIMIT, 2]
-
-
-def test_results_in_columns_are_delivered_one_by_one(modern):
-    begin(modern, *small(b"a", b"b"))
-    modern.hears(Accepteds((b"a", b"b")))
-    results = Results((b"a", b"b"), (Column("edges", "png"),), (1, 2), {"width": [3, 4]}, (b"xyz",))
-    assert delivered(modern.hears(results)) == [
-        Deliver(b"a", Result(b"a", (OutputFile("edges", "png", 1),), {"width": 3}, (b"x",))),
-        Deliver(b"b", Result(b"b", (OutputFile("edges", "png", 2),), {"width": 4}, (b"yz",))),
-    ]
-
-
-def test_acknowledgements_wait_a_moment_and_travel_together(modern):
-    begin(modern, *small(b"a", b"b"))
-    modern.hears(*(Failed(name, "permanent", "No.") for name in (b"a", b"b")))
-    assert modern.acknowledge(b"a") == []
-    assert modern.acknowledge(b"b", HOLD / 2) == []
-    assert modern.core.deadline() == HOLD
-    assert modern.core.on_tick(HOLD) == [Send(ResultOks((b"a", b"b")))]
-    assert modern.core.on_tick(2 * HOLD) == []
-
-
-def test_acknowledgements_go_with_jobs_and_before_them(modern):
-    """The job may be one that was acknowledged, and the broker may not forget the new one."""
-    begin(modern, *small(b"a"))
-    modern.hears(Failed(b"a", "permanent", "No."))
-    modern.acknowledge(b"a")
-    assert [type(message) for message in begin(modern, *small(b"a", b"b"))] == [ResultOks, Submits]
-
-
-def test_acknowledgements_are_sent_before_the_application_leaves(modern):
-    begin(modern, *small(b"a"))
-    modern.hears(Failed(b"a", "permanent", "No."))
-    modern.acknowledge(b"a")
-    assert modern.core.flush() == [Send(ResultOks((b"a",)))]
-
-
-def test_acknowledgements_are_not_told_to_a_broker_that_holds_nothing(modern):
-    begin(modern, *small(b"a"))
-    modern.hears(Failed(b"a", "permanent", "No."))
-    modern.acknowledge(b"a")
-    assert modern.hears(OTHER_HELLO) == [Tell(OTHER_HELLO)]
-    assert modern.core.on_tick(HOLD) == []
