@@ -171,6 +171,8 @@ class Sharing:
     def _ended(
         self, job: Job, read: ReadImage | None, future: Future[Result | Failed], ended: Future[Result | Failed]
     ) -> None:
+        if ended.cancelled() or ended.exception() is not None:
+            self._by_value.pop(job.id, None)  # nobody acknowledges a job without an outcome; it may be submitted again
         if ended.cancelled():
             future.cancel()
         elif (error := ended.exception()) is not None:
