@@ -163,13 +163,13 @@ class WatchedLedger(Ledger):
 
     def knows_end(self, photo: Photo) -> bool:
         """Whether a photo that works is done, and whether one that does not has failed, once at least if it is tried
-        again."""
+        again. That its folder was locked is no end: it is tried again, and may fail for a reason of its own."""
         state = self.state(photo.path, photo.version)
         if state == "skipped" or photo.kind not in ENDS:
             return state in ("done", "skipped")
-        if photo.kind not in FOR_GOOD:
-            return state == "failed" or (photo.path, photo.version) in self._failed_once
-        return state == "failed" and not self._reason(photo).startswith(LOCKED)
+        if state == "failed":
+            return photo.kind == "locked" or not self._reason(photo).startswith(LOCKED)
+        return photo.kind not in FOR_GOOD and (photo.path, photo.version) in self._failed_once
 
     def _reason(self, photo: Photo) -> str:
         row = self._db.execute("SELECT reason FROM objects WHERE path = ?", (photo.path,)).fetchone()
