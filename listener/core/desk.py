@@ -190,6 +190,7 @@ class Desk:
 
     def _give_up(self, work: Work, trouble: Trouble | None, now: float) -> None:
         """This transfer is not tried again. Without trouble, the object has changed."""
+        self._place(work).ended(work.path)
         if work.again and self._leaves_uncompared(work, trouble, now):
             return
         match work.state:

@@ -27,6 +27,10 @@ class Place:
         self._trouble = ""
         return [Note("info", "going on", {"place": self._name})]
 
+    def ended(self, path: str) -> None:
+        """This path is given up, or has to be looked at anew."""
+        self._patience.ended(path)
+
     def failed(self, path: str, trouble: Trouble, now: float) -> list[Note] | None:
         """A transfer of this path has failed. None: give it up; else try it again after pause()."""
         if not (trouble.transient and self._patience.failed(path, now)):
