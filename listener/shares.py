@@ -172,7 +172,7 @@ class Sharing:
         self, job: Job, read: ReadImage | None, future: Future[Result | Failed], ended: Future[Result | Failed]
     ) -> None:
         if ended.cancelled() or ended.exception() is not None:
-            self._by_value.pop(job.id, None)  # nobody acknowledges a job without an outcome; it may be submitted again
+            self._by_value.pop(job.id, None)  # nothing is left of it that could be acknowledged
         if ended.cancelled():
             future.cancel()
         elif (error := ended.exception()) is not None:

@@ -170,8 +170,7 @@ class Submit(_Message, frozen=True):
     """A job. needs are the filters that its worker must have. Lower priority numbers go first.
 
     outputs are the names that its result must have, in order, and largest the bytes of the largest output that may
-    come; without names, nobody on the way can check a result. reference tells a worker where the image is in a share
-    that both see (common.shares); such a job has no payload.
+    come; without names, nobody on the way can check a result. reference: where it is in a share (common.shares).
     """
 
     id: f.Id

@@ -151,7 +151,7 @@ class Desk:
         if trouble is not None and self.stopping:  # we have cut it short ourselves
             return
         place = self._place(work)
-        if trouble is not None and not trouble.alone and (notes := place.failed(path, trouble, now)) is not None:
+        if (notes := place.failed(path, trouble, now)) is not None:
             self._actions += notes
             self._agenda.add(now + place.pause(now), path)
             return
@@ -190,7 +190,6 @@ class Desk:
 
     def _give_up(self, work: Work, trouble: Trouble | None, now: float) -> None:
         """This transfer is not tried again. Without trouble, the object has changed."""
-        self._place(work).ended(work.path)
         if work.again and self._leaves_uncompared(work, trouble, now):
             return
         match work.state:
@@ -261,6 +260,8 @@ class Desk:
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""
         work.enter(State.PROCESSING)
+        if work.job in self._after_commit:
+            self.commit()  # else the acknowledgement of its last outcome would follow, and end it
         job = self.jobs.join(work, now)
         if job.outcome is not None:
             self._use(work, job, now)

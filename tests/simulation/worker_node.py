@@ -20,7 +20,7 @@ from tests.simulation.photos import Photo
 from tests.simulation.router import Frames
 
 OURS = b"not an image"  # how our own workers answer a basic client's echo request
-SPEEDS = (0.001, 0.001, 0.2, 0.5, 1.0, 4.0, 10.0)  # seconds that a task takes at most; a worker's may change
+SPEEDS = (0.001, 0.2, 0.5, 1.0, 1.0, 4.0, 10.0)  # seconds that a task takes at most; a worker's may change
 STUCK_AFTER = SETTINGS.task_timeout + 5  # seconds
 
 

@@ -17,6 +17,7 @@ from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
 from filterfleet.listener.core import core, patience, scan
 from filterfleet.listener.ledger import ledger
+from filterfleet.worker.leases import pace
 from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
 from tests.simulation.broker_node import BrokerNode
@@ -38,6 +39,7 @@ SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(scan, "MASS_MINIMUM", 2),
     mock.patch.multiple(core, FIRST_FINDINGS=3, FINDINGS=5),
     mock.patch.object(state, "PORTIONS", 2),  # so that workers are given several tasks at once
+    mock.patch.object(pace, "MEMORY", 2),  # tasks by which a worker changes its mind
 ]
 # The clients' window, in every other world.
 NARROW = mock.patch.multiple(settings, WINDOW_JOBS=12, WINDOW_BYTES=800, SMALL_IMAGE=60)

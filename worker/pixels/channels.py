@@ -45,15 +45,6 @@ def from_rgb_order(samples: Image) -> Image:
     return samples if code is None else cv2.cvtColor(samples, code)
 
 
-def copy_from_rgb_order(samples: Image, into: Image) -> None:
-    """The same, into a contiguous Image of that shape."""
-    code = _FROM_RGB.get(samples.shape[2])
-    if code is None:
-        into[...] = samples.reshape(into.shape)
-    else:
-        cv2.cvtColor(samples, code, into)
-
-
 def over_white(image: Image) -> Image:
     """The image without alpha, laid over white paper. Each sample is rounded to the nearest level."""
     if not has_alpha(image):

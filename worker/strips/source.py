@@ -13,7 +13,7 @@ from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.damage import damaged_pixels
 from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.jpeg_strays import without_strays
-from filterfleet.worker.formats.lazy import empty_rows, open_pixels, put_rows
+from filterfleet.worker.formats.lazy import empty_rows, open_pixels, to_array
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.strips.span import Span
@@ -50,7 +50,7 @@ class Decoded:
                 count = min(_PIECE, span.bottom - self._next)
                 # A new one each time: a region belongs to one thread, and keeps its buffers while it lives.
                 fetched = pyvips.Region.new(self._image).fetch(0, self._next, self.width, count)
-                put_rows(fetched, self._image, rows[self._next - span.top :][:count])
+                rows[self._next - span.top :][:count] = to_array(fetched, self._image)
                 self._next += count
         self._last = rows
         return rows
