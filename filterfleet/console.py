@@ -5,6 +5,7 @@ The common ones do without Rich, which takes 25 ms to load.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -33,13 +34,14 @@ class Bar:
     def __init__(self, name: str, *, stderr: bool = False) -> None:
         self._name = name
         self._stream: TextIO = sys.stderr if stderr else sys.stdout
+        self._drawn = _obeys(self._stream)
         self._began = time.monotonic()
         self._shown = ""
         self._next_look = 0.0
 
     def look(self, ledger: Ledger) -> None:
         """Update it from the ledger, when that is due. Only a terminal shows it on the way."""
-        if self._stream.isatty() and (began := time.monotonic()) >= self._next_look:
+        if self._drawn and (began := time.monotonic()) >= self._next_look:
             progress = ledger.progress()
             self.update(progress.done + progress.failed, progress.total)
             ended = time.monotonic()
@@ -53,18 +55,23 @@ class Bar:
         self._shown = (
             f"{self._name} {bar} {done}/{total or '?'}  {done / max(seconds, LOOK):.1f} images/s  {_clock(seconds)}"
         )
-        if self._stream.isatty():
+        if self._drawn:
             columns = shutil.get_terminal_size().columns
             self._write(f"\r{self._shown[: columns - 1]}\x1b[K")  # and erase what is left of a longer line
 
     def close(self) -> None:
         if self._shown:
-            self._write("\n" if self._stream.isatty() else f"{self._shown}\n")
+            self._write("\n" if self._drawn else f"{self._shown}\n")
 
     def _write(self, text: str) -> None:
         encoding = self._stream.encoding
         self._stream.write(text.encode(encoding, "replace").decode(encoding))
         self._stream.flush()
+
+
+def _obeys(stream: TextIO) -> bool:
+    """Whether it is a terminal that understands escape sequences."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _clock(seconds: float) -> str:
@@ -73,9 +80,10 @@ def _clock(seconds: float) -> str:
 
 
 def print_failures(failures: Sequence[Failure], *, stderr: bool = False) -> None:
+    coloured = _obeys(sys.stderr if stderr else sys.stdout) and not os.environ.get("NO_COLOR")
+    failed = typer.style("failed", fg="red") if coloured else "failed"
     for failure in failures:
-        typer.secho("failed", fg="red", nl=False, err=stderr)
-        typer.echo(f" {printable(failure.path)}: {one_line(failure.reason)}", err=stderr)
+        typer.echo(f"{failed} {printable(failure.path)}: {one_line(failure.reason)}", err=stderr)
 
 
 def print_left_alone(counts: Mapping[str, int], *, stderr: bool = False) -> None:
