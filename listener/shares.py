@@ -151,7 +151,6 @@ class Sharing:
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         future: Future[Result | Failed] = Future()
-        self._by_value.pop(job.id, None)  # of an earlier attempt, which was not to be acknowledged
         self._begin(job, job, read, future)
         return future
 
@@ -172,10 +171,11 @@ class Sharing:
     def _ended(
         self, job: Job, read: ReadImage | None, future: Future[Result | Failed], ended: Future[Result | Failed]
     ) -> None:
+        if ended.cancelled() or ended.exception() is not None:
+            self._by_value.pop(job.id, None)  # nothing is left of it that could be acknowledged
         if ended.cancelled():
             future.cancel()
         elif (error := ended.exception()) is not None:
-            self._by_value.pop(job.id, None)  # nothing is left of it that could be acknowledged
             future.set_exception(error)
         elif isinstance(outcome := ended.result(), Result) and outcome.left:
             self._collect(job, read, future, outcome)

@@ -246,6 +246,8 @@ class ClientCore:
         try:
             if entry.job.outputs:
                 check_outputs(entry.job.outputs, result.outputs, entry.job.largest_output)
+            if result.left and not entry.job.reference:
+                raise ProtocolError("The worker has left its outputs in a share, where nobody looks for them.")
         except ProtocolError as error:  # from a broker that does not look at results itself
             self._deliver(entry, wire.Failed(result.id, "transient", str(error)), now)
             return

@@ -151,7 +151,7 @@ class Desk:
         if trouble is not None and self.stopping:  # we have cut it short ourselves
             return
         place = self._place(work)
-        if trouble is not None and not trouble.alone and (notes := place.failed(path, trouble, now)) is not None:
+        if (notes := place.failed(path, trouble, now)) is not None:
             self._actions += notes
             self._agenda.add(now + place.pause(now), path)
             return
@@ -247,11 +247,15 @@ class Desk:
             self._leave_window(work)
             self._after_clearing(work)
             return
-        if self.jobs.may_copy(work) and (twin := self._books.same_job(work.job)) is not None:
+        twin = self._books.same_job(work.job) if self.jobs.may_copy(work) else None
+        if twin is None or self._is_loading(twin[0]):  # it was found again: other outputs may replace these
+            self._process(work, now)
+        else:
             self._copies.begin(work, *twin)
             self._begin(work, State.COPYING)
-        else:
-            self._process(work, now)
+
+    def _is_loading(self, path: str) -> bool:
+        return path in self.works and self.works[path].state is State.LOADING
 
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""

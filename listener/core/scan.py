@@ -252,7 +252,7 @@ class Scan:
 
     def forget(self, path: str, version: Version) -> bool:
         """The object is no longer this version and is to be compared anew. False: another version has settled since."""
-        if self._settled.get(path) != version:
+        if self._settled.get(path) not in (version, _doubted(version)):
             return False
         del self._settled[path]
         self._departed.discard(path)
@@ -261,7 +261,7 @@ class Scan:
     def doubt(self, path: str, version: Version) -> None:
         """The content is no longer known to be that of this version: the next look hands it on again."""
         if self._settled.get(path) == version and path not in self._departed:
-            self._settled[path] = replace(version, ctime_ns=UNLIKE_ANY)
+            self._settled[path] = _doubted(version)
 
     def is_worth_comparing(self, path: str, version: Version) -> bool:
         """False if this version has been overtaken, or only its inode is another one and inodes have turned out to say
@@ -290,3 +290,8 @@ class Scan:
         """The object was taken away by us: its disappearance is no finding."""
         if path in self._settled:
             self._departed.add(path)
+
+
+def _doubted(version: Version) -> Version:
+    """What stands for a version whose content is no longer known."""
+    return replace(version, ctime_ns=UNLIKE_ANY)

@@ -14,7 +14,7 @@ from filterfleet.listener.core.settings import TRIES, Backfill
 from filterfleet.listener.ledger.ledger import Ledger
 from tests.simulation.invariants import InvariantError
 from tests.simulation.photos import ENDS, FOR_GOOD, Photo
-from tests.simulation.places import AWAY, LOCKED, LOST, Output
+from tests.simulation.places import LOCKED, LOST, PASSING, Output
 
 Key = tuple[str, Version]
 NOTHING_YET = Listing({}, {ROOT: "It has not been listed in this life."})
@@ -103,7 +103,7 @@ class WatchedLedger(Ledger):
 
     def transferred(self, event: Event, now: float, *, limit: float | None) -> None:
         match event:
-            case TransferFailed(path, trouble) if trouble is not None and trouble.reason == AWAY:
+            case TransferFailed(path, trouble) if trouble is not None and trouble.reason in PASSING:
                 attempts, since = self._away.get(path, (0, now))
                 if limit is not None and now - since >= limit:
                     attempts = TRIES  # it may be given up
@@ -137,7 +137,7 @@ class WatchedLedger(Ledger):
 
     def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
         attempts, _ = self._away.get(path, (TRIES, 0.0))
-        if reason == AWAY and attempts < TRIES:
+        if reason in PASSING and attempts < TRIES:
             raise InvariantError(f"{path} is given up in an outage, after {attempts} attempts")
         self._failed_once.add((path, version))
         super().failed(path, version, reason, transient=transient)
@@ -163,13 +163,13 @@ class WatchedLedger(Ledger):
 
     def knows_end(self, photo: Photo) -> bool:
         """Whether a photo that works is done, and whether one that does not has failed, once at least if it is tried
-        again."""
+        again. That its folder was locked is no end: it is tried again, and may fail for a reason of its own."""
         state = self.state(photo.path, photo.version)
         if state == "skipped" or photo.kind not in ENDS:
             return state in ("done", "skipped")
-        if photo.kind not in FOR_GOOD:
-            return state == "failed" or (photo.path, photo.version) in self._failed_once
-        return state == "failed" and not self._reason(photo).startswith(LOCKED)
+        if state == "failed":
+            return photo.kind == "locked" or not self._reason(photo).startswith(LOCKED)
+        return photo.kind not in FOR_GOOD and (photo.path, photo.version) in self._failed_once
 
     def _reason(self, photo: Photo) -> str:
         row = self._db.execute("SELECT reason FROM objects WHERE path = ?", (photo.path,)).fetchone()

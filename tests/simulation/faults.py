@@ -142,10 +142,11 @@ class Faults:
         self._rng.choice(self._world.listeners).output.remove(self._rng)
 
     def _hide(self, _node: Node) -> None:
-        """A source shows nothing for a while, like a share that is not mounted. A small one would be believed."""
+        """A source shows nothing for a while, like a share that is not mounted. A small one would be believed, and one
+        of which much is ordered again: it is forgotten when it cannot be loaded."""
         listener = self._rng.choice(self._world.listeners)
         source = listener.source
-        if listener.ledger.certain > scan.MASS_MINIMUM and not source.locked:
+        if listener.ledger.certain > scan.MASS_MINIMUM and not source.locked and not listener.orders:
             seconds = self._rng.choice([0.5, 3.0])
             self._world.tell("world", f"A SOURCE SHOWS NOTHING for {seconds} s")
             source.hidden = True
@@ -191,7 +192,9 @@ class Faults:
         place.away = False
 
     def _order(self, _node: Node) -> None:
-        self._rng.choice(self._world.listeners).order()
+        listener = self._rng.choice(self._world.listeners)
+        if not listener.source.hidden:
+            listener.order()
 
     def _set_clock(self, _node: Node) -> None:
         step = self._rng.choice([-86400.0, -3600.0, -1.0, 1.0, 3600.0])

@@ -6,6 +6,8 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from msgspec import structs
+
 from filterfleet.common.wire import Failed
 from filterfleet.listener.core.actions import Acknowledge
 from filterfleet.listener.core.again import Again
@@ -181,7 +183,7 @@ def _nothing_resumed(self: Desk) -> None:
 
 def _all_wait_for_one(self: Desk, path: str, trouble: Any, now: float) -> None:
     """The trouble of one object is taken for that of its place."""
-    _original_on_failure(self, path, trouble and replace(trouble, alone=False), now)
+    _original_on_failure(self, path, trouble and structs.replace(trouble, alone=False), now)
 
 
 _original_on_failure = Desk.on_failure
@@ -209,7 +211,7 @@ def _fresh_forgotten(self: Discovery, listing: Any) -> None:
         self._backfill.update(listing.objects)
 
 
-def _tail_forgotten(self: Discovery, most: int) -> list[Any]:
+def _listing_cut_short(self: Discovery, most: int) -> list[Any]:
     """What was found is taken up as far as the first turn goes."""
     taken = _original_take_findings(self, most)
     self._found.clear()
@@ -275,7 +277,7 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "what cannot be read is gone": ((Hidden, "__contains__", _nothing_hidden),),
     "first listing again and again": ((Discovery, "_note_first", _listed_when_all_is_read),),
     "fresh forgotten at restart": ((Discovery, "_note_first", _fresh_forgotten),),
-    "tail of a listing forgotten": ((Discovery, "take", _tail_forgotten),),
+    "tail of a listing forgotten": ((Discovery, "take", _listing_cut_short),),
     "content not compared": ((Again, "is_new", _taken_for_the_same),),
     "done again after a chmod": ((ListenerCore, "_is_known", _always_new),),
     "answered before commit": ((ListenerCore, "_take", _answered_before_commit),),

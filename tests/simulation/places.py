@@ -26,6 +26,7 @@ from tests.simulation.photos import Camera, Photo
 
 AWAY = "The store is away."
 BROKEN = "The disk reports an error."
+PASSING = frozenset({AWAY, BROKEN})  # outages
 LOCKED = "It may not be read."
 TWINS = 0.2  # share of uploads whose content is that of another photo of the same source
 LOST, LOSSES = "lost+found/", 0.2  # a folder, and the share of uploads that go there

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from msgspec import structs
 
 from filterfleet.common.client.actions import Deliver, ReadBlob, Tell
 from filterfleet.common.client.settings import ACCEPT_PATIENCE, ROOM_PATIENCE, SHORTAGES
@@ -191,6 +192,15 @@ def test_big_outputs_are_pulled_one_after_the_other_and_delivered_whole(client):
     (done,) = delivered(client.hears(Data(b"job", "c", 0, (b"small",))))
     assert done.outcome == Result(b"job", outputs, {"width": 1}, tuple(blobs.values()))
     assert client.hears(Data(b"job", "c", 0, (b"small",))) == []
+
+
+def test_outputs_in_a_share_are_a_failure_for_now_unless_the_image_is_in_one(client):
+    client.submit(JOB)
+    client.submit(structs.replace(JOB, id=b"other", payload=(), reference=b"sealed"))
+    left = Result(b"job", RESULT.outputs, {}, left=bytes(16))
+    lie, done = delivered(client.hears(left, structs.replace(left, id=b"other")))
+    assert isinstance(lie.outcome, Failed)
+    assert (lie.outcome.kind, done.outcome.left) == ("transient", left.left)
 
 
 def test_a_lost_chunk_is_asked_for_again(client):

@@ -67,6 +67,13 @@ def test_a_file_that_is_replaced_while_it_is_processed_is_compared_afterwards():
     assert len(of(Submit, rig.on(Loaded("a", OTHER, b"other")))) == 1
 
 
+def test_outputs_that_another_content_may_replace_are_not_copied():
+    rig = rig_with("a")
+    assert len(of(Load, rig.lists_next({"a": TOUCHED, "b": V}))) == 2
+    assert [submit.job for submit in of(Submit, rig.on(Loaded("b", DIGEST, b"image")))] == [DONE.job]
+    assert [submit.job for submit in of(Submit, rig.on(Loaded("a", OTHER, b"other")))] == [OTHER_JOB]
+
+
 def test_a_restart_does_not_forget_a_content_that_was_not_compared():
     rig = rig_with("a")
     rig.lists_next({"a": TOUCHED})

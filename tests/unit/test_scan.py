@@ -240,6 +240,13 @@ def test_what_may_have_been_written_to_is_found_again_though_it_looks_the_same()
     assert scan.look(found, found, 1.0, 1.0, {"a.jpg"}) == [Settled("a.jpg", FIRST, again=True)]
 
 
+def test_what_may_have_been_written_to_and_is_no_longer_there_counts_as_new_when_it_comes_back():
+    scan = Scan({"a.jpg": FIRST}, settle=1.0)
+    assert scan.look(["a.jpg"], {"a.jpg": FIRST}, 1.0, 1.0, {"a.jpg"}) == []
+    assert scan.forget("a.jpg", FIRST)
+    assert scan.update(listing(a=FIRST), 3.0) == [Settled("a.jpg", FIRST)]
+
+
 def test_what_we_took_away_is_not_found_again_by_a_look_that_began_before():
     scan = Scan({"a.jpg": FIRST}, settle=0)
     scan.depart("a.jpg")
