@@ -32,7 +32,12 @@ class _Bench(LazyGroup):
         LazyCommand(
             "compare",
             "filterfleet.bench.compare:compare",
-            "Compare one sequential process with the fleet, with 1 and 2 workers, on the same photographs.",
+            "Compare sequential programs, our engines and fleets, and other systems on the same photographs.",
+        ),
+        LazyCommand(
+            "overhead",
+            "filterfleet.bench.overhead:overhead",
+            "Measure decoder, filters and encoders against the bare calls of their libraries.",
         ),
         LazyCommand(
             "huge",
@@ -43,6 +48,16 @@ class _Bench(LazyGroup):
             "scan",
             "filterfleet.bench.scan:scan",
             "Look twice at a large source in a cloud: time, calls to the server, and memory.",
+        ),
+        LazyCommand(
+            "folder",
+            "filterfleet.bench.folder:folder",
+            "Start a fleet on a large local folder: time to its first output, memory, and the cost of a scan.",
+        ),
+        LazyCommand(
+            "broker",
+            "filterfleet.bench.broker:broker",
+            "Measure the broker: tasks without work, round trips, large payloads, two clients, and many workers.",
         ),
         LazyCommand(
             "flow",
@@ -59,11 +74,16 @@ class _Bench(LazyGroup):
             "filterfleet.bench.curve:curve",
             "Compare a fleet with keys, where everything is encrypted, with one without.",
         ),
+        LazyCommand(
+            "start",
+            "filterfleet.bench.start:start",
+            "Measure how long commands take to start and to end: help, and one photograph on each local engine.",
+        ),
     )
 
 
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, huge images, scans, flow control, stragglers and encryption.",
+    help="Measure speed, the start, the broker, huge images, scans, folders, flow control, stragglers, encryption.",
 )

@@ -24,7 +24,7 @@ from filterfleet.common.jobs.job import Job
 from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.process.system import cores
 from filterfleet.common.text import size_text
-from filterfleet.common.wire import Data, Failed, Message, Result, Submit
+from filterfleet.common.wire import Data, Failed, Message, Result, Submit, Submits
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.common.wire.peer import PeerSocket
 
@@ -85,7 +85,7 @@ class CountingSocket(PeerSocket):
     sent = 0
 
     def put(self, message: Message) -> None:
-        if isinstance(message, Submit | Data):
+        if isinstance(message, Submit | Submits | Data):
             self.sent += sum(len(frame) for frame in message.payload)
         super().put(message)
 

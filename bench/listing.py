@@ -39,14 +39,14 @@ def main(config: str, place: str, folder: str) -> None:
             listing = source.list()
             listed = time.perf_counter()
             findings = scan.update(listing, time.monotonic())
-            for finding in findings:
-                assert isinstance(finding, Settled)
-                ledger.add(finding.path, finding.version, fresh=False)
+            new = [finding for finding in findings if isinstance(finding, Settled)]
+            ledger.add_all((finding.path, finding.version, False) for finding in new)
+            for finding in new:
                 intake.add(finding.path, finding.version, fresh=False)
             ledger.commit()
             ended = time.perf_counter()
             look = {"listing": listed - began, "ledger": ended - listed}
-            print(json.dumps({**look, "objects": len(listing.objects), "new": len(findings)}), flush=True)  # noqa: T201
+            print(json.dumps({**look, "objects": len(listing.objects), "new": len(new)}), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

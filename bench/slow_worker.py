@@ -58,17 +58,18 @@ class SlowWorker:
     def _work(self, now: float) -> bool:
         """Whether anything was done."""
         waiting = self._queue.waiting
-        done = False
+        done = 0
         while waiting and self._next_at <= now:
             (_, lease), image = waiting.popitem(last=False)
             result = edges(image)
             close(image)
-            self._broker.begun(lease)
             self._broker.ended(lease, Done((OutputFile("edges", "png", len(result)),), (result,), {}))
-            done = True
+            done += 1
             if self.rate is not None:
                 self._next_at = now + 1 / self.rate
-        return done
+        if done:
+            self._broker.worked(done, done / self.rate if self.rate is not None else time.monotonic() - now)
+        return done > 0
 
 
 class Queue:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 import statistics
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from filterfleet.bench.batch import Batch
 from filterfleet.bench.fleet import running
 from filterfleet.bench.photographs import make_photographs
 from filterfleet.common.process.ports import free_ports
+from filterfleet.common.process.supervisor import Process
 from filterfleet.common.process.system import cores
 
 RUNS, PAUSES = 0.02, 0.18  # seconds: the slow worker runs a tenth of the time, in pulses that heartbeats do not notice
@@ -68,7 +68,7 @@ def _measure(batch: Batch, logs: Path, workers: int, slow: int) -> float:
 
 
 @contextlib.contextmanager
-def _slowed(process: subprocess.Popen[bytes]) -> Iterator[None]:
+def _slowed(process: Process) -> Iterator[None]:
     """Stop the process most of the time."""
     ended = threading.Event()
 

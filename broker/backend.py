@@ -3,11 +3,15 @@ reaches a client unless it names a live lease of that worker."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import cast
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
+from msgspec.structs import replace
+
+from filterfleet.broker import columns
+from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Side
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Relay
@@ -18,8 +22,9 @@ from filterfleet.broker.verdicts import GaveUp, Overran, Revoked, Verdict
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.job import check_outputs
+from filterfleet.common.wire.columns import results as rows_of
+from filterfleet.common.wire.fields import NAMES_LIMIT
 from filterfleet.common.wire.liveness import Liveness, Randomness
-from filterfleet.common.wire.messages import NAMES_LIMIT
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 
@@ -36,6 +41,8 @@ class WorkerDesk:
         scheduler: Scheduler,
         clients: ClientDesk,
         relay: Relay,
+        acks: Acks,
+        delivery: Delivery,
     ) -> None:
         self._settings = settings
         self._rng = rng
@@ -44,7 +51,20 @@ class WorkerDesk:
         self._scheduler = scheduler
         self._clients = clients
         self._relay = relay
+        self._acks = acks
+        self._delivery = delivery
         self._catalogue: wire.Catalogue | None = None  # None: a worker has come, gone or changed since
+        self._handlers: dict[type, Callable[[Worker, Any, float], None]] = {
+            wire.Results: self._on_results,
+            wire.Result: self._on_result,
+            wire.Beat: self._on_beat,
+            wire.Get: self._on_get,
+            wire.Data: self._on_data,
+            wire.Failed: self._on_failed,
+            wire.Nack: self._on_nack,
+            wire.Credit: self._on_credit,
+            wire.Drain: self._on_drain,
+        }
 
     # --- RFC 6/PPP ----
 
@@ -101,7 +121,9 @@ class WorkerDesk:
 
     def _hello(self, worker: Worker) -> None:
         settings = self._settings
-        hello = wire.Hello(self._life, worker.session, settings.interval, settings.missed, settings.inline_limit)
+        hello = wire.Hello(
+            self._life, worker.session, settings.interval, settings.missed, settings.inline_limit, wire.MINOR
+        )
         self._outbox.send(BACK, worker.peer, hello)
 
     # --- PPX ----
@@ -113,30 +135,18 @@ class WorkerDesk:
             return
         worker.liveness.heard(now)
         for message in messages:
-            self._on_message(worker, message, now)
+            handler = self._handlers.get(type(message))
+            if handler is None:
+                raise ProtocolError(f"a worker does not send {message.NAME}")
+            handler(worker, message, now)
 
-    def _on_message(self, worker: Worker, message: wire.Message, now: float) -> None:
-        match message:
-            case wire.Result():
-                self._on_result(worker, message, now)
-            case wire.Beat():
-                self._on_beat(worker, message, now)
-            case wire.Get():
-                self._on_get(worker, message, now)
-            case wire.Data():
-                self._on_data(worker, message, now)
-            case wire.Failed():
-                self._on_failed(worker, message, now)
-            case wire.Nack():
-                if (lease := self._lease(worker, message.id)) is not None:
-                    self._scheduler.give_back(lease)
-            case wire.Credit():
-                self._on_credit(worker, message)
-            case wire.Drain():
-                self._catalogue = None
-                worker.draining = True
-            case _:
-                raise ProtocolError(f"a worker does not send {type(message).__name__.upper()}")
+    def _on_nack(self, worker: Worker, nack: wire.Nack, _now: float) -> None:
+        if (lease := self._lease(worker, nack.id)) is not None:
+            self._scheduler.give_back(lease)
+
+    def _on_drain(self, worker: Worker, _drain: wire.Drain, _now: float) -> None:
+        self._catalogue = None
+        worker.draining = True
 
     def _lease(self, worker: Worker, token: bytes) -> Lease | None:
         """The live lease of this worker with this token, if there is one."""
@@ -158,10 +168,12 @@ class WorkerDesk:
                 self._scheduler.renew(lease, now)
             elif lease.state is LeaseState.SENT:
                 lease.state = LeaseState.BEGUN
-        for token in [token for token in beat.leases if token not in worker.leases][: self._settings.cancels]:
+        unknown = (token for token in beat.leases if token not in worker.leases)
+        wrong = [token for token in unknown if not self._acks.owes(worker.peer, token)]
+        for token in wrong[: self._settings.cancels]:
             self._outbox.send(BACK, worker.peer, wire.Cancel(token))
 
-    def _on_credit(self, worker: Worker, credit: wire.Credit) -> None:
+    def _on_credit(self, worker: Worker, credit: wire.Credit, _now: float) -> None:
         self._catalogue = None
         worker.credited = True
         worker.slots = credit.slots
@@ -169,16 +181,32 @@ class WorkerDesk:
         worker.needs_served = frozenset(credit.filters)
         worker.host = credit.host
         worker.version = credit.version
+        worker.minor = credit.minor
+
+    def _on_results(self, worker: Worker, results: wire.Results, now: float) -> None:
+        """All together when nothing is special about any of them, and otherwise one by one."""
+        held = [worker.leases.get(id_) for id_ in results.ids]
+        leases = [lease for lease in held if lease is not None and columns.is_plain(lease)]
+        if len(leases) == len(held) and columns.all_fit(leases, results, self._settings.inline_limit):
+            self._scheduler.finish_all(leases, now)
+            self._acks.owe(worker.peer, worker.minor, results.ids, now)
+            self._outbox.counters["results"] += len(leases)
+            self._delivery.deliver_all([lease.task for lease in leases], results, now)
+            return
+        for result in rows_of(results):
+            self._on_result(worker, result, now)
 
     def _on_result(self, worker: Worker, result: wire.Result, now: float) -> None:
         lease = self._lease(worker, result.id)
         if lease is None:
             self._outbox.count("stale_result")
-            self._outbox.send(BACK, worker.peer, wire.ResultOk(result.id))
+            self._acks.owe(worker.peer, worker.minor, [result.id], now)
             return
         task = lease.task
         if task.state is TaskState.DELIVERING:
             return  # sent again while its outputs are being pulled
+        if result.left and not task.reference:
+            raise ProtocolError("outputs lie in a share only if the image does")
         if task.opaque and not result.payload:
             raise ProtocolError("the answer for a basic client is sent inline")
         if not task.opaque and sum(map(len, result.payload)) > self._settings.inline_limit:
@@ -186,9 +214,9 @@ class WorkerDesk:
         if task.outputs and not self._fits(lease, result, now):
             return
         self.carry_out(self._scheduler.finish(lease, now), now)
-        if result.payload or not result.outputs:
+        if result.payload or result.left or not result.outputs:
             self._scheduler.release(lease)
-            self._outbox.send(BACK, worker.peer, wire.ResultOk(result.id))
+            self._acks.owe(worker.peer, worker.minor, [result.id], now)
         else:
             self._scheduler.renew(lease, now)
         self._outbox.counters["results"] += 1
@@ -197,7 +225,7 @@ class WorkerDesk:
                 task, cast("tuple[wire.Payload, ...]", result.payload)
             )  # only senders have files in it
         else:
-            self._clients.deliver(task, result, now)
+            self._delivery.deliver(task, result, now)
 
     def _fits(self, lease: Lease, result: wire.Result, now: float) -> bool:
         """Whether the outputs are those that the client expects. Others are a fault of the worker: the task has failed
@@ -206,14 +234,14 @@ class WorkerDesk:
             check_outputs(lease.task.outputs, result.outputs, lease.task.largest)
         except ProtocolError as error:
             self._outbox.count("result_refused", worker=lease.worker.peer.hex(), reason=str(error))
-            self._outbox.send(BACK, lease.worker.peer, wire.ResultOk(result.id))
+            self._acks.owe(lease.worker.peer, lease.worker.minor, [result.id], now)
             lease.task.avoid = lease.worker.peer
             self.carry_out(self._scheduler.fail(lease, str(error), now), now)
             return False
         return True
 
     def _on_failed(self, worker: Worker, failed: wire.Failed, now: float) -> None:
-        self._outbox.send(BACK, worker.peer, wire.ResultOk(failed.id))
+        self._acks.owe(worker.peer, worker.minor, [failed.id], now)
         lease = self._lease(worker, failed.id)
         if lease is None:
             self._outbox.count("stale_result")
@@ -250,15 +278,19 @@ class WorkerDesk:
                 case Overran(worker):
                     self.lose(worker, now)
 
-    def dispatch(self, lease: Lease) -> None:
-        """Send the task to the worker that has been granted this lease."""
-        task = lease.task
-        if lease.worker.basic:
-            self._outbox.send_frames(BACK, lease.worker.peer, lease.token, b"", *task.payload)
-            return
-        timeout = self._settings.task_timeout
-        message = wire.Task(lease.token, task.recipe, task.size, timeout, task.opaque, lease.alone, task.payload)
-        self._outbox.send(BACK, lease.worker.peer, message)
+    def dispatch(self, leases: Iterable[Lease], now: float) -> None:
+        """Send the tasks to the workers that have been granted these leases."""
+        of_worker: dict[bytes, list[Lease]] = {}
+        for lease in leases:
+            of_worker.setdefault(lease.worker.peer, []).append(lease)
+        for peer, own in of_worker.items():
+            self._acks.hurry(peer, now)
+            if own[0].worker.basic:
+                for lease in own:
+                    self._outbox.send_frames(BACK, peer, lease.token, b"", *lease.task.payload)
+            else:
+                for message in columns.task_messages(own, self._settings.task_timeout):
+                    self._outbox.send(BACK, peer, message)
 
     def pass_on(self, now: float) -> None:
         """Ask for the parts of blobs whose turn has come."""
@@ -276,6 +308,7 @@ class WorkerDesk:
             self._outbox.note("worker_lost", worker=worker.peer.hex(), host=worker.host, leases=len(worker.leases))
             self._outbox.counters["workers_lost"] += 1
         self._catalogue = None
+        self._acks.forget(worker.peer)
         self.carry_out(self._scheduler.lose(worker, now), now)
 
     def beat(self, now: float) -> None:

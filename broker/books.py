@@ -41,19 +41,23 @@ class Books:
         for client in self.clients.values():
             yield from client.tasks.values()
 
-    def has_room(self, client: Submitter, task: Task) -> bool:
-        """Whether one more task of this client fits. An image larger than the cap fits when nothing else is held."""
-        limits, size = self._settings, task.held_bytes
-        share = limits.share if task.priority else limits.urgent_share
-        tasks_left, bytes_left = limits.tasks - self.tasks, limits.held_bytes - self.held_bytes
+    def has_room(self, client: Submitter, priority: int, size: int, count: int = 1) -> bool:
+        """Whether `count` more tasks of this client fit, which hold `size` bytes together. An image larger than the cap
+        fits when nothing else is held."""
+        limits = self._settings
+        share = limits.share if priority else limits.urgent_share
+        before = size - size // count  # of all but the last one
+        tasks_left = limits.tasks - self.tasks - (count - 1)
+        bytes_left = limits.held_bytes - self.held_bytes - before
         owner = self._owners.get(client.owner)
         if owner is not None and owner.tasks > len(client.tasks):  # other clients of the same owner have tasks as well
             whole = share * limits.owner_share
-            if owner.tasks + 1 > whole * tasks_left or owner.held_bytes + size > whole * bytes_left:
+            if owner.tasks + count > whole * tasks_left or owner.held_bytes + size > whole * bytes_left:
                 return False
             share = whole / max(limits.owner_share, owner.clients + (not client.tasks))
-        bytes_fit = size <= bytes_left and client.held_bytes + size <= share * bytes_left
-        return len(client.tasks) + 1 <= share * tasks_left and (bytes_fit or self.held_bytes == 0)
+        bytes_fit = size - before <= bytes_left and client.held_bytes + size <= share * bytes_left
+        alone = count == 1 and self.held_bytes == 0
+        return len(client.tasks) + count <= share * tasks_left and (bytes_fit or alone)
 
     def takes_result(self, task: Task) -> bool:
         """Whether the task's client may leave one more result unacknowledged. The rule of shares applies here as well,
@@ -61,29 +65,31 @@ class Books:
         left = self._settings.result_bytes - self.result_bytes
         return self.clients[task.client].result_bytes <= max(0, left)
 
-    def add(self, client: Submitter, task: Task) -> None:
+    def add(self, client: Submitter, *tasks: Task) -> None:
         if (owner := self._owners.get(client.owner)) is None:
             owner = self._owners[client.owner] = Owner()
         owner.clients += not client.tasks
-        owner.tasks += 1
-        client.tasks[task.id] = task
-        self.tasks += 1
-        self.hold(client, task.held_bytes)
+        owner.tasks += len(tasks)
+        client.tasks.update({task.id: task for task in tasks})
+        self.tasks += len(tasks)
+        self.hold(client, sum(task.held_bytes for task in tasks))
 
-    def remove(self, task: Task) -> None:
-        """Strike out a task. A basic client goes with its last task."""
-        client = self.clients[task.client]
-        self.hold(client, -task.held_bytes, -task.result_bytes)
-        self.tasks -= 1
-        del client.tasks[task.id]
+    def remove(self, *tasks: Task) -> None:
+        """Strike out tasks of one client. A basic client goes with its last task."""
+        client = self.clients[tasks[0].client]
+        held, results = sum(task.held_bytes for task in tasks), sum(task.result_bytes for task in tasks)
+        self.hold(client, -held, -results)
+        self.tasks -= len(tasks)
+        for task in tasks:
+            del client.tasks[task.id]
         owner = self._owners[client.owner]
-        owner.tasks -= 1
+        owner.tasks -= len(tasks)
         owner.clients -= not client.tasks
         if not owner.tasks:
             del self._owners[client.owner]
         if client.basic and not client.tasks:
-            del self.clients[task.client]
-            self.orphans.discard(task)
+            del self.clients[client.peer]
+            self.orphans.difference_update(tasks)
 
     def orphan(self, task: Task) -> None:
         """The task's client is gone. From now on the task belongs to nobody who could be sent anything: no peer may

@@ -7,9 +7,11 @@ back at deadline() at the latest. Instants are seconds of one monotonic clock.
 
 from __future__ import annotations
 
+from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Action, Side
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Backlog, Relay
@@ -35,10 +37,32 @@ class BrokerCore:
         self.scheduler = Scheduler(settings, rng, self.timers, self.books)
         self._outbox = Outbox()
         self.relay = Relay(settings, self.scheduler.leases, backlog)
+        self._acks = {side: Acks(side, self._outbox, settings.hold) for side in Side}
+        front = self._acks[Side.FRONTEND]
+        self._delivery = Delivery(settings, self._outbox, self.timers, self.books, front)
         self._clients = ClientDesk(
-            settings, rng, self.life, self._outbox, self.timers, self.books, self.scheduler, self.relay
+            settings,
+            rng,
+            self.life,
+            self._outbox,
+            self.timers,
+            self.books,
+            self.scheduler,
+            self.relay,
+            front,
+            self._delivery,
         )
-        self._workers = WorkerDesk(settings, rng, self.life, self._outbox, self.scheduler, self._clients, self.relay)
+        self._workers = WorkerDesk(
+            settings,
+            rng,
+            self.life,
+            self._outbox,
+            self.scheduler,
+            self._clients,
+            self.relay,
+            self._acks[Side.BACKEND],
+            self._delivery,
+        )
         self._next_beat = now + settings.interval
         self._next_look = float("inf")  # for requests that wait
 
@@ -100,27 +124,27 @@ class BrokerCore:
             self._clients.beat(now)
         self._clients.bury()
         self._clients.publish(self._workers.catalogue())
-        for lease in self.scheduler.assign(now):
-            self._workers.dispatch(lease)
+        self._workers.dispatch(self.scheduler.assign(now), now)
         self._workers.pass_on(now)
+        for acks in self._acks.values():
+            acks.tell_due(now)
         self._next_look = now + self.settings.part_look if self.relay.waits else float("inf")
         return self._outbox.take()
 
     def _ring(self, alarm: Alarm, subject: Subject, now: float) -> None:
         match alarm, subject:
             case Alarm.EXPIRY, Lease() as lease:
-                self._workers.carry_out(self.scheduler.expire(lease, now), now)
+                self._workers.carry_out(self.scheduler.expire(lease), now)
             case Alarm.RETRY, Task() as task:
                 self.scheduler.retry(task)
             case Alarm.RESEND, Task() as task:
-                self._clients.resend(task, now)
+                self._delivery.resend(task, now)
             case Alarm.AGE, Task() as task:
                 self._workers.carry_out(self._clients.age(task), now)
 
     def deadline(self) -> float:
         """When on_tick has something to do if no message comes before."""
-        timer = self.timers.next
-        return min(self._next_beat, self._next_look, float("inf") if timer is None else timer)
+        return min(self._next_beat, self._next_look, self.timers.next, *(acks.next for acks in self._acks.values()))
 
     def report(self) -> Report:
         return report_of(self.life, self.books, self.scheduler, self._outbox.counters)

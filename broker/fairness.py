@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from filterfleet.broker.state import Task
 
@@ -25,21 +25,44 @@ class FairQueue:
     def __init__(self) -> None:
         self._lanes: dict[int, OrderedDict[str, _Lines]] = {}  # by priority and owner
         self._numbers = itertools.count(1)
-        self._places: dict[Task, int] = {}
+        self._size = 0
         self._kinds: Counter[str] = Counter()  # by owner
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._size
 
     def __contains__(self, task: Task) -> bool:
-        return task in self._places
+        tasks = self._line(task.priority, task.owner, task.client).get(_kind(task))
+        return tasks is not None and tasks.get(task.place) is task
 
     def __iter__(self) -> Iterator[Task]:
         """All tasks, in no order that means anything."""
-        return iter(self._places)
+        for lane in self._lanes.values():
+            for lines in lane.values():
+                for line in lines.values():
+                    for tasks in line.values():
+                        yield from tasks.values()
 
     def push(self, task: Task, *, first: bool = False) -> None:
         """Add a task at the end of its client's line, or at its head when it has waited before."""
+        tasks = self._kind_of(task)
+        number = next(self._numbers)
+        task.place = -number if first else number
+        tasks[task.place] = task
+        self._size += 1
+        if first:
+            tasks.move_to_end(task.place, last=False)
+
+    def push_all(self, tasks: Sequence[Task]) -> None:
+        """Add tasks of one client, priority and kind at the end of its line."""
+        line = self._kind_of(tasks[0])
+        for task, place in zip(tasks, self._numbers, strict=False):
+            task.place = place
+            line[place] = task
+        self._size += len(tasks)
+
+    def _kind_of(self, task: Task) -> OrderedDict[int, Task]:
+        """The tasks of its kind in its client's line, which are begun when there are none."""
         if (lane := self._lanes.get(task.priority)) is None:
             lane = self._lanes[task.priority] = OrderedDict()
         if (lines := lane.get(task.owner)) is None:
@@ -49,11 +72,7 @@ class FairQueue:
         if (tasks := line.get(kind)) is None:
             tasks = line[kind] = OrderedDict()
             self._kinds[task.owner] += 1
-        number = next(self._numbers)
-        place = self._places[task] = -number if first else number
-        tasks[place] = task
-        if first:
-            tasks.move_to_end(place, last=False)
+        return tasks
 
     def has_kind(self, task: Task) -> bool:
         """Whether a task of the same client, priority and kind waits."""
@@ -67,8 +86,9 @@ class FairQueue:
         """The same for all clients of this owner together."""
         return self._kinds[owner]
 
-    def pop(self, eligible: Eligible) -> Task | None:
-        """Take out the next task for which `eligible` holds. It is asked about the first task of each kind only."""
+    def pop(self, eligible: Eligible, most: int = 1) -> list[Task]:
+        """Take out the next task for which `eligible` holds, and up to `most` in all that follow in the same client's
+        line and are of the same kind. `eligible` is asked about the first task of each kind only."""
         for priority in sorted(self._lanes):
             lane = self._lanes[priority]
             for owner, lines in lane.items():
@@ -76,9 +96,18 @@ class FairQueue:
                     if (task := _first(line, eligible)) is not None:
                         lane.move_to_end(owner)
                         lines.move_to_end(client)
-                        self.remove(task)
-                        return task
-        return None
+                        return self._cut(task, line, most)
+        return []
+
+    def _cut(self, first: Task, line: _Line, most: int) -> list[Task]:
+        """The first task of a kind, and those behind it unless other kinds stand between them."""
+        tasks = line[_kind(first)]
+        more = min(most, len(tasks)) - 1 if len(line) == 1 else 0
+        found = [tasks.popitem(last=False)[1] for _ in range(more)]
+        self._size -= more
+        last = next(iter(tasks.values()))
+        self.remove(last)
+        return [*found, last]
 
     def remove(self, task: Task) -> None:
         """Take out a task, and every line and lane that is empty without it. Raises KeyError when it is not waiting."""
@@ -87,7 +116,8 @@ class FairQueue:
         line = lines[task.client]
         kind = _kind(task)
         tasks = line[kind]
-        del tasks[self._places.pop(task)]
+        del tasks[task.place]
+        self._size -= 1
         if not tasks:
             del line[kind]
             self._kinds[task.owner] -= 1

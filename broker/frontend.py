@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from typing import Any, cast
 
 import msgpack
+from msgspec.structs import replace
 
+from filterfleet.broker import columns
+from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Side
 from filterfleet.broker.books import Books
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Relay
 from filterfleet.broker.report import report_of
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import OPAQUE, Lease, LeaseState, Submitter, Task, TaskState, size_of
+from filterfleet.broker.state import (
+    OPAQUE,
+    Lease,
+    LeaseState,
+    Submitter,
+    Task,
+    TaskState,
+    held_by,
+    size_of,
+)
 from filterfleet.broker.timers import Alarm, Timers
 from filterfleet.broker.verdicts import Overran
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire.codec import FRAMES_LIMIT
+from filterfleet.common.wire.columns import rows
 from filterfleet.common.wire.liveness import Liveness, Randomness
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
@@ -39,6 +54,8 @@ class ClientDesk:
         books: Books,
         scheduler: Scheduler,
         relay: Relay,
+        acks: Acks,
+        delivery: Delivery,
     ) -> None:
         self._settings = settings
         self._rng = rng
@@ -48,7 +65,20 @@ class ClientDesk:
         self._books = books
         self._scheduler = scheduler
         self._relay = relay
+        self._acks = acks
+        self._delivery = delivery
         self._catalogue = wire.Catalogue((), 0)
+        self._handlers: dict[type, Callable[[Submitter, Any, float], None]] = {
+            wire.Submits: self._on_submits,
+            wire.Submit: self._on_submit,
+            wire.ResultOks: self._on_result_oks,
+            wire.ResultOk: self._on_result_ok,
+            wire.Data: self._on_data,
+            wire.Get: self._on_get,
+            wire.Beat: self._on_beat,
+            wire.Cancel: self._on_cancel,
+            wire.StatusRequest: self._on_status_request,
+        }
 
     # --- messages ----
 
@@ -63,28 +93,19 @@ class ClientDesk:
             self._hello(client)
         client.liveness.heard(now)
         for message in messages:
-            self._on_message(client, message, now)
+            handler = self._handlers.get(type(message))
+            if handler is None:
+                raise ProtocolError(f"a client does not send {message.NAME}")
+            handler(client, message, now)
 
-    def _on_message(self, client: Submitter, message: wire.Message, now: float) -> None:
-        match message:
-            case wire.Submit():
-                self._on_submit(client, message, now)
-            case wire.ResultOk():
-                self._on_result_ok(client, message)
-            case wire.Data():
-                self._on_data(client, message, now)
-            case wire.Get():
-                self._on_get(client, message, now)
-            case wire.Beat():
-                if message.session != client.session:
-                    self._hello(client)
-            case wire.Cancel():
-                if (task := client.tasks.get(message.id)) is not None:
-                    self._end(task)
-            case wire.StatusRequest():
-                self._on_status_request(client)
-            case _:
-                raise ProtocolError(f"a client does not send {type(message).__name__.upper()}")
+    def _on_beat(self, client: Submitter, beat: wire.Beat, _now: float) -> None:
+        client.minor = beat.minor
+        if beat.session != client.session:
+            self._hello(client)
+
+    def _on_cancel(self, client: Submitter, cancel: wire.Cancel, _now: float) -> None:
+        if (task := client.tasks.get(cancel.id)) is not None:
+            self._end(task)
 
     def on_envelope(self, peer: bytes, envelope: wire.Envelope, now: float, owner: str) -> None:
         """The request of a basic client. It is opaque and volatile, and dropped when there is no room or when a TASK
@@ -97,6 +118,7 @@ class ClientDesk:
             self._outbox.count("basic_request_refused", reason=reason)
             self._reply(task, _error(reason))
             return
+        task.held_bytes = held_by(task)
         if len(envelope.body) > BODY_LIMIT or not self._room_for(client, task):
             self._outbox.count("basic_request_dropped")
             return
@@ -106,7 +128,7 @@ class ClientDesk:
         self._add(client, task)
         self._timers.at(now + self._settings.opaque_life, Alarm.AGE, task)
 
-    def _on_status_request(self, client: Submitter) -> None:
+    def _on_status_request(self, client: Submitter, _request: wire.StatusRequest, _now: float) -> None:
         if not self._relay.may_send(FRONT, client.peer, WORKER_BYTES * (1 + len(self._scheduler.workers))):
             self._outbox.count("status_not_told")
             return
@@ -118,7 +140,9 @@ class ClientDesk:
         if not self._relay.may_send(FRONT, client.peer, size_of(self._catalogue.filters)):
             return
         settings = self._settings
-        hello = wire.Hello(self._life, client.session, settings.interval, settings.missed, settings.inline_limit)
+        hello = wire.Hello(
+            self._life, client.session, settings.interval, settings.missed, settings.inline_limit, wire.MINOR
+        )
         self._outbox.send(FRONT, client.peer, hello)
         self._outbox.send(FRONT, client.peer, self._catalogue)
 
@@ -136,22 +160,52 @@ class ClientDesk:
                 submit.outputs,
                 submit.largest,
                 owner=client.owner,
+                reference=submit.reference,
             )
+            task.held_bytes = held_by(task)
             if not self._room_for(client, task):
-                self._outbox.counters["refused"] += 1
-                self._outbox.counters["refused_bytes"] += task.held_bytes
-                self._outbox.send(FRONT, client.peer, wire.Busy(submit.id, self._settings.busy_delay))
+                self._refuse(client, task)
                 return
             self._add(client, task)
-        self._outbox.send(FRONT, client.peer, wire.Accepted(submit.id))
+        self._acks.owe(client.peer, client.minor, [submit.id], now)
         if (
             known is not None
             and known.outcome is not None
             and self._relay.may_send(FRONT, client.peer, known.result_bytes + WORKER_BYTES)
         ):
-            self._send_outcome(known, now)
+            self._delivery.send_outcome(known, now)
 
-    def _on_result_ok(self, client: Submitter, ok: wire.ResultOk) -> None:
+    def _on_submits(self, client: Submitter, submits: wire.Submits, now: float) -> None:
+        """All together when all are new and there is room for them, and otherwise one by one."""
+        tasks = columns.tasks_of(client, submits)
+        if client.tasks.keys().isdisjoint(submits.ids) and self._room_for(client, *tasks):
+            self._add(client, *tasks)
+            self._acks.owe(client.peer, client.minor, submits.ids, now)
+        else:
+            for submit in rows(submits):
+                self._on_submit(client, cast("wire.Submit", submit), now)
+
+    def _refuse(self, client: Submitter, task: Task) -> None:
+        """The client takes whatever it has sent before for lost unless it has an answer, so BUSY overtakes none."""
+        self._acks.tell(client.peer)
+        self._outbox.counters["refused"] += 1
+        self._outbox.counters["refused_bytes"] += task.held_bytes
+        self._outbox.send(FRONT, client.peer, wire.Busy(task.id, self._settings.busy_delay))
+
+    def _on_result_oks(self, client: Submitter, oks: wire.ResultOks, now: float) -> None:
+        over = []
+        for id_ in oks.ids:
+            task = client.tasks.get(id_)
+            if task is not None and task.state is TaskState.DELIVERING and not task.leases:
+                over.append(task)
+                task.state = TaskState.ENDED
+            else:
+                self._on_result_ok(client, wire.ResultOk(id_), now)
+        if over:
+            self._timers.forget(*over)
+            self._books.remove(*over)
+
+    def _on_result_ok(self, client: Submitter, ok: wire.ResultOk, _now: float) -> None:
         task = client.tasks.get(ok.id)
         if task is None:
             return
@@ -177,13 +231,15 @@ class ClientDesk:
 
     # --- the life of a task ----
 
-    def _room_for(self, client: Submitter, task: Task) -> bool:
-        queue = self._scheduler.queue
+    def _room_for(self, client: Submitter, *tasks: Task) -> bool:
+        """Whether there is room for these tasks of one kind."""
+        queue, task = self._scheduler.queue, tasks[0]
         kind_fits = queue.has_kind(task) or (
             queue.kinds(client.owner, client.peer) < self._settings.kinds
             and queue.kinds_of(client.owner) < self._settings.owner_kinds
         )
-        return kind_fits and self._books.has_room(client, task)
+        size = sum(task.held_bytes for task in tasks)
+        return kind_fits and self._books.has_room(client, task.priority, size, len(tasks))
 
     def _turned_away(self) -> bool:
         """Whether there is no place for one more client. It is not answered, and will try again later."""
@@ -192,26 +248,15 @@ class ClientDesk:
         self._outbox.count("client_turned_away", limit=self._settings.peers)
         return True
 
-    def _add(self, client: Submitter, task: Task) -> None:
-        self._books.add(client, task)
-        self._scheduler.take_in(task)
-        self._outbox.counters["submitted"] += 1
+    def _add(self, client: Submitter, *tasks: Task) -> None:
+        self._books.add(client, *tasks)
+        self._scheduler.take_in(*tasks)
+        self._outbox.counters["submitted"] += len(tasks)
 
     def _end(self, task: Task) -> None:
         for revoked in self._scheduler.drop(task):
             self._outbox.revoke(revoked.lease)
         self._books.remove(task)
-
-    def deliver(self, task: Task, outcome: wire.Result | wire.Failed, now: float) -> None:
-        """Send the client its task's outcome, again and again until it is acknowledged."""
-        freed, result_before = 0, task.result_bytes
-        if not task.leases:  # otherwise the outputs are pulled from a worker that may still die
-            freed = size_of(task.payload)
-            task.payload = ()
-        task.state = TaskState.DELIVERING
-        task.outcome = replace(outcome, id=task.id)
-        self._books.hold(self._books.clients[task.client], -freed, task.result_bytes - result_before)
-        self._send_outcome(task, now)
 
     def answer(self, task: Task, body: tuple[wire.Payload, ...]) -> None:
         """Send a basic client the reply of a worker. It cannot acknowledge, so the task ends here."""
@@ -232,22 +277,12 @@ class ClientDesk:
         """The task will not be tried again. All basic clients that ask the same are told so."""
         self._outbox.count("dead_lettered", reason=reason)
         if not task.opaque:
-            self.deliver(task, wire.Failed(task.id, "permanent", reason), now)
+            self._delivery.deliver(task, wire.Failed(task.id, "permanent", reason), now)
             return
         self._scheduler.repeats.refuse(task, reason, now)
         for asked in [task, *self._scheduler.waiting_like(task)]:
             self._reply(asked, _error(reason))
             self._end(asked)
-
-    def _send_outcome(self, task: Task, now: float) -> None:
-        assert task.outcome is not None
-        self._outbox.send(FRONT, task.client, task.outcome)
-        self._timers.at(now + self._settings.resend, Alarm.RESEND, task)
-
-    def resend(self, task: Task, now: float) -> None:
-        """The client has not acknowledged the outcome for a while."""
-        if task.state is TaskState.DELIVERING:
-            self._send_outcome(task, now)
 
     def age(self, task: Task) -> list[Overran]:
         """The basic client has stopped waiting for its answer. A basic worker that still has the request is overdue."""
@@ -268,6 +303,7 @@ class ClientDesk:
                 self._books.orphan(task)
             else:
                 self._end(task)
+        self._acks.forget(client.peer)
         self._books.clients.pop(client.peer, None)
 
     def bury(self) -> None:

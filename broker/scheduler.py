@@ -21,6 +21,7 @@ A task that also runs elsewhere is neither requeued nor given up when one of its
 from __future__ import annotations
 
 import heapq
+from collections.abc import Collection
 from functools import partial
 from itertools import takewhile
 
@@ -34,6 +35,7 @@ from filterfleet.broker.trials import Trials
 from filterfleet.broker.verdicts import GaveUp, Overran, Revoked, Verdict
 from filterfleet.common.wire.liveness import Randomness
 
+TOKEN = 16  # bytes
 NEVER = float("-inf")  # the instant of something that has not happened yet
 
 
@@ -70,7 +72,7 @@ class Scheduler:
 
     def _start_trial(self, now: float) -> list[Lease]:
         found = self.trials.next(self.workers.values(), self.may_run, now)
-        return [self._grant(*found, now, alone=True)] if found else []
+        return self._grant([found[0]], found[1], now, alone=True) if found else []
 
     def _feed(self, now: float) -> list[Lease]:
         """Give the queue to the open workers, the least loaded first."""
@@ -81,9 +83,8 @@ class Scheduler:
         heapq.heapify(open_workers)
         while open_workers and self.queue:
             _, n, worker = heapq.heappop(open_workers)
-            task = self.queue.pop(partial(self.may_run, worker))
-            if task is not None:
-                granted.append(self._grant(task, worker, now))
+            if tasks := self.queue.pop(partial(self.may_run, worker), worker.portion):
+                granted += self._grant(tasks, worker, now)
                 if worker.open:
                     heapq.heappush(open_workers, (worker.load, n, worker))
         return granted
@@ -100,16 +101,19 @@ class Scheduler:
             if task.state is TaskState.RUNNING and len(task.leases) == 1 and not (task.losses or task.opaque):
                 worker = next((w for w in idle if w is not lease.worker and self.may_run(w, task)), None)
                 if worker is not None:
-                    granted.append(self._grant(task, worker, now))
+                    granted += self._grant([task], worker, now)
                     if not _has_free_thread(worker):
                         idle.remove(worker)
         return granted
 
     def _late(self, now: float) -> list[Lease]:
         """First the leases that no thread of their worker works on yet, the last in line first, so that a racer and the
-        worker's own threads meet in the middle. Then those that take much longer than usual, the oldest first."""
-        behind = {lease.token for worker in self.workers.values() for lease in _behind(worker)}
-        waiting = [lease for lease in reversed(self.leases.values()) if lease.token in behind]
+        worker's own threads meet in the middle; none of them when leases end within moments. Then those that take much
+        longer than usual, the oldest first."""
+        waiting: list[Lease] = []
+        if not 0 < self._mean < self.settings.race_gain:
+            behind = {lease.token for worker in self.workers.values() for lease in _behind(worker)}
+            waiting = [lease for lease in reversed(self.leases.values()) if lease.token in behind]
         old = now - max(self.settings.straggler_age, self.settings.straggler_factor * self._mean)
         return [*waiting, *takewhile(lambda lease: lease.began <= old, self.leases.values())]
 
@@ -125,15 +129,20 @@ class Scheduler:
             _serves(other, task) for other in self.workers.values() if other is not worker and not other.draining
         )
 
-    def _grant(self, task: Task, worker: Worker, now: float, *, alone: bool = False) -> Lease:
+    def _grant(self, tasks: list[Task], worker: Worker, now: float, *, alone: bool = False) -> list[Lease]:
         expires = now + self.settings.task_timeout
-        lease = Lease(self._rng.randbytes(16), task, worker, now, expires, alone)
-        self.leases[lease.token] = lease
-        worker.leases[lease.token] = lease
-        task.leases.append(lease)
-        task.state = TaskState.RUNNING
-        self._timers.at(lease.expires, Alarm.EXPIRY, lease)
-        return lease
+        tokens = self._rng.randbytes(TOKEN * len(tasks))
+        granted: list[Lease] = []
+        for n, task in enumerate(tasks):
+            lease = Lease(tokens[TOKEN * n : TOKEN * (n + 1)], task, worker, now, expires, alone)
+            task.leases.append(lease)
+            task.state = TaskState.RUNNING
+            granted.append(lease)
+        by_token = {lease.token: lease for lease in granted}
+        self.leases.update(by_token)
+        worker.leases.update(by_token)
+        self._timers.at(expires, Alarm.EXPIRY, *granted)
+        return granted
 
     # --- ending a lease ----
 
@@ -149,6 +158,17 @@ class Scheduler:
             self.trials.end()
         return [Revoked(other) for other in rivals]
 
+    def finish_all(self, leases: Collection[Lease], now: float) -> None:
+        """These leases of one worker have brought outcomes with their outputs, and nothing else runs their tasks: they
+        are over."""
+        weight = 1 - (1 - self.settings.duration_weight) ** len(leases)
+        self._mean += (now - sum(lease.began for lease in leases) / len(leases) - self._mean) * weight
+        for lease in leases:
+            del self.leases[lease.token]
+            del lease.worker.leases[lease.token]
+            lease.task.leases.clear()
+        self._timers.forget(*leases)
+
     def release(self, lease: Lease) -> None:
         """The lease is over; its slot is free and its token worth nothing."""
         self._timers.forget(lease)
@@ -161,6 +181,7 @@ class Scheduler:
     def renew(self, lease: Lease, now: float) -> None:
         """Its time begins anew."""
         lease.expires = now + self.settings.task_timeout
+        self._timers.at(lease.expires, Alarm.EXPIRY, lease)
 
     def carried(self, lease: Lease, size: int, whole: int, now: float) -> None:
         """A part of this size has passed, of blobs that take `whole` bytes. Its time begins anew, unless parts come
@@ -229,11 +250,8 @@ class Scheduler:
             self._requeue(task)
         return []
 
-    def expire(self, lease: Lease, now: float) -> list[Verdict]:
-        """The alarm of this lease rings: its time is over, unless it has been renewed."""
-        if lease.expires > now:
-            self._timers.at(lease.expires, Alarm.EXPIRY, lease)
-            return []
+    def expire(self, lease: Lease) -> list[Verdict]:
+        """The time of this lease is over."""
         if lease.worker.basic:
             return [Overran(lease.worker)]
         task = lease.task
@@ -259,12 +277,12 @@ class Scheduler:
 
     # --- tasks without a lease ----
 
-    def take_in(self, task: Task) -> None:
-        """A new task."""
-        if task.losses >= self.settings.shared_losses:
-            self.trials.suspects.append(task)
+    def take_in(self, *tasks: Task) -> None:
+        """New tasks of one client, priority and kind."""
+        if tasks[0].losses >= self.settings.shared_losses:
+            self.trials.suspects.extend(tasks)
         else:
-            self.queue.push(task)
+            self.queue.push_all(tasks)
 
     def waiting_like(self, task: Task) -> list[Task]:
         """Other requests of basic clients that have the same content and no lease."""

@@ -89,6 +89,10 @@ class Settings:
     # larger value forgives more lost messages. A smaller value ends a pull sooner that never comes to its end.
     pulls: int = 4
 
+    # Seconds that an acknowledgement may wait for others to travel with. A larger value saves messages. A smaller value
+    # lets peers forget sooner what they may forget.
+    hold: float = 0.005
+
     # --- retries ----
 
     # Workers that a task loses, beside other tasks, before it is tried alone. A larger value costs more workers for
@@ -133,6 +137,10 @@ class Settings:
     # Seconds that a lease must have lasted to be late. A larger value runs fewer tasks twice. A smaller value races
     # tasks that were about to end.
     straggler_age: float = 2.0
+
+    # Seconds that a lease has to take, as a mean, before free threads race what waits at another worker. A larger value
+    # runs fewer tasks twice. A smaller value makes use of free threads for shorter tasks.
+    race_gain: float = 0.02
 
     # The weight of the latest duration in the exponential mean, above 0 and at most 1. A larger value follows changes
     # of the load sooner. A smaller value is misled less by single long tasks.

@@ -44,10 +44,13 @@ import enum
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+import msgspec
+
 from filterfleet.common.wire import Message, Payload
 from filterfleet.common.wire.liveness import Liveness
 from filterfleet.common.wire.messages import BLOB_LIMIT
 
+PORTIONS = 16  # parts in which a worker's slots are filled, so that workers with many slots share what there is
 OBJECT = 100  # bytes that a frame or a name takes beside its content, roughly
 OPAQUE = frozenset({"\0opaque"})  # what a basic client's task needs; no filter can have this name
 
@@ -66,9 +69,12 @@ class LeaseState(enum.Enum):
     BEGUN = "begun"  # a thread of the worker works on it
 
 
-@dataclass(slots=True, eq=False)
-class Task:
-    """A client's job. `size` is the image's, in bytes; `payload` holds the image, or is empty when it is pulled."""
+class Task(msgspec.Struct, eq=False):
+    """A client's job. `size` is the image's, in bytes; `payload` holds the image, or is empty when it is pulled.
+
+    held_bytes are those that the broker keeps for the task, without its result, and result_bytes those of its result.
+    A struct is made several times faster than a dataclass, and there is one for each task.
+    """
 
     client: bytes
     id: bytes
@@ -81,7 +87,7 @@ class Task:
     largest: int = BLOB_LIMIT  # bytes of an output
     stack: tuple[bytes, ...] = ()  # a basic client's address stack behind its routing id
     state: TaskState = TaskState.WAITING
-    leases: list[Lease] = field(default_factory=list)
+    leases: list[Lease] = msgspec.field(default_factory=list)
     avoid: bytes = b""  # the worker that was too slow the last time
     losses: int = 0  # leases whose worker died
     trial_losses: int = 0  # those of them that count: alone on a worker while the rest of the fleet was calm
@@ -89,19 +95,10 @@ class Task:
     expiries: int = 0
     outcome: Message | None = None
     owner: str = ""  # the client's
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that the broker keeps for this task, without its result: the image, and everything else of variable
-        size, so that a task cannot be larger than it is counted."""
-        return (
-            size_of(self.payload) + size_of(self.stack) + size_of(self.needs) + size_of(self.outputs) + len(self.recipe)
-        )
-
-    @property
-    def result_bytes(self) -> int:
-        """Bytes that the broker keeps of this task's result."""
-        return size_of(getattr(self.outcome, "payload", ()))
+    reference: bytes = b""  # where the image is in a share, for workers that see it
+    place: int = 0  # in its line, while it waits in the queue
+    held_bytes: int = 0
+    result_bytes: int = 0
 
     @property
     def output_bytes(self) -> int:
@@ -114,8 +111,7 @@ class Task:
         return self.needs is OPAQUE
 
 
-@dataclass(slots=True, eq=False)
-class Lease:
+class Lease(msgspec.Struct, eq=False):
     """One worker's right to run a task until `expires`. The token is all that a worker sees of the task's origin."""
 
     token: bytes
@@ -141,6 +137,7 @@ class Submitter:
     held_bytes: int = 0  # of all its tasks
     result_bytes: int = 0  # of results that it has not acknowledged
     owner: str = ""
+    minor: int = 0  # version of PPX
 
 
 @dataclass(slots=True, eq=False)
@@ -156,6 +153,7 @@ class Worker:
     needs_served: frozenset[str] = frozenset()
     host: str = ""
     version: str = ""
+    minor: int = 0  # version of PPX
     credited: bool = False  # its CREDIT has arrived
     draining: bool = False
     reserved: bool = False  # being emptied for a trial, or running one
@@ -171,7 +169,21 @@ class Worker:
         """Whether it can take one more lease."""
         return not self.draining and not self.reserved and len(self.leases) < self.slots
 
+    @property
+    def portion(self) -> int:
+        """How many tasks it is given before another worker has its turn: one, or a part of its many slots."""
+        return max(1, min(self.slots // PORTIONS, self.slots - len(self.leases)))
+
+
+def held_by(task: Task) -> int:
+    """What its held_bytes have to be: the image, and everything else of variable size, so that a task cannot be larger
+    than it is counted."""
+    parts = task.payload, task.stack, task.needs, task.outputs
+    return sum(map(size_of, parts)) + len(task.recipe) + len(task.reference)
+
 
 def size_of(parts: Collection[Payload | str]) -> int:
     """Bytes that these frames or names take, as the broker counts them."""
+    if len(parts) == 1:
+        return len(next(iter(parts))) + OBJECT
     return sum(map(len, parts)) + OBJECT * len(parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Self
 
@@ -144,3 +145,11 @@ def _from_bytes(data: Payload) -> FileBlob:
     blob = FileBlob()
     blob.append(data)
     return blob
+
+
+def checksum(blob: Blob) -> int:
+    """The CRC-32 of all bytes: it finds damage, not malice. Raises OSError."""
+    value = 0
+    for part in parts(blob):
+        value = zlib.crc32(part, value)
+    return value

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from filterfleet.common.blob import STEP, Blob, FileBlob, parts
+from filterfleet.common.left import LeftFile
 from filterfleet.common.opening import opened
 
 ORDINARY = 0o666  # the mode of a new file, of which the umask takes its share
@@ -31,29 +31,65 @@ def write_atomically(target: Path, data: Blob, scratch: Path) -> None:
 def write_into(folder: int, name: str, data: Blob, scratch: int, *, like: os.stat_result | None = None) -> None:
     """write_atomically() for a name in a folder. folder and scratch are descriptors of folders.
 
-    like: the file that data comes from. The new file then gives nobody a right that this one does not give. No link
-    is followed, and one that has the name is replaced.
+    like: as for write_new(). No link is followed, and one that has the name is replaced.
     """
-    temporary = secrets.token_hex(8)  # the target's own name may already be 255 bytes long
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    mode = ORDINARY if like is None else ORDINARY & like.st_mode
-    descriptor = os.open(temporary, flags, mode, dir_fd=scratch)
+    temporary = write_new(scratch, data, like=like)
     try:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            if like is not None:
-                _restrict(descriptor, like)
-            for place, part in _pieces(data):
-                file.seek(place)
-                view = memoryview(part)
-                while view:
-                    view = view[file.write(view) :]
-            os.ftruncate(descriptor, len(data))
-            os.fsync(file.fileno())
         os.rename(temporary, name, src_dir_fd=scratch, dst_dir_fd=folder)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=scratch)
+        remove(temporary, scratch)
         raise
+
+
+def write_new(folder: int, data: Blob, *, like: os.stat_result | None = None, durable: bool = True) -> str:
+    """Write data to a new file in a folder, and return its name, which is random. Raises OSError, and leaves no file
+    then.
+
+    like: the file that data comes from. The new file then gives nobody a right that this one does not give. durable:
+    what was written survives a power cut; else the caller sees to that. A file that was left for us is moved here.
+    """
+    name = os.urandom(8).hex()  # the target's own name may already be 255 bytes long
+    if isinstance(data, LeftFile) and data.move_to(folder, name, durable=durable):
+        return name
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    mode = ORDINARY if like is None else ORDINARY & like.st_mode
+    descriptor = os.open(name, flags, mode, dir_fd=folder)
+    try:
+        try:
+            if like is not None:
+                _restrict(descriptor, like)
+            _fill(descriptor, data)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)  # some file systems tell only now that there was no room
+    except BaseException:
+        remove(name, folder)
+        raise
+    return name
+
+
+def remove(name: str, folder: int) -> None:
+    """Remove a file of ours if it is there and can be removed."""
+    with contextlib.suppress(OSError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _fill(descriptor: int, data: Blob) -> None:
+    """Write data to an empty file, without the holes of a sparse one."""
+    if not isinstance(data, FileBlob):
+        for part in parts(data):
+            view = memoryview(part)
+            while view:
+                view = view[os.write(descriptor, view) :]
+        return
+    for begin, end in _ranges(data.fileno(), len(data)):
+        for offset in range(begin, end, STEP):
+            view, place = memoryview(data.read(offset, min(STEP, end - offset))), offset
+            while view:
+                written = os.pwrite(descriptor, view, place)
+                view, place = view[written:], place + written
+    os.ftruncate(descriptor, len(data))
 
 
 def _restrict(descriptor: int, like: os.stat_result) -> None:
@@ -65,19 +101,6 @@ def _restrict(descriptor: int, like: os.stat_result) -> None:
         os.fchown(descriptor, -1, like.st_gid)
     except OSError:  # we are not in that group: ours gets what everybody gets
         os.fchmod(descriptor, found.st_mode & ~0o070 | (found.st_mode & 0o007) << 3)
-
-
-def _pieces(data: Blob) -> Iterator[tuple[int, bytes | memoryview]]:
-    """The bytes of a blob with their offsets, at most STEP at once, without the holes of a sparse file."""
-    if not isinstance(data, FileBlob):
-        offset = 0
-        for part in parts(data):
-            yield offset, memoryview(part)
-            offset += len(part)
-        return
-    for begin, end in _ranges(data.fileno(), len(data)):
-        for offset in range(begin, end, STEP):
-            yield offset, data.read(offset, min(STEP, end - offset))
 
 
 def _ranges(descriptor: int, size: int) -> Iterator[tuple[int, int]]:

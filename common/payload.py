@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 Payload = bytes | memoryview
 
 
-class OpenFile(ABC):
+class OpenFile:  # and no ABC, which takes long to say whether something is one
     """The part of a `common.blob.FileBlob` that a core may know. A core hands the object on, and imports nothing that
     opens files."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.ledger.ledger import Failure, Ledger
-from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.settings.selection import DEFAULT_EXCLUDES, Selection
 from filterfleet.listener.setup import guard_of, serve
+from filterfleet.listener.shares import make_shares, open_exchange, shares_between
+from filterfleet.listener.upkeep import Upkeep
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
 
@@ -44,6 +47,7 @@ def run(
     no_default_excludes: bool = False,
     sniff: bool = False,
     follow_links: bool = False,
+    share: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Process a folder once. Returns a dict for each image, with the fields of `filterfleet run --report`.
 
@@ -54,6 +58,8 @@ def run(
     Call it in the main thread. Raises FleetError.
     """
     quiet_unless_configured()
+    source, output = Path(source), Path(output)
+    shares = shares_for(engine, share, source, output)
     if engine not in list(EngineName):
         raise FleetError(f"There is no engine {engine!r}; there are {', '.join(EngineName)}.")
     opened = open_engine(
@@ -66,19 +72,29 @@ def run(
         scheduler=scheduler,
         insecure=insecure,
         sandbox=not no_sandbox,
+        shares=shares,
     )
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)
         return process_folder(
-            Path(source),
-            Path(output),
+            source,
+            output,
             opened,
             load_recipe(recipe),
             force=force,
             stop=stop,
             selection=selection,
             links=follow_links,
+            shares=shares,
         ).rows
+
+
+def shares_for(engine: str, given: Sequence[str], source: Path, output: Path) -> list[str]:
+    """The shares of a run, as --share takes them: those that the user has given, else the folders of the run for the
+    engines whose processes may see them, and otherwise get each image in a message."""
+    if given or engine not in (EngineName.MPI, EngineName.DASK):
+        return [*given]
+    return shares_between(*(Path(os.path.realpath(folder)) for folder in (source, output)))
 
 
 def batch_selection(*, no_default_excludes: bool, sniff: bool) -> Selection:
@@ -108,13 +124,14 @@ def process_folder(
     stop: StopSignal,
     selection: Selection = Selection(),  # noqa: B008 - frozen
     links: bool = False,
+    shares: Sequence[str] = (),
     turned: Callable[[Ledger], None] = lambda _: None,
 ) -> Summary:
     """Process every image of source that is not done yet, until stop is set. force does the others again as well.
 
     recipe has been checked. selection says which files of source count; links: links that lead out of source and output
-    are followed. turned is called in every turn of the loop.
-    Raises FleetError.
+    are followed. shares: as --share takes them; the engine has been told the same. turned is called in every turn of
+    the loop. Raises FleetError.
     """
     source, output = check_folders(source, output)
     options = Options(settle=0.0, interval=1.0, once=True)
@@ -122,10 +139,16 @@ def process_folder(
         tree = stack.enter_context(contextlib.closing(OutputTree(output, links=links)))
         ledger = stack.enter_context(contextlib.closing(open_ledger(source, output, None, recipe)))
         folder = Folder(source, selection, links=links)
+        if shares == shares_between(source, output):
+            make_shares(source, output)
+        exchange = stack.enter_context(open_exchange(shares, source, output))
         guard = guard_of(source, output, None)
+        home = ledger_file(source, output, None).parent
+        upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(source))))
 
         def look() -> None:
             guard.look()
+            upkeep.turn()
             turned(ledger)
 
         if force:
@@ -141,6 +164,7 @@ def process_folder(
                 stop=stop,
                 turned=look,
                 interrupt=folder.interrupt,
+                exchange=exchange,
             )
             interrupted = False
         except InterruptedRunError:

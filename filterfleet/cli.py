@@ -1,114 +1,67 @@
-"""`filterfleet COMMAND`: the list of commands. The module of a command is imported when the command runs."""
+"""`filterfleet COMMAND`: the first thing that runs. It starts what can be loaded beside the command itself."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import typer
-
-from filterfleet.common.process.command import daemon
-from filterfleet.common.process.lazy import LazyCommand, LazyGroup
-from filterfleet.common.process.system import version
-
-
-class _Commands(LazyGroup):
-    members = (
-        LazyCommand(
-            "demo",
-            "filterfleet.commands.demo:demo",
-            "Process a few photographs with a broker, workers and a listener on this machine, and show the results.",
-        ),
-        LazyCommand(
-            "up",
-            "filterfleet.commands.up:up",
-            "Run everything on this machine: broker, workers and listener.",
-        ),
-        LazyCommand(
-            "run",
-            "filterfleet.commands.run:run",
-            "Process a folder of images once.",
-        ),
-        LazyCommand(
-            "broker",
-            "filterfleet.broker.cli:broker",
-            "Queue the tasks of clients and lease them to workers.",
-        ),
-        LazyCommand(
-            "worker",
-            "filterfleet.worker.cli:worker",
-            "Process images for a broker, on this machine or another.",
-        ),
-        LazyCommand(
-            "listener",
-            "filterfleet.commands.listener:listener",
-            "Watch a folder, local or in a cloud, and put the results of every image in it into the output folder.",
-        ),
-        LazyCommand(
-            "submit",
-            "filterfleet.commands.submit:submit",
-            "Send image files to a running broker and wait for the results.",
-        ),
-        LazyCommand(
-            "status",
-            "filterfleet.commands.status:status",
-            "Show the workers, the queue and the counters of a running broker, as JSON.",
-        ),
-        LazyCommand(
-            "filters",
-            "filterfleet.commands.filters:filters",
-            "Show the filters that recipes can name, or one filter with its parameters.",
-        ),
-        LazyCommand(
-            "keys",
-            "filterfleet.commands.keys:keys",
-            "Make the keys of a broker, and the keys of the machines that may connect to it.",
-        ),
-        LazyCommand(
-            "remotes",
-            "filterfleet.commands.remotes:remotes",
-            "Show the remotes that can be a source or an output, or the space of one remote.",
-        ),
-        LazyCommand(
-            "chaos",
-            "filterfleet.commands.chaos:chaos",
-            "Kill, freeze and restart a fleet of its own while it works, then verify what it has done.",
-        ),
-        LazyCommand(
-            "recipe",
-            "filterfleet.commands.recipe:recipe",
-            "Write, check and show recipes, which say what becomes of every image.",
-        ),
-        LazyCommand(
-            "bench",
-            "filterfleet.bench.cli:bench",
-            "Measure speed, huge images, scans, flow control, stragglers and encryption.",
-        ),
-    )
+from filterfleet.common.process import zygote
 
 
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Apply image filters to every photograph in a folder, on a fleet of worker daemons.",
+class Stage(NamedTuple):
+    """A step of the start: the command loads modules that it shares with processes, then a zygote is forked for them.
+
+    process is the module that such a process runs, which is not loaded before: nor are plugins, which have to be in the
+    sandbox. loads are modules that the zygote loads.
+    """
+
+    shared: Sequence[str]
+    process: str
+    loads: Sequence[str]
+
+
+# A process has nothing in memory that it does not need, so the one that needs least of the command comes first.
+_FLEET = (
+    Stage(
+        ("filterfleet.common.keys.folders", "filterfleet.common.wire.frames"),
+        "filterfleet.worker.process",
+        ("filterfleet.worker.daemon", "filterfleet.worker.sandbox.names", "argparse"),
+    ),
+    Stage(
+        ("filterfleet.common.process.options", "filterfleet.common.process.role"),
+        "filterfleet.broker",
+        ("filterfleet.broker.cli",),
+    ),
+    Stage(
+        ("filterfleet.listener.setup",),
+        "filterfleet.listener.process",
+        ("filterfleet.listener.cli", "filterfleet.listener.handover"),
+    ),
 )
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"filterfleet {version()}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    _version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
-    ] = False,
-) -> None:
-    """Takes the options that stand before a command."""
+_ENGINE = (Stage((), "filterfleet.worker.engines.child", ("filterfleet.worker.engines.serving",)),)
+STAGES = {"up": _FLEET, "demo": _FLEET, "chaos": _FLEET, "run": _ENGINE}
+OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need no process that is forked
 
 
 def main() -> None:
-    daemon(app)
+    # No filter multiplies matrices that are worth a second thread, and a process with threads must not be forked.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for stage in stages(sys.argv[1:]):
+        for module in stage.shared:
+            importlib.import_module(module)
+        zygote.prepare(stage.process, stage.loads)
+    # Typer, which takes as long as OpenCV, and whatever the command needs.
+    from filterfleet.app import run
+
+    run()
+
+
+def stages(words: Sequence[str]) -> Sequence[Stage]:
+    """How a command starts. A guess, before the words are parsed: a zygote too many is never asked for, and without one
+    the processes take longer to start."""
+    # The location of a remote may hold secrets, and each process that is forked shows the command line for a moment.
+    none = any(word.removeprefix("--engine=") in OTHER_ENGINES or word == "--help" or ":" in word for word in words)
+    return () if none or not words else STAGES.get(words[0], ())

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+import typer
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.ours import own_room
 from filterfleet.common.process.ports import LOOPBACK
 from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, supervise
 from filterfleet.common.process.system import cores
+from filterfleet.common.rotation import Rotation
 from filterfleet.common.text import one_line, printable
-from filterfleet.console import plain_console, print_failures, print_left_alone
+from filterfleet.console import INTERRUPTED, Bar, print_failures, print_left_alone
 from filterfleet.listener import handover
 from filterfleet.listener.claim import Guard
 from filterfleet.listener.ledger.ledger import Ledger
@@ -23,6 +24,7 @@ from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import check_locations, full_text
 from filterfleet.listener.setup import selection_of
+from filterfleet.listener.shares import make_shares
 from filterfleet.listener.state import state_folder
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.launch import arguments
@@ -31,8 +33,6 @@ from filterfleet.worker.memory import share
 FIRST_LOOPBACK = ipaddress.IPv4Address(LOOPBACK)
 DRAIN_LIMIT = 20.0  # seconds the workers get at the end to finish the images in hand
 GRACE = 5.0  # seconds beyond DRAIN_LIMIT until a process is killed
-LOOK = 0.2  # seconds between looks at the ledger
-INTERRUPTED = 130  # exit code after Ctrl-C or SIGTERM
 
 
 class Fleet:
@@ -64,11 +64,16 @@ class Fleet:
         folder = state_folder(self.source, self.output, options.state)
         self.logs = own_room(folder, "logs")
         self.ledger: Ledger = open_ledger(self.source, self.output, options.state, recipe)
-        self.console = plain_console()
         addresses = [str(FIRST_LOOPBACK + n) for n in range(brokers)]
         everywhere = ",".join(addresses)
+        shares = options.share or make_shares(self.source, self.output)
         self._options = replace(
-            options, source=full_text(self.source), output=full_text(self.output), broker=everywhere, state=folder
+            options,
+            source=full_text(self.source),
+            output=full_text(self.output),
+            broker=everywhere,
+            state=folder,
+            share=shares,
         )
         keys = options.keys and options.keys.resolve()
         ports_and_keys = (
@@ -81,7 +86,7 @@ class Fleet:
             for name, address in zip(names, addresses, strict=True)
         ]
         threads, memory = threads or max(1, cores() // workers), memory or share(workers)
-        worker = arguments(everywhere, backend_port, threads, memory, DRAIN_LIMIT, keys, sandbox=sandbox)
+        worker = arguments(everywhere, backend_port, threads, memory, DRAIN_LIMIT, keys, sandbox=sandbox, shares=shares)
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
 
     @property
@@ -99,46 +104,44 @@ class Fleet:
         Returns the listener's exit code: 0 when every image succeeded, 1 when some failed, INTERRUPTED when stopped.
         """
         ended = INTERRUPTED
-        looked = 0.0
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console) as bar:
-            task = bar.add_task("images", total=None)
+        with contextlib.closing(Bar("images")) as bar:
 
             def watch(supervisor: Supervisor) -> bool:
-                nonlocal ended, looked
+                nonlocal ended
                 code = supervisor.children[-1].exit_code
-                if code is not None or time.monotonic() - looked > LOOK:
-                    looked = time.monotonic()
-                    progress = self.ledger.progress()
-                    bar.update(task, completed=progress.done + progress.failed, total=progress.total or None)
+                bar.look(self.ledger)
                 if code is not None:
                     ended = code
                 return code is not None
 
             self._supervise(self._listener(once=True), watch)
+            progress = self.ledger.progress()
+            bar.update(progress.done + progress.failed, progress.total)
         return ended
 
     def report(self, code: int) -> None:
         """Print how run_once ended, which images failed and why, and what was left alone."""
         progress = self.ledger.progress()
         failures = self.ledger.failures()
-        print_failures(self.console, failures)
+        print_failures(failures)
         where = printable(str(self.output))
-        self.console.print(f"{progress.done} images done, {progress.failed} failed. Results: {where}", soft_wrap=True)
-        print_left_alone(self.console, self.ledger.left_alone())
+        typer.echo(f"{progress.done} images done, {progress.failed} failed. Results: {where}")
+        print_left_alone(self.ledger.left_alone())
         if code not in (0, INTERRUPTED) and not failures:
             what = f"{progress.pending} images are not done" if progress.pending else "Some folders could not be read"
             log = self.logs / "listener.log"
             said = one_line(f"{what}: see {log}, which ends with: {last_line(log)}")
-            self.console.print(said, soft_wrap=True)
+            typer.echo(said)
         if code == INTERRUPTED:
-            self.console.print("Interrupted: the same command goes on where this one stopped.")
+            typer.echo("Interrupted: the same command goes on where this one stopped.")
 
     def _supervise(self, listener: Spec, watch: Callable[[Supervisor], bool] | None) -> None:
         guard = Guard(ledger_file(self.source, self.output, self._options.state))
+        rotation = Rotation([self.logs / f"{name}.log" for name in self.names])
 
         def look(supervisor: Supervisor) -> bool:
             guard.look()
+            rotation.look()
             return watch is not None and watch(supervisor)
 
         supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + GRACE, watch=look)

@@ -16,6 +16,10 @@ from filterfleet.common.ours import file_in, own_folder
 LOOK = 1.0
 
 
+class TakenError(FleetError):
+    """Another process holds the lock."""
+
+
 class Claim:
     """The lock on a file. It ends with close(), and with the process."""
 
@@ -37,8 +41,8 @@ class Claim:
 def claim(file: Path, doing: str, remedy: str) -> Claim:
     """Lock file, whose folder is made. Both have to be our own (common.ours).
 
-    Raises FleetError when the file cannot be opened, and when another process holds the lock. The second message reads
-    "Another listener is {doing}: stop it, or {remedy}."
+    Raises FleetError when the file cannot be opened, and TakenError when another process holds the lock. Its message
+    reads "Another listener is {doing}: stop it, or {remedy}."
     """
     with own_folder(file.parent) as folder:
         return claim_in(folder, file, doing, remedy)
@@ -51,7 +55,7 @@ def claim_in(folder: int, file: Path, doing: str, remedy: str) -> Claim:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise FleetError(f"Another listener is {doing}: stop it, or {remedy}.") from None
+        raise TakenError(f"Another listener is {doing}: stop it, or {remedy}.") from None
     return Claim(descriptor)
 
 

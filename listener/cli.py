@@ -11,8 +11,8 @@ from filterfleet.common.process.options import BackendPort
 from filterfleet.common.process.parameters import takes_options
 from filterfleet.common.text import one_line, printable
 from filterfleet.listener.core.left_alone import sentence
+from filterfleet.listener.daemon import run_listener
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.setup import run_listener
 
 
 def command(check: Check) -> Callable[..., None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,16 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.ours import own_room
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.listener.claim import claim
+from filterfleet.listener.claim import TakenError, claim
 from filterfleet.listener.cloud.polling import readable
-from filterfleet.listener.cloud.settings import BEAT, FIRST_WAIT, LONGEST_WAIT
-from filterfleet.listener.interfaces import Sink, Source, TransferError
+from filterfleet.listener.cloud.settings import BEAT, BUSY_LIMIT, FIRST_WAIT, LONGEST_WAIT
+from filterfleet.listener.interfaces import BusyError, Sink, Source, TransferError
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
-from filterfleet.listener.settings.aftermath import After
+from filterfleet.listener.settings.aftermath import After, Keep
 from filterfleet.listener.settings.location import Location, Remote, check_roots
 from filterfleet.listener.settings.selection import Selection
-from filterfleet.listener.state import output_lock, state_folder
+from filterfleet.listener.state import output_lock, source_lock, state_folder
 
 if TYPE_CHECKING:
     from filterfleet.listener.cloud.rclone.remote_files import Rclone
@@ -67,10 +68,12 @@ def open_ends(
 
     source and output are as check_locations() returned them; state is the folder that the user chose for the ledger;
     links: links in local folders are followed where they lead out.
-    Unless once is set, this waits for a remote that cannot be reached, and raises InterruptedRunError when stop is set.
-    Raises FleetError.
+    Unless once is set, this waits for a remote that cannot be reached. For one that is busy it waits with once as well,
+    though not for ever. Raises InterruptedRunError when stop is set meanwhile, and FleetError.
     """
     with contextlib.ExitStack() as stack:
+        if after != Keep():
+            stack.enter_context(_claimed(source))
         if isinstance(source, Path) and isinstance(output, Path):
             tree = stack.enter_context(contextlib.closing(OutputTree(output, links=links)))
             folder = Folder(source, selection, after, links=links)
@@ -88,6 +91,21 @@ def open_ends(
                 origin.interrupt()
 
         yield Ends(origin, target, interrupt)
+
+
+def _claimed(source: Location) -> contextlib.AbstractContextManager[object]:
+    """Keeps away other listeners that take images away from this source: each would process a part of the images.
+
+    Raises FleetError when there is one. One that we cannot keep away is a line in the log.
+    """
+    try:
+        remedy = "give this one another --source, or --after keep"
+        return claim(source_lock(source), f"taking images away from {source}", remedy)
+    except TakenError:
+        raise
+    except FleetError as error:
+        log.warning("nothing keeps another listener away from this source", reason=str(error))
+        return contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -126,18 +144,20 @@ def _open_sink(output: Location, rclone: Rclone, folder: Path, *, links: bool) -
 
 
 def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str:
-    """The place behind a location, when its remote is another name for that. Waits for the remote, unless once."""
+    """The place behind a location, when its remote is another name for that. Waits for the remote as open_ends()."""
     if isinstance(end, Path):
         return str(end)
     notifier = Notifier()
     backoff = Backoff(FIRST_WAIT, LONGEST_WAIT)
     said = ""
+    busy_until = time.monotonic() + BUSY_LIMIT
     while True:
         try:
             facts = rclone.facts(end.fs)
             return facts.root.removeprefix("local:") if facts.kind == "local" else facts.root
         except TransferError as error:
-            if once or not error.transient:
+            waits = isinstance(error, BusyError) and time.monotonic() < busy_until if once else error.transient
+            if not waits:
                 raise FleetError(str(error)) from None
             if str(error) != said:
                 said = str(error)

@@ -24,6 +24,13 @@ class TransferError(FleetError):
         self.alone = alone
 
 
+class BusyError(TransferError):
+    """A store works, but asks for fewer requests."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, transient=True)
+
+
 class ChangedError(Exception):
     """The object is gone, or is another version than the one that was asked for."""
 
@@ -38,10 +45,8 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A source that notifies of changes. look(paths) gives those of them that list() would show, at the cost of these
-    paths only, from any thread. stop() ends the notifications."""
+    """A source that notifies of changes. stop() ends the notifications."""
 
-    look: Callable[[Iterable[str]], Mapping[str, Version]]
     stop: Callable[[], None]
 
 
@@ -54,6 +59,14 @@ class Source(Protocol):
 
     def list(self) -> Listing:
         """Every selected image file. Trouble at the source does not raise: the listing's `unread` has the reasons."""
+
+    def look(self, paths: Iterable[str]) -> Mapping[str, Version]:
+        """Those of these paths that list() would show, at the cost of these paths only."""
+
+    @property
+    def place(self) -> str | None:
+        """What stands before a path of this source where others name it: a bucket and a prefix, or a folder. None when
+        several objects may share a path."""
 
     def load(self, path: str, version: Version, inline_limit: int) -> Loaded:
         """One version, in memory when it has no more than inline_limit bytes. Raises ChangedError, TransferError, and
@@ -74,15 +87,26 @@ class Sink(Protocol):
 
     remote: bool  # outputs pass through temporary files
 
+    @property
+    def longest_name(self) -> int | None:
+        """The bytes that the name of a file may have, where that is known."""
+
     def check(self, folders: Iterable[str]) -> None:
         """These folders below the root will be written to. Raises FleetError when one of them is known not to work."""
 
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
-        """Put all outputs of one source path in their places, each whole or not at all. Raises TransferError."""
+        """Write all outputs of one source path, to be published. Raises TransferError, and leaves nothing then."""
 
     def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
-        """Give a source path the outputs of another one with the same content. False: those are no longer there. Raises
-        TransferError."""
+        """write() with the outputs of another source path with the same content. False: those are no longer there.
+        Raises TransferError."""
+
+    def publish(self, sources: Sequence[str]) -> Mapping[str, TransferError]:
+        """See that everything that was written for these source paths is in its place, and survives a power cut.
+
+        Returns those for which that failed, and why. All outputs of a source path appear, or none, and each of them
+        whole. Only one thread calls this at once.
+        """
 
     def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
         """Record a failure below failed/: a text with the reason, and the image if given. Raises TransferError."""

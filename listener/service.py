@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from functools import partial
+from typing import Protocol
 
 from filterfleet.common.errors import SourceChangedError
 from filterfleet.common.jobs.engine import Engine
-from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.job import Job, content_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
@@ -19,23 +20,27 @@ from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
+    Answer,
     Close,
     List,
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Transfer,
 )
 from filterfleet.listener.core.core import ListenerCore
-from filterfleet.listener.core.events import Ended, Event, Heard, SourceChanged
+from filterfleet.listener.core.events import Ended, Event, Heard, Ordered, SourceChanged
 from filterfleet.listener.core.settings import Settings
-from filterfleet.listener.interfaces import Sink, Source
+from filterfleet.listener.interfaces import Sink, Source, Watch
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.loop import Loop
+from filterfleet.listener.orders.box import Box
 from filterfleet.listener.pool import Pool
 from filterfleet.listener.settings.options import Options
+from filterfleet.listener.shares import Exchange
 from filterfleet.listener.transfers import Transfers, payload_of
 
 TURN = 0.5  # seconds between two signs of life for the supervisor, and looks at the stop signal, at most
@@ -43,13 +48,34 @@ TURN = 0.5  # seconds between two signs of life for the supervisor, and looks at
 log = get_logger("listener")
 
 
+class Hints(Protocol):
+    """Where others say that something has changed at the source."""
+
+    def serve(self, changed: Callable[[str], None]) -> None:
+        """Call changed(path), or changed(ROOT), from any thread."""
+
+
 class ListenerService:
     """Runs one source through one engine, the fleet behind a broker or any other, into one sink."""
 
     def __init__(
-        self, options: Options, recipe: Recipe, engine: Engine, ledger: Ledger, source: Source, sink: Sink
+        self,
+        options: Options,
+        recipe: Recipe,
+        engine: Engine,
+        ledger: Ledger,
+        source: Source,
+        sink: Sink,
+        orders: Box | None = None,
+        hints: Hints | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
+        """exchange: the engine is one for shares, which this is for."""
         self._core = ListenerCore(settings(options, engine, source, sink), recipe, ledger, random.SystemRandom())
+        self._orders = orders
+        self._hints = hints
+        self._ordered: set[str] = set()  # ids of the orders that are being carried out
+        self._next_look = 0.0  # for orders
         self._once = options.once
         self._recipe_bytes = recipe.to_bytes()
         self._names = recipe.names
@@ -57,11 +83,14 @@ class ListenerService:
         self._engine = engine
         self._ledger = ledger
         self._source = source
-        self._transfers = Transfers(source, sink, engine.inline_limit)
+        self._watch: Watch | None = None
+        self._exchange = exchange
+        self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
         self._at_source = self._loop.pool("source", options.transfers)
         self._at_output = self._loop.pool("output", options.transfers)
+        self._publisher = self._loop.pool("publish", 1)
 
     def run(
         self, stop: StopSignal, notifier: Notifier, turned: Callable[[], None], interrupt: Callable[[], None]
@@ -72,8 +101,8 @@ class ListenerService:
         long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
-            self._transfers.watch = self._source.watch(lambda path: self._loop.post(Heard(path)))
-        self._core.start(time.monotonic(), watching=self._transfers.watch is not None)
+            self._watch = self._start_watch()
+        self._core.start(time.monotonic(), watching=self._watch is not None, looking=not self._source.remote)
         notifier.ready()
         log.info("listener started", source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
@@ -85,14 +114,26 @@ class ListenerService:
         finally:
             self._end(notifier, interrupt)
 
+    def _start_watch(self) -> Watch | None:
+        def heard(path: str) -> None:
+            self._loop.post(Heard(path))
+
+        watch = self._source.watch(heard)
+        if self._hints is None:
+            return watch
+        self._hints.serve(heard)
+        return watch or Watch(lambda: None)
+
     def _end(self, notifier: Notifier, interrupt: Callable[[], None]) -> None:
         notifier.stopping()
-        if self._transfers.watch is not None:
-            self._transfers.watch.stop()
+        if self._watch is not None:
+            self._watch.stop()
         self._core.stop()
         interrupt()
         for event in self._loop.stop():
             self._execute(self._core.on(event, time.monotonic()))
+        for rest in self._core.publish_rest():
+            self._execute(self._core.on(self._transfers.do(rest), time.monotonic()))
         self._execute(self._core.end())
         log.info("listener stopped", failed=self._ledger.progress().failed)
 
@@ -109,7 +150,19 @@ class ListenerService:
     def _turn(self, wait: float) -> None:
         for event in self._loop.events(wait):
             self._execute(self._core.on(event, time.monotonic()))
+        self._take_orders(time.monotonic())
         self._execute(self._core.on_tick(time.monotonic()))
+
+    def _take_orders(self, now: float) -> None:
+        """An order is taken once, and stays in its box until it is answered."""
+        if self._orders is None or now < self._next_look:
+            return
+        self._next_look = now + TURN
+        for id_, order in self._orders.take():
+            if id_ not in self._ordered:
+                log.info("order", order=type(order).__name__, id=id_)
+                self._ordered.add(id_)
+                self._execute(self._core.on(Ordered(id_, order), now))
 
     def _execute(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -120,10 +173,17 @@ class ListenerService:
                     self._engine.acknowledge(job)
                 case Close(blob):
                     blob.close()
+                case Answer(id_, count):
+                    self._answer(id_, count)
                 case Note(level, event, fields):
                     getattr(log, level)(event, **fields)
                 case _:
                     self._loop.do(self._pool(action), partial(self._transfers.do, action), urgent=action.urgent)
+
+    def _answer(self, id_: str, count: int) -> None:
+        self._ordered.discard(id_)
+        if self._orders is not None:
+            self._orders.answer(id_, {"count": count})
 
     def _pool(self, action: Transfer) -> Pool[Event]:
         match action:
@@ -131,12 +191,17 @@ class ListenerService:
                 return self._scanner
             case Load() | TakeAway():
                 return self._at_source
+            case Publish():
+                return self._publisher
             case _:
                 return self._at_output
 
     def _submit(self, action: Submit) -> None:
         payload, read = payload_of(action.image)
-        job = Job(action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names)
+        reference = self._exchange.refer(action.image, content_of(action.job)) if self._exchange else b""
+        job = Job(
+            action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names, reference
+        )
 
         def tell(future: Future[Result | Failed]) -> None:
             if not future.cancelled():  # as an engine does that is closed before it has begun the job

@@ -24,9 +24,9 @@ def state_folder(source: Location, output: Location, state: Path | None) -> Path
     if isinstance(output, Path):
         return output / PRIVATE
     users = Path(os.path.realpath(_users_folder()))
-    folder = users / _digest(f"{source}\n{output}")
+    folder = users / digest(f"{source}\n{output}")
     # Earlier versions made the name from secrets as well.
-    earlier = users / _digest(f"{full_text(source)}\n{full_text(output)}")
+    earlier = users / digest(f"{full_text(source)}\n{full_text(output)}")
     if earlier.is_dir() and not folder.exists():
         with contextlib.suppress(OSError):
             earlier.rename(folder)
@@ -35,11 +35,18 @@ def state_folder(source: Location, output: Location, state: Path | None) -> Path
 
 def output_lock(output: Remote) -> Path:
     """The file that this user's listeners lock before they write to a remote output."""
-    return Path(os.path.realpath(_users_folder())) / "outputs" / _digest(str(output))
+    return Path(os.path.realpath(_users_folder())) / "outputs" / digest(str(output))
 
 
-def _digest(text: str) -> str:
-    """16 hexadecimal digits."""
+def source_lock(source: Location) -> Path:
+    """The file that listeners lock before they take images away from a source: for a remote, those of this user."""
+    if isinstance(source, Path):
+        return source / PRIVATE / LOCK
+    return Path(os.path.realpath(_users_folder())) / "sources" / digest(str(source))
+
+
+def digest(text: str) -> str:
+    """16 hexadecimal digits that stand for this text."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

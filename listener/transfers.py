@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.jobs.recipe import Output
 from filterfleet.common.payload import Blob, OpenFile, Payload, close
-from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, TakeAway, Tell, Transfer, Write
+from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
     Cleared,
     Copied,
@@ -15,6 +17,7 @@ from filterfleet.listener.core.events import (
     Listed,
     Loaded,
     Looked,
+    Published,
     Refused,
     TakenAway,
     Told,
@@ -23,16 +26,18 @@ from filterfleet.listener.core.events import (
     Written,
 )
 from filterfleet.listener.core.scan import Version
-from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError, Watch
+from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError
+from filterfleet.listener.names import misfit
 
 
 class Transfers:
-    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory."""
+    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory and makes
+    these outputs of them."""
 
-    def __init__(self, source: Source, sink: Sink, inline_limit: int) -> None:
-        self.watch: Watch | None = None  # for looks at single paths
+    def __init__(self, source: Source, sink: Sink, outputs: Sequence[Output], inline_limit: int) -> None:
         self._source = source
         self._sink = sink
+        self._outputs = outputs
         self._inline_limit = inline_limit
 
     def do(self, action: Transfer) -> Event:
@@ -41,8 +46,10 @@ class Transfers:
             case List():
                 return Listed(self._source.list())
             case Look(paths):
-                assert self.watch is not None
-                return Looked(self.watch.look(paths))
+                return Looked(self._source.look(paths))
+            case Publish(paths):
+                failed = self._sink.publish(paths)
+                return Published({path: _trouble(error) for path, error in failed.items()})
             case _:
                 return self._attempt(action)
 
@@ -53,7 +60,7 @@ class Transfers:
         except ChangedError:
             return TransferFailed(path, None)
         except TransferError as error:
-            return TransferFailed(path, Trouble(str(error), error.transient, error.alone))
+            return TransferFailed(path, _trouble(error))
 
     def _do(self, action: Load | Write | Copy | Tell | Clear | TakeAway) -> Event:
         match action:
@@ -76,6 +83,10 @@ class Transfers:
                 return TakenAway(path)
 
     def _load(self, path: str, version: Version) -> Event:
+        if (limit := self._sink.longest_name) is not None and (
+            reason := misfit(path, self._outputs, limit)
+        ) is not None:
+            return Refused(path, reason)
         try:
             loaded = self._source.load(path, version, self._inline_limit)
         except ImageError as error:
@@ -95,6 +106,10 @@ class Transfers:
             return self._source.load(path, version, 0).blob
         except (ChangedError, TransferError, ImageError):  # the reason is told without it
             return None
+
+
+def _trouble(error: TransferError) -> Trouble:
+    return Trouble(str(error), error.transient, error.alone)
 
 
 def payload_of(image: Blob) -> tuple[tuple[Payload, ...], ReadImage | None]:

@@ -1,6 +1,6 @@
 """Files for tests of the cores: in memory, and the part of a shell that writes them."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from filterfleet.common.blob import BlobStore
 from filterfleet.common.client.actions import Deliver
@@ -50,10 +50,10 @@ class Shelf:
                 case Discard(number):
                     self.files.discard(number)
                 case Run(image=int(number)):
-                    rest.append(replace(action, image=self.files.take(number)))
+                    rest.append(structs.replace(action, image=self.files.take(number)))
                 case Deliver(outcome=outcome, blobs=numbers) if numbers:
                     payload = tuple(self.files.take(number) for number in numbers)
-                    rest.append(replace(action, outcome=replace(outcome, payload=payload), blobs=()))
+                    rest.append(structs.replace(action, outcome=structs.replace(outcome, payload=payload), blobs=()))
                 case _:
                     rest.append(action)
         return rest

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import Any, Literal
 
 import msgpack
+from msgspec.structs import replace
 
 from filterfleet.common.blob import Blob, stowed, whole
 from filterfleet.common.errors import FleetError
@@ -19,15 +19,9 @@ from filterfleet.worker.done import Done, close_files
 from filterfleet.worker.pipeline import process, recipe_from
 from filterfleet.worker.resources import Resources
 
-# Seconds for one image when its task does not say. A thread that takes longer ends its process, since threads cannot be
-# killed. A larger value lets a stuck image block a thread longer; a smaller one kills processes over slow recipes.
-TIME_LIMIT = 300.0
-
 # Characters of the text of an unexpected error that a user sees; the log has all of it. A larger value lets reports
 # grow with what a library chooses to say; a smaller one hides what helps to find the fault.
 _LONGEST_TEXT = 300
-
-STUCK_EXIT = 75  # the exit code of a process that ends so: EX_TEMPFAIL of sysexits.h
 
 log = get_logger("worker")
 

@@ -8,9 +8,18 @@ import typer
 
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.keys.folders import Role, peer_keys
-from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, Memory, NoSandbox
+from filterfleet.common.process.options import (
+    BackendPort,
+    BrokerHost,
+    FrontendPort,
+    Keys,
+    Memory,
+    NoSandbox,
+    ShareFolders,
+)
 from filterfleet.common.process.supervisor import Spec, supervise
 from filterfleet.common.process.system import cores
+from filterfleet.common.shares.names import parse_shares
 from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
 
@@ -42,6 +51,7 @@ def worker(
             min=0, help="Seconds after SIGTERM to finish the images in hand. What is left is given back to the broker."
         ),
     ] = 60.0,
+    shares: ShareFolders = None,
     no_sandbox: NoSandbox = False,
 ) -> None:
     """Process images for a broker, on this machine or another.
@@ -52,7 +62,10 @@ def worker(
     check_brokers(broker)
     if keys:
         peer_keys(keys, Role.WORKER)  # if they cannot be used, this says so once, and not each process
+    parse_shares(shares or [])  # as above
     threads = threads or max(1, cores() // processes)
     memory = memory or share(processes)
-    argv = arguments(broker, backend_port, threads, memory, drain_limit, keys, sandbox=not no_sandbox)
+    argv = arguments(
+        broker, backend_port, threads, memory, drain_limit, keys, sandbox=not no_sandbox, shares=shares or []
+    )
     supervise([Spec(f"worker-{n + 1}", argv) for n in range(processes)], patience=drain_limit + GRACE)

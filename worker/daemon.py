@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from filterfleet.common.keys.folders import PeerKeys
 from filterfleet.common.process.notify import Notifier
-from filterfleet.common.process.system import host_and_pid, version
+from filterfleet.common.process.system import VERSION, host_and_pid
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.worker import filters
@@ -17,6 +17,7 @@ from filterfleet.worker.leases.settings import PREFETCH
 from filterfleet.worker.memory import Memory
 from filterfleet.worker.resources import Resources
 from filterfleet.worker.service import WorkerService
+from filterfleet.worker.shares import Shares
 
 
 def serve(
@@ -27,13 +28,14 @@ def serve(
     keys: PeerKeys | None,
     notifier: Notifier,
     resolve: Callable[[str], str],
+    shares: Shares,
 ) -> None:
     """Works for the brokers until a signal comes, and ends the process. The arguments are those of WorkerService;
     memory is in bytes.
     """
     resources = Resources(threads, Memory(memory))
-    profile = Profile(threads, PREFETCH, filters.names(), host_and_pid(), version(), BLOB_LIMIT)
+    profile = Profile(threads, PREFETCH, filters.names(), host_and_pid(), VERSION, BLOB_LIMIT, bool(shares))
     with contextlib.closing(StopSignal()) as stop:
-        service = WorkerService(backends, profile, resources, drain_limit, keys, resolve)
+        service = WorkerService(backends, profile, resources, drain_limit, keys, resolve, shares)
         service.run(stop, notifier)
     os._exit(0)  # a thread may still be in a filter whose task was handed back

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from filterfleet.common.blob import Blob, stowed
+from filterfleet.common.blob import Blob, checksum, stowed
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
 from filterfleet.common.logs import get_logger
@@ -40,9 +40,9 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
     """Every output of the recipe for one image file. The caller closes the result; the blob stays the caller's.
 
     The report has the image's width and height in pixels after rotation, its format, the worker (host/pid), and the
-    seconds spent in decode, filter and encode; for an image in strips they are summed over threads. It has notes where
-    something of the file was left out. Raises ImageError
-    and RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary files.
+    seconds spent in decode, filter and encode; for an image in strips they are summed over threads. sums are the CRC-32
+    of the outputs, for whoever keeps them. It has notes where something of the file was left out. Raises ImageError and
+    RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary files.
     """
     resources = resources or default()
     header = formats.read_header(blob)
@@ -65,6 +65,7 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
         "height": height,
         "format": header.format,
         "worker": host_and_pid(),
+        "sums": [checksum(files[output.name]) for output in recipe.outputs],
     }
     if header.notes:
         report["notes"] = " ".join(header.notes)

@@ -18,13 +18,14 @@ from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal, Wakeup
 from filterfleet.common.wire.frames import poll
 from filterfleet.common.wire.peer import PeerSocket
-from filterfleet.worker.attempt import STUCK_EXIT
 from filterfleet.worker.leases.actions import Profile
 from filterfleet.worker.leases.connection import BrokerConnection
 from filterfleet.worker.leases.settings import HEAR_OUT, LARGEST_FRAME, LAST_WORDS
 from filterfleet.worker.leases.threads import ImageThreads
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
+from filterfleet.worker.settings import STUCK_EXIT
+from filterfleet.worker.shares import ByValue, Shares
 
 log = get_logger("worker")
 
@@ -45,12 +46,13 @@ class WorkerService:
         drain_limit: float,
         keys: PeerKeys | None = None,
         resolve: Callable[[str], str] = str,
+        shares: Shares | None = None,
     ) -> None:
         prepare_process()
         self._drain_limit = drain_limit
         self._wakeup = Wakeup()
         self._context = zmq.Context()
-        self._threads = ImageThreads(profile.threads, resources, self._wakeup)
+        self._threads = ImageThreads(profile.threads, resources, self._wakeup, shares)
         self._brokers = [
             BrokerConnection(
                 number,
@@ -122,10 +124,12 @@ class WorkerService:
 
     def _turn(self) -> None:
         begun = self._threads.begun()
-        for number, lease in begun:
-            self._brokers[number].begun(lease)
+        for (number, lease), since in begun.items():
+            self._brokers[number].begun(lease, since)
         while self._threads.outcomes:
-            (number, lease), outcome = self._threads.outcomes.popleft()
+            (number, lease), outcome, seconds = self._threads.outcomes.popleft()
+            if not isinstance(outcome, ByValue):  # that was no work
+                self._brokers[number].worked(1, seconds)
             self._brokers[number].ended(lease, outcome)
         for broker in self._brokers:
             broker.turn()

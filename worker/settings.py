@@ -1,4 +1,4 @@
-"""What one worker process lets images cost: pixels and memory. Every limit that more than one room needs stands here.
+"""What one worker process lets images cost: pixels, memory, time. Every limit that more than one room needs is here.
 
 Limits of a single room stand at the top of that room: worker/formats/limits.py, worker/strips/plan.py, the modules of
 worker/engines.
@@ -40,3 +40,9 @@ LEAST_MEMORY = 64 << 20
 # compressed files. A larger value lets a hostile file take more before it is refused; a smaller one makes ordinary
 # images fail.
 RESERVE = 1 << 30
+
+# Seconds for one image when its task does not say. A thread that takes longer ends its process, since threads cannot be
+# killed. A larger value lets a stuck image block a thread longer; a smaller one kills processes over slow recipes.
+TIME_LIMIT = 300.0
+
+STUCK_EXIT = 75  # the exit code of a process that ends so: EX_TEMPFAIL of sysexits.h

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
@@ -19,8 +20,9 @@ class Node:
     bilevel: bool = False  # every pixel is 0 or 255
 
 
+@functools.lru_cache(maxsize=64)
 def grow(recipe: Recipe) -> Node:
-    """The root of the recipe's tree, which stands for the decoded image. Raises RecipeError."""
+    """The root of the recipe's tree, which stands for the decoded image. Nobody may change it. Raises RecipeError."""
     root = Node()
     nodes: dict[tuple[Step, ...], Node] = {(): root}
     for output in recipe.outputs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from filterfleet.common import wire
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
 
@@ -16,8 +18,7 @@ class ReadBlob:
     part: wire.Payload | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Deliver:
+class Deliver(Struct, frozen=True, gc=False):
     """The job has this outcome. blobs are the numbers of its stored outputs, in order, and belong to the application
     from now on; there are none when the outcome has its own payload."""
 

@@ -8,18 +8,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import zmq
+from msgspec.structs import replace
 
 from filterfleet.common import wire
 from filterfleet.common.blob import BlobStore
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
 from filterfleet.common.client.brokers import addresses, hosts
 from filterfleet.common.client.core import ClientCore
-from filterfleet.common.client.settings import LINGER, QUIET
+from filterfleet.common.client.outcome import Outcome
+from filterfleet.common.client.settings import LINGER, QUIET, TURN
 from filterfleet.common.errors import FleetError, SourceChangedError
 from filterfleet.common.jobs.engine import ReadImage, read_part
 from filterfleet.common.jobs.job import Job
@@ -67,8 +68,9 @@ class Client:
         self._lines = RateLimit(1, QUIET)
         self._wakeup = Wakeup()
         self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
-        self._futures: dict[bytes, Future[wire.Result | wire.Failed]] = {}
-        self._readers: dict[bytes, ReadImage] = {}
+        self._submitted: collections.deque[tuple[Job, Outcome]] = collections.deque()
+        self._acknowledged: collections.deque[bytes] = collections.deque()
+        self._outcomes: dict[bytes, Outcome] = {}  # by job
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
         self._connected = threading.Event()
         self._closing = False
@@ -85,21 +87,17 @@ class Client:
         thread. Large outputs are common.blob.FileBlob; they belong to the caller, who closes them. A job id may be
         under way only once.
         """
-        future: Future[wire.Result | wire.Failed] = Future()
-        future.set_running_or_notify_cancel()
-
-        def call(now: float) -> list[Action]:
-            self._futures[job.id] = future
-            if read is not None:
-                self._readers[job.id] = read
-            return self._core.submit(job, now)
-
-        self._call(call)
-        return future
+        outcome = Outcome(read)
+        self._submitted.append((job, outcome))
+        if not self._wakeup.is_set:
+            self._wake()
+        return outcome
 
     def acknowledge(self, job: bytes) -> None:
         """The outcome has been made permanent here."""
-        self._call(lambda now: self._core.acknowledge(job, now))
+        self._acknowledged.append(job)
+        if not self._wakeup.is_set:
+            self._wake()
 
     @property
     def refusal(self) -> str | None:
@@ -140,9 +138,13 @@ class Client:
         self.close()
 
     def _call(self, call: Callable[[float], list[Action]]) -> None:
+        self._calls.append(call)
+        self._wake()
+
+    def _wake(self) -> None:
+        """There is something new for the client's own thread."""
         if self._ended:
             raise FleetError("The connection to the broker was closed.")
-        self._calls.append(call)
         self._wakeup.set()
 
     # --- the client's own thread ----
@@ -150,8 +152,9 @@ class Client:
     def _run(self) -> None:
         try:
             self._execute(self._core.start(time.monotonic()))
-            while not self._closing or self._calls:
+            while not self._closing or self._has_news:
                 self._turn()
+            self._execute(self._core.flush())
         finally:  # whatever happens, nobody waits for ever
             self._end()
 
@@ -161,7 +164,8 @@ class Client:
         self._files.close()
         self._wakeup.close()
         closed = FleetError("The connection to the broker was closed.")
-        for outcome in self._futures.values():
+        submitted = [outcome for _, outcome in self._submitted]  # before submit() finds the wake-up closed
+        for outcome in (*self._outcomes.values(), *submitted):
             outcome.set_exception(closed)
         for status in self._statuses:
             status.set_exception(closed)
@@ -173,17 +177,33 @@ class Client:
         poll(poller, self._patience())
         self._wakeup.clear()
         actions = self._look_at_entrance(time.monotonic())
-        while self._calls:
-            actions += self._calls.popleft()(time.monotonic())
         actions += self._socket.receive(lambda frames: self._core.on_message(frames, time.monotonic()))
+        actions += self._take_news(time.monotonic())
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
         while self._core.gets and self._socket.has_room:
             self._execute([action for _ in range(AT_ONCE) for action in self._core.answer()])
 
+    @property
+    def _has_news(self) -> bool:
+        return bool(self._submitted or self._acknowledged or self._calls)
+
+    def _take_news(self, now: float) -> list[Action]:
+        """Let the core know what other threads have asked for. A job that was acknowledged may be submitted again."""
+        for _ in range(min(TURN, len(self._acknowledged))):
+            self._core.acknowledge(self._acknowledged.popleft(), now)
+        for _ in range(min(TURN, len(self._submitted))):
+            job, outcome = self._submitted.popleft()
+            self._outcomes[job.id] = outcome
+            self._core.submit(job)
+        actions: list[Action] = []
+        for _ in range(len(self._calls)):
+            actions += self._calls.popleft()(now)
+        return actions
+
     def _patience(self) -> float:
         """Seconds until there is something to do if nothing comes before."""
-        if self._calls:
+        if self._has_news:
             return 0.0
         patience = self._core.deadline() - time.monotonic()
         return min(patience, LOOK) if self._core.gets else patience
@@ -200,11 +220,16 @@ class Client:
 
     def _execute(self, actions: list[Action]) -> None:
         for action in actions:
-            self._do(action)
+            if type(action) is Deliver:  # most of them
+                self._deliver(action)
+            else:
+                self._do(action)
         self._socket.flush()
 
     def _do(self, action: Action) -> None:
         match action:
+            case Deliver():
+                self._deliver(action)
             case Send(message):
                 self._socket.put(message)
             case Open(identity, broker):
@@ -217,27 +242,24 @@ class Client:
                 self._store(action)
             case Discard(blob):
                 self._files.discard(blob)
-            case Deliver():
-                self._deliver(action)
             case Tell(message):
                 self._hear(message)
 
     def _read(self, get: wire.Get, part: wire.Payload | None) -> None:
-        reader = self._readers.get(get.id)
+        waiting = self._outcomes.get(get.id)
         try:
-            if part is None and reader is not None:
-                part = read_part(reader, get.offset, get.length)
+            if part is None and waiting is not None and waiting.read is not None:
+                part = read_part(waiting.read, get.offset, get.length)
         except SourceChangedError as error:
             self._fail(get.id, error)
         if part is not None:
             self._socket.put(wire.Data(get.id, get.blob, get.offset, (part,)))
 
     def _fail(self, job: bytes, error: SourceChangedError) -> None:
-        self._readers.pop(job, None)
-        future = self._futures.pop(job, None)
-        self._call(lambda now: self._core.cancel(job, now))
-        if future is not None:
-            future.set_exception(error)
+        waiting = self._outcomes.pop(job, None)
+        self._calls.append(lambda now: self._core.cancel(job, now))
+        if waiting is not None:
+            waiting.set_exception(error)
 
     def _store(self, part: Store) -> None:
         try:
@@ -250,16 +272,14 @@ class Client:
             self._do(action)
 
     def _deliver(self, delivery: Deliver) -> None:
-        outcome, blobs = delivery.outcome, tuple(self._files.take(number) for number in delivery.blobs)
-        if blobs and isinstance(outcome, wire.Result):
-            outcome = replace(outcome, payload=blobs)
-        self._readers.pop(delivery.job, None)
-        future = self._futures.pop(delivery.job, None)
-        if future is not None:
-            future.set_result(outcome)
-            return
-        for blob in blobs:  # the job has failed here meanwhile
-            close(blob)
+        outcome = delivery.outcome
+        if delivery.blobs and isinstance(outcome, wire.Result):
+            outcome = replace(outcome, payload=tuple(map(self._files.take, delivery.blobs)))
+        if (waiting := self._outcomes.pop(delivery.job, None)) is not None:
+            waiting.set_result(outcome)
+        elif isinstance(outcome, wire.Result):  # the job has failed here meanwhile
+            for blob in outcome.payload:
+                close(blob)
 
     def _hear(self, message: wire.Catalogue | wire.Status | wire.Hello) -> None:
         match message:

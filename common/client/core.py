@@ -9,10 +9,11 @@ carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from filterfleet.common import wire
+from filterfleet.common.client.acknowledgements import NEVER, Acknowledgements
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
 from filterfleet.common.client.fetch import Fetch
 from filterfleet.common.client.settings import REVIEW_INTERVAL, ROOM_PATIENCE, SHORTAGES
@@ -20,6 +21,7 @@ from filterfleet.common.client.state import Entry, JobState
 from filterfleet.common.client.submissions import Submissions
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.job import Job, check_outputs
+from filterfleet.common.wire import columns
 from filterfleet.common.wire.actions import Discard, Open, Send
 from filterfleet.common.wire.gets import Gets
 from filterfleet.common.wire.link import Link
@@ -27,9 +29,9 @@ from filterfleet.common.wire.liveness import Randomness
 
 
 class ClientCore:
-    """Call start() once, then on_message() for what arrives, and on_tick() at deadline() at the latest. Answer each
-    Store with on_stored() or on_unstorable(). While there are gets, call answer() when there is room for a part of an
-    image.
+    """Call start() once, then on_message() for what arrives, and on_tick() at deadline() at the latest. Only on_tick()
+    sends jobs and acknowledgements, so that many of them travel together. Answer each Store with on_stored() or
+    on_unstorable(). While there are gets, call answer() when there is room for a part of an image.
 
     brokers is how many there are to choose from. The client is with one of them, and goes to the next when it falls
     silent.
@@ -46,13 +48,18 @@ class ClientCore:
         self.gets = Gets()
         self._session = b""
         self._link = Link(brokers)
+        self._columns = False  # whether the broker understands columns
+        self._acknowledgements = Acknowledgements()
+        self._stale = False  # something has changed that may let jobs be sent
         self._next_review = 0.0
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             wire.Hello: self._on_hello,
-            wire.Accepted: self._on_accepted,
+            wire.Accepted: lambda message, now: self._submissions.accepted((message.id,), now),
+            wire.Accepteds: lambda message, now: self._submissions.accepted(message.ids, now),
             wire.Busy: self._on_busy,
             wire.Result: self._on_result,
+            wire.Results: self._on_results,
             wire.Failed: self._on_failed,
             wire.Get: self._on_get,
             wire.Data: self._on_data,
@@ -66,22 +73,25 @@ class ClientCore:
         self._open(now)
         return self._take()
 
-    def submit(self, job: Job, now: float) -> list[Action]:
+    def submit(self, job: Job) -> None:
         """Begin a job. One with the id of a job under way is the same job and changes nothing."""
         known = self._jobs.get(job.id)
         if known is None or known.state is JobState.DELIVERED:
             self._jobs[job.id] = Entry(job)
             self._submissions.add(job)
-            self._submit(now)
-        return self._take()
+            self._stale = True
 
-    def acknowledge(self, job: bytes, _now: float) -> list[Action]:
+    def acknowledge(self, job: bytes, now: float) -> None:
         """The application has made the outcome its own; the broker may forget it."""
         entry = self._jobs.get(job)
         if entry is not None and entry.state is JobState.DELIVERED:
             del self._jobs[job]
             self.gets.forget(job)
-            self._send(wire.ResultOk(job))
+            self._acknowledgements.add(job, now)
+
+    def flush(self) -> list[Action]:
+        """Send what is held for a moment, because the application leaves."""
+        self._send_all(self._acknowledgements.take())
         return self._take()
 
     def cancel(self, job: bytes, _now: float) -> list[Action]:
@@ -89,7 +99,7 @@ class ClientCore:
         if (entry := self._jobs.pop(job, None)) is not None:
             self.gets.forget(job)
             self._end_fetch(entry)
-            self._submissions.end(job)
+            self._submissions.cancel(job)
             self._send(wire.Cancel(job))
         return self._take()
 
@@ -144,7 +154,7 @@ class ClientCore:
             if handler is None:
                 raise ProtocolError(f"a client does not receive {message.NAME}")
             handler(message, now)
-        self._submit(now)
+        self._stale = True
         return self._take()
 
     def on_refused(self, now: float) -> list[Action]:
@@ -162,18 +172,26 @@ class ClientCore:
             self._give_up(now)
             return self._take()
         if self._link.beats(now):
-            self._send(wire.Beat(self._session))
+            self._send(wire.Beat(self._session, minor=wire.MINOR))
         if self.connected and self._next_review <= now:
             self._next_review = now + REVIEW_INTERVAL
             for entry in list(self._fetching.values()):
                 self._review(entry, now)
-        self._submit(now)
+        self._stale = False
+        due = self._submissions.due(now, columns=self._columns) if self.connected else []
+        if due or self._acknowledgements.due <= now:
+            self._send_all(self._acknowledgements.take())  # first, since a job may come again that was acknowledged
+        self._send_all(due)
         return self._take()
 
     def deadline(self) -> float:
-        if self.connected and (self._submissions.pending or self._fetching):
-            return min(self._link.deadline, self._next_review)
-        return self._link.deadline
+        """When to call on_tick(); at once when there may be something to send."""
+        if self._link.broken:
+            return self._link.deadline
+        if self._stale:
+            return float("-inf")
+        review = self._next_review if self.connected and (self._submissions.pending or self._fetching) else NEVER
+        return min(self._link.deadline, self._acknowledgements.due, review)
 
     # --- inside ----
 
@@ -185,37 +203,38 @@ class ClientCore:
         if not self._link.broken:
             self._actions.append(Send(message))
 
+    def _send_all(self, messages: Iterable[wire.Message]) -> None:
+        if not self._link.broken:
+            self._actions += map(Send, messages)
+
     def _open(self, now: float) -> None:
         """Meet a dead broker on a new socket under a new routing id, as the RFC has it."""
         self.connected = False
         self._session = b""
+        self._columns = False
+        self._acknowledgements.restart(columns=False)
         self.gets.clear()
         self._link.opened(now)
         self._actions.append(Open(wire.new_identity(self._rng), self._link.broker))
-        self._send(wire.Beat(b""))
+        self._send(wire.Beat(b"", minor=wire.MINOR))
 
     def _give_up(self, now: float) -> None:
         self.connected = False
         self._link.breaks(now)
-
-    def _submit(self, now: float) -> None:
-        if self.connected:
-            self._actions += map(Send, self._submissions.due(now))
 
     def _on_hello(self, hello: wire.Hello, now: float) -> None:
         self._link.agreed(hello.interval, hello.missed, now)
         if self.connected and hello.session == self._session:
             return
         self._session = hello.session
+        self._columns = hello.minor >= 1
+        self._acknowledgements.restart(columns=self._columns)
         self.connected = True
         self._actions.append(Tell(hello))
         self._submissions.restart()
         for entry in list(self._fetching.values()):
             self._end_fetch(entry)
             entry.state = JobState.OPEN
-
-    def _on_accepted(self, accepted: wire.Accepted, now: float) -> None:
-        self._submissions.accepted(accepted.id, now)
 
     def _on_busy(self, busy: wire.Busy, now: float) -> None:
         self._submissions.refused(busy.id, now + busy.retry_after * (1 + self._rng.random()), now)
@@ -227,16 +246,18 @@ class ClientCore:
         try:
             if entry.job.outputs:
                 check_outputs(entry.job.outputs, result.outputs, entry.job.largest_output)
+            if result.left and not entry.job.reference:
+                raise ProtocolError("The worker has left its outputs in a share, where nobody looks for them.")
         except ProtocolError as error:  # from a broker that does not look at results itself
-            self._deliver(entry, wire.Failed(result.id, "transient", str(error)))
+            self._deliver(entry, wire.Failed(result.id, "transient", str(error)), now)
             return
-        if result.payload or not result.outputs:
-            self._deliver(entry, result)
+        if result.payload or result.left or not result.outputs:
+            self._deliver(entry, result, now)
             return
         if entry.fetch is not None and entry.fetch.result == result:
             return  # the broker repeats it while we are fetching
         self._end_fetch(entry)
-        self._submissions.arrived(result.id)
+        self._submissions.arrived(result.id, now)
         self._fetching[result.id] = entry
         entry.state = JobState.FETCHING
         entry.fetch = Fetch(result, self._next_blob)
@@ -244,10 +265,14 @@ class ClientCore:
         self._blobs.update(dict.fromkeys(entry.fetch.blobs, entry))
         self._fetch(entry, now)
 
-    def _on_failed(self, failed: wire.Failed, _now: float) -> None:
+    def _on_results(self, message: wire.Results, now: float) -> None:
+        for result in columns.results(message):
+            self._on_result(result, now)
+
+    def _on_failed(self, failed: wire.Failed, now: float) -> None:
         entry = self._open_entry(failed.id)
         if entry is not None:
-            self._deliver(entry, failed)
+            self._deliver(entry, failed, now)
 
     def _open_entry(self, job: bytes) -> Entry | None:
         """The job, if its outcome is still wanted. The outcome of a job that we do not know is acknowledged away."""
@@ -276,7 +301,7 @@ class ClientCore:
         for get in entry.fetch.requests(now):
             self._send(get)
         if entry.fetch.complete:
-            self._deliver(entry, entry.fetch.result, tuple(entry.fetch.blobs))
+            self._deliver(entry, entry.fetch.result, now, tuple(entry.fetch.blobs))
 
     def _end_fetch(self, entry: Entry, kept: tuple[int, ...] = ()) -> None:
         """Nothing more is fetched for the job. Its blobs are discarded, except for those that the application keeps."""
@@ -299,7 +324,7 @@ class ClientCore:
             entry.retry_at = now + ROOM_PATIENCE * (1 + self._rng.random())
             return
         reason = f"The outputs cannot be kept on their way to the output folder: {error} ($TMPDIR)."
-        self._deliver(entry, wire.Failed(entry.job.id, "transient", reason))
+        self._deliver(entry, wire.Failed(entry.job.id, "transient", reason), now)
 
     def _review(self, entry: Entry, now: float) -> None:
         if entry.state is JobState.FETCHING:
@@ -309,10 +334,13 @@ class ClientCore:
             entry.state = JobState.OPEN
             self._submissions.again(entry.job.id)
 
-    def _deliver(self, entry: Entry, outcome: wire.Result | wire.Failed, blobs: tuple[int, ...] = ()) -> None:
-        self._end_fetch(entry, kept=blobs)
+    def _deliver(
+        self, entry: Entry, outcome: wire.Result | wire.Failed, now: float, blobs: tuple[int, ...] = ()
+    ) -> None:
+        if entry.state is not JobState.OPEN:
+            self._end_fetch(entry, kept=blobs)
         entry.state = JobState.DELIVERED
-        self._submissions.end(entry.job.id)
+        self._submissions.end(entry.job.id, now)
         self._actions.append(Deliver(entry.job.id, outcome, blobs))
 
     def _on_news(self, message: wire.Catalogue | wire.Status, _now: float) -> None:

@@ -22,7 +22,7 @@ class Flow:
     __slots__ = ("_bytes", "_held", "_jobs", "_limit", "_wait_priority", "_wait_until", "_window")
 
     def __init__(self) -> None:
-        self._window = settings.WINDOW_JOBS
+        self._window = settings.FIRST_JOBS
         self._jobs = 0  # on their way
         self._bytes = 0  # of the images that travel with these jobs
         self._held = 0  # of images that were sent along and whose jobs have no outcome yet
@@ -30,20 +30,18 @@ class Flow:
         self._wait_until = float("-inf")
         self._wait_priority = 0  # jobs that are more urgent than this do not wait
 
-    def carries(self, size: int, *, lean: bool = False) -> bool:
-        """Whether an image of this size travels with its job. A lean job takes it along only when a pull costs more."""
-        return size <= settings.SMALL_IMAGE or (not lean and self._held + size <= self._limit)
-
-    def is_open(self, priority: int, size: int, now: float) -> bool:
-        """Whether a job may be sent now, with an image of this size."""
+    def admit(self, priority: int, size: int, now: float, *, lean: bool) -> int | None:
+        """Let a job be sent now, if it may: how many bytes of its image of this size travel with it. A lean job takes
+        its image along only when a pull costs more. None when the job has to wait."""
         if now < self._wait_until and priority >= self._wait_priority:
-            return False
-        return self._jobs == 0 or (self._jobs < self._window and self._bytes + size <= settings.WINDOW_BYTES)
-
-    def sent(self, size: int) -> None:
+            return None
+        carried = size if size <= settings.SMALL_IMAGE or (not lean and self._held + size <= self._limit) else 0
+        if self._jobs and (self._jobs >= self._window or self._bytes + carried > settings.WINDOW_BYTES):
+            return None
         self._jobs += 1
-        self._bytes += size
-        self._held += size
+        self._bytes += carried
+        self._held += carried
+        return carried
 
     def answered(self, size: int) -> None:
         """The job is no longer on its way: it has an answer, or it was lost."""
@@ -70,6 +68,7 @@ class Flow:
         """The broker does not hold this image after all."""
         self._held -= size
 
-    def ended(self, image: int) -> None:
-        """A job with an image of this size has come to its end and made room."""
+    def ended(self, carried: int, image: int) -> None:
+        """A job with an image of this size has come to its end and made room. carried is what the broker held of it."""
+        self._held -= carried
         self._limit += image / settings.GROWTH

@@ -21,12 +21,20 @@ SHORTAGES = 5
 # larger one delays each repetition by up to its own length.
 REVIEW_INTERVAL = 0.25
 
+# Seconds for which an acknowledgement waits for jobs that go to the broker. With a larger value, more of them travel in
+# one message, and the broker keeps their results for longer; with a smaller one, there are more messages.
+HOLD = 0.005
+
+# Jobs, and acknowledgements, that are taken from the application in one turn. A larger value costs less for each; with
+# a smaller one, a million that come at once delay heartbeats and results for less time.
+TURN = 4096
+
 # --- flow control (see flow.py) ----
 
-# The most jobs on their way to the broker, neither accepted nor refused. With a larger value, a full broker refuses
-# more jobs that were sent for nothing; a smaller one leaves the network idle during a round trip. This value fills
-# several multipart messages.
-WINDOW_JOBS = 4096
+# The most jobs on their way to the broker, neither accepted nor refused: at first, and when it has accepted more and
+# more of them. With larger values, a full broker refuses more jobs that were sent for nothing; smaller ones leave the
+# network idle during a round trip.
+FIRST_JOBS, WINDOW_JOBS = 1024, 4096
 
 # The most bytes of images on their way to the broker. With a larger value, more bytes are sent for nothing to a full
 # broker; a smaller one leaves the network idle. A gigabit link carries this value in a quarter of a second.

@@ -20,7 +20,8 @@ any            cancel()                                    (none)         Discar
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from filterfleet.common.client.fetch import Fetch
 from filterfleet.common.jobs.job import Job
@@ -33,8 +34,7 @@ class JobState(enum.Enum):
     DELIVERED = 4
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(Struct, eq=False, gc=False):
     """A job that the application has not acknowledged."""
 
     job: Job

@@ -8,49 +8,22 @@ SENT       an answer to a job that was sent after it         WAITING      it was
 SENT       no answer to anything for ACCEPT_PATIENCE         SENT         SUBMIT once more
 ACCEPTED   its outputs found no room: again()                WAITING
 any        the broker has begun a new session: restart()     WAITING
-any        the job has an outcome, or was cancelled: end()   (forgotten)
+any        the job has an outcome: end()                     ENDED
+any        the job is cancelled: cancel()                    ENDED
 """
 
 from __future__ import annotations
 
-import enum
-import heapq
+import collections
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from filterfleet.common.client import settings
 from filterfleet.common.client.flow import Flow
+from filterfleet.common.client.line import Line, State, Submission
+from filterfleet.common.client.messages import fits_columns, in_columns, single
 from filterfleet.common.jobs.job import Job
-from filterfleet.common.wire import Submit
-from filterfleet.common.wire.messages import BLOB_LIMIT
-
-
-class _State(enum.Enum):
-    WAITING = 1  # in the line
-    SENT = 2  # without an answer
-    ACCEPTED = 3
-
-
-@dataclass(slots=True, eq=False)
-class _Submission:
-    job: Job
-    number: int  # in the application's order
-    state: _State = _State.WAITING
-    carried: int = 0  # bytes of its image that were sent to the broker and, as far as we know, are there
-    lean: bool = False  # to be sent without its image, which the worker will pull
-    asked: bool = False  # sent, and not answered since
-    ambiguous: bool = False  # sent again meanwhile, so an answer may be to either SUBMIT
-
-    @property
-    def image(self) -> int:
-        """Bytes of the image, if it is in memory."""
-        return sum(len(frame) for frame in self.job.payload)
-
-    def message(self, *, with_image: bool) -> Submit:
-        job = self.job
-        image = job.payload if with_image else ()
-        largest = job.largest_output if job.outputs else BLOB_LIMIT
-        return Submit(job.id, job.recipe, job.needs, job.priority, job.size, image, job.outputs, largest)
+from filterfleet.common.wire import Message, Submit
 
 
 class Submissions:
@@ -58,10 +31,11 @@ class Submissions:
 
     def __init__(self) -> None:
         self._flow = Flow()
-        self._jobs: dict[bytes, _Submission] = {}
+        self._jobs: dict[bytes, Submission] = {}
         self._numbers = itertools.count()
-        self._line: list[tuple[int, int, _Submission]] = []  # a heap; entries that no longer wait are passed over
-        self._unanswered: dict[bytes, _Submission] = {}  # in the order of their last SUBMIT
+        self._line = Line()
+        # In the order of their last SUBMIT. A dict would look for its first item among those that were removed.
+        self._unanswered: collections.OrderedDict[bytes, Submission] = collections.OrderedDict()
         self._repeat_at = 0.0
 
     @property
@@ -70,14 +44,14 @@ class Submissions:
         return bool(self._line or self._unanswered)
 
     def add(self, job: Job) -> None:
-        self._jobs[job.id] = submission = _Submission(job, next(self._numbers))
-        self._put_in_line(submission)
+        self._jobs[job.id] = submission = Submission(job, next(self._numbers), sum(map(len, job.payload)))
+        self._line.add(submission)
 
     def again(self, job: bytes) -> None:
         """Submit an accepted job once more, to be told its outcome."""
         submission = self._jobs[job]
         submission.lean = True
-        if submission.state is _State.ACCEPTED:
+        if submission.state is State.ACCEPTED:
             self._put_in_line(submission)
 
     def restart(self) -> None:
@@ -85,100 +59,111 @@ class Submissions:
         self._flow = Flow()
         self._unanswered.clear()
         for submission in self._jobs.values():
-            submission.state, submission.carried, submission.lean = _State.WAITING, 0, False
+            submission.state, submission.carried, submission.lean = State.WAITING, 0, False
             submission.asked = submission.ambiguous = False
-        self._line = [(each.job.priority, each.number, each) for each in self._jobs.values()]
-        heapq.heapify(self._line)
+        self._line = Line()
+        for submission in sorted(self._jobs.values(), key=lambda each: each.number):
+            self._line.add(submission)
 
-    def end(self, job: bytes) -> None:
-        """The job has an outcome, or nobody wants it any more."""
-        self.arrived(job)
+    def end(self, job: bytes, now: float) -> None:
+        """The job has an outcome."""
         if (submission := self._jobs.pop(job, None)) is not None:
-            self._flow.forgotten(submission.carried)
-            self._flow.ended(submission.image)
+            if submission.state is State.SENT:
+                del self._unanswered[job]
+                self._flow.answered(submission.carried)
+                self._flow.accepted(now)
+            submission.state = State.ENDED
+            self._flow.ended(submission.carried, submission.image)
 
-    def arrived(self, job: bytes) -> None:
-        """The broker has the job, though it may not have said so."""
-        if (submission := self._jobs.get(job)) is not None:
+    def cancel(self, job: bytes) -> None:
+        """Nobody wants the job any more."""
+        if (submission := self._jobs.pop(job, None)) is not None:
             self._leave(submission)
-            submission.state = _State.ACCEPTED
+            submission.state = State.ENDED
+            self._flow.ended(submission.carried, submission.image)
 
-    def accepted(self, job: bytes, now: float) -> None:
-        self._answered(job, now)
-        submission = self._jobs.get(job)
-        if submission is not None and submission.state is not _State.ACCEPTED:
-            submission.state = _State.ACCEPTED
-            self._flow.accepted(now)
+    def arrived(self, job: bytes, now: float) -> None:
+        """The broker has the job. It need not have said so, and it does not when it has sent the outcome before."""
+        if (submission := self._jobs.get(job)) is not None:
+            if submission.state is State.SENT:
+                self._leave(submission)
+                self._flow.accepted(now)
+            submission.state = State.ACCEPTED
+
+    def accepted(self, jobs: Iterable[bytes], now: float) -> None:
+        for job in jobs:
+            submission = self._jobs.get(job)
+            if submission is not None and submission.state is not State.ACCEPTED:
+                self._answered(submission, now)
+                submission.state = State.ACCEPTED
+                self._flow.accepted(now)
 
     def refused(self, job: bytes, retry_at: float, now: float) -> None:
-        self._answered(job, now)
         submission = self._jobs.get(job)
-        if submission is not None and submission.state is _State.SENT:
+        if submission is not None and submission.state is State.SENT:
+            self._answered(submission, now)
             self._flow.refused(submission.job.priority, submission.carried, retry_at, now)
             submission.lean = submission.lean or submission.carried > settings.SMALL_IMAGE
             submission.carried = 0
             self._put_in_line(submission)
 
-    def due(self, now: float) -> list[Submit]:
-        """The messages to send now, in order."""
-        messages = []
+    def due(self, now: float, *, columns: bool) -> list[Message]:
+        """The messages to send now, in order, for a broker that may know columns."""
+        messages: list[Message] = []
         if self._unanswered and self._repeat_at <= now:
             self._repeat_at = now + settings.ACCEPT_PATIENCE
             messages += [self._repeat(submission) for submission in list(self._unanswered.values())]
-        while self._line:
-            submission = self._line[0][2]
-            if submission.state is _State.WAITING and self._jobs.get(submission.job.id) is submission:
-                if not self._flow.is_open(submission.job.priority, self._to_carry(submission), now):
-                    break
-                messages.append(self._send(submission, now))
-            heapq.heappop(self._line)
-        return messages
+        small: list[Job] = []  # that may share columns
+        while (submission := self._line.first()) is not None:
+            job = submission.job
+            carried = self._flow.admit(job.priority, submission.image, now, lean=submission.lean)
+            if carried is None:
+                break
+            self._sent(submission, carried, now)
+            if columns and fits_columns(job, carried):
+                small.append(job)
+                continue
+            messages += in_columns(small)
+            small.clear()
+            messages.append(single(job, with_image=carried > 0))
+        return [*messages, *in_columns(small)]
 
     # --- inside ----
 
-    def _put_in_line(self, submission: _Submission) -> None:
+    def _put_in_line(self, submission: Submission) -> None:
         self._flow.forgotten(submission.carried)
-        submission.state, submission.carried = _State.WAITING, 0
-        heapq.heappush(self._line, (submission.job.priority, submission.number, submission))
+        submission.state, submission.carried = State.WAITING, 0
+        self._line.put_back(submission)
 
-    def _to_carry(self, submission: _Submission) -> int:
-        """Bytes of the image that would travel now."""
-        size = submission.image
-        return size if self._flow.carries(size, lean=submission.lean) else 0
-
-    def _send(self, submission: _Submission, now: float) -> Submit:
+    def _sent(self, submission: Submission, carried: int, now: float) -> None:
         if not self._unanswered:
             self._repeat_at = now + settings.ACCEPT_PATIENCE
-        carried = self._to_carry(submission)
-        submission.state, submission.carried = _State.SENT, carried
+        submission.state, submission.carried = State.SENT, carried
         submission.ambiguous, submission.asked = submission.asked, True
         self._unanswered[submission.job.id] = submission
-        self._flow.sent(carried)
-        return submission.message(with_image=carried > 0)
 
-    def _repeat(self, submission: _Submission) -> Submit:
+    def _repeat(self, submission: Submission) -> Submit:
         """The SUBMIT again. The first one may still be on its way with its image, so a large image stays here."""
         submission.ambiguous = True
-        self._unanswered[submission.job.id] = self._unanswered.pop(submission.job.id)
-        return submission.message(with_image=submission.image <= settings.SMALL_IMAGE)
+        self._unanswered.move_to_end(submission.job.id)
+        return single(submission.job, with_image=submission.image <= settings.SMALL_IMAGE)
 
-    def _leave(self, submission: _Submission) -> None:
+    def _leave(self, submission: Submission) -> None:
         """The submission is no longer on its way."""
         if self._unanswered.pop(submission.job.id, None) is not None:
             self._flow.answered(submission.carried)
 
-    def _answered(self, job: bytes, now: float) -> None:
+    def _answered(self, submission: Submission, now: float) -> None:
         """The broker answers in order, so every job that was sent before this one and has no answer was lost.
 
         An answer to a job that was sent twice says nothing about the others (P. Karn and C. Partridge, SIGCOMM 1987;
         RFC 6298, 3).
         """
-        submission = self._unanswered.get(job)
-        if submission is None:
+        if submission.state is not State.SENT:
             return
         self._repeat_at = now + settings.ACCEPT_PATIENCE
         if not submission.ambiguous:
-            for earlier in list(itertools.takewhile(lambda other: other is not submission, self._unanswered.values())):
+            while (earlier := next(iter(self._unanswered.values()))) is not submission:
                 self._leave(earlier)
                 self._put_in_line(earlier)
         self._leave(submission)

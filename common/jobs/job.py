@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.recipe import Recipe
@@ -20,13 +21,13 @@ EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avi
 OUTPUT_LIMIT, OUTPUT_RATIO = 1 << 30, 64
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True, gc=False):
     """One image under one recipe.
 
     recipe is Recipe.to_bytes(). needs are the names of the filters that a worker must have. size is in bytes.
     payload is the image file, or empty when the file is to be read in parts. Jobs with a lower priority go first.
     outputs are the names of the recipe's outputs, in order; without them, a result is not checked before it is pulled.
+    reference says where workers may find the file of a job without payload (common.shares), if they see the same share.
     """
 
     id: bytes
@@ -36,6 +37,7 @@ class Job:
     payload: tuple[Payload, ...] = ()
     priority: int = 0
     outputs: tuple[str, ...] = ()
+    reference: bytes = b""
 
     @property
     def largest_output(self) -> int:
@@ -46,6 +48,11 @@ class Job:
 def job_id(content: bytes, recipe: Recipe) -> bytes:
     """content is the sha256 of the image file, so the same file under the same recipe is the same job."""
     return content + recipe.digest
+
+
+def content_of(job: bytes) -> bytes:
+    """The sha256 of the image file of the job with this id."""
+    return job[:32]
 
 
 def check_outputs(names: Sequence[str], outputs: Sequence[OutputFile], largest: int = BLOB_LIMIT) -> None:

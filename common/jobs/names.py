@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from filterfleet.common.jobs.extensions import FORMAT_OF_EXTENSION
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 
 
 def format_of_name(path: str) -> str | None:
     """The format that the extension of a file stands for; None if it is no image's."""
-    return FORMAT_OF_EXTENSION.get(PurePosixPath(path).suffix.lower())
+    return FORMAT_OF_EXTENSION.get(_extension(path).lower())
 
 
 def is_image_name(path: str) -> bool:
@@ -18,7 +16,14 @@ def is_image_name(path: str) -> bool:
 
 
 def has_no_extension(path: str) -> bool:
-    return not PurePosixPath(path).suffix.strip(".")  # before Python 3.14, "a." has none
+    return not _extension(path)
+
+
+def _extension(path: str) -> str:
+    """The last suffix of a file, with its dot; empty if there is none, as in ".jpg" and in "a."."""
+    name = path[path.rfind("/") + 1 :]
+    at = name.rfind(".")
+    return name[at:] if 0 < at < len(name) - 1 else ""
 
 
 def output_path(output: str, source: str, image_format: str) -> str:
@@ -29,10 +34,9 @@ def output_path(output: str, source: str, image_format: str) -> str:
     output: a.jpg and a.jpg.png do occur in one folder. For the same reason a name without an extension gets two: the
     output of a in JPEG is a.jpg.jpg, because a.jpg may lie beside it.
     """
-    path = PurePosixPath(source)
     if has_no_extension(source):
         return f"{output}/{source}{2 * f'.{EXTENSION_OF_FORMAT[image_format]}'}"
     own = format_of_name(source) == image_format
-    if own and not is_image_name(path.stem):
+    if own and not is_image_name(source[: source.rfind(".")]):
         return f"{output}/{source}"
     return f"{output}/{source}.{EXTENSION_OF_FORMAT[image_format]}"

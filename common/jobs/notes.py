@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from filterfleet.common.text import printable
 
@@ -16,3 +16,13 @@ def notes_of(report: Mapping[str, Any]) -> str | None:
     """The notes in the report about an image, safe to show; None if there are none. A worker may report anything."""
     notes = report.get("notes")
     return printable(notes[:LONGEST_NOTES])[:LONGEST_NOTES] if isinstance(notes, str) and notes else None
+
+
+def sums_of(report: Mapping[str, Any], outputs: int) -> list[int] | None:
+    """The CRC-32 of each of this many outputs; None if the report does not have them."""
+    sums = report.get("sums")
+    return sums if isinstance(sums, list) and len(sums) == outputs and all(map(_is_sum, sums)) else None
+
+
+def _is_sum(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32

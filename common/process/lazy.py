@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from filterfleet.common.process.quick import make_quick
+
 
 class LazyCommand(TyperCommand):
     """Stands for a command in its group's list, and loads the real one to parse its arguments.
@@ -29,10 +31,10 @@ class LazyCommand(TyperCommand):
         module, _, name = self.place.partition(":")
         target = getattr(importlib.import_module(module), name)
         if isinstance(target, typer.Typer):
-            return typer.main.get_group(target)
+            return make_quick(typer.main.get_group(target))
         alone = typer.Typer(add_completion=False)
         alone.command(self.name)(target)
-        return typer.main.get_command(alone)
+        return make_quick(typer.main.get_command(alone))
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Running a command, showing its help and completing its arguments all begin here. The context that is returned

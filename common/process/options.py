@@ -49,6 +49,13 @@ NoSandbox = Annotated[
         help="Let the processes that decode images reach all that you can reach: files, network, programs.",
     ),
 ]
+SHARE = typer.Option(
+    "--share",
+    metavar="NAME=DIR",
+    help="A folder that listener and workers both see, under a name that all of them use: images in it do not travel. "
+    "NAME=DIR:ro is only read. May be given several times.",
+)
+ShareFolders = Annotated[list[str] | None, SHARE]
 RecipeChoice = Annotated[
     str,
     typer.Option("--recipe", metavar="FILE|NAME", help="A TOML file, or a recipe of `filterfleet recipe list`."),

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import typer
 
 from filterfleet.common.process.command import daemon
+from filterfleet.common.process.quick import make_quick
 
 
 def run_role(command: Callable[..., None]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(command)
-    daemon(app)
+    daemon(make_quick(typer.main.get_command(app)))

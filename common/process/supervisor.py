@@ -27,6 +27,7 @@ from filterfleet.common.private import open_log
 from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.process.zygote import Birth, Forked, claim, fork
 
 # When a child is restarted, and how soon.
 #
@@ -45,7 +46,9 @@ STABLE = 10.0
 # ready would do so again, so it is not restarted and ends the whole fleet.
 USAGE_EXIT = 2
 
-TURN = 0.1  # seconds between looks at the children
+TURN = 0.1  # seconds between looks at the children, if none of them ends before
+
+Process = subprocess.Popen[bytes] | Forked
 
 log = get_logger("supervisor")
 
@@ -54,9 +57,10 @@ log = get_logger("supervisor")
 class Spec:
     """A process to keep running.
 
-    arguments are those behind the interpreter; environment is added to ours; log is a file for its output, or None to
-    share ours; final are the exit codes that mean it has done its work; last: it is told to end only when the others
-    have ended, because they need it for that.
+    arguments are those behind the interpreter; if they begin with "-m" and a module, a zygote may fork the first
+    process. environment is added to ours; log is a file for its output, or None to share ours; final are the exit codes
+    that mean it has done its work; last: it is told to end only when the others have ended, because they need it for
+    that.
     """
 
     name: str
@@ -74,7 +78,8 @@ class Child:
     spec: Spec
     socket: socket.socket
     address: str
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
+    ended: int | None = None  # a descriptor that becomes readable when the process ends, where the system has one
     ready: bool = False
     served: bool = False  # it was ready once, so whatever keeps it from starting now (a full disk) may pass
     heard: float = 0.0
@@ -91,6 +96,7 @@ class Supervisor:
         """patience: seconds that children have to end after SIGTERM, before they are killed."""
         self._patience = patience
         self.children = [self._child(spec, n) for n, spec in enumerate(specs)]
+        self._forked = False
 
     def _child(self, spec: Spec, number: int) -> Child:
         # An abstract address leaves no file behind, however we end, and nobody else can guess it.
@@ -112,6 +118,9 @@ class Supervisor:
 
     def turn(self) -> None:
         """Start, hear, restart and kill children. Raises FleetError when one of them can never start."""
+        if not self._forked:
+            self._forked = True
+            self._fork()
         for child in self.children:
             self._listen(child)
             if child.exit_code is not None:
@@ -119,32 +128,62 @@ class Supervisor:
             if child.process is None:
                 if child.start_at <= time.monotonic():
                     self._start(child)
-            elif child.process.poll() is not None:
-                self._on_exit(child, child.process.returncode)
+            elif (code := child.process.poll()) is not None:
+                self._on_exit(child, code)
             elif time.monotonic() - child.heard > WATCHDOG:
                 log.error("process hangs, killing it", process=child.spec.name, pid=child.process.pid)
                 child.process.kill()
 
+    def wait(self, stop: StopSignal) -> None:
+        """Until a child ends, a signal comes, or TURN seconds have passed."""
+        ends = [child.ended for child in self.children if child.ended is not None]
+        select.select([*ends, stop.fileno()], [], [], TURN)
+
+    def _fork(self) -> None:
+        """Have the zygotes that wait fork all the children that they can. The other children are started one by one."""
+        births: dict[str, list[Child]] = {}
+        for child in self.children:
+            if child.spec.arguments[0] == "-m":
+                births.setdefault(child.spec.arguments[1], []).append(child)
+        with contextlib.ExitStack() as stack:
+            asked = [(zygote, children) for module, children in births.items() if (zygote := claim(module))]
+            forked = fork(*((zygote, [self._birth(child, stack) for child in children]) for zygote, children in asked))
+            for (_, children), processes in zip(asked, forked, strict=True):
+                for child, process in zip(children, processes, strict=False):  # those without one are started
+                    self._started(child, process)
+
+    def _birth(self, child: Child, stack: contextlib.ExitStack) -> Birth:
+        _, module, *arguments = child.spec.arguments
+        output = stack.enter_context(_opened(child.spec.log)).fileno() if child.spec.log else None
+        return Birth(module, arguments, self._environment(child), output=output)
+
     def _start(self, child: Child) -> None:
-        environment = {
-            **os.environ,
-            **child.spec.environment,
-            "NOTIFY_SOCKET": child.address,
-            "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)),
-            SUPERVISOR: str(os.getpid()),
-        }
         # -P: a folder `filterfleet` in the working directory must not be imported.
         argv = [sys.executable, "-P", *child.spec.arguments]
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(_opened(child.spec.log)) if child.spec.log else None
-            child.process = subprocess.Popen(
+            process = subprocess.Popen(
                 argv,
-                env=environment,
+                env={**os.environ, **self._environment(child)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 process_group=0,  # Ctrl-C reaches us alone, and we end the children in our order
             )
+        self._started(child, process)
+
+    def _environment(self, child: Child) -> dict[str, str]:
+        """What is added to our environment."""
+        return {
+            **child.spec.environment,
+            "NOTIFY_SOCKET": child.address,
+            "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)),
+            SUPERVISOR: str(os.getpid()),
+        }
+
+    def _started(self, child: Child, process: Process) -> None:
+        child.process = process
+        child.ended = _end_of(process.pid)
         child.ready = False
         child.started = child.heard = time.monotonic()
 
@@ -157,7 +196,7 @@ class Supervisor:
                     child.ready = child.served = True
 
     def _on_exit(self, child: Child, code: int) -> None:
-        child.process = None
+        _forget(child)
         if code in child.spec.final:
             child.exit_code = code
             return
@@ -181,6 +220,7 @@ class Supervisor:
 
     def _end(self, children: Sequence[Child], deadline: float, hurry: Callable[[], bool]) -> None:
         running = [child.process for child in children if child.process is not None]
+        ends = [child.ended for child in children if child.ended is not None]
         hurried = False
         for process in running:
             process.send_signal(signal.SIGTERM)
@@ -190,13 +230,28 @@ class Supervisor:
                 hurried = True
                 for process in running:
                     process.send_signal(signal.SIGTERM)
-            time.sleep(TURN / 2)
+            ended = select.select(ends, [], [], TURN / 2)[0]
+            ends = [end for end in ends if end not in ended]
         for process in running:
             process.kill()
             process.wait()
         for child in children:
-            child.process = None
+            _forget(child)
             child.socket.close()
+
+
+def _end_of(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):  # a system or a kernel without it: the next turn will see
+        return None
+
+
+def _forget(child: Child) -> None:
+    child.process = None
+    if child.ended is not None:
+        os.close(child.ended)
+        child.ended = None
 
 
 def _opened(log: Path) -> FileIO:
@@ -223,6 +278,6 @@ def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Superv
                 announced = True
                 notifier.ready()
             notifier.alive()
-            select.select([stop], [], [], TURN)
+            supervisor.wait(stop)
         notifier.stopping()
         supervisor.stop(hurry=lambda: stop.count > 1)

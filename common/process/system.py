@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import os
 import resource
 import signal
 import socket
 import sys
 
+VERSION = "0.1.0"  # of the package: pyproject.toml reads it here
+
 # Open files that a process asks for: each large image or output in hand takes one, and each peer of a broker. More is
 # useful only to a broker of tens of thousands of peers.
 MANY_FILES = 65536
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-
-
-def version() -> str:
-    return importlib.metadata.version("filterfleet")
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 
 
 def host_and_pid() -> str:
@@ -37,6 +34,15 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the kernel was asked
         raise SystemExit(1)
+
+
+def adopt_orphans(wanted: bool) -> bool:
+    """Whether the children of children that die become ours from now on, and not those of init. False when the kernel
+    cannot do that (Linux)."""
+    if sys.platform != "linux":
+        return False
+    failed: int = ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
+    return not failed
 
 
 def allow_many_files() -> None:

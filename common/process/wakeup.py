@@ -9,9 +9,14 @@ from types import FrameType
 
 
 class Wakeup:
-    """One thread polls fileno(); any thread or signal handler may call set() to wake it."""
+    """One thread polls fileno(); any thread or signal handler may call set() to wake it.
+
+    The one that polls calls clear() before it looks for what the others have left for it. While it is set, nobody else
+    needs to set it.
+    """
 
     def __init__(self) -> None:
+        self.is_set = False
         self._read, self._write = socket.socketpair()
         self._read.setblocking(False)
         self._write.setblocking(False)
@@ -20,17 +25,21 @@ class Wakeup:
         return self._read.fileno()
 
     def set(self) -> None:
+        if self.is_set:
+            return
+        self.is_set = True
         with contextlib.suppress(OSError):  # full: it is set already; closed: nobody polls any more
             self._write.send(b"\0")
 
     def clear(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while self._read.recv(4096):
-                pass
+            self._read.recv(4096)
+        self.is_set = False  # last, so that a set() in between finds its byte unread, or its caller is looked at now
 
     def close(self) -> None:
         self._read.close()
         self._write.close()
+        self.is_set = False
 
 
 class Caught:

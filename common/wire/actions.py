@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from filterfleet.common.payload import Payload
 from filterfleet.common.wire.messages import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Struct, frozen=True):
     """Close the socket, if there is one, and connect a new one under this routing id to the broker of this number."""
 
     identity: bytes
     broker: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """Write data at offset of a blob, then call on_stored(), or on_unstorable() when that fails.
 
     The core gives each blob a number, and uses a blob only when all of it has been reported as stored.
@@ -33,8 +30,7 @@ class Store:
     data: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Struct, frozen=True):
     """Nobody needs this blob any more. There may be nothing stored of it."""
 
     blob: int

@@ -14,6 +14,7 @@ from filterfleet.common.wire.codec import FRAMES_LIMIT
 COPY_BELOW = 1 << 16  # bytes; smaller frames are cheaper to copy than to keep alive
 MESSAGE_LIMIT = 512 << 20  # bytes of all frames of one message
 FLOOD = 100_000  # frames of one message after which even throwing the others away takes too long
+_MORE = zmq.DONTWAIT | zmq.SNDMORE
 _FRAMES = FRAMES_LIMIT + 1  # a routing id, and as many frames as parse() takes
 
 
@@ -64,7 +65,10 @@ def _content(frame: zmq.Frame) -> Payload:
 
 def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
     """Queue a message, never waiting. Raises zmq.Again or zmq.ZMQError (EHOSTUNREACH from a ROUTER)."""
-    socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
+    *front, last = frames
+    for frame in front:
+        socket.send(frame, _MORE, copy=len(frame) < COPY_BELOW)
+    socket.send(last, zmq.DONTWAIT, copy=len(last) < COPY_BELOW)
 
 
 def poll(poller: zmq.Poller, patience: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from filterfleet.common.wire.messages import CHUNK, Get
 from filterfleet.common.wire.pull import WINDOW

@@ -2,30 +2,44 @@
 
 A field called id names the work: a lease token between broker and worker, a job id between broker and client. The
 broker relays a message by exchanging one for the other. Payload frames travel beside a message and never inside its
-map, so that an image is copied as rarely as possible. NAME is what the map calls the message.
+map, so that an image is copied as rarely as possible: in the map, `frames` is the number of them.
+
+Messages whose names end with S carry many of a kind at once, in columns: what they share stands there once, and the
+payloads of all of them are one frame. Only peers of minor version 1 know them. columns.py takes them apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct, field
 
 from filterfleet.common.payload import Blob
 from filterfleet.common.payload import Payload as Payload
+from filterfleet.common.wire import fields as f
+from filterfleet.common.wire.fields import BLOB_LIMIT as BLOB_LIMIT
+from filterfleet.common.wire.fields import INLINE_LIMIT as INLINE_LIMIT
+from filterfleet.common.wire.fields import LEASES_LIMIT as LEASES_LIMIT
+from filterfleet.common.wire.fields import ROWS_LIMIT as ROWS_LIMIT
 from filterfleet.common.wire.liveness import Randomness
 
-READY = b"\x01"
-HEARTBEAT = b"\x02"
-PPX = b"PPX1"
+READY, HEARTBEAT, PPX = b"\x01", b"\x02", b"PPX1"
+MINOR = 1  # the version of PPX beside the 1 of its name; a peer that tells none speaks 0
 TAG = b"fx1|"  # the routing id of a peer that speaks PPX begins with it
-
-INLINE_LIMIT = 8 << 20  # bytes of payload in one multipart message
 FRAME_LIMIT = INLINE_LIMIT + (1 << 20)  # bytes of one frame; a larger one costs its sender the connection
-BLOB_LIMIT = 4 << 30  # bytes of the largest image or output that is moved at all
 CHUNK = 1 << 20  # bytes that one GET asks for
-NAMES_LIMIT = 1024  # filters that one message can name
-LEASES_LIMIT = 4096  # leases that one heartbeat can name
+
+if TYPE_CHECKING:
+    Frames = tuple[Payload, ...]
+    Blobs = tuple[Blob, ...]
+    Report = Mapping[str, Any]
+    Columns = Mapping[str, Sequence[Any]]
+else:  # as they stand in the map; the codec puts the frames, and the checked report, in their places
+    Frames = Blobs = int
+    Report = Columns = msgspec.Raw
 
 
 def new_identity(rng: Randomness) -> bytes:
@@ -54,239 +68,258 @@ class Envelope:
     body: tuple[Payload, ...]
 
 
+class _Message(Struct, frozen=True, gc=False, tag_field="type", tag=str.upper):
+    """`NAME` is what the map calls the message. No circle leads through one, and the garbage collector, which would
+    look at every one of a million again and again, does not know them."""
+
+    @property
+    def NAME(self) -> str:  # noqa: N802 - a constant of each class
+        return type(self).__name__.upper()
+
+
 # --- PPX: broker to its peers ----
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(_Message, frozen=True):
     """The broker holds nothing of the peer: leases are void, and a client submits its jobs again.
 
     life identifies this run of the broker, session this registration. interval is the time between heartbeats in
     seconds, and a peer that misses `missed` of them in a row is dead. inline_limit is in bytes.
     """
 
-    NAME: ClassVar[str] = "HELLO"
+    life: f.Id
+    session: f.Session
+    interval: f.Interval
+    missed: f.Missed
+    inline_limit: f.Size
+    minor: f.Minor = 0
 
-    life: bytes
-    session: bytes
-    interval: float
-    missed: int
-    inline_limit: int
 
-
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(_Message, frozen=True):
     """Run this recipe within timeout seconds.
 
     Without payload, the worker pulls the blob "", of size bytes. opaque: the payload is the body of a basic client's
     request, which is answered with one frame. alone: the task may kill its process, so nothing else may run there
-    meanwhile.
+    meanwhile. reference: as in the client's SUBMIT.
     """
 
-    NAME: ClassVar[str] = "TASK"
-
-    id: bytes
-    recipe: bytes
-    size: int
-    timeout: float
+    id: f.Id
+    recipe: f.Recipe
+    size: f.Size
+    timeout: f.Timeout
     opaque: bool = False
     alone: bool = False
-    payload: tuple[Payload, ...] = ()
+    payload: Frames = field(default=(), name="frames")
+    reference: f.Reference = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(_Message, frozen=True):
     """The broker has the job."""
 
-    NAME: ClassVar[str] = "ACCEPTED"
-
-    id: bytes
+    id: f.Id
 
 
-@dataclass(frozen=True, slots=True)
-class Busy:
+class Busy(_Message, frozen=True):
     """The broker has no room for the job; submit it again after retry_after seconds."""
 
-    NAME: ClassVar[str] = "BUSY"
-
-    id: bytes
-    retry_after: float
+    id: f.Id
+    retry_after: f.Wait
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(_Message, frozen=True):
     """What the fleet can do now: the names of its filters, and its number of threads."""
 
-    NAME: ClassVar[str] = "CATALOGUE"
-
-    filters: tuple[str, ...]
-    threads: int
+    filters: f.Names
+    threads: f.FleetThreads
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(_Message, frozen=True):
     """The answer to a status request: a map of plain values."""
 
-    NAME: ClassVar[str] = "STATUS"
-
-    report: Mapping[str, Any]
+    report: Report
 
 
 # --- PPX: workers to the broker ----
 
 
-@dataclass(frozen=True, slots=True)
-class Credit:
+class Credit(_Message, frozen=True):
     """slots is how many leases the worker wants to hold in all, threads how many of them it runs at once."""
 
-    NAME: ClassVar[str] = "CREDIT"
+    slots: f.Slots
+    threads: f.Threads
+    filters: f.Names
+    host: f.Host
+    version: f.Version
+    minor: f.Minor = 0
 
-    slots: int
-    threads: int
-    filters: tuple[str, ...]
-    host: str
-    version: str
 
-
-@dataclass(frozen=True, slots=True)
-class Nack:
+class Nack(_Message, frozen=True):
     """The worker hands the lease back and has dropped the work. Nobody is to blame."""
 
-    NAME: ClassVar[str] = "NACK"
-
-    id: bytes
+    id: f.Id
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(_Message, frozen=True):
     """Send no more work. The worker will finish what is leased."""
-
-    NAME: ClassVar[str] = "DRAIN"
 
 
 # --- PPX: clients to the broker ----
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(_Message, frozen=True):
     """A job. needs are the filters that its worker must have. Lower priority numbers go first.
 
     outputs are the names that its result must have, in order, and largest the bytes of the largest output that may
-    come; without names, nobody on the way can check a result.
+    come; without names, nobody on the way can check a result. reference: where it is in a share (common.shares).
     """
 
-    NAME: ClassVar[str] = "SUBMIT"
+    id: f.Id
+    recipe: f.Recipe
+    needs: f.Names
+    priority: f.Priority
+    size: f.Size
+    payload: Frames = field(default=(), name="frames")
+    outputs: f.OutputNames = ()
+    largest: f.Size = BLOB_LIMIT
+    reference: f.Reference = b""
 
-    id: bytes
-    recipe: bytes
-    needs: tuple[str, ...]
-    priority: int
-    size: int
-    payload: tuple[Payload, ...] = ()
-    outputs: tuple[str, ...] = ()
-    largest: int = BLOB_LIMIT
 
-
-@dataclass(frozen=True, slots=True)
-class StatusRequest:
+class StatusRequest(_Message, frozen=True):
     """Asks for a STATUS."""
-
-    NAME: ClassVar[str] = "STATUSREQUEST"
 
 
 # --- PPX: relayed or symmetric ----
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFile:
+class OutputFile(Struct, frozen=True, gc=False, array_like=True):
     """One output of a result: its name, its image format and its size in bytes."""
 
-    name: str
-    format: str
-    size: int
+    name: f.Name
+    format: f.Format
+    size: f.Size
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(_Message, frozen=True):
     """The work is done.
 
     The payload is one frame for each output, in order, or nothing: then each output is pulled by its name. A result
-    that an application gets as its outcome always has a blob for each output; those that were pulled are in files.
+    that an application gets as its outcome has a blob for each output, unless `left` says where they lie in a share.
     """
 
-    NAME: ClassVar[str] = "RESULT"
+    id: f.Id
+    outputs: Annotated[tuple[OutputFile, ...], Meta(max_length=f.OUTPUTS_LIMIT)]
+    report: Report
+    payload: Blobs = field(default=(), name="frames")
+    left: f.Left = b""
 
-    id: bytes
-    outputs: tuple[OutputFile, ...]
-    report: Mapping[str, Any]
-    payload: tuple[Blob, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(_Message, frozen=True):
     """The work failed. A permanent failure would be the same anywhere and at any time. reason is a sentence."""
 
-    NAME: ClassVar[str] = "FAILED"
-
-    id: bytes
-    kind: Literal["permanent", "transient"]
-    reason: str
+    id: f.Id
+    kind: f.Kind
+    reason: f.Reason
 
 
-@dataclass(frozen=True, slots=True)
-class ResultOk:
+class ResultOk(_Message, frozen=True):
     """The result or failure has arrived and may be forgotten."""
 
-    NAME: ClassVar[str] = "RESULTOK"
-
-    id: bytes
+    id: f.Id
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(_Message, frozen=True):
     """Nobody wants this work any more."""
 
-    NAME: ClassVar[str] = "CANCEL"
-
-    id: bytes
+    id: f.Id
 
 
-@dataclass(frozen=True, slots=True)
-class Beat:
+class Beat(_Message, frozen=True):
     """The heartbeat of a PPX peer: the session it believes in and, from a worker, the leases it holds.
 
     waiting are those leases whose image has arrived and whose work has not begun; their time does not run yet.
     """
 
-    NAME: ClassVar[str] = "BEAT"
+    session: f.Session
+    leases: f.Ids = ()
+    waiting: f.Ids = ()
+    minor: f.Minor = 0
 
-    session: bytes
-    leases: tuple[bytes, ...] = ()
-    waiting: tuple[bytes, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Get:
+class Get(_Message, frozen=True):
     """Send length bytes at offset of a blob. "" is the image of the task; an output goes by its name."""
 
-    NAME: ClassVar[str] = "GET"
-
-    id: bytes
-    blob: str
-    offset: int
-    length: int
+    id: f.Id
+    blob: f.Name
+    offset: f.Size
+    length: f.Length
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(_Message, frozen=True):
     """Part of a blob: the answer to GET."""
 
-    NAME: ClassVar[str] = "DATA"
+    id: f.Id
+    blob: f.Name
+    offset: f.Size
+    payload: Frames = field(name="frames")
 
-    id: bytes
-    blob: str
-    offset: int
-    payload: tuple[Payload, ...]
+
+# --- PPX 1.1: many at once ----
+
+
+class Submits(_Message, frozen=True):
+    """Jobs with everything in common but their images, which all travel along: sizes[n] bytes for ids[n]."""
+
+    ids: f.RowIds
+    recipe: f.Recipe
+    needs: f.Names
+    priority: f.Priority
+    sizes: f.Sizes
+    payload: Frames = field(default=(), name="frames")
+    outputs: f.OutputNames = ()
+    largest: f.Size = BLOB_LIMIT
+
+
+class Accepteds(_Message, frozen=True):
+    """The broker has these jobs."""
+
+    ids: f.RowIds
+
+
+class Tasks(_Message, frozen=True):
+    """Tasks of one recipe with their images; none of them is opaque or alone."""
+
+    ids: f.RowIds
+    recipe: f.Recipe
+    sizes: f.Sizes
+    timeout: f.Timeout
+    payload: Frames = field(default=(), name="frames")
+
+
+class Column(Struct, frozen=True, gc=False, array_like=True):
+    """The outputs of one name: that name, and their image format."""
+
+    name: f.Name
+    format: f.Format
+
+
+class Results(_Message, frozen=True):
+    """Results with the same outputs, all of which travel along.
+
+    sizes and the payload go result by result: the outputs of the first, then those of the second. report maps each
+    key to a list with one value for each result.
+    """
+
+    ids: f.RowIds
+    outputs: Annotated[tuple[Column, ...], Meta(max_length=f.OUTPUTS_LIMIT)]
+    sizes: f.Sizes
+    report: Columns
+    payload: Frames = field(default=(), name="frames")
+
+
+class ResultOks(_Message, frozen=True):
+    """These results or failures have arrived and may be forgotten."""
+
+    ids: f.RowIds
 
 
 Message = (
@@ -308,4 +341,9 @@ Message = (
     | Beat
     | Get
     | Data
+    | Submits
+    | Accepteds
+    | Tasks
+    | Results
+    | ResultOks
 )

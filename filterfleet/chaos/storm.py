@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from filterfleet.chaos.photographs import Photographs
 from filterfleet.chaos.plan import Deed, Step
 from filterfleet.common.errors import FleetError
-from filterfleet.common.process.supervisor import Child, Supervisor
+from filterfleet.common.process.supervisor import Child, Process, Supervisor
 from filterfleet.listener.ledger.ledger import Ledger
 
 # Images that wait or are under way during the storm. More keeps larger fleets busy, less ends sooner after the storm.
@@ -27,14 +26,14 @@ _SAID = {Deed.KILL: "killed", Deed.FREEZE: "frozen", Deed.RESTART: "told to end"
 @dataclass(frozen=True, slots=True)
 class _Frozen:
     child: str
-    process: subprocess.Popen[bytes]
+    process: Process
     until: float
 
 
 class Storm:
     """watch(supervisor) is for common.process.supervisor.supervise.
 
-    It sends signals only through the supervisor's own Popen objects, so that it never hits a stranger who has got the
+    It sends signals only through the supervisor's own processes, so that it never hits a stranger who has got the
     pid of a process that ended.
     """
 

@@ -1,1 +1,1 @@
-"""The commands of `filterfleet`, each in a file of its own. filterfleet.cli lists them."""
+"""The commands of `filterfleet`, each in a file of its own. filterfleet.app lists them."""

@@ -23,7 +23,8 @@ from filterfleet.common.logs import configure
 from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
-from filterfleet.fleet import INTERRUPTED, Fleet
+from filterfleet.console import INTERRUPTED
+from filterfleet.fleet import Fleet
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.state import PRIVATE
 from filterfleet.worker.pixels.opencv import prepare_process

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from filterfleet.commands.up import Workers
@@ -55,15 +56,15 @@ def run_demo(folder: Path, recipe: str, workers: int) -> int:
         settle=SETTLE,
     )
     fleet = Fleet(options, workers=workers, threads=0, memory=None, backend_port=ports.backend)
-    fleet.console.print(f"Broker on ports {ports.frontend} and {ports.backend}, {workers} workers, one listener.")
+    typer.echo(f"Broker on ports {ports.frontend} and {ports.backend}, {workers} workers, one listener.")
     code = fleet.run_once()
     processed = fleet.ledger.processed()
-    fleet.console.print(_table(processed))
+    Console(markup=False, emoji=False).print(_table(processed))  # brackets and colons in names are what they are
     if processed:
         sheet = write_contact_sheet(photographs, results, processed, folder / "contact-sheet.png")
         first = processed[0].finished_at - began
-        fleet.console.print(f"First result after {first:.1f} s, all after {processed[-1].finished_at - began:.1f} s.")
-        fleet.console.print(f"Before and after, side by side: {printable(str(sheet.resolve()))}", soft_wrap=True)
+        typer.echo(f"First result after {first:.1f} s, all after {processed[-1].finished_at - began:.1f} s.")
+        typer.echo(f"Before and after, side by side: {printable(str(sheet.resolve()))}")
     fleet.report(code)
     return code
 

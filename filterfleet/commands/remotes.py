@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from filterfleet.common.text import printable, size_text
-from filterfleet.console import plain_console
 from filterfleet.listener.cloud.rclone.remotes import check_remote, known, known_remotes, room, version
 
 
@@ -36,7 +36,7 @@ def remotes(
     table = Table("remote", "kind", box=box.SIMPLE_HEAD)
     for remote in found:
         table.add_row(printable(f"{remote.name}:"), printable(remote.kind))
-    plain_console().print(table)
+    Console(markup=False, emoji=False).print(table)  # brackets and colons in names are what they are
     typer.echo("The space of one remote: filterfleet remotes NAME")
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
-from filterfleet.batch import batch_selection, process_folder
+from filterfleet.batch import batch_selection, process_folder, shares_for
 from filterfleet.commands.report_file import check_report, write_report
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.logs import configure
@@ -25,12 +22,11 @@ from filterfleet.common.process.options import (
     Memory,
     NoSandbox,
     RecipeChoice,
+    ShareFolders,
 )
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
-from filterfleet.console import plain_console, print_failures, print_left_alone
-from filterfleet.fleet import INTERRUPTED, LOOK
-from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.console import INTERRUPTED, Bar, print_failures, print_left_alone
 from filterfleet.listener.settings.listener_options import FOLLOW_LINKS, NO_DEFAULT_EXCLUDES, SNIFF
 from filterfleet.listener.settings.selection import Selection
 from filterfleet.recipes import load_recipe
@@ -75,6 +71,7 @@ def run(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Use a Dask scheduler without TLS, such as tcp://HOST:PORT.")
     ] = False,
+    share: ShareFolders = None,
     no_sandbox: NoSandbox = False,
 ) -> None:
     """Process a folder of images once.
@@ -82,6 +79,7 @@ def run(
     Every engine gives the same files, byte for byte. You may interrupt it and run it again: it skips what is done and
     unchanged. The exit code is 0 when every image succeeded, 1 when some failed, and 130 when it was interrupted.
     """
+    shares = shares_for(engine, share or (), source, output)
     # First of all: under MPI every rank comes here, and only rank 0 goes on.
     opened = open_engine(
         engine,
@@ -94,12 +92,22 @@ def run(
         insecure=insecure,
         sandbox=not no_sandbox,
         keys=keys,
+        shares=shares,
     )
     # Ctrl-C sets a flag only from here on. Before, it is an exception, which a library that is starting may swallow.
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:
         selection = batch_selection(no_default_excludes=no_default_excludes, sniff=sniff)
         code = run_batch(
-            source, output, opened, recipe, report, force=force, stop=stop, selection=selection, links=follow_links
+            source,
+            output,
+            opened,
+            recipe,
+            report,
+            force=force,
+            stop=stop,
+            selection=selection,
+            links=follow_links,
+            shares=shares,
         )
     raise typer.Exit(code)
 
@@ -115,6 +123,7 @@ def run_batch(
     stop: StopSignal,
     selection: Selection = Selection(),  # noqa: B008 - frozen
     links: bool = False,
+    shares: Sequence[str] = (),
 ) -> int:
     """Process the folder, with a progress bar and a report.
 
@@ -124,8 +133,7 @@ def run_batch(
         check_report(report)
     recipe = load_recipe(choice)
     configure(logging.ERROR)  # failures are listed at the end
-    console = plain_console(stderr=True)
-    with contextlib.closing(_Bar(console, engine.name)) as bar:
+    with contextlib.closing(Bar(engine.name, stderr=True)) as bar:
         summary = process_folder(
             source,
             output,
@@ -135,48 +143,17 @@ def run_batch(
             stop=stop,
             selection=selection,
             links=links,
-            turned=bar.update,
+            shares=shares,
+            turned=bar.look,
         )
-        bar.finish(summary.rows)
+        bar.update(sum(row["status"] != "pending" for row in summary.rows), len(summary.rows))
     if report is not None:
         write_report(report, summary.rows)
-    print_failures(console, summary.failures)
+    print_failures(summary.failures, stderr=True)
     done = sum(row["status"] == "done" for row in summary.rows)
-    console.print(
-        f"{done} images done, {len(summary.failures)} failed. Results: {printable(str(output))}", soft_wrap=True
-    )
-    print_left_alone(console, summary.left_alone)
+    typer.echo(f"{done} images done, {len(summary.failures)} failed. Results: {printable(str(output))}", err=True)
+    print_left_alone(summary.left_alone, stderr=True)
     if summary.interrupted:
-        console.print("Interrupted: the same command goes on where this one stopped.")
+        typer.echo("Interrupted: the same command goes on where this one stopped.", err=True)
         return INTERRUPTED
     return 1 if summary.failures else 0
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f} images/s" if task.speed else "")
-
-
-class _Bar:
-    """Shows the ledger's progress every LOOK seconds, and nothing before there is a ledger."""
-
-    def __init__(self, console: Console, name: str) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console)
-        self._task = self._progress.add_task(name, total=None)
-        self._looked = 0.0
-
-    def update(self, ledger: Ledger) -> None:
-        self._progress.start()
-        if time.monotonic() - self._looked > LOOK:
-            self._looked = time.monotonic()
-            state = ledger.progress()
-            self._progress.update(self._task, completed=state.done + state.failed, total=state.total or None)
-
-    def finish(self, rows: list[dict[str, Any]]) -> None:
-        ended = sum(row["status"] != "pending" for row in rows)
-        self._progress.update(self._task, completed=ended, total=len(rows))
-
-    def close(self) -> None:
-        if self._progress.live.is_started:  # else it would print an empty line
-            self._progress.stop()

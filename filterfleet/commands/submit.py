@@ -179,7 +179,7 @@ class _Submission:
             return outcome.reason
         try:
             check_outputs(self._recipe.names, outcome.outputs)
-            self._tree.write(file.name, outcome.outputs, outcome.payload)
+            self._tree.put(file.name, outcome.outputs, outcome.payload)
         except FleetError as error:
             return str(error)
         places = [self._tree.place(file.name, output) for output in outcome.outputs]

@@ -35,6 +35,10 @@ UPLOADS = 2
 # Longer ones spare a server that is down; shorter ones notice sooner that it is back.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 
+# How long a listener with --once, which reports every other trouble at its start, waits for a store that asks for fewer
+# requests. Longer rides out longer bursts of other programs; shorter ends sooner when the store goes on like this.
+BUSY_LIMIT = 600.0
+
 # The pause between two signs of life for the service manager while a listener waits for a remote. It must be well below
 # the WatchdogSec of the unit; shorter ones only take processor time.
 BEAT = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import Blob, parts
@@ -30,6 +30,7 @@ class CloudSink:
     """A Sink. Callers never write to one place twice at once, because no two source paths share a place."""
 
     remote = True
+    longest_name = None  # stores differ, and say so themselves
 
     def __init__(self, rclone: Rclone, root: Remote, spool: Path, lock: Path) -> None:
         """spool: a folder for temporary files. lock: a file that stands for this output on this machine.
@@ -57,8 +58,11 @@ class CloudSink:
         self._lock.close()
 
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
-        for output, blob in zip(outputs, blobs, strict=True):
-            self._upload(output_path(output.name, source, output.format), blob)
+        with self._whole() as placed:
+            for output, blob in zip(outputs, blobs, strict=True):
+                place = output_path(output.name, source, output.format)
+                self._upload(place, blob)
+                placed.append(place)
 
     def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
         originals = []
@@ -68,12 +72,19 @@ class CloudSink:
                 return False
             originals.append(entry)
         try:
-            for output, entry in zip(outputs, originals, strict=True):
-                put = functools.partial(self._rclone.copy, self._root, entry.path, self._root)
-                self._put(output_path(output.name, source, output.format), put, functools.partial(_is_like, entry))
+            with self._whole() as placed:
+                for output, entry in zip(outputs, originals, strict=True):
+                    put = functools.partial(self._rclone.copy, self._root, entry.path, self._root)
+                    place = output_path(output.name, source, output.format)
+                    self._put(place, put, functools.partial(_is_like, entry))
+                    placed.append(place)
         except ChangedError:  # an original is gone by now
             return False
         return True
+
+    def publish(self, _sources: Sequence[str]) -> dict[str, TransferError]:
+        """What was uploaded is in its place."""
+        return {}
 
     def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
         copy, text = failed_places(source)
@@ -84,6 +95,18 @@ class CloudSink:
     def clear_failed(self, source: str) -> None:
         for place in failed_places(source):
             self._rclone.delete(self._root, place)
+
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[list[str]]:
+        """Yields a list of places, and removes what was put there when not all of a set could be."""
+        placed: list[str] = []
+        try:
+            yield placed
+        except (TransferError, ChangedError):
+            for place in placed:
+                with contextlib.suppress(TransferError):
+                    self._rclone.delete(self._root, place)
+            raise
 
     @property
     def _staged(self) -> bool:

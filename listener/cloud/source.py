@@ -19,7 +19,7 @@ from filterfleet.listener.cloud.rclone.remote_files import Entry, Rclone
 from filterfleet.listener.cloud.spool import SpoolFolder
 from filterfleet.listener.core.left_alone import Tally
 from filterfleet.listener.core.scan import ROOT, Listing, Version
-from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError
+from filterfleet.listener.interfaces import BusyError, ChangedError, Loaded, TransferError
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, MoveTo, is_departed
 from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
 from filterfleet.listener.settings.location import Remote
@@ -28,6 +28,9 @@ from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
 # rclone lists the ignore file, and files that are neither hidden nor in hidden folders. We count those that are
 # no images.
 _PATTERNS = (f"+ /{IGNORE_FILE}", "- .*", "- .*/**")
+# What no part of a path can be called. rclone shows "." and ".." of a store with full-width dots, and asks for an
+# object of another name when it is to load one.
+_NO_NAMES = frozenset({"", ".", "..", "\uff0e", "\uff0e\uff0e"})
 _UNKNOWN = "\ufffd"  # rclone shows it in place of a byte that is not valid UTF-8; it can also be part of a name
 
 log = get_logger("listener")
@@ -64,6 +67,7 @@ class CloudSource:
         unread: dict[str, str] = {}
         left_alone = Tally()
         ignore_file = None
+        busy = False
         try:
             for entry in self._rclone.list(self._fs, _patterns(self._ignore_file.selection.never, self._after)):
                 if entry.path == IGNORE_FILE:
@@ -74,16 +78,16 @@ class CloudSource:
                 elif entry.size >= 0 and self._is_usable(entry.path):
                     entries.append(entry)
         except TransferError as error:
-            unread[ROOT] = str(error)
+            unread[ROOT], busy = str(error), isinstance(error, BusyError)
         try:
             if unread and ignore_file is None:
                 ignore_file = self._rclone.stat(self._fs, IGNORE_FILE)
             self._follow(ignore_file)
         except TransferError as error:
-            unread[ROOT] = str(error)
+            unread[ROOT], busy = str(error), isinstance(error, BusyError)
         if not self._ignore_known:  # the file might exclude any of these
             entries = []
-        return Listing(self._selected(entries, complete=not unread), unread, left_alone.counts)
+        return Listing(self._selected(entries, complete=not unread), unread, left_alone.counts, busy)
 
     def _selected(self, entries: Sequence[Entry], *, complete: bool) -> dict[str, Version]:
         return {
@@ -213,6 +217,27 @@ class CloudSource:
             raise ChangedError
         return entry is not None
 
+    @property
+    def place(self) -> str | None:
+        return None if self._facts.duplicates else self._facts.root.partition(":")[2] or self._facts.root
+
+    def look(self, paths: Iterable[str]) -> dict[str, Version]:
+        found: dict[str, Version] = {}
+        for path in paths if self._ignore_known else ():
+            with contextlib.suppress(TransferError):  # the next listing says what the trouble is
+                if (entry := self._entry(path)) is not None:
+                    found[path] = self._version(entry)
+        return found
+
+    def _entry(self, path: str) -> Entry | None:
+        """The object at a path that somebody has named, if list() would show it. Raises TransferError."""
+        hidden = any(name.startswith(".") for name in path.split("/"))
+        if hidden or not _is_plain(path) or not self._ignore_file.selection.takes(path) or not self._wants(path, 0):
+            return None
+        entry = self._rclone.stat(self._fs, path)
+        wanted = entry is not None and entry.size >= 0 and self._is_usable(path) and self._wants(path, entry.size)
+        return entry if wanted else None
+
     def watch(self, _changed: Callable[[str], None]) -> None:
         """Stores do not report changes."""
 
@@ -233,4 +258,4 @@ def _is_plain(path: str) -> bool:
         path.encode()
     except UnicodeEncodeError:
         return False
-    return {"", ".", ".."}.isdisjoint(path.split("/")) and "\0" not in path
+    return _NO_NAMES.isdisjoint(path.split("/")) and "\0" not in path

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+from msgspec import Struct, field
 
 from filterfleet.common.payload import Blob, OpenFile
 from filterfleet.common.wire import Result
 from filterfleet.listener.core.scan import Version
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(Struct, frozen=True):
     """List the whole source; ends in Listed. Lists and looks run one after the other, in the order of the actions."""
 
     urgent: ClassVar[bool] = True  # it may find fresh uploads
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """See which of these paths are in the source, and as which versions; ends in Looked."""
 
     paths: frozenset[str]
     urgent: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Struct, frozen=True):
     """Read this version of an object; ends in Loaded, Refused or TransferFailed. urgent: before ordinary work."""
 
     path: str
@@ -35,8 +33,7 @@ class Load:
     urgent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(Struct, frozen=True):
     """Give an image to the engine; ends in Ended or SourceChanged. size is the image's in bytes; a lower priority
     number goes first."""
 
@@ -47,19 +44,17 @@ class Submit:
     urgent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Put the outputs of a path in their places; ends in Written or TransferFailed."""
+class Write(Struct, frozen=True):
+    """Write the outputs of a path, to be published; ends in Written or TransferFailed."""
 
     path: str
     result: Result
     urgent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """Give a path the outputs of `original`, which has the same content; ends in Copied or TransferFailed. The result
-    describes the outputs, without their bytes."""
+class Copy(Struct, frozen=True):
+    """Write the outputs of `original`, which has the same content, for a path, to be published; ends in Copied or
+    TransferFailed. The result describes the outputs, without their bytes."""
 
     path: str
     original: str
@@ -67,8 +62,15 @@ class Copy:
     urgent: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Publish(Struct, frozen=True):
+    """Put everything that was written for these paths in its place, durably; ends in Published. There is one at a
+    time."""
+
+    paths: tuple[str, ...]
+    urgent: ClassVar[bool] = True
+
+
+class Tell(Struct, frozen=True):
     """Record a failure at the output, with a copy of the image if with_image; ends in Told or TransferFailed."""
 
     path: str
@@ -78,16 +80,14 @@ class Tell:
     urgent: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Clear:
+class Clear(Struct, frozen=True):
     """Remove the failure of an earlier version from the output; ends in Cleared or TransferFailed."""
 
     path: str
     urgent: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
-class TakeAway:
+class TakeAway(Struct, frozen=True):
     """Have this version leave the source as its user wishes; ends in TakenAway or TransferFailed."""
 
     path: str
@@ -95,22 +95,19 @@ class TakeAway:
     urgent: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
+class Acknowledge(Struct, frozen=True):
     """The engine may forget this job: its outcome is durable in the ledger."""
 
     job: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     """Nobody needs these bytes any more: close the file that they are in."""
 
     blob: OpenFile
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A line for the log. level is info, warning or error."""
 
     level: str
@@ -118,5 +115,12 @@ class Note:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
-Transfer = List | Look | Load | Write | Copy | Tell | Clear | TakeAway
-Action = Transfer | Submit | Acknowledge | Close | Note
+class Answer(Struct, frozen=True):
+    """An order has been carried out, and its effect is durable: it concerned this many objects."""
+
+    id: str
+    count: int
+
+
+Transfer = List | Look | Load | Write | Copy | Publish | Tell | Clear | TakeAway
+Action = Transfer | Submit | Acknowledge | Close | Note | Answer

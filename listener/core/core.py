@@ -13,13 +13,24 @@ from collections.abc import Iterable, Mapping
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.listener.core.actions import Acknowledge, Action, Close, Note
+from filterfleet.listener.core.actions import Acknowledge, Action, Answer, Close, Note, Publish
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Looked, SourceChanged, TransferFailed
-from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Settled, Version
-from filterfleet.listener.core.settings import Settings
+from filterfleet.listener.core.events import (
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Looked,
+    Ordered,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
+from filterfleet.listener.core.orders import Orders
+from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Same, Settled, Version
+from filterfleet.listener.core.settings import FINDINGS, FIRST_FINDINGS, Settings
 
 
 class ListenerCore:
@@ -33,13 +44,15 @@ class ListenerCore:
         self._actions: list[Action] = []
         self._discovery = Discovery(settings, books, rng)
         self.desk = Desk(settings, recipe, books, self._discovery, self._actions)
+        self._orders = Orders(books, self._discovery, self.desk)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
+        self._was_busy = False  # at the tick before
 
-    def start(self, now: float, *, watching: bool) -> None:
-        """Before anything else. watching: paths will be heard of, and can be looked at."""
-        if watching:
-            self._discovery.watch()
+    def start(self, now: float, *, watching: bool, looking: bool = False) -> None:
+        """Before anything else. watching: paths will be heard of, and can be looked at. looking: a look at a path costs
+        so little that what may still grow is looked at alone, and not by listing everything again."""
+        self._discovery.allow_looks(watching=watching, looking=looking)
         self.desk.resume()
         self._note_progress_at = now + self.settings.progress
 
@@ -51,12 +64,16 @@ class ListenerCore:
                 self._on_listed(listing, now)
             case Looked(found):
                 self._take_up(self._discovery.looked(found, now))
-                self.desk.seen(found)
+                self.desk.retries.seen(found, self.desk.works.__contains__, now)
                 self.desk.feed(now)  # at once: a fresh upload does not wait for the other events in the queue
             case Ended(job, outcome):
                 self.desk.on_outcome(job, outcome, now)
+            case Published():
+                self.desk.on_published(event, now)
             case SourceChanged(job):
                 self.desk.on_source_changed(job, now)
+            case Ordered(id_, order):
+                self._orders.on(id_, order, now)
             case TransferFailed(path, trouble):
                 self.desk.on_failure(path, trouble, now)
             case _:
@@ -67,17 +84,25 @@ class ListenerCore:
         """Do everything that is due. Then commit the ledger, begin everything that waited for that, and begin new
         work."""
         self.desk.run_due(now)
+        self._take_up(self._discovery.take(FINDINGS))
         self._note_progress(now)
-        if self.settings.once and self.desk.intake.idle:
+        if self.settings.once and self.desk.intake.idle and not self._discovery.is_waiting:
             self._discovery.hint(now)  # one more scan, which finds that nothing is left
+        if self.settings.once and self._was_busy and self.desk.idle:
+            self._discovery.hasten(now)
+        self._was_busy = not self.desk.idle
         if not self.finished:
             self._actions += self._discovery.due(now)
         self.desk.commit()
+        self.desk.publish(now)
+        self._actions += self._orders.take_answers()
         self.desk.feed(now)
         return self._take()
 
     def wait(self, now: float) -> float:
         """Seconds until on_tick has something to do, if no event comes before."""
+        if self.has_findings:
+            return 0.0
         instant = min(self.desk.next, self._note_progress_at)
         return max(0.0, min(instant - now, self._discovery.wait(now)))
 
@@ -85,10 +110,16 @@ class ListenerCore:
         """The shell begins nothing more and cuts short whatever is under way. Failures mean nothing from now on."""
         self.desk.stopping = True
 
+    def publish_rest(self) -> list[Publish]:
+        """To be called when nothing is under way any more: what is left to be published, if anything."""
+        self.desk.publish(float("inf"))
+        return [action for action in self._take() if isinstance(action, Publish)]
+
     def end(self) -> list[Action]:
         """To be called after the last event: commit the ledger, and return the acknowledgements."""
         self.desk.commit()
-        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note)]
+        self._actions += self._orders.take_answers()
+        return [action for action in self._take() if isinstance(action, Acknowledge | Close | Note | Answer)]
 
     @property
     def finished(self) -> bool:
@@ -98,7 +129,12 @@ class ListenerCore:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way or in the line."""
-        return self.desk.idle
+        return self.desk.idle and not self.has_findings
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether the last scan has found something that is not in the ledger yet."""
+        return self._discovery.has_findings
 
     @property
     def pending(self) -> int:
@@ -115,27 +151,54 @@ class ListenerCore:
     def _on_listed(self, listing: Listing, now: float) -> None:
         if self.desk.stopping:  # we have cut it short ourselves: it says nothing about the source
             return
-        self._take_up(self._discovery.listed(listing, now))
-        self._actions += self._discovery.remember(listing, now)
+        self._actions += self._discovery.listed(listing, now)
+        self._take_up(self._discovery.take(FIRST_FINDINGS))  # the others in the ticks that follow
+        self._orders.listed(now)
         self.desk.feed(now)
 
     def _take_up(self, findings: Iterable[Finding]) -> None:
+        new: list[tuple[str, Version, bool]] = []
+        renewed: list[tuple[str, Version]] = []
         for finding in findings:
             match finding:
-                case Settled(path, version):
-                    self._on_settled(path, version)
+                case Settled(path, version, again):
+                    if not (again and self._is_known(path, version)):
+                        new.append((path, version, self._discovery.is_fresh(path)))
+                case Same(path, version):
+                    renewed.append((path, version))
                 case Gone(path):
                     self._books.forget(path)
-                    self.desk.found(path)
+                    self.desk.retries.found(path)
                 case MassDisappearance(gone, known):
                     for path in gone:  # a failure is forgotten all the same: no output is lost with it
                         if self._books.forget_failed(path):
                             self._discovery.expire(path)
                     self._actions += self._discovery.doubts(gone, known)
+        self._books.renew(renewed)
+        self._books.add_all(new)
+        for path, version, fresh in new:
+            self._put_in_line(path, version, fresh=fresh)
+        self._discovery.taken_up()
 
-    def _on_settled(self, path: str, version: Version) -> None:
-        fresh = self._discovery.is_fresh(path)
-        self._books.add(path, version, fresh=fresh)
+    def _is_known(self, path: str, version: Version) -> bool:
+        """Whether a version that was found again is no new one, as far as can be known without its content."""
+        work = self.desk.works.get(path)
+        match self._books.standing(path, version):
+            case ("skipped", _):
+                self._books.renew([(path, version)])
+            case ("done", _):
+                self.desk.intake.add_again(path, version)
+            case ("pending", _) if work is not None and work.version.resembles(version):
+                self.desk.intake.add_again(path, version)  # it may have been loaded before it changed
+            case ("pending", True):  # it is loaded later
+                self._discovery.compared(path, same=False)
+            case ("failed", True):
+                pass
+            case _:
+                return False
+        return True
+
+    def _put_in_line(self, path: str, version: Version, *, fresh: bool) -> None:
         if self.settings.spooled_in and version.size > self.settings.spool:
             sizes = f"{size_text(version.size)}, and the spool {size_text(self.settings.spool)}"
             reason = f"The file has {sizes}: give the spool more with --spool-limit."

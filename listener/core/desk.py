@@ -2,65 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
-from filterfleet.listener.core.actions import Acknowledge, Action, Note
+from filterfleet.listener.core import events
+from filterfleet.listener.core.actions import Acknowledge, Action, Note, Publish
+from filterfleet.listener.core.again import Again
 from filterfleet.listener.core.agenda import Agenda
 from filterfleet.listener.core.asking import transfer_of
 from filterfleet.listener.core.books import Books
+from filterfleet.listener.core.copies import Copies
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.events import (
-    Cleared,
-    Copied,
-    Loaded,
-    Refused,
-    Success,
-    TakenAway,
-    Told,
-    Trouble,
-    Written,
-)
+from filterfleet.listener.core.events import Loaded, Published, Success, Trouble
+from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.jobs import JobInHand, Jobs
-from filterfleet.listener.core.patience import Alone, Misses
 from filterfleet.listener.core.place import Place
-from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.retries import NEVER_FOUND, Retries
 from filterfleet.listener.core.settings import Failures, Settings
 from filterfleet.listener.core.work import AT_SOURCE, State, Work
 
-NEVER_FOUND = Trouble("The source lists this file, and does not find it when it is loaded.", transient=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Retry:
-    """Try the transfer of this path again."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class _TryAgain:
-    """Begin anew with an object that failed for a reason that may have passed."""
-
-    path: str
-    version: Version
-
 
 class Desk:
-    """Adds its actions to a list that it shares with the core."""
-
     def __init__(
         self, settings: Settings, recipe: Recipe, books: Books, discovery: Discovery, actions: list[Action]
     ) -> None:
+        """actions: the core's list, to which the desk adds."""
         self.settings = settings
         self.intake = Intake(settings.window, settings.small, settings.spool, spooled=settings.spooled_in)
-        self._misses = Misses()
-        self._alone = Alone()
+        self.retries = Retries(books, discovery, self.intake, actions)
+        self._again = Again(books, discovery)
         self.stopping = False
         self._recipe = recipe
         self._books = books
@@ -69,10 +40,11 @@ class Desk:
         patience = settings.once_patience if settings.once else float("inf")
         self._source = Place("source", patience)
         self._output = Place("output", patience)
-        self._agenda: Agenda[_Retry | _TryAgain] = Agenda()
+        self._agenda: Agenda[str] = Agenda()  # paths whose transfers are tried again
         self.works: dict[str, Work] = {}  # by path
         self.jobs = Jobs(recipe, actions)
-        self._originals: Counter[str] = Counter()  # by path, the works that copy its outputs
+        self._groups = Groups()
+        self._copies = Copies()
         self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
 
     @property
@@ -83,7 +55,7 @@ class Desk:
     @property
     def next(self) -> float:
         """The instant at which run_due() has something to do; infinite if there is none."""
-        return self._agenda.next
+        return min(self._agenda.next, self._groups.next, self.retries.next)
 
     def resume(self) -> None:
         """Take up the work that an earlier life has left undone."""
@@ -100,37 +72,27 @@ class Desk:
         """Begin with the objects in the line, as far as there is room."""
         while not self._source.pause(now) and (taken := self.intake.take(self.is_busy)) is not None:
             path, version, fresh = taken
-            self._begin(self._add(Work(path, version, fresh, departs=self.settings.departs)), State.LOADING)
+            again = self.intake.is_again(path)
+            if again and not self._discovery.is_worth_comparing(path, version):
+                self.intake.release(path)
+                continue
+            work = Work(path, version, fresh, departs=self.settings.departs, again=again)
+            self._begin(self._add(work), State.LOADING)
 
     def is_busy(self, path: str) -> bool:
         """Whether the path has to wait: outputs that are being copied must not be replaced."""
-        return path in self.works or path in self._originals
+        return path in self.works or path in self._copies
 
     def run_due(self, now: float) -> None:
         """Do everything that is due."""
-        for item in self._agenda.take(now):
-            match item:
-                case _Retry(path):
-                    self._ask(self.works[path])
-                case _TryAgain(path, version):
-                    self._try_again(path, version)
+        for path in self._agenda.take(now):
+            self._ask(self.works[path])
+        self.retries.run_due(self.works.__contains__, now)
 
-    def found(self, path: str) -> None:
-        """The object was loaded, or is gone."""
-        self._misses.found(path)
-        self._alone.ended(path)
-
-    def seen(self, found: Mapping[str, Version]) -> None:
-        """Something has happened to these objects: those that wait for themselves are tried at once."""
-        for path, version in found.items():
-            if path in self._alone:
-                self._try_again(path, version)
-
-    def _try_again(self, path: str, version: Version) -> None:
-        if self._books.retry(path, version):
-            self.intake.add(path, version, fresh=False)
-        elif path not in self.works:
-            self._alone.ended(path)
+    def publish(self, now: float) -> None:
+        """Publish what has been written, if it is time."""
+        if paths := self._groups.close(now, len(self.works)):
+            self._actions.append(Publish(paths))
 
     def commit(self) -> None:
         """Commit the ledger, then begin everything that waited for that."""
@@ -147,39 +109,51 @@ class Desk:
     def on_success(self, event: Success, now: float) -> None:
         work = self.works[event.path]
         work.expect(event)
-        self._actions += self._place(work).succeeded(work.path)
+        if not isinstance(event, events.Written | events.Copied):  # these have not succeeded before they are published
+            self._actions += self._place(work).succeeded(work.path)
         match event:
             case Loaded():
                 self._on_loaded(work, event, now)
-            case Refused(_, reason):
-                self.found(work.path)
+            case events.Refused(_, reason):
+                self.retries.found(work.path)
                 self._fail(work, reason, transient=False, now=now)
-            case Copied(_, found):
-                self._end_copy(work)
+            case events.Copied(_, found):
                 if found:
-                    self._record(work, 0.0)
+                    self._publish_later(work, 0.0, now)
                 else:
+                    self._copies.end(work)
                     self._process(work, now)
-            case Written(_, seconds):
-                self._record(work, seconds)
-            case Told():
+            case events.Written(_, seconds):
+                self._publish_later(work, seconds, now)
+            case events.Told():
                 self._record_failure(work, transient=False, now=now)
-            case Cleared():
+            case events.Cleared():
                 self._books.take_back(work.path)
                 self._after_clearing(work)
-            case TakenAway():
+            case events.TakenAway():
                 self._books.departed(work.path, work.version)
                 self._discovery.departed(work.path)
                 self._end(work)
+
+    def on_published(self, event: Published, now: float) -> None:
+        for path in self._groups.ended():
+            work = self.works[path]
+            if path in event.troubles:
+                work.enter(State.COPYING if work.original else State.WRITING)
+                self.on_failure(path, event.troubles[path], now)
+                continue
+            self._actions += self._output.succeeded(path)
+            self._copies.end(work)
+            self._record(work)
 
     def on_failure(self, path: str, trouble: Trouble | None, now: float) -> None:
         work = self.works[path]
         if trouble is not None and self.stopping:  # we have cut it short ourselves
             return
         place = self._place(work)
-        if trouble is not None and not trouble.alone and (notes := place.failed(path, trouble, now)) is not None:
+        if (notes := place.failed(path, trouble, now)) is not None:
             self._actions += notes
-            self._agenda.add(now + place.pause(now), _Retry(path))
+            self._agenda.add(now + place.pause(now), path)
             return
         self._give_up(work, trouble, now)
 
@@ -216,8 +190,10 @@ class Desk:
 
     def _give_up(self, work: Work, trouble: Trouble | None, now: float) -> None:
         """This transfer is not tried again. Without trouble, the object has changed."""
+        if work.again and self._leaves_uncompared(work, trouble, now):
+            return
         match work.state:
-            case State.LOADING if trouble is None and self._misses.missed(work.path, work.version, now):
+            case State.LOADING if trouble is None and self.retries.missed(work.path, work.version, now):
                 self._look_again(work, now)
             case State.LOADING if trouble is not None and trouble.alone and trouble.transient:
                 self._set_aside(work, trouble, now)
@@ -225,7 +201,7 @@ class Desk:
                 why = trouble or NEVER_FOUND
                 self._fail(work, why.reason, transient=why.transient, now=now)
             case State.COPYING:
-                self._end_copy(work)
+                self._copies.end(work)
                 self._process(work, now)
             case State.TELLING:
                 self._note("warning", "the failure cannot be told at the output", work.path, trouble)
@@ -240,12 +216,23 @@ class Desk:
                     self._note("warning", "the source stays where it is", work.path, trouble)
                 self._end(work)
 
+    def _leaves_uncompared(self, work: Work, trouble: Trouble | None, now: float) -> bool:
+        """Whether nothing has to be done about an object that was found again and cannot be loaded, but to compare it
+        later."""
+        if trouble is not None and self._books.made(work.path, work.version) is None:
+            return False
+        self.intake.release(work.path)
+        self._end(work)
+        if trouble is None:
+            self._discovery.compare_again(work.path, work.version, now)
+        elif not self.settings.once:
+            self.retries.add(work.path, work.version, now + self.retries.wait_alone(work.path, trouble))
+        return True
+
     def _set_aside(self, work: Work, trouble: Trouble, now: float) -> None:
         """This object cannot be loaded, and others can. It leaves the window, with its reason in the ledger."""
-        pause, news = self._alone.failed(work.path, trouble.reason)
-        if news:
-            self._note("warning", "image waits", work.path, trouble)
         work.reason = trouble.reason
+        pause = self.retries.wait_alone(work.path, trouble)
         self._record_failure(work, transient=True, now=now, pause=pause)
 
     def _note(self, level: str, event: str, path: str, trouble: Trouble | None) -> None:
@@ -254,22 +241,27 @@ class Desk:
     # --- through the engine ----
 
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
-        self.found(work.path)
+        self.retries.found(work.path)
         work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
-        if work.job not in self.jobs and (twin := self._books.same_job(work.job)) is not None:
-            work.original, work.result = twin
-            self._originals[work.original] += 1
-            self._begin(work, State.COPYING)
-        else:
+        if work.again and not self._again.is_new(work):
+            self._leave_window(work)
+            self._after_clearing(work)
+            return
+        twin = self._books.same_job(work.job) if self.jobs.may_copy(work) else None
+        if twin is None or self._is_loading(twin[0]):  # it was found again: other outputs may replace these
             self._process(work, now)
+        else:
+            self._copies.begin(work, *twin)
+            self._begin(work, State.COPYING)
 
-    def _end_copy(self, work: Work) -> None:
-        self._originals[work.original] -= 1
-        self._originals += Counter()  # without those at zero
+    def _is_loading(self, path: str) -> bool:
+        return path in self.works and self.works[path].state is State.LOADING
 
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""
         work.enter(State.PROCESSING)
+        if work.job in self._after_commit:
+            self.commit()  # else the acknowledgement of its last outcome would follow, and end it
         job = self.jobs.join(work, now)
         if job.outcome is not None:
             self._use(work, job, now)
@@ -287,15 +279,21 @@ class Desk:
 
     # --- into the ledger ----
 
-    def _record(self, work: Work, seconds: float) -> None:
-        """The outputs are in their places; writing them took this long."""
+    def _publish_later(self, work: Work, seconds: float, now: float) -> None:
+        """The outputs are written, which took this long."""
+        work.writing = seconds
+        work.enter(State.PUBLISHING)
+        self._groups.add(work.path, now, urgent=work.fresh)
+
+    def _record(self, work: Work) -> None:
+        """The outputs are in their places."""
         assert work.result is not None
         self._books.done(
             work.path,
             work.version,
             work.result,
             engine=self.settings.engine,
-            write=seconds,
+            write=work.writing,
             turnaround=work.turnaround,
             depart=work.departs,
         )
@@ -323,10 +321,12 @@ class Desk:
 
     def _record_failure(self, work: Work, *, transient: bool, now: float, pause: float | None = None) -> None:
         """pause: seconds until it is tried again if it is transient, instead of the usual ones."""
+        if work.again:  # the ledger may have another version that resembles this one
+            self._books.add(work.path, work.version, fresh=False)
         self._books.failed(work.path, work.version, work.reason, transient=transient)
         if transient and not self.settings.once:
             wait = self.settings.another_try if pause is None else pause
-            self._agenda.add(now + wait, _TryAgain(work.path, work.version))
+            self.retries.add(work.path, work.version, now + wait)
         self._leave_window(work)
         self._end(work)
 

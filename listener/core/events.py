@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from filterfleet.common.payload import Blob
 from filterfleet.common.wire import Failed, Result
+from filterfleet.listener.core.order import Order
 from filterfleet.listener.core.scan import Listing, Version
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """Something has happened to this path, or anywhere below the source when it is scan.ROOT."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """List has ended: this is in the source."""
 
     listing: Listing
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """Look has ended: of the paths it asked for, these are in the source."""
 
     found: Mapping[str, Version]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Load has ended: the image's sha256 and its bytes."""
 
     path: str
@@ -40,68 +38,65 @@ class Loaded:
     image: Blob
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Load has ended: the file was read, but cannot be processed, for this reason."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """Submit has ended: the engine's outcome of a job."""
 
     job: bytes
     outcome: Result | Failed
 
 
-@dataclass(frozen=True, slots=True)
-class SourceChanged:
+class SourceChanged(Struct, frozen=True):
     """Submit has ended without an outcome: the image changed while the engine read it."""
 
     job: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """Write has ended; it took this many seconds."""
 
     path: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Struct, frozen=True):
     """Copy has ended; found is False if the original's outputs were no longer there."""
 
     path: str
     found: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Published(Struct, frozen=True):
+    """Publish has ended: the outputs of its paths are in their places, and durable, but for those in trouble."""
+
+    troubles: Mapping[str, Trouble]
+
+
+class Told(Struct, frozen=True):
     """Tell has ended: the failure stands at the output."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(Struct, frozen=True):
     """Clear has ended: the output tells of no failure of this path."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class TakenAway:
+class TakenAway(Struct, frozen=True):
     """TakeAway has ended: the object has left the source."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """Why a transfer failed, as a sentence for the user.
 
     transient: it may work later. alone: only this object is in trouble, so that nothing else has to wait for it.
@@ -112,8 +107,7 @@ class Trouble:
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TransferFailed:
+class TransferFailed(Struct, frozen=True):
     """Load, Copy, Write, Tell, Clear or TakeAway has failed. Without trouble: the object is no longer the version that
     was asked for."""
 
@@ -121,5 +115,12 @@ class TransferFailed:
     trouble: Trouble | None
 
 
+class Ordered(Struct, frozen=True):
+    """Somebody has ordered this; it is answered by Answer with the same id."""
+
+    id: str
+    order: Order
+
+
 Success = Loaded | Refused | Written | Copied | Told | Cleared | TakenAway
-Event = Heard | Listed | Looked | Ended | SourceChanged | Success | TransferFailed
+Event = Heard | Listed | Looked | Ended | SourceChanged | Published | Success | TransferFailed | Ordered

@@ -1,4 +1,8 @@
-"""The objects that wait to be processed, fresh uploads first, and a bound for those under way."""
+"""The objects that wait to be processed, fresh uploads first, and a bound for those under way.
+
+Between the fresh uploads and the backfill are those that were found again: only a comparison of their contents can tell
+whether they are to be processed.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ class _Active:
     """An object under way, with its bytes in memory and in temporary files."""
 
     fresh: bool
+    again: bool = False
     memory: int = 0
     disk: int = 0
 
@@ -33,17 +38,19 @@ class Intake:
         self._small = small
         self._spooled = spooled
         self._fresh: deque[tuple[str, Version]] = deque()
+        self._again: deque[tuple[str, Version]] = deque()
         self._backfill: deque[tuple[str, Version]] = deque()
         self._active: dict[str, _Active] = {}
+        self._memory = self._disk = 0  # bytes of all that is active
 
     @property
     def idle(self) -> bool:
-        return not (self._active or self._fresh or self._backfill)
+        return not (self._active or self.waiting)
 
     @property
     def waiting(self) -> int:
         """The length of the line."""
-        return len(self._fresh) + len(self._backfill)
+        return len(self._fresh) + len(self._again) + len(self._backfill)
 
     @property
     def active(self) -> frozenset[str]:
@@ -59,45 +66,61 @@ class Intake:
         """Put an object at the end of the line, or of its front part when it is fresh."""
         (self._fresh if fresh else self._backfill).append((path, version))
 
+    def add_again(self, path: str, version: Version) -> None:
+        """Put an object in the line whose content is to be compared."""
+        self._again.append((path, version))
+
+    def is_again(self, path: str) -> bool:
+        """Whether the content of an active object is to be compared."""
+        return self._active[path].again
+
     def take(self, is_busy: Callable[[str], bool] = lambda _: False) -> tuple[str, Version, bool] | None:
         """The next (path, version, fresh) that fits into the window; it is active until release(). A path that is
         active, since an older version of it is not finished yet, or busy for another reason, waits."""
-        for line, fresh in ((self._fresh, True), (self._backfill, False)):
+        for line in (self._fresh, self._again, self._backfill):
             for _ in range(len(line)):
                 path, version = line[0]
                 if path in self._active or is_busy(path):
                     line.rotate(-1)
                     continue
-                taken = _Active(fresh)
-                self._add(taken, version.size, spooled=self._spooled)
+                again = line is self._again
+                taken = _Active(line is self._fresh, again, *self._weight(version.size, spooled=self._spooled))
                 if not self._has_room(taken):
                     return None
                 line.popleft()
                 self._active[path] = taken
-                return path, version, fresh
+                self._count(taken.memory, taken.disk)
+                return path, version, taken.fresh
         return None
 
     def add_outputs(self, path: str, size: int, *, spooled: bool = False) -> None:
         """The outputs of an active object are here, size bytes in all. spooled: they pass through files, because the
         output is a cloud."""
-        self._add(self._active[path], size, spooled=spooled)
+        active = self._active[path]
+        memory, disk = self._weight(size, spooled=spooled)
+        active.memory += memory
+        active.disk += disk
+        self._count(memory, disk)
 
     def release(self, path: str) -> None:
-        del self._active[path]
+        active = self._active.pop(path)
+        self._count(-active.memory, -active.disk)
 
     def _has_room(self, wanted: _Active) -> bool:
-        active = self._active.values()
         return (
-            len(active) < self.window + (RESERVE if wanted.fresh else 0)
-            and _fits(wanted.memory, sum(other.memory for other in active), MEMORY)
-            and _fits(wanted.disk, sum(other.disk for other in active), self.disk)
+            len(self._active) < self.window + (RESERVE if wanted.fresh else 0)
+            and _fits(wanted.memory, self._memory, MEMORY)
+            and _fits(wanted.disk, self._disk, self.disk)
         )
 
-    def _add(self, active: _Active, size: int, *, spooled: bool) -> None:
-        if size <= self._small:
-            active.memory += size
-        if spooled or size > self._small:
-            active.disk += size
+    def _weight(self, size: int, *, spooled: bool) -> tuple[int, int]:
+        """The bytes that an image, or outputs, of this size take in memory and in temporary files."""
+        small = size <= self._small
+        return size if small else 0, 0 if small and not spooled else size
+
+    def _count(self, memory: int, disk: int) -> None:
+        self._memory += memory
+        self._disk += disk
 
 
 def _fits(size: int, taken: int, limit: int) -> bool:

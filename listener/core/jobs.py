@@ -34,9 +34,11 @@ class Jobs:
         self._recipe = recipe
         self._actions = actions
         self.in_hand: dict[bytes, JobInHand] = {}  # by id
+        self.anew: set[str] = set()  # paths to be processed even if a twin is done
 
-    def __contains__(self, id_: bytes) -> bool:
-        return id_ in self.in_hand
+    def may_copy(self, work: Work) -> bool:
+        """Whether the work may take the outputs of another object with the same content."""
+        return work.job not in self.in_hand and work.path not in self.anew
 
     def join(self, work: Work, now: float) -> JobInHand:
         """The work waits for its job from now on. Its image is submitted unless the engine already has the same one."""
@@ -73,6 +75,7 @@ class Jobs:
 
     def leave(self, work: Work) -> bool:
         """The outcome of this work is in the ledger. True: it was the last of its job, which may be acknowledged."""
+        self.anew.discard(work.path)
         job = self.in_hand.get(work.job)
         if job is None or work.path not in job.waiting:
             return False

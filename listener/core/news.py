@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from filterfleet.listener.core.rhythm import Rhythm
 
@@ -14,11 +14,24 @@ class News:
     def __init__(self, settle: float) -> None:
         self._rhythm = Rhythm(float("inf"), settle)
         self._paths: set[str] = set()
+        self._written: set[str] = set()  # those of them that somebody may have written to
+        self.written: frozenset[str] = frozenset()  # the same for the look that began last
 
     def add(self, path: str, now: float) -> None:
-        """Something has happened to this file."""
+        """This file is not what it was taken for."""
         self._paths.add(path)
         self._rhythm.hint(now)
+
+    def hear(self, path: str, now: float) -> None:
+        """Something has happened to this file."""
+        self._written.add(path)
+        self.add(path, now)
+
+    def expect(self, paths: Collection[str], now: float) -> None:
+        """A scan has found that these files may still grow."""
+        if not self._paths.issuperset(paths):
+            self._paths.update(paths)
+            self._rhythm.expect(now)
 
     def wait(self, now: float) -> float:
         """Seconds until the next look is due."""
@@ -26,13 +39,13 @@ class News:
 
     def begin(self, now: float) -> frozenset[str]:
         """The look that is due begins; returns the paths to look at."""
-        paths = frozenset(self._paths)
+        paths, self.written = frozenset(self._paths), frozenset(self._written)
         self._paths.clear()
+        self._written.clear()
         self._rhythm.begin(now)
         return paths
 
     def end(self, paths: frozenset[str], is_unsettled: Callable[[str], bool], now: float) -> None:
         """The look at these paths has ended."""
-        unsettled = [path for path in paths if is_unsettled(path)]
-        self._paths.update(unsettled)
-        self._rhythm.end(now, unsettled=bool(unsettled))
+        self._paths.update(filter(is_unsettled, paths))
+        self._rhythm.end(now, unsettled=bool(self._paths))

@@ -50,6 +50,10 @@ class Patience:
             self._until = now + self._backoff.next()
         return True
 
+    def ended(self, path: str) -> None:
+        """This transfer of the object is not tried again. The next one begins anew."""
+        self._troubled.pop(path, None)
+
 
 class Alone:
     """Objects that are in trouble while their place works: each waits for itself, and nothing else does."""

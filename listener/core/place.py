@@ -27,9 +27,11 @@ class Place:
         self._trouble = ""
         return [Note("info", "going on", {"place": self._name})]
 
-    def failed(self, path: str, trouble: Trouble, now: float) -> list[Note] | None:
-        """A transfer of this path has failed. None: give it up; else try it again after pause()."""
-        if not (trouble.transient and self._patience.failed(path, now)):
+    def failed(self, path: str, trouble: Trouble | None, now: float) -> list[Note] | None:
+        """A transfer of this path has failed; without trouble, the object has changed. None: give it up; else try it
+        again after pause()."""
+        if trouble is None or trouble.alone or not (trouble.transient and self._patience.failed(path, now)):
+            self._patience.ended(path)
             return None
         kind = trouble.reason.rpartition(": ")[2]  # without the name: an outage happens to many objects
         if kind == self._trouble:

@@ -27,6 +27,14 @@ class Rhythm:
         self._hinted = self._began is not None
         self._next = max(self._earliest, min(self._next, now + HINT_DELAY))
 
+    def expect(self, now: float) -> None:
+        """A file may still grow that nobody waited for."""
+        self._next = max(self._earliest, min(self._next, now + self._settle))
+
+    def hasten(self, now: float) -> None:
+        """Nothing else is under way: there is nothing to wait for."""
+        self._next = max(self._earliest, now)
+
     def begin(self, now: float) -> None:
         """A scan begins."""
         self._began = now

@@ -24,6 +24,10 @@ SETTLE_MINIMUM = 0.05
 # come and go fills the log less. Less: a new kind is noted sooner.
 KINDS_PAUSE = 3600.0
 
+# Findings of a scan that are taken up at once, and at most in each turn from then on. More: a large source is in the
+# ledger sooner. Less: what happens meanwhile is noticed sooner, and the first image is on its way sooner.
+FIRST_FINDINGS, FINDINGS = 64, 2000
+
 # --- when a scan is believed ----
 
 # The share of all known objects, and the number of objects, that may vanish between two scans and be believed gone; the
@@ -46,6 +50,13 @@ RESERVE = 16
 # Bytes in temporary files of all images and outputs under way, unless the user says otherwise. An object that is larger
 # goes when it is alone there. More: more large objects are under way at once. Less: the disk of $TMPDIR can be smaller.
 DISK = 1 << 30
+
+# --- what is made durable together ----
+
+# Seconds for which outputs of the backfill wait for others, and how many paths are enough, before they are published.
+# More: a path costs fewer calls of the file system and commits. Less: outputs appear sooner. Nothing waits behind a
+# fresh upload, and nothing waits when no other path is under way.
+GATHER, ENOUGH = 0.1, 16
 
 # --- when a transfer is tried again ----
 

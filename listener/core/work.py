@@ -4,15 +4,18 @@ Each state but PROCESSING stands for one transfer that is under way, or that wai
 
     state        entered                              it ends in     and then comes
     -----------  -----------------------------------  -------------  ------------------------------------------
-    LOADING      taken from the line                  Loaded         PROCESSING; COPYING, if a twin is done
+    LOADING      taken from the line                  Loaded         PROCESSING; COPYING, if a twin is done; LEAVING,
+                                                                     or the end, if it was found again and is the same
                                                       Refused        TELLING, or the end: failed
                                                       failure        TELLING, or the end: failed, or looked at anew
     PROCESSING   submitted, or attached to a job      Ended          WRITING; TELLING, or the end: failed
                  of the same content                  SourceChanged  the end: looked at anew
-    COPYING      the same content is done elsewhere   Copied         CLEARING, LEAVING, or the end: done
+    COPYING      the same content is done elsewhere   Copied         PUBLISHING; PROCESSING, if it is gone
                                                       failure        PROCESSING
-    WRITING      the engine has a result              Written        CLEARING, LEAVING, or the end: done
+    WRITING      the engine has a result              Written        PUBLISHING
                                                       failure        TELLING, or the end: failed
+    PUBLISHING   the outputs are written; begins      Published      CLEARING, LEAVING, or the end: done
+                 with a group (core.group)            trouble        COPYING or WRITING, which has failed
     TELLING      failed permanently; begins when the  Told           the end: failed
                  ledger knows that it may be told     failure        the end: failed
     CLEARING     done, and the output may still tell  Cleared        LEAVING, or the end
@@ -34,12 +37,13 @@ from filterfleet.listener.core.events import Cleared, Copied, Loaded, Refused, S
 from filterfleet.listener.core.scan import Version
 
 
-class State(enum.Enum):
+class State(enum.StrEnum):  # whose hash is that of a string: an Enum computes it anew each time
     WAITING = "waiting"  # in the line
     LOADING = "loading"
     PROCESSING = "processing"
     COPYING = "copying"
     WRITING = "writing"
+    PUBLISHING = "publishing"
     TELLING = "telling"
     CLEARING = "clearing"
     LEAVING = "leaving"
@@ -48,10 +52,11 @@ class State(enum.Enum):
 
 _NEXT = {
     State.WAITING: {State.LOADING, State.CLEARING, State.LEAVING},  # the last two: left over by an earlier life
-    State.LOADING: {State.PROCESSING, State.COPYING, State.TELLING, State.ENDED},
+    State.LOADING: {State.PROCESSING, State.COPYING, State.TELLING, State.LEAVING, State.ENDED},
     State.PROCESSING: {State.WRITING, State.TELLING, State.ENDED},
-    State.COPYING: {State.PROCESSING, State.CLEARING, State.LEAVING, State.ENDED},
-    State.WRITING: {State.TELLING, State.CLEARING, State.LEAVING, State.ENDED},
+    State.COPYING: {State.PROCESSING, State.PUBLISHING},
+    State.WRITING: {State.PUBLISHING, State.TELLING, State.ENDED},
+    State.PUBLISHING: {State.COPYING, State.WRITING, State.CLEARING, State.LEAVING, State.ENDED},
     State.TELLING: {State.ENDED},
     State.CLEARING: {State.LEAVING, State.ENDED},
     State.LEAVING: {State.ENDED},
@@ -71,19 +76,22 @@ AT_SOURCE = frozenset({State.LOADING, State.LEAVING})  # where their transfers h
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """fresh: it goes before the backfill. departs: it leaves the source when it is done. image is set from loading to
-    submission, result from the outcome to the record; reason is that of a failure."""
+    """fresh: it goes before the backfill. departs: it leaves the source when it is done. again: it was found again, and
+    its content may be the one that is done. image is set from loading to submission, result from the outcome to the
+    record; reason is that of a failure."""
 
     path: str
     version: Version
     fresh: bool
     departs: bool
+    again: bool = False
     state: State = State.WAITING
     job: bytes = b""
     image: Blob | None = None
     original: str = ""  # the path of a twin that is done
     result: Result | None = None
     turnaround: float = 0.0  # seconds from submission to result
+    writing: float = 0.0  # seconds
     reason: str = ""
 
     def enter(self, state: State) -> None:

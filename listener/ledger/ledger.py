@@ -6,62 +6,22 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.notes import notes_of
+from filterfleet.common.jobs.notes import notes_of, sums_of
 from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
-from filterfleet.listener.ledger.form import make_tables, text_of
+from filterfleet.listener.ledger.form import DAMAGED, is_damage, make_tables, text_of
+from filterfleet.listener.ledger.journal import Journal
+from filterfleet.listener.ledger.rows import REPORT, Failure, Processed, Progress
 
-# The fields of a report: sizes in bytes and pixels, times in seconds. Those of work that was never done are None.
-REPORT = (
-    *("path", "bytes", "width", "height", "pixels", "engine", "worker"),
-    *("queue", "decode", "filter", "encode", "write", "status", "reason", "notes"),
-)
+__all__ = ["REPORT", "Failure", "Ledger", "Processed", "Progress"]
 
-
-@dataclass(frozen=True, slots=True)
-class Processed:
-    """A finished image, for tables.
-
-    size and the sizes of outputs are in bytes; seconds is the time in the worker, turnaround that from submission to
-    result; finished_at is in seconds since the epoch.
-    """
-
-    path: str
-    size: int
-    width: int
-    height: int
-    worker: str
-    seconds: float
-    turnaround: float
-    outputs: tuple[OutputFile, ...]
-    finished_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An image that could not be processed; reason is a sentence for the user."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Numbers of objects, by state."""
-
-    pending: int
-    done: int
-    failed: int
-
-    @property
-    def total(self) -> int:
-        return self.pending + self.done + self.failed
+VERSION = tuple(field.name for field in fields(Version))  # columns of the table of objects
 
 
 class Ledger:
@@ -83,15 +43,22 @@ class Ledger:
             self._db.execute("PRAGMA synchronous = NORMAL")
             make_tables(self._db, file)
         except (sqlite3.Error, OSError) as error:
-            raise FleetError(f"The ledger {file} cannot be opened: {error}.") from None
+            hint = DAMAGED if is_damage(error) else ""
+            raise FleetError(f"The ledger {file} cannot be opened: {error}.{hint}") from None
+
+    def journal(self, state: Path, source: str) -> Journal:
+        """From now on, what is recorded here is recorded there as well. Raises FleetError."""
+        with _in_words():
+            return Journal(state, source, self._db)
 
     def close(self) -> None:
         self._db.close()
 
     def commit(self) -> None:
         """Make everything that was recorded durable. Raises FleetError, as every method here does."""
-        with _in_words():
-            self._db.commit()
+        if self._db.in_transaction:
+            with _in_words():
+                self._db.commit()
 
     # --- objects ----
 
@@ -103,6 +70,28 @@ class Ledger:
         """A version is pending again if it is the present one and has failed. Returns whether it was."""
         return self._run("retry", path, version).rowcount > 0
 
+    def failed_objects(self) -> list[tuple[str, Version, str]]:
+        """(path, version, reason) of every object that has failed."""
+        return [(path, Version(*version), reason or "") for path, *version, reason in self._run("failed_objects")]
+
+    def finished_objects(self) -> list[tuple[str, Version]]:
+        """(path, version) of every object at the source that is done or has failed."""
+        return [(path, Version(*version)) for path, *version in self._run("finished_objects")]
+
+    def again(self, path: str, version: Version) -> bool:
+        """A version at the source is pending again, if it is the present one and is done or has failed. Returns whether
+        it was."""
+        return self._run("again", path, version).rowcount > 0
+
+    def prune(self, before: float) -> int:
+        """Forget objects that vanished from the source before this instant, in seconds since the epoch, and results
+        from before it that are not those of an object as it is now. Returns how many rows that were.
+
+        An object whose disappearance an earlier version has recorded without its time counts as vanished now.
+        """
+        self._run("date")
+        return sum(self._run(query, before=before).rowcount for query in ("prune_objects", "prune_results"))
+
     def redo(self) -> None:
         """Every object is pending again."""
         self._run("redo")
@@ -111,6 +100,10 @@ class Ledger:
         """The version of every object at the source that was last handed on under the present recipe."""
         return {path: Version(*version) for path, *version in self._run("settled")}
 
+    def fresh(self) -> set[str]:
+        """Those of these objects that came after the source had been listed."""
+        return {path for (path,) in self._run("fresh")}
+
     def pending(self) -> list[tuple[str, Version, bool]]:
         """(path, version, fresh) of every object that is to be processed, in the order of arrival."""
         return [(path, Version(*version), bool(fresh)) for path, *version, fresh in self._run("pending")]
@@ -118,6 +111,29 @@ class Ledger:
     def add(self, path: str, version: Version, *, fresh: bool) -> None:
         """A version is to be processed. It takes the place of the one before."""
         self._run("add", path, version, state="pending", fresh=fresh)
+
+    def add_all(self, objects: Iterable[tuple[str, Version, bool]]) -> None:
+        """add() for many at once: (path, version, fresh) of each, in the order of arrival."""
+        rows = (self._row(path, version) | {"state": "pending", "fresh": fresh} for path, version, fresh in objects)
+        self._run_all("add", rows)
+
+    def standing(self, path: str, version: Version) -> tuple[str, bool] | None:
+        """The state of the version that the ledger has of an object at the source, if that resembles this one, and
+        whether it agrees with it."""
+        row = self._run("standing", path, version).fetchone()
+        return None if row is None else (row[0], bool(row[1]))
+
+    def made(self, path: str, version: Version) -> bytes | None:
+        """The job whose outputs an object at the source has, if it is done and the ledger's version resembles this
+        one."""
+        row = self._run("made", path, version).fetchone()
+        return None if row is None else bytes.fromhex(row[0])
+
+    def renew(self, objects: Iterable[tuple[str, Version]], *, depart: bool = False) -> None:
+        """These versions have taken the place of others that they resemble, with the same content: whatever is known of
+        those holds for these. depart: they are now to be taken away from the source."""
+        departure = "due" if depart else None
+        self._run_all("renew", (self._row(path, version) | {"departure": departure} for path, version in objects))
 
     def skip(self, path: str, version: Version) -> None:
         """A version is not to be processed."""
@@ -180,6 +196,7 @@ class Ledger:
             turnaround=turnaround,
             finished_at=time.time(),
             notes=notes_of(report),
+            sums=json.dumps(sums) if (sums := sums_of(report, len(result.outputs))) else None,
             **{name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")},
         )
         departure = "due" if depart else None
@@ -225,8 +242,9 @@ class Ledger:
         row = self._run("same_job", job=job.hex()).fetchone()
         if row is None:
             return None
-        path, outputs, width, height, worker, notes = row
+        path, outputs, width, height, worker, notes, sums = row
         report = {"width": width, "height": height, "worker": worker} | ({"notes": notes} if notes else {})
+        report |= {"sums": json.loads(sums)} if sums else {}
         return path, Result(job, _outputs(outputs), report)
 
     # --- for people ----
@@ -255,11 +273,17 @@ class Ledger:
         return [dict(zip(REPORT, row, strict=True)) for row in rows]
 
     def _run(self, query: str, path: str = "", version: Version | None = None, **values: Any) -> sqlite3.Cursor:
-        values |= self._key | {"path": _octets(path)}
-        if version is not None:
-            values |= {"size": version.size, "mtime_ns": version.mtime_ns, "tag": version.tag}
         with _in_words():
-            return self._db.execute(self._queries[query], values)
+            return self._db.execute(self._queries[query], self._row(path, version) | values)
+
+    def _run_all(self, query: str, rows: Iterable[dict[str, Any]]) -> None:
+        with _in_words():
+            self._db.executemany(self._queries[query], rows)
+
+    def _row(self, path: str, version: Version | None) -> dict[str, Any]:
+        """The values of an object."""
+        row = self._key | {"path": _octets(path)}
+        return row if version is None else row | {name: getattr(version, name) for name in VERSION}
 
 
 @contextlib.contextmanager
@@ -267,7 +291,7 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise FleetError(f"The ledger cannot be used: {error}.") from None
+        raise FleetError(f"The ledger cannot be used: {error}.{DAMAGED if is_damage(error) else ''}") from None
 
 
 def _queries() -> dict[str, str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterfleet.common.errors import FleetError
-from filterfleet.listener.ledger.form import form_of
+from filterfleet.listener.ledger.reading import reader
 
 _PAIRS = "SELECT source, recipe FROM objects UNION SELECT source, recipe FROM listed ORDER BY source, recipe"
 _COUNTS = """
@@ -38,28 +36,8 @@ class Standing:
 
 def overview(file: Path) -> list[Standing]:
     """Every source and recipe in a ledger. Nothing is written, and a listener may be running. Raises FleetError."""
-    try:
-        if not file.is_file():
-            hint = "name the folder of the results with --output, or that of the ledger with --state"
-            raise FleetError(f"There is no ledger {file}: {hint}.")
-        with contextlib.closing(_opened(file)) as db:
-            if form_of(db, file) == 0:
-                raise FleetError(f"{file} is not a ledger.")
-            return [_standing(db, source, recipe) for source, recipe in db.execute(_PAIRS).fetchall()]
-    except sqlite3.Error as error:
-        raise FleetError(f"The ledger {file} cannot be read: {error}.") from None
-    except OSError as error:
-        raise FleetError(f"The ledger {file} cannot be read: {error.strerror}.") from None
-
-
-def _opened(file: Path) -> sqlite3.Connection:
-    """Raises sqlite3.Error."""
-    # SQLite's log lies beside a ledger that somebody has open. Where there is none, a reader would leave one behind,
-    # and it might belong to another user.
-    in_use = file.with_name(f"{file.name}-wal").exists()
-    db = sqlite3.connect(f"{file.absolute().as_uri()}?{'mode=ro' if in_use else 'immutable=1'}", uri=True)
-    db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-    return db
+    with reader(file) as db:
+        return [_standing(db, source, recipe) for source, recipe in db.execute(_PAIRS).fetchall()]
 
 
 def _standing(db: sqlite3.Connection, source: str, recipe: str) -> Standing:

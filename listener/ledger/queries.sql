@@ -1,34 +1,89 @@
 -- Every statement of the ledger, by name. Paths are bound as bytes, because a name need not be valid UTF-8, and stored
--- as TEXT, so that they can be read in any SQLite tool.
+-- as TEXT, so that they can be read in any SQLite tool. A ctime_ns of 0 or NULL is unknown, and agrees with any.
 
 -- name: retry_transient
 UPDATE objects SET state = 'pending', reason = NULL
 WHERE source = CAST(:source AS TEXT) AND state = 'failed' AND transient;
 
 -- name: retry
-UPDATE objects SET state = 'pending', reason = NULL, fresh = 0
+UPDATE objects SET state = 'pending', reason = NULL
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
-  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe AND state = 'failed';
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
+  AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns)) AND state = 'failed';
+
+-- name: failed_objects
+SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0), reason FROM objects
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'failed' AND departure IS NULL
+ORDER BY rowid;
+
+-- name: finished_objects
+SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0) FROM objects
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state IN ('done', 'failed') AND departure IS NULL
+ORDER BY rowid;
+
+-- name: again
+UPDATE objects SET state = 'pending', reason = NULL, transient = 0
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
+  AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns))
+  AND state IN ('done', 'failed') AND departure IS NULL;
+
+-- name: date
+UPDATE objects SET at = (julianday('now') - 2440587.5) * 86400.0
+WHERE source = CAST(:source AS TEXT) AND departure IN ('theirs', 'ours') AND at IS NULL;
+
+-- name: prune_objects
+DELETE FROM objects
+WHERE source = CAST(:source AS TEXT) AND departure IN ('theirs', 'ours') AND at < :before;
+
+-- name: prune_results
+DELETE FROM results
+WHERE source = CAST(:source AS TEXT) AND finished_at < :before AND NOT EXISTS (
+    SELECT 1 FROM objects AS present
+    WHERE present.source = results.source AND present.path = results.path AND present.size = results.size
+      AND present.mtime_ns = results.mtime_ns AND present.tag = results.tag AND present.recipe = results.recipe
+);
 
 -- name: settled
-SELECT path, size, mtime_ns, tag FROM objects
+SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0) FROM objects
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND (departure IS NULL OR departure = 'due');
 
+-- name: fresh
+SELECT path FROM objects
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND fresh AND (departure IS NULL OR departure = 'due');
+
 -- name: pending
-SELECT path, size, mtime_ns, tag, fresh FROM objects
+SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0), fresh FROM objects
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'pending'
 ORDER BY rowid;
 
 -- name: add
-INSERT OR REPLACE INTO objects (source, path, size, mtime_ns, tag, recipe, state, fresh)
-VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :tag, :recipe, :state, :fresh);
+INSERT OR REPLACE INTO objects (source, path, size, mtime_ns, tag, ctime_ns, inode, recipe, state, fresh)
+VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :tag, :ctime_ns, :inode, :recipe, :state, :fresh);
+
+-- name: standing
+SELECT state, :ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns) FROM objects
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
+  AND (departure IS NULL OR departure = 'due');
+
+-- name: made
+SELECT job FROM objects JOIN results USING (source, path, size, mtime_ns, tag, recipe)
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
+  AND state = 'done' AND (departure IS NULL OR departure = 'due');
+
+-- name: renew
+UPDATE objects SET ctime_ns = :ctime_ns, inode = :inode, departure = ifnull(:departure, departure)
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe;
 
 -- name: forget
 DELETE FROM objects
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state <> 'done';
 
 -- name: vanished
-UPDATE objects SET departure = 'theirs'
+UPDATE objects SET departure = 'theirs', at = (julianday('now') - 2440587.5) * 86400.0
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state = 'done';
 
 -- name: forget_failed
@@ -36,34 +91,41 @@ DELETE FROM objects
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state = 'failed';
 
 -- name: set_state
-UPDATE objects SET state = :state, reason = :reason, transient = :transient, departure = :departure
+UPDATE objects
+SET state = :state, reason = :reason, transient = :transient, departure = :departure, at = (julianday('now') - 2440587.5) * 86400.0
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
-  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe;
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
+  AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns));
 
 -- name: due
-SELECT path, size, mtime_ns, tag FROM objects
+SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0) FROM objects
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND departure = 'due';
 
 -- name: depart
-UPDATE objects SET departure = :departure
+UPDATE objects SET departure = :departure, at = (julianday('now') - 2440587.5) * 86400.0
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
-  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe AND state = 'done';
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
+  AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns)) AND state = 'done';
 
 -- name: record
 INSERT INTO results (
     source, path, size, mtime_ns, tag, recipe, job, outputs, width, height, engine, worker,
-    decode, filter, encode, write, turnaround, finished_at, notes
+    decode, filter, encode, write, turnaround, finished_at, notes, sums
 ) VALUES (
     CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :tag, :recipe, :job, :outputs, :width, :height,
-    :engine, :worker, :decode, :filter, :encode, :write, :turnaround, :finished_at, :notes
+    :engine, :worker, :decode, :filter, :encode, :write, :turnaround, :finished_at, :notes,
+    :sums
 )
 ON CONFLICT (source, path, size, mtime_ns, tag, recipe) DO UPDATE SET
-    times = times + 1, engine = excluded.engine, worker = excluded.worker, decode = excluded.decode,
+    times = CASE WHEN job = excluded.job THEN times + 1 ELSE 1 END, job = excluded.job, outputs = excluded.outputs,
+    width = excluded.width, height = excluded.height,
+    engine = excluded.engine, worker = excluded.worker, decode = excluded.decode,
     filter = excluded.filter, encode = excluded.encode, write = excluded.write,
-    turnaround = excluded.turnaround, finished_at = excluded.finished_at, notes = excluded.notes;
+    turnaround = excluded.turnaround, finished_at = excluded.finished_at, notes = excluded.notes,
+    sums = excluded.sums;
 
 -- name: same_job
-SELECT path, outputs, width, height, worker, notes
+SELECT path, outputs, width, height, worker, notes, sums
 FROM results JOIN objects USING (source, path, size, mtime_ns, tag, recipe)
 WHERE source = CAST(:source AS TEXT) AND job = :job AND state = 'done'
 LIMIT 1;
@@ -117,7 +179,7 @@ INSERT OR IGNORE INTO told (source, path) VALUES (CAST(:source AS TEXT), CAST(:p
 SELECT 1 FROM told WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT);
 
 -- name: stale
-SELECT path, size, mtime_ns, tag FROM told JOIN objects USING (source, path)
+SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0) FROM told JOIN objects USING (source, path)
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'done';
 
 -- name: take_back

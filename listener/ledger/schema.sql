@@ -8,13 +8,16 @@ CREATE TABLE IF NOT EXISTS objects (
     recipe TEXT NOT NULL,             -- the digest of the recipe, in hexadecimal
     state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'failed', 'skipped')),
     transient INTEGER NOT NULL DEFAULT 0,  -- a failure that may pass: it is tried again at the next start
-    fresh INTEGER NOT NULL,           -- it arrived while the listener ran, and goes before the backfill
+    fresh INTEGER NOT NULL,           -- it came after the source had been listed, and goes before the backfill
     reason TEXT,
     departure TEXT CHECK (departure IN ('due', 'ours', 'theirs')),  -- it is to be taken away by us, was taken away by us, or vanished
+    ctime_ns INTEGER, inode INTEGER,  -- of a file; NULL or 0 if nobody told
+    at REAL,                          -- when it came to its state or departed, in seconds since the epoch
     PRIMARY KEY (source, path)
 );
 
--- One row for each version of each object that has been processed under a recipe, never two.
+-- One row for each version of each object that has been processed under a recipe, never two. Versions that differ in
+-- ctime_ns or inode alone share a row: that of the last content.
 CREATE TABLE IF NOT EXISTS results (
     source TEXT NOT NULL,
     path TEXT NOT NULL,
@@ -32,6 +35,7 @@ CREATE TABLE IF NOT EXISTS results (
     turnaround REAL,                  -- seconds from submission to result
     finished_at REAL NOT NULL,        -- seconds since the epoch
     notes TEXT,                       -- what the outputs do not have of the file, in sentences
+    sums TEXT,                        -- JSON: the CRC-32 of each output, as its worker has computed it
     times INTEGER NOT NULL DEFAULT 1, -- how often it was recorded; more than once is harmless
     PRIMARY KEY (source, path, size, mtime_ns, tag, recipe)
 );

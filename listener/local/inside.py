@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filterfleet.common.opening import inside_of, open_below, open_file, opened, opened_below
-from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.scan import MOST, Version
 
 # Errors that concern one file as long as its folder can be listed. All others say that the whole place is in trouble.
 _OF_ONE_FILE = frozenset(
@@ -57,4 +57,8 @@ class Inside:
 
 def version_of(found: os.stat_result) -> Version | None:
     """None for anything but a regular file."""
-    return Version(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    inode = found.st_ino if found.st_ino <= MOST else found.st_ino - 2 * (MOST + 1)
+    ctime_ns = found.st_ctime_ns if 0 < found.st_ctime_ns <= MOST else 0
+    return Version(found.st_size, found.st_mtime_ns, "", ctime_ns, inode)

@@ -7,7 +7,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from itertools import groupby
+from pathlib import Path
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
@@ -19,6 +20,7 @@ from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.core.left_alone import Tally
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError, Watch
+from filterfleet.listener.local.clock import FileClock
 from filterfleet.listener.local.inside import Inside, version_of
 from filterfleet.listener.local.sniffing import Sniffer
 from filterfleet.listener.local.watch import Notices
@@ -50,6 +52,7 @@ class Folder:
         self._ignore_file = IgnoreFile(selection)
         self._ignore_trouble = ""  # the reason that was logged last
         self._sniffer = Sniffer(self._inside)
+        self._clock = FileClock(Path(os.path.realpath(root)))
         self._after = after
         self._outside_told = False
         self._interrupted = False
@@ -65,6 +68,7 @@ class Folder:
         if self._notices is not None:
             self._notices.check()
         self._follow_ignore_file()
+        clock_ns = self._clock.read()
         found = _Found()
         while found.folders:
             folder = found.folders.pop()
@@ -80,16 +84,19 @@ class Folder:
                     continue  # it has just gone, and with it what was in it
                 found.unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
         self._tell_outside(found.outside)
-        return Listing(found.objects, found.unread, found.left_alone.counts)
+        return Listing(found.objects, found.unread, found.left_alone.counts, clock_ns=clock_ns)
 
     def _sort(self, path: str, entry: os.DirEntry[str], found: _Found) -> None:
         try:
             if entry.is_dir(follow_symlinks=False):
                 if not self._shuns(path):
                     found.folders.append(path + "/")
-            elif entry.is_symlink() and self._may_be_wanted(path) and self._inside.leads_out(path):
+            elif not self._may_be_image(path):
+                if self._wants(path, 0):
+                    self._count(path, entry, found.left_alone)
+            elif entry.is_symlink() and self._wants(path, 0) and self._inside.leads_out(path):
                 found.outside.append(path)
-            elif self._may_be_image(path) and (version := self._image(path, entry.stat(follow_symlinks=False))):
+            elif version := self._image(path, entry.stat(follow_symlinks=False)):
                 found.objects[path] = version
             elif self._wants(path, 0):
                 self._count(path, entry, found.left_alone)
@@ -103,22 +110,22 @@ class Folder:
         return self._ignore_file.selection.shuns(folder) or is_departed(f"{folder}/", self._after)
 
     def _image(self, path: str, found: os.stat_result) -> Version | None:
-        """The version of a file if it is a selected image. found: of the link if it is one. Raises OSError."""
+        """The version of a file that may be an image, if it is a selected one. found: of the link if it is one. Raises
+        OSError."""
         if stat.S_ISLNK(found.st_mode):
-            if not self._may_be_wanted(path) or self._inside.leads_out(path):
+            if not self._wants(path, 0) or self._inside.leads_out(path):
                 return None
             try:
                 found = (self.root / path).stat()
             except OSError:  # it leads nowhere, or to a place that we may not enter
                 return None
         version = version_of(found)
-        if version is None or not self._may_be_image(path) or not self._wants(path, version.size):
+        if version is None or not self._wants(path, version.size):
             return None
-        selection = self._ignore_file.selection
-        if selection.takes(path):
+        if not self._is_sniffed(path):
             return version
         sniffed = self._sniffer.format_of(path, version)
-        return None if sniffed is None or sniffed in selection.unreadable else version
+        return None if sniffed is None or sniffed in self._ignore_file.selection.unreadable else version
 
     def _count(self, path: str, entry: os.DirEntry[str], left_alone: Tally) -> None:
         """Count a file that the user may take for an image, though we do not. Raises OSError."""
@@ -137,9 +144,6 @@ class Folder:
     def _is_sniffed(self, path: str) -> bool:
         """Whether the first bytes of a file are looked at."""
         return self._ignore_file.selection.sniff and has_no_extension(path)
-
-    def _may_be_wanted(self, path: str) -> bool:
-        return self._may_be_image(path) and self._wants(path, 0)
 
     def _wants(self, path: str, size: int) -> bool:
         return self._ignore_file.selection.wants(path, size) and not is_departed(path, self._after)
@@ -176,7 +180,7 @@ class Folder:
         if version.size > BLOB_LIMIT:
             raise ImageError(f"The file has more than {size_text(BLOB_LIMIT)}, which is the most that is processed.")
         with self._in_words("read"), contextlib.ExitStack() as closing:
-            file = closing.enter_context(_OneVersion(self._inside.open(path), version))
+            file = closing.enter_context(OneVersion(self._inside.open(path), version, path))
             file.check()
             blob = whole(file) if version.size <= inline_limit else file
             digest = hashlib.sha256()
@@ -194,7 +198,7 @@ class Folder:
             contextlib.suppress(FileNotFoundError),
             self._inside.folder(folder) as parent,
         ):
-            with _OneVersion(self._open_in(parent, name, path), version) as found:
+            with OneVersion(self._open_in(parent, name, path), version, path) as found:
                 found.check()
             if isinstance(self._after, Delete):
                 os.unlink(name, dir_fd=parent)
@@ -237,24 +241,28 @@ class Folder:
     def watch(self, changed: Callable[[str], None]) -> Watch:
         self._notices = Notices(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
         self._notices.start()
-        return Watch(self.look, self._notices.stop)
+        return Watch(self._notices.stop)
+
+    @property
+    def place(self) -> str:
+        return self.name
 
     def look(self, paths: Iterable[str]) -> dict[str, Version]:
         """Those of these paths that list() would find. Looks at no other files."""
         found = {}
-        for path in paths:
-            with contextlib.suppress(OSError):  # list() reports what cannot be looked at
-                if version := self._look(path):
-                    found[path] = version
+        for folder, inside in groupby(sorted(paths), lambda path: path.rpartition("/")[0]):
+            with contextlib.suppress(OSError), self._inside.folder(folder) as parent:  # no folder, or a link to one
+                for path in inside:
+                    with contextlib.suppress(OSError):  # list() reports what cannot be looked at
+                        if version := self._look(path, parent):
+                            found[path] = version
         return found
 
-    def _look(self, path: str) -> Version | None:
-        """Raises OSError, also for a path below a link to a folder."""
-        if any(part.startswith(".") for part in PurePosixPath(path).parts) or not self._may_be_image(path):
+    def _look(self, path: str, folder: int) -> Version | None:
+        """folder: of the path. Raises OSError."""
+        if path.startswith(".") or "/." in path or not self._may_be_image(path):
             return None
-        folder, _, name = path.rpartition("/")
-        with self._inside.folder(folder) as parent:
-            return self._image(path, os.stat(name, dir_fd=parent, follow_symlinks=False))
+        return self._image(path, os.stat(path.rpartition("/")[2], dir_fd=folder, follow_symlinks=False))
 
 
 class _Found:
@@ -268,16 +276,18 @@ class _Found:
         self.outside: list[str] = []
 
 
-class _OneVersion(FileBlob):
-    """A file that cannot be read any more once it is another version."""
+class OneVersion(FileBlob):
+    """A file that cannot be read any more once it is another version. path: below the source."""
 
-    def __init__(self, descriptor: int, version: Version) -> None:
+    def __init__(self, descriptor: int, version: Version, path: str) -> None:
         super().__init__(descriptor)
+        self.path = path
         self._version = version
 
     def check(self) -> None:
         """Raises ChangedError if the file is another version."""
-        if version_of(os.fstat(self.fileno())) != self._version:
+        found = version_of(os.fstat(self.fileno()))
+        if found is None or not found.agrees(self._version):
             raise ChangedError
 
     def read(self, offset: int, length: int) -> bytes:

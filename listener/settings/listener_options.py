@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.process.options import BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
+from filterfleet.common.process.options import SHARE, BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
 from filterfleet.listener.core.settings import Backfill, Failures
+from filterfleet.listener.settings.retention import KEEP_DAYS
 
 _IMAGES, _AFTERWARDS, _CLOUDS = "Which images", "What happens afterwards", "Clouds"  # headings in --help
 
@@ -61,6 +62,7 @@ class ListenerOptions:
             show_default=".filterfleet in a local output, else a folder of this user",
         ),
     ] = None
+    share: Annotated[list[str], SHARE] = field(default_factory=list)
     once: Annotated[bool, typer.Option("--once", help="End when everything in the source is done.")] = False
     settle: Annotated[
         float,
@@ -136,6 +138,38 @@ class ListenerOptions:
             "a copy and the reason, only the reason, or nothing.",
         ),
     ] = Failures.COPY
+    hints: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Take notifications of a store over HTTP here, and look at what they name at once.",
+            show_default="none",
+        ),
+    ] = None
+    hints_token: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the token that such notifications have to show. "
+            "Needed unless HOST is an address that only this machine can reach."
+        ),
+    ] = None
+    heal: Annotated[
+        bool,
+        typer.Option(
+            "--heal",
+            rich_help_panel=_AFTERWARDS,
+            help="Make results again that somebody has deleted from the output, which has to be a local folder.",
+        ),
+    ] = False
+    keep_days: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            rich_help_panel=_AFTERWARDS,
+            help="Days that the ledger remembers images that have vanished from the source, and versions of images "
+            "that were replaced. More keeps a longer history; less keeps the ledger small.",
+        ),
+    ] = KEEP_DAYS
     rclone_config: Annotated[
         Path | None,
         typer.Option(rich_help_panel=_CLOUDS, help="rclone's configuration file.", show_default="rclone's own"),

@@ -65,7 +65,7 @@ def test_killing_workers_again_and_again_while_they_work(fleet: Fleet, photograp
     kills = kill_workers_until_it_ends(up, fleet, output, patience=120)
 
     assert up.wait() == 0, up.said
-    assert kills >= 10
+    assert kills >= 3  # results are recorded in groups, so a quick machine ends a batch in few of them
     assert len(output_files(output)) == 3 * IMAGES
     check_outputs(output, expected(source))
     check_ledger(output, IMAGES)

@@ -21,6 +21,7 @@ from filterfleet.common.wire import OutputFile
 from filterfleet.listener.cloud.rclone.remote_files import Rclone
 from filterfleet.listener.cloud.sink import CloudSink
 from filterfleet.listener.cloud.source import CloudSource
+from filterfleet.listener.ends import Cloud, Ends, open_ends
 from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.settings.aftermath import Delete, Keep
@@ -217,6 +218,39 @@ def test_a_burst_of_refusals_is_ridden_out(drive: DriveEmulator, sink: CloudSink
     insist(lambda: sink.write("a.jpg", OUTPUTS, BLOBS))
     assert drive.files().keys() == places("a.jpg")
     check_one_tree(drive)
+
+
+def open_drive(drive: DriveEmulator, tmp_path: Path, stop: StopSignal) -> contextlib.AbstractContextManager[Ends]:
+    """Both ends of a listener with --once, as it starts."""
+    cloud = Cloud(drive.config(tmp_path / "rclone.conf"), None, 4)
+    places = Remote("gdrive", "Photos"), Remote("gdrive", "Results")
+    return open_ends(*places, tmp_path / "state", cloud, Selection(), Keep(), links=False, stop=stop, once=True)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_store_that_is_busy_is_waited_for(
+    drive: DriveEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: bool
+) -> None:
+    """At the start, and in the middle of the work."""
+    for name, value in drive.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "users"))
+    image = cv2.imencode(".jpg", picture(seed=1))[1].tobytes()
+    drive.add("Photos/a.jpg", image)
+    if not running:
+        drive.api.fail(RATE_LIMITED, 12)
+    with (
+        contextlib.closing(StopSignal()) as stop,
+        open_drive(drive, tmp_path, stop) as ends,
+        contextlib.closing(SequentialEngine()) as engine,
+        contextlib.closing(Ledger(tmp_path / "ledger", ends.source.name, DEFAULT.digest.hex())) as ledger,
+    ):
+        if running:
+            drive.api.fail(RATE_LIMITED, 12)
+        options = Options(settle=0.0, interval=0.1, once=True)
+        assert serve(options, ends.source, ends.sink, ledger, engine, DEFAULT, stop=stop) == []
+    results = [held for path, versions in drive.files().items() if path.startswith("Results/") for held in versions]
+    assert Counter(results) == Counter(process(image, DEFAULT).values())
 
 
 @pytest.mark.parametrize("trashed", ["Results", "Results/gray", "Results/gray/trip"])

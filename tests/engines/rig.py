@@ -24,7 +24,8 @@ from tests.integration.harness import is_running, ledger_rows, output_files, wai
 
 PROGRAM = (sys.executable, "-P", "-m", "filterfleet")
 MPIEXEC = (str(Path(sys.executable).with_name("mpiexec")), "-launcher", "fork", "-n", "3")
-CHILD = "multiprocessing.spawn"  # in the command line of a worker process of the engine `processes`
+# One of these is in the command line of a worker process of the engine `processes`, which was forked or started.
+CHILDREN = ("filterfleet.worker.engines.child", "multiprocessing.spawn")
 
 # A small image takes a tenth of a second: a run over a few dozen is long enough to be interrupted.
 SLOW_RECIPE = """
@@ -115,7 +116,7 @@ class Running:
         found = []
         for process in self.family()[1:]:
             with contextlib.suppress(psutil.Error):
-                if CHILD in " ".join(process.cmdline()):
+                if any(child in " ".join(process.cmdline()) for child in CHILDREN):
                     found.append(process)
         return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from filterfleet.cli import app
+from filterfleet.app import app
 from filterfleet.common.process.command import guarded
 from filterfleet.common.process.ports import free_ports
 from tests.engines.conftest import Run, Start

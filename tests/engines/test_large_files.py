@@ -19,7 +19,7 @@ from filterfleet.common.wire import Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.transfers import payload_of
-from filterfleet.worker.engines import local
+from filterfleet.worker.engines import copies
 from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
 from filterfleet.worker.engines.processes import ProcessesEngine
 from filterfleet.worker.pixels.opencv import cv2
@@ -91,7 +91,7 @@ def test_a_disk_without_room_for_the_image_is_a_sentence(
     def full() -> FileBlob:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(local, "FileBlob", full)
+    monkeypatch.setattr(copies, "FileBlob", full)
     with pytest.raises(FleetError, match=r"No space left on device \(\$TMPDIR\)\.$") as raised:
         submit(engine, folder)
     assert not isinstance(raised.value, SourceChangedError)
@@ -100,22 +100,22 @@ def test_a_disk_without_room_for_the_image_is_a_sentence(
 def test_the_copy_of_an_image_is_closed_with_its_outcome(
     engine: Engine, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copies: list[FileBlob] = []
+    made: list[FileBlob] = []
     closed: list[FileBlob] = []
 
     class Copy(FileBlob):
         def __init__(self) -> None:
             super().__init__()
-            copies.append(self)
+            made.append(self)
 
         def close(self) -> None:
             closed.append(self)
             super().close()
 
-    monkeypatch.setattr(local, "FileBlob", Copy)
+    monkeypatch.setattr(copies, "FileBlob", Copy)
     submit(engine, folder)
-    assert len(copies) == 1
-    assert closed == copies
+    assert len(made) == 1
+    assert closed == made
 
 
 @pytest.mark.slow

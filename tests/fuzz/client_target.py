@@ -64,10 +64,10 @@ class _Application:
         match what // len(JOBS) % 4:
             case 0 | 1 if job.id not in self._outcomes:
                 self._outcomes[job.id] = 0
-                self.take(self.core.submit(job, now), now)
+                self.core.submit(job)
             case 2 if self._outcomes.get(job.id):
                 del self._outcomes[job.id]
-                self.take(self.core.acknowledge(job.id, now), now)
+                self.core.acknowledge(job.id, now)
             case 3:
                 self._outcomes.pop(job.id, None)
                 self.take(self.core.cancel(job.id, now), now)

@@ -12,10 +12,12 @@ from filterfleet.common.wire import (
     HEARTBEAT,
     READY,
     Accepted,
+    Accepteds,
     Beat,
     Busy,
     Cancel,
     Catalogue,
+    Column,
     Credit,
     Data,
     Drain,
@@ -27,14 +29,19 @@ from filterfleet.common.wire import (
     OutputFile,
     Result,
     ResultOk,
+    ResultOks,
+    Results,
     Status,
     StatusRequest,
     Submit,
+    Submits,
     Task,
+    Tasks,
     encode,
 )
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from tests.fuzz.door_target import KEYS, request
+from tests.fuzz.hints_target import notifications
 from tests.fuzz.peers import JOBS
 from tests.fuzz.scripts import Step, pack
 
@@ -75,6 +82,11 @@ def messages() -> Iterator[Message]:
     yield Beat(_name(3, 8), (_name(7), _name(8)), (_name(7),))
     yield Get(inline.id, "", 0, 3)
     yield Data(pulled.id, "edges", 0, (b"png",))
+    yield Submits((inline.id, b"other"), inline.recipe, inline.needs, 5, (3, 2), (b"abcde",), ("edges",), 9)
+    yield Accepteds((inline.id, b"other"))
+    yield Tasks((_name(7), _name(8)), b"recipe", (3, 0), 300.0, (b"abc",))
+    yield Results((_name(7), _name(8)), (Column("edges", "png"),), (3, 1), {"n": [1, 2.5], "s": ["", None]}, (b"pngx",))
+    yield ResultOks((_name(7), _name(8)))
 
 
 def _to_broker() -> Iterator[list[Step]]:
@@ -90,6 +102,7 @@ def _to_broker() -> Iterator[list[Step]]:
         _said(WORKER, Failed(lease, "transient", "no")),
         _said(CLIENT, quiet=80),
     ]
+    yield from _in_columns()
     yield [*asked, _said(WORKER, Nack(lease), Drain()), _said(CLIENT, Cancel(inline.id), StatusRequest())]
     yield [*asked, Step(WORKER, 0, ()), Step(WORKER, 0, (READY,)), Step(CLIENT, 0, ())]
     yield [
@@ -110,6 +123,25 @@ def _to_broker() -> Iterator[list[Step]]:
     ]
 
 
+def _in_columns() -> Iterator[list[Step]]:
+    """To the broker: jobs that come, are given back, fail, and bring results together."""
+    credit = Credit(4, 1, ("canny",), "host", "1", 1)
+    came = [_said(CLIENT, Beat(b"", minor=1)), Step(WORKER, 0, (READY,)), _said(WORKER, credit)]
+    many = Submits((b"a", b"b", b"c"), b"recipe", ("canny",), 5, (3, 0, 2), (b"abcde",), ("edges",), 9)
+    asked = [*came, _said(CLIENT, many)]
+    results = Results(
+        (_name(4), _name(5), _name(6)), (Column("edges", "png"),), (3, 0, 1), {"n": [1, 2, 3]}, (b"pngx",)
+    )
+    oks = _said(CLIENT, ResultOks((b"a", b"b", b"c")))
+    yield [*asked, _said(WORKER, results), oks]
+    yield [*asked, _said(WORKER, Nack(_name(5))), _said(WORKER, results), oks, _said(WORKER, results, quiet=64), oks]
+    yield [*asked, _said(WORKER, Failed(_name(4), "permanent", "no")), _said(WORKER, results), oks, _said(CLIENT, many)]
+    yield [*asked, _said(CLIENT, many), _said(CLIENT, Cancel(b"b")), _said(WORKER, results), Step(CLIENT, 0, ())]
+    yield [*asked, _said(CLIENT + 2, many), _said(WORKER, results), Step(WORKER, 0, ()), oks]
+    fewer = Credit(1, 1, ("canny",), "host", "1", 1)
+    yield [*asked, _said(WORKER, fewer, Nack(_name(6)), Nack(_name(5))), _said(WORKER, results), oks]
+
+
 def _to_worker() -> Iterator[list[Step]]:
     hello = _said(0, Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT))
     inline = _said(1, Task(b"one", b"recipe", 3, 300.0, payload=(b"abc",)))
@@ -122,6 +154,9 @@ def _to_worker() -> Iterator[list[Step]]:
         _said(0, Get(b"one", "edges", 0, 0x7F)),
         _said(0, Cancel(b"one")),
     ]
+    columns = _said(0, Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT, 1))
+    tasks = _said(1, Tasks((b"one", b"two"), b"recipe", (3, 0), 300.0, (b"abc",)))
+    yield [columns, tasks, Step(3, 64, (HEARTBEAT,)), tasks, _said(0, ResultOks((b"one", b"two"))), tasks]
     yield [Step(3, 0, (b"address", b"", b"body")), Step(0, 64, (HEARTBEAT,))]
 
 
@@ -141,6 +176,16 @@ def _to_client() -> Iterator[list[Step]]:
         _said(1, Result(pulled.id, OUTPUTS, {})),
         _said(1, Data(pulled.id, "edges", 0, (b"png",)), quiet=64),
         _said(5, ResultOk(b"x"), quiet=90),
+    ]
+    columns = _said(0, Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT, 1))
+    both = (inline.id, pulled.id)
+    results = Results(both, (Column("edges", "png"),), (3, 2), {"n": [1, 2]}, (b"pngxy",))
+    yield [
+        columns,
+        _said(1, Accepteds(both)),
+        _said(0, results),
+        _said(4, results, quiet=90),
+        _said(4, Accepteds(both)),
     ]
     yield [hello, _said(1, *[Get(pulled.id, "", offset, 100) for offset in range(40)])]
 
@@ -197,9 +242,11 @@ def _odd_messages() -> Iterator[list[Step]]:
     """Messages at the edge of what the parser takes, and beyond it."""
     inline, _ = JOBS
     yield [_said(1, *[Drain()] * 256)]
+    yield [_said(1, Busy(inline.id, 3600.0))]
     yield [_said(1, Result(inline.id, OUTPUTS, {"nested": _nested(6)}, (b"png",)))]
-    deep = {"type": "RESULT", "id": inline.id, "outputs": [], "report": {"nested": _nested(500)}}
-    yield [Step(1, 0, (b"", b"PPX1", msgpack.packb([deep])))]
+    for levels in (60, 500):
+        deep = {"type": "RESULT", "id": inline.id, "outputs": [], "report": {"nested": _nested(levels)}}
+        yield [Step(1, 0, (b"", b"PPX1", msgpack.packb([deep])))]
     yield [Step(1, 0, (b"", b"PPX1", b"\x91" * 2000))]
     yield [_said(1, Submit(inline.id, inline.recipe, (), 0, 3, (b"abc",), ("edges",), 3))]
 
@@ -211,12 +258,13 @@ CONVERSATIONS = {
     "broker": lambda: itertools.chain(_to_broker(), _greedy()),
     "worker": _to_worker,
     "client": _to_client,
+    "hints": notifications,
 }
 
 
 def corpus(target: str) -> Iterator[bytes]:
     """Scripts for the target of this name."""
-    if target not in ("recipe", "door"):  # which read other things out of a script
+    if target not in ("recipe", "door", "hints"):  # which read other things out of a script
         for who in (1, WORKER):
             yield pack([_said(who, message) for message in messages()])
         for message in messages():

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from filterfleet.common.errors import ProtocolError, RecipeError
 from filterfleet.common.jobs.recipe import LISTS, MAX_NAME, MAX_OUTPUTS, MAX_PARAMETERS, MAX_STEPS, Recipe, Value
 from filterfleet.common.wire import (
+    Accepteds,
     Busy,
     Data,
     Get,
@@ -16,9 +17,13 @@ from filterfleet.common.wire import (
     Message,
     Payload,
     Result,
+    ResultOks,
+    Results,
     Status,
     Submit,
+    Submits,
     Task,
+    Tasks,
     encode,
     parse,
 )
@@ -55,6 +60,10 @@ def _check_limits(message: Message) -> None:
     if (id_ := getattr(message, "id", None)) is not None:
         assert 1 <= len(id_) <= 64
     match message:
+        case Submits() | Tasks() | Results() | Accepteds() | ResultOks():
+            assert 1 <= len(set(message.ids)) == len(message.ids) <= 1024
+            assert all(1 <= len(id_) <= 64 for id_ in message.ids)
+            _check_columns(message)
         case Get(_, blob, offset, length):
             assert len(blob) <= 64
             assert 0 <= offset <= BLOB_LIMIT
@@ -75,6 +84,23 @@ def _check_limits(message: Message) -> None:
         case Busy(_, seconds) | Hello(interval=seconds):
             assert 0 <= seconds <= 3600
             assert math.isfinite(seconds)
+
+
+def _check_columns(message: Submits | Tasks | Results | Accepteds | ResultOks) -> None:
+    if isinstance(message, Accepteds | ResultOks):
+        return
+    width = len(message.outputs) if isinstance(message, Results) else 1
+    assert len(message.sizes) == width * len(message.ids)
+    assert all(0 <= size <= BLOB_LIMIT for size in message.sizes)
+    assert sum(map(len, message.payload)) == sum(message.sizes)
+    assert len(message.payload) <= 1
+    if isinstance(message, Results):
+        assert len({column.name for column in message.outputs}) == width
+        assert all(len(column) == len(message.ids) for column in message.report.values())
+        cells = [cell for column in message.report.values() for cell in column]
+        assert all(not isinstance(cell, list | dict | bytes) for cell in cells)
+        assert all(math.isfinite(cell) for cell in cells if isinstance(cell, float))
+        assert len(cells) <= 1 << 16
 
 
 def _depth(value: object) -> int:

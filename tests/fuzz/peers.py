@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from filterfleet.broker.scheduler import TOKEN
 from filterfleet.broker.settings import Settings
 from filterfleet.common.jobs.job import Job
 from filterfleet.worker.leases.actions import Profile
@@ -35,8 +36,11 @@ class Counting:
         self._number = 0
 
     def randbytes(self, n: int, /) -> bytes:
-        self._number += 1
-        return self._number.to_bytes(n, "big")
+        """Several numbers of TOKEN bytes, or one of any other length."""
+        length = TOKEN if n % TOKEN == 0 else n
+        numbers = range(self._number + 1, self._number + 1 + n // length)
+        self._number = numbers[-1]
+        return b"".join(number.to_bytes(length, "big") for number in numbers)
 
     def random(self) -> float:
         return 0.5

@@ -11,11 +11,14 @@ import math
 import random
 import sys
 import time
+import typing
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 from unittest import mock
+
+import msgspec
 
 from filterfleet.broker.actions import Side
 from filterfleet.broker.door.connections import Connection, Connections
@@ -23,7 +26,7 @@ from filterfleet.broker.door.guests import Guests
 from filterfleet.broker.relay import Relay
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs import recipe
-from filterfleet.common.wire import Busy, Get, Message, codec, fields
+from filterfleet.common.wire import Busy, Get, Message, codec, plain
 from filterfleet.common.wire.gets import Gets
 from tests.fuzz import door_target
 from tests.fuzz.corpus import corpus
@@ -59,11 +62,36 @@ def _left_over(frames: Any) -> list[Message]:
 _original_messages = codec._messages
 
 
-def _any_number(value: Any) -> Any:
-    """A number is a number, whatever it is."""
-    if type(value) in (int, float):
-        return value
-    raise ProtocolError("expected a number")
+def _ids_may_repeat(_ids: Any) -> None:
+    """An id may come twice in one message."""
+
+
+def _any_sizes(message: Any) -> bool:
+    """Joined payloads need not be as long as all of them together."""
+    return len(message.payload) <= 1
+
+
+def _any_columns(raw: Any, _rows: int, _most: int) -> Any:
+    """The columns of a report may have any length, and anything in them."""
+    return msgspec.msgpack.decode(raw)
+
+
+def _unlimited(kind: type[Message] | None = None, name: str = "") -> Callable[[Any], list[Message]]:
+    """Reads maps with any number in this field of this kind of message; or else any number of maps."""
+    kinds = list(typing.get_args(Message))
+    if kind is not None:
+        fields = [(f.name, float | int if f.name == name else f.type) for f in msgspec.structs.fields(kind)]
+        loose = msgspec.defstruct("Loose", fields, tag_field="type", tag=kind.__struct_config__.tag)
+        kinds[kinds.index(kind)] = loose
+    limit = msgspec.Meta(max_length=codec.MESSAGES_LIMIT if kind else None)
+    found_kind = typing.Union[tuple(kinds)]  # noqa: UP007 - of a list that is made
+    decode = msgspec.msgpack.Decoder(typing.Annotated[list[found_kind], limit]).decode
+
+    def unpack(frame: Any) -> list[Message]:
+        found = decode(frame)
+        return [kind(*msgspec.structs.astuple(one)) if kind and type(one) is loose else one for one in found]
+
+    return unpack
 
 
 def _any_depth(name: str, raw: Any, levels: int) -> Any:
@@ -151,16 +179,19 @@ def _patch(owner: Any, attribute: str, replacement: Any) -> Plant:
 
 
 def _field(kind: type[Message], name: str) -> Plant:
-    return partial(mock.patch.dict, codec._FIELDS[kind], {name: _any_number})
+    return _patch(codec, "_unpack", _unlimited(kind, name))
 
 
 # By name, with the fuzz target that is to find it.
 BUGS: dict[str, tuple[str, Plant]] = {
-    "deep reports": ("parser", _patch(fields, "_weight", _weight_without_levels)),
+    "deep reports": ("parser", _patch(plain, "_weight", _weight_without_levels)),
     "payload of another size": ("parser", _patch(codec, "_check_payload", _payload_unchecked)),
     "payload left over": ("parser", _patch(codec, "_messages", _left_over)),
-    "messages without limit": ("parser", _patch(codec, "MESSAGES_LIMIT", 1 << 30)),
+    "messages without limit": ("parser", _patch(codec, "_unpack", _unlimited())),
     "offset below zero": ("parser", _field(Get, "offset")),
+    "ids that repeat": ("parser", _patch(codec, "_check_different", _ids_may_repeat)),
+    "joined payload of another size": ("parser", _patch(codec, "_is_joined", _any_sizes)),
+    "columns of any length": ("parser", _patch(codec, "plain_columns", _any_columns)),
     "endless seconds": ("parser", _field(Busy, "retry_after")),
     "deep recipes": ("recipe", _patch(recipe, "_value", _any_depth)),
     "endless parameters": ("recipe", _patch(recipe, "_value", _endless_value)),

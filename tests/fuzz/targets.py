@@ -11,9 +11,10 @@ from collections.abc import Callable
 from tests.fuzz.broker_target import broker
 from tests.fuzz.client_target import client
 from tests.fuzz.door_target import door
+from tests.fuzz.hints_target import hints
 from tests.fuzz.parser_targets import parser, recipe
 from tests.fuzz.worker_target import worker
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (parser, recipe, door, broker, worker, client)
+    target.__name__: target for target in (parser, recipe, hints, door, broker, worker, client)
 }

@@ -66,7 +66,7 @@ class _Threads:
             return
         lease, run = next(iter(self._runs.items()))
         if what % 5 == 1:
-            self.take(self.session.on_begun(lease), now)
+            self.take(self.session.on_begun(lease, now), now)
             return
         del self._runs[lease]
         if what % 5 == 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,10 @@ class CountingLedger(Ledger):
         self.since_settled: dict[str, int] = {}
         self._settled: dict[str, int] = {}
 
-    def add(self, path: str, version: Version, *, fresh: bool) -> None:
-        super().add(path, version, fresh=fresh)
-        self._settled[path] = self.recorded
+    def add_all(self, objects: Iterable[tuple[str, Version, bool]]) -> None:
+        objects = list(objects)
+        super().add_all(objects)
+        self._settled |= {path: self.recorded for path, _, _ in objects}
 
     def done(self, path: str, version: Version, result: Result, **more: Any) -> None:
         super().done(path, version, result, **more)

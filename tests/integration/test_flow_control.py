@@ -83,7 +83,7 @@ def report(client: Client) -> dict:
 @pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "size", "most_sent"), [(5000, 200, 2.0), (1000, 1 << 20, 1.2)])
 def test_nothing_is_dropped_and_little_is_sent_twice(fleet: Fleet, jobs, size, most_sent):
-    """A whole window of small images, 4096, may be on its way before the first refusal arrives."""
+    """A whole window of small images, 1024 at first, may be on its way before a refusal arrives."""
     images, socket = Images(size), CountingSocket()
     with Client(LOOPBACK, fleet.frontend, socket=lambda _keys: socket) as client:
         tally = Tally(client, images)

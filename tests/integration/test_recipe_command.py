@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from filterfleet.cli import app
+from filterfleet.app import app
 from filterfleet.common.jobs.recipe_file import read_recipe
 from filterfleet.common.jobs.shipped import find_recipe, shipped, shipped_text
 from filterfleet.common.process.command import guarded

@@ -28,6 +28,7 @@ def test_names_and_versions_survive_a_restart(source, objects):
         before.close()
         after = Ledger(file, source, "recipe")
         assert after.settled() == objects
+        assert after.fresh() == objects.keys()
         assert after.pending() == [(path, version, True) for path, version in objects.items()]
         after.close()
 

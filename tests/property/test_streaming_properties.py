@@ -248,10 +248,23 @@ def test_an_edge_that_winds_through_every_strip_is_kept_or_dropped_whole(
     assert np.array_equal(decoded(streamed.files["edges"]), cv2.Canny(image, 60, 400))
 
 
-@given(st.integers(64, 400), st.integers(5, 80), st.integers(32, 100), st.integers(0, 300), st.integers(0, 2**32))
+@given(
+    st.integers(64, 400),
+    st.integers(5, 80),
+    st.integers(32, 100),
+    st.floats(0, 300),
+    st.floats(-100, 100),
+    st.integers(0, 2**32),
+)
 @settings(max_examples=50)
-def test_edges_of_noise_are_those_of_the_whole(height: int, width: int, rows: int, low: int, seed: int) -> None:
+@example(200, 40, 32, 2039.5, 1.0, 0)
+@example(200, 40, 32, 60.0, 1e5 - 60, 0)
+def test_edges_of_noise_are_those_of_the_whole(
+    height: int, width: int, rows: int, low: float, more: float, seed: int
+) -> None:
+    """Also with thresholds that are no whole numbers, in the wrong order, or beyond any gradient."""
     image = picture(height, width, (1, np.uint8), seed)
-    root = grow(Recipe((Output("edges", (Step("canny", (("high", low + 60), ("low", low))),)),)))
+    high = max(low + more, 0.0)
+    root = grow(Recipe((Output("edges", (Step("canny", (("high", high), ("low", low))),)),)))
     streamed = stream(Downward(image), root, {"edges": Target("png")}, rows=rows, threads=2)
-    assert np.array_equal(decoded(streamed.files["edges"]), cv2.Canny(image, low, low + 60))
+    assert np.array_equal(decoded(streamed.files["edges"]), cv2.Canny(image, low, high))

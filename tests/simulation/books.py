@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from filterfleet.common.wire import Result
-from filterfleet.listener.core.events import Event, TransferFailed
+from filterfleet.listener.core.events import Copied, Event, TransferFailed, Written
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.core.settings import TRIES, Backfill
 from filterfleet.listener.ledger.ledger import Ledger
 from tests.simulation.invariants import InvariantError
 from tests.simulation.photos import ENDS, FOR_GOOD, Photo
-from tests.simulation.places import AWAY, LOCKED
+from tests.simulation.places import LOCKED, LOST, PASSING, Output
 
 Key = tuple[str, Version]
+NOTHING_YET = Listing({}, {ROOT: "It has not been listed in this life."})
 
 
 class WatchedLedger(Ledger):
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, output: Output, *args: Any) -> None:
         super().__init__(*args)
+        self._output = output
         self.skippable: set[Key] = set()  # what was there when the source was first listed
         self._unseen: set[str] = set()  # folders that no listing of this life could read
         self.stayed: set[Key] = set()  # what an outage, longer than anybody waits, has kept in the source
         self._failed_once: set[Key] = set()
+        self.ordered: Counter[Key] = Counter()  # how often somebody has ordered them again
         self._done: set[Key] = set()  # since the last commit
         self._durably_done: set[Key] = set()
         self._pending_before: set[Key] = set()
-        self._last_listing: Listing = Listing({})
+        self._last_listing = NOTHING_YET
+        self._first: set[str] = set()  # the paths of the first listing of all
         self._away: dict[str, tuple[int, float]] = {}  # by path: attempts in an outage, and when the first was made
 
     # --- the process ----
@@ -34,6 +41,7 @@ class WatchedLedger(Ledger):
     def begin_life(self) -> None:
         self._away.clear()
         self._unseen.clear()
+        self._last_listing = NOTHING_YET
 
     def crash(self) -> None:
         """A kill undoes everything since the last commit."""
@@ -60,6 +68,8 @@ class WatchedLedger(Ledger):
 
     def sees(self, listing: Listing, backfill: Backfill) -> None:
         self._last_listing = listing
+        if not self.was_listed:
+            self._first |= listing.objects.keys()
         self._pending_before = self._pending()
         if backfill is Backfill.NONE and ROOT not in listing.unread:
             self._skip(listing)
@@ -93,28 +103,51 @@ class WatchedLedger(Ledger):
 
     def transferred(self, event: Event, now: float, *, limit: float | None) -> None:
         match event:
-            case TransferFailed(path, trouble) if trouble is not None and trouble.reason == AWAY:
+            case TransferFailed(path, trouble) if trouble is not None and trouble.reason in PASSING:
                 attempts, since = self._away.get(path, (0, now))
                 if limit is not None and now - since >= limit:
                     attempts = TRIES  # it may be given up
                 self._away[path] = attempts + 1, since
+            case Written() | Copied():
+                pass  # it has not succeeded before it is published
             case _ if (path := getattr(event, "path", None)) is not None:
                 self._away.pop(path, None)
 
     # --- what the core records ----
 
+    def add_all(self, objects: Iterable[tuple[str, Version, bool]]) -> None:
+        objects = list(objects)
+        for path, _, fresh in objects:
+            if not fresh and path not in self._first and LOST not in path:
+                raise InvariantError(f"{path} was not there at first, and counts as backfill")
+        super().add_all(objects)
+
     def done(self, path: str, version: Version, result: Result, **named: Any) -> None:
         if (path, version) in self.skippable and self.state(path, version) == "skipped":
             raise InvariantError(f"{path} was there before the first listing, and is processed")
+        if self._output.durable.get(path) != result.id:
+            raise InvariantError(f"{path} is recorded before its outputs are in their places")
         super().done(path, version, result, **named)
         self._done.add((path, version))
 
+    def again(self, path: str, version: Version) -> bool:
+        ordered = super().again(path, version)
+        self.ordered[path, replace(version, ctime_ns=0)] += ordered  # as it is in the results
+        return ordered
+
     def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
         attempts, _ = self._away.get(path, (TRIES, 0.0))
-        if reason == AWAY and attempts < TRIES:
+        if reason in PASSING and attempts < TRIES:
             raise InvariantError(f"{path} is given up in an outage, after {attempts} attempts")
         self._failed_once.add((path, version))
         super().failed(path, version, reason, transient=transient)
+
+    def renew(self, objects: Iterable[tuple[str, Version]], *, depart: bool = False) -> None:
+        objects = list(objects)
+        for path, version in objects:
+            if any(other == path and was.resembles(version) for other, was in self._durably_done | self._done):
+                self._done.add((path, version))
+        super().renew(objects, depart=depart)
 
     def stays(self, path: str, version: Version) -> None:
         attempts, _ = self._away.get(path, (0, 0.0))
@@ -130,13 +163,13 @@ class WatchedLedger(Ledger):
 
     def knows_end(self, photo: Photo) -> bool:
         """Whether a photo that works is done, and whether one that does not has failed, once at least if it is tried
-        again."""
+        again. That its folder was locked is no end: it is tried again, and may fail for a reason of its own."""
         state = self.state(photo.path, photo.version)
         if state == "skipped" or photo.kind not in ENDS:
             return state in ("done", "skipped")
-        if photo.kind not in FOR_GOOD:
-            return state == "failed" or (photo.path, photo.version) in self._failed_once
-        return state == "failed" and not self._reason(photo).startswith(LOCKED)
+        if state == "failed":
+            return photo.kind == "locked" or not self._reason(photo).startswith(LOCKED)
+        return photo.kind not in FOR_GOOD and (photo.path, photo.version) in self._failed_once
 
     def _reason(self, photo: Photo) -> str:
         row = self._db.execute("SELECT reason FROM objects WHERE path = ?", (photo.path,)).fetchone()
@@ -153,7 +186,7 @@ class WatchedLedger(Ledger):
     def state(self, path: str, version: Version) -> str | None:
         """The state of one version; None if the ledger does not know it."""
         row = self._db.execute(
-            "SELECT state FROM objects WHERE path = ? AND size = ? AND mtime_ns = ? AND tag = ?",
-            (path, version.size, version.mtime_ns, version.tag),
+            "SELECT state FROM objects WHERE path = ? AND size = ? AND mtime_ns = ? AND tag = ? AND ctime_ns = ?",
+            (path, version.size, version.mtime_ns, version.tag, version.ctime_ns),
         ).fetchone()
         return None if row is None else str(row[0])

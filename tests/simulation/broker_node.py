@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from filterfleet.broker.actions import Action, Note, Side
 from filterfleet.broker.batching import multiparts
 from filterfleet.broker.core import BrokerCore
+from filterfleet.common.wire import TAG
 from tests.simulation.doorkeeper import Doorkeeper, DoorWatch
 from tests.simulation.invariants import BrokerWatch
 from tests.simulation.nodes import SETTINGS, Node
 from tests.simulation.router import Connection, Frames
+from tests.simulation.versions import as_before
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -52,7 +54,11 @@ class BrokerNode(Node):
         if not self._door.admits(connection):
             self._cut(connection)
             return
+        if self.name in self.world.old and peer.startswith(TAG):
+            frames = as_before(frames, self.name)
         known = self.core.knows(side, peer)
+        if side is Side.BACKEND:
+            self._watch.hear(peer, frames)
         actions = self.core.on_message(side, peer, frames, self.now, connection.owner)
         self._door_watch.comes_in(connection, known=known)
         self._act([*actions, *self._tick()])
@@ -98,5 +104,8 @@ class BrokerNode(Node):
                     more += self.core.on_unreachable(side, identity, self.now)
                 else:
                     self._door_watch.goes_out(target)
-                    self.world.network.carry(target, "down", [bytes(frame) for frame in frames])
+                    sent = [bytes(frame) for frame in frames]
+                    if self.name in self.world.old and identity.startswith(TAG):
+                        sent = as_before(sent, self.name)
+                    self.world.network.carry(target, "down", sent)
             actions = more

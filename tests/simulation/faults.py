@@ -31,12 +31,16 @@ class Faults:
             self._revoke,
             *[self._burst] * 2,
             self._replace,
+            self._rewrite,
+            self._touch,
             self._remove,
-            self._remove_outputs,
+            *[self._remove_outputs] * 2,
             self._hide,
             self._lock,
             *[self._lose_a_place] * 2,
+            self._break_a_disk,
             self._set_clock,
+            self._order,
         ]
 
     def plan(self) -> None:
@@ -61,6 +65,7 @@ class Faults:
             thief.stop()
         for listener in self._world.listeners:
             listener.source.hidden = listener.source.away = listener.output.away = listener.source.locked = False
+            listener.output.broken = False
 
     # --- by kind ----
 
@@ -124,6 +129,12 @@ class Faults:
     def _replace(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).replace()
 
+    def _rewrite(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).rewrite()
+
+    def _touch(self, _node: Node) -> None:
+        self._rng.choice(self._world.listeners).touch()
+
     def _remove(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).remove()
 
@@ -131,10 +142,11 @@ class Faults:
         self._rng.choice(self._world.listeners).output.remove(self._rng)
 
     def _hide(self, _node: Node) -> None:
-        """A source shows nothing for a while, like a share that is not mounted. A small one would be believed."""
+        """A source shows nothing for a while, like a share that is not mounted. A small one would be believed, and one
+        of which much is ordered again: it is forgotten when it cannot be loaded."""
         listener = self._rng.choice(self._world.listeners)
         source = listener.source
-        if listener.ledger.certain > scan.MASS_MINIMUM and not source.locked:
+        if listener.ledger.certain > scan.MASS_MINIMUM and not source.locked and not listener.orders:
             seconds = self._rng.choice([0.5, 3.0])
             self._world.tell("world", f"A SOURCE SHOWS NOTHING for {seconds} s")
             source.hidden = True
@@ -165,8 +177,24 @@ class Faults:
         place.away = True
         self._world.clock.after(seconds, self._restore, place)
 
+    def _break_a_disk(self, _node: Node) -> None:
+        """For a while, an output takes what is written and cannot make it durable."""
+        listener = self._rng.choice(self._world.listeners)
+        seconds = self._rng.choice([0.3, 2.0, 8.0])
+        self._world.tell("world", f"THE DISK of {listener.name}'s output FAILS for {seconds} s")
+        listener.output.broken = True
+        self._world.clock.after(seconds, self._mend, listener.output)
+
+    def _mend(self, output: Output) -> None:
+        output.broken = False
+
     def _restore(self, place: Source | Output) -> None:
         place.away = False
+
+    def _order(self, _node: Node) -> None:
+        listener = self._rng.choice(self._world.listeners)
+        if not listener.source.hidden:
+            listener.order()
 
     def _set_clock(self, _node: Node) -> None:
         step = self._rng.choice([-86400.0, -3600.0, -1.0, 1.0, 3600.0])

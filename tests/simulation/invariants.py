@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from filterfleet.broker.books import Books
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import OBJECT, Lease, Task, TaskState
-from filterfleet.common.wire import TAG
+from filterfleet.broker.state import OBJECT, Lease, Task, TaskState, held_by
+from filterfleet.common.wire import TAG, Credit, parse
 from filterfleet.listener.core.core import ListenerCore
+from filterfleet.listener.core.scan import Version
 from filterfleet.listener.core.settings import Failures
 from filterfleet.listener.core.work import State
 from tests.simulation.photos import ENDS, FOR_GOOD, Photo
+from tests.simulation.router import Frames
 
 if TYPE_CHECKING:
     from tests.simulation.listener_node import ListenerNode
@@ -34,6 +36,7 @@ class BrokerWatch:
         self._next_audit = 0.0
         self._instant = 0.0
         self._looked_at: set[bytes] = set()  # tokens of leases granted at this instant
+        self._slots: dict[bytes, int] = {}  # that each worker has asked for last
 
     def look(self, now: float) -> None:
         if now > self._instant:
@@ -48,6 +51,14 @@ class BrokerWatch:
             self._next_audit = now + AUDIT_INTERVAL
             self.audit()
 
+    def hear(self, peer: bytes, frames: Frames) -> None:
+        """The broker is about to hear this from a worker."""
+        if len(frames) > 2 and b"CREDIT" in frames[2]:
+            found = parse(frames, extended=peer.startswith(TAG))
+            for message in found if isinstance(found, list) else ():
+                if isinstance(message, Credit):
+                    self._slots[peer] = message.slots
+
     def audit(self) -> None:
         """Check all of the books, at the instant of the last look."""
         _audit(self._core, self._instant)
@@ -56,8 +67,9 @@ class BrokerWatch:
         worker, task = lease.worker, lease.task
         if worker.draining:
             raise InvariantError(f"{worker.host} is given work and wants to leave")
-        if len(worker.leases) > max(worker.slots, 1):
-            raise InvariantError(f"{worker.host} holds {len(worker.leases)} leases and has {worker.slots} slots")
+        slots = 1 if worker.basic else self._slots.get(worker.peer, 0)
+        if len(worker.leases) > slots:
+            raise InvariantError(f"{worker.host} holds {len(worker.leases)} leases and has asked for {slots}")
         if len(worker.leases) > 1 and any(other.alone for other in worker.leases.values()):
             raise InvariantError(f"{worker.host} runs a trial beside other tasks")
         self._check_results(lease)
@@ -86,6 +98,8 @@ def _audit_books(books: Books, settings: Settings, tasks: list[Task]) -> None:
     results = _results(tasks)
     if books.tasks != len(tasks) or books.held_bytes != sum(task.held_bytes for task in tasks):
         raise InvariantError("the broker's counts of tasks or bytes are not those of its tasks")
+    if any(task.held_bytes != held_by(task) for task in tasks):
+        raise InvariantError("a task holds other bytes than are counted")
     if books.result_bytes != results:
         raise InvariantError("the broker's count of results is not that of its tasks")
     if len(tasks) > settings.tasks:
@@ -148,8 +162,9 @@ def check_outcomes(listener: ListenerNode) -> None:
         ended = _wrong_end(listener, photo, state, reasons.get(path, ""))
         if ended is not None:
             raise InvariantError(f"{listener.name}: {path}, {photo.key!r}, {photo.kind}: {ended}")
-    if ledger._db.execute("SELECT count(*) FROM results WHERE times > 1").fetchone() != (0,):
-        raise InvariantError(f"{listener.name} has recorded a result twice")
+    for path, *version, times in ledger._db.execute("SELECT path, size, mtime_ns, tag, times FROM results"):
+        if times > 1 + ledger.ordered[path, Version(*version)]:
+            raise InvariantError(f"{listener.name} has recorded a result twice")
 
 
 def _wrong_end(listener: ListenerNode, photo: Photo, state: str | None, reason: str) -> str | None:

@@ -6,12 +6,18 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from msgspec import structs
+
 from filterfleet.common.wire import Failed
 from filterfleet.listener.core.actions import Acknowledge
+from filterfleet.listener.core.again import Again
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
+from filterfleet.listener.core.events import Published
+from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
+from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.patience import Misses, Patience
 from filterfleet.listener.core.place import Place
 from filterfleet.listener.core.scan import ROOT, Gone, Hidden, Scan, Settled
@@ -20,7 +26,7 @@ from filterfleet.listener.core.work import State, Work
 Patch = tuple[type | ModuleType, str, Any]
 
 
-def _settled_at_once(self: Scan, objects: Any, _now: float, _began: float | None) -> Any:
+def _settled_at_once(self: Scan, objects: Any, _now: float, _began: float, _clock: int | None) -> Any:
     """One look at a file is enough, however fast it grows."""
     for path, version in objects.items():
         if self._settled.get(path) != version:
@@ -38,8 +44,7 @@ def _mass_believed(self: Scan, listing: Any) -> Any:
 
 def _backfill_not_skipped(self: Discovery, listing: Any) -> None:
     """The images of the first listing are processed, against the wish of the user."""
-    if not listing.unread:
-        self._books.set_listed()
+    self._listed |= not listing.unread
 
 
 def _any_order(self: Discovery, findings: Any) -> list[Any]:
@@ -108,15 +113,48 @@ def _acknowledged_before_commit(self: Desk, work: Work) -> None:
 _original_leave_window = Desk._leave_window
 
 
+def _recorded_before_durable(self: Desk, work: Work, seconds: float, now: float) -> None:
+    """Outputs are recorded when they are written, and not yet in their places."""
+    work.enter(State.PUBLISHING)
+    self._copies.end(work)
+    self._record(work)
+
+
+def _sync_failure_ignored(self: Desk, event: Published, now: float) -> None:
+    """Outputs are recorded though their disk has reported an error."""
+    _original_on_published(self, Published({}), now)
+
+
+_original_on_published = Desk.on_published
+
+
+def _tail_forgotten(self: Groups, now: float, under_way: int) -> tuple[str, ...]:
+    """What is written while a group is being published is never published."""
+    paths = _original_close(self, now, under_way)
+    if self._published and not paths:
+        self._gathering.clear()
+    return paths
+
+
+_original_close = Groups.close
+
+
+def _trouble_ends_the_group(self: Desk, event: Published, now: float) -> None:
+    """When one path of a group is in trouble, those behind it are not recorded."""
+    if event.troubles:
+        self._groups._published = self._groups._published[:1]
+    _original_on_published(self, event, now)
+
+
 def _left_before_commit(self: Desk, work: Work, state: State) -> None:
     """A source is taken away as soon as its outputs are written."""
     self._begin(work, state)
 
 
-def _never_cleared(self: Desk, work: Work, seconds: float) -> None:
+def _never_cleared(self: Desk, work: Work) -> None:
     """A failure stays told at the output when the image has been mended."""
     told, self._books.is_told = self._books.is_told, lambda _: False  # type: ignore[method-assign]
-    _original_record(self, work, seconds)
+    _original_record(self, work)
     self._books.is_told = told  # type: ignore[method-assign]
 
 
@@ -145,7 +183,7 @@ def _nothing_resumed(self: Desk) -> None:
 
 def _all_wait_for_one(self: Desk, path: str, trouble: Any, now: float) -> None:
     """The trouble of one object is taken for that of its place."""
-    _original_on_failure(self, path, trouble and replace(trouble, alone=False), now)
+    _original_on_failure(self, path, trouble and structs.replace(trouble, alone=False), now)
 
 
 _original_on_failure = Desk.on_failure
@@ -159,16 +197,64 @@ def _nothing_hidden(self: Hidden, path: str) -> bool:
 def _listed_when_all_is_read(self: Discovery, listing: Any) -> None:
     """While a folder cannot be read, every listing counts as the first one."""
     readable = replace(listing, unread={ROOT: ""}) if listing.unread else listing
-    _original_skip_backfill(self, readable)
+    _original_note_first(self, readable)
 
 
-_original_skip_backfill = Discovery._skip_backfill
+_original_note_first = Discovery._note_first
+
+
+def _fresh_forgotten(self: Discovery, listing: Any) -> None:
+    """Whatever the first listing of a life shows is backfill."""
+    _original_note_first(self, listing)
+    if not getattr(self, "_has_listed", False):
+        self._has_listed = True  # type: ignore[attr-defined]
+        self._backfill.update(listing.objects)
+
+
+def _listing_cut_short(self: Discovery, most: int) -> list[Any]:
+    """What was found is taken up as far as the first turn goes."""
+    taken = _original_take_findings(self, most)
+    self._found.clear()
+    return taken
+
+
+_original_take_findings = Discovery.take
+
+
+def _taken_for_the_same(self: Again, work: Work) -> bool:
+    """Size and time say that the content is the same."""
+    self._books.made = lambda *_: work.job  # type: ignore[method-assign]
+    new = _original_is_new(self, work)
+    del self._books.made
+    return new
+
+
+_original_is_new = Again.is_new
+
+
+def _always_new(self: ListenerCore, path: str, version: Any) -> bool:
+    """After a chmod, an image is processed once more."""
+    return False
+
+
+def _answered_before_commit(self: ListenerCore) -> list[Any]:
+    """An order is answered as soon as it is understood."""
+    self._actions += self._orders.take_answers()
+    return _original_take_actions(self)
+
+
+_original_take_actions = ListenerCore._take
+
+
+def _order_kept_from_the_line(self: Orders, objects: Any, wanted: Any) -> int:
+    """What is ordered again is pending in the ledger, and nobody processes it."""
+    return sum(self._books.again(path, version) for path, version in objects if wanted(path))
 
 
 LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "settled at once": ((Scan, "_compare", _settled_at_once),),
     "mass disappearance believed": ((Scan, "_disappearances", _mass_believed),),
-    "backfill not skipped": ((Discovery, "_skip_backfill", _backfill_not_skipped),),
+    "backfill not skipped": ((Discovery, "_note_first", _backfill_not_skipped),),
     "backfill in any order": ((Discovery, "_in_order", _any_order),),
     "backfill taken first": ((Intake, "take", _backfill_first),),
     "window never emptied": ((Intake, "release", _room_leaked),),
@@ -178,6 +264,10 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "twins forgotten": ((Desk, "on_outcome", _twins_forgotten),),
     "copy taken for made": ((Desk, "on_success", _copy_taken_for_made),),
     "acknowledged before commit": ((Desk, "_leave_window", _acknowledged_before_commit),),
+    "recorded before durable": ((Desk, "_publish_later", _recorded_before_durable),),
+    "failed sync ignored": ((Desk, "on_published", _sync_failure_ignored),),
+    "tail of a group forgotten": ((Groups, "close", _tail_forgotten),),
+    "group ended by a trouble": ((Desk, "on_published", _trouble_ends_the_group),),
     "left before commit": ((Desk, "_begin_later", _left_before_commit),),
     "failure never cleared": ((Desk, "_record", _never_cleared),),
     "failure not told": ((Desk, "_fail", _failures_kept_quiet),),
@@ -185,6 +275,12 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "ended without a look": ((ListenerCore, "finished", property(_never_finished_looking)),),
     "all wait for one": ((Desk, "on_failure", _all_wait_for_one),),
     "what cannot be read is gone": ((Hidden, "__contains__", _nothing_hidden),),
-    "first listing again and again": ((Discovery, "_skip_backfill", _listed_when_all_is_read),),
+    "first listing again and again": ((Discovery, "_note_first", _listed_when_all_is_read),),
+    "fresh forgotten at restart": ((Discovery, "_note_first", _fresh_forgotten),),
+    "tail of a listing forgotten": ((Discovery, "take", _listing_cut_short),),
+    "content not compared": ((Again, "is_new", _taken_for_the_same),),
+    "done again after a chmod": ((ListenerCore, "_is_known", _always_new),),
+    "answered before commit": ((ListenerCore, "_take", _answered_before_commit),),
+    "order kept from the line": ((Orders, "_again", _order_kept_from_the_line),),
     "nothing resumed": ((Desk, "resume", _nothing_resumed),),
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,24 +16,39 @@ from filterfleet.common.client.core import ClientCore
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output as RecipeOutput
 from filterfleet.common.jobs.recipe import Recipe, Step
-from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result, ResultOk
+from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result
 from filterfleet.common.wire.actions import Open, Send
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
+    Answer,
     Close,
     List,
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Transfer,
 )
 from filterfleet.listener.core.core import ListenerCore
-from filterfleet.listener.core.events import Ended, Event, Heard, Listed, Loaded, SourceChanged, TransferFailed
+from filterfleet.listener.core.events import (
+    Cleared,
+    Ended,
+    Event,
+    Heard,
+    Listed,
+    Loaded,
+    Ordered,
+    Published,
+    SourceChanged,
+    TransferFailed,
+)
+from filterfleet.listener.core.order import Order, Redo, Retry
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
+from filterfleet.listener.shares import Sharing
 from tests.memory_file import Shelf
 from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
@@ -39,6 +57,7 @@ from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
 from tests.simulation.places import Output, Source, do
 from tests.simulation.router import Frames
+from tests.simulation.share import Fleet
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -58,7 +77,7 @@ class ListenerNode(Peer):
         rng = world.rng
         self.source = Source(name, world.camera, rng)
         self.output = Output(world.camera)
-        self.ledger = WatchedLedger(Path(":memory:"), name, RECIPE.digest.hex())
+        self.ledger = WatchedLedger(self.output, Path(":memory:"), name, RECIPE.digest.hex())
         self.settings = Settings(
             settle=rng.choice([0.0, 0.5]),
             interval=rng.choice([0.5, 2.0]),
@@ -73,7 +92,10 @@ class ListenerNode(Peer):
             another_try=5.0,
         )
         self.source.locked = rng.random() < 0.1  # from the start, perhaps until the faults end
+        self.source.unstable = rng.random() < 0.1
+        self.orders: dict[str, Order] = {}  # that wait to be carried out, by their ids
         self.watching = not self.settings.once and rng.random() < 0.5
+        self.looking = rng.random() < 0.5
         for _ in range(photos):
             self.upload()
 
@@ -89,10 +111,41 @@ class ListenerNode(Peer):
         if (photo := self.source.another(self.world.wall.time_ns())) is not None:
             self._put(photo)
 
+    def rewrite(self) -> None:
+        if (photo := self.source.rewrite()) is not None:
+            self._put_again(photo)
+
+    def touch(self) -> None:
+        if (photo := self.source.touch()) is not None:
+            self._put_again(photo)
+
+    def _put_again(self, photo: Photo) -> None:
+        """What was skipped stays so while size and time are the same."""
+        if (photo.path, self.source.photos[photo.path].version) in self.ledger.skippable:
+            self.ledger.skippable.add((photo.path, photo.version))
+        self._put(photo)
+
     def remove(self) -> None:
         if (path := self.source.remove()) is not None:
             self.tell(f"USER REMOVES {path}")
             self._notify(path)
+
+    def order(self) -> None:
+        """An order waits in its box until it is answered, from life to life."""
+        rng = self.world.rng
+        some = tuple(path for path in self.source.photos if rng.random() < 0.3)
+        order = rng.choice([Redo(some), Redo(everything=True), Retry(some), Retry(everything=True)])
+        id_ = rng.randbytes(4).hex()
+        self.orders[id_] = order
+        self.tell(f"USER ORDERS {order!r:.60}")
+        if self.alive:
+            self.do(self._on, Ordered(id_, order))
+
+    def _answer(self, id_: str) -> None:
+        if not self.ledger.durable:
+            raise InvariantError(f"{self.name} answers an order before its effect is durable")
+        if self.orders.pop(id_, None) is None:
+            raise InvariantError(f"{self.name} answers an order that nobody has given")
 
     def _put(self, photo: Photo) -> None:
         self.source.put(photo)
@@ -115,17 +168,21 @@ class ListenerNode(Peer):
         self.shelf = Shelf(self.world.new_file)
         self.core = ListenerCore(self.settings, RECIPE, self.ledger, rng)
         self._broker = 0
-        self._images: dict[bytes, Photo] = {}  # of jobs that the client has been given, until their outcomes
-        self._unfinished: set[bytes] = set()  # jobs that the client has been given and may not forget
+        self._fleet = Fleet(self)
+        self._engine = Sharing(self._fleet, self.world.share) if self.world.share.used else self._fleet
+        self._unfinished: set[bytes] = set()  # jobs that the core has begun and not acknowledged
         self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
         self._scanner: deque[List | Look] = deque()  # under way, and in line behind it
         self._act_client(self.client.start(self.now))
-        self.core.start(self.now, watching=self.watching)
+        self.core.start(self.now, watching=self.watching, looking=self.looking)
+        for id_, order in self.orders.items():
+            self._act(self.core.on(Ordered(id_, order), self.now))
         self._tick()
 
     def crash(self) -> None:
         super().crash()
         self.ledger.crash()
+        self.output.crash()
 
     def deadline(self) -> float:
         return min(self.client.deadline(), self.now + self.core.wait(self.now))
@@ -151,7 +208,6 @@ class ListenerNode(Peer):
         self._act(self.core.on(event, self.now))
         if isinstance(event, Listed):
             self.ledger.check_order(self.settings.backfill)
-            self.ledger.check_listed()
         self._tick()
 
     def _tick(self) -> None:
@@ -159,6 +215,8 @@ class ListenerNode(Peer):
             return
         self._act(self.core.on_tick(self.now))
         audit_listener(self.core)
+        if not self.core.has_findings:
+            self.ledger.check_listed()
         if self.core.finished:
             self._end()
 
@@ -184,6 +242,8 @@ class ListenerNode(Peer):
                     pass  # nothing here is in a file
                 case Acknowledge(job):
                     self._acknowledge(job)
+                case Answer(id_):
+                    self._answer(id_)
                 case List() | Look():
                     self._scanner.append(action)
                     if len(self._scanner) == 1:
@@ -226,7 +286,9 @@ class ListenerNode(Peer):
         if isinstance(action, Load) and isinstance(event, Loaded) and self.source.photos[action.path].partial:
             raise InvariantError(f"{self.name} loads {action.path} while it is being uploaded")
         self.tell(f"{action!r:.60}: {type(event).__name__}")
-        self.ledger.transferred(event, self.now, limit=self.settings.once_patience if self.settings.once else None)
+        limit = self.settings.once_patience if self.settings.once else None
+        for single in _singly(action, event):
+            self.ledger.transferred(single, self.now, limit=limit)
         alone = isinstance(event, TransferFailed) and event.trouble is not None and event.trouble.alone
         self.later(0.0, self._on_alone if alone else self._on, event)
         if isinstance(event, TransferFailed):
@@ -239,13 +301,25 @@ class ListenerNode(Peer):
             raise InvariantError(f"{self.name} has everything wait for one object that is in trouble alone")
 
     def _submit(self, action: Submit) -> None:
-        photo = self.world.camera.photo(action.job[:KEY])
-        path = next((path for path, other in self.source.photos.items() if other.key == photo.key), "")
-        self._images[action.job] = self.source.photos.get(path, photo)
         self._unfinished.add(action.job)
-        payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit else ()
-        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names)
-        self._act_client(self.client.submit(job, self.now))
+        share = self.world.share
+        reference = share.refer(self.name, self.photo_of(action.job)) if share.used else b""
+        payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit and not reference else ()
+        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names, reference)
+        self._engine.submit(job).add_done_callback(partial(self._told, action.job))
+
+    def photo_of(self, job: bytes) -> Photo:
+        """Where its image is now, if it is anywhere."""
+        photo = self.world.camera.photo(job[:KEY])
+        return next((other for other in self.source.photos.values() if other.key == photo.key), photo)
+
+    def _told(self, job: bytes, future: Future[Result | Failed]) -> None:
+        if future.exception() is not None:
+            self._unfinished.remove(job)
+            self.later(0.0, self._on, SourceChanged(job))
+        else:
+            self._fleet.check(future.result())
+            self.later(0.0, self._on, Ended(job, future.result()))
 
     def _acknowledge(self, job: bytes) -> None:
         if not self.ledger.durable:
@@ -253,7 +327,7 @@ class ListenerNode(Peer):
         if job not in self._unfinished:
             raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r}, which is not under way")
         self._unfinished.remove(job)
-        self._act_client(self.client.acknowledge(job, self.now))
+        self._engine.acknowledge(job)
 
     # --- the client's actions ----
 
@@ -262,8 +336,7 @@ class ListenerNode(Peer):
         for action in self.shelf.settle(self.client, actions, self.now):
             match action:
                 case Send(message):
-                    if isinstance(message, ResultOk) and message.id in self._unfinished:
-                        raise InvariantError(f"{self.name} acknowledges {message.id[:KEY]!r} before it is recorded")
+                    self._fleet.check_recorded(message)
                     if isinstance(message, Get) and message.blob not in RECIPE.names:
                         raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
                     messages.append(message)
@@ -275,46 +348,41 @@ class ListenerNode(Peer):
                 case ReadBlob(get, part):
                     self._read(get, part, messages)
                 case Deliver(job, outcome):
-                    if self._images.pop(job, None) is None:
-                        raise InvariantError(
-                            f"{self.name} is given an outcome of {job[:KEY]!r}, which is not under way"
-                        )
-                    self._check(outcome)
-                    self.later(0.0, self._on, Ended(job, outcome))
+                    self._fleet.ends(job, outcome)
         self.send_messages(messages, self._broker)
 
     def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
         if part is not None:
             messages.append(Data(get.id, "", get.offset, (part,)))
             return
-        photo = self._images.get(get.id)
+        photo = self._fleet.images.get(get.id)
         if photo is None:
             return
         if self.source.photos.get(photo.path) is photo:
             messages.append(Data(get.id, "", get.offset, (photo.content[get.offset : get.offset + get.length],)))
             return
         self.tell(f"cannot read {photo.key!r} any more")
-        del self._images[get.id]
-        self._unfinished.remove(get.id)
         self._act_client(self.client.cancel(get.id, self.now))
-        self.later(0.0, self._on, SourceChanged(get.id))
-
-    def _check(self, outcome: Result | Failed) -> None:
-        if isinstance(outcome, Result):
-            photo = self.world.camera.photo(outcome.id[:KEY])
-            content = b"".join(bytes(blob) for blob in outcome.payload)
-            if content != photo.made_of_it:
-                raise InvariantError(f"{self.name} was given {content[:32]!r} for {photo.key!r}")
+        self._fleet.loses(get.id)
 
     # --- the end ----
 
     @property
     def finished(self) -> bool:
         """Whether every photo has had its outcome and nothing is under way."""
-        idle = self.core.idle if self.alive else self.settings.once
+        idle = self.core.idle and not self.orders if self.alive else self.settings.once
         return idle and all(map(self.ledger.knows_end, self.source.expected.values()))
 
     @property
     def left(self) -> list[str]:
         """Photos that have had no outcome."""
         return [path for path, photo in self.source.expected.items() if not self.ledger.knows_end(photo)]
+
+
+def _singly(action: Transfer, event: Event) -> Iterator[Event]:
+    """What an event says about each path, as if it had been published alone."""
+    if not (isinstance(action, Publish) and isinstance(event, Published)):
+        yield event
+        return
+    for path in action.paths:
+        yield TransferFailed(path, event.troubles[path]) if path in event.troubles else Cleared(path)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from filterfleet.broker import backend, fairness
+from msgspec.structs import replace
+
+from filterfleet.broker import backend, columns, fairness
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
+from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.fairness import FairQueue
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.relay import Relay, _Asker
@@ -29,13 +31,15 @@ from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.worker.leases.actions import Run
 from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
+from tests.simulation.column_mutants import COLUMN_MUTANTS
 from tests.simulation.door_mutants import DOOR_MUTANTS
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
+from tests.simulation.share_mutants import SHARE_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
 
 
-def _expiry_off(self: Scheduler, lease: Lease, now: float) -> list[Verdict]:
+def _expiry_off(self: Scheduler, lease: Lease) -> list[Verdict]:
     """Leases never expire: a task whose thread hangs is waited for until its worker gives up."""
     return []
 
@@ -81,7 +85,7 @@ def _hello_ignored(self: ClientCore, hello: Any, now: float) -> None:
     self.connected = True
 
 
-def _outcome_sent_once(self: ClientDesk, subject: Any, now: float) -> None:
+def _outcome_sent_once(self: Delivery, subject: Any, now: float) -> None:
     """An outcome that nobody acknowledged is not sent again."""
 
 
@@ -97,7 +101,7 @@ def _trial_in_company(self: Scheduler, now: float) -> list[Lease]:
         worker = next((w for w in self.workers.values() if w.open and self.may_run(w, task)), None)
         if worker is not None:
             self.trials.suspects.remove(task)
-            granted.append(self._grant(task, worker, now, alone=True))
+            granted += self._grant([task], worker, now, alone=True)
     return granted
 
 
@@ -106,15 +110,15 @@ def _leaver_open(self: Worker) -> bool:
     return not self.reserved and len(self.leases) < self.slots
 
 
-def _backfill_first(self: FairQueue, eligible: Any) -> Task | None:
+def _backfill_first(self: FairQueue, eligible: Any, _most: int = 1) -> list[Task]:
     """The least urgent task is begun first."""
     for lane in (self._lanes[priority] for priority in sorted(self._lanes, reverse=True)):
         for line in (line for lines in lane.values() for line in lines.values()):
             for tasks in line.values():
                 if eligible(task := next(iter(tasks.values()))):
                     self.remove(task)
-                    return task
-    return None
+                    return [task]
+    return []
 
 
 def _kept_apart_by_needs(task: Task) -> Any:
@@ -167,17 +171,17 @@ def _results_piled_up(_self: Books, _task: Any) -> bool:
 
 def _busy_forgotten(self: Submissions, job: bytes, _retry_at: float, now: float) -> None:
     """A job the broker had no room for is taken for accepted."""
-    self.accepted(job, now)
+    self.accepted([job], now)
 
 
 def _window_leaked(self: Flow, size: int) -> None:
     """What has been answered still counts as on its way."""
 
 
-def _bytes_leaked(self: Books, task: Task) -> None:
+def _bytes_leaked(self: Books, *tasks: Task) -> None:
     """The bytes of a task that has ended are still counted."""
-    self.held_bytes += task.held_bytes
-    _original_remove(self, task)
+    self.held_bytes += sum(task.held_bytes for task in tasks)
+    _original_remove(self, *tasks)
 
 
 _original_remove = Books.remove
@@ -259,7 +263,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "blame at once": ((Scheduler, "_after_loss", _blame_at_once),),
     "trial in company": ((Scheduler, "_start_trial", _trial_in_company),),
     "hello ignored": ((ClientCore, "_on_hello", _hello_ignored),),
-    "outcome sent once": ((ClientDesk, "resend", _outcome_sent_once),),
+    "outcome sent once": ((Delivery, "resend", _outcome_sent_once),),
     "delivered twice": ((ClientCore, "_open_entry", _delivered_twice),),
     "leaver given work": ((Worker, "open", property(_leaver_open)),),
     "backfill before fresh": ((FairQueue, "pop", _backfill_first),),
@@ -283,8 +287,14 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "part counted twice": ((Pull, "take", _part_counted_twice),),
     "requests without limit": ((Relay, "ask", _passed_on_at_once),),
     "room for parts kept": ((Relay, "answers", _room_kept),),
-    "results unchecked": ((backend, "check_outputs", _results_unchecked), (core, "check_outputs", _results_unchecked)),
+    "results unchecked": (
+        (backend, "check_outputs", _results_unchecked),
+        (columns, "check_outputs", _results_unchecked),
+        (core, "check_outputs", _results_unchecked),
+    ),
+    **COLUMN_MUTANTS,
     **DOOR_MUTANTS,
+    **SHARE_MUTANTS,
     **LISTENER_MUTANTS,
 }
 

@@ -11,6 +11,7 @@ from filterfleet.common.wire import Message, encode
 from filterfleet.common.wire.batches import batches
 from tests.simulation.liars import greedily
 from tests.simulation.router import Connection, Frames
+from tests.simulation.versions import as_before
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -156,7 +157,7 @@ class Peer(Node):
 
     def _hear(self, connection: Connection, frames: Frames) -> None:
         if connection.open:
-            self.receive(frames, connection.broker)
+            self.receive(as_before(frames, self.name) if self.name in self.world.old else frames, connection.broker)
 
     def _refuse(self, connection: Connection) -> None:
         if connection.open:
@@ -169,11 +170,13 @@ class Peer(Node):
         """This broker does not know our key."""
 
     def send(self, frames: Frames, broker: int = 0) -> None:
+        if self.name in self.world.old:
+            frames = as_before(frames, self.name)
         self.world.show_sent(self.name, broker, frames)
         self.world.network.carry(self.connections[broker], "up", frames)
 
     def send_messages(self, messages: list[Message], broker: int) -> None:
         if self.name in self.world.greedy:
-            messages = greedily(messages)
+            messages = greedily(messages, columns=not self.world.old)
         for batch in batches(messages, SETTINGS.inline_limit) if messages else ():
             self.send([bytes(frame) for frame in encode(batch)], broker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from filterfleet.listener.core.scan import Version
 
@@ -85,6 +85,20 @@ class Camera:
         """A twin: the same content under another path."""
         return Photo(path, self._version(photo.content, mtime_ns), photo.content, photo.kind)
 
+    def rewrite(self, photo: Photo) -> Photo:
+        """Another photo of the same size and time in its place, as cp -p makes it."""
+        content = b"photo-%010d" % next(self._numbers) + photo.content[16:]
+        other = replace(photo, content=content, version=self._touched(photo.version), kind="good")
+        self._photos[other.key] = other
+        return other
+
+    def touch(self, photo: Photo) -> Photo:
+        """The photo after a chmod."""
+        return replace(photo, version=self._touched(photo.version))
+
+    def _touched(self, version: Version) -> Version:
+        return replace(version, ctime_ns=next(self._versions) + 1)
+
     def half_of(self, photo: Photo, mtime_ns: int) -> Photo:
         """The photo while it is being uploaded."""
         content = photo.content[: len(photo.content) // 2]
@@ -93,7 +107,8 @@ class Camera:
     def _version(self, content: bytes, mtime_ns: int) -> Version:
         if self._rng.random() < 0.05:
             mtime_ns = self._rng.choice(ODD_TIMES)
-        return Version(len(content), mtime_ns, str(next(self._versions)))
+        number = next(self._versions) + 1
+        return Version(len(content), mtime_ns, str(number), ctime_ns=number, inode=number)
 
     def _choose_kind(self) -> str:
         kind = self._rng.choice(KINDS)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
-from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, TakeAway, Tell, Transfer, Write
+from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
     Cleared,
     Copied,
@@ -12,6 +13,7 @@ from filterfleet.listener.core.events import (
     Listed,
     Loaded,
     Looked,
+    Published,
     Refused,
     TakenAway,
     Told,
@@ -23,6 +25,8 @@ from filterfleet.listener.core.scan import ROOT, Listing, Version
 from tests.simulation.photos import Camera, Photo
 
 AWAY = "The store is away."
+BROKEN = "The disk reports an error."
+PASSING = frozenset({AWAY, BROKEN})  # outages
 LOCKED = "It may not be read."
 TWINS = 0.2  # share of uploads whose content is that of another photo of the same source
 LOST, LOSSES = "lost+found/", 0.2  # a folder, and the share of uploads that go there
@@ -38,6 +42,7 @@ class Source:
         self.away = False
         self.locked = False  # its folder LOST cannot be read
         self.hidden = False  # it shows nothing, as a share does that is not mounted
+        self.unstable = False  # every look shows other inodes, as some network file systems do
         self._name = name
         self._camera = camera
         self._rng = rng
@@ -61,6 +66,15 @@ class Source:
     def another(self, now_ns: int) -> Photo | None:
         """Another photo in the place of one that is there."""
         return self._camera.shoot(self._rng.choice(list(self.photos)), now_ns) if self.photos else None
+
+    def rewrite(self) -> Photo | None:
+        """Another photo of the same size and time in the place of one that is there and works."""
+        good = [photo for photo in self.photos.values() if photo.kind == "good" and not photo.partial]
+        return self._camera.rewrite(self._rng.choice(good)) if good else None
+
+    def touch(self) -> Photo | None:
+        """A photo that is there, after a chmod."""
+        return self._camera.touch(self._rng.choice(list(self.photos.values()))) if self.photos else None
 
     def put(self, photo: Photo) -> None:
         self.photos[photo.path] = photo
@@ -91,7 +105,12 @@ class Source:
         return self.locked and LOST in path
 
     def _seen(self, paths: list[str]) -> dict[str, Version]:
-        return {} if self.hidden else {path: self.photos[path].version for path in paths if path in self.photos}
+        if self.hidden:
+            return {}
+        return {path: self._shown(self.photos[path].version) for path in paths if path in self.photos}
+
+    def _shown(self, version: Version) -> Version:
+        return replace(version, inode=self._rng.randint(1, 1 << 30)) if self.unstable else version
 
     def load(self, path: str, version: Version) -> Event:
         photo = self.photos.get(path)
@@ -116,9 +135,13 @@ class Source:
 
 
 class Output:
-    """By source path: outputs is what was made, failed the reasons of failures, removed what a user has removed."""
+    """By source path: written is what waits to be published, with its job; outputs is what is in its place; durable the
+    job that it is of; failed the reasons of failures; removed what a user has removed."""
 
     def __init__(self, camera: Camera) -> None:
+        self.written: dict[str, tuple[bytes, bytes]] = {}
+        self.durable: dict[str, bytes] = {}
+        self.broken = False  # nothing can be made durable
         self.outputs: dict[str, bytes] = {}
         self.failed: dict[str, str] = {}
         self.removed: set[str] = set()
@@ -132,23 +155,35 @@ class Output:
             del self.outputs[path]
             self.removed.add(path)
 
-    def _put(self, path: str, content: bytes) -> None:
-        self.outputs[path] = content
-        self.removed.discard(path)
+    def crash(self) -> None:
+        """What its listener has not published is lost."""
+        self.written.clear()
 
-    def do(self, action: Write | Copy | Tell | Clear) -> Event:
+    def _publish(self, paths: tuple[str, ...]) -> Published:
+        written = {path: self.written.pop(path) for path in paths}
+        if self.away or self.broken:
+            trouble = Trouble(AWAY if self.away else BROKEN, transient=True)
+            return Published(dict.fromkeys(paths, trouble))
+        for path, (job, content) in written.items():
+            self.outputs[path], self.durable[path] = content, job
+            self.removed.discard(path)
+        return Published({})
+
+    def do(self, action: Write | Copy | Publish | Tell | Clear) -> Event:
+        if isinstance(action, Publish):
+            return self._publish(action.paths)
         if self.away:
             return TransferFailed(action.path, Trouble(AWAY, transient=True))
         match action:
             case Write(path, result):
                 if self._camera.photo(result.id[:16]).kind == "unwritable":
                     return TransferFailed(path, Trouble("no such name can be written", transient=False))
-                self._put(path, b"".join(bytes(blob) for blob in result.payload))
+                self.written[path] = result.id, b"".join(bytes(blob) for blob in result.payload)
                 return Written(path, 0.1)
-            case Copy(path, original):
+            case Copy(path, original, result):
                 if original not in self.outputs:
                     return Copied(path, found=False)
-                self._put(path, self.outputs[original])
+                self.written[path] = result.id, self.outputs[original]
                 return Copied(path, found=True)
             case Tell(path, _, reason):
                 self.failed[path] = reason

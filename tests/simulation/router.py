@@ -33,6 +33,7 @@ class Connection:
         self.number = -1  # its descriptor at the broker
         self.stamp = 0  # of its handshake with the broker; 0 when that has died since
         self.spoken = False  # a message of it has arrived at the broker
+        self.life = 0  # of the broker that it leads to
 
 
 class Router:
@@ -43,10 +44,12 @@ class Router:
         self.events: deque[tuple[bool, Side, int, Connection]] = deque()  # accepted or not, and what
         self._table: dict[tuple[Side, bytes], Connection] = {}
         self._open: dict[int, Connection] = {}
+        self._life = 0
 
     def restart(self) -> None:
         """The broker's process is a new one. Every peer connects again."""
         open_ones = list(self._open.values())
+        self._life += 1
         self.events.clear()
         self._table.clear()
         self._open.clear()
@@ -57,6 +60,7 @@ class Router:
         connection.number = next(number for number in itertools.count() if number not in self._open)
         connection.stamp = 0
         connection.spoken = False
+        connection.life = self._life
         self._open[connection.number] = connection
         self._table.setdefault((connection.side, connection.identity), connection)
         self.events.append((True, connection.side, connection.number, connection))
@@ -74,6 +78,8 @@ class Router:
 
     def takes(self, connection: Connection) -> bool:
         """Whether a message of this connection comes through. One that gets it the id is taken by libzmq itself."""
+        if connection.life != self._life:
+            return False  # it has ended with the broker before this one
         if connection.spoken or self.target(connection.side, connection.identity) is connection:
             connection.spoken = True
             return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from filterfleet.broker.actions import Side
 from filterfleet.common.blob import read
 from filterfleet.common.wire import Data, Message, OutputFile
@@ -12,12 +14,13 @@ from filterfleet.worker.leases.runs import Key, Runs
 from filterfleet.worker.leases.session import WorkerSession
 from tests.memory_file import Shelf
 from tests.simulation.invariants import InvariantError
-from tests.simulation.liars import LIE, allowed, most_requests
+from tests.simulation.liars import LARGE_LIE, SMALL_LIE, allowed, most_requests
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
 from tests.simulation.router import Frames
 
 OURS = b"not an image"  # how our own workers answer a basic client's echo request
+SPEEDS = (0.001, 0.2, 0.5, 1.0, 1.0, 4.0, 10.0)  # seconds that a task takes at most; a worker's may change
 STUCK_AFTER = SETTINGS.task_timeout + 5  # seconds
 
 
@@ -28,9 +31,10 @@ class WorkerNode(Peer):
 
     def boot(self) -> None:
         rng = self.world.rng_for(self)
-        self.speed = self.world.rng.choice([0.2, 0.5, 1.0, 1.0, 4.0, 10.0])  # seconds a task takes at most
+        self.speed = self.world.rng.choice(SPEEDS)
         self.threads = self.world.rng.choice([1, 2, 3])
-        profile = Profile(self.threads, 2, ("f",), self.name, "sim", 10_000)
+        sees = self.world.share.is_seen()
+        profile = Profile(self.threads, 2, ("f",), self.name, "sim", 10_000, shares=sees)
         self.sessions = [WorkerSession(profile, rng) for _ in self.world.brokers]
         self.shelves = [Shelf(self.world.new_file) for _ in self.world.brokers]
         self.runs = Runs(self.threads)
@@ -107,13 +111,29 @@ class WorkerNode(Peer):
             key, run = begun
             self._check_company()
             broker, lease = key
-            self._act(broker, self.sessions[broker].on_begun(lease))
+            self._act(broker, self.sessions[broker].on_begun(lease, self.now))
+            if run.reference and (run := self._look(key, run)) is None:
+                continue
             photo = None if run.opaque else self.world.camera.photo(bytes(run.image)[:16])
             if photo is not None and self._gets_stuck(photo):
                 self.tell(f"has a thread stuck on {photo.key!r}")
                 self.later(STUCK_AFTER, self.world.crash_for, self, 0.3)
             else:
-                self.later(self.speed * self.world.rng.uniform(0.05, 1.0), self._end, key, run, photo)
+                if self.world.rng.random() < 0.1:
+                    self.speed = self.world.rng.choice(SPEEDS)
+                seconds = self.speed * self.world.rng.uniform(0.05, 1.0)
+                self.later(seconds, self._end, key, run, photo, seconds)
+
+    def _look(self, key: Key, run: Run) -> Run | None:
+        """The run with its image, which has been read from the share; None when it has to come by value."""
+        photo = self.world.share.look(run.reference)
+        if photo is not None:
+            return structs.replace(run, image=photo.content)
+        self.known.discard(key)
+        self.runs.ended(key)
+        broker, lease = key
+        self._act(broker, self.sessions[broker].on_not_shared(lease, self.now))
+        return None
 
     def _check_company(self) -> None:
         running = self.runs._running.values()
@@ -125,7 +145,7 @@ class WorkerNode(Peer):
     def _gets_stuck(self, photo: Photo) -> bool:
         return photo.kind == "endless" or (photo.kind == "hang" and self.world.camera.first_time(photo))
 
-    def _end(self, key: Key, run: Run, photo: Photo | None) -> None:
+    def _end(self, key: Key, run: Run, photo: Photo | None, seconds: float) -> None:
         if photo is not None and photo.kind == "poison":
             self.tell(f"dies of {photo.key!r}")
             self.world.crash_for(self, 0.3)
@@ -133,6 +153,7 @@ class WorkerNode(Peer):
         self.known.discard(key)
         self.runs.ended(key)
         broker, lease = key
+        self.sessions[broker].on_worked(1, seconds)
         self._act(broker, self._outcome(self.sessions[broker], lease, run, photo))
 
     def _outcome(self, session: WorkerSession, lease: bytes, run: Run, photo: Photo | None) -> list[Action]:
@@ -146,8 +167,12 @@ class WorkerNode(Peer):
             return session.on_failed(lease, "transient", "flaky", self.now)
         if photo.kind == "good" and self.name in self.world.greedy and photo.key not in self.world.lied:
             self.world.lied.add(photo.key)
-            return session.on_result(lease, LIE, self.now)
-        return session.on_result(lease, _done("out", b"done:" + bytes(run.image)), self.now)
+            lie = self.world.rng.choice((LARGE_LIE, SMALL_LIE))
+            return session.on_result(lease, lie, self.now)
+        done = _done("out", b"done:" + bytes(run.image))
+        if run.reference:
+            done = self.world.share.leave(run.reference, done, lies=self.name in self.world.greedy)
+        return session.on_result(lease, done, self.now)
 
 
 def _done(name: str, blob: bytes) -> Done:

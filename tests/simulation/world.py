@@ -11,11 +11,13 @@ from unittest import mock
 
 import msgpack
 
+from filterfleet.broker import state
 from filterfleet.broker.actions import Side
 from filterfleet.common.client import settings
 from filterfleet.common.wire import PPX, pull
-from filterfleet.listener.core import patience, scan
+from filterfleet.listener.core import core, patience, scan
 from filterfleet.listener.ledger import ledger
+from filterfleet.worker.leases import pace
 from tests.memory_file import FullDisk, MemoryFile
 from tests.simulation.basic_peers import EchoWorker, LazyPirate
 from tests.simulation.broker_node import BrokerNode
@@ -26,6 +28,7 @@ from tests.simulation.network import Clock, Network, Weather
 from tests.simulation.nodes import Node, Peer
 from tests.simulation.photos import Camera
 from tests.simulation.router import Frames
+from tests.simulation.share import Share
 from tests.simulation.thief import Thief
 from tests.simulation.worker_node import WorkerNode
 
@@ -34,6 +37,9 @@ SMALLER = [  # than in life, as the broker's numbers are
     mock.patch.object(pull, "CHUNK", 72),  # bytes of an image or an output in one message
     mock.patch.multiple(patience, HIDING=2.0, FIRST_PAUSE=0.2, LONGEST_PAUSE=3.0),  # seconds
     mock.patch.object(scan, "MASS_MINIMUM", 2),
+    mock.patch.multiple(core, FIRST_FINDINGS=3, FINDINGS=5),
+    mock.patch.object(state, "PORTIONS", 2),  # so that workers are given several tasks at once
+    mock.patch.object(pace, "MEMORY", 2),  # tasks by which a worker changes its mind
 ]
 # The clients' window, in every other world.
 NARROW = mock.patch.multiple(settings, WINDOW_JOBS=12, WINDOW_BYTES=800, SMALL_IMAGE=60)
@@ -69,6 +75,7 @@ class World:
         )
         self.network = Network(self.clock, self.rng, weather)
         self.camera = Camera(self.rng)
+        self.share = Share(self)
         self._disk_failures = 0
         self.brokers = [BrokerNode(self, n) for n in range(self.rng.choice([1, 1, 2]))]
         self.gone: Node | None = None  # the broker that has died for good
@@ -79,6 +86,9 @@ class World:
         # In one world of three, a worker asks for too much and lies about its outputs; in another one, a client asks.
         self.greedy = {((self.workers, self.listeners, self.brokers)[seed % 3])[0].name}
         self.lied: set[bytes] = set()  # the photos of which it has brought other outputs: each of them once
+        # In every other world, some are of the version before columns, the brokers among them.
+        nodes = (*self.brokers, *self.workers, *self.listeners)
+        self.old = {node.name for node in nodes if self.rng.random() < 0.3} if self.rng.random() < 0.5 else set()
         self.echo = EchoWorker(self, "echo")
         self.lazy = LazyPirate(self, "lazy")
         self.thieves = [Thief(self, side) for side in Side] if self.rng.random() < 0.5 else []
@@ -159,6 +169,7 @@ class World:
 def _show(frames: Frames) -> str:
     if len(frames) > 2 and frames[1] == PPX:
         return ", ".join(
-            item["type"] + (f" {item['id'][:16]!r}" if "id" in item else "") for item in msgpack.unpackb(frames[2])
+            item["type"] + "".join(f" {id_[:16]!r}" for id_ in item.get("ids", [item["id"]] if "id" in item else []))
+            for item in msgpack.unpackb(frames[2])
         )
     return repr(frames)

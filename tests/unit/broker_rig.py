@@ -34,11 +34,11 @@ class Rig:
     def frames(self, side, peer, frames, owner=""):
         self._do(self.core.on_message(side, peer, frames, self.now, owner))
 
-    def worker(self, peer, slots=1, filters=("canny",), threads=None):
+    def worker(self, peer, slots=1, filters=("canny",), threads=None, minor=0):
         """A PPX worker that has introduced itself and stays alive."""
         self.frames(Side.BACKEND, peer, [b"\x01"])
         self.hellos(peer)
-        self.from_worker(peer, Credit(slots, threads or max(1, slots), filters, "host", "1"))
+        self.from_worker(peer, Credit(slots, threads or max(1, slots), filters, "host", "1", minor))
         self.keeping_alive.add((Side.BACKEND, peer))
 
     def client(self, peer):

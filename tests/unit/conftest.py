@@ -1,11 +1,11 @@
 """Fixtures that several files share."""
 
+import logging
 import os
 
 import pytest
-import structlog
 
-from filterfleet.common.logs import get_logger
+from filterfleet.common.logs import ALL
 from filterfleet.listener.cloud.source import CloudSource
 from filterfleet.listener.settings.aftermath import Keep
 from filterfleet.listener.settings.location import Remote
@@ -26,18 +26,13 @@ def source_of(tmp_path):
 
 
 @pytest.fixture
-def loggers(monkeypatch):
-    """Logs go where this test captures them, whatever earlier tests have configured. Call it with the names of modules
-    that keep a logger."""
-    before = structlog.get_config()
-    structlog.reset_defaults()
-
-    def renew(*modules):
-        for module in modules:
-            monkeypatch.setattr(f"{module}.log", get_logger("test"))
-
-    yield renew
-    structlog.configure(**before)
+def said(caplog, monkeypatch):
+    """The log, whatever earlier tests have configured."""
+    package = logging.getLogger(ALL)
+    monkeypatch.setattr(package, "propagate", True)
+    monkeypatch.setattr(package, "handlers", [])
+    with caplog.at_level(logging.INFO, ALL):
+        yield caplog
 
 
 @pytest.fixture(params=["root", "nobody"])

@@ -11,16 +11,20 @@ from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.actions import (
     Action,
     List,
+    Publish,
 )
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.events import (
+    Copied,
     Ended,
     Event,
     Listed,
+    Published,
     Trouble,
+    Written,
 )
 from filterfleet.listener.core.scan import Listing, Version
-from filterfleet.listener.core.settings import Settings
+from filterfleet.listener.core.settings import GATHER, Settings
 from filterfleet.listener.ledger.ledger import Ledger
 
 RECIPE = Recipe((Output("out", (Step("invert"),), "png"),))
@@ -43,15 +47,17 @@ class Rig:
 
     def start(self, settings: Settings) -> None:
         self.core = ListenerCore(settings, RECIPE, self.ledger, random.Random(1))
-        self.core.start(self.now, watching=not settings.once)
+        self.core.start(self.now, watching=not settings.once, looking=not settings.once)
 
     def tick(self, seconds: float = 0.0) -> list[Action]:
         self.now += seconds
         return self.core.on_tick(self.now)
 
     def on(self, event: Event) -> list[Action]:
-        """What the event leads to, at once and in the tick after it."""
-        return [*self.core.on(event, self.now), *self.tick()]
+        """What the event leads to, at once and in the tick after it. What is written is published."""
+        actions = [*self.core.on(event, self.now), *self.tick(GATHER if isinstance(event, Written | Copied) else 0.0)]
+        rest = [action for action in actions if not isinstance(action, Publish)]
+        return rest if rest == actions else [*rest, *self.on(Published({}))]
 
     def lists(self, **objects: Version) -> list[Action]:
         """The first listing."""

@@ -67,6 +67,7 @@ class MemorySource(Troubled):
 
 class MemorySink(Troubled):
     remote = True
+    longest_name: int | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,6 +88,15 @@ class MemorySink(Troubled):
         for output, place in places.items():
             self.files[output_path(output.name, source, output.format)] = self.files[place]
         return True
+
+    def publish(self, sources: Sequence[str]) -> dict[str, TransferError]:
+        failed = {}
+        for source in sources:
+            try:
+                self.begin(f"publish {source}")
+            except TransferError as error:
+                failed[source] = error
+        return failed
 
     def write_failed(self, source: str, reason: str, image: Blob | None) -> None:
         self.begin(f"tell {source}")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.logs import bounded_traceback
 from filterfleet.common.wire import Failed
 from filterfleet.worker import attempt as module
 from filterfleet.worker.attempt import attempt
@@ -30,8 +31,7 @@ FAULTS = {by_opencv: "error: ", by_a_plugin: "ValueError: first line", without_a
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_ours_is_one_line_and_the_log_says_where(fault, monkeypatch, capsys, loggers):
-    loggers("filterfleet.worker.attempt")
+def test_a_fault_of_ours_is_one_line_and_the_log_says_where(fault, monkeypatch, said):
     monkeypatch.setattr(module, "process", lambda *_: fault())
     ended = attempt(b"1", DEFAULT.to_bytes(), FILE, default())
     assert isinstance(ended, Failed)
@@ -39,7 +39,8 @@ def test_a_fault_of_ours_is_one_line_and_the_log_says_where(fault, monkeypatch, 
     assert ended.reason.startswith(f"The worker failed unexpectedly: {FAULTS[fault]}")
     assert ended.reason.isprintable()
     assert len(ended.reason) < 400
-    assert fault.__name__ in "".join(capsys.readouterr())
+    (record,) = said.records
+    assert fault.__name__ in bounded_traceback(record.exc_info[1])
 
 
 def test_too_little_memory_is_called_so(monkeypatch):

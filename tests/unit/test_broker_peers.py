@@ -9,6 +9,7 @@ from filterfleet.broker.batching import multiparts
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.settings import Settings
 from filterfleet.common.wire import (
+    MINOR,
     Beat,
     Cancel,
     Catalogue,
@@ -49,7 +50,9 @@ def test_ready_of_a_tagged_worker_is_answered_with_hello_and_nothing_is_sent_bef
     rig.frames(Side.BACKEND, OURS, [b"\x01"])
     (hello,) = rig.take(OURS)
     settings = rig.settings
-    assert hello == Hello(rig.core.life, hello.session, settings.interval, settings.missed, settings.inline_limit)
+    assert hello == Hello(
+        rig.core.life, hello.session, settings.interval, settings.missed, settings.inline_limit, MINOR
+    )
     rig.from_worker(OURS, Credit(1, 1, ("canny",), "host", "1"))
     assert len(rig.tasks(OURS)) == 1
 

@@ -118,7 +118,8 @@ def test_an_image_that_is_recorded_twice_is_seen(batch):
 
 def test_an_image_that_was_never_there_is_seen(batch):
     batch.sql(
-        "INSERT INTO objects SELECT source, 'x.jpg', 1, 1, '', recipe, 'done', 0, 0, NULL, NULL FROM objects LIMIT 1"
+        "INSERT INTO objects (source, path, size, mtime_ns, tag, recipe, state, fresh) "
+        "SELECT source, 'x.jpg', 1, 1, '', recipe, 'done', 0 FROM objects LIMIT 1"
     )
     assert batch.wrong == ["1 recorded, but never there: x.jpg."]
 

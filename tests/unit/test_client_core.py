@@ -1,16 +1,16 @@
 """The client's side of the wire, with a clock moved by hand."""
 
 import itertools
-import random
 
 import pytest
+from msgspec import structs
 
 from filterfleet.common.client.actions import Deliver, ReadBlob, Tell
-from filterfleet.common.client.core import ClientCore
 from filterfleet.common.client.settings import ACCEPT_PATIENCE, ROOM_PATIENCE, SHORTAGES
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import (
+    MINOR,
     Accepted,
     Beat,
     Busy,
@@ -19,7 +19,6 @@ from filterfleet.common.wire import (
     Data,
     Failed,
     Get,
-    Hello,
     Nack,
     OutputFile,
     Result,
@@ -30,35 +29,20 @@ from filterfleet.common.wire import (
     encode,
 )
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
-from filterfleet.common.wire.messages import CHUNK, INLINE_LIMIT, TAG
-from tests.memory_file import FullDisk, MemoryFile, Shelf, answers
-
-HELLO = Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)
-OTHER_HELLO = Hello(b"next life", b"other", 1.0, 4, INLINE_LIMIT)
-JOB = Job(b"job", b"recipe", ("canny",), 5, (b"image",), 5)
-SUBMIT = Submit(b"job", b"recipe", ("canny",), 5, 5, (b"image",))
-RESULT = Result(b"job", (OutputFile("edges", "png", 3),), {}, (b"png",))
-FAILED = Failed(b"job", "permanent", "Damaged.")
-
-
-class Client:
-    def __init__(self, new_file=MemoryFile, brokers=1):
-        self.core = ClientCore(random.Random(1), brokers)
-        self.shelf = Shelf(new_file)
-        self.opening = self.core.start(0.0)
-
-    def hears(self, *messages, now=0.0):
-        actions = self.shelf.settle(self.core, self.core.on_message(encode(messages), now), now)
-        return actions + answers(self.core)
-
-    def until(self, now, *, broker_alive=True):
-        """The actions of the core up to an instant, each with its own instant."""
-        found = []
-        while (instant := self.core.deadline()) <= now:
-            if broker_alive:
-                self.core.on_message([b"\x02"], instant)
-            found += [(instant, action) for action in self.core.on_tick(instant)]
-        return found
+from filterfleet.common.wire.messages import CHUNK, TAG
+from tests.memory_file import FullDisk, MemoryFile
+from tests.unit.client_rig import (
+    FAILED,
+    HELLO,
+    JOB,
+    OTHER_HELLO,
+    RESULT,
+    SUBMIT,
+    Client,
+    delivered,
+    sent,
+    submissions,
+)
 
 
 @pytest.fixture
@@ -69,72 +53,60 @@ def client():
     return client
 
 
-def sent(actions, kind):
-    return [action.message for action in actions if isinstance(action, Send) and isinstance(action.message, kind)]
-
-
-def submissions(timeline):
-    return [when for when, action in timeline if isinstance(action, Send) and isinstance(action.message, Submit)]
-
-
-def delivered(actions):
-    return [action for action in actions if isinstance(action, Deliver)]
-
-
 def test_it_opens_a_socket_under_a_tagged_identity_and_makes_itself_known():
     opened, beat = Client().opening
     assert opened.identity.startswith(TAG)
-    assert beat == Send(Beat(b""))
+    assert beat == Send(Beat(b"", minor=MINOR))
 
 
 def test_nothing_is_submitted_before_the_broker_has_answered():
     client = Client()
-    assert client.core.submit(JOB, 0.0) == []
+    assert client.submit(JOB) == []
     assert client.hears(HELLO) == [Tell(HELLO), Send(SUBMIT)]
 
 
 def test_a_job_is_submitted_delivered_once_and_acknowledged_when_the_application_says_so(client):
-    assert client.core.submit(JOB, 0.0) == [Send(SUBMIT)]
+    assert client.submit(JOB) == [Send(SUBMIT)]
     client.hears(Accepted(b"job"))
     assert client.hears(RESULT) == [Deliver(b"job", RESULT)]
     assert client.hears(RESULT) == []  # sent again, since nobody has acknowledged it
-    assert client.core.acknowledge(b"job", 1.0) == [Send(ResultOk(b"job"))]
-    assert client.core.acknowledge(b"job", 1.0) == []
+    assert client.acknowledge(b"job") == [Send(ResultOk(b"job"))]
+    assert client.acknowledge(b"job") == []
     assert client.hears(RESULT) == [Send(ResultOk(b"job"))]  # the acknowledgement was lost
 
 
 def test_a_failure_is_an_outcome_like_any_other(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     assert client.hears(FAILED) == [Deliver(b"job", FAILED)]
     assert client.hears(RESULT) == []
 
 
 def test_an_outcome_that_is_not_delivered_yet_cannot_be_acknowledged(client):
-    client.core.submit(JOB, 0.0)
-    assert client.core.acknowledge(b"job", 0.0) == []
+    client.submit(JOB)
+    assert client.acknowledge(b"job") == []
     assert client.hears(RESULT) == [Deliver(b"job", RESULT)]
 
 
 def test_a_job_under_way_is_not_submitted_twice(client):
-    client.core.submit(JOB, 0.0)
-    assert client.core.submit(JOB, 0.0) == []
+    client.submit(JOB)
+    assert client.submit(JOB) == []
 
 
 def test_a_submission_nobody_answered_is_repeated(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     first, second = submissions(client.until(2 * ACCEPT_PATIENCE + 1))
     assert ACCEPT_PATIENCE <= first <= ACCEPT_PATIENCE + 0.5
     assert first + ACCEPT_PATIENCE <= second <= first + ACCEPT_PATIENCE + 0.5
 
 
 def test_an_accepted_job_is_not_submitted_again(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Accepted(b"job"))
     assert submissions(client.until(60.0)) == []
 
 
 def test_a_busy_broker_is_asked_again_after_the_time_it_named(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Busy(b"job", 2.0))
     (again,) = submissions(client.until(2.0 * 2 + 0.5))
     assert 2.0 <= again <= 4.5
@@ -142,12 +114,12 @@ def test_a_busy_broker_is_asked_again_after_the_time_it_named(client):
 
 def test_hello_of_a_new_session_makes_every_job_without_outcome_be_submitted_again(client):
     for name in (b"accepted", b"pulling", b"delivered", b"acknowledged"):
-        client.core.submit(Job(name, b"recipe", (), 5, (b"image",)), 0.0)
+        client.submit(Job(name, b"recipe", (), 5, (b"image",)))
         client.hears(Accepted(name))
     client.hears(Result(b"pulling", RESULT.outputs, {}))
     for name in (b"delivered", b"acknowledged"):
         client.hears(Failed(name, "permanent", "No."))
-    client.core.acknowledge(b"acknowledged", 0.0)
+    client.acknowledge(b"acknowledged")
     actions = client.hears(OTHER_HELLO)
     assert {submit.id for submit in sent(actions, Submit)} == {b"accepted", b"pulling"}
     assert client.hears(OTHER_HELLO) == []
@@ -156,7 +128,7 @@ def test_hello_of_a_new_session_makes_every_job_without_outcome_be_submitted_aga
 
 def test_where_there_is_another_broker_a_silent_one_is_left_for_it_and_all_jobs_go_along():
     client = Client(brokers=2)
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(HELLO)
     client.hears(Accepted(b"job"))
     (opened,) = [action for _, action in client.until(4.0, broker_alive=False) if isinstance(action, Open)]
@@ -175,7 +147,7 @@ def test_a_silent_broker_is_met_again_on_new_sockets_after_doubling_delays():
 
 
 def test_what_has_no_outcome_is_submitted_again_on_the_new_socket(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Accepted(b"job"))
     found = client.until(5.0, broker_alive=False)
     assert isinstance(found[-2][1], Open)
@@ -185,7 +157,7 @@ def test_what_has_no_outcome_is_submitted_again_on_the_new_socket(client):
 
 def test_heartbeats_name_the_session(client):
     beats = [(when, action.message) for when, action in client.until(3.0) if isinstance(action.message, Beat)]
-    assert beats == [(float(second), Beat(b"session")) for second in (1, 2, 3)]
+    assert beats == [(float(second), Beat(b"session", minor=MINOR)) for second in (1, 2, 3)]
 
 
 # --- pulling ----
@@ -193,14 +165,14 @@ def test_heartbeats_name_the_session(client):
 
 def test_a_part_of_the_image_is_read_when_the_broker_asks_for_it(client):
     big = Job(b"big", b"recipe", (), 3 * CHUNK)
-    assert sent(client.core.submit(big, 0.0), Submit)[0].payload == ()
+    assert sent(client.submit(big), Submit)[0].payload == ()
     get = Get(b"big", "", CHUNK, CHUNK)
     assert client.hears(get) == [ReadBlob(get)]
 
 
 @pytest.mark.parametrize("get", [Get(b"job", "", 3, 3), Get(b"job", "edges", 0, 1), Get(b"job", "", 5, 1)])
 def test_nothing_outside_the_image_is_read(client, get):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     assert client.hears(get) == []
 
 
@@ -209,7 +181,7 @@ def test_whoever_asks_for_a_forgotten_job_is_told_that_nobody_wants_it(client):
 
 
 def test_big_outputs_are_pulled_one_after_the_other_and_delivered_whole(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     blobs = {"a": bytes(CHUNK) + b"tail", "b": b"", "c": b"small"}
     outputs = tuple(OutputFile(name, "png", len(blob)) for name, blob in blobs.items())
     asked = sent(client.hears(Result(b"job", outputs, {"width": 1})), Get)
@@ -222,8 +194,17 @@ def test_big_outputs_are_pulled_one_after_the_other_and_delivered_whole(client):
     assert client.hears(Data(b"job", "c", 0, (b"small",))) == []
 
 
+def test_outputs_in_a_share_are_a_failure_for_now_unless_the_image_is_in_one(client):
+    client.submit(JOB)
+    client.submit(structs.replace(JOB, id=b"other", payload=(), reference=b"sealed"))
+    left = Result(b"job", RESULT.outputs, {}, left=bytes(16))
+    lie, done = delivered(client.hears(left, structs.replace(left, id=b"other")))
+    assert isinstance(lie.outcome, Failed)
+    assert (lie.outcome.kind, done.outcome.left) == ("transient", left.left)
+
+
 def test_a_lost_chunk_is_asked_for_again(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}))
     again = [when for when, action in client.until(6.0) if isinstance(action.message, Get)]
     assert len(again) == 1
@@ -240,7 +221,7 @@ def no_file():
 def test_a_disk_without_room_for_outputs_is_a_failure_for_now_when_it_stays_full(new_file, error):
     client = Client(new_file)
     client.hears(HELLO)
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     now = 0.0
     for _ in range(SHORTAGES):
         actions = client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}), now=now)
@@ -251,14 +232,14 @@ def test_a_disk_without_room_for_outputs_is_a_failure_for_now_when_it_stays_full
     assert not again
     reason = f"The outputs cannot be kept on their way to the output folder: {error} ($TMPDIR)."
     assert delivered(actions) == [Deliver(b"job", Failed(b"job", "transient", reason))]
-    assert client.core.acknowledge(b"job", now) == [Send(ResultOk(b"job"))]
+    assert sent(client.acknowledge(b"job", now), ResultOk) == [ResultOk(b"job")]
 
 
 def test_outputs_that_found_no_room_are_fetched_when_there_is_some(client):
     room = [FullDisk(), MemoryFile()]
     client = Client(lambda: room.pop(0))
     client.hears(HELLO)
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {}))
     assert client.hears(Data(b"job", "edges", 0, (b"png",))) == []
     assert client.hears(Data(b"job", "edges", 0, (b"png",))) == []  # too late
@@ -269,7 +250,7 @@ def test_outputs_that_found_no_room_are_fetched_when_there_is_some(client):
 
 
 def test_another_workers_result_begins_the_pull_anew(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Result(b"job", (OutputFile("edges", "png", 3),), {"worker": "dead"}))
     other = Result(b"job", (OutputFile("edges", "png", 4),), {"worker": "alive"})
     assert sent(client.hears(other), Get) == [Get(b"job", "edges", 0, 4)]
@@ -279,7 +260,7 @@ def test_another_workers_result_begins_the_pull_anew(client):
 
 def test_a_part_that_was_stored_for_another_result_is_not_counted_for_this_one(client):
     core = client.core
-    core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Result(b"job", RESULT.outputs, {"worker": "dead"}))
     part, other = Data(b"job", "edges", 0, (b"old",)), Result(b"job", RESULT.outputs, {"worker": "alive"})
     actions = core.on_message(encode([part, other]), 0.0)
@@ -292,7 +273,7 @@ def test_a_part_that_was_stored_for_another_result_is_not_counted_for_this_one(c
 @pytest.mark.parametrize("end", ["cancelled", "failed", "another session", "inline"])
 def test_half_a_pull_is_discarded_when_nobody_needs_it_any_more(client, end):
     core = client.core
-    core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.hears(Result(b"job", (OutputFile("a", "png", 2 * CHUNK), OutputFile("b", "png", 1)), {}))
     client.hears(Data(b"job", "a", 0, (bytes(CHUNK),)))
     assert len(client.shelf.files) == 1
@@ -312,7 +293,7 @@ def test_half_a_pull_is_discarded_when_nobody_needs_it_any_more(client, end):
 
 
 def test_a_cancelled_job_is_forgotten_whatever_comes_of_it(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     assert client.core.cancel(b"job", 0.0) == [Send(Cancel(b"job"))]
     assert client.core.cancel(b"job", 0.0) == []
     assert client.hears(RESULT) == [Send(ResultOk(b"job"))]
@@ -331,7 +312,7 @@ def test_what_no_broker_sends_to_a_client_is_refused(client, frames):
 
 
 def test_what_comes_after_the_socket_was_given_up_changes_nothing(client):
-    client.core.submit(JOB, 0.0)
+    client.submit(JOB)
     client.core.on_tick(100.0)
     assert client.hears(RESULT, now=100.1) == []
     assert client.core.deadline() > 100.1

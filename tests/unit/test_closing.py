@@ -78,7 +78,7 @@ def test_a_source_in_a_cloud_keeps_open_what_it_hands_over_and_nothing_else(left
 
 def test_an_output_closes_what_it_copies(left_open, tmp_path):
     with contextlib.closing(OutputTree(tmp_path)) as tree:
-        tree.write("a.jpg", OUTPUTS, (b"gray", b"edges"))
+        tree.put("a.jpg", OUTPUTS, (b"gray", b"edges"))
         assert tree.copy("a.jpg", "b.jpg", OUTPUTS)
         (tmp_path / "edges/a.jpg.png").unlink()
         assert not tree.copy("a.jpg", "c.jpg", OUTPUTS)

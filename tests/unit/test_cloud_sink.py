@@ -205,6 +205,25 @@ def test_a_name_that_the_store_does_not_allow_is_reported_and_leaves_nothing(sin
     assert rclone.contents == {}
 
 
+@pytest.mark.parametrize("transient", [False, True])
+@pytest.mark.parametrize("facts", [ATOMIC, PLAIN])
+def test_of_a_set_that_cannot_be_uploaded_nothing_stays(sink_of, facts, transient):
+    rclone = MemoryRclone(facts)
+    uploads = iter(range(100))
+
+    def refuse(call):
+        if call.startswith("upload") and next(uploads) == 1:
+            raise TransferError("cloud:results: no.", transient=transient)
+
+    rclone.before = refuse
+    sink = sink_of(rclone)
+    with pytest.raises(TransferError):
+        sink.write("trip/a.jpg", OUTPUTS, BLOBS)
+    assert not WRITTEN.keys() & rclone.contents.keys()
+    sink.write("trip/a.jpg", OUTPUTS, BLOBS)
+    assert rclone.contents == WRITTEN
+
+
 # --- copies ----
 
 

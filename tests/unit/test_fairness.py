@@ -11,8 +11,8 @@ def task(name, client=b"c", priority=BACKFILL, needs=(), avoid=b"", owner=""):
 
 def drained(queue, eligible=lambda _task: True):
     names = []
-    while (found := queue.pop(eligible)) is not None:
-        names.append(found.id.decode())
+    while found := queue.pop(eligible):
+        names += [one.id.decode() for one in found]
     return " ".join(names)
 
 
@@ -66,7 +66,7 @@ def test_a_task_that_nobody_can_do_blocks_nobody():
 def test_a_task_that_avoids_a_worker_blocks_nobody_and_is_the_first_for_the_others():
     queue = filled(task(b"1"), task(b"2"), task(b"late", priority=BACKFILL + 1))
     queue.push(task(b"again", avoid=b"slow"), first=True)
-    assert queue.pop(lambda candidate: candidate.avoid != b"slow").id == b"1"
+    assert queue.pop(lambda candidate: candidate.avoid != b"slow")[0].id == b"1"
     assert drained(queue) == "again 2 late"
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from filterfleet.app import app
 from filterfleet.catalogue.docs import updated
 from filterfleet.catalogue.gallery import SAMPLES, before_and_after
-from filterfleet.cli import app
 from filterfleet.common.errors import FleetError, RecipeError
 from filterfleet.worker.filters import names
 from filterfleet.worker.pixels.opencv import cv2

@@ -6,7 +6,7 @@ import pytest
 
 from filterfleet.common.client.actions import ReadBlob
 from filterfleet.common.client.core import ClientCore
-from filterfleet.common.client.settings import ACCEPT_PATIENCE, SMALL_IMAGE, WINDOW_BYTES, WINDOW_JOBS
+from filterfleet.common.client.settings import ACCEPT_PATIENCE, FIRST_JOBS, SMALL_IMAGE, WINDOW_BYTES, WINDOW_JOBS
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Accepted, Busy, Data, Failed, Get, Hello, Submit, encode
 from filterfleet.common.wire.actions import Send
@@ -32,13 +32,14 @@ class Client:
 
     def submit(self, *names, image=TINY, priority=5):
         for name in names:
-            self._do(self.core.submit(Job(name, b"", (), len(image), (image,), priority), self.now))
+            self.core.submit(Job(name, b"", (), len(image), (image,), priority))
+        self._do(self.core.on_tick(self.now))
 
     def hears(self, *messages):
         return [
             sent
             for batch in batches(messages, INLINE_LIMIT)
-            for sent in self._do(self.core.on_message(encode(batch), self.now))
+            for sent in self._do(self.core.on_message(encode(batch), self.now) + self.core.on_tick(self.now))
         ]
 
     def passes(self, seconds):
@@ -87,10 +88,13 @@ def refuse(client, jobs):
 
 
 def test_an_idle_broker_is_given_thousands_of_small_jobs_at_once_and_the_rest_as_it_answers(client):
-    client.submit(*names(*range(2 * WINDOW_JOBS)))
-    assert client.names() == names(*range(WINDOW_JOBS))
-    accept(client, names(*range(300)))
-    assert client.names() == names(*range(WINDOW_JOBS, WINDOW_JOBS + 300))
+    client.submit(*names(*range(4 * WINDOW_JOBS)))
+    sizes = []
+    for _ in range(4):
+        accepted = client.names()
+        sizes.append(len(accepted))
+        accept(client, accepted)
+    assert sizes == [FIRST_JOBS, 2 * FIRST_JOBS, WINDOW_JOBS, WINDOW_JOBS]
 
 
 def test_no_more_bytes_of_images_are_on_their_way_than_the_window_has(client):
@@ -125,6 +129,15 @@ def test_every_job_that_is_accepted_opens_the_window_by_one_more(client):
     assert sizes == [1, 2, 4, 8, 16]
 
 
+def test_an_outcome_in_place_of_an_answer_opens_the_window_too(client):
+    client.submit(*names(*range(8)))
+    client.take()
+    refuse(client, names(*range(8)))
+    client.passes(2 * WAIT + 0.5)
+    client.hears(*(Failed(name, "permanent", "No.") for name in client.names()))
+    assert len(client.names()) == 2
+
+
 def test_a_refused_probe_is_followed_by_another_wait(client):
     client.submit(b"a", b"b")
     for _ in range(3):
@@ -140,11 +153,11 @@ def test_a_refused_probe_is_followed_by_another_wait(client):
 
 
 def test_an_urgent_job_is_sent_before_all_that_wait(client):
-    client.submit(*names(*range(WINDOW_JOBS + 10_000)))
+    client.submit(*names(*range(FIRST_JOBS + 10_000)))
     client.submit(b"urgent", priority=0)
     client.take()
-    accept(client, names(0, 1))
-    assert client.names() == [b"urgent", b"%d" % WINDOW_JOBS]
+    accept(client, names(0))
+    assert client.names() == [b"urgent", b"%d" % FIRST_JOBS]
 
 
 def test_an_urgent_job_does_not_wait_because_others_were_refused(client):
@@ -269,8 +282,8 @@ def test_a_new_session_is_told_of_everything_with_images_and_in_the_old_order(cl
 
 
 def test_a_job_that_was_cancelled_while_it_waited_is_not_sent(client):
-    client.submit(*names(*range(WINDOW_JOBS + 2)))
+    client.submit(*names(*range(FIRST_JOBS + 2)))
     client.take()
-    client.core.cancel(b"%d" % WINDOW_JOBS, client.now)
+    client.core.cancel(b"%d" % FIRST_JOBS, client.now)
     accept(client, names(0))
-    assert client.names() == names(WINDOW_JOBS + 1)
+    assert client.names() == names(FIRST_JOBS + 1)

@@ -11,7 +11,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.interfaces import ChangedError
-from filterfleet.listener.local.inside import Inside
+from filterfleet.listener.local.inside import Inside, version_of
 from filterfleet.listener.local.sniffing import Sniffer
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.aftermath import MoveTo
@@ -33,7 +33,7 @@ def put(folder, path, data=b"picture"):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
     found = file.stat()
-    return Version(found.st_size, found.st_mtime_ns)
+    return version_of(found)
 
 
 def test_every_image_in_every_folder_is_listed_with_its_version(folder):

@@ -52,7 +52,7 @@ def test_a_client_reads_nothing_for_a_job_or_a_broker_that_has_gone(end):
     core = ClientCore(random.Random(1))
     core.start(0.0)
     core.on_message(encode([Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT)]), 0.0)
-    core.submit(Job(b"big", b"", (), 9 * CHUNK), 0.0)
+    core.submit(Job(b"big", b"", (), 9 * CHUNK))
     core.on_message(encode([get(b"big", 0)]), 0.0)
     assert core.gets
     if end == "cancelled":

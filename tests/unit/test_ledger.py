@@ -318,7 +318,7 @@ def test_only_a_version_that_has_failed_is_retried(opened):
     ledger.failed("a.jpg", V1, "No worker finished.", transient=True)
     assert not ledger.retry("a.jpg", V2)
     assert ledger.retry("a.jpg", V1)
-    assert ledger.pending() == [("a.jpg", V1, False)]
+    assert ledger.pending() == [("a.jpg", V1, True)]
     ledger.done("a.jpg", V1, Result(b"job", OUTPUTS, REPORT), engine="threads", write=0.0, turnaround=0.0)
     assert not ledger.retry("a.jpg", V1), "it is done"
 

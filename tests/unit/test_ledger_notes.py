@@ -82,7 +82,7 @@ def old(opened, tmp_path):
     ledger.close()
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
         (columns,) = db.execute("SELECT group_concat(name) FROM pragma_table_info('results')").fetchone()
-        kept = columns.replace(",notes", "")
+        kept = columns.replace(",notes,sums", "")
         db.executescript(
             f"ALTER TABLE results RENAME TO new; {OLD_RESULTS} INSERT INTO results SELECT {kept} FROM new; "
             "DROP TABLE new; PRAGMA user_version = 2;"

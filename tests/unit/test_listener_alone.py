@@ -4,11 +4,11 @@ import pytest
 
 from filterfleet.listener.core.actions import List, Load, Look, Note, Submit
 from filterfleet.listener.core.events import Heard, Listed, Loaded, Looked, TransferFailed, Trouble, Written
-from filterfleet.listener.core.patience import LONGEST_PAUSE
+from filterfleet.listener.core.patience import FIRST_PAUSE, LONGEST_PAUSE
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.core.settings import Backfill
 from filterfleet.listener.ledger.ledger import Failure
-from tests.unit.listener_rig import DIGEST, DONE, V1, V2, Rig, of
+from tests.unit.listener_rig import AWAY, DIGEST, DONE, V1, V2, Rig, of
 
 LOCKED = Trouble("The file cannot be read: Permission denied.", transient=True, alone=True)
 
@@ -48,6 +48,18 @@ def test_it_is_tried_again_after_pauses_that_grow_and_is_noted_once():
     assert pauses[:4] == [1, 2, 4, 8]
     assert pauses[-1] == LONGEST_PAUSE
     assert len([note for note in notes if note.event == "image waits"]) == 1
+
+
+def test_what_was_not_found_after_one_outage_is_waited_for_in_the_next():
+    rig = Rig(once=True, once_patience=60.0)
+    rig.lists(a=V1)
+    rig.on(TransferFailed("a", AWAY))
+    assert of(Load, rig.tick(FIRST_PAUSE))
+    assert List() in rig.on(TransferFailed("a", None))
+    rig.now += 60.0
+    assert of(Load, rig.on(Listed(Listing({"a": V1}))))
+    rig.on(TransferFailed("a", AWAY))
+    assert rig.state("a") == "pending"
 
 
 def test_it_is_done_when_it_can_be_read_and_its_next_trouble_begins_anew():
@@ -90,12 +102,11 @@ def test_with_once_it_has_failed():
     rig = Rig(once=True)
     rig.lists(a=V1, b=V2)
     locked(rig)
-    for event in (Loaded("b", DIGEST, b"image"), DONE, Written("b", 0.5)):
-        rig.on(event)
+    actions = [action for event in (Loaded("b", DIGEST, b"image"), DONE, Written("b", 0.5)) for action in rig.on(event)]
     while not rig.core.finished:
-        for action in rig.tick(0.2):
-            if isinstance(action, List):
-                rig.core.on(Listed(Listing({"a": V1, "b": V2})), rig.now)
+        for _ in of(List, actions):
+            rig.core.on(Listed(Listing({"a": V1, "b": V2})), rig.now)
+        actions = rig.tick(0.2)
     assert rig.ledger.failures() == [Failure("a", LOCKED.reason)]
 
 

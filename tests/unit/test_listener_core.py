@@ -15,6 +15,7 @@ from filterfleet.listener.core.actions import (
     Load,
     Look,
     Note,
+    Publish,
     Submit,
     TakeAway,
     Tell,
@@ -28,6 +29,7 @@ from filterfleet.listener.core.events import (
     Listed,
     Loaded,
     Looked,
+    Published,
     Refused,
     SourceChanged,
     TakenAway,
@@ -56,6 +58,8 @@ def test_a_job_is_acknowledged_when_the_ledger_is_durable():
     rig.on(Loaded("a", DIGEST, b"image"))
     rig.on(DONE)
     assert rig.core.on(Written("a", 0.5), rig.now) == []
+    assert rig.tick() == [Publish(("a",))]
+    assert rig.core.on(Published({}), rig.now) == []
     assert rig.ledger._db.in_transaction
     assert rig.tick() == [Acknowledge(JOB)]
     assert not rig.ledger._db.in_transaction
@@ -207,6 +211,8 @@ def test_a_source_leaves_once_it_is_durable_that_it_is_done():
     rig.on(Loaded("a", DIGEST, b"image"))
     rig.on(DONE)
     assert rig.core.on(Written("a", 0.5), rig.now) == []
+    assert rig.tick() == [Publish(("a",))]
+    assert rig.core.on(Published({}), rig.now) == []
     assert rig.tick() == [Acknowledge(JOB), TakeAway("a", V1)]
     rig.on(TakenAway("a"))
     assert rig.ledger.settled() == {}
@@ -247,10 +253,11 @@ def test_without_a_backfill_the_first_listing_is_skipped():
 def test_a_listener_that_is_to_end_lists_until_nothing_is_new():
     rig = Rig(once=True)
     rig.lists(a=V1)
-    for event in (Loaded("a", DIGEST, b"image"), DONE, Written("a", 0.5)):
+    for event in (Loaded("a", DIGEST, b"image"), DONE):
         rig.on(event)
         assert not rig.core.finished
-    assert rig.tick(1.0) == [List()]
+    assert List() in rig.on(Written("a", 0.5)), "at once, since nothing else is under way"
+    assert not rig.core.finished
     rig.on(Listed(Listing({"a": V1})))
     assert rig.core.finished
 
@@ -319,3 +326,24 @@ def test_the_image_of_a_twin_is_closed_when_its_outputs_are_copied():
     image = File()
     assert of(Close, rig.on(Loaded("b", DIGEST, image))) == []
     assert of(Close, rig.on(Copied("b", found=True))) == [Close(image)]
+
+
+def test_a_listener_that_is_to_end_waits_for_a_store_that_asks_for_fewer_requests():
+    busy = Listing({}, {ROOT: "Fewer requests."}, busy=True)
+    rig = Rig(once=True, once_patience=60.0)
+    rig.tick()
+    for _ in range(5):
+        rig.on(Listed(busy))
+        assert not rig.core.finished
+        assert rig.tick(11.0) == [List()]
+    rig.on(Listed(Listing({"a": V1})))
+    assert rig.core.desk.works.keys() == {"a"}
+
+
+def test_it_does_not_wait_for_ever():
+    rig = Rig(once=True, once_patience=60.0)
+    rig.tick()
+    for _ in range(7):
+        rig.on(Listed(Listing({}, {ROOT: "Fewer requests."}, busy=True)))
+        rig.tick(11.0)
+    assert rig.core.finished

@@ -9,14 +9,14 @@ import pytest
 
 import filterfleet.commands.up as up_module
 import filterfleet.listener.cli as cli_module
-from filterfleet.cli import app
+from filterfleet.app import app
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.command import guarded
 from filterfleet.fleet import Fleet
 from filterfleet.listener import handover
 from filterfleet.listener.core.settings import Backfill, Failures
+from filterfleet.listener.daemon import Ending
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.setup import Ending
 
 GIVEN = {
     "source": "-in",
@@ -26,6 +26,7 @@ GIVEN = {
     "frontend_port": 1234,
     "keys": Path("-keys"),
     "state": Path("-state"),
+    "share": ["lab=/nfs/lab", "cards=/media:ro"],
     "once": True,
     "settle": 2.5,
     "interval": 3.5,
@@ -39,6 +40,10 @@ GIVEN = {
     "backfill": Backfill.NEWEST,
     "after": "move:done",
     "failed": Failures.OFF,
+    "hints": "127.0.0.1:8900",
+    "hints_token": Path("-token"),
+    "heal": True,
+    "keep_days": 7.5,
     "rclone_config": Path("rclone.conf"),
     "bandwidth": "10M",
     "spool_limit": 2 << 30,

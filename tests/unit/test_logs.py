@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -84,9 +85,46 @@ def test_a_plain_mistake_takes_no_more_than_two_kilobytes():
     assert text.endswith("RuntimeError: no")
 
 
-def test_ordinary_values_look_as_before(capfd: pytest.CaptureFixture[str]):
-    event = {"event": "image done", "n": 3, "ok": True, "none": None, "names": ["a", "b"], "path": "é b.jpg"}
-    assert logs._printable(None, "info", dict(event)) == event
+@pytest.mark.parametrize("way", ["plain", "terminal", "journal"])
+def test_a_line_tells_the_event_and_its_fields(way: str):
+    """The fields are in the order of their names; a value with a blank in it is quoted."""
+    script = f"""
+import sys
+from filterfleet.common import logs
+sys.stderr.isatty = lambda: {way == "terminal"}
+logs._to_journal = lambda: {way == "journal"}
+logs.configure()
+logs.get_logger("listener").warning("image done", ok=True, n=3, none=None, path="é b.jpg", names=["a"], one="x")
+logs.get_logger("listener").debug("not shown")
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=60).stderr.decode()
+    fields = "n=3 names=['a'] none=None ok=True one={x} path='é b.jpg' role={listener}\n"
+    if way == "journal":
+        assert said == "<4>image done " + fields.format(x="'x'", listener="'listener'")
+        return
+    assert ("\x1b[" in said) is (way == "terminal")
+    time, rest = re.sub(r"\x1b\[\d+m", "", said).split(" ", 1)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time)
+    assert rest == "[warning  ] image done " + fields.format(x="x", listener="listener")
+
+
+def test_a_program_that_has_configured_logging_gets_the_events_of_the_library():
+    script = """
+import logging
+logging.basicConfig(format="%(name)s %(message)s")
+from filterfleet.common import logs
+logs.quiet_unless_configured()
+logs.get_logger("client").warning("broker lost", host="a b")
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=60).stderr
+    assert said == b"filterfleet.client broker lost host='a b' role=client\n"
+
+
+def test_a_log_on_a_full_disk_stops_nothing():
+    script = "from filterfleet.common import logs; logs.configure(); logs.get_logger('x').error('e'); print('goes on')"
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123
+        said = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, timeout=60).stdout
+    assert said == b"goes on\n"
 
 
 def test_a_name_is_written_in_every_locale():

@@ -129,7 +129,10 @@ def test_a_system_without_notifications_is_a_warning_and_nothing_is_left_open(tm
 WATCHER = """
 import os, sys, time
 from pathlib import Path
+from filterfleet.common.logs import configure
 from filterfleet.listener.local.watch import Notices
+
+configure()
 
 def limit(number):
     Path(f"/proc/sys/user/max_inotify_{sys.argv[1]}").write_text(str(number))

@@ -61,7 +61,7 @@ def test_what_waited_for_an_old_socket_is_dropped_with_it(broker, peer):
     assert (identity, parse(frames, extended=True)) == (b"fx1|second", [Nack(b"new")])
 
 
-def test_what_is_refused_is_dropped_and_the_rest_is_heard(broker, peer, capsys, loggers):
+def test_what_is_refused_is_dropped_and_the_rest_is_heard(broker, peer, said):
     peer.put(Nack(b"hello"))
     peer.flush()
     broker[0].recv_multipart()
@@ -80,7 +80,7 @@ def test_what_is_refused_is_dropped_and_the_rest_is_heard(broker, peer, capsys, 
 
     wait_until(have_heard)
     assert heard == [Accepted(b"job")]
-    assert "".join(capsys.readouterr()).count("malformed") == 1  # one line for both
+    assert said.text.count("malformed") == 1  # one line for both
 
 
 def test_a_subclass_sees_everything_that_leaves(broker):
@@ -101,12 +101,12 @@ def test_a_subclass_sees_everything_that_leaves(broker):
         assert parse(broker[0].recv_multipart()[1:], extended=True) == [Nack(b"a")]
 
 
-def test_an_address_that_means_nothing_is_logged_and_no_error(capsys, loggers):
+def test_an_address_that_means_nothing_is_logged_and_no_error(said):
     with contextlib.closing(PeerSocket(role="worker")) as peer:
         peer.open(b"fx1|peer", "tcp://no such host:1")
         peer.put(Nack(b"a"))
         peer.flush()
-    assert "cannot connect" in "".join(capsys.readouterr())
+    assert "cannot connect" in said.text
 
 
 def test_a_socket_that_was_never_opened_is_closed_all_the_same():

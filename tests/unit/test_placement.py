@@ -27,7 +27,7 @@ def tree(tmp_path):
 
 
 def test_every_output_lies_where_the_design_says(tree):
-    tree.write("trip/a.jpg", OUTPUTS, BLOBS)
+    tree.put("trip/a.jpg", OUTPUTS, BLOBS)
     places = [tree.place("trip/a.jpg", output) for output in OUTPUTS]
     assert places == [tree.root / "grayscale/trip/a.jpg", tree.root / "edges/trip/a.jpg.png"]
     assert [place.read_bytes() for place in places] == list(BLOBS)
@@ -56,8 +56,9 @@ def test_an_output_root_that_cannot_be_used_is_one_sentence(tmp_path):
 
 
 def test_outputs_of_the_same_content_are_copied(tree):
-    tree.write("a.jpg", OUTPUTS, BLOBS)
+    tree.put("a.jpg", OUTPUTS, BLOBS)
     assert tree.copy("a.jpg", "trip/b.jpg", OUTPUTS)
+    assert tree.publish(["trip/b.jpg"]) == {}
     assert (tree.root / "edges/trip/b.jpg.png").read_bytes() == b"edges"
 
 
@@ -65,17 +66,18 @@ def test_an_output_in_a_file_is_placed_and_copied_like_any_other(tree):
     large = FileBlob()
     large.append(os.urandom(STEP + 5))
     outputs = (OutputFile("large", "png", STEP + 5),)
-    tree.write("a.jpg", outputs, (large,))
+    tree.put("a.jpg", outputs, (large,))
     place = tree.place("a.jpg", outputs[0])
     assert place.read_bytes() == whole(large)
     assert tree.copy("a.jpg", "b.jpg", outputs)
+    assert tree.publish(["b.jpg"]) == {}
     assert (tree.root / "large/b.jpg.png").read_bytes() == whole(large)
     assert list((tree.root / PRIVATE / "tmp").iterdir()) == []
 
 
 def test_outputs_that_are_missing_or_tampered_with_are_not_copied(tree):
     assert not tree.copy("a.jpg", "b.jpg", OUTPUTS)
-    tree.write("a.jpg", OUTPUTS, BLOBS)
+    tree.put("a.jpg", OUTPUTS, BLOBS)
     (tree.root / "edges/a.jpg.png").write_bytes(b"cut")
     assert not tree.copy("a.jpg", "b.jpg", OUTPUTS)
     assert not (tree.root / "grayscale/b.jpg").exists()
@@ -83,33 +85,37 @@ def test_outputs_that_are_missing_or_tampered_with_are_not_copied(tree):
 
 def test_names_are_as_long_as_the_file_system_allows(tree):
     longest = "n" * 251 + ".jpg"
-    tree.write(longest, OUTPUTS[:1], BLOBS[:1])
+    tree.put(longest, OUTPUTS[:1], BLOBS[:1])
     assert (tree.root / "grayscale" / longest).exists()
     with pytest.raises(TransferError, match="too long") as raised:
-        tree.write(longest, OUTPUTS, BLOBS)  # edges appends .png
+        tree.put(longest, OUTPUTS, BLOBS)  # edges appends .png
     assert not raised.value.transient
 
 
 @pytest.mark.parametrize("inner", ["b.jpg", "sub/b.jpg"])
 def test_a_source_folder_with_an_images_name_ends_in_a_failure_and_not_in_endless_tries(tree, inner):
     """The edges of a.jpg are the file edges/a.jpg.png; those of a.jpg.png/b.jpg need a folder with that name."""
-    tree.write("a.jpg", OUTPUTS, BLOBS)
-    with pytest.raises(TransferError, match=r"exists|Not a directory") as raised:
-        tree.write(f"a.jpg.png/{inner}", OUTPUTS, BLOBS)
+    tree.put("a.jpg", OUTPUTS, BLOBS)
+    with pytest.raises(
+        TransferError, match=r"edges/a\.jpg\.png is a file, but a folder has to have this name\."
+    ) as raised:
+        tree.put(f"a.jpg.png/{inner}", OUTPUTS, BLOBS)
     assert not raised.value.transient
 
 
 def test_a_file_cannot_take_the_place_of_a_folder(tree):
     (tree.root / "grayscale/a.jpg").mkdir(parents=True)
-    with pytest.raises(TransferError, match="Is a directory") as raised:
-        tree.write("a.jpg", OUTPUTS, BLOBS)
+    with pytest.raises(
+        TransferError, match=r"grayscale/a\.jpg is a folder, but a file has to have this name\."
+    ) as raised:
+        tree.put("a.jpg", OUTPUTS, BLOBS)
     assert not raised.value.transient
     assert list((tree.root / PRIVATE / "tmp").iterdir()) == []
 
 
 def test_a_name_that_is_not_utf8_is_placed_as_it_is(tree):
     name = os.fsdecode(b"\xff.jpg")
-    tree.write(name, OUTPUTS[:1], BLOBS[:1])
+    tree.put(name, OUTPUTS[:1], BLOBS[:1])
     assert os.listdir(os.fsencode(tree.root / "grayscale")) == [b"\xff.jpg"]
 
 
@@ -118,9 +124,9 @@ def test_what_may_pass_is_transient(tree, monkeypatch, error):
     def fail(*_: object, **__: object) -> None:
         raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr("filterfleet.listener.local.sink.write_into", fail)
+    monkeypatch.setattr("filterfleet.listener.local.stages.write_new", fail)
     with pytest.raises(TransferError, match=os.strerror(error)) as raised:
-        tree.write("a.jpg", OUTPUTS, BLOBS)
+        tree.put("a.jpg", OUTPUTS, BLOBS)
     assert raised.value.transient
 
 

@@ -122,7 +122,7 @@ def test_what_is_made_is_for_us_alone(tmp_path):
     start(tmp_path / "new")
     private = tmp_path / "new" / PRIVATE
     modes = {path.name: path.stat().st_mode & 0o777 for path in (private, *private.iterdir())}
-    assert modes == {PRIVATE: 0o700, "tmp": 0o700, "lock": 0o600, "ledger.sqlite3": 0o600}
+    assert modes == {PRIVATE: 0o700, "tmp": 0o700, "lock": 0o600, "placing": 0o600, "ledger.sqlite3": 0o600}
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777])
@@ -167,7 +167,7 @@ def test_nothing_is_written_read_or_removed_through_a_link_to_a_folder(victim, t
     (tree.root / link).symlink_to(victim)
     if link.startswith("grayscale"):
         with pytest.raises(TransferError, match=r"is followed only with --follow-links\.$") as raised:
-            tree.write("trip/a.jpg", OUTPUTS, BLOBS)
+            tree.put("trip/a.jpg", OUTPUTS, BLOBS)
         assert raised.value.transient  # the link may go
         assert raised.value.alone is (link != "grayscale"), "else all images have an output there"
         assert not tree.copy("trip/a.jpg", "b.jpg", OUTPUTS)
@@ -192,8 +192,9 @@ def test_links_to_folders_are_followed_when_the_user_says_so(out, tmp_path):
     (tmp_path / "disk").mkdir()
     (out / "grayscale").symlink_to(tmp_path / "disk")
     with contextlib.closing(OutputTree(out, links=True)) as tree:
-        tree.write("trip/a.jpg", OUTPUTS, BLOBS)
+        tree.put("trip/a.jpg", OUTPUTS, BLOBS)
         assert tree.copy("trip/a.jpg", "b.jpg", OUTPUTS)
+        assert tree.publish(["b.jpg"]) == {}
     assert (tmp_path / "disk/trip/a.jpg").read_bytes() == (tmp_path / "disk/b.jpg").read_bytes() == b"gray"
 
 
@@ -201,7 +202,7 @@ def test_a_link_in_the_place_of_an_output_is_replaced_and_not_followed(victim, t
     (tree.root / "grayscale").mkdir()
     (tree.root / "grayscale/a.jpg").symlink_to(victim / "letter")
     assert not tree.copy("a.jpg", "b.jpg", OUTPUTS)  # the letter has four bytes as well
-    tree.write("a.jpg", OUTPUTS, BLOBS)
+    tree.put("a.jpg", OUTPUTS, BLOBS)
     assert not (tree.root / "grayscale/a.jpg").is_symlink()
     assert (tree.root / "grayscale/a.jpg").read_bytes() == b"gray"
 
@@ -212,7 +213,7 @@ def test_a_folder_that_is_swapped_for_a_link_while_a_file_is_written_leads_nowhe
     for call in ("open", "mkdir", "rename"):
         with monkeypatch.context() as patch, contextlib.suppress(TransferError):
             patch.setattr(os, call, before_it(getattr(os, call), patch, call, lambda: swap(tree.root, victim)))
-            tree.write(f"trip/{call}/a.jpg", OUTPUTS, BLOBS)
+            tree.put(f"trip/{call}/a.jpg", OUTPUTS, BLOBS)
         assert (tree.root / "grayscale").is_symlink()
         (tree.root / "grayscale").unlink()
         (tree.root / "moved").rename(tree.root / "grayscale")
@@ -238,7 +239,7 @@ def swap(root, victim):
 def test_the_private_folder_may_be_swapped_while_it_is_in_use(victim, tree):
     (tree.root / PRIVATE).rename(tree.root / "moved")
     (tree.root / PRIVATE).symlink_to(victim)
-    tree.write("a.jpg", OUTPUTS, BLOBS)
+    tree.put("a.jpg", OUTPUTS, BLOBS)
     assert (tree.root / "grayscale/a.jpg").read_bytes() == b"gray"
 
 

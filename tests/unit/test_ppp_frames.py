@@ -1,6 +1,9 @@
 """RFC 6/PPP as it is written: the octets of the commands, and the envelope."""
 
+import math
+import re
 import typing
+from pathlib import Path
 
 import msgpack
 import pytest
@@ -10,7 +13,10 @@ from filterfleet.common.wire import (
     HEARTBEAT,
     PPX,
     READY,
+    ROWS_LIMIT,
     TAG,
+    Accepteds,
+    Column,
     Data,
     Envelope,
     Heartbeat,
@@ -18,8 +24,12 @@ from filterfleet.common.wire import (
     Ready,
     Result,
     ResultOk,
+    ResultOks,
+    Results,
     StatusRequest,
     Submit,
+    Submits,
+    Tasks,
     encode,
     new_identity,
     parse,
@@ -60,8 +70,14 @@ def test_every_message_goes_by_its_name_on_the_wire():
         "BEAT",
         "GET",
         "DATA",
+        "SUBMITS",
+        "ACCEPTEDS",
+        "TASKS",
+        "RESULTS",
+        "RESULTOKS",
     ]
-    assert [kind.NAME for kind in typing.get_args(Message)] == names
+    assert [kind.__struct_config__.tag for kind in typing.get_args(Message)] == names
+    assert ResultOk(b"job").NAME == "RESULTOK"
     assert msgpack.unpackb(encode([ResultOk(b"job")])[2]) == [{"type": "RESULTOK", "id": b"job"}]
 
 
@@ -108,6 +124,24 @@ def test_a_message_has_frames_but_not_too_many(count):
         Submit(b"j", b"", (), 10, 0),
         Submit(b"j", b"", (), 0, -1),
         Result(b"j", (), {"deep": [[[[[[[[[[0]]]]]]]]]]}),
+        Submits((), b"", (), 0, ()),
+        Submits((b"j", b"k"), b"", (), 0, (4,), (b"four",)),
+        Submits((b"j", b"k"), b"", (), 0, (2, 2), (b"thr",)),
+        Submits((b"j", b"k"), b"", (), 0, (2, 2), (b"fo", b"ur")),
+        Submits((b"j", b"k"), b"", (), 0, (2, 2)),
+        Submits((b"j", b"k"), b"", (), 0, (5, -1), (b"four",)),
+        Submits((b"j", b"j"), b"", (), 0, (2, 2), (b"four",)),
+        Submits((b"j",), b"", (), 0, (0,), (b"",)),
+        Submits(tuple(b"%d" % n for n in range(ROWS_LIMIT + 1)), b"", (), 0, (0,) * (ROWS_LIMIT + 1)),
+        Accepteds((b"j", b"")),
+        ResultOks((b"j", b"j")),
+        Tasks((b"j",), b"", (1, 1), 1.0, (b"xx",)),
+        Tasks((b"j",), b"", (2,), math.nan, (b"xx",)),
+        Results((b"j", b"k"), (Column("a", "png"),), (1, 1), {"n": [1]}, (b"xx",)),
+        Results((b"j",), (Column("a", "png"),), (1,), {"n": [[1]]}, (b"x",)),
+        Results((b"j",), (Column("a", "png"),), (1,), {"n": ["x" * (64 << 10)]}, (b"x",)),
+        Results((b"j",), (Column("a", "png"), Column("a", "png")), (1, 1), {}, (b"xx",)),
+        Results((b"j",), (Column("a", "png"),), (1, 1), {}, (b"xx",)),
     ],
 )
 def test_what_contradicts_itself_or_its_limits_is_refused(wrong):
@@ -134,3 +168,17 @@ def test_routing_ids_are_tagged_fresh_and_short_enough():
     assert one != other
     assert one.startswith(TAG)
     assert len(one) <= 255
+
+
+def test_the_example_of_the_protocol_is_what_the_codec_reads():
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    example = text[text.index("    frame 1  (empty)") : text.index("### Flow control")]
+    frames = [b""] * 4
+    number = 0
+    for line in example.splitlines():
+        if found := re.match(r" +frame (\d)", line):
+            number = int(found[1]) - 1
+        frames[number] += bytes.fromhex("".join(re.findall(r"(?<= )[0-9a-f]{2}(?= )", f"{line[:66]} "[12:])))
+    (submits,) = parse(frames, extended=True)
+    assert submits == Submits((b"job-1", b"job-2"), b"R", ("canny",), 5, (3, 2), (b"abcde",), ("edges",), 64)
+    assert encode([submits]) == frames

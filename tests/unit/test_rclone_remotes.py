@@ -5,7 +5,7 @@ import os
 import pytest
 from typer.testing import CliRunner
 
-from filterfleet.cli import app
+from filterfleet.app import app
 from filterfleet.common.errors import FleetError
 from filterfleet.listener.cloud.rclone.remotes import Known, check_remote, known_remotes, room, version
 

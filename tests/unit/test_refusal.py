@@ -42,7 +42,8 @@ def test_a_refused_client_submits_later_what_it_was_given():
     client = a_client()
     client.start(0.0)
     client.on_refused(0.1)
-    assert client.submit(Job(b"job", b"", (), 5, (b"image",)), 0.2) == []
+    client.submit(Job(b"job", b"", (), 5, (b"image",)))
+    assert client.on_tick(0.2) == []
     assert any(isinstance(action, Open) for action in client.on_tick(1.2))
-    actions = client.on_message(encode([Hello(b"life", b"session", 1.0, 4, 1000)]), 1.3)
+    actions = client.on_message(encode([Hello(b"life", b"session", 1.0, 4, 1000)]), 1.3) + client.on_tick(1.3)
     assert [action.message.id for action in actions if isinstance(getattr(action, "message", None), Submit)] == [b"job"]

@@ -9,6 +9,7 @@ from filterfleet.listener.core.scan import (
     Gone,
     Listing,
     MassDisappearance,
+    Same,
     Scan,
     Settled,
     Version,
@@ -175,3 +176,78 @@ def test_a_listing_that_took_long_may_have_seen_an_object_at_its_beginning():
     scan.look(["a.jpg"], {"a.jpg": NEW}, 1.0, 1.0)
     assert scan.update(listing(a=NEW), 9.0, began=1.5) == []
     assert scan.update(listing(a=NEW), 10.0, began=9.5) == [Settled("a.jpg", NEW)]
+
+
+# --- what a file system says beside size and time ----
+
+FIRST, AFTER = Version(10, 1, "", 100, 7), Version(10, 1, "", 200, 7)
+MINUTE = 60 * 10**9  # nanoseconds
+
+
+def test_what_has_not_changed_for_long_is_settled_at_the_first_look():
+    """By the ctime, which nobody can set; whatever the mtime says."""
+    old, new = Version(10, MINUTE, "", MINUTE - 2 * 10**9), Version(10, 0, "", MINUTE - 10**9)
+    scan = Scan({}, settle=2.0)
+    listing = Listing({"old.jpg": old, "new.jpg": new, "unknown.jpg": OLD}, clock_ns=MINUTE)
+    assert scan.update(listing, 1.0) == [Settled("old.jpg", old)]
+    assert sorted(scan.growing) == ["new.jpg", "unknown.jpg"]
+
+
+def test_without_the_file_systems_clock_every_file_is_looked_at_twice():
+    scan = Scan({}, settle=2.0)
+    assert scan.update(Listing({"a.jpg": FIRST}), 1.0) == []
+    assert scan.update(Listing({"a.jpg": FIRST}), 3.0) == [Settled("a.jpg", FIRST)]
+
+
+def test_another_ctime_with_the_same_size_and_time_is_found_again():
+    scan = Scan({"a.jpg": FIRST}, settle=0)
+    assert scan.update(listing(a=AFTER), 1.0) == [Settled("a.jpg", AFTER, again=True)]
+    assert scan.update(listing(a=AFTER), 2.0) == []
+
+
+def test_a_ctime_that_was_not_known_before_is_no_news_of_the_content():
+    """As in the ledgers of earlier versions."""
+    scan = Scan({"a.jpg": OLD}, settle=2.0)
+    known = Version(OLD.size, OLD.mtime_ns, "", 100, 7)
+    assert scan.update(listing(a=known), 1.0) == [Same("a.jpg", known)]
+    assert scan.update(listing(a=known), 2.0) == []
+
+
+def test_another_inode_is_found_again_until_it_proves_to_mean_nothing():
+    other, third = Version(10, 1, "", 100, 8), Version(10, 1, "", 100, 9)
+    scan = Scan({"a.jpg": FIRST, "b.jpg": FIRST}, settle=0)
+    assert scan.update(listing(a=other, b=other), 1.0) == [
+        Settled("a.jpg", other, again=True),
+        Settled("b.jpg", other, again=True),
+    ]
+    assert scan.update(listing(a=third, b=third), 2.0) == [], "they have not been compared yet"
+    scan.compared("a.jpg", same=True)
+    assert not scan.is_worth_comparing("b.jpg", other)
+    assert scan.update(listing(a=FIRST, b=FIRST), 3.0) == []
+
+
+def test_an_inode_that_meant_another_content_goes_on_to_count():
+    other = Version(10, 1, "", 100, 8)
+    scan = Scan({"a.jpg": FIRST}, settle=0)
+    scan.update(listing(a=other), 1.0)
+    scan.compared("a.jpg", same=False)
+    assert scan.update(listing(a=FIRST), 2.0) == [Settled("a.jpg", FIRST, again=True)]
+
+
+def test_what_may_have_been_written_to_is_found_again_though_it_looks_the_same():
+    scan = Scan({"a.jpg": FIRST, "b.jpg": FIRST}, settle=0)
+    found = {"a.jpg": FIRST, "b.jpg": FIRST}
+    assert scan.look(found, found, 1.0, 1.0, {"a.jpg"}) == [Settled("a.jpg", FIRST, again=True)]
+
+
+def test_what_may_have_been_written_to_and_is_no_longer_there_counts_as_new_when_it_comes_back():
+    scan = Scan({"a.jpg": FIRST}, settle=1.0)
+    assert scan.look(["a.jpg"], {"a.jpg": FIRST}, 1.0, 1.0, {"a.jpg"}) == []
+    assert scan.forget("a.jpg", FIRST)
+    assert scan.update(listing(a=FIRST), 3.0) == [Settled("a.jpg", FIRST)]
+
+
+def test_what_we_took_away_is_not_found_again_by_a_look_that_began_before():
+    scan = Scan({"a.jpg": FIRST}, settle=0)
+    scan.depart("a.jpg")
+    assert scan.look(["a.jpg"], {"a.jpg": FIRST}, 1.0, 1.0, {"a.jpg"}) == []

@@ -14,7 +14,7 @@ from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.attempt import answer, attempt
 from filterfleet.worker.closing import closed_on_error
-from filterfleet.worker.engines import local
+from filterfleet.worker.engines import copies, local
 from filterfleet.worker.formats import Header, Target
 from filterfleet.worker.memory import Memory
 from filterfleet.worker.pixels.opencv import cv2
@@ -157,7 +157,7 @@ def test_a_basic_client_gets_its_answer_and_no_file_is_left():
 
 
 def test_a_local_engine_closes_its_copy_of_the_image(monkeypatch):
-    monkeypatch.setattr(local, "FileBlob", Watched)
+    monkeypatch.setattr(copies, "FileBlob", Watched)
     job = Job(b"id", DEFAULT.to_bytes(), (), len(JPEG))
     outcome = local.run_job(job, lambda offset, length: JPEG[offset : offset + length])
     assert isinstance(outcome, Result)
@@ -166,7 +166,7 @@ def test_a_local_engine_closes_its_copy_of_the_image(monkeypatch):
 
 
 def test_a_local_engine_closes_a_copy_for_which_there_is_no_room(monkeypatch):
-    monkeypatch.setattr(local, "FileBlob", Watched)
+    monkeypatch.setattr(copies, "FileBlob", Watched)
     monkeypatch.setattr(Watched, "room", 100)
     job = Job(b"id", DEFAULT.to_bytes(), (), len(JPEG))
     with pytest.raises(local.FleetError, match="No space left"):

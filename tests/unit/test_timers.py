@@ -1,5 +1,7 @@
 """Alarms come when they are due, and leave nothing behind when they are forgotten."""
 
+import math
+
 from filterfleet.broker.timers import SPARE, Alarm, Timers
 
 RETRY, RESEND = Alarm.RETRY, Alarm.RESEND
@@ -13,6 +15,17 @@ def test_alarms_come_in_order_and_once():
     assert list(timers.due(2.5)) == [(RETRY, "a"), (RETRY, "b")]
     assert list(timers.due(2.6)) == []
     assert (len(timers), timers.next) == (1, 3.0)
+
+
+def test_an_alarm_of_a_line_that_is_set_again_moves_to_its_end():
+    timers = Timers()
+    timers.at(1.0, RESEND, "a", "b")
+    timers.at(2.0, RESEND, "a", "c")
+    assert list(timers.due(1.0)) == [(RESEND, "b")]
+    assert timers.next == 2.0
+    timers.forget("a")
+    assert list(timers.due(9.0)) == [(RESEND, "c")]
+    assert timers.next == math.inf
 
 
 def test_a_later_instant_takes_the_place_of_the_one_before():
@@ -50,5 +63,5 @@ def test_what_is_forgotten_takes_no_memory():
         timers.at(9.0, RETRY, number)
         timers.forget(number)
     assert len(timers) == 1
-    assert len(timers._heap) <= SPARE + 3
+    assert len(timers._queues[RETRY]._heap) <= SPARE + 3
     assert list(timers.due(9.0)) == [(RETRY, "stays")]

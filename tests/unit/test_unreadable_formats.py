@@ -7,7 +7,7 @@ import sys
 from filterfleet.common.jobs.extensions import EXTRA_OF_FORMAT, FORMAT_OF_EXTENSION, unreadable_formats
 from filterfleet.listener.cloud.rclone.remote_files import Entry
 from filterfleet.listener.cloud.source import CloudSource
-from filterfleet.listener.core.scan import Version
+from filterfleet.listener.local.inside import version_of
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.settings.aftermath import Keep
 from filterfleet.listener.settings.location import Remote
@@ -22,7 +22,7 @@ def put(root, path, data=b"picture"):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
     found = file.stat()
-    return Version(found.st_size, found.st_mtime_ns)
+    return version_of(found)
 
 
 def test_every_extra_is_for_formats_that_files_can_have():

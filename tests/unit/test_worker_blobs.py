@@ -2,10 +2,10 @@
 
 import gc
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.wire import (
@@ -56,7 +56,7 @@ def test_big_outputs_stay_here_until_they_are_pulled():
     worker.hears(Hello(b"life", b"session", 1.0, 4, inline_limit=5))
     worker.hears(TASK)
     done = Done((OutputFile("a", "png", 4), OutputFile("b", "png", 3)), (b"aaaa", b"xyz"), {})
-    assert worker.session.on_result(b"lease", done, 0.0) == [Send(Result(b"lease", done.outputs, {}))]
+    assert worker.ends(done=done) == [Send(Result(b"lease", done.outputs, {}))]
     get = Get(b"lease", "b", 1, 2)
     assert worker.hears(get) == [ReadBlob(get, b"xyz")]
     assert worker.hears(Get(b"lease", "c", 0, 1)) == []
@@ -68,7 +68,7 @@ def test_outputs_in_files_stay_here_however_small(worker):
     worker.hears(TASK)
     file = FileBlob()
     file.append(b"png")
-    assert worker.session.on_result(b"lease", replace(DONE, blobs=(file,)), 0.0) == [Send(replace(RESULT, payload=()))]
+    assert worker.ends(done=replace(DONE, blobs=(file,))) == [Send(replace(RESULT, payload=()))]
     get = Get(b"lease", "edges", 0, 3)
     assert worker.hears(get) == [ReadBlob(get, file)]
 
@@ -77,14 +77,14 @@ def test_an_output_that_cannot_be_read_any_more_makes_the_task_a_failure_for_now
     worker = Worker()
     worker.hears(Hello(b"life", b"session", 1.0, 4, inline_limit=2))
     worker.hears(TASK)
-    worker.session.on_result(b"lease", DONE, 0.0)
+    worker.ends()
     failed = Failed(b"lease", "transient", "Gone.")
-    assert worker.session.on_unreadable(b"lease", "Gone.", 1.0) == [Send(failed)]
-    assert worker.session.on_unreadable(b"lease", "Gone.", 1.0) == []
+    assert worker.cannot_read() == [Send(failed)]
+    assert worker.cannot_read() == []
     assert worker.hears(Get(b"lease", "edges", 0, 1)) == []
     worker.hears(ResultOk(b"lease"))
     assert worker.session.idle
-    assert worker.session.on_unreadable(b"lease", "Gone.", 2.0) == []
+    assert worker.cannot_read() == []
 
 
 def no_file():
@@ -136,7 +136,7 @@ def test_the_file_of_an_output_is_closed_when_its_lease_has_ended(worker, end):
     worker.hears(TASK)
     if end == "late":
         worker.hears(Cancel(b"lease"))
-    actions = worker.session.on_result(b"lease", replace(DONE, blobs=(output,)), 0.0)
+    actions = worker.ends(done=replace(DONE, blobs=(output,)))
     match end:
         case "acknowledged":
             actions = worker.hears(ResultOk(b"lease"))
@@ -147,7 +147,7 @@ def test_the_file_of_an_output_is_closed_when_its_lease_has_ended(worker, end):
         case "another session":
             actions = worker.hears(Hello(b"new life", b"new", 1.0, 4, INLINE_LIMIT))
         case "unreadable":
-            actions = worker.session.on_unreadable(b"lease", "Gone.", 1.0)
+            actions = worker.cannot_read()
     assert Close(output) in actions
 
 

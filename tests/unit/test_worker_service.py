@@ -65,7 +65,7 @@ def works(monkeypatch):
     """The work on each image lasts until go_on is set. Yields the leases that were begun, and go_on."""
     begun, go_on = [], threading.Event()
 
-    def outcome(run, _image, _resources):
+    def outcome(run, *_):
         begun.append(run.lease)
         assert go_on.wait(10)
         return Failed(run.lease, "transient", "")
@@ -147,6 +147,7 @@ def test_an_image_that_finds_no_room_is_a_failure_for_now_and_leaves_no_file(con
 
     monkeypatch.setattr(FileBlob, "write", write)
     connection._execute(connection.session.on_message(encode([Data(b"lease", "", 0, (b"ab",))]), 0.0))
+    connection._execute(connection.session.on_tick(0.0))
     reason = "The worker cannot keep the image on its disk: No space left on device ($TMPDIR)."
     assert connection.socket.sent == [encode([Failed(b"lease", "transient", reason)])]
     assert len(connection._files) == 0
@@ -170,9 +171,9 @@ def test_the_broker_is_told_of_a_trial_before_it_begins(connection, threads, wor
     connection.session.on_message(encode([Hello(b"life", b"session", 1.0, 4, 1 << 20)]), 0.0)
     connection._execute(connection.session.on_message(encode([TRIAL]), 0.0))
     wait_until(threads.begun)
-    assert threads.begun() == [(7, b"trial")]
+    assert threads.begun().keys() == {(7, b"trial")}
     del connection.socket.sent[:]
-    connection.begun(b"trial")
+    connection.begun(b"trial", 0.0)
     connection.turn()
     assert encode([Beat(b"session", (b"trial",), ())]) in connection.socket.sent
     assert not begun
@@ -206,6 +207,8 @@ def test_an_output_that_cannot_be_read_is_a_failure_for_now(connection):
     get = Get(b"lease", "edges", 0, 10)
     assert session.on_message(encode([get]), 0.0) == []
     assert session.answer() == [ReadBlob(get, output)]
+    connection.socket.sent.clear()
     connection._execute([ReadBlob(get, output)])
+    connection._execute(session.on_tick(0.0))
     reason = "The worker cannot read an output from its disk: Bad file descriptor."
     assert connection.socket.sent == [encode([Failed(b"lease", "transient", reason)])]

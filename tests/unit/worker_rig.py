@@ -26,7 +26,17 @@ class Worker:
 
     def hears(self, *messages, now=0.0):
         actions = self.settled(self.session.on_message(encode(messages), now), now)
-        return actions + answers(self.session)
+        return actions + answers(self.session) + self.settled(self.session.on_tick(now), now)
+
+    def ends(self, lease=b"lease", done=DONE, now=0.0):
+        """A thread is done with the task."""
+        return self.session.on_result(lease, done, now) + self.session.on_tick(now)
+
+    def fails(self, reason, kind="transient", now=0.0):
+        return self.session.on_failed(b"lease", kind, reason, now) + self.session.on_tick(now)
+
+    def cannot_read(self, now=0.0):
+        return self.session.on_unreadable(b"lease", "Gone.", now) + self.session.on_tick(now)
 
     def settled(self, actions, now=0.0):
         return self.shelf.settle(self.session, actions, now)
@@ -38,7 +48,7 @@ class Worker:
         """Every action of the ticks that the session asks for, with their instants."""
         found = []
         while self.session.deadline() <= now:
-            instant = self.session.deadline()
+            instant = max(0.0, self.session.deadline())
             found += [(instant, action) for action in self.settled(self.session.on_tick(instant), instant)]
         return found
 

@@ -1,4 +1,5 @@
-"""An existing Dask cluster, or one that is started for a run. Images travel in messages, so no disk is shared."""
+"""An existing Dask cluster, or one that is started for a run. Images travel in messages, unless the
+workers see the folders of the run."""
 
 from __future__ import annotations
 
@@ -9,19 +10,23 @@ import tempfile
 import threading
 import warnings
 from asyncio import CancelledError
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
+
+from msgspec.structs import replace
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.logs import quiet_unless_configured
+from filterfleet.common.shares.names import Share
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import BLOB_LIMIT
 from filterfleet.worker.engines import ctrl_c
-from filterfleet.worker.engines.local import run_job
+from filterfleet.worker.engines.referring import run_referred, with_image
 from filterfleet.worker.pixels.opencv import prepare_process
+from filterfleet.worker.shares import ByValue
 
 # How long to wait for the scheduler's first answer. A larger value makes a wrong address take longer to report; a
 # smaller one gives up on a scheduler under load.
@@ -46,9 +51,19 @@ class DaskEngine:
     """
 
     name = "dask"
-    inline_limit = BLOB_LIMIT  # even large files travel in messages, pickled, and are in memory until they arrive
+    inline_limit = BLOB_LIMIT  # large files that travel do so in messages, pickled, and are in memory until they arrive
 
-    def __init__(self, scheduler: str | None, workers: int, threads: int, *, insecure: bool = False) -> None:
+    def __init__(
+        self,
+        scheduler: str | None,
+        workers: int,
+        threads: int,
+        *,
+        insecure: bool = False,
+        shares: Sequence[Share] = (),
+    ) -> None:
+        """shares: folders that the workers may see as well, for images by reference."""
+        self._shares = tuple(shares)
         distributed = _distributed()
         for logger in ("distributed", "distributed.client"):  # what matters arrives as an outcome
             logging.getLogger(logger).setLevel(logging.CRITICAL)
@@ -79,13 +94,9 @@ class DaskEngine:
         threads: int = sum(self._client.nthreads().values())
         return 2 * threads + 1
 
-    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         future: Future[Result | Failed] = Future()
-        # Not pure: otherwise Dask would answer a job that is submitted again from its memory.
-        remote = self._client.submit(_run, job, pure=False, retries=1)
-        remote.add_done_callback(functools.partial(self._hand_over, job.id, future))
-        if self._client.status != "running":  # then it keeps the job and never answers
-            self._settle(future, None)
+        self._send(job, read, future)
         return future
 
     def acknowledge(self, job: bytes) -> None:
@@ -101,7 +112,19 @@ class DaskEngine:
             self._client.close()
         self._stack.close()
 
-    def _hand_over(self, job: bytes, future: Future[Result | Failed], remote: Any) -> None:
+    def _send(self, job: Job, read: ReadImage | None, future: Future[Result | Failed]) -> None:
+        try:
+            sent = job if job.reference else with_image(job, read)
+        except FleetError as error:
+            future.set_exception(error)
+            return
+        # Not pure: otherwise Dask would answer a job that is submitted again from its memory.
+        remote = self._client.submit(_run, sent, self._shares, pure=False, retries=1)
+        remote.add_done_callback(functools.partial(self._hand_over, job, read, future))
+        if self._client.status != "running":  # then it keeps the job and never answers
+            self._settle(future, None)
+
+    def _hand_over(self, job: Job, read: ReadImage | None, future: Future[Result | Failed], remote: Any) -> None:
         """Takes the outcome from Dask's future to ours. Runs on the one thread that Dask has for callbacks."""
         with self._free:
             if self._closing or remote.cancelled():
@@ -109,7 +132,11 @@ class DaskEngine:
                 return
             self._handing_over = True
         try:
-            self._settle(future, _outcome(job, remote))
+            outcome = _outcome(job.id, remote)
+            if isinstance(outcome, ByValue):
+                self._send(replace(job, reference=b""), read, future)
+            else:
+                self._settle(future, outcome)
         except (Exception, CancelledError):  # noqa: BLE001 - our future has to end, whatever happened
             self._settle(future, None)
         finally:
@@ -168,11 +195,11 @@ def _local_cluster(distributed: Any, workers: int, threads: int) -> Iterator[Any
             yield cluster
 
 
-def _outcome(job: bytes, remote: Any) -> Result | Failed:
+def _outcome(job: bytes, remote: Any) -> Result | Failed | ByValue:
     error = remote.exception(timeout=TRANSFER)
     if error is not None:  # the pipeline never raises, so Dask itself gave up, for instance because its workers died
         return Failed(job, "transient", f"Dask gave up on the image: {error}.")
-    outcome: Result | Failed = remote.result(timeout=TRANSFER)
+    outcome: Result | Failed | ByValue = remote.result(timeout=TRANSFER)
     return outcome
 
 
@@ -182,7 +209,7 @@ def _prepare() -> None:
     quiet_unless_configured()
 
 
-def _run(job: Job) -> Result | Failed:
+def _run(job: Job, shares: tuple[Share, ...]) -> Result | Failed | ByValue:
     """Runs on a Dask worker, where this package has to be installed."""
     _prepare()
-    return run_job(job)
+    return run_referred(job, shares)

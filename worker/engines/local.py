@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from filterfleet.common.blob import STEP, Blob, FileBlob
+from filterfleet.common.blob import Blob
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.engine import ReadImage, read_part
+from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.attempt import attempt
-from filterfleet.worker.closing import closed_on_error
 from filterfleet.worker.done import close_files
+from filterfleet.worker.engines.copies import image_of
 from filterfleet.worker.memory import Memory, share
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources, default
@@ -38,26 +38,6 @@ def run_image(
     if isinstance(outcome, Failed):
         return outcome
     return Result(id, outcome.outputs, outcome.report, outcome.blobs)
-
-
-def image_of(job: Job, read: ReadImage | None) -> Blob:
-    """The image of a job: its payload, or a copy on disk, which nobody else changes and which the caller closes.
-
-    Raises SourceChangedError, and FleetError when the disk has no room for it.
-    """
-    if job.payload:
-        return job.payload[0]
-    if read is None:
-        return b""
-    try:
-        with closed_on_error(FileBlob()) as copy:
-            for offset in range(0, job.size, STEP):
-                copy.append(read_part(read, offset, min(STEP, job.size - offset)))
-    except OSError as error:
-        raise FleetError(
-            f"The image cannot be kept on disk while it is worked on: {error.strerror} ($TMPDIR)."
-        ) from None
-    return copy
 
 
 class SequentialEngine:

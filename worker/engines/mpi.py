@@ -5,17 +5,23 @@ Every rank runs the same command line. Rank 0 drives; the others serve until it 
 
 from __future__ import annotations
 
+import functools
 import signal
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
+
+from msgspec.structs import replace
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
+from filterfleet.common.shares.names import Share
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import BLOB_LIMIT
-from filterfleet.worker.engines.local import run_job
+from filterfleet.worker.engines.referring import run_referred, with_image
 from filterfleet.worker.pixels.opencv import prepare_process
+from filterfleet.worker.shares import ByValue
 
 
 class MpiEngine:
@@ -24,9 +30,11 @@ class MpiEngine:
     """
 
     name = "mpi"
-    inline_limit = BLOB_LIMIT  # even large files travel in messages, pickled, and are in memory until they arrive
+    inline_limit = BLOB_LIMIT  # large files that travel do so in messages, pickled, and are in memory until they arrive
 
-    def __init__(self) -> None:
+    def __init__(self, shares: Sequence[Share] = ()) -> None:
+        """shares: folders that the other ranks may see as well, for images by reference."""
+        self._shares = tuple(shares)
         try:  # an optional package, whose import starts MPI: that only a process under mpiexec may do
             from mpi4py import MPI
             from mpi4py.futures import MPICommExecutor
@@ -45,9 +53,35 @@ class MpiEngine:
             self._context.__exit__(None, None, None)
             raise SystemExit(0)
 
-    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:  # noqa: ARG002
-        future: Future[Result | Failed] = self._executor.submit(run_job, job)
+    def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
+        future: Future[Result | Failed] = Future()
+        self._send(job, read, future)
         return future
+
+    def _send(self, job: Job, read: ReadImage | None, future: Future[Result | Failed]) -> None:
+        try:
+            sent = job if job.reference else with_image(job, read)
+            running = self._executor.submit(run_referred, sent, self._shares)
+        except (FleetError, RuntimeError) as error:  # the image has changed, or the executor has been closed
+            future.set_exception(error)
+        else:
+            running.add_done_callback(functools.partial(self._ended, job, read, future))
+
+    def _ended(
+        self,
+        job: Job,
+        read: ReadImage | None,
+        future: Future[Result | Failed],
+        ended: Future[Result | Failed | ByValue],
+    ) -> None:
+        if ended.cancelled():
+            future.cancel()
+        elif (error := ended.exception()) is not None:
+            future.set_exception(error)
+        elif isinstance(outcome := ended.result(), ByValue):
+            self._send(replace(job, reference=b""), read, future)
+        else:
+            future.set_result(outcome)
 
     def acknowledge(self, job: bytes) -> None:
         pass

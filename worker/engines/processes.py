@@ -21,15 +21,17 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.process.wakeup import Wakeup
+from filterfleet.common.process.zygote import Birth, Zygote, claim, fork
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
-from filterfleet.worker.attempt import STUCK_EXIT, TIME_LIMIT
 from filterfleet.worker.done import close_files
 from filterfleet.worker.engines import ctrl_c
 from filterfleet.worker.engines.channel import Channel
-from filterfleet.worker.engines.child import serve
-from filterfleet.worker.engines.local import image_of
+from filterfleet.worker.engines.child import arguments, serve
+from filterfleet.worker.engines.copies import image_of
+from filterfleet.worker.engines.forked import ForkedProcess
 from filterfleet.worker.memory import share
+from filterfleet.worker.settings import STUCK_EXIT, TIME_LIMIT
 
 # Processes that may die of an image on trial, alone in them, until it is given up. A larger value kills more processes
 # for each bad image; with 1, an image is given up for a single death that somebody else may have caused.
@@ -43,6 +45,8 @@ STARTS = 3
 # lets other processes run dry at the end of a run, and makes more suspects when a process dies; with 0, a thread waits
 # for the pipe between two images.
 AHEAD = 1
+
+CHILD = "filterfleet.worker.engines.child"  # the module that a zygote runs in a process
 
 STILLBORN = (
     "The worker processes die before they are ready. A script that calls filterfleet.run has to do so below "
@@ -71,7 +75,7 @@ class _Entry:
 
 @dataclass(slots=True, eq=False)
 class _Child:
-    process: BaseProcess
+    process: BaseProcess | ForkedProcess
     channel: Channel
     ready: bool = False
     entries: dict[bytes, _Entry] = field(default_factory=dict)
@@ -79,6 +83,12 @@ class _Child:
     @property
     def on_trial(self) -> bool:
         return any(entry.suspect for entry in self.entries.values())
+
+    def forget(self) -> None:
+        """It has ended."""
+        self.channel.close()
+        if isinstance(self.process, ForkedProcess):
+            self.process.close()
 
 
 class ProcessesEngine:
@@ -112,8 +122,9 @@ class ProcessesEngine:
         self._wakeup = Wakeup()
         self._closing = False
         self._stillborn = 0  # processes in a row that died before they were ready
-        self._children = [self._start() for _ in range(workers)]
-        self._keeper = threading.Thread(target=self._keep, name="processes-engine", daemon=True)
+        zygote = claim(CHILD)
+        self._children = [] if zygote else [self._start() for _ in range(workers)]
+        self._keeper = threading.Thread(target=self._keep, args=(zygote, workers), name="processes-engine", daemon=True)
         self._keeper.start()
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
@@ -138,6 +149,22 @@ class ProcessesEngine:
 
     # --- the keeper's thread ----
 
+    def _fork(self, zygote: Zygote, count: int) -> None:
+        """Have the zygote fork the first processes, and start those that it could not."""
+        pipes = [self._context.Pipe() for _ in range(count)]
+        options = arguments(self._threads, self._memory, self._time_limit, self._sandbox)
+        births = [Birth(CHILD, options, stdin=theirs.fileno(), own_group=False) for _, theirs in pipes]
+        (forked,) = fork((zygote, births))
+        for ours, theirs in pipes:
+            theirs.close()
+            if not forked:
+                ours.close()
+        self._children += [
+            _Child(ForkedProcess(child.pid), Channel(ours)) for child, (ours, _) in zip(forked, pipes, strict=False)
+        ]
+        while len(self._children) < count:
+            self._children.append(self._start())
+
     def _start(self) -> _Child:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
@@ -150,7 +177,9 @@ class ProcessesEngine:
         theirs.close()
         return _Child(process, Channel(ours))
 
-    def _keep(self) -> None:
+    def _keep(self, zygote: Zygote | None, count: int) -> None:
+        if zygote:
+            self._fork(zygote, count)
         while not self._closing:
             self._replace_the_dead()
             if self._stillborn < STARTS:
@@ -179,7 +208,7 @@ class ProcessesEngine:
             child.process.terminate()
         for child in self._children:
             child.process.join()
-            child.channel.close()
+            child.forget()
             self._suspects.extend(child.entries.values())
         self._children.clear()
 
@@ -210,7 +239,7 @@ class ProcessesEngine:
         """The images of a dead process become suspects. One of which TRIALS processes have died, alone in them, is
         given up.
         """
-        child.channel.close()
+        child.forget()
         self._stillborn += not child.ready
         for entry in child.entries.values():
             entry.trials += entry.suspect

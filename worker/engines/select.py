@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from filterfleet.common.client.brokers import check_brokers
-from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
 from filterfleet.common.process.system import cores
+from filterfleet.common.shares.names import parse_shares
+from filterfleet.worker.engines.processes import ProcessesEngine
 
 
 def open_engine(
@@ -23,38 +24,46 @@ def open_engine(
     insecure: bool = False,
     sandbox: bool = True,
     keys: Path | None = None,
+    shares: Sequence[str] = (),
 ) -> Engine:
-    """The engine, ready for jobs. memory is in bytes. Raises FleetError when the engine cannot be used, or when it does
-    not take an option that was given.
+    """The engine, ready for jobs. memory is in bytes; shares are as --share takes them.
+
+    Raises FleetError when the engine cannot be used, or when it does not take an option that was given.
     """
-    _check_options(name, workers, threads, memory, scheduler, keys)
+    _check_options(name, workers, threads, memory, scheduler, keys, shares)
     if not sandbox and name is not EngineName.PROCESSES:
         raise FleetError(f"--no-sandbox is not for the engine {name}, but for processes: no other has a sandbox.")
     if insecure and scheduler is None:
         raise FleetError("--insecure is only for a Dask scheduler elsewhere, which --scheduler names.")
     if name is EngineName.CLUSTER:
         return _cluster(broker, frontend_port, keys)
-    # These need OpenCV. A process that only feeds a cluster does without, and saves 30 MB and a fifth of a second.
-    from filterfleet.worker.engines.dask import DaskEngine
+    if name is EngineName.PROCESSES:
+        return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
+    folders = [*parse_shares(shares).values()]
+    # These need OpenCV in this process, and the last two a package that is optional.
     from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
-    from filterfleet.worker.engines.mpi import MpiEngine
-    from filterfleet.worker.engines.processes import ProcessesEngine
 
     match name:
         case EngineName.SEQUENTIAL:
             return SequentialEngine(memory)
         case EngineName.THREADS:
             return ThreadsEngine(threads or cores(), memory)
-        case EngineName.PROCESSES:
-            return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
         case EngineName.MPI:
-            return MpiEngine()
+            from filterfleet.worker.engines.mpi import MpiEngine
+
+            return MpiEngine(folders)
         case EngineName.DASK:
-            return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure)
+            from filterfleet.worker.engines.dask import DaskEngine
+
+            return DaskEngine(scheduler, workers or cores(), threads or 1, insecure=insecure, shares=folders)
 
 
-def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Client:
+def _cluster(broker: str, frontend_port: int, keys: Path | None) -> Engine:
     """A client of a running broker. Raises FleetError when none answers."""
+    # ZeroMQ, which the other engines do without.
+    from filterfleet.common.client.brokers import check_brokers
+    from filterfleet.common.client.client import Client, require_broker
+
     check_brokers(broker)
     client = Client(broker, frontend_port, keys)
     try:
@@ -72,6 +81,7 @@ def _check_options(
     memory: int | None,
     scheduler: str | None,
     keys: Path | None,
+    shares: Sequence[str],
 ) -> None:
     for option, value, engines in (
         ("--workers", workers, {EngineName.PROCESSES, EngineName.DASK}),
@@ -79,6 +89,7 @@ def _check_options(
         ("--memory", memory, {EngineName.SEQUENTIAL, EngineName.THREADS, EngineName.PROCESSES}),
         ("--scheduler", scheduler, {EngineName.DASK}),
         ("--keys", keys, {EngineName.CLUSTER}),
+        ("--share", shares or None, {EngineName.CLUSTER, EngineName.MPI, EngineName.DASK}),
     ):
         if value is not None and name not in engines:
             raise FleetError(f"{option} is not for the engine {name}, but for {', '.join(sorted(engines))}.")

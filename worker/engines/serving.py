@@ -11,13 +11,13 @@ from multiprocessing.connection import Connection
 from filterfleet.common.blob import Blob
 from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.common.wire import Result
-from filterfleet.worker.attempt import STUCK_EXIT
 from filterfleet.worker.done import close_files
 from filterfleet.worker.engines.channel import Channel
 from filterfleet.worker.engines.local import run_image
 from filterfleet.worker.memory import Memory, confine
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
+from filterfleet.worker.settings import STUCK_EXIT
 
 
 def serve(connection: Connection, threads: int, memory: int, time_limit: float) -> None:

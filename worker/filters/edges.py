@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -17,12 +18,31 @@ from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
+_STEEPEST = 2 * 4 * 255  # the largest sum of both derivatives that 8 bits can have
+
 _SCALE = Number(1.0, 0.001, 1000.0, "factor of the result")
+
+
+def _gradient(image: Image) -> tuple[Any, Any]:
+    """Sobel's derivatives of size 3, int16, across and down."""
+    # On one thread, Intel's IPP computes cv2.Canny(image, ...). It writes beyond its buffer on thin lines 4 to 6 pixels
+    # apart, and kills the process. Given derivatives, OpenCV computes the same pixels by itself.
+    return cv2.spatialGradient(image, borderType=cv2.BORDER_REPLICATE)
+
+
+def _ridges(image: Image, low: float, high: float) -> tuple[Image, NDArray[np.bool_]]:
+    """A ridge is the same for every threshold, so the strong ones are those of the weak ones that are steep enough."""
+    low, high = sorted((low, high))
+    across, down = _gradient(image)
+    weak = cv2.Canny(across, down, low, low)
+    steepness: NDArray[np.int16] = np.abs(across, out=across)
+    steepness += np.abs(down, out=down)
+    return weak, steepness > min(math.floor(high), _STEEPEST)
 
 
 @register(
     "canny",
-    merge=Hysteresis(),
+    merge=Hysteresis(_ridges),
     work=7.0,
     alpha=Alpha.DROPPED,
     deep=False,
@@ -36,10 +56,9 @@ def canny(image: Image, low: float, high: float) -> Image:
 
     Pixels of a ridge above high are edges; those above low are edges if they touch one.
     """
-    # On one thread, Intel's IPP computes cv2.Canny(image, ...). It writes beyond its buffer on thin lines 4 to 6 pixels
-    # apart, and kills the process. Given derivatives, OpenCV computes the same pixels by itself.
-    x, y = (cv2.Sobel(image, cv2.CV_16S, *order, borderType=cv2.BORDER_REPLICATE) for order in ((1, 0), (0, 1)))
-    return cv2.Canny(x, y, low, high)
+    across, down = _gradient(image)
+    edges: Image = cv2.Canny(across, down, low, high)
+    return edges
 
 
 def _derivative_halo(size: int, **_values: Any) -> int:

@@ -7,8 +7,9 @@ the joined result equals the whole image's byte for byte, or that there is no su
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 
 def no_rows(**_values: Any) -> int:
@@ -24,8 +25,7 @@ def half_the_size(size: int, **_values: Any) -> int:
     return size // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """Each row of the result depends on a fixed number of rows around it.
 
     halo(**values) is that number: rows above, and as many below, clipped to the image. A strip begins and ends at
@@ -38,8 +38,7 @@ class Rows:
     positioned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """Two passes. measure(rows, **values) returns an int64 array, which is summed over all strips. Then
     apply(rows, total, **values) computes each row of the result, which depends on nothing but that row and the total.
     The filter's function must equal apply(image, measure(image)). Where it takes alpha, so do these two.
@@ -49,13 +48,19 @@ class Measured:
     apply: Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Hysteresis:
-    """Canny's rule: a weak edge counts if it touches a strong one, however far away. See worker.strips.canny."""
+class Hysteresis(Struct, frozen=True):
+    """Canny's rule: a weak edge counts if a chain of weak ones joins it to a strong one, however far away. See
+    worker.strips.canny.
+
+    ridges(image, **values) returns two arrays of (rows, width): uint8, 255 on weak edges and 0 elsewhere; and bool,
+    True where a weak edge is also a strong one. What the second says elsewhere has no meaning. The filter's function
+    must equal what the rule makes of them.
+    """
+
+    ridges: Callable[..., tuple[Any, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Resampled:
+class Resampled(Struct, frozen=True):
     """The size changes as cv2.resize changes it: target(width, height, **values) returns the new (width, height) in
     pixels, and method(**values) one of cv2.INTER_*. The filter's function is called for arrays of any dtype: colours
     that are multiplied by alpha, as float32, go through it one channel after the other.
@@ -65,8 +70,7 @@ class Resampled:
     method: Callable[..., int]
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """The filter needs the whole image at once. why completes the sentence "The filter 'x' needs the whole image at
     once, because {why}." keeps_size: the result has the size of the image.
     """

@@ -16,7 +16,7 @@ def encode_bilevel_png(image: Image) -> bytes:
     """
     height, width = image.shape
     deflate = compressor(FAST, 15)
-    data = deflate.compress(bilevel_rows(image).tobytes()) + deflate.flush()
+    data = deflate.compress(bilevel_rows(image).data) + deflate.flush()
     header = png_header(width, height, bits=1, channels=1)
     return PNG_SIGNATURE + header + png_chunk(b"IDAT", data) + png_chunk(b"IEND", b"")
 

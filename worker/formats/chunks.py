@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+from filterfleet.common.payload import Payload
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.metadata import Carried
 
@@ -35,24 +36,20 @@ def _segment(marker: int, data: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data if len(data) <= _SEGMENT else b""
 
 
-def with_jpeg_segments(file: bytes, carried: Carried) -> bytes:
+def with_jpeg_segments(file: Payload, carried: Carried) -> bytes:
     """A JPEG file, or the beginning of one, with the segments and the density added."""
-    file = _with_jfif_density(file, carried.density)
-    segments = jpeg_segments(carried)
-    if not segments:
-        return file
     at = 4 + int.from_bytes(file[4:6], "big") if file[2:4] == b"\xff\xe0" else 2
-    return b"".join((file[:at], segments, file[at:]))
+    return b"".join((_with_jfif_density(bytes(file[:at]), carried.density), jpeg_segments(carried), file[at:]))
 
 
-def _with_jfif_density(file: bytes, density: tuple[float, float] | None) -> bytes:
-    """The file with this density, in pixels per metre, in its JFIF segment, which has whole pixels per inch."""
-    if density is None or file[2:4] != b"\xff\xe0" or file[6:11] != b"JFIF\0":
-        return file
+def _with_jfif_density(head: bytes, density: tuple[float, float] | None) -> bytes:
+    """The head with this density, in pixels per metre, in its JFIF segment, which has whole pixels per inch."""
+    if density is None or head[2:4] != b"\xff\xe0" or head[6:11] != b"JFIF\0":
+        return head
     across, down = (round(value * 0.0254) for value in density)
     if not (0 < across < 65536 and 0 < down < 65536):
-        return file
-    return b"".join((file[:13], struct.pack(">BHH", 1, across, down), file[18:]))
+        return head
+    return b"".join((head[:13], struct.pack(">BHH", 1, across, down), head[18:]))
 
 
 def png_chunks(carried: Carried) -> bytes:
@@ -81,13 +78,13 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
 
 
-def with_png_chunks(file: bytes, carried: Carried) -> bytes:
+def with_png_chunks(file: Payload, carried: Carried) -> bytes:
     """A PNG file with the chunks added, and without the density that libvips makes up."""
     chunks = png_chunks(carried)
     at = rest = len(PNG_SIGNATURE) + 25  # past IHDR
     if file[at + 4 : at + 8] == b"pHYs":
         rest = at + 21
-    return b"".join((file[:at], chunks, file[rest:])) if chunks or rest > at else file
+    return b"".join((file[:at], chunks, file[rest:])) if chunks or rest > at else bytes(file)
 
 
 def with_webp_chunks(file: bytes, carried: Carried, width: int, height: int) -> bytes:

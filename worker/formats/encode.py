@@ -120,7 +120,7 @@ def _bmp(image: Image, _: Target, carried: Carried) -> bytes:
     image = to_8_bits(image)
     if channels_of(image) == 2:
         image = cv2.merge([image[:, :, 0]] * 3 + [image[:, :, 1]])
-    return with_statements(_by_opencv(".bmp", image, []), carried.icc, carried.density)
+    return with_statements(bytes(_by_opencv(".bmp", image, [])), carried.icc, carried.density)
 
 
 def _with_metadata(image: Image, carried: Carried) -> tuple[pyvips.Image, str]:
@@ -135,11 +135,11 @@ def _with_metadata(image: Image, carried: Carried) -> tuple[pyvips.Image, str]:
     return lazy, "|".join(kept) or "none"
 
 
-def _by_opencv(extension: str, image: Image, options: list[int]) -> bytes:
+def _by_opencv(extension: str, image: Image, options: list[int]) -> memoryview:
     encoded, buffer = cv2.imencode(extension, image, options)
     if not encoded:
         raise cv2.error("not encoded")
-    return buffer.tobytes()
+    return buffer.data
 
 
 _ENCODERS: dict[str, Callable[[Image, Target, Carried], bytes]] = {

@@ -8,7 +8,21 @@ from typing import Any
 
 from filterfleet.common.blob import Blob
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.formats import bmp, containers, gif, heic, ico, jp2, jxl, pnm, psd, raw, tga, tiff_chunks
+from filterfleet.worker.formats import (
+    bmp,
+    containers,
+    gif,
+    heic,
+    ico,
+    jp2,
+    jpeg_plain,
+    jxl,
+    pnm,
+    psd,
+    raw,
+    tga,
+    tiff_chunks,
+)
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.exif import orientation_of
 from filterfleet.worker.formats.facts import Header
@@ -23,7 +37,7 @@ from filterfleet.worker.formats.limits import (
 )
 from filterfleet.worker.formats.pages import with_pages
 from filterfleet.worker.formats.sniff import sniff
-from filterfleet.worker.formats.statements import with_statements
+from filterfleet.worker.formats.statements import completed, with_statements
 from filterfleet.worker.formats.tiff import ORIENTATION, Kind, page_of
 from filterfleet.worker.formats.tiff_pixels import header_of, open_tiff
 from filterfleet.worker.formats.unparsed import without_metadata
@@ -51,7 +65,7 @@ def read_header(blob: Blob) -> Header:
     image_format = sniff(blob)
     try:
         with told(image_format):
-            header = with_pages(blob, with_statements(blob, _READERS[image_format](blob)))
+            header = _stated(blob, image_format)
     except pyvips.Error as error:
         if out_of_memory(error):
             raise MemoryError from None
@@ -68,7 +82,15 @@ def read_header(blob: Blob) -> Header:
         )
     if header.pixels > _most_pixels(header, len(blob)):
         raise _too_short(header, len(blob))
-    return dataclasses.replace(header, orientation=_orientation(header))
+    orientation = _orientation(header)
+    return header if orientation == header.orientation else dataclasses.replace(header, orientation=orientation)
+
+
+def _stated(blob: Blob, image_format: str) -> Header:
+    """The header with what the file states besides its pixels."""
+    if image_format == "jpeg" and (plain := jpeg_plain.header_of(blob)):
+        return completed(plain)
+    return with_pages(blob, with_statements(blob, _READERS[image_format](blob)))
 
 
 def _most_pixels(header: Header, length: int) -> int:

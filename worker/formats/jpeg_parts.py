@@ -12,8 +12,12 @@ from filterfleet.worker.formats.damage import too_many
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.limits import MAX_PARTS
 
-_ICC = b"ICC_PROFILE\0"
+_ICC = b"ICC_PROFILE"  # libvips does not look at the zero behind it
+_NUMBERED = len(_ICC) + 3  # bytes before the data of a part of a profile: a zero, its number and the count follow
 _JFIF = b"JFIF\0"
+MPF = b"MPF\0"  # the list of pictures in a multi-picture file (CIPA DC-007)
+_ADDRESS = b"http"  # of XMP's namespace, which ends with a zero
+_LONGEST_ADDRESS = 80  # bytes, as in libvips
 _EXIF = b"Exif\0"  # a second zero should follow, and some programs write another byte
 _APP0, _APP1, _APP2, _SOS, _EOI = 0xE0, 0xE1, 0xE2, 0xDA, 0xD9
 _RESTARTS = range(0xD0, 0xD8)  # markers without data
@@ -22,26 +26,61 @@ _STEP = 1 << 12  # bytes of the file that are looked through at once
 _UNITS = {1: 1 / 0.0254, 2: 100.0}  # per metre: inch, centimetre
 
 
-def density_of(blob: Blob) -> tuple[float, float] | None:
-    """Pixels per metre, across and down, as JFIF has it; None if it does not say. Raises OSError."""
-    for marker, start, _ in segments(blob):
-        head = bytes(read(blob, start, 12))
-        if marker == _APP0 and head.startswith(_JFIF) and len(head) == 12:
-            unit, across, down = struct.unpack(">BHH", head[7:])
-            factor = _UNITS.get(unit)
-            return (across * factor, down * factor) if factor and across and down else None
-    return None
+class Segments:
+    """What the segments before the first scan state. Everything here may raise OSError."""
 
+    def __init__(self, blob: Blob) -> None:
+        self._blob = blob
+        self.found = list(segments(blob))
 
-def has_broken_profile(blob: Blob) -> bool:
-    """Whether parts of a profile are missing, doubled, wrongly numbered or empty. Raises OSError."""
-    parts = [(start, end, bytes(read(blob, start, len(_ICC) + 2))) for start, end in _profile_segments(blob)]
-    if not parts:
-        return False
-    numbers = sorted(head[len(_ICC)] if len(head) == len(_ICC) + 2 else 0 for _, _, head in parts)
-    counts = {head[-1] for _, _, head in parts}
-    empty = any(end - start <= len(_ICC) + 2 for start, end, _ in parts)
-    return empty or counts != {len(parts)} or numbers != list(range(1, len(parts) + 1))
+    def density(self) -> tuple[float, float] | None:
+        """Pixels per metre, across and down, as JFIF has it; None if it does not say."""
+        for marker, start, _ in self.found:
+            head = bytes(read(self._blob, start, 12)) if marker == _APP0 else b""
+            if head.startswith(_JFIF) and len(head) == 12:
+                unit, across, down = struct.unpack(">BHH", head[7:])
+                factor = _UNITS.get(unit)
+                return (across * factor, down * factor) if factor and across and down else None
+        return None
+
+    def exif(self) -> bytes | None:
+        """The TIFF structure of the first segment with EXIF; None if there is none."""
+        for start, stop in self._of_kind(_APP1, _EXIF):
+            return bytes(read(self._blob, start + len(PREFIX), stop - start - len(PREFIX))) or None
+        return None
+
+    def xmp(self) -> bytes | None:
+        """What the first segment with an address holds behind it, as libvips reads it; None if there is none."""
+        for start, stop in self._of_kind(_APP1, _ADDRESS):
+            data = bytes(read(self._blob, start, stop - start))
+            end = data.find(b"\0", 0, min(_LONGEST_ADDRESS, len(data) - 2))
+            if end >= 0:
+                return data[end + 1 :]
+        return None
+
+    def profile(self) -> bytes | None:
+        """The ICC profile, joined from its parts, if none is broken; None if there is none."""
+        parts = [bytes(read(self._blob, start, end - start)) for start, end in self._of_kind(_APP2, _ICC)]
+        parts.sort(key=lambda part: part[_NUMBERED - 2])
+        return b"".join(part[_NUMBERED:] for part in parts) or None
+
+    def has_broken_profile(self) -> bool:
+        """Whether parts of a profile are missing, doubled, wrongly numbered or empty."""
+        places = self._of_kind(_APP2, _ICC)
+        if not places:
+            return False
+        parts = [(start, end, bytes(read(self._blob, start, _NUMBERED))) for start, end in places]
+        numbers = sorted(head[-2] if len(head) == _NUMBERED else 0 for _, _, head in parts)
+        counts = {head[-1] for _, _, head in parts}
+        empty = any(end - start <= _NUMBERED for start, end, _ in parts)
+        return empty or counts != {len(parts)} or numbers != list(range(1, len(parts) + 1))
+
+    def has_index(self) -> bool:
+        """Whether there is a list of more pictures."""
+        return bool(self._of_kind(_APP2, MPF))
+
+    def _of_kind(self, marker: int, prefix: bytes) -> list[tuple[int, int]]:
+        return _of_kind(self._blob, self.found, marker, prefix)
 
 
 def without_profile(file: Payload) -> bytes:
@@ -63,13 +102,6 @@ def exif_segments(blob: Blob) -> list[tuple[int, int]]:
     if len(found) >= MAX_PARTS:
         raise too_many("segments before its picture")
     return [(start - 4, stop) for start, stop in _of_kind(blob, found, _APP1, _EXIF)]
-
-
-def exif_of(blob: Blob) -> bytes | None:
-    """The TIFF structure of the first segment with EXIF; None if there is none. Raises OSError."""
-    for start, stop in _of_kind(blob, segments(blob), _APP1, _EXIF):
-        return bytes(read(blob, start + len(PREFIX), stop - start - len(PREFIX))) or None
-    return None
 
 
 def _of_kind(blob: Blob, among: Iterable[tuple[int, int, int]], marker: int, prefix: bytes) -> list[tuple[int, int]]:

@@ -75,8 +75,10 @@ def fitting_to(carried: Carried, *, gray: bool) -> Carried:
     """The same with a profile that describes such pixels. For gray, a profile for colour becomes one of its tone curve,
     unless sRGB has the same; a profile for gray says nothing about colour.
     """
-    space = b"" if carried.icc is None else carried.icc[16:20]
+    if carried.icc is None:
+        return carried
+    space = carried.icc[16:20]
     if space == (b"GRAY" if gray else b"RGB "):
         return carried
-    toned = gray_of(carried.icc) if gray and carried.icc is not None and space == b"RGB " else None
+    toned = gray_of(carried.icc) if gray and space == b"RGB " else None
     return dataclasses.replace(carried, icc=toned)

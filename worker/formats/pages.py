@@ -10,7 +10,7 @@ from filterfleet.worker.formats import jxl
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.facts import Header, only
 from filterfleet.worker.formats.ifd import Directories, Entry
-from filterfleet.worker.formats.jpeg_parts import segments
+from filterfleet.worker.formats.jpeg_parts import MPF, segments
 from filterfleet.worker.formats.limits import MAX_PAGES, MAX_PARTS
 from filterfleet.worker.formats.tiff import SUBFILE, page_of
 
@@ -18,8 +18,8 @@ from filterfleet.worker.formats.tiff import SUBFILE, page_of
 # takes more time. Less: the frames of a long animation are counted only in part.
 _MOST_BLOCKS = 100_000
 
-_APP2, _MPF = 0xE2, b"MPF\0"
-_ENTRIES = 0xB002  # the tag of the list of pictures in a multi-picture file (CIPA DC-007)
+_APP2 = 0xE2
+_ENTRIES = 0xB002  # the tag of the list of pictures in a multi-picture file
 _THUMBNAIL = 1  # the class of a picture that is a smaller version of another one
 _UNDEFINED = 0  # a picture without a class: in an Ultra HDR file, its gain map
 _GAIN_MAP = b"http://ns.adobe.com/hdr-gain-map/"
@@ -116,7 +116,7 @@ def _webp(blob: Blob, _: Header) -> str | None:
 def _jpeg(blob: Blob, header: Header) -> str | None:
     """Thumbnails do not count, nor does a gain map."""
     for marker, start, end in segments(blob):
-        if marker != _APP2 or bytes(read(blob, start, 4)) != _MPF:
+        if marker != _APP2 or bytes(read(blob, start, 4)) != MPF:
             continue
         index = bytes(read(blob, start + 4, end - start - 4))
         directories = Directories(index)

@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Callable
 
 from filterfleet.common.blob import Blob
-from filterfleet.worker.formats import bmp_colour, boxes, colour, heif_colour, ifd, jpeg_parts, tiff_exif
+from filterfleet.worker.formats import bmp_colour, boxes, colour, heif_colour, ifd, tiff_exif
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.ifd import Directories
+from filterfleet.worker.formats.jpeg_parts import Segments
 from filterfleet.worker.formats.metadata import is_profile
 from filterfleet.worker.formats.png_parts import parts_of
 
@@ -26,6 +27,13 @@ def with_statements(blob: Blob, header: Header) -> Header:
         header = _without_profile(header)
     if header.format in _READERS:
         header = _READERS[header.format](blob, header)
+    return completed(header)
+
+
+def completed(header: Header) -> Header:
+    """The header with what follows from its profile and its EXIF, and without a density that makes no sense."""
+    if header.icc is not None and not is_profile(header.icc):
+        header = _without_profile(header)
     if header.density is None and header.exif is not None:
         directories = Directories(header.exif)
         header = dataclasses.replace(header, density=ifd.density_of(directories.entries(directories.first)))
@@ -41,10 +49,9 @@ def _without_profile(header: Header) -> Header:
 
 
 def _jpeg(blob: Blob, header: Header) -> Header:
-    header = dataclasses.replace(header, density=jpeg_parts.density_of(blob), exif=jpeg_parts.exif_of(blob))
-    if jpeg_parts.has_broken_profile(blob):
-        return _without_profile(header)
-    return header
+    segments = Segments(blob)
+    header = dataclasses.replace(header, density=segments.density(), exif=segments.exif())
+    return _without_profile(header) if segments.has_broken_profile() else header
 
 
 def _png(blob: Blob, header: Header) -> Header:

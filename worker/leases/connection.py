@@ -19,6 +19,7 @@ from filterfleet.worker.leases.actions import Abandon, Action, Close, Profile, R
 from filterfleet.worker.leases.runs import Key
 from filterfleet.worker.leases.session import WorkerSession
 from filterfleet.worker.leases.settings import LINGER, QUIET
+from filterfleet.worker.shares import ByValue
 
 log = get_logger("worker")
 
@@ -76,12 +77,21 @@ class BrokerConnection:
         deadline = self.session.deadline()
         return min(deadline, time.monotonic() + LOOK) if self.session.gets else deadline
 
-    def begun(self, lease: bytes) -> None:
-        self._actions += self.session.on_begun(lease)
+    def begun(self, lease: bytes, since: float) -> None:
+        """A thread has worked on the task since that instant."""
+        self._actions += self.session.on_begun(lease, since)
 
-    def ended(self, lease: bytes, outcome: Done | Failed) -> None:
+    def worked(self, tasks: int, seconds: float) -> None:
+        """Threads have spent this time on this number of tasks."""
+        self.session.on_worked(tasks, seconds)
+
+    def ended(self, lease: bytes, outcome: Done | Failed | ByValue) -> None:
         now = time.monotonic()
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, ByValue):
+            self._actions += self.session.on_not_shared(lease, now)
+            if total := self._lines.admit("by value", now):
+                log.warning("an image comes by value", reason=outcome.reason, total=total)
+        elif isinstance(outcome, Failed):
             self._actions += self.session.on_failed(lease, outcome.kind, outcome.reason, now)
         else:
             self._actions += self.session.on_result(lease, outcome, now)

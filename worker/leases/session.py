@@ -8,46 +8,53 @@ lease's states.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, cast
 
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.payload import OpenFile, Payload
-from filterfleet.common.wire.actions import Discard, Open, Send, Store
+from filterfleet.common.payload import Payload
+from filterfleet.common.wire import columns
+from filterfleet.common.wire.actions import Discard, Open, Send
 from filterfleet.common.wire.gets import Gets
 from filterfleet.common.wire.link import Link
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.common.wire.messages import INLINE_LIMIT, LEASES_LIMIT
-from filterfleet.common.wire.pull import Pull
+from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.done import Done
-from filterfleet.worker.leases.actions import Abandon, Action, Profile, ReadBlob, Run, SendFrames
-from filterfleet.worker.leases.settings import CROWD, RESEND
+from filterfleet.worker.leases.actions import Action, Profile, ReadBlob, Run, SendFrames, joined, run_of
+from filterfleet.worker.leases.holding import Holding
+from filterfleet.worker.leases.outcomes import Outcomes, result_of
+from filterfleet.worker.leases.pace import SMALL, Pace
+from filterfleet.worker.leases.settings import CROWD
 from filterfleet.worker.leases.state import Lease, LeaseState, closing
 
 
 class WorkerSession:
-    """Call start() once, then on_message() for what arrives, on_begun(), on_result() and on_failed() for what the shell
-    runs, and on_tick() at deadline() at the latest. Answer each Store with on_stored() or on_unstorable(). While there
-    are gets, call answer() when there is room for a part of an output."""
+    """Call start() once, then on_message() for what arrives, on_begun(), on_worked(), on_result() and on_failed() for
+    what the shell runs, and on_tick() at deadline() at the latest. Only on_tick() sends outcomes, so that many of them
+    travel together. Answer each Store with on_stored() or on_unstorable(). While there are gets, call answer() when
+    there is room for a part of an output."""
 
     def __init__(self, profile: Profile, rng: Randomness) -> None:
         self.profile = profile
         self.draining = False
         self._rng = rng
-        self._leases: dict[bytes, Lease] = {}
-        self._last_blob = 0
+        self._leases = Holding()
+        self._outcomes = Outcomes()
+        self._pace = Pace(profile)
         self.gets = Gets()
-        self._extended = False
+        self._extended = self._columns = False  # whether the broker is ours, and whether it understands columns
         self._session = b""
         self._inline_limit = INLINE_LIMIT
         self._link = Link()
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             wire.Hello: self._on_hello,
-            wire.Task: self._on_task,
-            wire.Cancel: self._on_forget,
-            wire.ResultOk: self._on_forget,
+            wire.Task: lambda task, now: self._take_on([task], now),
+            wire.Tasks: lambda tasks, now: self._take_on(columns.tasks(tasks), now),
+            wire.Cancel: lambda message, _now: self._forget((message.id,)),
+            wire.ResultOk: lambda message, _now: self._forget((message.id,)),
+            wire.ResultOks: lambda message, _now: self._forget(message.ids),
             wire.Get: self._on_get,
             wire.Data: self._on_data,
         }
@@ -62,32 +69,33 @@ class WorkerSession:
     @property
     def most_unfinished(self) -> int:
         """How many leases it holds at most without an outcome."""
-        return CROWD * self.profile.slots
+        return CROWD * self._pace.slots
 
     def start(self, now: float) -> list[Action]:
         self._open(now)
         return self._take()
 
-    def on_begun(self, lease: bytes) -> list[Action]:
-        """A thread works on the task. Saying so twice does no harm."""
+    def on_begun(self, lease: bytes, since: float) -> list[Action]:
+        """A thread has worked on the task since that instant. Saying so twice does no harm."""
         held = self._leases.get(lease)
         if held is not None and held.state is LeaseState.HANDED_OVER:
             held.state = LeaseState.BEGUN
+            held.begun_at = since
             if held.alone:  # the broker must know that the process dies of this task from now on, if it dies
                 self._beat()
         return self._take()
 
+    def on_worked(self, tasks: int, seconds: float) -> None:
+        """Threads have spent this time on this number of tasks."""
+        self._pace.worked(tasks, seconds)
+
     def on_result(self, lease: bytes, done: Done, now: float) -> list[Action]:
         """The task is done. The outputs are closed when its lease has become void meanwhile."""
         held = self._leases.get(lease)
-        if held is None or not held.in_work:
+        if held is not None and held.in_work:
+            self._finish(held, result_of(held, done, self._inline_limit), now)
+        else:
             self._actions += closing(done.blobs)
-            return self._take()
-        in_memory = not any(isinstance(blob, OpenFile) for blob in done.blobs)
-        inline = in_memory and (held.opaque or sum(map(len, done.blobs)) <= self._inline_limit)
-        if not inline:
-            held.outputs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
-        self._finish(held, wire.Result(lease, done.outputs, done.report, done.blobs if inline else ()), now)
         return self._take()
 
     def on_failed(self, lease: bytes, kind: Literal["permanent", "transient"], reason: str, now: float) -> list[Action]:
@@ -97,31 +105,40 @@ class WorkerSession:
             self._finish(held, wire.Failed(lease, kind, reason[:2000]), now)
         return self._take()
 
+    def on_not_shared(self, lease: bytes, now: float) -> list[Action]:
+        """The image cannot be had from the share that its task names."""
+        held = self._leases.get(lease)
+        if held is not None and held.in_work and held.task is not None:
+            self._leases.pull(held, held.task.size)
+            self._pull(held, now)
+        return self._take()
+
     def on_unreadable(self, lease: bytes, reason: str, now: float) -> list[Action]:
         """An output cannot be read any more: the task has failed after all, for now."""
         held = self._leases.get(lease)
         if held is not None and held.outputs:
-            self._actions += held.let_go()
+            self._actions += self._leases.let_go(held)
+            self._outcomes.forget(lease)
             self._finish(held, wire.Failed(lease, "transient", reason[:2000]), now)
         return self._take()
 
     def on_stored(self, blob: int, offset: int, now: float) -> list[Action]:
         """The shell has stored this part."""
-        held = self._pulled_into(blob)
+        held = self._leases.pulling_into(blob)
         if held is None or held.pull is None:
             self._actions.append(Discard(blob))  # nobody needs it any more
         else:
             held.pull.stored(offset)
-            self._pull(held, held.pull, now)
+            self._pull(held, now)
         return self._take()
 
     def on_unstorable(self, blob: int, error: str, now: float) -> list[Action]:
         """The shell could not store a part of this blob. error is what the system says of it."""
-        held = self._pulled_into(blob)
+        held = self._leases.pulling_into(blob)
         if held is None:
             self._actions.append(Discard(blob))
         else:
-            self._actions += held.let_go()
+            self._actions += self._leases.let_go(held)
             reason = f"The worker cannot keep the image on its disk: {error} ($TMPDIR)."
             self._finish(held, wire.Failed(held.token, "transient", reason), now)
         return self._take()
@@ -133,12 +150,10 @@ class WorkerSession:
             self._send(wire.Drain())
         return self._take()
 
-    def hand_back(self, _now: float) -> list[Action]:
+    def hand_back(self, now: float) -> list[Action]:
         """Give up at once everything that is not finished. Nobody is to blame for it."""
-        for held in [held for held in self._leases.values() if held.state is not LeaseState.FINISHED]:
-            self._end(held)
-            if self._extended:
-                self._send(wire.Nack(held.token))
+        self._send_outcomes(now)
+        self._give_back([held for held in self._leases.values() if held.state is not LeaseState.FINISHED])
         return self._take()
 
     def answer(self) -> list[Action]:
@@ -179,35 +194,26 @@ class WorkerSession:
             if self._link.reopens(now):
                 self._open(now)
             return self._take()
-        if self._silence_is_due:
-            self._link.heard(now)
+        if not self._extended and len(self._leases) >= self.profile.threads:
+            self._link.heard(now)  # somebody else's queue sends heartbeats only to available workers
         if self._link.silent(now):
             self._give_up(now)
             return self._take()
+        self._send_outcomes(now)
+        if self._columns and self._pace.grows():  # an earlier broker would race every task that waits here
+            self._send(self.profile.credit(self._pace.slots))
         if self._link.beats(now):
+            self._review(now)
             self._beat()
-        for held in self._leases.values():
-            if held.pull is not None:
-                self._pull(held, held.pull, now)
-            elif held.outcome is not None and held.resend_at <= now:
-                held.resend_at = now + RESEND
-                self._send(held.outcome)
+        for held in self._leases.pulling:
+            self._pull(held, now)
         return self._take()
 
     def deadline(self) -> float:
-        return self._link.deadline
+        """When to call on_tick(); at once when there are outcomes to send."""
+        return self._link.deadline if self._link.broken else min(self._link.deadline, self._outcomes.due)
 
     # --- inside ----
-
-    @property
-    def _silence_is_due(self) -> bool:
-        """Somebody else's queue sends heartbeats only to available workers, and we are not available."""
-        return not self._extended and len(self._leases) >= self.profile.threads
-
-    @property
-    def _crowded(self) -> bool:
-        unfinished = sum(held.state is not LeaseState.FINISHED for held in self._leases.values())
-        return unfinished >= self.most_unfinished or len(self._leases) >= LEASES_LIMIT
 
     def _take(self) -> list[Action]:
         actions, self._actions = self._actions, []
@@ -218,107 +224,109 @@ class WorkerSession:
 
     def _open(self, now: float) -> None:
         """Meet a dead broker on a new socket under a new routing id, as the RFC has it."""
-        self._extended = False
+        self._extended = self._columns = False
         self._session = b""
         self._link.opened(now)
-        self._actions.append(Open(wire.new_identity(self._rng)))
-        self._actions.append(SendFrames((wire.READY,)))
+        self._actions += [Open(wire.new_identity(self._rng)), SendFrames((wire.READY,))]
 
     def _beat(self) -> None:
         if self._extended:
-            waiting = [held.token for held in self._leases.values() if held.state is LeaseState.HANDED_OVER]
-            self._send(wire.Beat(self._session, tuple(self._leases), tuple(waiting)))
+            waiting = tuple(held.token for held in self._leases.waiting)
+            self._send(wire.Beat(self._session, tuple(self._leases), waiting))
         elif len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((wire.HEARTBEAT,)))
 
     def _give_up(self, now: float) -> None:
-        self._void_leases()
+        self._forget([*self._leases])
         self._link.breaks(now)
-
-    def _void_leases(self) -> None:
-        """The broker knows nothing of them any more, so their outcomes are worth nothing."""
-        for held in list(self._leases.values()):
-            self._end(held)
 
     def _end(self, held: Lease) -> None:
         """Forget a lease."""
-        del self._leases[held.token]
-        self.gets.forget(held.token)
-        if held.in_work:
-            self._actions.append(Abandon(held.token))
-        self._actions += held.let_go()
+        if held.state is LeaseState.FINISHED:
+            self._outcomes.forget(held.token)
+        if held.outputs:
+            self.gets.forget(held.token)
+        self._actions += self._leases.end(held)
+
+    def _give_back(self, leases: Iterable[Lease]) -> None:
+        """Let somebody else run them."""
+        for held in leases:
+            self._end(held)
+            if self._extended:
+                self._send(wire.Nack(held.token))
+
+    def _review(self, now: float) -> None:
+        """When tasks have become long, let others have those that wait here. The last one goes first, because each goes
+        back to the head of its line."""
+        if self._pace.shrinks(self._leases.running(now)):
+            self._send(self.profile.credit(self._pace.slots))
+            self._give_back(self._leases.beyond(self._pace.slots))
+
+    def _send_outcomes(self, now: float) -> None:
+        outcomes = self._outcomes.take(now)
+        self._actions += map(Send, columns.gather(outcomes, self._inline_limit) if self._columns else outcomes)
 
     def _on_request(self, request: wire.Envelope) -> None:
         """The basic profile: somebody else's queue sends the body of a client that we know nothing about."""
-        if self._crowded:
+        if self._leases.crowded(self.most_unfinished):
             return  # its client asks again
         token = self._rng.randbytes(16)
-        self._leases[token] = Lease(token, LeaseState.HANDED_OVER, opaque=True, stack=request.stack)
-        self._actions.append(Run(token, b"", _joined(request.body), 0.0, opaque=True))
+        self._leases.add(Lease(token, LeaseState.HANDED_OVER, opaque=True, stack=request.stack))
+        self._actions.append(Run(token, b"", joined(request.body), 0.0, opaque=True))
         if len(self._leases) < self.profile.threads and not self.draining:
             self._actions.append(SendFrames((wire.READY,)))
-
-    def _run(self, task: wire.Task, image: Payload | int) -> None:
-        self._actions.append(Run(task.id, task.recipe, image, task.timeout, task.opaque, task.alone))
 
     def _on_hello(self, hello: wire.Hello, now: float) -> None:
         self._inline_limit = hello.inline_limit
         self._link.agreed(hello.interval, hello.missed, now)
         if not self._extended or hello.session != self._session:
-            self._extended = True
-            self._session = hello.session
-            self._void_leases()
-        profile = self.profile
-        self._send(wire.Credit(profile.slots, profile.threads, profile.filters, profile.host, profile.version))
+            self._extended, self._columns, self._session = True, hello.minor >= 1, hello.session
+            self._pace = Pace(self.profile)
+            self._forget([*self._leases])  # the broker knows nothing of them, so their outcomes are worth nothing
+        self._send(self.profile.credit(self._pace.slots))
         if self.draining:
             self._send(wire.Drain())
+
+    def _take_on(self, tasks: list[wire.Task], now: float) -> None:
+        self._pace.came(len(tasks), sum([task.size for task in tasks]))
+        for task in tasks:
+            self._on_task(task, now)
 
     def _on_task(self, task: wire.Task, now: float) -> None:
         if task.id in self._leases:
             return
-        if self.draining:
+        if self.draining or self._leases.crowded(self.most_unfinished):
             self._send(wire.Nack(task.id))
-            self._send(wire.Drain())  # the task crossed the first one on its way, or the first one was lost
-            return
-        if self._crowded:
-            self._send(wire.Nack(task.id))
+            if self.draining:
+                self._send(wire.Drain())  # the task crossed the first one on its way, or the first one was lost
             return
         held = Lease(task.id, LeaseState.HANDED_OVER, task, task.opaque, task.alone)
-        self._leases[task.id] = held
-        if task.size > self.profile.largest_image:
-            limit = self.profile.largest_image
+        self._leases.add(held)
+        if (limit := self.profile.largest_image) < task.size:
             reason = f"The file has {task.size} bytes; this worker takes at most {limit}."
             self._finish(held, wire.Failed(task.id, "permanent", reason), now)
-        elif task.payload or task.size == 0:
-            self._run(task, _joined(task.payload))
+        elif task.payload or task.size == 0 or (task.reference and self.profile.shares):
+            self._actions.append(run_of(task, joined(task.payload)))
         else:
-            self._begin_pull(held, task.size, now)
+            self._leases.pull(held, task.size)
+            self._pull(held, now)
+        if task.size > SMALL:
+            self._review(now)
 
-    def _begin_pull(self, held: Lease, size: int, now: float) -> None:
-        held.state = LeaseState.PULLING
-        held.pull = Pull(size)
-        held.blob = self._last_blob = self._last_blob + 1
-        self._pull(held, held.pull, now)
-
-    def _pulled_into(self, blob: int) -> Lease | None:
-        return next((held for held in self._leases.values() if held.pull is not None and held.blob == blob), None)
-
-    def _pull(self, held: Lease, pull: Pull, now: float) -> None:
-        for offset, length in pull.requests(now):
+    def _pull(self, held: Lease, now: float) -> None:
+        assert held.pull is not None
+        assert held.task is not None
+        for offset, length in held.pull.requests(now):
             self._send(wire.Get(held.token, "", offset, length))
-        if pull.complete:
-            assert held.task is not None
-            held.state = LeaseState.HANDED_OVER
-            held.pull = None
-            self._run(held.task, held.blob)
+        if held.pull.complete:
+            self._leases.pulled(held)
+            self._actions.append(run_of(held.task, held.blob))
             if held.alone:  # the broker must know that the pull is over
                 self._beat()
 
     def _on_data(self, data: wire.Data, _now: float) -> None:
-        held = self._leases.get(data.id)
-        part = data.payload[0]
-        if held is not None and held.pull is not None and held.pull.take(data.offset, len(part)):
-            self._actions.append(Store(held.blob, data.offset, part))
+        if (store := self._leases.take(data)) is not None:
+            self._actions.append(store)
 
     def _on_get(self, get: wire.Get, _now: float) -> None:
         held = self._leases.get(get.id)
@@ -326,7 +334,7 @@ class WorkerSession:
             self.gets.add(get)
 
     def _finish(self, held: Lease, outcome: wire.Result | wire.Failed, now: float) -> None:
-        held.state = LeaseState.FINISHED
+        self._leases.finish(held)
         if held.stack:
             self._end(held)
             self._link.heard(now)
@@ -334,14 +342,9 @@ class WorkerSession:
                 answer = cast("tuple[Payload, ...]", outcome.payload)  # such a request wants it in one message
                 self._actions.append(SendFrames((*held.stack, b"", *answer)))
             return
-        held.outcome = outcome
-        held.resend_at = now + RESEND
-        self._send(outcome)
+        self._outcomes.add(held.token, outcome)
 
-    def _on_forget(self, message: wire.Cancel | wire.ResultOk, _now: float) -> None:
-        if (held := self._leases.get(message.id)) is not None:
-            self._end(held)
-
-
-def _joined(body: tuple[Payload, ...]) -> Payload:
-    return body[0] if len(body) == 1 else b"".join(body)
+    def _forget(self, leases: Iterable[bytes]) -> None:
+        for held in map(self._leases.get, leases):
+            if held is not None:
+                self._end(held)

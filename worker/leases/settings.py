@@ -9,6 +9,26 @@ from __future__ import annotations
 # the network after each image.
 PREFETCH = 2
 
+# Seconds of work for each thread that a worker holds in reserve when PREFETCH tasks are less. A larger value leaves a
+# fast worker idle more rarely; with a smaller one, fewer tasks wait behind one that takes long after all.
+RESERVE_SECONDS = 0.005
+
+# The most tasks in reserve. A larger value costs less for each of the shortest tasks; with a smaller one, a worker
+# takes fewer of the last ones from the others.
+MOST_PREFETCH = 256
+
+# Bytes of images in reserve beyond PREFETCH. A larger value lets short tasks on larger images wait here; a smaller one
+# takes less memory.
+RESERVE_BYTES = 16 << 20
+
+# Tasks after which a worker believes that its tasks have changed. With a larger value, a worker holds few tasks for
+# longer after a long one; with a smaller one, its credit changes more often.
+MEMORY = 8
+
+# Seconds that count for a task that takes longer, and for those that a worker does not know yet. With a larger value, a
+# worker holds few tasks for longer after a long one; a smaller one must be far more than RESERVE_SECONDS.
+LONG = 1.0
+
 # A worker holds at most CROWD times its slots unfinished, whatever its broker believes. A broker that follows CREDIT is
 # ahead only by the CANCELs that were lost. A larger value lets a broken broker take more memory; a smaller one hands
 # back tasks that could have waited.

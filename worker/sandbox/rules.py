@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+
+from filterfleet.common.shares.names import Share
+from filterfleet.common.shares.room import ROOM
 
 PLUGINS = "filterfleet.filters"  # the group of entry points that worker.filters.plugins loads
 
@@ -44,13 +46,16 @@ class Rules:
     ports: Sequence[int]
 
 
-def rules(ports: Sequence[int]) -> Rules:
-    """The rules for this process, as it is now: its interpreter, its packages and plugins, and its $TMPDIR."""
+def rules(ports: Sequence[int], shares: Collection[Share] = ()) -> Rules:
+    """The rules for this process, as it is now: its interpreter, its packages and plugins, its $TMPDIR, and shares,
+    whose rooms are there already."""
     code = (
         Path(entry) for entry in (*sys.path, sys.prefix, sys.base_prefix, sys.exec_prefix, *_library_path()) if entry
     )
     fixed = map(Path, (*LIBRARIES, *KERNEL, f"/proc/{os.getpid()}"))
-    return Rules([*fixed, *_narrow(code), *_narrow(_plugins())], _spool(), [Path("/dev/null")], ports)
+    read = [*fixed, *_narrow(code), *_narrow(_plugins()), *(Path(share.folder) for share in shares)]
+    rooms = [Path(share.folder, *ROOM) for share in shares if not share.read_only]
+    return Rules(read, [*_spool(), *rooms], [Path("/dev/null")], ports)
 
 
 def _narrow(folders: Iterable[Path]) -> Iterator[Path]:
@@ -67,6 +72,9 @@ def _library_path() -> list[str]:
 
 def _plugins() -> Iterator[Path]:
     """The files of plugins that are installed for editing, whose folders need not be in sys.path."""
+    # It takes 20 ms, and a process that only starts others has no use for it.
+    from importlib.metadata import entry_points
+
     for name in {plugin.module.partition(".")[0] for plugin in entry_points(group=PLUGINS)}:
         try:
             found: ModuleSpec | None = find_spec(name)

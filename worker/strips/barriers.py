@@ -37,8 +37,8 @@ def open_barrier(bound: Bound, size: Size, bands: Sequence[Span]) -> Barrier:
     match bound.filter.merge:
         case Measured() as merge:
             return _Measuring(bound, merge, size)
-        case Hysteresis():
-            return _Tracing(bound, size, bands)
+        case Hysteresis() as merge:
+            return _Tracing(bound, merge, size, bands)
         case Resampled() as merge:
             return _Resampling(bound, plan.resampling(bound, merge, size))
     raise TypeError(f"{bound.filter.name} is not a barrier")
@@ -73,19 +73,15 @@ class _Measuring:
 
 
 class _Tracing:
-    """Canny twice per band: with both thresholds low it finds all weak pixels, with both high the strong ones."""
+    """Looks for weak and strong edges in each band, and joins them once all bands are in."""
 
-    def __init__(self, bound: Bound, size: Size, bands: Sequence[Span]) -> None:
-        self._bound = bound
+    def __init__(self, bound: Bound, merge: Hysteresis, size: Size, bands: Sequence[Span]) -> None:
+        self._bound, self._merge = bound, merge
         self._edges = Edges(size.width, size.height, bands)
-        self._low, self._high = sorted((bound.values["low"], bound.values["high"]))
 
     def put(self, index: int, band: Span, rows: Image, span: Span) -> None:
         prepared, _ = self._bound.prepare(rows)
-        weak, strong = (
-            self._bound.filter.function(prepared, **{**self._bound.values, "low": level, "high": level})
-            for level in (self._low, self._high)
-        )
+        weak, strong = self._merge.ridges(prepared, **self._bound.values)
         self._edges.put(index, weak[band.within(span)], strong[band.within(span)])
 
     def finish(self) -> RowSource:

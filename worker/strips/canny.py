@@ -45,20 +45,31 @@ class Border:
     is_strong: NDArray[np.bool_]
 
 
-def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Bits]:
-    """The strip's border, its pixels that are kept, and those that are undecided. weak and strong are (rows, width) of
-    uint8: 255 where a ridge is above the low and the high threshold, else 0.
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Pixels of a strip: their flat indices, ascending, and their labels. They are few, unless hardly any edge of an
+    image is strong.
+    """
+
+    positions: NDArray[np.int32]
+    labels: Labels
+
+
+def analyse(weak: Image, strong: Image) -> tuple[Border, Bits, Undecided]:
+    """The strip's border, its pixels that are kept, and those that are undecided. weak and strong are as in
+    worker.filters.merge.Hysteresis.
     """
     count, labels = cv2.connectedComponents(weak, connectivity=8, ltype=cv2.CV_32S)
-    positions = _nonzero(weak)
-    components = labels.ravel()[positions]
+    pixels = _Pixels(np.packbits(weak, axis=1), weak.shape[1])
+    components = labels.ravel()[pixels.positions]
     is_strong = np.zeros(count, np.bool_)
-    is_strong[components[strong.ravel()[positions] != 0]] = True
+    is_strong[components[strong.ravel()[pixels.positions]]] = True
     is_open = np.zeros(count, np.bool_)
     is_open[labels[0]] = is_open[labels[-1]] = True
     is_open &= ~is_strong
-    kept, undecided = (_bits(positions[chosen[components]], weak.shape) for chosen in (is_strong, is_open))
-    return Border(_edge(labels[0]), _edge(labels[-1]), is_strong), kept, undecided
+    open_ones = is_open[components]
+    undecided = Undecided(pixels.positions[open_ones].astype(np.int32), components[open_ones])
+    return Border(_edge(labels[0]), _edge(labels[-1]), is_strong), pixels.only(is_strong[components]), undecided
 
 
 def _edge(row: Labels) -> Edge:
@@ -66,18 +77,24 @@ def _edge(row: Labels) -> Edge:
     return Edge(columns, row[columns])
 
 
-def _nonzero(pixels: Image) -> NDArray[np.intp]:
-    """Flat indices of the pixels that are not 0; all others must be odd. numpy finds True four times as fast as other
-    numbers.
-    """
-    return np.flatnonzero((pixels & 1).view(np.bool_))
+class _Pixels:
+    """The pixels that are set in a map, which are few: what looks at them passes over bytes without any."""
 
+    def __init__(self, bits: Bits, width: int) -> None:
+        self._shape = bits.shape
+        self._bytes = np.flatnonzero(bits != 0)
+        cells = np.unpackbits(bits.ravel()[self._bytes])
+        self._cells = np.flatnonzero(cells.view(np.bool_))
+        rows, columns = np.divmod(self._bytes, bits.shape[1])
+        self.positions = (rows * width + columns * 8)[self._cells >> 3] + (self._cells & 7)  # flat, ascending
 
-def _bits(positions: NDArray[np.intp], shape: tuple[int, ...]) -> Bits:
-    """A map in which the pixels at these flat indices are set."""
-    pixels = np.zeros(shape, np.bool_)
-    pixels.ravel()[positions] = True
-    return np.packbits(pixels, axis=1)
+    def only(self, chosen: NDArray[np.bool_]) -> Bits:
+        """A map in which those of the pixels are set that are chosen."""
+        cells = np.zeros(len(self._bytes) * 8, np.bool_)
+        cells[self._cells] = chosen
+        bits = np.zeros(self._shape, np.uint8)
+        bits.ravel()[self._bytes] = np.packbits(cells)
+        return bits
 
 
 def promoted(borders: Sequence[Border]) -> list[set[int]]:
@@ -130,18 +147,12 @@ def _touching(above: Edge, below: Edge) -> list[tuple[int, int]]:
     return [(int(upper), int(lower)) for upper, lower in np.unique(np.concatenate(pairs), axis=0)]
 
 
-def resolve(border: Border, kept: Bits, undecided: Bits, labels: set[int]) -> Bits:
-    """The strip's edges: the kept pixels, and those of the undecided components with these labels.
-
-    Components are labelled again, since only the bits were stored; the border tells which of the new ones is meant.
-    """
+def resolve(kept: Bits, undecided: Undecided, labels: set[int], width: int) -> Bits:
+    """The strip's edges: the kept pixels, and those of the undecided components with these labels."""
     if not labels:
         return kept
-    wanted = np.fromiter(labels, np.int32)
-    pixels = np.unpackbits(undecided, axis=1)
-    count, found = cv2.connectedComponents(pixels, connectivity=8, ltype=cv2.CV_32S)
-    chosen = np.zeros(count, np.bool_)
-    for edge, row in ((border.top, found[0]), (border.bottom, found[-1])):
-        chosen[row[edge.columns[np.isin(edge.labels, wanted)]]] = True
-    positions = _nonzero(pixels)
-    return kept | _bits(positions[chosen[found.ravel()[positions]]], pixels.shape)
+    promoted = undecided.positions[np.isin(undecided.labels, np.fromiter(labels, np.int32))]
+    rows, columns = np.divmod(promoted.astype(np.intp), width)
+    edges = kept.copy()
+    np.bitwise_or.at(edges.ravel(), rows * edges.shape[1] + columns // 8, (128 >> columns % 8).astype(np.uint8))
+    return edges

@@ -1,21 +1,32 @@
-"""The edges of a huge image, band by band. The bit maps of all bands wait in a temporary file."""
+"""The edges of a huge image, band by band. What is known of each band waits in a temporary file."""
 
 from __future__ import annotations
 
 import threading
 import zlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.worker.formats.deflate import FAST, compressor
 from filterfleet.worker.pixels.image import Image
-from filterfleet.worker.strips.canny import Bits, Border, analyse, promoted, resolve
+from filterfleet.worker.strips.canny import Bits, Border, Undecided, analyse, promoted, resolve
 from filterfleet.worker.strips.span import Span
 
 _REMEMBERED = 8  # bands kept unpacked after they were read: the halo of the next band reads them again
 _RAW = -15  # zlib's wbits for deflate without header and checksum
+
+
+class _Place(NamedTuple):
+    """Where a band is in the file: the deflated map of its kept pixels, then the positions and the labels of those that
+    are undecided, whose number is given.
+    """
+
+    start: int
+    length: int
+    undecided: int
 
 
 class Edges:
@@ -31,7 +42,7 @@ class Edges:
         self._spans = spans
         self._file = FileBlob()
         self._lock = threading.Lock()
-        self._places: dict[int, tuple[int, int]] = {}  # by index of the band: offset and length in the file
+        self._places: dict[int, _Place] = {}  # by index of the band
         self._borders: dict[int, Border] = {}
         self._promoted: list[set[int]] = []
         self._resolved: dict[int, Bits] = {}  # the bands read last
@@ -40,11 +51,13 @@ class Edges:
         """The band with this index; weak and strong are as in worker.strips.canny.analyse. Raises OSError."""
         border, kept, undecided = analyse(weak, strong)
         deflate = compressor(FAST, _RAW)
-        data = deflate.compress(kept.data) + deflate.compress(undecided.data) + deflate.flush()
+        data = deflate.compress(kept.data) + deflate.flush()
         with self._lock:
             self._borders[index] = border
-            self._places[index] = (len(self._file), len(data))
+            self._places[index] = _Place(len(self._file), len(data), len(undecided.labels))
             self._file.append(data)
+            self._file.append(undecided.positions.data.cast("B"))
+            self._file.append(undecided.labels.data.cast("B"))
 
     def finish(self) -> None:
         """All bands are in."""
@@ -64,11 +77,15 @@ class Edges:
     def _band(self, index: int) -> Bits:
         if (known := self._resolved.get(index)) is not None:
             return known
-        data = zlib.decompress(self._file.read(*self._places[index]), _RAW)
-        kept, undecided = np.frombuffer(data, np.uint8).reshape(2, len(self._spans[index]), -1)
-        bits = resolve(self._borders[index], kept, undecided, self._promoted[index])
+        bits = self._read(self._places[index], len(self._spans[index]), self._promoted[index])
         with self._lock:
             self._resolved[index] = bits
             while len(self._resolved) > _REMEMBERED:
                 del self._resolved[min(self._resolved)]
         return bits
+
+    def _read(self, place: _Place, rows: int, promoted: set[int]) -> Bits:
+        data = zlib.decompress(self._file.read(place.start, place.length), _RAW)
+        kept = np.frombuffer(data, np.uint8).reshape(rows, -1)
+        numbers = np.frombuffer(self._file.read(place.start + place.length, 8 * place.undecided), np.int32)
+        return resolve(kept, Undecided(*numbers.reshape(2, -1)), promoted, self.width)

@@ -6,7 +6,7 @@ import re
 
 from filterfleet.common.text import printable
 from filterfleet.listener.cloud.rclone.hidden import connection_of
-from filterfleet.listener.interfaces import TransferError
+from filterfleet.listener.interfaces import BusyError, TransferError
 
 LONGEST = 300  # characters of rclone's own text that a message may quote
 
@@ -17,6 +17,7 @@ class MissingError(TransferError):
 
 MISSING = "there is no such folder or file."
 TAKEN_FOR_FILE = "is a file not a directory"  # rclone also says so of an S3 folder when it cannot reach the server
+BUSY = "the server asks for fewer requests; they will be repeated later."
 UNNAMEABLE = "the store does not allow a file with this name."  # the only error that trying again never cures
 
 # What we say, and the expressions to look for in rclone's text. The first sentence with a match is used.
@@ -31,7 +32,7 @@ _SENTENCES = {
         name ?(?:is )?too long|illegal (?:file ?)?name|invalid (?:file|object) ?name|invalid character
         KeyTooLong|malformed_path|InvalidObjectName|InvalidURI|object name contains
     """,
-    "the server asks for fewer requests; they will be repeated later.": r"""
+    BUSY: r"""
         rate.?limit|too.?many.?requests|SlowDown|\b429\b
     """,
     "there is no room left in the store.": r"""
@@ -92,12 +93,15 @@ def shown(fs: str, path: str = "") -> str:
 def explain(text: str, fs: str, path: str = "") -> TransferError:
     """The error to raise when rclone fails with this text at the place shown(fs, path).
 
-    It is a MissingError if something does not exist. Only a name that the store does not allow is not transient.
+    It is a MissingError if something does not exist, and a BusyError if the store asks for fewer requests. Only a name
+    that the store does not allow is not transient.
     """
     place = shown(fs, path)
     searched = text.replace(path, "") if path else text  # somebody may have named a file after an error
     for pattern, sentence in _PATTERNS:
         if pattern.search(searched):
+            if sentence == BUSY:
+                return BusyError(f"{place}: {sentence}")
             error = MissingError if sentence == MISSING else TransferError
             return error(f"{place}: {sentence}", transient=sentence != UNNAMEABLE)
     return TransferError(f"{place}: rclone says: {quoted(text, fs)}", transient=True)

@@ -1,0 +1,42 @@
+"""Which outputs are published together, so that many share the cost of being made durable.
+
+A group is closed when the one before has ended and waiting is of no more use: a fresh upload is in it, nothing else is
+under way, it is large enough, or its first path has waited long enough.
+"""
+
+from __future__ import annotations
+
+from filterfleet.listener.core.settings import ENOUGH, GATHER
+
+
+class Groups:
+    """The group that is being published, and the one that gathers meanwhile."""
+
+    def __init__(self) -> None:
+        self._gathering: list[str] = []
+        self._published: tuple[str, ...] = ()  # under way
+        self._close_at = float("inf")
+
+    @property
+    def next(self) -> float:
+        """The instant at which waiting ends; infinite if nothing waits, or has to wait for the group before."""
+        return float("inf") if self._published else self._close_at
+
+    def add(self, path: str, now: float, *, urgent: bool) -> None:
+        """The outputs of this path are written."""
+        self._gathering.append(path)
+        self._close_at = now if urgent else min(self._close_at, now + GATHER)
+
+    def close(self, now: float, under_way: int) -> tuple[str, ...]:
+        """The paths to publish now, if any. under_way: the number of paths that are under way, with those that wait."""
+        waiting = len(self._gathering)
+        if self._published or not (now >= self._close_at or waiting >= ENOUGH or 0 < waiting == under_way):
+            return ()
+        self._published, self._gathering = tuple(self._gathering), []
+        self._close_at = float("inf")
+        return self._published
+
+    def ended(self) -> tuple[str, ...]:
+        """The paths that were being published."""
+        paths, self._published = self._published, ()
+        return paths

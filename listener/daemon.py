@@ -1,0 +1,139 @@
+"""The listener of a fleet: from a user's options to one that runs, or to the sentence that says why there is none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.errors import FleetError, InterruptedRunError
+from filterfleet.common.jobs.recipe_file import Check
+from filterfleet.common.jobs.shipped import find_recipe
+from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.listener.audit import LocalOutput
+from filterfleet.listener.core.settings import DISK
+from filterfleet.listener.ends import Cloud, open_ends
+from filterfleet.listener.heal import Healer
+from filterfleet.listener.interfaces import Source
+from filterfleet.listener.ledger.ledger import Failure
+from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
+from filterfleet.listener.missing_filters import MissingFilters
+from filterfleet.listener.orders.box import Box
+from filterfleet.listener.service import Hints
+from filterfleet.listener.settings.aftermath import Keep, parse_after
+from filterfleet.listener.settings.hints import parse_hints, read_token
+from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.listener.settings.location import Location, check_locations
+from filterfleet.listener.settings.options import Options
+from filterfleet.listener.setup import guard_of, selection_of, serve
+from filterfleet.listener.shares import open_exchange
+from filterfleet.listener.upkeep import Upkeep
+
+REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a listener leaves behind when it ends: everything that has failed, and how many files of each kind are no
+    images (listener.core.left_alone)."""
+
+    failures: list[Failure]
+    left_alone: Mapping[str, int]
+
+
+def run_listener(options: ListenerOptions, check: Check) -> Ending:
+    """Run the listener that a user asked for, on the fleet of a broker, as serve does. check is for a recipe in a file.
+
+    Raises FleetError, and with options.once InterruptedRunError when it was stopped before the end of the work.
+    """
+    check_brokers(options.broker)
+    recipe = find_recipe(options.recipe, check)
+    there, here = check_locations(options.source, options.output)
+    selection = selection_of(options, there)
+    after = parse_after(options.after)
+    cloud = Cloud(options.rclone_config, options.bandwidth, options.transfers)
+    state, once = options.state, options.once
+    failures: list[Failure] = []
+    left_alone: Mapping[str, int] = {}
+    with contextlib.ExitStack() as stack:
+        if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
+            stack.enter_context(contextlib.suppress(InterruptedRunError))
+        stop = stack.enter_context(contextlib.closing(StopSignal()))
+        ends = stack.enter_context(
+            open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
+        )
+        ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
+        home = ledger_file(there, here, state).parent
+        upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
+        orders = stack.enter_context(contextlib.closing(Box(home, str(there))))
+        stack.enter_context(orders.taken())
+        if options.heal:
+            folder = LocalOutput(_healed(here), links=options.follow_links)
+            stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
+        hints = stack.enter_context(_open_hints(options, ends.source))
+        exchange = stack.enter_context(open_exchange(options.share, there, here))
+        client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
+        if once:
+            require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
+        missing = MissingFilters(recipe, client)
+        guard = guard_of(there, here, state)
+
+        def turned() -> None:
+            guard.look()
+            missing.look()
+            upkeep.turn()
+
+        failures += serve(
+            _for_service(options, remote=ends.source.remote, departs=after != Keep()),
+            ends.source,
+            ends.sink,
+            ledger,
+            client,
+            recipe,
+            stop=stop,
+            turned=turned,
+            interrupt=ends.interrupt,
+            orders=orders,
+            hints=hints,
+            exchange=exchange,
+        )
+        left_alone = ledger.left_alone()
+    return Ending(failures, left_alone)
+
+
+@contextlib.contextmanager
+def _open_hints(options: ListenerOptions, source: Source) -> Iterator[Hints | None]:
+    """Raises FleetError."""
+    if options.hints is None or options.once:
+        yield None
+        return
+    # Here, because Python's HTTP server takes 0.03 s to import, and few listeners need it.
+    from filterfleet.listener.hints.server import HintServer
+
+    address = parse_hints(options.hints, options.hints_token)
+    token = None if options.hints_token is None else read_token(options.hints_token)
+    with contextlib.closing(HintServer(address, token, source.place)) as server:
+        yield server
+
+
+def _healed(output: Location) -> Path:
+    """Raises FleetError for an output that nobody can look at as often as that takes."""
+    if isinstance(output, Path):
+        return output
+    raise FleetError(f"--heal looks into local outputs, and {output} is a remote: use `filterfleet redo --missing`.")
+
+
+def _for_service(options: ListenerOptions, *, remote: bool, departs: bool) -> Options:
+    return Options(
+        settle=options.settle,
+        interval=options.interval or (REMOTE_INTERVAL if remote else LOCAL_INTERVAL),
+        once=options.once,
+        backfill=options.backfill,
+        failures=options.failed,
+        departs=departs,
+        transfers=options.transfers,
+        spool=options.spool_limit or DISK,
+    )

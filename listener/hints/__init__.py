@@ -1,0 +1,1 @@
+"""Hints over HTTP that something has changed at the source, from stores and from anybody with the token."""

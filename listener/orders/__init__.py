@@ -1,0 +1,1 @@
+"""Orders of people: how they reach a listener that runs."""

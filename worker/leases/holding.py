@@ -1,0 +1,93 @@
+"""The leases that a session holds, by token and in order of their arrival."""
+
+from __future__ import annotations
+
+from filterfleet.common import wire
+from filterfleet.common.wire.actions import Discard, Store
+from filterfleet.common.wire.messages import LEASES_LIMIT
+from filterfleet.common.wire.pull import Pull
+from filterfleet.worker.leases.actions import Abandon, Action
+from filterfleet.worker.leases.state import Lease, LeaseState, closing
+
+
+class Holding(dict[bytes, Lease]):
+    """state.py has the table of a lease's states. What follows from the end of one is returned as actions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unfinished = 0  # leases without an outcome
+        self._pulling: dict[int, Lease] = {}  # by the blob of the image
+        self._last_blob = 0
+
+    @property
+    def waiting(self) -> list[Lease]:
+        """Those whose work has not begun, though it could."""
+        return [held for held in self.values() if held.state is LeaseState.HANDED_OVER]
+
+    @property
+    def pulling(self) -> list[Lease]:
+        return list(self._pulling.values())
+
+    def pulling_into(self, blob: int) -> Lease | None:
+        return self._pulling.get(blob)
+
+    def running(self, now: float) -> float:
+        """For how many seconds the oldest task has been worked on."""
+        return now - min((held.begun_at for held in self.values() if held.state is LeaseState.BEGUN), default=now)
+
+    def beyond(self, slots: int) -> list[Lease]:
+        """Those that wait although there are more unfinished leases than slots, the latest first."""
+        return self.waiting[::-1][: max(0, self.unfinished - slots)]
+
+    def crowded(self, most_unfinished: int) -> bool:
+        """Whether it holds all that it may."""
+        return self.unfinished >= most_unfinished or len(self) >= LEASES_LIMIT
+
+    def add(self, held: Lease) -> None:
+        self[held.token] = held
+        self.unfinished += 1
+
+    def pull(self, held: Lease, size: int) -> None:
+        """The image is on its way, into a blob of its own."""
+        held.state = LeaseState.PULLING
+        held.pull = Pull(size)
+        held.blob = self._last_blob = self._last_blob + 1
+        self._pulling[held.blob] = held
+
+    def take(self, data: wire.Data) -> Store | None:
+        """How to store this part of an image; None when it was not asked for or has come before."""
+        held = self.get(data.id)
+        part = data.payload[0]
+        if held is None or held.pull is None or not held.pull.take(data.offset, len(part)):
+            return None
+        return Store(held.blob, data.offset, part)
+
+    def pulled(self, held: Lease) -> None:
+        """The image is there, and its blob belongs to the shell."""
+        held.state = LeaseState.HANDED_OVER
+        held.pull = None
+        del self._pulling[held.blob]
+
+    def finish(self, held: Lease) -> None:
+        """It has an outcome. There may have been another one before."""
+        if held.state is not LeaseState.FINISHED:
+            held.state = LeaseState.FINISHED
+            self.unfinished -= 1
+
+    def end(self, held: Lease) -> list[Action]:
+        """Forget it."""
+        del self[held.token]
+        files = self.let_go(held) if held.outputs or held.pull is not None else []
+        if held.state is LeaseState.FINISHED:
+            return files
+        self.unfinished -= 1
+        return [Abandon(held.token), *files] if held.in_work else files
+
+    def let_go(self, held: Lease) -> list[Action]:
+        """Give up its files."""
+        actions = closing(held.outputs.values())
+        if held.pull is not None:
+            del self._pulling[held.blob]
+            actions.append(Discard(held.blob))
+        held.outputs, held.pull = {}, None
+        return actions
