@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import statistics
 import subprocess
 import sys
@@ -12,14 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import cpu_seconds, high_water
 from filterfleet.bench.slow_worker import FILTER
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
@@ -36,7 +34,6 @@ IMAGE_SECONDS = 0.02  # that a worker takes for a simulated image
 UNDER_WAY = 20_000  # jobs that a client has submitted and not seen the end of
 ROUND_TRIPS, PAUSE = 1000, 0.002  # one after the other, and seconds between two
 PATIENCE = 60.0  # seconds without any outcome after which something is wrong
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +66,8 @@ class Fleet:
         return Cost(seconds, *(after - earlier for earlier, after in zip(before, self._cpu(), strict=True)))
 
     def _cpu(self) -> tuple[float, float, float]:
-        workers = sum(_cpu_seconds(worker.pid) for worker in self.workers)
-        return _cpu_seconds(self.broker.pid), workers, time.process_time()
+        workers = sum(cpu_seconds(worker.pid) for worker in self.workers)
+        return cpu_seconds(self.broker.pid), workers, time.process_time()
 
 
 class Flow:
@@ -115,17 +112,17 @@ def broker(
     console = Console()
     console.print(f"One broker on this machine, {cores()} cores")
     table = Table("load", "tasks/s", *(f"{who}, µs a task" for who in ("broker", "workers", "client")))
-    with _fleet(2, hurry=True) as fleet, _client(fleet) as client:
+    with fleet_of(2, hurry=True) as fleet, client_of(fleet) as client:
         flow = Flow(client)
         flow.run(fleet, 2000, TINY)
         costs = [fleet.costs(lambda: flow.run(fleet, tasks, TINY)) for _ in range(rounds)]
         table.add_row(f"{tasks:,} tasks of {TINY} bytes, 2 workers", *_row(costs, tasks))
-        trips = sorted(_round_trip(client, fleet) for _ in range(ROUND_TRIPS))
+        trips = sorted(round_trip(client, fleet) for _ in range(ROUND_TRIPS))
         large = [fleet.costs(lambda: flow.run(fleet, 50, INLINE_LIMIT, 8)) for _ in range(rounds)]
         table.add_row(f"{size_text(INLINE_LIMIT)} each, 2 workers", *_row(large, 50))
-        shares = _shares(fleet, tasks // 2)
+        shares = shares_of(fleet, tasks // 2)
         memory = high_water(fleet.broker.pid)
-    with _fleet(workers, hurry=False) as fleet, _client(fleet) as client:
+    with fleet_of(workers, hurry=False) as fleet, client_of(fleet) as client:
         flow = Flow(client)
         images = round(workers * 2 / IMAGE_SECONDS)
         flow.run(fleet, images // 4, TINY)
@@ -147,16 +144,16 @@ def _row(costs: list[Cost], tasks: int) -> list[str]:
     return [f"{rate:,.0f}", *(f"{seconds / tasks * 1e6:,.1f}" for seconds in each)]
 
 
-def _round_trip(client: Client, fleet: Fleet) -> float:
+def round_trip(client: Client, fleet: Fleet) -> float:
     time.sleep(PAUSE)
     began = time.perf_counter()
     client.acknowledge(client.submit(fleet.job(TINY)).result(PATIENCE).id)
     return time.perf_counter() - began
 
 
-def _shares(fleet: Fleet, tasks: int) -> list[float]:
+def shares_of(fleet: Fleet, tasks: int) -> list[float]:
     """The parts of the work that two clients get while both have work."""
-    with _client(fleet) as one, _client(fleet) as other:
+    with client_of(fleet) as one, client_of(fleet) as other:
         flows = Flow(one), Flow(other)
         threads = [threading.Thread(target=flow.run, args=(fleet, tasks, TINY)) for flow in flows]
         for thread in threads:
@@ -180,14 +177,14 @@ def _when(reached: Callable[[], bool], flows: tuple[Flow, ...]) -> list[int]:
 
 
 @contextlib.contextmanager
-def _client(fleet: Fleet) -> Iterator[Client]:
+def client_of(fleet: Fleet) -> Iterator[Client]:
     with Client(LOOPBACK, fleet.frontend) as client:
         require_broker(client, LOOPBACK, fleet.frontend)
         yield client
 
 
 @contextlib.contextmanager
-def _fleet(workers: int, *, hurry: bool) -> Iterator[Fleet]:
+def fleet_of(workers: int, *, hurry: bool) -> Iterator[Fleet]:
     """The workers take IMAGE_SECONDS for a task, or nothing when they hurry."""
     frontend, backend = free_ports()
     ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
@@ -214,9 +211,3 @@ def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             yield child
         finally:
             child.kill()
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Of the process so far, in user and system mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS

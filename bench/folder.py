@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterfleet.bench.memory import high_water
+from filterfleet.bench.processes import high_water
 from filterfleet.bench.scan import FOLDER
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.ports import free_ports

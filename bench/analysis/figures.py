@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ def figure_of(samples: Sequence[float]) -> Figure:
 def percentile(samples: Iterable[float], share: float) -> float:
     """The smallest sample that is not exceeded by this share of all of them (nearest rank)."""
     ordered = sorted(samples)
-    return ordered[max(0, min(len(ordered) - 1, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)]
 
 
 def gain(series: Series, reference: Series) -> Figure:

@@ -15,17 +15,17 @@ TITLE = "filterfleet: a comparative analysis"
 
 THREATS = (
     (
-        "Everything ran on the machine that the set-up names. Absolute numbers hold for it and for that day; ratios carry "
-        "further, because contenders took turns within each round."
+        "Everything ran on the machine that the set-up names. Absolute numbers hold for it and for that day; ratios "
+        "carry further, because contenders took turns within each round."
     ),
     (
-        "The workers, the broker, the listener and the measuring program share the cores. On machines of their own they "
-        "would not slow each other down."
+        "The workers, the broker, the listener and the measuring program share the cores. On machines of their own "
+        "they would not slow each other down."
     ),
     "The network is loopback. A real one adds its delay to each image and its bandwidth as a limit.",
     (
-        "Peers run the plain program's function, so that their times are those of the system around it. Their files are "
-        "compared with the plain program's, ours with those of our sequential pipeline."
+        "Peers run the plain program's function, so that their times are those of the system around it. Their files "
+        "are compared with the plain program's, ours with those of our sequential pipeline."
     ),
     "The photographs are scaled and cut from a few originals. Others compress differently.",
 )
@@ -80,8 +80,8 @@ def _setup(analysis: Analysis) -> Section:
     widest = max((figure_of(one.samples).spread for one in samples if 1 < len(one.samples) <= 20), default=0.0)
     section.sentences = [
         (
-            "Each figure is the median of n runs. The spread is half the distance between the smallest and the largest, as a "
-            "share of the median. Contenders take turns in rounds, and each ratio is made of two runs of one round."
+            "Each figure is the median of n runs. The spread is half the distance from the smallest to the largest, "
+            "as a share of the median. Contenders take turns, and each ratio is made of two runs of one round."
         ),
         f"The widest spread of all is {number(100 * widest)} %. No sample was left out.",
         "The files that every contender makes are compared byte for byte.",

@@ -15,7 +15,7 @@ from filterfleet.bench.analysis.record import Analysis, Machine, Part
 from filterfleet.bench.analysis.setting import Setting
 from filterfleet.common.process.system import cores
 
-PARTS = ("throughput", "scalability", "latency", "faults", "memory", "cost")
+PARTS = ("throughput", "scalability", "latency", "broker", "faults", "memory", "cost")
 PACKAGES = (
     *("filterfleet", "numpy", "opencv-python-headless", "pyvips", "pyzmq", "simplejpeg"),
     *("distributed", "joblib", "ray"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from filterfleet.bench.analysis import plots
 from filterfleet.bench.analysis.figures import figure_of, gain, grouped, percentile, reference_of
 from filterfleet.bench.analysis.page import Plot, Section, Table
-from filterfleet.bench.analysis.parts import faults, latency, memory, scalability
+from filterfleet.bench.analysis.parts import broker, faults, latency, memory, scalability
 from filterfleet.bench.analysis.record import Analysis, Part, Series
 from filterfleet.bench.analysis.scaling import Usl, efficiency, fit_usl, scaled_speedup, serial_fraction
 
@@ -168,8 +168,8 @@ def _scaling_words(strong: dict[int, float], law: Usl, cores: int) -> list[str]:
             f"times as fast as with one."
         ),
         (
-            f"Gunther's law through all points {peak}, with a contention of {number(law.contention)} and a coherence of "
-            f"{number(law.coherence)}."
+            f"Gunther's law through all points {peak}, with a contention of {number(law.contention)} and a coherence "
+            f"of {number(law.coherence)}."
         ),
     ]
     over = [n for n in strong if n > cores]
@@ -214,6 +214,30 @@ def latencies(part: Part) -> Section:
     return section
 
 
+# --- the broker ----
+
+
+def brokering(part: Part) -> Section:
+    section = Section("Broker")
+    for title, group in grouped(part).items():
+        rows = tuple(
+            (
+                f"{one.name}, {one.unit}",
+                str(len(one.samples)),
+                *(number(percentile(one.samples, share)) for share in (0.5, 0.99)),
+            )
+            for one in group
+        )
+        section.tables.append(Table(title, ("", "n", "p50", "p99"), rows))
+    rate = next(figure_of(one.samples).median for one in part.series if one.group == broker.RATE)
+    trips = next(one.samples for one in part.series if one.group == broker.TRIP)
+    section.sentences.append(
+        f"One broker passes {number(rate)} tasks a second whose work takes nothing, results included, and a round trip "
+        f"takes {number(percentile(trips, 0.5))} ms (p50) when there is nothing else to do."
+    )
+    return section
+
+
 # --- faults ----
 
 
@@ -228,8 +252,8 @@ def fault_tolerance(part: Part) -> Section:
     section.tables.append(Table("One fault in the middle of a batch", columns, tuple(rows)))
     wrong = sum(part.counts.values())
     section.sentences.append(
-        f"Over {len(rows)} kinds of fault, {wrong or 'no'} outputs were lost, wrong or doubled; every byte was compared "
-        f"with that of the sequential pipeline."
+        f"Over {len(rows)} kinds of fault, {wrong or 'no'} outputs were lost, wrong or doubled; every byte was "
+        f"compared with that of the sequential pipeline."
     )
     fates = {name: text for name, text in part.settings.items() if isinstance(text, str)}
     if fates:
@@ -259,8 +283,8 @@ def memory_use(part: Part) -> Section:
     section.tables.append(Table(f"{memory.GROUP}, in MB", ("megapixels", *lines), rows))
     largest = max(lines[memory.OURS])
     section.sentences.append(
-        f"An image of {largest:,.0f} megapixels takes {number(lines[memory.OURS][largest])} MB in our pipeline, because "
-        f"images too large for memory go through it in strips."
+        f"An image of {largest:,.0f} megapixels takes {number(lines[memory.OURS][largest])} MB in our pipeline, "
+        f"because images too large for memory go through it in strips."
     )
     section.plots.append(
         Plot("Peak memory over the size of the image.", plots.curves(lines, "megapixels", "MB", log=True))
@@ -278,6 +302,7 @@ SECTIONS: dict[str, Callable[[Part], Section]] = {
     "throughput": throughput,
     "scalability": scaling,
     "latency": latencies,
+    "broker": brokering,
     "faults": fault_tolerance,
     "memory": memory_use,
     "cost": cost,
