@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +29,7 @@ def all_parts(
 
     Files of all contenders are compared byte for byte. A failure ends it with a sentence.
     """
+    _require_plots()
     from filterfleet.bench.analysis.run import analyse
     from filterfleet.bench.analysis.setting import Setting
 
@@ -47,6 +49,7 @@ def report(
     output: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("analysis"),
 ) -> None:
     """Make the report of one or more measurements: analysis.md, and analysis.html with plots."""
+    _require_plots()
     from filterfleet.bench.analysis.paper import as_html, as_markdown
 
     analyses = [read(file) for file in files]
@@ -80,3 +83,9 @@ def peers() -> None:
         source = Path(__file__).parent.parent.joinpath(*module.split(".")).with_suffix(".py").read_text()
         words = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
         typer.echo(f"{name}{'' if package is None else f' (package {package})'}: {words}\n")
+
+
+def _require_plots() -> None:
+    """Before anything is measured. Raises FleetError."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise FleetError("The report needs matplotlib: pip install 'filterfleet[analysis]'.")
