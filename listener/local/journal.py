@@ -1,4 +1,4 @@
-"""What is being renamed to where: so much of it that a start after a crash can complete what was begun."""
+"""What is being renamed to where, so that a start after a crash can complete what was begun."""
 
 from __future__ import annotations
 

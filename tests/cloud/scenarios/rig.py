@@ -101,7 +101,8 @@ class Work:
         self.check_tidy()
 
     def check_tidy(self) -> None:
-        own = [name for name in self.output.names() if name.startswith(f"{PRIVATE}/") and name != f"{PRIVATE}/lock"]
+        stay = {f"{PRIVATE}/lock", f"{PRIVATE}/placing"}
+        own = [name for name in self.output.names() if name.startswith(f"{PRIVATE}/") and name not in stay]
         assert not own, f"temporary files at the output: {own}"
         left = [file for file in (self.state / "spool").rglob("*") if file.is_file()]
         assert not left, f"in the spool: {left}"
