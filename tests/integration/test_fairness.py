@@ -94,5 +94,6 @@ def test_fresh_uploads_do_not_wait_for_the_backfill(fleet: Fleet, tmp_path: Path
         serve(options, Folder(source), tree, ledger, client, DEFAULT, stop=stop, turned=turned)
         print(f"others recorded since the upload: {ledger.since_upload}, since it settled: {ledger.since_settled}")
         assert ledger.progress().pending > SLOTS  # the uploads came in the middle
-        assert max(ledger.since_settled.values()) <= 20 * SLOTS, ledger.since_settled
+        # A worker holds tiny images for 5 ms of work in reserve, and the listener records in groups.
+        assert max(ledger.since_settled.values()) <= 40 * SLOTS, ledger.since_settled
         assert max(ledger.since_upload.values()) <= BACKFILL / 10, ledger.since_upload

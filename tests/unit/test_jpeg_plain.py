@@ -33,6 +33,8 @@ OTHERS = {
     "stray bytes": PLAIN[:2] + b"stray" + PLAIN[2:],
     "more pictures": jpeg_with(PLAIN, 0xE2, b"MPF\0II*\0\x08\0\0\0\0\0"),
     "cut": PLAIN[:300],
+    "cut in its frame": PLAIN[: PLAIN.index(b"\xff\xc0") + 8],
+    "cut before its picture": PLAIN[: PLAIN.index(b"\xff\xda") + 3],
     "two frames": jpeg_with(PLAIN, 0xC0, bytes.fromhex("08001000100301220002110103110100")[:15]),
 }
 

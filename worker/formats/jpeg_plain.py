@@ -37,6 +37,8 @@ def header_of(blob: Blob) -> Header | None:
     if frame is None or end > _LONGEST or segments.has_broken_profile() or segments.has_index():
         return None
     head = bytes(read(blob, 0, end + _SCAN_HEADER))
+    if len(head) < end + _SCAN_HEADER:  # the file ends before its picture, or within a segment
+        return None
     bits, height, width, samples = struct.unpack_from(">BHHB", head, frame[1])
     if bits != 8 or not head.startswith(_SCAN, end) or _decoders(head) != (height, width, samples):
         return None
