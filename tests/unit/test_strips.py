@@ -15,10 +15,11 @@ from filterfleet.worker.filters import Image, registry
 from filterfleet.worker.filters.merge import Resampled, Whole
 from filterfleet.worker.filters.registry import Alpha, register
 from filterfleet.worker.formats import Carried, Header, Target
+from filterfleet.worker.formats.limits import LONGEST_WRITTEN
 from filterfleet.worker.formats.metadata import NOTHING
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips import obstacle, process_in_strips
-from filterfleet.worker.strips.plan import Size, band_rows, bands
+from filterfleet.worker.strips.plan import Size, band_rows, bands, threads_for
 from filterfleet.worker.strips.run import stream
 from filterfleet.worker.strips.source import Decoded
 from filterfleet.worker.strips.span import Span
@@ -267,3 +268,8 @@ def test_strays_between_the_segments_of_a_jpeg_are_passed_over(damaged: Damaged)
     assert np.array_equal(one, other)
     with pytest.raises(ImageError, match="damaged"):
         Decoded(odd[: len(odd) * 2 // 3], header, Damaged.REFUSE).read(Span(0, 300))
+
+
+def test_an_image_too_wide_for_a_jpeg_goes_on_one_thread():
+    assert threads_for(Size(LONGEST_WRITTEN["jpeg"], 10), 8) == 8
+    assert threads_for(Size(LONGEST_WRITTEN["jpeg"] + 1, 10), 8) == 1

@@ -70,6 +70,13 @@ def band_rows(root: Node, size: Size) -> int:
     return max(wanted // unit, 1) * unit
 
 
+def threads_for(size: Size, threads: int) -> int:
+    """How many of the threads work on the image: one, where it is too wide for a JPEG, because each would hold bands
+    and rows of some 100 MB.
+    """
+    return threads if size.width <= LONGEST_WRITTEN["jpeg"] else 1
+
+
 def is_barrier(bound: Bound) -> bool:
     """Whether a pass ends at this step."""
     return not isinstance(bound.filter.merge, Rows)

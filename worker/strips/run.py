@@ -149,7 +149,7 @@ class _Run:
                     open_barriers.callback(barrier.close)
                     ended_at.append((bound, child, barrier))
         barriers = {child: barrier for _, child, barrier in ended_at}
-        Pass(source, root, bands, writers, barriers, self.clock).run(self.threads)
+        Pass(source, root, bands, writers, barriers, self.clock).run(plan.threads_for(size, self.threads))
         for name, writer in writers.items():
             self.files[name] = writer.finish()
         return ended_at
