@@ -60,7 +60,7 @@ def parse(body: bytes, drive_state: str | None = None) -> list[Changed] | Invita
     try:
         return _parsed(_json(body))
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise HintError("This is no notification of a form that is known.") from None
+        raise HintError("This notification has a form that is not known.") from None
 
 
 def below(changed: Changed, place: str | None) -> str | None:

@@ -31,7 +31,7 @@ def from_json(text: bytes) -> Order:
         kind = _KINDS[fields.pop("order")]
         return kind(**{name: _CHECKS[name](value) for name, value in fields.items()})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise FleetError("This is no order that this version of filterfleet knows.") from None
+        raise FleetError("This version of filterfleet does not know this order.") from None
 
 
 def _paths(value: Any) -> tuple[str, ...]:

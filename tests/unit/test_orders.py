@@ -186,7 +186,7 @@ def test_an_order_keeps_its_form(what):
     ],
 )
 def test_anything_else_is_no_order(text):
-    with pytest.raises(FleetError, match=r"This is no order that this version of filterfleet knows\."):
+    with pytest.raises(FleetError, match=r"This version of filterfleet does not know this order\."):
         from_json(text)
 
 
