@@ -226,7 +226,7 @@ def test_an_order_that_cannot_be_read_is_answered_with_the_reason(box):
     (box.path / "0001.json").write_text("rm -rf /")
     (box.path / "0001.json").chmod(0o600)
     assert list(box.take()) == []
-    assert "no order" in box.answer_to("0001", 0.0)["error"]
+    assert "does not know this order" in box.answer_to("0001", 0.0)["error"]
     assert not (box.path / "0001.json").exists()
 
 
