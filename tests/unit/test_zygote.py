@@ -100,7 +100,7 @@ print(os.waitpid(-1, os.WNOHANG))
         "title": "role 7",
         "threads": 1,
         "blocked": [],
-        "interrupts": True,
+        "interrupts": signal.getsignal(signal.SIGINT) is not signal.SIG_IGN,  # as in any child of ours
         "files": [0, 1, 2],
         "stdin": os.devnull,
         "path": str(tmp_path / "modules"),
