@@ -48,7 +48,7 @@ check: venv
 	$(BIN)/pytest -q tests/unit/test_requirements.py
 
 bench: venv
-	$(BIN)/filterfleet bench compare
+	$(BIN)/filterfleet bench all --output docs
 
 # --- which packages ----
 

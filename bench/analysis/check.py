@@ -1,15 +1,35 @@
-"""What became slower from one run of the analysis to another, beyond noise."""
+"""What became slower from one run of the analysis to another, beyond noise.
+
+Two kinds of series are judged, each by how much better or worse its median became:
+
+- Those with a reference, as ratios to it. Both were measured in the same rounds, so the load of the machine cancels.
+- All others against each other. A machine that was busier, or that is another one, changes them alike, so what counts
+  is how far one of them changed beyond the median change of them all. How far they usually stray from it is known from
+  the runs themselves, and includes what differs between two runs and not within one.
+
+A change is told when it exceeds a least share, and SURE times its standard error. The error of a median comes from the
+spread of the samples (median absolute deviation, so that single outliers do not count), and never from less than what
+is usual for the series of its part: with few samples, some series look quieter than they are.
+"""
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from filterfleet.bench.analysis.figures import figure_of, grouped, reference_of
 from filterfleet.bench.analysis.record import Analysis, Part, Series
 
-LEAST = 0.10  # a change below this share is not told
+LEAST = 0.07  # a change of a ratio below this share is not told
+LEAST_ALONE = 0.25  # nor one of a series without a reference
+SURE = 4.0  # standard errors
+FEWEST = 3  # samples of each run; with fewer, nothing is known of the noise
+NORMAL = 1.4826  # a standard deviation in median absolute deviations, and
+MEDIAN = 1.2533  # the error of a median in errors of a mean, for normal samples
+
+Key = tuple[str, str, str, float | None]  # part, group, name, x
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,36 +40,82 @@ class Worse:
     group: str
     name: str
     factor: float
+    x: float | None = None
 
 
-def worse(old: Analysis, new: Analysis) -> list[Worse]:
-    """Every series of ours that both runs have, that became worse by more than LEAST, and by more than chance explains.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """judged is how many series were compared; too_few how many have too few samples for that."""
 
-    Series with a reference are compared as ratios to it, because the machine may have been busier. Chance explains a
-    change when the two ranges of samples overlap.
-    """
-    found = []
-    for part in old.parts.keys() & new.parts.keys():
+    worse: list[Worse]
+    judged: int
+    too_few: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """of is how much worse it became, and error the standard error of that, both as logarithms."""
+
+    key: Key
+    of: float
+    error: float
+    compared: bool  # with a reference
+
+
+def compared(old: Analysis, new: Analysis) -> Verdict:
+    """Every series of ours that both runs have."""
+    changes: list[_Change] = []
+    too_few = 0
+    for part in sorted(old.parts.keys() & new.parts.keys()):
         before, after = (_quality(run.parts[part]) for run in (old, new))
-        for key in before.keys() & after.keys():
-            factor = statistics.median(before[key]) / statistics.median(after[key])
-            if factor > 1 + LEAST and max(after[key]) < min(before[key]):
-                found.append(Worse(part, *key[:2], factor))
-    return sorted(found, key=lambda one: -one.factor)
+        shared = [key for key in before if key in after]
+        enough = [key for key in shared if min(len(before[key][1]), len(after[key][1])) >= FEWEST]
+        too_few += len(shared) - len(enough)
+        usual = statistics.median([_scale(run[key][1]) for run in (before, after) for key in enough] or [0.0])
+        for key in enough:
+            (with_reference, one), (_, other) = before[key], after[key]
+            error = math.hypot(*(MEDIAN * max(usual, _scale(logs)) / math.sqrt(len(logs)) for logs in (one, other)))
+            change = statistics.median(one) - statistics.median(other)
+            changes.append(_Change((part, *key), change, error, with_reference))
+    return Verdict(sorted(_told(changes), key=lambda one: -one.factor), len(changes), too_few)
 
 
-def _quality(part: Part) -> dict[tuple[str, str, float | None], list[float]]:
-    """For each series of ours, numbers of which more are better."""
-    return {
-        (one.group, one.name, one.x): list(_better_is_more(one, group))
-        for group in grouped(part).values()
-        for one in group
-        if one.ours and figure_of(one.samples).low > 0
-    }
+def _told(changes: Sequence[_Change]) -> Iterator[Worse]:
+    alone = [change.of for change in changes if not change.compared]
+    usual = statistics.median(alone) if alone else 0.0
+    stray = _scale(alone)
+    for change in changes:
+        of = change.of if change.compared else change.of - usual
+        error = change.error if change.compared else math.hypot(change.error, stray)
+        least = LEAST if change.compared else LEAST_ALONE
+        if of > max(math.log1p(least), SURE * error):
+            part, group, name, x = change.key
+            yield Worse(part, group, name, math.exp(of), x)
 
 
-def _better_is_more(one: Series, group: list[Series]) -> Iterator[float]:
-    reference = reference_of(one, group)
+def _scale(samples: Sequence[float]) -> float:
+    """Their standard deviation, robust against outliers."""
+    if len(samples) < FEWEST:
+        return 0.0
+    middle = statistics.median(samples)
+    return NORMAL * statistics.median([abs(sample - middle) for sample in samples])
+
+
+def _quality(part: Part) -> dict[tuple[str, str, float | None], tuple[bool, list[float]]]:
+    """For each series of ours: whether it has a reference, and logarithms of numbers of which more are better."""
+    found = {}
+    for group in grouped(part).values():
+        for one in group:
+            if one.ours and one.samples and figure_of(one.samples).low > 0:
+                reference = reference_of(one, group)
+                found[one.group, one.name, one.x] = (
+                    reference is not None,
+                    [math.log(value) for value in _better_is_more(one, reference)],
+                )
+    return found
+
+
+def _better_is_more(one: Series, reference: Series | None) -> Iterator[float]:
     if reference is not None:
         pairs = zip(one.samples, reference.samples, strict=False)
         yield from (r / s if one.better == "less" else s / r for s, r in pairs)

@@ -67,14 +67,16 @@ def check(
     new: Annotated[Path, typer.Argument(help="That of a later one.")],
 ) -> None:
     """Say what became slower from one run to another, beyond noise. The exit code is 1 when something did."""
-    from filterfleet.bench.analysis.check import worse
+    from filterfleet.bench.analysis.check import compared
 
-    found = worse(read(old), read(new))
-    for one in found:
-        typer.echo(f"{one.part}, {one.group}, {one.name}: worse by a factor of {one.factor:.2f}")
-    if not found:
+    verdict = compared(read(old), read(new))
+    for one in verdict.worse:
+        at = "" if one.x is None else f" at {one.x:g}"
+        typer.echo(f"{one.part}, {one.group}, {one.name}{at}: worse by a factor of {one.factor:.2f}")
+    if not verdict.worse:
         typer.echo("Nothing became slower beyond noise.")
-    raise typer.Exit(1 if found else 0)
+    typer.echo(f"{verdict.judged} series were compared; {verdict.too_few} have too few samples for that.")
+    raise typer.Exit(1 if verdict.worse else 0)
 
 
 def peers() -> None:

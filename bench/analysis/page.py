@@ -1,7 +1,8 @@
-"""The report as a structure: sections with sentences, tables and plots, which markdown.py and html.py write down."""
+"""The report as a structure: sections with sentences, plots and tables, which markdown.py and html.py write down."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -16,18 +17,19 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """svg is a whole SVG element; words say what it shows."""
+    """draw makes a whole SVG element, and is called only where plots are shown; words say what it shows."""
 
     words: str
-    svg: str
+    draw: Callable[[], str]
 
 
 @dataclass(slots=True)
 class Section:
-    """sentences stand before the tables and plots, and notes behind them, as a list."""
+    """Its sentences come first, then plots, tables, and notes as a list. columns is the same for several machines."""
 
     title: str
     sentences: list[str] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
     plots: list[Plot] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    columns: list[Section] = field(default_factory=list)

@@ -5,13 +5,14 @@ computed from them.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from filterfleet.common.errors import FleetError
 
 FORMAT = 1
+DIGITS = 6  # significant ones of each number in the file: no clock here tells more
 Better = Literal["less", "more"]
 
 
@@ -94,6 +95,15 @@ def write(analysis: Analysis, file: Path) -> None:
     """Raises FleetError."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(msgspec.json.format(msgspec.json.encode(analysis), indent=1) + b"\n")
+        plain = _rounded(msgspec.to_builtins(analysis))
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(plain), indent=1) + b"\n")
     except OSError as error:
         raise FleetError(f"The analysis {file} cannot be written: {error.strerror}.") from None
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    return [_rounded(one) for one in value] if isinstance(value, list) else value

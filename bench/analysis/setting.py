@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from filterfleet.bench.photographs import make_photographs
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.names import is_image_name
+
+LEAST_ROUNDS = 2  # fewer would show no spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,20 @@ class Setting:
 
     @property
     def rounds(self) -> int:
-        return 2 if self.quick else 5
+        """The most rounds of any measurement."""
+        return 3 if self.quick else 5
+
+    def laps(self, quick: float, full: float) -> Iterator[int]:
+        """Numbers of rounds, from 0, that fit into this many seconds if each takes as long as the longest so far:
+        LEAST_ROUNDS at least and `rounds` at most."""
+        ends = time.monotonic() + (quick if self.quick else full)
+        longest = 0.0
+        for number in range(self.rounds):
+            began = time.monotonic()
+            if number >= LEAST_ROUNDS and began + longest > ends:
+                return
+            yield number
+            longest = max(longest, time.monotonic() - began)
 
     def count(self, quick: int, full: int) -> int:
         return quick if self.quick else full

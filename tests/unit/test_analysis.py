@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
+import re
+from pathlib import Path
 
 import pytest
 
-from filterfleet.bench.analysis.check import worse
+from filterfleet.bench.analysis import plots
+from filterfleet.bench.analysis.check import compared
 from filterfleet.bench.analysis.figures import figure_of, percentile
 from filterfleet.bench.analysis.paper import as_html, as_markdown
 from filterfleet.bench.analysis.parts import broker, faults, latency, memory, scalability
@@ -82,34 +86,107 @@ def test_figures():
 
 def test_a_slow_down_is_found_and_a_busy_machine_is_none():
     old = analysis()
-    assert not worse(old, analysis())
-    assert not worse(old, analysis(throughput=throughput(busy=1.5)))
-    found = worse(old, analysis(throughput=throughput(ours=1 / 1.2)))
+    assert not compared(old, analysis()).worse
+    assert not compared(old, analysis(throughput=throughput(busy=1.5))).worse
+    found = compared(old, analysis(throughput=throughput(ours=1 / 1.2))).worse
     assert {one.name for one in found} == {"up --once", "fleet of 2, warm"}
     assert all(one.factor == pytest.approx(1.2, rel=0.01) for one in found)
-    assert not worse(analysis(throughput=throughput(ours=1 / 1.2)), old)
+    assert not compared(analysis(throughput=throughput(ours=1 / 1.2)), old).worse
+
+
+def noisy(seed: int, noise: float, slower: float = 1.0) -> Analysis:
+    """Forty series in five rounds: half of them beside a reference, under a load that changes from round to round, and
+    half alone, on a machine that is as fast as it happens to be in this run."""
+    rng = random.Random(seed)
+    part = Part()
+    load = [rng.uniform(1, 3) for _ in range(5)]
+    part.series.append(Series("g", "plain", "s", "less", load, ours=False))
+    day = rng.uniform(1, 2)
+    for number in range(20):
+        factor = slower if number == 0 else 1.0
+        beside = [factor * busy * rng.lognormvariate(0, noise) for busy in load]
+        alone = [factor**3 * day * rng.lognormvariate(0, noise) for _ in load]
+        part.series.append(Series("g", f"beside {number}", "s", "less", beside, reference="plain"))
+        part.series.append(Series("h", f"alone {number}", "s", "less", alone))
+    return Analysis("2026-01-01", "c", MACHINE, {"throughput": part}, {}, 1.0)
+
+
+def test_noise_is_not_taken_for_a_slow_down():
+    for noise in (0.02, 0.1, 0.3):
+        told = [one for seed in range(50) for one in compared(noisy(seed, noise), noisy(1000 + seed, noise)).worse]
+        assert len(told) <= 6, noise  # of 2,000 comparisons
+
+
+def test_a_slow_down_of_a_fifth_is_found_in_usual_noise():
+    found = [compared(noisy(seed, 0.03), noisy(1000 + seed, 0.03, 1.2)).worse for seed in range(50)]
+    assert sum("beside 0" in {one.name for one in told} for told in found) >= 45
+    assert sum("alone 0" in {one.name for one in told} for told in found) >= 45
+
+
+def test_two_samples_say_nothing_of_noise():
+    old, new = noisy(1, 0.01), noisy(2, 0.01, 2.0)
+    for run in (old, new):
+        for one in run.parts["throughput"].series:
+            del one.samples[2:]
+    verdict = compared(old, new)
+    assert (verdict.worse, verdict.judged, verdict.too_few) == ([], 0, 40)
 
 
 def test_the_report_says_who_wins_whoever_that_is():
     said = " ".join(as_markdown([analysis()]).split())
-    assert "up --once is the fastest of all with 1.90 times the plain program; a pool, the best peer, reaches" in said
-    assert "a pool, warm is the fastest and beats ours with 2.50 times the plain program" in said
+    assert "Of 2 contests with other systems, ours wins 1; its best is fleet of 2, warm with 2.40 times the" in said
+    assert "a pool, warm beats ours among systems that are up on small photographs (1.04 times as fast as" in said
     assert "the points for 4 workers are oversubscribed" in said
     assert "Other programs used 50 % of the machine meanwhile." in said
 
 
+def test_rounds_that_do_not_agree_are_nobodys_win():
+    part = throughput()
+    part.series[-1].samples = [26.0, 22.0, 25.0]
+    assert "the rounds do not agree for systems that are up on small photographs" in " ".join(
+        as_markdown([analysis(throughput=part)]).split()
+    )
+
+
+def test_the_same_measurements_give_the_same_plot():
+    once, again = (plots.drawn([plots.steps("t", {"a": [1.0, 2.0]}, "ms")], 2.0) for _ in range(2))
+    assert once == again
+
+
+def test_several_machines_stand_side_by_side(monkeypatch):
+    monkeypatch.setattr(plots, "drawn", lambda *_, **__: "<svg></svg>")
+    other = analysis()
+    other.machine = Machine("another <processor>", 16, 64 << 30, "Linux", "3.12", {})
+    page = as_html([analysis(), other])
+    assert page.count("<svg") == 14
+    assert page.count('<div class="columns">') == 8  # the set-up, and seven parts
+    assert "another &lt;processor&gt;, 16 cores" in page
+    assert "### a processor, 2 cores" in as_markdown([analysis(), other])
+
+
+def test_a_part_without_its_measurements_is_a_sentence():
+    with pytest.raises(FleetError, match="The part memory of the analysis lacks measurements"):
+        as_markdown([analysis(memory=Part())])
+
+
 def test_the_page_needs_nothing_else_and_shows_names_as_text():
     page = as_html([analysis()])
-    assert page == as_html([analysis()])  # the same measurements give the same page
-    assert "<b>" not in page
+    assert "kill <b>" not in page
     assert "kill &lt;b&gt;" in page
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 7  # one for each section
     assert not {"<script", "src=", "@import"} & {word for word in ("<script", "src=", "@import") if word in page}
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    write(analysis(), tmp_path / "folder/analysis.json")
-    assert read(tmp_path / "folder/analysis.json") == analysis()
+    file = tmp_path / "folder/analysis.json"
+    write(analysis(), file)
+    found = read(file)
+    assert found.parts["faults"] == analysis().parts["faults"]
+    samples = (run.parts["throughput"].series[0].samples for run in (found, analysis()))
+    assert next(samples) == pytest.approx(next(samples), rel=1e-5)
+    written = file.read_bytes()
+    write(found, file)
+    assert file.read_bytes() == written
 
 
 @pytest.mark.parametrize(
@@ -126,3 +203,18 @@ def test_a_file_that_is_no_analysis_is_a_sentence(tmp_path, content, words):
         file.write_bytes(content)
     with pytest.raises(FleetError, match=words):
         read(file)
+
+
+# --- docs/ ----
+
+DOCS = Path(__file__).parents[2] / "docs"
+SVG = re.compile("<svg.*?</svg>", re.DOTALL)
+
+
+def test_the_documentation_is_what_the_report_makes_of_its_measurements(monkeypatch):
+    measured = [read(DOCS / "analysis.json")]
+    again = "`make bench`, or `filterfleet bench report docs/analysis.json --output docs`, writes it anew"
+    assert (DOCS / "analysis.md").read_text() == as_markdown(measured), again
+    # Other versions of matplotlib draw other lines.
+    monkeypatch.setattr(plots, "drawn", lambda *_, **__: "<svg></svg>")
+    assert SVG.sub("<svg></svg>", (DOCS / "analysis.html").read_text()) == as_html(measured), again

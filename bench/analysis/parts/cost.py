@@ -27,7 +27,7 @@ def measure(setting: Setting) -> Part:
         fleet = stack.enter_context(warm_fleet(folder, folder / "output", WORKERS, ports, reached))
         used: dict[str, list[float]] = {}
         passed: list[float] = []
-        for number in range(setting.rounds):
+        for number in setting.laps(5, 60):
             setting.say(f"cost, round {number + 1}")
             staged = folder / f"photographs-{number}"
             setting.photographs(staged, images, 1.0, 2.0, seed=20 + number)
@@ -39,11 +39,18 @@ def measure(setting: Setting) -> Part:
             fleet.wait()
             for name, seconds in _used(fleet.supervisor.children).items():
                 role = name.partition("-")[0]
-                used.setdefault(role, [0.0] * setting.rounds)[number] += 1000 * (seconds - before[name]) / images
+                _add(used.setdefault(role, []), number, 1000 * (seconds - before[name]) / images)
             passed.append((clients.bytes + workers.bytes - carried) / size)
     part.series += [Series(CPU, role, "CPU s for 1,000 images", "less", found) for role, found in used.items()]
     part.series.append(Series(WIRE, "to and from the broker", "bytes for each byte of image", "less", passed))
     return part
+
+
+def _add(sums: list[float], place: int, value: float) -> None:
+    """To the sum at this place, which may be the next one."""
+    if place == len(sums):
+        sums.append(0.0)
+    sums[place] += value
 
 
 def _used(children: Sequence[Child]) -> dict[str, float]:

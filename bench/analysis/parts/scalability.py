@@ -1,10 +1,22 @@
-"""Warm fleets of 1, 2, 4 and 8 workers: the same work for all (strong scaling), and work that grows (weak)."""
+"""Warm fleets of 1, 2, 4 and 8 workers: the same work for all (strong scaling), and work that grows (weak).
+
+All of them are up from the beginning and take turns, so that a round has no start in it and other load on the machine
+disturbs all of them alike. The plain program runs once in each round: ratios to it do not depend on that load.
+"""
 
 from __future__ import annotations
 
+import filecmp
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
-from filterfleet.bench.contenders import Contender, fleet
+from filterfleet.bench.contenders import OURS, PLAIN, contenders
+from filterfleet.bench.places import places
+from filterfleet.bench.warm import WarmFleet, warm_fleet
+from filterfleet.common.errors import FleetError
 from filterfleet.common.process.system import cores
 
 WORKERS = (1, 2, 4, 8)
@@ -12,24 +24,64 @@ STRONG, WEAK = "the same work", "work for each worker"
 
 
 def measure(setting: Setting) -> Part:
-    images, each = setting.count(80, 400), setting.count(20, 80)
-    part = Part({"cores": cores(), "images": images, "images for each worker": each, "rounds": setting.rounds})
-    with setting.room("scalability") as folder:
-        setting.photographs(folder / "all", images, 1.0, 2.0)
+    images, each = setting.count(60, 300), setting.count(12, 60)
+    part = Part({"cores": cores(), "images": images, "images for each worker": each})
+    rates: dict[tuple[str, int], list[float]] = {}
+    with setting.room("scalability") as folder, ExitStack() as stack:
+        photographs, expected = folder / "photographs", folder / "expected"
+        setting.photographs(photographs, max(images, each * WORKERS[-1]), 1.0, 2.0)
+        field = {one.name: one for one in contenders(2, peers=False)}
+        field[OURS].measure(photographs, expected)
+        setting.say("scalability: the fleets start")
+        fleets: dict[int, WarmFleet] = {}
         for workers in WORKERS:
-            setting.photographs(folder / f"weak-{workers}", each * workers, 1.0, 2.0)
-        strong = {workers: fleet(workers) for workers in WORKERS}
-        weak = {workers: fleet(workers) for workers in WORKERS}
-        for number in range(setting.rounds):
-            for workers in WORKERS:
+            room = folder / f"fleet-{workers}"
+            room.mkdir()
+            fleets[workers] = stack.enter_context(warm_fleet(room, room / "output", workers))
+        for number in setting.laps(22, 280):
+            field[PLAIN].measure(photographs, folder / "plain")
+            for workers, fleet in fleets.items():
                 setting.say(f"scalability, round {number + 1}: {workers} workers")
-                strong[workers].measure(folder / "all", folder / "output")
-                weak[workers].measure(folder / f"weak-{workers}", folder / "output")
-    for workers in WORKERS:
-        part.series.append(_series(STRONG, strong[workers], images, workers))
-        part.series.append(_series(WEAK, weak[workers], each * workers, workers))
+                for group, count in ((STRONG, images), (WEAK, each * workers)):
+                    batch = Batch(photographs, expected, count, f"{number}-{group.partition(' ')[2][:4]}-")
+                    rates.setdefault((group, workers), []).append(count / batch.seconds(fleet, folder))
+        plain = [len(list(photographs.iterdir())) / seconds for seconds in field[PLAIN].seconds]
+    for group in (STRONG, WEAK):
+        part.series.append(Series(group, PLAIN, "images/s", "more", plain, ours=False))
+        for workers in WORKERS:
+            found = rates[group, workers]
+            part.series.append(Series(group, "fleet", "images/s", "more", found, float(workers), PLAIN))
     return part
 
 
-def _series(group: str, one: Contender, images: int, workers: int) -> Series:
-    return Series(group, "fleet", "images/s", "more", [images / seconds for seconds in one.seconds], x=float(workers))
+class Batch:
+    """The first `count` of the photographs, once more: under other names, and with a byte behind each of them, so that
+    no ledger knows them. That changes no pixel, so the outputs have to be the expected ones."""
+
+    def __init__(self, photographs: Path, expected: Path, count: int, prefix: str) -> None:
+        self._photographs = sorted(photographs.iterdir())[:count]
+        self._expected = expected
+        self._prefix = prefix
+
+    def seconds(self, fleet: WarmFleet, folder: Path) -> float:
+        """From the moment at which they are there to the last output on disk. Raises FleetError."""
+        staged = folder / "staged"
+        staged.mkdir()
+        for photograph in self._photographs:
+            (staged / f"{self._prefix}{photograph.name}").write_bytes(photograph.read_bytes() + self._prefix.encode())
+        began = time.perf_counter()
+        fleet.drop(sorted(staged.iterdir()))
+        fleet.wait()
+        seconds = time.perf_counter() - began
+        staged.rmdir()
+        self._check(fleet.output)
+        return seconds
+
+    def _check(self, output: Path) -> None:
+        for name in (photograph.name for photograph in self._photographs):
+            for wanted, made in zip(places(name), places(f"{self._prefix}{name}"), strict=True):
+                if not (output / made).is_file() or not filecmp.cmp(
+                    self._expected / wanted, output / made, shallow=False
+                ):
+                    raise FleetError(f"The output {made} of a fleet is missing, or is not that of {OURS}.")
+                (output / made).unlink()
