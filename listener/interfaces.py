@@ -51,7 +51,8 @@ class Watch:
 
 
 class Source(Protocol):
-    """Images below a root. list, load and take_away may be called from any thread."""
+    """Images below a root. Every method may be called from any thread. look may run beside list, but not before the
+    first list has ended."""
 
     name: str  # in the ledger: the same in every run
     atomic: bool  # an object appears whole or not at all: one look at it is enough

@@ -88,6 +88,7 @@ class ListenerService:
         self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
+        self._looker = self._loop.pool("look", 1)  # a fresh upload is noticed while everything is being listed
         self._at_source = self._loop.pool("source", options.transfers)
         self._at_output = self._loop.pool("output", options.transfers)
         self._publisher = self._loop.pool("publish", 1)
@@ -132,8 +133,9 @@ class ListenerService:
         interrupt()
         for event in self._loop.stop():
             self._execute(self._core.on(event, time.monotonic()))
-        for rest in self._core.publish_rest():
-            self._execute(self._core.on(self._transfers.do(rest), time.monotonic()))
+        while rest := self._core.publish_rest():
+            for publish in rest:
+                self._execute(self._core.on(self._transfers.do(publish), time.monotonic()))
         self._execute(self._core.end())
         log.info("listener stopped", failed=self._ledger.progress().failed)
 
@@ -187,8 +189,10 @@ class ListenerService:
 
     def _pool(self, action: Transfer) -> Pool[Event]:
         match action:
-            case List() | Look():
+            case List():
                 return self._scanner
+            case Look():
+                return self._looker
             case Load() | TakeAway():
                 return self._at_source
             case Publish():

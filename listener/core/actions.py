@@ -13,13 +13,14 @@ from filterfleet.listener.core.scan import Version
 
 
 class List(Struct, frozen=True):
-    """List the whole source; ends in Listed. Lists and looks run one after the other, in the order of the actions."""
+    """List the whole source; ends in Listed. There is one at a time."""
 
     urgent: ClassVar[bool] = True  # it may find fresh uploads
 
 
 class Look(Struct, frozen=True):
-    """See which of these paths are in the source, and as which versions; ends in Looked."""
+    """See which of these paths are in the source, and as which versions; ends in Looked. There is one at a time, and it
+    does not wait for a listing that is under way."""
 
     paths: frozenset[str]
     urgent: ClassVar[bool] = True

@@ -111,7 +111,7 @@ class ListenerCore:
         self.desk.stopping = True
 
     def publish_rest(self) -> list[Publish]:
-        """To be called when nothing is under way any more: what is left to be published, if anything."""
+        """To be called when nothing is under way any more, until it returns nothing: what is left to be published."""
         self.desk.publish(float("inf"))
         return [action for action in self._take() if isinstance(action, Publish)]
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from filterfleet.common.wire.liveness import Randomness
 from filterfleet.listener.core.actions import List, Look, Note
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.core.news import News
+from filterfleet.listener.core.overlap import Overlap
 from filterfleet.listener.core.rhythm import Rhythm
 from filterfleet.listener.core.scan import (
     ROOT,
@@ -28,7 +30,7 @@ from filterfleet.listener.core.scan import (
     Settled,
     Version,
 )
-from filterfleet.listener.core.settings import KINDS_PAUSE, SHARE, Backfill, Settings
+from filterfleet.listener.core.settings import KINDS_PAUSE, LOOK_SHARE, SHARE, Backfill, Settings
 
 DOUBT = (
     "most objects vanished at once: nothing is forgotten; if they were removed on purpose, "
@@ -46,7 +48,8 @@ class Discovery:
         settled = books.settled()
         self._scan = Scan(settled, settings.settle)
         self._rhythm = Rhythm(settings.interval, settings.settle, 0.0 if settings.once else SHARE)
-        self._news = News(settings.settle)
+        self._news = News(settings.settle, SHARE)
+        self._overlap = Overlap()
         self._watching = self._looking = False
         self._listed = self._recorded = books.was_listed  # to its end, and so in the ledger
         self._list_began = self._look_began = 0.0
@@ -67,6 +70,7 @@ class Discovery:
     def allow_looks(self, *, watching: bool, looking: bool) -> None:
         """From now on, single paths can be looked at. See ListenerCore.start()."""
         self._watching, self._looking = watching, looking
+        self._news = News(self._settings.settle, LOOK_SHARE if looking else SHARE)
 
     @property
     def quiet(self) -> bool:
@@ -95,15 +99,21 @@ class Discovery:
         if self._rhythm.wait(now) == 0:
             self._rhythm.begin(now)
             self._list_began = now
+            self._overlap.list_begins()
             asked.append(List())
-        if self._news.wait(now) == 0:
+        if self._look_wait(now) == 0:
             self._looked_at, self._look_began = self._news.begin(now), now
+            self._overlap.look_begins(self._looked_at)
             asked.append(Look(self._looked_at))
         return asked
 
     def wait(self, now: float) -> float:
         """Seconds until something is due."""
-        return min(self._rhythm.wait(now), self._news.wait(now))
+        return min(self._rhythm.wait(now), self._look_wait(now))
+
+    def _look_wait(self, now: float) -> float:
+        """The first listing of each life tells the source which files are wanted; looks come after it."""
+        return self._news.wait(now) if self.has_listed else float("inf")
 
     def hint(self, now: float) -> None:
         """Have everything listed soon."""
@@ -128,14 +138,24 @@ class Discovery:
 
     def looked(self, found: Mapping[str, Version], now: float) -> list[Finding]:
         """The look that was asked for has ended; returns what is to be taken up."""
-        findings = self._scan.look(self._looked_at, found, now, self._look_began, self._news.written)
+        written = self._news.written
+        disputed = self._overlap.look_ends(found)
+        agreed = {path: version for path, version in found.items() if path not in disputed} if disputed else found
+        findings = self._scan.look(self._looked_at - disputed, agreed, now, self._look_began, written - disputed)
         self._news.end(self._looked_at, self._scan.is_unsettled, now)
+        for path in disputed:
+            self.stir(path, now)
+            if path in written:
+                self._news.hear(path, now)
         return findings
 
     def listed(self, listing: Listing, now: float) -> list[Note]:
         """The listing that was asked for has ended. What it has found is to be taken up: see take()."""
         self._note_first(listing)
-        findings = self._scan.update(listing, now, self._list_began)
+        disputed = self._overlap.list_ends(listing.objects)
+        for path in disputed:
+            self.stir(path, now)
+        findings = self._scan.update(_without(listing, disputed), now, self._list_began)
         failed = ROOT in listing.unread
         if not failed or (listing.busy and self._readable_at == float("-inf")):
             self._readable_at = now
@@ -287,3 +307,11 @@ class Discovery:
             return -mtime if newest else mtime
 
         return sorted(findings, key=age)
+
+
+def _without(listing: Listing, disputed: AbstractSet[str]) -> Listing:
+    """A listing that says nothing about these paths."""
+    if not disputed:
+        return listing
+    objects = {path: version for path, version in listing.objects.items() if path not in disputed}
+    return replace(listing, objects=objects, unread={**listing.unread, **dict.fromkeys(disputed, "It is changing.")})

@@ -1,19 +1,21 @@
 """Which outputs are published together, so that many share the cost of being made durable.
 
 A group is closed when the one before has ended and waiting is of no more use: a fresh upload is in it, nothing else is
-under way, it is large enough, or its first path has waited long enough.
+under way, it is large enough, or its first path has waited long enough. Fresh uploads are first in the group, and no
+group is so large that they would wait long for the one before.
 """
 
 from __future__ import annotations
 
-from filterfleet.listener.core.settings import ENOUGH, GATHER
+from filterfleet.listener.core.settings import ENOUGH, GATHER, MOST_TOGETHER
 
 
 class Groups:
     """The group that is being published, and the one that gathers meanwhile."""
 
     def __init__(self) -> None:
-        self._gathering: list[str] = []
+        self._urgent: list[str] = []
+        self._gathering: list[str] = []  # the others
         self._published: tuple[str, ...] = ()  # under way
         self._close_at = float("inf")
 
@@ -24,16 +26,19 @@ class Groups:
 
     def add(self, path: str, now: float, *, urgent: bool) -> None:
         """The outputs of this path are written."""
-        self._gathering.append(path)
+        (self._urgent if urgent else self._gathering).append(path)
         self._close_at = now if urgent else min(self._close_at, now + GATHER)
 
     def close(self, now: float, under_way: int) -> tuple[str, ...]:
         """The paths to publish now, if any. under_way: the number of paths that are under way, with those that wait."""
-        waiting = len(self._gathering)
+        waiting = len(self._urgent) + len(self._gathering)
         if self._published or not (now >= self._close_at or waiting >= ENOUGH or 0 < waiting == under_way):
             return ()
-        self._published, self._gathering = tuple(self._gathering), []
-        self._close_at = float("inf")
+        line = self._urgent + self._gathering
+        self._published = tuple(line[:MOST_TOGETHER])
+        self._urgent = self._urgent[MOST_TOGETHER:]
+        self._gathering = line[MOST_TOGETHER + len(self._urgent) :]
+        self._close_at = now if waiting > MOST_TOGETHER else float("inf")
         return self._published
 
     def ended(self) -> tuple[str, ...]:

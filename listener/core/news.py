@@ -8,11 +8,11 @@ from filterfleet.listener.core.rhythm import Rhythm
 
 
 class News:
-    """Looks soon after news, and again after settle seconds while a file is unsettled. Looks are cheap: unlike scans,
-    they may take any share of the time."""
+    """Looks soon after news, and again after settle seconds while a file is unsettled."""
 
-    def __init__(self, settle: float) -> None:
-        self._rhythm = Rhythm(float("inf"), settle)
+    def __init__(self, settle: float, share: float) -> None:
+        """share: as in Rhythm."""
+        self._rhythm = Rhythm(float("inf"), settle, share)
         self._paths: set[str] = set()
         self._written: set[str] = set()  # those of them that somebody may have written to
         self.written: frozenset[str] = frozenset()  # the same for the look that began last

@@ -13,6 +13,9 @@ HINT_DELAY = 0.1
 # A scan that took t seconds is followed by a pause of at least SHARE * t. More: scans take a smaller share of the
 # listener's and of the source's time. Less: changes that nobody notifies of are found sooner in a slow source.
 SHARE = 10.0
+# The same for looks at single files, where each costs next to nothing. More: a burst of uploads takes a smaller share
+# of the listener's time. Less: a fresh upload to a busy machine, where a short look takes long, is noticed sooner.
+LOOK_SHARE = 1.0
 # The largest share of a pause by which it is lengthened at random. More: listeners that started together ask a cloud at
 # more different instants. Less: pauses are more regular.
 JITTER = 0.1
@@ -57,6 +60,9 @@ DISK = 1 << 30
 # More: a path costs fewer calls of the file system and commits. Less: outputs appear sooner. Nothing waits behind a
 # fresh upload, and nothing waits when no other path is under way.
 GATHER, ENOUGH = 0.1, 16
+# The most paths that are published together. More: a path costs less still where outputs come faster than a disk makes
+# them durable. Less: a fresh upload waits behind fewer others.
+MOST_TOGETHER = 32
 
 # --- when a transfer is tried again ----
 

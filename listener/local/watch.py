@@ -12,7 +12,20 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirAttribEvent,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileAttribEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
@@ -20,7 +33,13 @@ from filterfleet.common.logs import get_logger
 from filterfleet.listener.core.scan import ROOT
 from filterfleet.listener.local.sentinel import Sentinel
 
-READING = ("opened", "closed_no_write")  # events that change nothing
+# What the system is asked to report. Files that are opened and read are none of it: a listener that works through a
+# backfill opens thousands of them, and what is uploaded meanwhile would wait behind the reports of that. Neither is
+# that a folder is modified: that comes with every file in it, and the file has an event of its own.
+REPORTED: list[type[FileSystemEvent]] = [
+    *(FileAttribEvent, FileClosedEvent, FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent),
+    *(DirAttribEvent, DirCreatedEvent, DirDeletedEvent, DirMovedEvent),
+]
 WRITING = ("created", "modified", "attrib", "closed")  # events that concern one path only
 
 log = get_logger("listener")
@@ -91,7 +110,7 @@ class Notices:
         """Raises OSError."""
         observer: BaseObserver = Observer()
         try:
-            observer.schedule(self._handler, str(self._root), recursive=True)
+            observer.schedule(self._handler, str(self._root), recursive=True, event_filter=REPORTED)
             observer.start()
         except OSError:
             observer.stop()
@@ -123,8 +142,6 @@ class _Handler(FileSystemEventHandler):
         self._changed = changed
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type in READING or (event.is_directory and event.event_type == "modified"):
-            return  # a folder is modified with every file in it, and the file has an event of its own
         if event.is_directory or event.event_type not in WRITING:
             self._changed(ROOT)
         if not event.is_directory and event.event_type != "deleted":

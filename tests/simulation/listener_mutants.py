@@ -18,6 +18,7 @@ from filterfleet.listener.core.events import Published
 from filterfleet.listener.core.group import Groups
 from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.orders import Orders
+from filterfleet.listener.core.overlap import Overlap
 from filterfleet.listener.core.patience import Misses, Patience
 from filterfleet.listener.core.place import Place
 from filterfleet.listener.core.scan import ROOT, Gone, Hidden, Scan, Settled
@@ -137,6 +138,15 @@ def _tail_forgotten(self: Groups, now: float, under_way: int) -> tuple[str, ...]
 
 
 _original_close = Groups.close
+
+
+def _listing_believed(self: Overlap, objects: Any) -> set[str]:
+    """A listing counts even where a look has shown something else meanwhile."""
+    _original_list_ends(self, objects)
+    return set()
+
+
+_original_list_ends = Overlap.list_ends
 
 
 def _trouble_ends_the_group(self: Desk, event: Published, now: float) -> None:
@@ -266,6 +276,7 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "acknowledged before commit": ((Desk, "_leave_window", _acknowledged_before_commit),),
     "recorded before durable": ((Desk, "_publish_later", _recorded_before_durable),),
     "failed sync ignored": ((Desk, "on_published", _sync_failure_ignored),),
+    "listing overrules a look": ((Overlap, "list_ends", _listing_believed),),
     "tail of a group forgotten": ((Groups, "close", _tail_forgotten),),
     "group ended by a trouble": ((Desk, "on_published", _trouble_ends_the_group),),
     "left before commit": ((Desk, "_begin_later", _left_before_commit),),

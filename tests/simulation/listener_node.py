@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
@@ -172,7 +171,6 @@ class ListenerNode(Peer):
         self._engine = Sharing(self._fleet, self.world.share) if self.world.share.used else self._fleet
         self._unfinished: set[bytes] = set()  # jobs that the core has begun and not acknowledged
         self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
-        self._scanner: deque[List | Look] = deque()  # under way, and in line behind it
         self._act_client(self.client.start(self.now))
         self.core.start(self.now, watching=self.watching, looking=self.looking)
         for id_, order in self.orders.items():
@@ -245,9 +243,7 @@ class ListenerNode(Peer):
                 case Answer(id_):
                     self._answer(id_)
                 case List() | Look():
-                    self._scanner.append(action)
-                    if len(self._scanner) == 1:
-                        self._scan()
+                    self._scan(action)
                 case _:
                     self._begin(action)
         self._check_turns(actions)
@@ -261,20 +257,13 @@ class ListenerNode(Peer):
                     raise InvariantError(f"{self.name} begins backfill, and the fresh {path} waits")
         self._begun |= loads
 
-    def _scan(self) -> None:
-        """Lists and looks run one after the other. They show an earlier state of the source than that at their end."""
+    def _scan(self, action: List | Look) -> None:
+        """Lists and looks run side by side. They show an earlier state of the source than that at their end."""
         seen, told = self.world.rng.uniform(0.0, 0.1), self.world.rng.uniform(0.0, 0.1)
-        self.later(seen, self._see, told)
+        self.later(seen, self._see, action, told)
 
-    def _see(self, told: float) -> None:
-        event = do(self.source, self.output, self._scanner[0])
-        self.later(told, self._scanned, event)
-
-    def _scanned(self, event: Event) -> None:
-        self._scanner.popleft()
-        if self._scanner:
-            self._scan()
-        self._on(event)
+    def _see(self, action: List | Look, told: float) -> None:
+        self.later(told, self._on, do(self.source, self.output, action))
 
     def _begin(self, action: Transfer) -> None:
         if isinstance(action, TakeAway):

@@ -11,8 +11,8 @@ from tests.simulation.runner import failure_of, run_seeds
 from tests.simulation.world import World
 
 FEW_SEEDS = 150
-SEEDS_FOR_A_MUTANT = 200
-# These need many seeds.
+SEEDS_FOR_A_MUTANT = 500
+# These need many of them.
 LATE = {"first broker only", "version ignored", "failure never cleared"}
 
 

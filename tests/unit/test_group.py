@@ -6,7 +6,7 @@ from filterfleet.common.wire import Result
 from filterfleet.listener.core.actions import Acknowledge, Copy, Publish, Write
 from filterfleet.listener.core.events import Copied, Ended, Loaded, Published, Trouble, Written
 from filterfleet.listener.core.group import Groups
-from filterfleet.listener.core.settings import ENOUGH, FIRST_PAUSE, GATHER
+from filterfleet.listener.core.settings import ENOUGH, FIRST_PAUSE, GATHER, MOST_TOGETHER
 from filterfleet.listener.core.work import State
 from tests.unit.listener_rig import DIGEST, DONE, JOB, OUTPUTS, V1, V2, Rig, of
 
@@ -43,7 +43,31 @@ def test_nothing_waits_with_a_fresh_upload():
     groups = Groups()
     groups.add("a", 0.0, urgent=False)
     groups.add("b", 0.0, urgent=True)
-    assert groups.close(0.0, MANY) == ("a", "b")
+    assert groups.close(0.0, MANY) == ("b", "a")
+
+
+def test_a_fresh_upload_waits_for_no_more_than_one_group():
+    groups = Groups()
+    for number in range(3 * MOST_TOGETHER):
+        groups.add(str(number), 0.0, urgent=False)
+    assert len(groups.close(0.0, MANY)) == MOST_TOGETHER
+    groups.add("fresh", 0.0, urgent=True)
+    groups.ended()
+    group = groups.close(0.0, MANY)
+    assert group[0] == "fresh"
+    assert len(group) == MOST_TOGETHER
+
+
+def test_a_crowd_is_published_group_by_group_without_waiting():
+    groups = Groups()
+    crowd = [str(number) for number in range(2 * MOST_TOGETHER + 1)]
+    for path in crowd:
+        groups.add(path, 0.0, urgent=path in crowd[-MOST_TOGETHER - 1 :])
+    published = []
+    while groups.close(0.0, MANY):
+        published += groups.ended()
+    assert published == [*crowd[-MOST_TOGETHER - 1 :], *crowd[: -MOST_TOGETHER - 1]]
+    assert groups.next == float("inf")
 
 
 def test_the_next_group_is_closed_when_the_one_before_has_ended():

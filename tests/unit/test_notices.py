@@ -17,6 +17,8 @@ from filterfleet.listener.local import watch
 from filterfleet.listener.local.sentinel import Sentinel
 from filterfleet.listener.local.watch import Notices
 
+IN_ACCESS, IN_CLOSE_NOWRITE, IN_OPEN = 0x1, 0x10, 0x20  # of inotify(7)
+
 
 class Rig:
     def __init__(self, root):
@@ -57,6 +59,13 @@ def test_a_folder_that_stays_where_it_is_is_watched_once(rig, tmp_path, logged):
         assert rig.hears(f"{number}.jpg")
     assert rig.notices._watching is before
     assert logged == []
+
+
+def test_files_that_are_only_read_are_not_reported(rig):
+    """A listener reads whole backfills itself, and what is uploaded meanwhile would wait behind the reports of that."""
+    (observer, _) = rig.notices._watching
+    (emitter,) = observer.emitters
+    assert not emitter.get_event_mask_from_filter() & (IN_OPEN | IN_ACCESS | IN_CLOSE_NOWRITE)
 
 
 @pytest.mark.parametrize("gone", [lambda root: root.rmdir(), lambda root: root.rename(root.with_name("old"))])
