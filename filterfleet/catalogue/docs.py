@@ -8,7 +8,7 @@ from pathlib import Path
 from filterfleet.catalogue import facts, gallery
 from filterfleet.common.errors import FleetError
 from filterfleet.worker.filters import Filter, catalogue
-from filterfleet.worker.filters.merge import Resampled, Whole
+from filterfleet.worker.filters.merge import Whole
 from filterfleet.worker.filters.registry import Alpha
 
 MARKER = "<!-- What follows is made by: filterfleet filters --docs docs/filters.md -->\n"
@@ -53,10 +53,7 @@ def _row(found: Filter) -> Iterator[str]:
     yield found.summary
     yield "kept" if found.deep else "to 8"
     yield {Alpha.WEIGHED: Alpha.KEPT, Alpha.ON_WHITE: Alpha.DROPPED}.get(found.alpha, found.alpha).value
-    if isinstance(found.merge, Resampled) and "method" in found.parameters:
-        yield "area, nearest"
-    else:
-        yield "no" if isinstance(found.merge, Whole) else "yes"
+    yield "no" if isinstance(found.merge, Whole) else "yes"
 
 
 def _section(found: Filter, folder: str) -> Iterator[str]:

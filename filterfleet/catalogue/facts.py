@@ -14,16 +14,12 @@ def default(parameter: Parameter) -> str:
 def size(found: Filter) -> str:
     """Whether images of any size can be filtered."""
     match found.merge:
-        case Rows():
+        case Rows() | Resampled():
             return "Takes images of any size: strips of rows join to the same pixels."
         case Measured():
             return "Takes images of any size: a first pass over strips measures, a second one joins to the same pixels."
         case Hysteresis():
             return "Takes images of any size: edges are followed from strip to strip and join to the same pixels."
-        case Resampled() if "method" in found.parameters:
-            return "Takes images of any size by nearest, and by area to shrink; other methods may need the whole image."
-        case Resampled():
-            return "Takes images of any size: strips of rows join to the same pixels."
         case Whole(why):
             return f"Needs the whole image at once, because {why}."
 

@@ -80,8 +80,13 @@ def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
     sigma_space=Number(5.0, 0.1, 100.0, "pixels"),
 )
 def bilateral(image: Image, size: int, sigma_color: float, sigma_space: float, alpha: Image | None) -> Image:
-    """Blur that mixes only pixels of similar colour and so keeps edges (Tomasi and Manduchi 1998)."""
-    return cv2.bilateralFilter(filled(image, alpha, size // 2), size, sigma_color, sigma_space)
+    """Blur that mixes only pixels of similar colour and so keeps edges (Tomasi and Manduchi 1998).
+
+    Two colours differ by the mean of the differences of their channels, so that gray stored as colour gives gray.
+    """
+    # OpenCV adds the differences of the channels.
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    return cv2.bilateralFilter(filled(image, alpha, size // 2), size, sigma_color * channels, sigma_space)
 
 
 def _search_and_template(search: int, template: int, **_values: Any) -> int:
@@ -105,9 +110,9 @@ def _filled_search_and_template(search: int, template: int, **_values: Any) -> i
 def nl_means(image: Image, strength: float, template: int, search: int, alpha: Image | None) -> Image:
     """Removes noise by averaging similar neighbourhoods: non-local means (Buades, Coll and Morel 2005).
 
-    For each pixel, neighbourhoods of template x template pixels are compared within search x search pixels.
+    For each pixel, neighbourhoods of template x template pixels, all channels together, are compared within search x
+    search pixels.
     """
+    # cv2.fastNlMeansDenoisingColored would go through Lab of 8 bits, which changes colours by up to 4 levels.
     image = filled(image, alpha, _search_and_template(search, template))
-    if image.ndim == 2:
-        return cv2.fastNlMeansDenoising(image, None, strength, template, search)
-    return cv2.fastNlMeansDenoisingColored(image, None, strength, strength, template, search)
+    return cv2.fastNlMeansDenoising(image, None, strength, template, search)

@@ -20,7 +20,7 @@ from filterfleet.worker.pixels.opencv import cv2
 
 _STEEPEST = 2 * 4 * 255  # the largest sum of both derivatives that 8 bits can have
 
-_SCALE = Number(1.0, 0.001, 1000.0, "factor of the result")
+_SCALE = Number(1.0, 0.001, 1000.0, "factor of the result; at 1 a step from black to white gives white")
 
 
 def _gradient(image: Image) -> tuple[Any, Any]:
@@ -69,9 +69,18 @@ def _derivative_halo(size: int, **_values: Any) -> int:
 Derivative = Callable[..., Any]  # (samples, ddepth) -> samples
 
 
+def _gain(derivative: Derivative) -> float:
+    """What it makes of a step from 0 to 1, at most: the sum of its kernel's positive weights."""
+    middle = np.zeros((15, 15), np.float64)
+    middle[7, 7] = 1
+    kernel = derivative(middle, ddepth=cv2.CV_64F)
+    return float(kernel[kernel > 0].sum())
+
+
 def _derived(image: Image, alpha: Image | None, reach: int, derivatives: Sequence[Derivative], scale: float) -> Image:
-    """The length of the vector of one or two derivatives, times scale."""
+    """The length of the vector of one or two derivatives, as parts of their gain, times scale."""
     top = np.iinfo(image.dtype).max
+    scale /= _gain(derivatives[0])
 
     def length(values: Sequence[Any]) -> NDArray[np.float32]:
         if len(values) == 2:

@@ -15,7 +15,22 @@ from filterfleet.worker.filters.transparency import without
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-_SHAPES = {"ellipse": cv2.MORPH_ELLIPSE, "rect": cv2.MORPH_RECT, "cross": cv2.MORPH_CROSS}
+
+def _disk(size: int) -> Image:
+    """1 within size // 2 of the middle. The ellipses of cv2.getStructuringElement are not symmetric."""
+    across = np.arange(size) - size // 2
+    return (across**2 + across[:, None] ** 2 <= (size // 2) ** 2).astype(np.uint8)
+
+
+def _rect(size: int) -> Image:
+    return np.ones((size, size), np.uint8)
+
+
+def _cross(size: int) -> Image:
+    return cv2.getStructuringElement(cv2.MORPH_CROSS, (size, size))
+
+
+_SHAPES = {"ellipse": _disk, "rect": _rect, "cross": _cross}
 _SHAPE = Choice("ellipse", tuple(_SHAPES))
 _SIZE = Integer(3, 1, 51, "pixels", odd=True)
 _ITERATIONS = Integer(1, 1, 10)
@@ -31,12 +46,12 @@ def _reach_twice(size: int, iterations: int, **_values: Any) -> int:
 
 
 def _eroded(image: Image, alpha: Image | None, shape: str, size: int, iterations: int) -> Image:
-    element = cv2.getStructuringElement(_SHAPES[shape], (size, size))
+    element = _SHAPES[shape](size)
     return cv2.erode(without(image, alpha, np.iinfo(image.dtype).max), element, iterations=iterations)
 
 
 def _dilated(image: Image, alpha: Image | None, shape: str, size: int, iterations: int) -> Image:
-    element = cv2.getStructuringElement(_SHAPES[shape], (size, size))
+    element = _SHAPES[shape](size)
     return cv2.dilate(without(image, alpha, 0), element, iterations=iterations)
 
 
