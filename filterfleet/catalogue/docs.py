@@ -59,7 +59,7 @@ def _row(found: Filter) -> Iterator[str]:
 def _section(found: Filter, folder: str) -> Iterator[str]:
     yield f"### {found.name}"
     yield ""
-    yield found.summary
+    yield " ".join(filter(None, (found.summary, found.details)))
     yield ""
     yield f"![{found.name}, before and after]({folder}/{found.name}.jpg)"
     yield ""
@@ -72,4 +72,4 @@ def _section(found: Filter, folder: str) -> Iterator[str]:
     if made := gallery.caption(found.name):
         yield f"The picture: {made}."
         yield ""
-    yield " ".join((facts.colour(found), facts.depth(found), facts.transparency(found), facts.size(found)))
+    yield facts.everything(found)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from filterfleet.worker.filters import histogram
 from filterfleet.worker.filters.merge import Measured, Rows, half_the_size
 from filterfleet.worker.filters.parameters import Choice, Integer, Number
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -70,6 +70,7 @@ _METHODS: dict[str, Callable[[Image, int], NDArray[np.float32]]] = {"mean": _mea
 
 @register(
     "adaptive_threshold",
+    border=Border.REPEATED,
     merge=Rows(halo=half_the_size),
     work=5.0,
     alpha=Alpha.DROPPED,

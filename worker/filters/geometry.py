@@ -9,7 +9,7 @@ import numpy as np
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters.merge import Resampled, Rows
 from filterfleet.worker.filters.parameters import Choice, Integer
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
 from filterfleet.worker.filters.resampling import METHODS, resample
 from filterfleet.worker.pixels.channels import is_opaque
 from filterfleet.worker.pixels.image import Image
@@ -54,6 +54,7 @@ def _no_size(width: int, height: int, **_values: Any) -> str | None:
 
 @register(
     "resize",
+    border=Border.LEFT_OUT,
     merge=Resampled(_resized, _method),
     work=0.5,
     alpha=Alpha.FILTERED,
@@ -89,6 +90,7 @@ def _area(**_values: Any) -> str:
 
 @register(
     "thumbnail",
+    border=Border.LEFT_OUT,
     merge=Resampled(_fitting, _area),
     work=0.5,
     alpha=Alpha.FILTERED,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from filterfleet.worker.filters.merge import Rows, one_row
 from filterfleet.worker.filters.parameters import Kernel, Number
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
 from filterfleet.worker.filters.transparency import Mix, mean, pieces, sum_by, weighed
 from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
@@ -34,6 +34,7 @@ def _blur_halo(sigma: float, **_values: Any) -> int:
 
 @register(
     "sharpen",
+    border=Border.MIRRORED,
     merge=Rows(halo=_blur_halo),
     work=9.0,
     alpha=Alpha.WEIGHED,
@@ -65,6 +66,7 @@ def sharpen(image: Image, sigma: float, amount: float, alpha: Image | None) -> I
 
 @register(
     "emboss",
+    border=Border.MIRRORED,
     merge=Rows(halo=one_row),
     work=0.5,
     alpha=Alpha.WEIGHED,
@@ -123,6 +125,7 @@ def _exactly(image: Image, weights: NDArray[np.float64], delta: float) -> Image:
 
 @register(
     "convolve",
+    border=Border.MIRRORED,
     merge=Rows(halo=_half_its_rows),
     work=8.0,
     alpha=Alpha.WEIGHED,

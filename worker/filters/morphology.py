@@ -10,7 +10,7 @@ import numpy as np
 
 from filterfleet.worker.filters.merge import Rows
 from filterfleet.worker.filters.parameters import Choice, Integer
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
 from filterfleet.worker.filters.transparency import without
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -56,7 +56,15 @@ def _dilated(image: Image, alpha: Image | None, shape: str, size: int, iteration
 
 
 @register(
-    "erode", merge=Rows(halo=_reach), work=2.0, alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS
+    "erode",
+    border=Border.LEFT_OUT,
+    merge=Rows(halo=_reach),
+    work=2.0,
+    alpha=Alpha.WEIGHED,
+    keeps_bilevel=True,
+    shape=_SHAPE,
+    size=_SIZE,
+    iterations=_ITERATIONS,
 )
 def erode(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Minimum of the neighbourhood: bright parts shrink."""
@@ -64,7 +72,15 @@ def erode(image: Image, shape: str, size: int, iterations: int, alpha: Image | N
 
 
 @register(
-    "dilate", merge=Rows(halo=_reach), work=2.0, alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS
+    "dilate",
+    border=Border.LEFT_OUT,
+    merge=Rows(halo=_reach),
+    work=2.0,
+    alpha=Alpha.WEIGHED,
+    keeps_bilevel=True,
+    shape=_SHAPE,
+    size=_SIZE,
+    iterations=_ITERATIONS,
 )
 def dilate(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Maximum of the neighbourhood: bright parts grow."""
@@ -73,9 +89,11 @@ def dilate(image: Image, shape: str, size: int, iterations: int, alpha: Image | 
 
 @register(
     "open",
+    border=Border.LEFT_OUT,
     merge=Rows(halo=_reach_twice),
     work=4.0,
     alpha=Alpha.WEIGHED,
+    keeps_bilevel=True,
     shape=_SHAPE,
     size=_SIZE,
     iterations=_ITERATIONS,
@@ -87,9 +105,11 @@ def opening(image: Image, shape: str, size: int, iterations: int, alpha: Image |
 
 @register(
     "close",
+    border=Border.LEFT_OUT,
     merge=Rows(halo=_reach_twice),
     work=4.0,
     alpha=Alpha.WEIGHED,
+    keeps_bilevel=True,
     shape=_SHAPE,
     size=_SIZE,
     iterations=_ITERATIONS,

@@ -25,7 +25,7 @@ def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:
     return cv2.LUT(image, np.rint(np.clip(levels, 0, 1) * top).astype(image.dtype))
 
 
-@register("invert", merge=Rows(), work=0.0)
+@register("invert", merge=Rows(), keeps_bilevel=True, work=0.0)
 def invert(image: Image) -> Image:
     """The negative of the image."""
     return cv2.bitwise_not(image)
