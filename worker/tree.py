@@ -30,7 +30,8 @@ def grow(recipe: Recipe) -> Node:
             chain = output.steps[:end]
             if chain not in nodes:
                 bound = bind(chain[-1])
-                nodes[chain] = Node(bilevel=bound.filter.bilevel)
-                nodes[chain[:-1]].children.append((bound, nodes[chain]))
+                before = nodes[chain[:-1]]
+                nodes[chain] = Node(bilevel=bound.filter.bilevel or (before.bilevel and bound.filter.keeps_bilevel))
+                before.children.append((bound, nodes[chain]))
         nodes[output.steps].outputs.append(output)
     return root

@@ -8,7 +8,7 @@ from pathlib import Path
 from filterfleet.catalogue import facts, gallery
 from filterfleet.common.errors import FleetError
 from filterfleet.worker.filters import Filter, catalogue
-from filterfleet.worker.filters.merge import Resampled, Whole
+from filterfleet.worker.filters.merge import Whole
 from filterfleet.worker.filters.registry import Alpha
 
 MARKER = "<!-- What follows is made by: filterfleet filters --docs docs/filters.md -->\n"
@@ -53,16 +53,13 @@ def _row(found: Filter) -> Iterator[str]:
     yield found.summary
     yield "kept" if found.deep else "to 8"
     yield {Alpha.WEIGHED: Alpha.KEPT, Alpha.ON_WHITE: Alpha.DROPPED}.get(found.alpha, found.alpha).value
-    if isinstance(found.merge, Resampled) and "method" in found.parameters:
-        yield "area, nearest"
-    else:
-        yield "no" if isinstance(found.merge, Whole) else "yes"
+    yield "no" if isinstance(found.merge, Whole) else "yes"
 
 
 def _section(found: Filter, folder: str) -> Iterator[str]:
     yield f"### {found.name}"
     yield ""
-    yield found.summary
+    yield " ".join(filter(None, (found.summary, found.details)))
     yield ""
     yield f"![{found.name}, before and after]({folder}/{found.name}.jpg)"
     yield ""
@@ -75,4 +72,4 @@ def _section(found: Filter, folder: str) -> Iterator[str]:
     if made := gallery.caption(found.name):
         yield f"The picture: {made}."
         yield ""
-    yield " ".join((facts.colour(found), facts.depth(found), facts.transparency(found), facts.size(found)))
+    yield facts.everything(found)

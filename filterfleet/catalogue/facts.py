@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from filterfleet.worker.filters.merge import Hysteresis, Measured, Resampled, Rows, Whole
 from filterfleet.worker.filters.parameters import Parameter
-from filterfleet.worker.filters.registry import Alpha, Filter
+from filterfleet.worker.filters.registry import Alpha, Border, Filter
 
 
 def default(parameter: Parameter) -> str:
@@ -14,16 +14,12 @@ def default(parameter: Parameter) -> str:
 def size(found: Filter) -> str:
     """Whether images of any size can be filtered."""
     match found.merge:
-        case Rows():
+        case Rows() | Resampled():
             return "Takes images of any size: strips of rows join to the same pixels."
         case Measured():
             return "Takes images of any size: a first pass over strips measures, a second one joins to the same pixels."
         case Hysteresis():
             return "Takes images of any size: edges are followed from strip to strip and join to the same pixels."
-        case Resampled() if "method" in found.parameters:
-            return "Takes images of any size by nearest, and by area to shrink; other methods may need the whole image."
-        case Resampled():
-            return "Takes images of any size: strips of rows join to the same pixels."
         case Whole(why):
             return f"Needs the whole image at once, because {why}."
 
@@ -46,3 +42,17 @@ def colour(found: Filter) -> str:
     if found.bilevel:
         return "Works on the luma and gives black and white."
     return "Works on the luma and gives gray." if found.gray else "Works on colour and gray."
+
+
+def border(found: Filter) -> str:
+    return {
+        Border.NONE: "Looks at no neighbours.",
+        Border.MIRRORED: "Beyond its edges, the image is mirrored.",
+        Border.REPEATED: "Beyond its edges, the outermost pixels are repeated.",
+        Border.LEFT_OUT: "What is beyond the edges does not count.",
+    }[found.border]
+
+
+def everything(found: Filter) -> str:
+    """All facts that are the same for any parameters."""
+    return " ".join(fact(found) for fact in (colour, border, depth, transparency, size))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe, Step, Value
+from filterfleet.worker.filters import doubts
 from filterfleet.worker.formats import Target
 from filterfleet.worker.settings import WHOLE_PIXELS
 from filterfleet.worker.strips.plan import Size, check
@@ -31,6 +32,8 @@ def lines(recipe: Recipe) -> Iterator[str]:
         yield f"    {_sizes(output)}"
     yield f"metadata: {_METADATA[recipe.metadata]}; {_DAMAGED[recipe.damaged]}"
     yield f"digest {recipe.digest.hex()}: when it changes, every image is processed again"
+    for doubt in (*doubts(recipe), *filter(None, map(_unused_quality, recipe.outputs))):
+        yield f"warning: {doubt}"
 
 
 def _step(step: Step) -> str:
@@ -53,6 +56,12 @@ def _encoding(output: Output) -> str:
     quality = f", quality {output.quality}" if output.encoding in _WITH_QUALITY else ""
     effort = "" if output.effort is None else f", effort {output.effort}"
     return f"{name}{quality}{effort}"
+
+
+def _unused_quality(output: Output) -> str | None:
+    if output.encoding in _WITH_QUALITY or output.quality == Output(output.name, ()).quality:
+        return None
+    return f"Output {output.name!r} has a quality, which {output.encoding} does not know."
 
 
 def _sizes(output: Output) -> str:

@@ -47,5 +47,6 @@ def _show(name: str) -> None:
         for title, parameter in found.parameters.items():
             table.add_row(title, parameter.describe(), facts.default(parameter))
         Console().print(table)
-    for fact in (facts.colour(found), facts.depth(found), facts.transparency(found), facts.size(found)):
-        typer.echo(fact)
+    if found.details:
+        typer.echo(found.details)
+    typer.echo(facts.everything(found))

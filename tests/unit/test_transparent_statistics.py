@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from filterfleet.worker.filters import bind
-from filterfleet.worker.filters.clahe import clahe_by_alpha
+from filterfleet.worker.filters.clahe import clahe_by_tables
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.check import joined
 from tests.unit.test_filters import IMAGES, opaque, step, top_of
@@ -45,15 +45,18 @@ def test_half_a_pixel_counts_half():
     assert np.array_equal(result[0, :, 0], cv2.equalizeHist(twice[None])[0, : shown.size])
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("opaque", [None, 1])
+@pytest.mark.parametrize("depth", [1, 257])
 @pytest.mark.parametrize(("clip", "tiles"), [(2.0, 8), (40.0, 3), (0.1, 4)])
 @pytest.mark.parametrize("shape", [(45, 70), (300, 401), (9, 64), (64, 64)])
-def test_weighted_clahe_of_an_opaque_image_is_opencvs(shape, clip, tiles, dtype):
+def test_clahe_of_an_opaque_image_is_opencvs_at_8_bits(shape, clip, tiles, depth, opaque):
+    """At 16 bits, it is the same within a level of 8 bits, whatever the image's size."""
     random = np.random.default_rng(shape[0])
-    image = (cv2.GaussianBlur(random.random(shape), (0, 0), 4) * np.iinfo(dtype).max).astype(dtype)
-    weighted = clahe_by_alpha(image, np.full_like(image, np.iinfo(dtype).max), clip, (tiles, tiles))
+    image = (cv2.GaussianBlur(random.random(shape), (0, 0), 4) * 255).astype(np.uint8)
+    given = image.astype(np.uint16) * 257 if depth > 1 else image
+    alpha = opaque and np.full_like(given, 255 * depth)
     expected = cv2.createCLAHE(clip, (tiles, tiles)).apply(image)
-    assert np.abs(weighted.astype(int) - expected).max() <= 1
+    assert np.abs(clahe_by_tables(given, alpha, clip, (tiles, tiles)) / depth - expected).max() <= 1
 
 
 @pytest.mark.parametrize("level", GROUNDS)

@@ -8,12 +8,14 @@ from filterfleet.worker.filters.merge import Measured, Resampled, Rows, Whole
 from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Parameter, Picture, Text
 from filterfleet.worker.filters.registry import (
     Alpha,
+    Border,
     Bound,
     Filter,
     bind,
     catalogue,
     check_filter,
     check_recipe,
+    doubts,
     names,
     register,
 )
@@ -21,6 +23,7 @@ from filterfleet.worker.pixels.image import Image, Place
 
 __all__ = [
     "Alpha",
+    "Border",
     "Bound",
     "Choice",
     "Color",
@@ -44,6 +47,7 @@ __all__ = [
     "check_filter",
     "check_recipe",
     "colour",
+    "doubts",
     "edges",
     "geometry",
     "kernel",

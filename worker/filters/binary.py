@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from filterfleet.worker.filters import histogram
 from filterfleet.worker.filters.merge import Measured, Rows, half_the_size
 from filterfleet.worker.filters.parameters import Choice, Integer, Number
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -43,11 +49,28 @@ def otsu(image: Image, alpha: Image | None) -> Image:
     return _separated(image, histogram.count(image, alpha), alpha)
 
 
-_METHODS = {"mean": cv2.ADAPTIVE_THRESH_MEAN_C, "gaussian": cv2.ADAPTIVE_THRESH_GAUSSIAN_C}
+def _mean(image: Image, size: int) -> NDArray[np.float32]:
+    """Exact, since the sums of up to 255 x 255 levels are below 2^24."""
+    sums: Any = cv2.boxFilter(image, cv2.CV_32F, (size, size), normalize=False, borderType=cv2.BORDER_REPLICATE)
+    return np.divide(sums, np.float32(size * size), out=sums)  # type: ignore[no-any-return]
+
+
+def _gaussian(image: Image, size: int) -> NDArray[np.float32]:
+    """To a 1/256 of a level, so that rounding in float32 decides nothing on even areas."""
+    kernel = cv2.getGaussianKernel(size, 0, cv2.CV_32F)
+    means: Any = cv2.sepFilter2D(image, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+    means *= np.float32(256)
+    np.rint(means, out=means)
+    means *= np.float32(1 / 256)
+    return means  # type: ignore[no-any-return]
+
+
+_METHODS: dict[str, Callable[[Image, int], NDArray[np.float32]]] = {"mean": _mean, "gaussian": _gaussian}
 
 
 @register(
     "adaptive_threshold",
+    border=Border.REPEATED,
     merge=Rows(halo=half_the_size),
     work=5.0,
     alpha=Alpha.DROPPED,
@@ -61,6 +84,9 @@ _METHODS = {"mean": cv2.ADAPTIVE_THRESH_MEAN_C, "gaussian": cv2.ADAPTIVE_THRESH_
 def adaptive_threshold(image: Image, size: int, offset: float, method: str) -> Image:
     """White where the luma exceeds the mean of its neighbourhood less an offset; suits unevenly lit pages.
 
-    The neighbourhood has size x size pixels, and the mean is plain or weighted by a Gaussian (cv2.adaptiveThreshold).
+    The neighbourhood has size x size pixels, and the mean is plain or weighted by a Gaussian. Neither the mean nor the
+    offset is rounded.
     """
-    return cv2.adaptiveThreshold(image, 255, _METHODS[method], cv2.THRESH_BINARY, size, offset)
+    means = _METHODS[method](image, size)
+    means -= np.float32(offset)
+    return (image > means).astype(np.uint8) * np.uint8(255)

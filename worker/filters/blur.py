@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from filterfleet.worker.filters.merge import Rows, half_the_size
 from filterfleet.worker.filters.parameters import Integer, Number
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
 from filterfleet.worker.filters.transparency import Samples, filled, mean, sums, weighed
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
 
+def _cut_off(size: int, sigma: float) -> str | None:
+    if sigma <= size / 2:
+        return None
+    enough = 2 * math.ceil(3 * sigma) + 1
+    more = f"a size of {enough} shows all of it" if enough <= 255 else "a size of 255 shows more of it"
+    return f"cuts off a blur of sigma {sigma:g} at {size} pixels, which makes it nearly a box_blur: {more}"
+
+
 @register(
     "gaussian_blur",
+    border=Border.MIRRORED,
     merge=Rows(halo=half_the_size),
     work=0.5,
     alpha=Alpha.WEIGHED,
     size=Integer(5, 1, 255, "pixels", odd=True),
+    doubts=_cut_off,
     sigma=Number(1.4, 0.0, 100.0, "pixels; 0 derives it from the size"),
 )
 def gaussian_blur(image: Image, size: int, sigma: float, alpha: Image | None) -> Image:
@@ -33,6 +44,7 @@ def gaussian_blur(image: Image, size: int, sigma: float, alpha: Image | None) ->
 
 @register(
     "box_blur",
+    border=Border.MIRRORED,
     merge=Rows(halo=half_the_size),
     work=0.5,
     alpha=Alpha.WEIGHED,
@@ -58,10 +70,12 @@ def _filled_halo(size: int, **_values: Any) -> int:
 # deep=False: at 16 bits, OpenCV has no medians beyond 5 x 5.
 @register(
     "median_blur",
+    border=Border.REPEATED,
     merge=Rows(halo=_filled_halo),
     work=2.0,
     alpha=Alpha.WEIGHED,
     deep=False,
+    keeps_bilevel=True,
     size=Integer(5, 1, 255, "pixels", odd=True),
 )
 def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
@@ -71,6 +85,7 @@ def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
 
 @register(
     "bilateral",
+    border=Border.MIRRORED,
     merge=Rows(halo=_filled_halo),
     work=2.0,
     alpha=Alpha.WEIGHED,
@@ -80,8 +95,13 @@ def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
     sigma_space=Number(5.0, 0.1, 100.0, "pixels"),
 )
 def bilateral(image: Image, size: int, sigma_color: float, sigma_space: float, alpha: Image | None) -> Image:
-    """Blur that mixes only pixels of similar colour and so keeps edges (Tomasi and Manduchi 1998)."""
-    return cv2.bilateralFilter(filled(image, alpha, size // 2), size, sigma_color, sigma_space)
+    """Blur that mixes only pixels of similar colour and so keeps edges (Tomasi and Manduchi 1998).
+
+    Two colours differ by the mean of the differences of their channels, so that gray stored as colour gives gray.
+    """
+    # OpenCV adds the differences of the channels.
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    return cv2.bilateralFilter(filled(image, alpha, size // 2), size, sigma_color * channels, sigma_space)
 
 
 def _search_and_template(search: int, template: int, **_values: Any) -> int:
@@ -94,6 +114,7 @@ def _filled_search_and_template(search: int, template: int, **_values: Any) -> i
 
 @register(
     "nl_means",
+    border=Border.MIRRORED,
     merge=Rows(halo=_filled_search_and_template),
     work=6.0,
     alpha=Alpha.WEIGHED,
@@ -105,9 +126,9 @@ def _filled_search_and_template(search: int, template: int, **_values: Any) -> i
 def nl_means(image: Image, strength: float, template: int, search: int, alpha: Image | None) -> Image:
     """Removes noise by averaging similar neighbourhoods: non-local means (Buades, Coll and Morel 2005).
 
-    For each pixel, neighbourhoods of template x template pixels are compared within search x search pixels.
+    For each pixel, neighbourhoods of template x template pixels, all channels together, are compared within search x
+    search pixels.
     """
+    # cv2.fastNlMeansDenoisingColored would go through Lab of 8 bits, which changes colours by up to 4 levels.
     image = filled(image, alpha, _search_and_template(search, template))
-    if image.ndim == 2:
-        return cv2.fastNlMeansDenoising(image, None, strength, template, search)
-    return cv2.fastNlMeansDenoisingColored(image, None, strength, strength, template, search)
+    return cv2.fastNlMeansDenoising(image, None, strength, template, search)

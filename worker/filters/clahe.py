@@ -1,4 +1,7 @@
-"""CLAHE of images that are not opaque: each pixel counts by its alpha. cv2.createCLAHE knows no weights.
+"""CLAHE of images that are not opaque, in which each pixel counts by its alpha, and of 16 bits a sample.
+
+cv2.createCLAHE knows no weights, and at 16 bits it takes a histogram of 65,536 levels, which clips nothing in images
+below some megapixels.
 
 The steps are those of OpenCV (Zuiderveld 1994) in floating point: clipped histograms of tiles, and pixels whose mapping
 is blended from those of the four tiles around them. A tile that shows nothing is left out of the blend.
@@ -14,38 +17,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filterfleet.worker.filters.histogram import weighed
-from filterfleet.worker.pixels.depth import nearest_levels
+from filterfleet.worker.filters.histogram import count
+from filterfleet.worker.pixels.depth import nearest_levels, to_8_bits
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
+_LEVELS = 256
 _Table = NDArray[np.float32] | None  # the new level of each level; None for a tile that shows nothing
 
 
-def clahe_by_alpha(gray: Image, alpha: Image, clip: float, grid: tuple[int, int]) -> Image:
-    """gray and alpha are (h, w) of the same dtype, uint8 or uint16. clip is in multiples of the mean count of a level.
-    grid is the number of tiles across and down, at most the sides in pixels. What is wholly transparent stays as it is.
+def clahe_by_tables(gray: Image, alpha: Image | None, clip: float, grid: tuple[int, int]) -> Image:
+    """gray and alpha are (h, w) of the same dtype, uint8 or uint16; without alpha, all is opaque. clip is in multiples
+    of the mean count of a level. grid is the number of tiles across and down, at most the sides in pixels. What is
+    wholly transparent stays as it is.
     """
     (height, width), (across, down) = gray.shape, grid
     even = width % across == height % down == 0
     right, below = (0, 0) if even else (across - width % across, down - height % down)
-    levels, weights = (
-        cv2.copyMakeBorder(samples, 0, below, 0, right, cv2.BORDER_REFLECT_101) for samples in (gray, alpha)
-    )
+    reflected = cv2.BORDER_REFLECT_101
+    levels = cv2.copyMakeBorder(gray, 0, below, 0, right, reflected)
+    weights = None if alpha is None else cv2.copyMakeBorder(alpha, 0, below, 0, right, reflected)
     tile_width, tile_height = (width + right) // across, (height + below) // down
 
     @functools.lru_cache(maxsize=2 * across)  # those of two rows of tiles, which the pixels between them need
     def table(row: int, column: int) -> _Table:
         rows = slice(row * tile_height, (row + 1) * tile_height)
         columns = slice(column * tile_width, (column + 1) * tile_width)
-        return _table(levels[rows, columns], weights[rows, columns], clip)
+        return _table(levels[rows, columns], None if weights is None else weights[rows, columns], clip)
 
     result = gray.copy()
     gaps = (_gaps(height, tile_height, down), list(_gaps(width, tile_width, across)))
     for (rows, *vertical), (columns, *horizontal) in itertools.product(*gaps):
         block = _blended(gray[rows, columns], table, vertical, horizontal)
-        visible = alpha[rows, columns] > 0
-        result[rows, columns][visible] = nearest_levels(block[visible], gray.dtype)
+        shown = slice(None) if alpha is None else alpha[rows, columns] > 0
+        result[rows, columns][shown] = nearest_levels(block[shown], gray.dtype)
     return result
 
 
@@ -79,18 +84,25 @@ def _blended(
     return np.divide(total, weights, out=total, where=weights > 0)
 
 
-def _table(gray: Image, alpha: Image, clip: float) -> _Table:
-    """The mapping of a tile: its histogram, in which what exceeds the limit is spread over all levels, added up."""
-    if not alpha.any():
+def _table(gray: Image, alpha: Image | None, clip: float) -> _Table:
+    """The mapping of a tile: its histogram, in which what exceeds the limit is spread over all levels, added up. The
+    histogram has 256 levels, since most of 65,536 would be empty in a tile: at 16 bits the mapping is drawn out.
+    """
+    if alpha is None:
+        counts = count(to_8_bits(gray)).astype(np.float64)
+    elif alpha.any():
+        counts = count(to_8_bits(gray), alpha) / np.iinfo(alpha.dtype).max
+    else:
         return None
-    top = np.iinfo(gray.dtype).max
-    counts = weighed(gray, alpha) / top
     pixels = float(counts.sum())
-    limit = max(int(clip * pixels / (top + 1)), 1)
+    limit = max(int(clip * pixels / _LEVELS), 1)
     excess = float(np.maximum(counts - limit, 0).sum())
-    mapping = np.cumsum(np.minimum(counts, limit) + _spread(excess, top + 1)) * (top / pixels)
-    levels: NDArray[np.float32] = np.rint(mapping).clip(0, top).astype(np.float32)
-    return levels
+    mapping = np.cumsum(np.minimum(counts, limit) + _spread(excess, _LEVELS)) * ((_LEVELS - 1) / pixels)
+    mapping = np.minimum(mapping, _LEVELS - 1)
+    if gray.dtype == np.uint8:
+        return np.rint(mapping).astype(np.float32)
+    # A level of 8 bits stands for 257 levels of 16.
+    return (np.interp(np.arange(65536) / 257, np.arange(_LEVELS), mapping) * 257).astype(np.float32)
 
 
 def _spread(pixels: float, levels: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from filterfleet.worker.filters.merge import Hysteresis, Rows, one_row
 from filterfleet.worker.filters.parameters import Integer, Number
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
 from filterfleet.worker.filters.transparency import Samples, sum_by, weighed
 from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
@@ -20,7 +20,7 @@ from filterfleet.worker.pixels.opencv import cv2
 
 _STEEPEST = 2 * 4 * 255  # the largest sum of both derivatives that 8 bits can have
 
-_SCALE = Number(1.0, 0.001, 1000.0, "factor of the result")
+_SCALE = Number(1.0, 0.001, 1000.0, "factor of the result; at 1 a step from black to white gives white")
 
 
 def _gradient(image: Image) -> tuple[Any, Any]:
@@ -40,14 +40,20 @@ def _ridges(image: Image, low: float, high: float) -> tuple[Image, NDArray[np.bo
     return weak, steepness > min(math.floor(high), _STEEPEST)
 
 
+def _swapped(low: float, high: float) -> str | None:
+    return f"has low {low:g} above high {high:g}: the two are taken the other way round" if low > high else None
+
+
 @register(
     "canny",
+    border=Border.REPEATED,
     merge=Hysteresis(_ridges),
     work=7.0,
     alpha=Alpha.DROPPED,
     deep=False,
     gray=True,
     bilevel=True,
+    doubts=_swapped,
     low=Number(100.0, 0.0, 1e5, "L1 gradient"),
     high=Number(200.0, 0.0, 1e5, "L1 gradient"),
 )
@@ -69,9 +75,18 @@ def _derivative_halo(size: int, **_values: Any) -> int:
 Derivative = Callable[..., Any]  # (samples, ddepth) -> samples
 
 
+def _gain(derivative: Derivative) -> float:
+    """What it makes of a step from 0 to 1, at most: the sum of its kernel's positive weights."""
+    middle = np.zeros((15, 15), np.float64)
+    middle[7, 7] = 1
+    kernel = derivative(middle, ddepth=cv2.CV_64F)
+    return float(kernel[kernel > 0].sum())
+
+
 def _derived(image: Image, alpha: Image | None, reach: int, derivatives: Sequence[Derivative], scale: float) -> Image:
-    """The length of the vector of one or two derivatives, times scale."""
+    """The length of the vector of one or two derivatives, as parts of their gain, times scale."""
     top = np.iinfo(image.dtype).max
+    scale /= _gain(derivatives[0])
 
     def length(values: Sequence[Any]) -> NDArray[np.float32]:
         if len(values) == 2:
@@ -104,6 +119,7 @@ def _magnitude(x: Any, y: Any, scale: float) -> NDArray[np.float32]:
 
 @register(
     "sobel",
+    border=Border.MIRRORED,
     merge=Rows(halo=_derivative_halo),
     work=10.0,
     alpha=Alpha.WEIGHED,
@@ -117,7 +133,9 @@ def sobel(image: Image, size: int, scale: float, alpha: Image | None) -> Image:
     return _derived(image, alpha, _derivative_halo(size), [x, y], scale)
 
 
-@register("scharr", merge=Rows(halo=one_row), work=10.0, alpha=Alpha.WEIGHED, gray=True, scale=_SCALE)
+@register(
+    "scharr", border=Border.MIRRORED, merge=Rows(halo=one_row), work=10.0, alpha=Alpha.WEIGHED, gray=True, scale=_SCALE
+)
 def scharr(image: Image, scale: float, alpha: Image | None) -> Image:
     """Magnitude of the luma's gradient by Scharr's 3 x 3 kernels, which weigh all directions alike."""
     x, y = partial(cv2.Scharr, dx=1, dy=0), partial(cv2.Scharr, dx=0, dy=1)
@@ -126,12 +144,13 @@ def scharr(image: Image, scale: float, alpha: Image | None) -> Image:
 
 @register(
     "laplacian",
+    border=Border.MIRRORED,
     merge=Rows(halo=_derivative_halo),
     work=10.0,
     alpha=Alpha.WEIGHED,
     gray=True,
     size=Integer(3, 1, 7, "pixels; 1 takes the four neighbours", odd=True),
-    scale=_SCALE,
+    scale=Number(1.0, 0.001, 1000.0, "factor of the result; at 1 nothing exceeds white"),
 )
 def laplacian(image: Image, size: int, scale: float, alpha: Image | None) -> Image:
     """Absolute value of the luma's second derivative."""

@@ -9,10 +9,10 @@ import numpy as np
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters.merge import Resampled, Rows
 from filterfleet.worker.filters.parameters import Choice, Integer
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
+from filterfleet.worker.filters.resampling import METHODS, resample
 from filterfleet.worker.pixels.channels import is_opaque
 from filterfleet.worker.pixels.image import Image
-from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.settings import MAX_SIDE
 
 # The largest result, in pixels, of an image that is enlarged. A larger value lets a recipe turn a small file into more
@@ -22,14 +22,6 @@ MAX_ENLARGED = 128_000_000
 # Pixels whose sums, of up to 80 bytes each, are in memory at once. A larger value takes more memory; a smaller one more
 # time.
 _AT_ONCE = 500_000
-
-_METHODS = {
-    "area": cv2.INTER_AREA,
-    "nearest": cv2.INTER_NEAREST,
-    "linear": cv2.INTER_LINEAR,
-    "cubic": cv2.INTER_CUBIC,
-    "lanczos": cv2.INTER_LANCZOS4,
-}
 
 
 def _scaled(side: int, numerator: int, denominator: int) -> int:
@@ -52,8 +44,8 @@ def _resized(image_width: int, image_height: int, width: int, height: int, **_va
     return width, height
 
 
-def _method(method: str, **_values: Any) -> int:
-    return _METHODS[method]
+def _method(method: str, **_values: Any) -> str:
+    return method
 
 
 def _no_size(width: int, height: int, **_values: Any) -> str | None:
@@ -62,21 +54,25 @@ def _no_size(width: int, height: int, **_values: Any) -> str | None:
 
 @register(
     "resize",
+    border=Border.LEFT_OUT,
     merge=Resampled(_resized, _method),
     work=0.5,
     alpha=Alpha.FILTERED,
     refuses=_no_size,
     width=Integer(0, 0, MAX_SIDE, "pixels; 0 follows from the height"),
     height=Integer(0, 0, MAX_SIDE, "pixels; 0 follows from the width"),
-    method=Choice("area", tuple(_METHODS)),
+    method=Choice("area", METHODS),
 )
 def resize(image: Image, width: int, height: int, method: str) -> Image:
-    """Changes width and height; given one of them, keeps the ratio. Use area to shrink and cubic to enlarge.
+    """Changes width and height; given one of them, keeps the ratio.
+
+    area and lanczos suit shrinking, cubic and lanczos enlarging. All but nearest take every pixel into account, so that
+    fine patterns do not turn into coarse ones (worker.filters.resampling). To enlarge, area is linear.
 
     Raises ImageError when the result has a side over MAX_SIDE, or is enlarged to over MAX_ENLARGED pixels.
     """
     size = _resized(image.shape[1], image.shape[0], width, height)
-    return cv2.resize(image, size, interpolation=_METHODS[method])
+    return resample(image, size, method)
 
 
 def _fitting(image_width: int, image_height: int, width: int, height: int) -> tuple[int, int]:
@@ -88,12 +84,13 @@ def _fitting(image_width: int, image_height: int, width: int, height: int) -> tu
     return _scaled(image_width, height, image_height), height
 
 
-def _area(**_values: Any) -> int:
-    return cv2.INTER_AREA
+def _area(**_values: Any) -> str:
+    return "area"
 
 
 @register(
     "thumbnail",
+    border=Border.LEFT_OUT,
     merge=Resampled(_fitting, _area),
     work=0.5,
     alpha=Alpha.FILTERED,
@@ -103,7 +100,7 @@ def _area(**_values: Any) -> int:
 def thumbnail(image: Image, width: int, height: int) -> Image:
     """Shrinks the image to fit into width x height, keeps its ratio, and never enlarges it."""
     size = _fitting(image.shape[1], image.shape[0], width, height)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return resample(image, size, "area")
 
 
 def _block(block: int) -> int:

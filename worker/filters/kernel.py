@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from filterfleet.worker.filters.merge import Rows, one_row
 from filterfleet.worker.filters.parameters import Kernel, Number
-from filterfleet.worker.filters.registry import Alpha, register
-from filterfleet.worker.filters.transparency import Mix, mean, sum_by, weighed
+from filterfleet.worker.filters.registry import Alpha, Border, register
+from filterfleet.worker.filters.transparency import Mix, mean, pieces, sum_by, weighed
 from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -21,40 +22,51 @@ from filterfleet.worker.pixels.opencv import cv2
 _LARGEST_KERNEL = 11
 
 
+# From this weighted sum of levels on, float32 may be off by a level. A larger value saves time with such kernels; a
+# smaller one takes more time with kernels that are exact in float32.
+_EXACT_IN_FLOAT32 = 1 << 22
+
+
 def _blur_halo(sigma: float, **_values: Any) -> int:
-    """cv2.GaussianBlur reaches 4 sigma to each side at 16 bits, and 3 sigma at 8."""
-    return (round(8 * sigma + 1) | 1) // 2
+    """The kernel reaches four sigma to each side."""
+    return max(1, round(4 * sigma))
 
 
 @register(
     "sharpen",
+    border=Border.MIRRORED,
     merge=Rows(halo=_blur_halo),
-    work=2.0,
+    work=9.0,
     alpha=Alpha.WEIGHED,
     sigma=Number(1.5, 0.1, 50.0, "pixels"),
     amount=Number(1.0, 0.0, 20.0, "times the difference from the blurred image"),
 )
 def sharpen(image: Image, sigma: float, amount: float, alpha: Image | None) -> Image:
-    """Unsharp mask: adds what a Gaussian blur takes away."""
+    """Unsharp mask: adds what a Gaussian blur takes away.
+
+    The blur is not rounded before it is taken away, and its kernel reaches four sigma to each side.
+    """
+    reach = _blur_halo(sigma)
+    kernel = cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)
 
     def blurred(samples: Any) -> Any:
-        return cv2.GaussianBlur(samples, (0, 0), sigma)
+        return cv2.sepFilter2D(samples, cv2.CV_32F, kernel, kernel)
 
     def sharpened(samples: Any, soft: Any) -> Any:
-        return cv2.addWeighted(samples, 1 + amount, soft, -amount, 0)
+        return cv2.addWeighted(samples, 1 + amount, soft, -amount, 0, dtype=cv2.CV_32F)
 
-    reach = _blur_halo(sigma)
     return weighed(
         image,
         alpha,
         (reach, reach),
-        lambda samples: sharpened(samples, blurred(samples)),
+        lambda samples: nearest_levels(sharpened(samples, blurred(samples)), image.dtype),
         lambda colours, weights: sharpened(colours, mean(blurred)(colours, weights)),
     )
 
 
 @register(
     "emboss",
+    border=Border.MIRRORED,
     merge=Rows(halo=one_row),
     work=0.5,
     alpha=Alpha.WEIGHED,
@@ -67,9 +79,35 @@ def emboss(image: Image, strength: float, alpha: Image | None) -> Image:
     return weighed(image, alpha, (1, 1), lambda samples: cv2.filter2D(samples, -1, relief), _summed(image, relief, 0.0))
 
 
+def _needs_float64(weights: NDArray[np.float64], top: int) -> bool:
+    return bool(np.abs(weights).sum() * top >= _EXACT_IN_FLOAT32)
+
+
+def _weighted_sum(samples: Any, weights: NDArray[np.float64]) -> Any:
+    """The weighted sum of neighbours in float64. The rows of the kernel are applied one by one: OpenCV computes large
+    kernels by a Fourier transform, which rounds differently in each strip.
+    """
+    rows, height = len(weights), len(samples)
+    if samples.dtype == np.float32:
+        samples = samples.astype(np.float64)  # OpenCV has no way from the one to the other
+    padded = cv2.copyMakeBorder(samples, rows // 2, rows // 2, 0, 0, cv2.BORDER_REFLECT_101)
+    parts = (
+        cv2.filter2D(np.ascontiguousarray(padded[row : row + height]), cv2.CV_64F, weights[row : row + 1])
+        for row in range(rows)
+    )
+    total: Any = next(parts)
+    for part in parts:
+        total += part
+    return total
+
+
 def _summed(image: Image, weights: NDArray[np.float64], delta: float) -> Mix:
     """The weighted sum of neighbours, plus delta."""
-    summed = sum_by(lambda samples: cv2.filter2D(samples, -1, weights), float(weights.sum()), np.iinfo(image.dtype).max)
+    top = np.iinfo(image.dtype).max
+    if _needs_float64(weights, top):
+        summed = sum_by(partial(_weighted_sum, weights=weights), float(weights.sum()), top)
+    else:
+        summed = sum_by(lambda samples: cv2.filter2D(samples, -1, weights), float(weights.sum()), top)
     return lambda colours, alpha: summed(colours, alpha) + delta
 
 
@@ -77,8 +115,17 @@ def _half_its_rows(kernel: tuple[tuple[float, ...], ...], **_values: Any) -> int
     return len(kernel) // 2
 
 
+def _exactly(image: Image, weights: NDArray[np.float64], delta: float) -> Image:
+    """The weighted sum of neighbours, plus delta, in whole levels. It is made in pieces, since float64 takes space."""
+    result = np.empty_like(image, order="C")
+    for piece, around, inner in pieces(len(image), len(weights) // 2):
+        result[piece] = nearest_levels(_weighted_sum(image[around], weights)[inner] + delta, image.dtype)
+    return result
+
+
 @register(
     "convolve",
+    border=Border.MIRRORED,
     merge=Rows(halo=_half_its_rows),
     work=8.0,
     alpha=Alpha.WEIGHED,
@@ -89,11 +136,17 @@ def _half_its_rows(kernel: tuple[tuple[float, ...], ...], **_values: Any) -> int
 def convolve(
     image: Image, kernel: tuple[tuple[float, ...], ...], divisor: float, offset: float, alpha: Image | None
 ) -> Image:
-    """Weighted sum of neighbours by a matrix of your own, applied as written (not mirrored)."""
+    """Weighted sum of neighbours by a matrix of your own, applied as written (not mirrored).
+
+    The sum is exact within a level, whatever the weights, and clipped to black and white.
+    """
     weights = np.array(kernel, np.float64) / divisor
-    delta = offset / 100 * np.iinfo(image.dtype).max
+    top = np.iinfo(image.dtype).max
+    delta = offset / 100 * top
 
     def plain(image: Image) -> Image:
+        if _needs_float64(weights, top):
+            return _exactly(image, weights, delta)
         if image.dtype == np.uint8:
             return cv2.filter2D(image, -1, weights, delta=delta)
         values: Any = cv2.filter2D(image.astype(np.float32), -1, weights, delta=delta)

@@ -61,13 +61,14 @@ class Hysteresis(Struct, frozen=True):
 
 
 class Resampled(Struct, frozen=True):
-    """The size changes as cv2.resize changes it: target(width, height, **values) returns the new (width, height) in
-    pixels, and method(**values) one of cv2.INTER_*. The filter's function is called for arrays of any dtype: colours
-    that are multiplied by alpha, as float32, go through it one channel after the other.
+    """The size changes: target(width, height, **values) returns the new (width, height) in pixels. method(**values)
+    says how: one of cv2.INTER_*, for the pixels of cv2.resize; or one of worker.filters.resampling.METHODS, for those
+    of resample(). The filter's function is called for the image's dtype and for float32: colours that are multiplied by
+    alpha go through it one channel after the other, as whole numbers from 0 to 2^32.
     """
 
     target: Callable[..., tuple[int, int]]
-    method: Callable[..., int]
+    method: Callable[..., int | str]
 
 
 class Whole(Struct, frozen=True):

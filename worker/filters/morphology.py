@@ -10,12 +10,27 @@ import numpy as np
 
 from filterfleet.worker.filters.merge import Rows
 from filterfleet.worker.filters.parameters import Choice, Integer
-from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.registry import Alpha, Border, register
 from filterfleet.worker.filters.transparency import without
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-_SHAPES = {"ellipse": cv2.MORPH_ELLIPSE, "rect": cv2.MORPH_RECT, "cross": cv2.MORPH_CROSS}
+
+def _disk(size: int) -> Image:
+    """1 within size // 2 of the middle. The ellipses of cv2.getStructuringElement are not symmetric."""
+    across = np.arange(size) - size // 2
+    return (across**2 + across[:, None] ** 2 <= (size // 2) ** 2).astype(np.uint8)
+
+
+def _rect(size: int) -> Image:
+    return np.ones((size, size), np.uint8)
+
+
+def _cross(size: int) -> Image:
+    return cv2.getStructuringElement(cv2.MORPH_CROSS, (size, size))
+
+
+_SHAPES = {"ellipse": _disk, "rect": _rect, "cross": _cross}
 _SHAPE = Choice("ellipse", tuple(_SHAPES))
 _SIZE = Integer(3, 1, 51, "pixels", odd=True)
 _ITERATIONS = Integer(1, 1, 10)
@@ -31,17 +46,25 @@ def _reach_twice(size: int, iterations: int, **_values: Any) -> int:
 
 
 def _eroded(image: Image, alpha: Image | None, shape: str, size: int, iterations: int) -> Image:
-    element = cv2.getStructuringElement(_SHAPES[shape], (size, size))
+    element = _SHAPES[shape](size)
     return cv2.erode(without(image, alpha, np.iinfo(image.dtype).max), element, iterations=iterations)
 
 
 def _dilated(image: Image, alpha: Image | None, shape: str, size: int, iterations: int) -> Image:
-    element = cv2.getStructuringElement(_SHAPES[shape], (size, size))
+    element = _SHAPES[shape](size)
     return cv2.dilate(without(image, alpha, 0), element, iterations=iterations)
 
 
 @register(
-    "erode", merge=Rows(halo=_reach), work=2.0, alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS
+    "erode",
+    border=Border.LEFT_OUT,
+    merge=Rows(halo=_reach),
+    work=2.0,
+    alpha=Alpha.WEIGHED,
+    keeps_bilevel=True,
+    shape=_SHAPE,
+    size=_SIZE,
+    iterations=_ITERATIONS,
 )
 def erode(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Minimum of the neighbourhood: bright parts shrink."""
@@ -49,7 +72,15 @@ def erode(image: Image, shape: str, size: int, iterations: int, alpha: Image | N
 
 
 @register(
-    "dilate", merge=Rows(halo=_reach), work=2.0, alpha=Alpha.WEIGHED, shape=_SHAPE, size=_SIZE, iterations=_ITERATIONS
+    "dilate",
+    border=Border.LEFT_OUT,
+    merge=Rows(halo=_reach),
+    work=2.0,
+    alpha=Alpha.WEIGHED,
+    keeps_bilevel=True,
+    shape=_SHAPE,
+    size=_SIZE,
+    iterations=_ITERATIONS,
 )
 def dilate(image: Image, shape: str, size: int, iterations: int, alpha: Image | None) -> Image:
     """Maximum of the neighbourhood: bright parts grow."""
@@ -58,9 +89,11 @@ def dilate(image: Image, shape: str, size: int, iterations: int, alpha: Image | 
 
 @register(
     "open",
+    border=Border.LEFT_OUT,
     merge=Rows(halo=_reach_twice),
     work=4.0,
     alpha=Alpha.WEIGHED,
+    keeps_bilevel=True,
     shape=_SHAPE,
     size=_SIZE,
     iterations=_ITERATIONS,
@@ -72,9 +105,11 @@ def opening(image: Image, shape: str, size: int, iterations: int, alpha: Image |
 
 @register(
     "close",
+    border=Border.LEFT_OUT,
     merge=Rows(halo=_reach_twice),
     work=4.0,
     alpha=Alpha.WEIGHED,
+    keeps_bilevel=True,
     shape=_SHAPE,
     size=_SIZE,
     iterations=_ITERATIONS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,15 @@ class Alpha(enum.Enum):
     ON_WHITE = "on white"  # like DROPPED, and the function takes alpha=... as with WEIGHED
 
 
+class Border(enum.Enum):
+    """What stands beyond the image's edges, for filters that look there."""
+
+    NONE = "none"  # the filter looks at no neighbours
+    MIRRORED = "mirrored"  # the image, mirrored at the middle of its outermost pixels: BORDER_REFLECT_101
+    REPEATED = "repeated"  # the outermost pixels
+    LEFT_OUT = "left out"  # nothing that counts
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A filter as its module registered it.
@@ -46,10 +56,12 @@ class Filter:
     deep: the function takes 16 bits per sample; otherwise such images are converted to 8 first.
     gray: the function takes (height, width) only; colour is converted first.
     bilevel: every pixel of the result is 0 or 255.
+    keeps_bilevel: it is, when the same is true of every pixel of the image, which is gray and opaque.
     work(**values): the bytes of memory that the function takes for each sample of its image, besides it and the result.
     tints: the result of a gray image is colour.
     refuses(**values): what is wrong with the values together, "needs ...", or None. It may be called with values that
     are wrong on their own.
+    doubts(**values): why valid values may not do what their author wants, "takes low above high ...", or None.
     """
 
     name: str
@@ -60,14 +72,23 @@ class Filter:
     deep: bool
     gray: bool
     bilevel: bool
+    keeps_bilevel: bool
     work: Callable[..., float]
     tints: bool
+    border: Border
     refuses: Callable[..., str | None]
+    doubts: Callable[..., str | None]
 
     @property
     def summary(self) -> str:
         """The first line of the function's docstring."""
         return (self.function.__doc__ or "").strip().split("\n")[0]
+
+    @property
+    def details(self) -> str:
+        """The paragraphs of the docstring between its first line and what it raises, on one line."""
+        paragraphs = inspect.cleandoc(self.function.__doc__ or "").split("\n\n")[1:]
+        return " ".join(" ".join(each.split()) for each in paragraphs if not each.startswith("Raises"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +172,12 @@ def register(
     deep: bool = True,
     gray: bool = False,
     bilevel: bool = False,
+    keeps_bilevel: bool = False,
     work: float | Callable[..., float] = USUAL_WORK,
     tints: bool = False,
+    border: Border = Border.NONE,
     refuses: Callable[..., str | None] = _nothing,
+    doubts: Callable[..., str | None] = _nothing,
     **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
     """Decorates function(image, **parameters) -> image, which must not change its input. The options are explained at
@@ -166,7 +190,22 @@ def register(
         if name in _filters:
             raise ValueError(f"a filter named {name!r} exists already")
         need = work if callable(work) else _always(work)
-        _filters[name] = Filter(name, function, parameters, merge, alpha, deep, gray, bilevel, need, tints, refuses)
+        _filters[name] = Filter(
+            name,
+            function,
+            parameters,
+            merge,
+            alpha,
+            deep,
+            gray,
+            bilevel,
+            keeps_bilevel,
+            need,
+            tints,
+            border,
+            refuses,
+            doubts,
+        )
         return function
 
     return decorate
@@ -212,6 +251,15 @@ def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[
         yield from problems
     elif None not in parameters.values() and (wrong := found.refuses(**_values(found, parameters))):
         yield f"Filter {name!r} {wrong}."
+
+
+def doubts(recipe: Recipe) -> Iterator[str]:
+    """What a checked recipe asks for that its author may not want, a sentence each."""
+    for output in recipe.outputs:
+        for number, step in enumerate(output.steps, 1):
+            bound = bind(step)
+            if doubt := bound.filter.doubts(**bound.values):
+                yield f"Output {output.name!r}, step {number}: filter {step.filter!r} {doubt}."
 
 
 def bind(step: Step) -> Bound:

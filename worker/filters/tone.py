@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from filterfleet.worker.filters import histogram
-from filterfleet.worker.filters.clahe import clahe_by_alpha
+from filterfleet.worker.filters.clahe import clahe_by_tables
 from filterfleet.worker.filters.merge import Measured, Rows, Whole
 from filterfleet.worker.filters.parameters import Integer, Number
 from filterfleet.worker.filters.registry import Alpha, register
@@ -25,7 +25,7 @@ def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:
     return cv2.LUT(image, np.rint(np.clip(levels, 0, 1) * top).astype(image.dtype))
 
 
-@register("invert", merge=Rows(), work=0.0)
+@register("invert", merge=Rows(), keeps_bilevel=True, work=0.0)
 def invert(image: Image) -> Image:
     """The negative of the image."""
     return cv2.bitwise_not(image)
@@ -88,9 +88,11 @@ def equalize(image: Image, alpha: Image | None) -> Image:
 def clahe(image: Image, clip: float, tiles: int, alpha: Image | None) -> Image:
     """Contrast limited adaptive histogram equalization (Zuiderveld 1994); in colour images, of the luma.
 
-    The image is divided into tiles x tiles parts, or fewer when it has fewer pixels.
+    The image is divided into tiles x tiles parts, or fewer when it has fewer pixels. Histograms have 256 levels; at 16
+    bits, what they say is drawn out to all levels.
     """
     grid = (min(tiles, image.shape[1]), min(tiles, image.shape[0]))
-    if alpha is None or (alpha == np.iinfo(alpha.dtype).max).all():
+    weights = None if alpha is None or (alpha == np.iinfo(alpha.dtype).max).all() else alpha
+    if weights is None and image.dtype == np.uint8:
         return _with_luma(image, cv2.createCLAHE(clip, grid).apply)
-    return _with_luma(image, lambda luma: clahe_by_alpha(luma, alpha, clip, grid))
+    return _with_luma(image, lambda luma: clahe_by_tables(luma, weights, clip, grid))

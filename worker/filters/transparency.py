@@ -21,6 +21,8 @@ from filterfleet.worker.pixels.opencv import cv2
 # rows around each piece are computed more often.
 _ROWS = 256
 
+_LARGEST = 1 << 32  # 16 bits of colour times 16 of alpha; fewer bits are spread over this range
+
 Samples = NDArray[Any]  # float32 or float64: colours (h, w) or (h, w, 3), alpha (h, w), both in levels of the image
 Mix = Callable[[Samples, Samples], Samples]  # colours and alpha to levels of the result
 
@@ -36,7 +38,7 @@ def weighed(
         return result
     rows, columns = reach
     window = np.ones((2 * rows + 1, 2 * columns + 1), np.uint8)
-    for piece, around, inner in _pieces(len(image), rows):
+    for piece, around, inner in pieces(len(image), rows):
         see_through = alpha[around] < np.iinfo(alpha.dtype).max
         if see_through.any():
             near = cv2.dilate(see_through.view(np.uint8), window)[inner] != 0
@@ -66,17 +68,22 @@ def sum_by(weigh: Callable[[Samples], Samples], total: float, top: int) -> Mix:
 
 
 def resized(image: Image, resize: Callable[[Any], Any]) -> Image:
-    """resize(image), in which colours are weighed by alpha. resize takes arrays of any dtype, (h, w) or (h, w, c)."""
+    """resize(image), in which colours are weighed by alpha. resize takes arrays (h, w) or (h, w, c) of the image's
+    dtype, and of float32 with whole numbers from 0 to 2^32.
+    """
     result: Image = resize(image)
     if is_opaque(image):
         return result
-    mixed = resize((image[:, :, -1] < np.iinfo(image.dtype).max).astype(np.float32)) != 0
-    alpha = image[:, :, -1].astype(np.float32)
-    weights = resize(alpha)
+    opaque = np.iinfo(image.dtype).max
+    unit = np.float32(_LARGEST // (opaque + 1) ** 2)
+    mixed = resize(np.where(image[:, :, -1] < opaque, np.float32(_LARGEST), np.float32(0))) != 0
+    alpha = image[:, :, -1].astype(np.float32) * unit
+    weights = resize(alpha * np.float32(opaque))
+    result[:, :, -1][mixed] = nearest_levels(weights[mixed] / (unit * opaque), image.dtype)
     mixed &= weights > 0
     for channel in range(image.shape[2] - 1):  # one by one, to hold no more than one in float32
         total = resize(np.multiply(image[:, :, channel], alpha, dtype=np.float32))
-        result[:, :, channel][mixed] = nearest_levels(total[mixed] / weights[mixed], image.dtype)
+        result[:, :, channel][mixed] = nearest_levels(total[mixed] / weights[mixed] * opaque, image.dtype)
     return result
 
 
@@ -87,7 +94,7 @@ def filled(image: Image, alpha: Image | None, reach: int) -> Image:
     if alpha is None or alpha.all():
         return image
     result = image.copy()
-    for piece, around, inner in _pieces(len(image), reach):
+    for piece, around, inner in pieces(len(image), reach):
         hidden = alpha[piece] == 0
         if hidden.any():
             means = mean(lambda samples: sums(samples, 2 * reach + 1))
@@ -119,8 +126,8 @@ def _divided(colours: Samples, weights: Samples) -> Samples:
     return np.divide(colours, shares, out=np.zeros_like(colours), where=shares > 0)
 
 
-def _pieces(height: int, reach: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Pieces of the rows; each with the rows around it, and its place in those."""
+def pieces(height: int, reach: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Pieces of an image's rows; each with the rows around it, and its place in those."""
     for top in range(0, height, _ROWS):
         bottom = min(top + _ROWS, height)
         first, last = max(0, top - reach), min(height, bottom + reach)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,10 +37,29 @@ def _picture_work(scale: float, **_values: Any) -> float:
     return _BYTES * scale / 100
 
 
+def _unreadable(text: str, **_values: Any) -> str | None:
+    """cv2.putText sets one letter after the other from left to right, and draws "?" for those that its font lacks."""
+    font = cv2.FontFace("sans")
+    missing = _glyph(font, "?")
+    for letter in dict.fromkeys(text):
+        if unicodedata.bidirectional(letter) in ("R", "AL"):
+            return f"cannot write from right to left, as {letter!r} wants it: make a picture of it for watermark_image"
+        if letter != "?" and np.array_equal(_glyph(font, letter), missing):
+            return f"has no letter {letter!r} in its font: make a picture of it for watermark_image"
+    return None
+
+
+def _glyph(font: Any, letter: str) -> Image:
+    canvas = np.zeros((48, 64), np.uint8)
+    cv2.putText(canvas, letter, (16, 36), (255, 255, 255), font, 24)
+    return canvas
+
+
 @register(
     "watermark_text",
     merge=Rows(positioned=True),
     work=_text_work,
+    refuses=_unreadable,
     text=Text(None, 200),
     size=Number(5.0, 0.1, 50.0, "percent of the image's height"),
     color=Color("#ffffff"),

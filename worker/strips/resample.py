@@ -1,10 +1,11 @@
-"""cv2.resize in strips, where the result is the very same.
+"""A change of size in strips, where the result is the very same.
 
 - By index: INTER_NEAREST chooses rows, wherever a strip ends.
-- By whole periods: every height / gcd(height, new height) rows, the weights of an interpolation repeat. Strips cut
-  there are resized as the whole is, if no weight is rounded differently depending on where it stands.
+- By whole periods: every height / gcd(height, new height) rows, the weights of INTER_AREA repeat where the ratio is
+  whole. Strips cut there are resized as the whole is.
 - By area: for other ratios, INTER_AREA to fewer pixels is computed as OpenCV does it (modules/imgproc/src/resize.cpp,
   ResizeArea_Invoker): float32 sums along each row, then of rows, in the same order.
+- By weighted means of filters.resampling, which are exact.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.common.errors import ImageError
+from filterfleet.worker.filters.resampling import Axis, opencvs, weighted
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.span import Span
@@ -26,17 +28,9 @@ from filterfleet.worker.strips.span import Span
 # for them; other ratios are refused, or computed by area.
 _LONGEST_PERIOD = 512
 
-# The finest fraction of a row, 1/_FINEST, at which INTER_CUBIC is trusted to place a sample without rounding. The
-# places are float32: with a larger value, rounding would set in at the lower end of a tall image; a smaller one refuses
-# more ratios.
-_FINEST = 64
-
-_FLOAT32 = 1 << 23  # numbers above it have no fractions
-
-_CUBIC_REACH = 3  # rows beyond its own that INTER_CUBIC looks at
 _NEGLIGIBLE = 1e-3  # parts of a row that OpenCV leaves out of an area
 _PIECE = 32  # rows converted to float32 at once
-_NAMES = {cv2.INTER_LINEAR: "linear", cv2.INTER_CUBIC: "cubic", cv2.INTER_LANCZOS4: "lanczos", cv2.INTER_AREA: "area"}
+_NAMES = {cv2.INTER_LINEAR: "linear", cv2.INTER_CUBIC: "cubic", cv2.INTER_LANCZOS4: "lanczos4", cv2.INTER_AREA: "area"}
 
 
 class Plan(Protocol):
@@ -56,33 +50,45 @@ class Plan(Protocol):
 
 
 @functools.lru_cache(maxsize=256)
-def plan(width: int, height: int, new_width: int, new_height: int, method: int) -> Plan:
-    """method is one of cv2.INTER_*. Raises ImageError, with the end of a sentence, if strips would differ from the
-    whole.
+def plan(width: int, height: int, new_width: int, new_height: int, method: int | str) -> Plan:
+    """method is that of filters.merge.Resampled. Raises ImageError, with the end of a sentence, if strips would differ
+    from the whole.
     """
+    if isinstance(method, str):
+        opencvs_method = opencvs(width, height, (new_width, new_height), method)
+        if opencvs_method is None:
+            return _Weighted(Axis(width, new_width, method), Axis(height, new_height, method))
+        method = opencvs_method
     if method == cv2.INTER_NEAREST or (width, height) == (new_width, new_height):
         return _Nearest(height, new_width, new_height)
     if method == cv2.INTER_AREA and new_width <= width and new_height <= height:
         if width % new_width == 0 and height % new_height == 0 and height // new_height <= _LONGEST_PERIOD:
-            return _Periods(height, new_width, new_height, method, 0)
+            return _Periods(height, new_width, new_height)
         return _Area(width, height, new_width, new_height)
-    if method == cv2.INTER_CUBIC and _is_exact(height, new_height):
-        return _Periods(height, new_width, new_height, method, _CUBIC_REACH)
     name = _NAMES.get(method, str(method))
     raise ImageError(
-        f"cannot resize {width} x {height} pixels to {new_width} x {new_height} by the method {name!r} in strips: "
-        "use 'area' to shrink, or 'nearest'."
+        f"cannot resize {width} x {height} pixels to {new_width} x {new_height} by OpenCV's method {name!r} in strips."
     )
 
 
-def _is_exact(height: int, new_height: int) -> bool:
-    """Whether INTER_CUBIC gives each strip the places of the whole. OpenCV rounds places to float32, more coarsely
-    further down; those of a ratio over a small power of two need no rounding.
-    """
-    divisor = math.gcd(height, new_height)
-    period, new_period = height // divisor, new_height // divisor
-    fine = new_period <= _FINEST and 2 * new_period * height <= _FLOAT32
-    return period <= _LONGEST_PERIOD and fine and new_period.bit_count() == 1
+class _Weighted:
+    """Each row of the result is a weighted mean of rows of the image. A band makes those whose first row lies in it."""
+
+    def __init__(self, across: Axis, down: Axis) -> None:
+        self.width, self.height = across.new_length, down.new_length
+        self._across, self._down = across, down
+        self._firsts = down.first_samples()
+
+    def makes(self, band: Span) -> Span:
+        return Span(*map(int, np.searchsorted(self._firsts, (band.top, band.bottom))))
+
+    def needs(self, band: Span) -> Span:
+        made = self.makes(band)
+        return band | Span(band.top, self._down.needs(made.top, made.bottom).stop) if len(made) else band
+
+    def resize(self, rows: Image, band: Span) -> Image:
+        made = self.makes(band)
+        return weighted(rows, band.top, self._across, self._down, made.top, made.bottom)
 
 
 class _Nearest:
@@ -109,16 +115,12 @@ class _Nearest:
 
 
 class _Periods:
-    """Whole periods are resized by OpenCV itself. A band makes the periods that begin in it. reach is how many rows
-    beyond a period the method looks at: whole periods that cover them are resized as well, and cut off.
-    """
+    """Whole periods are resized by OpenCV itself, by area. A band makes the periods that begin in it."""
 
-    def __init__(self, height: int, new_width: int, new_height: int, method: int, reach: int) -> None:
+    def __init__(self, height: int, new_width: int, new_height: int) -> None:
         self.width, self.height = new_width, new_height
-        self._image_height, self._method = height, method
         self._period = height // math.gcd(height, new_height)  # rows of the image
         self._new_period = new_height // math.gcd(height, new_height)  # rows of the result
-        self._margin = -(-reach // self._period)  # periods
 
     def _periods(self, band: Span) -> Span:
         return Span(-(-band.top // self._period), -(-band.bottom // self._period))
@@ -129,19 +131,13 @@ class _Periods:
 
     def needs(self, band: Span) -> Span:
         periods = self._periods(band)
-        if not len(periods):
-            return band
-        wide = periods.widened(self._margin)
-        return Span(wide.top * self._period, wide.bottom * self._period).clipped(self._image_height)
+        return Span(periods.top * self._period, periods.bottom * self._period) if len(periods) else band
 
     def resize(self, rows: Image, band: Span) -> Image:
         made = self.makes(band)
         if not len(made):
             return _none_like(rows, self.width)
-        first = self.needs(band).top // self._period * self._new_period
-        height = len(rows) // self._period * self._new_period
-        resized = cv2.resize(rows, (self.width, height), interpolation=self._method)
-        return _like(resized, rows)[made.within(Span(first, first + height))]
+        return _like(cv2.resize(rows, (self.width, len(made)), interpolation=cv2.INTER_AREA), rows)
 
 
 class _Area:
