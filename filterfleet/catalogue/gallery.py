@@ -12,6 +12,7 @@ import numpy as np
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import Step, Value
 from filterfleet.worker.filters import Image, bind
+from filterfleet.worker.pixels.channels import over_white
 from filterfleet.worker.pixels.opencv import cv2
 
 _PHOTOS = Path(__file__).parents[1] / "demo" / "photos"
@@ -23,11 +24,15 @@ _QUALITY = 72  # of the JPEG
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a filter is shown on. noise is the standard deviation of the noise that is added first, in 8-bit levels."""
+    """What a filter is shown on. What is added first: noise, whose standard deviation is in 8-bit levels; a share of
+    black and white specks; a round hole.
+    """
 
     photo: str
     values: Mapping[str, Value] = field(default_factory=dict)
     noise: float = 0.0
+    specks: float = 0.0
+    hole: bool = False
 
 
 def _logo() -> bytes:
@@ -38,18 +43,30 @@ def _logo() -> bytes:
     return cv2.imencode(".png", logo)[1].tobytes()
 
 
+def _sunset() -> bytes:
+    """Red to yellow, as a PNG."""
+    ramp = np.arange(256, dtype=np.uint8)
+    return cv2.imencode(".png", np.dstack([ramp[None] // 3, ramp[None] // 3 * 2, ramp[None]]))[1].tobytes()
+
+
 _DIAGONAL = tuple(tuple(int(row == column) for column in range(9)) for row in range(9))
 
 SAMPLES = {
     "adaptive_threshold": Sample("retina.jpg", {"size": 15, "offset": 3}),
+    "auto_levels": Sample("retina.jpg", {"clip": 1}),
+    "background": Sample("coffee.jpg", {"color": "#336699"}, hole=True),
     "bilateral": Sample("chelsea.png", {"sigma_color": 60}, noise=12),
     "box_blur": Sample("coffee.jpg", {"size": 9}),
     "brightness_contrast": Sample("rocket.jpg", {"brightness": 8, "contrast": 1.6}),
     "canny": Sample("coffee.jpg"),
+    "channel": Sample("astronaut.jpg", {"channel": "red"}),
     "clahe": Sample("retina.jpg", {"clip": 4}),
     "close": Sample("camera.png", {"size": 7}),
     "convolve": Sample("coffee.jpg", {"kernel": _DIAGONAL, "divisor": 9}),
+    "curves": Sample("coffee.jpg", {"points": ((0, 0), (25, 10), (75, 90), (100, 100))}),
+    "despeckle": Sample("camera.png", {"size": 5}, specks=0.03),
     "dilate": Sample("hubble_deep_field.jpg", {"size": 5}),
+    "dither": Sample("hubble_deep_field.jpg"),
     "emboss": Sample("coffee.jpg"),
     "equalize": Sample("rocket.jpg"),
     "erode": Sample("camera.png", {"size": 5}),
@@ -58,21 +75,27 @@ SAMPLES = {
     "grayscale": Sample("astronaut.jpg"),
     "invert": Sample("hubble_deep_field.jpg"),
     "laplacian": Sample("camera.png", {"scale": 4.0}),
+    "levels": Sample("rocket.jpg", {"black": 4, "white": 70, "gamma": 1.3}),
+    "match_histogram": Sample("chelsea.png", {"picture": _sunset()}),
     "median_blur": Sample("astronaut.jpg", {"size": 5}, noise=25),
+    "mix": Sample("astronaut.jpg", {"matrix": ((0, 1, 0), (0, 0, 1), (1, 0, 0))}),
     "nl_means": Sample("chelsea.png", {"strength": 10}, noise=12),
     "open": Sample("hubble_deep_field.jpg", {"size": 5}),
     "otsu": Sample("camera.png"),
     "pixelate": Sample("astronaut.jpg", {"block": 10}),
+    "posterize": Sample("chelsea.png", {"levels": 3}),
     "resize": Sample("chelsea.png", {"width": 100, "height": 180}),
     "saturation": Sample("coffee.jpg", {"factor": 2}),
     "scharr": Sample("camera.png", {"scale": 4.0}),
     "sepia": Sample("astronaut.jpg"),
     "sharpen": Sample("chelsea.png", {"amount": 2}),
     "sobel": Sample("camera.png", {"scale": 2.0}),
+    "stretch": Sample("hubble_deep_field.jpg"),
     "threshold": Sample("coffee.jpg", {"level": 110}),
     "thumbnail": Sample("rocket.jpg", {"width": 90, "height": 90}),
     "watermark_image": Sample("coffee.jpg", {"picture": _logo(), "opacity": 0.8}),
     "watermark_text": Sample("rocket.jpg", {"text": "Lift-off", "size": 10}),
+    "white_balance": Sample("retina.jpg", {"strength": 0.7}),
 }
 
 
@@ -101,9 +124,11 @@ def _sample(name: str) -> Sample:
 def _shown(value: Value) -> str:
     match value:
         case bytes():
-            return "a ring"
-        case tuple():
+            return "a picture made for this"
+        case tuple() if value == _DIAGONAL:
             return f"a diagonal of {len(value)} ones"
+        case tuple():
+            return f"[{', '.join(map(_shown, value))}]"
     return str(value)
 
 
@@ -116,11 +141,19 @@ def _photo(sample: Sample) -> Image:
     if sample.noise:
         noise = np.random.default_rng(1).normal(0, sample.noise, image.shape)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if sample.specks:
+        dice = np.random.default_rng(1).random(image.shape[:2])
+        image[dice < sample.specks / 2] = 0
+        image[dice > 1 - sample.specks / 2] = 255
+    if sample.hole:
+        image = cv2.merge([*cv2.split(image), np.full(image.shape[:2], 255, np.uint8)])
+        cv2.circle(image, (_CELL // 2, _CELL // 2), _CELL // 3, (255, 255, 255, 0), -1)
     return image  # type: ignore[no-any-return]
 
 
 def _cell(image: Image) -> Image:
-    """The image in the middle of a cell."""
+    """The image, laid over white, in the middle of a cell."""
+    image = over_white(image)
     cell = np.full((_CELL, _CELL, 3), _BACKGROUND, np.uint8)
     height, width = image.shape[:2]
     top, left = (_CELL - height) // 2, (_CELL - width) // 2

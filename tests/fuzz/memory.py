@@ -23,7 +23,17 @@ import numpy as np
 from filterfleet.common.errors import ImageError, RecipeError
 from filterfleet.common.jobs.recipe import Damaged, Metadata, Output, Recipe, Step, Value
 from filterfleet.worker.filters import Filter, Measured, Rows, bind, catalogue
-from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Parameter, Picture, Text
+from filterfleet.worker.filters.parameters import (
+    Choice,
+    Color,
+    Integer,
+    Kernel,
+    Number,
+    Parameter,
+    Picture,
+    Points,
+    Text,
+)
 from filterfleet.worker.formats import Carried, Target, carried, decode, encode, read_header
 from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image
@@ -127,6 +137,9 @@ def value(parameter: Parameter, rng: random.Random) -> Value:
         case Kernel():
             rows, columns = (rng.randrange(1, parameter.side + 1, 2) for _ in range(2))
             return tuple(tuple(rng.uniform(-2, 2) for _ in range(columns)) for _ in range(rows))
+        case Points():
+            firsts = sorted(rng.sample(range(101), rng.randint(2, parameter.most)))
+            return tuple((first, rng.uniform(0, 100)) for first in firsts)
         case Picture():
             return bytes(cv2.imencode(".png", to_8_bits(pattern(rng))[..., :1])[1])
     raise TypeError(f"no value for {parameter}")

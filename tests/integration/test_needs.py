@@ -28,6 +28,8 @@ VALUES: dict[str, list[Any]] = {
     "bilateral": [["size", 3]],
     "resize": [["width", 3000]],
     "thumbnail": [["width", 3000], ["height", 3000]],
+    "channel": [["channel", "green"]],
+    "match_histogram": [["picture", LOGO]],
     "watermark_image": [["picture", LOGO]],
     "watermark_text": [["text", "filterfleet"]],
 }

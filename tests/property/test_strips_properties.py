@@ -4,13 +4,13 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from filterfleet.common.jobs.recipe import Step
-from filterfleet.worker.filters import bind, catalogue
+from filterfleet.worker.filters import bind, catalogue, check_filter
 from filterfleet.worker.filters.merge import Measured, Rows
-from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Text
+from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Points, Text
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.check import joined
 
@@ -38,7 +38,8 @@ def valid(parameter):
         case Choice():
             return st.sampled_from(parameter.choices)
         case Text():
-            return st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=parameter.limit)
+            letters = st.characters(min_codepoint=32, max_codepoint=0x17F, categories=["L", "N", "P"])
+            return st.text(letters, min_size=1, max_size=parameter.limit)
         case Color():
             return st.integers(0, 0xFFFFFF).map("#{:06x}".format)
         case Kernel():
@@ -48,9 +49,22 @@ def valid(parameter):
                 lambda size: st.lists(st.lists(weights, min_size=size[1], max_size=size[1]).map(tuple),
                                       min_size=size[0], max_size=size[0]).map(tuple)
             )  # fmt: skip
+        case Points():
+            percent = st.integers(0, 1000).map(lambda tenths: tenths / 10)
+            firsts = st.lists(percent, min_size=2, max_size=parameter.most, unique=True).map(sorted)
+            return firsts.flatmap(lambda xs: st.tuples(*(percent.map(lambda y, x=x: (x, y)) for x in xs)))
         case Picture():
             return st.sampled_from(PICTURES)
     raise AssertionError(f"no values for {parameter}")
+
+
+def drawn(data, found):
+    """Values of all parameters of a filter that it takes together."""
+    values = {name: data.draw(valid(parameter), name) for name, parameter in found.parameters.items()}
+    if found.name == "mix":
+        values["matrix"] = tuple(tuple(data.draw(st.floats(-2, 2)) for _ in range(3)) for _ in range(3))
+    assume(not list(check_filter(found.name, values)))
+    return values
 
 
 @st.composite
@@ -73,7 +87,7 @@ LOCAL = [found for found in catalogue() if isinstance(found.merge, Rows | Measur
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_strips_join_to_the_whole(found, data):
-    values = {name: data.draw(valid(parameter), name) for name, parameter in found.parameters.items()}
+    values = drawn(data, found)
     largest = 80 if found.name == "nl_means" else 300
     image = data.draw(images(largest))
     strip = data.draw(st.integers(1, image.shape[0]), "strip")

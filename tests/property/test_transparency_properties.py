@@ -15,7 +15,7 @@ from filterfleet.worker.strips.check import joined
 from filterfleet.worker.strips.run import stream
 from filterfleet.worker.tree import grow
 from tests.property.test_streaming_properties import Downward
-from tests.property.test_strips_properties import EXAMPLES, valid
+from tests.property.test_strips_properties import EXAMPLES, drawn
 
 
 def mixes(found):
@@ -47,7 +47,7 @@ def see_through(draw, largest):
 
 
 def values_of(data, found):
-    values = {name: data.draw(valid(parameter), name) for name, parameter in found.parameters.items()}
+    values = drawn(data, found)
     if found.name == "resize":
         values |= {"width": data.draw(st.integers(1, 90)), "height": data.draw(st.integers(0, 90))}
     if found.name == "clahe":

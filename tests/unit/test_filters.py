@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import scipy.interpolate
+import skimage.exposure
 
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters import Alpha, bind, catalogue, histogram, names
@@ -139,6 +141,81 @@ def above_its_mean(image, size, offset):
     return np.where(image > np.rint(means * 256) / 256 - offset, 255, 0)
 
 
+def by_channel(image, change):
+    planes = np.moveaxis(np.atleast_3d(image), 2, 0)
+    return np.dstack([change(plane) for plane in planes]).reshape(image.shape)
+
+
+def between(samples, low, high):
+    """The samples at two percentiles, themselves among the samples."""
+    return np.percentile(samples, [low, high], method="inverted_cdf").astype(np.float64)
+
+
+def auto_levels(image):
+    def spread(plane):
+        black, white = between(plane, 2, 98)
+        return as_levels((plane - black) / (white - black) * top_of(image), image)
+
+    return by_channel(image, spread)
+
+
+def stretched(image):
+    black, white = between(image, 5, 90)
+    levels = np.clip((image - black) / (white - black), 0, 1)
+    return as_levels(np.arcsinh(levels * 10) / np.arcsinh(10) * top_of(image), image)
+
+
+def gray_world(image):
+    if image.ndim == 2:
+        return image
+    means = image.mean(axis=(0, 1))
+    return as_levels(image * (means.mean() / means), image)
+
+
+def matched(image):
+    picture = cv2.imdecode(np.frombuffer(small_png(40, 60, 3), np.uint8), cv2.IMREAD_COLOR)
+    if image.ndim == 2:
+        return as_levels(skimage.exposure.match_histograms(image, scaled(luma_of(picture), image)), image)
+    return as_levels(skimage.exposure.match_histograms(image, scaled(picture, image), channel_axis=2), image)
+
+
+def scaled(picture, like):
+    return picture.astype(like.dtype) * (top_of(like) // 255)
+
+
+def luma_of(picture):
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+
+
+def mixed(image):
+    red, green, blue = (image[:, :, n].astype(float) if image.ndim == 3 else image.astype(float) for n in (2, 1, 0))
+    return as_levels(np.dstack([blue - 0.5 * red, green, 0.5 * red + 0.25 * blue]), image)
+
+
+def laid_over(image, paper):
+    if image.ndim == 2 or image.shape[2] == 3:
+        return image
+    levels = np.array(paper) * (top_of(image) // 255)
+    cover = image[:, :, -1:] / top_of(image)
+    return as_levels(image[:, :, :-1] * cover + levels * (1 - cover), image)
+
+
+def dithered(image):
+    """Two dots beside each other never have the same threshold."""
+    thresholds = np.zeros((8, 8))
+    for bit in range(3):
+        y, x = (np.arange(8) >> bit) & 1, (np.arange(8) >> bit) & 1
+        thresholds += np.array([[0, 2], [3, 1]])[np.ix_(y, x)] * 4 ** (2 - bit)
+    tiled = np.tile((thresholds + 0.5) / 64 * 255, (HEIGHT // 8 + 1, WIDTH // 8 + 1))[:HEIGHT, :WIDTH]
+    return np.where(image >= tiled, 255, 0)
+
+
+def despeckled(image):
+    clean = np.median(neighbours(image, 5, 5, mode="edge"), axis=(-2, -1))
+    far = np.abs(image - clean) > 20
+    return np.where(far if image.ndim == 2 else far.any(axis=2, keepdims=True), clean, image).astype(np.uint8)
+
+
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
 SCHARR = np.array([[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]]) / 16
 LAPLACE = np.array([[2, 0, 2], [0, -8, 0], [2, 0, 2]]) / 8
@@ -237,6 +314,32 @@ CASES = {
         lambda image: lanczos(image, 33, 21), {"width": 33, "method": "lanczos"}, alpha="filtered", tolerance=1
     ),
     "thumbnail": geometric(lambda image: cv2.resize(image, (31, 20), None, 0, 0, cv2.INTER_AREA), width=50, height=20),
+    "levels": Case(
+        lambda image: as_levels(np.clip(image / top_of(image) / 0.8 - 0.125, 0, 1) ** 0.5 * top_of(image), image),
+        {"black": 10, "white": 90, "gamma": 2},
+    ),
+    "curves": Case(
+        lambda image: as_levels(
+            scipy.interpolate.PchipInterpolator([0, 0.2, 0.7, 0.9], [0.1, 0.4, 0.3, 0.9])(
+                np.clip(image / top_of(image), 0, 0.9)
+            )
+            * top_of(image),
+            image,
+        ),
+        {"points": ((0, 10), (20, 40), (70, 30), (90, 90))},
+    ),
+    "posterize": Case(
+        lambda image: as_levels(np.minimum(image * 3.0 // top_of(image), 2) * top_of(image) / 2, image), {"levels": 3}
+    ),
+    "auto_levels": Case(auto_levels, {"clip": 2, "channels": "each"}, tolerance=1),
+    "stretch": Case(stretched, {"low": 5, "high": 90, "softness": 0.1}),
+    "white_balance": Case(gray_world, {"method": "gray-world"}),
+    "match_histogram": Case(matched, {"picture": small_png(40, 60, 3)}, tolerance=1, tolerance_at_16_bits=300),
+    "channel": Case(lambda image: image if image.ndim == 2 else image[:, :, 2], {"channel": "red"}),
+    "mix": Case(mixed, {"matrix": ((0.5, 0, 0.25), (0, 1, 0), (-0.5, 0, 1))}, tolerance=1),
+    "background": Case(lambda image: laid_over(image, (48, 32, 16)), {"color": "#102030"}, alpha="filtered"),
+    "dither": bilevel(dithered),
+    "despeckle": Case(despeckled, {"size": 5, "threshold": 20}, deep=False),
     "convolve": Case(
         lambda image: as_levels(weighted(image, USERS) / 2 + top_of(image) * 0.1, image),
         {"kernel": USERS, "divisor": 2, "offset": 10},
@@ -317,7 +420,7 @@ def test_a_filter_never_changes_its_input_and_does_the_same_every_time(found, ki
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 40, 4), (40, 1, 2), (2, 3)])
 @pytest.mark.parametrize("found", catalogue(), ids=lambda found: found.name)
 def test_a_filter_takes_the_smallest_images(found, shape):
-    needed = {"resize": {"width": 5}, "convolve": {"kernel": USERS}} | WATERMARKS
+    needed = {name: CASES[name].values for name in ("resize", "convolve", "channel", "match_histogram")} | WATERMARKS
     for dtype in (np.uint8, np.uint16):
         result = bind(step(found.name, **needed.get(found.name, {})))(np.full(shape, 200, dtype))
         assert 0 not in result.shape

@@ -22,6 +22,7 @@ PIECE, AROUND = 20_000, 80
 KERNEL = ((1.0, 2.0, 1.0), (0.0, 1.0, 0.0), (-1.0, -2.0, -1.0))
 VALUES = {
     "convolve": (("kernel", KERNEL),),
+    "channel": (("channel", "green"),),
     "nl_means": (("search", 3), ("template", 3)),
     "pixelate": (("block", 4),),
 }

@@ -3,9 +3,30 @@
 Authors of plugins import everything they need from here (docs/plugins.md).
 """
 
-from filterfleet.worker.filters import binary, blur, colour, edges, geometry, kernel, morphology, tone, watermark
+from filterfleet.worker.filters import (
+    binary,
+    blur,
+    colour,
+    edges,
+    geometry,
+    kernel,
+    levels,
+    morphology,
+    tone,
+    watermark,
+)
 from filterfleet.worker.filters.merge import Measured, Resampled, Rows, Whole
-from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Parameter, Picture, Text
+from filterfleet.worker.filters.parameters import (
+    Choice,
+    Color,
+    Integer,
+    Kernel,
+    Number,
+    Parameter,
+    Picture,
+    Points,
+    Text,
+)
 from filterfleet.worker.filters.registry import (
     Alpha,
     Border,
@@ -36,6 +57,7 @@ __all__ = [
     "Parameter",
     "Picture",
     "Place",
+    "Points",
     "Resampled",
     "Rows",
     "Text",
@@ -51,6 +73,7 @@ __all__ = [
     "edges",
     "geometry",
     "kernel",
+    "levels",
     "morphology",
     "names",
     "register",

@@ -12,7 +12,7 @@ from filterfleet.worker.filters import histogram
 from filterfleet.worker.filters.merge import Measured, Rows, half_the_size
 from filterfleet.worker.filters.parameters import Choice, Integer, Number
 from filterfleet.worker.filters.registry import Alpha, Border, register
-from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.pixels.opencv import cv2
 
 
@@ -90,3 +90,31 @@ def adaptive_threshold(image: Image, size: int, offset: float, method: str) -> I
     means = _METHODS[method](image, size)
     means -= np.float32(offset)
     return (image > means).astype(np.uint8) * np.uint8(255)
+
+
+def _bayer(order: int) -> NDArray[np.float64]:
+    """Bayer's matrix (1973) of 2^order x 2^order thresholds, from 0 to 1."""
+    matrix = np.zeros((1, 1))
+    for _ in range(order):
+        matrix = np.block([[4 * matrix, 4 * matrix + 2], [4 * matrix + 3, 4 * matrix + 1]])
+    return (matrix + 0.5) / matrix.size
+
+
+_THRESHOLDS = np.ceil(_bayer(3) * 255).astype(np.uint8)
+
+
+@register(
+    "dither",
+    merge=Rows(positioned=True),
+    work=2.0,
+    alpha=Alpha.DROPPED,
+    deep=False,
+    gray=True,
+    bilevel=True,
+)
+def dither(image: Image, place: Place) -> Image:
+    """Black and white dots, as many white ones as the luma is bright: ordered dithering by Bayer's matrix of 8 x 8."""
+    height, width = image.shape
+    rows = np.roll(_THRESHOLDS, -(place.top % 8), axis=0)
+    thresholds = np.tile(rows, (-(-height // 8), -(-width // 8)))[:height, :width]
+    return (image >= thresholds).astype(np.uint8) * np.uint8(255)

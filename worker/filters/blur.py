@@ -84,6 +84,29 @@ def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
 
 
 @register(
+    "despeckle",
+    border=Border.REPEATED,
+    merge=Rows(halo=_filled_halo),
+    work=4.0,
+    alpha=Alpha.WEIGHED,
+    deep=False,
+    keeps_bilevel=True,
+    size=Integer(3, 3, 31, "pixels", odd=True),
+    threshold=Number(40.0, 0.0, 255.0, "8-bit levels"),
+)
+def despeckle(image: Image, size: int, threshold: float, alpha: Image | None) -> Image:
+    """Removes specks and keeps the rest: pixels far from the median around them get it.
+
+    Far is more than a threshold. The median is that of size x size pixels. In colour images, one channel that differs
+    is enough.
+    """
+    clean: Any = cv2.medianBlur(filled(image, alpha, size // 2), size)
+    difference: Any = cv2.absdiff(image, clean)
+    far = difference > threshold if image.ndim == 2 else difference.max(axis=2, keepdims=True) > threshold
+    return np.where(far, clean, image)
+
+
+@register(
     "bilateral",
     border=Border.MIRRORED,
     merge=Rows(halo=_filled_halo),

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.worker.filters.merge import Rows
-from filterfleet.worker.filters.parameters import Number
-from filterfleet.worker.filters.registry import register
-from filterfleet.worker.pixels.channels import LUMA
+from filterfleet.worker.filters.parameters import Choice, Color, Kernel, Number
+from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.pixels.channels import LUMA, has_alpha, over
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -48,3 +48,42 @@ def sepia(image: Image, amount: float) -> Image:
     """The brown of old photographs; gray images become colour."""
     colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
     return _mixed(colour, amount * _SEPIA + (1 - amount) * np.eye(3))
+
+
+_PLANES = {"red": 2, "green": 1, "blue": 0}
+
+
+@register("channel", merge=Rows(), work=0.0, channel=Choice(None, tuple(_PLANES)))
+def channel(image: Image, channel: str) -> Image:
+    """One channel of a colour image, as gray. Gray images stay as they are."""
+    return image if image.ndim == 2 else cv2.extractChannel(image, _PLANES[channel])
+
+
+def _not_three(matrix: tuple[tuple[float, ...], ...]) -> str | None:
+    return None if len(matrix) == len(matrix[0]) == 3 else "needs a matrix of 3 rows with 3 numbers each"
+
+
+_EQUAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@register("mix", merge=Rows(), work=4.0, tints=True, refuses=_not_three, matrix=Kernel(_EQUAL, 3, 100.0))
+def mix(image: Image, matrix: tuple[tuple[float, ...], ...]) -> Image:
+    """New channels mixed from the old ones: each row makes red, green and blue from red, green and blue.
+
+    Gray images become colour.
+    """
+    colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+    return _mixed(colour, np.array(matrix, np.float64)[::-1, ::-1])
+
+
+@register("background", merge=Rows(), work=4.0, alpha=Alpha.FILTERED, color=Color("#ffffff"))
+def background(image: Image, color: str) -> Image:
+    """A colour under what is transparent; the result is opaque."""
+    if not has_alpha(image):
+        return image
+    levels = np.array([*reversed(bytes.fromhex(color[1:]))])
+    if image.shape[2] == 2 and len(set(levels)) > 1:
+        gray, alpha = cv2.split(image)
+        image = cv2.merge([gray, gray, gray, alpha])
+    scale = np.iinfo(image.dtype).max // 255
+    return over(image, (levels * scale)[: image.shape[2] - 1])

@@ -44,6 +44,16 @@ def weighed(gray: Image, alpha: Image) -> Counts:
     return counts
 
 
+def of_channels(image: Image, alpha: Image | None = None) -> Counts:
+    """The counts of each channel, of 8 or 16 bits: shape (channels, levels). Gray has one channel; alpha is none."""
+    planes = [image] if image.ndim == 2 else cv2.split(image)
+    if alpha is not None:
+        return np.array([weighed(plane, alpha) for plane in planes])
+    if image.dtype == np.uint8:
+        return np.array([count(plane) for plane in planes])
+    return np.array([np.bincount(plane.ravel(), minlength=65536) for plane in planes])
+
+
 def in_pixels(counts: Counts, alpha: Image | None) -> Shares:
     """Counts that were made with or without alpha. Those of an opaque image come out as if it had none."""
     return counts if alpha is None else counts / 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import reprlib
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Value
 from filterfleet.worker.filters import picture
 
+_RISE = 0.01  # percent between two points of a curve, at least: less than the distance of two levels of 12 bits
 _LINE = 80  # characters of a value that a sentence shows at most
 
 
@@ -142,6 +144,34 @@ class Kernel:
     def describe(self) -> str:
         limit = f"{-self.magnitude:g} to {self.magnitude:g}"
         return f"matrix of numbers from {limit}, each side odd and at most {self.side}"
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The points of a curve, as a tuple of pairs of numbers from 0 to 100; the first numbers rise from pair to pair, by
+    0.01 or more.
+    """
+
+    default: tuple[tuple[float, float], ...] | None
+    most: int
+
+    def check(self, value: Value) -> str | None:
+        if not isinstance(value, tuple) or not 2 <= len(value) <= self.most or not all(map(self._is_point, value)):
+            return f"takes {self.describe()}, not {_short(value)}"
+        firsts = [point[0] for point in value if isinstance(point, tuple)]
+        if any(after - before < _RISE for before, after in itertools.pairwise(firsts)):  # type: ignore[operator]
+            return f"takes points whose first numbers rise by {_RISE:g} or more"
+        return None
+
+    def _is_point(self, point: Value) -> bool:
+        return (
+            isinstance(point, tuple)
+            and len(point) == 2
+            and all(type(each) in (int, float) and 0 <= each <= 100 for each in point)  # type: ignore[operator]
+        )
+
+    def describe(self) -> str:
+        return f"2 to {self.most} points, [before, after], each in percent from 0 to 100"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,17 @@ import numpy as np
 
 from filterfleet.worker.filters import histogram
 from filterfleet.worker.filters.clahe import clahe_by_tables
+from filterfleet.worker.filters.curve import through
 from filterfleet.worker.filters.merge import Measured, Rows, Whole
-from filterfleet.worker.filters.parameters import Integer, Number
+from filterfleet.worker.filters.parameters import Integer, Number, Points
 from filterfleet.worker.filters.registry import Alpha, register
+from filterfleet.worker.filters.tables import mapped
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
 
-def _mapped(image: Image, curve: Callable[[Any], Any]) -> Image:
-    """The image with each level mapped by curve, a function on arrays of float64 from 0 to 1. Results outside of that
-    range are clipped.
-    """
-    top = np.iinfo(image.dtype).max
-    levels = curve(np.arange(top + 1) / top)
-    return cv2.LUT(image, np.rint(np.clip(levels, 0, 1) * top).astype(image.dtype))
+def _black_above_white(black: float, white: float, **_values: Any) -> str | None:
+    return None if black < white else f"needs black below white, not {black:g} and {white:g}"
 
 
 @register("invert", merge=Rows(), keeps_bilevel=True, work=0.0)
@@ -34,7 +31,7 @@ def invert(image: Image) -> Image:
 @register("gamma", merge=Rows(), work=0.5, gamma=Number(1.5, 0.05, 20.0, "above 1 is brighter"))
 def gamma(image: Image, gamma: float) -> Image:
     """Raises levels to the power 1/gamma: brightens or darkens, and leaves black and white alone."""
-    return _mapped(image, lambda levels: levels ** (1 / gamma))
+    return mapped(image, lambda levels: levels ** (1 / gamma))
 
 
 @register(
@@ -46,7 +43,43 @@ def gamma(image: Image, gamma: float) -> Image:
 )
 def brightness_contrast(image: Image, brightness: float, contrast: float) -> Image:
     """Linear change of brightness and contrast."""
-    return _mapped(image, lambda levels: (levels - 0.5) * contrast + 0.5 + brightness / 100)
+    return mapped(image, lambda levels: (levels - 0.5) * contrast + 0.5 + brightness / 100)
+
+
+@register(
+    "levels",
+    merge=Rows(),
+    work=0.5,
+    refuses=_black_above_white,
+    black=Number(0.0, 0.0, 100.0, "percent of the full range that becomes black"),
+    white=Number(100.0, 0.0, 100.0, "percent of the full range that becomes white"),
+    gamma=Number(1.0, 0.05, 20.0, "of what is between; above 1 is brighter"),
+)
+def levels(image: Image, black: float, white: float, gamma: float) -> Image:
+    """Moves black, white and, by gamma, what lies between."""
+    return mapped(image, lambda levels: np.clip((levels * 100 - black) / (white - black), 0, 1) ** (1 / gamma))
+
+
+@register(
+    "curves",
+    merge=Rows(),
+    work=0.5,
+    points=Points(((0.0, 0.0), (25.0, 18.0), (75.0, 82.0), (100.0, 100.0)), 16),
+)
+def curves(image: Image, points: tuple[tuple[float, float], ...]) -> Image:
+    """Maps levels by a smooth curve through points, [before, after] in percent of the full range.
+
+    Between two points, the curve never leaves the range of the two (monotone cubics, Fritsch and Butland 1984). Before
+    the first point and after the last one it is even.
+    """
+    xs, ys = np.array(points, np.float64).T / 100
+    return mapped(image, lambda levels: through(xs, ys, np.clip(levels, xs[0], xs[-1])))
+
+
+@register("posterize", merge=Rows(), work=0.5, levels=Integer(4, 2, 64, "levels that are left in each channel"))
+def posterize(image: Image, levels: int) -> Image:
+    """Leaves a few levels in each channel, evenly spaced."""
+    return mapped(image, lambda given: np.minimum(np.floor(given * levels), levels - 1) / (levels - 1))
 
 
 def _luma(image: Image) -> Image:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
 LUMA = np.array([0.114, 0.587, 0.299])  # weights of ITU-R BT.601, in BGR order
 
-_ROWS = 64  # converted at once by over_white, which needs 32 bits a sample meanwhile
+_ROWS = 64  # converted at once by over, which needs 32 bits a sample meanwhile
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
@@ -47,12 +48,16 @@ def from_rgb_order(samples: Image) -> Image:
 
 def over_white(image: Image) -> Image:
     """The image without alpha, laid over white paper. Each sample is rounded to the nearest level."""
-    if not has_alpha(image):
-        return image
+    return over(image, np.full(channels_of(image) - 1, np.iinfo(image.dtype).max)) if has_alpha(image) else image
+
+
+def over(image: Image, levels: NDArray[np.int64]) -> Image:
+    """An image with alpha laid over paper that has these levels, one for each channel."""
     top = np.iinfo(image.dtype).max
+    paper = levels.astype(np.uint32)
     laid = np.empty_like(image[:, :, :-1], order="C")
     for start in range(0, image.shape[0], _ROWS):
         rows = image[start : start + _ROWS].astype(np.uint32)
         colours, alpha = rows[:, :, :-1], rows[:, :, -1:]
-        laid[start : start + _ROWS] = (colours * alpha + top * (top - alpha) + top // 2) // top
+        laid[start : start + _ROWS] = (colours * alpha + paper * (top - alpha) + top // 2) // top
     return laid[:, :, 0] if laid.shape[2] == 1 else laid
