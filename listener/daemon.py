@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
+from filterfleet.common.metrics.board import Board
+from filterfleet.common.metrics.families import Family
+from filterfleet.common.metrics.processes import process_families
+from filterfleet.common.metrics.serving import serving
+from filterfleet.common.metrics.telling import Teller
+from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
@@ -20,6 +27,7 @@ from filterfleet.listener.heal import Healer
 from filterfleet.listener.interfaces import Source
 from filterfleet.listener.ledger.ledger import Failure
 from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
+from filterfleet.listener.metrics import disk_families
 from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.service import Hints
@@ -62,11 +70,14 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
             stack.enter_context(contextlib.suppress(InterruptedRunError))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
+        home = ledger_file(there, here, state).parent
+        folders = {"state": home, **({"output": here} if isinstance(here, Path) else {})}
+        board, teller = Board(), Teller(Notifier())
+        stack.enter_context(serving(options.metrics, lambda: [*board.ask(), *_surroundings(folders)]))
         ends = stack.enter_context(
             open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
         )
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
-        home = ledger_file(there, here, state).parent
         upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
         orders = stack.enter_context(contextlib.closing(Box(home, str(there))))
         stack.enter_context(orders.taken())
@@ -86,6 +97,10 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             missing.look()
             upkeep.turn()
 
+        def tell(families: Callable[[], list[Family]]) -> None:
+            board.answer(families)
+            teller.turn(families)
+
         failures += serve(
             _for_service(options, remote=ends.source.remote, departs=after != Keep()),
             ends.source,
@@ -99,9 +114,14 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             orders=orders,
             hints=hints,
             exchange=exchange,
+            tell=tell,
         )
         left_alone = ledger.left_alone()
     return Ending(failures, left_alone)
+
+
+def _surroundings(folders: Mapping[str, Path]) -> list[Family]:
+    return [*disk_families(folders), *process_families({"listener": os.getpid()})]
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.extensions import unreadable_formats
 from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.metrics.families import Family
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.claim import Guard
@@ -70,13 +71,15 @@ def serve(
     orders: Box | None = None,
     hints: Hints | None = None,
     exchange: Exchange | None = None,
+    tell: Callable[[Callable[[], list[Family]]], None] = lambda _families: None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
     orders is where people put theirs while it runs, hints where others say what has changed. With an exchange, images
-    go by reference where that works. turned is called in every turn of the loop; interrupt is called at the end, to cut
-    short what source and sink are doing. Returns everything that has failed by then. Raises FleetError, and
-    InterruptedRunError when options.once is set and it was stopped before the end of the work.
+    go by reference where that works. turned is called in every turn of the loop, tell as well, with a way to look at
+    the metrics; interrupt is called at the end, to cut short what source and sink are doing. Returns everything that
+    has failed by then. Raises FleetError, and InterruptedRunError when options.once is set and it was stopped before
+    the end of the work.
     """
     check_recipe_for(options, recipe)
     sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
@@ -87,6 +90,7 @@ def serve(
         turned()
         if exchange is not None:
             exchange.look()
+        tell(service.families)
 
     service.run(stop, Notifier(), look, interrupt)
     if options.once and not service.finished:

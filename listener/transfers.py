@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
@@ -25,9 +26,20 @@ from filterfleet.listener.core.events import (
     Trouble,
     Written,
 )
-from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.scan import Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError
 from filterfleet.listener.names import misfit
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The last listing of the source: when it ended (seconds since the epoch), how many seconds it took, the images
+    that it shows, and the folders that it could not read."""
+
+    ended_at: float
+    seconds: float
+    images: int
+    unread: int
 
 
 class Transfers:
@@ -39,12 +51,13 @@ class Transfers:
         self._sink = sink
         self._outputs = outputs
         self._inline_limit = inline_limit
+        self.scanned: Scanned | None = None
 
     def do(self, action: Transfer) -> Event:
         """From any thread."""
         match action:
             case List():
-                return Listed(self._source.list())
+                return Listed(self._list())
             case Look(paths):
                 return Looked(self._source.look(paths))
             case Publish(paths):
@@ -52,6 +65,12 @@ class Transfers:
                 return Published({path: _trouble(error) for path, error in failed.items()})
             case _:
                 return self._attempt(action)
+
+    def _list(self) -> Listing:
+        began = time.monotonic()
+        listing = self._source.list()
+        self.scanned = Scanned(time.time(), time.monotonic() - began, len(listing.objects), len(listing.unread))
+        return listing
 
     def _attempt(self, action: Load | Write | Copy | Tell | Clear | TakeAway) -> Event:
         path = action.path

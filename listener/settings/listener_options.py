@@ -11,7 +11,15 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.process.options import SHARE, BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
+from filterfleet.common.process.options import (
+    SHARE,
+    BrokerHost,
+    FrontendPort,
+    Keys,
+    Metrics,
+    RecipeChoice,
+    positive_size,
+)
 from filterfleet.listener.core.settings import Backfill, Failures
 from filterfleet.listener.settings.retention import KEEP_DAYS
 
@@ -153,6 +161,7 @@ class ListenerOptions:
             "Needed unless HOST is an address that only this machine can reach."
         ),
     ] = None
+    metrics: Metrics = None
     heal: Annotated[
         bool,
         typer.Option(
