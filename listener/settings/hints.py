@@ -22,15 +22,15 @@ def parse_hints(text: str, token: Path | None) -> Address:
     return address
 
 
-def read_token(file: Path) -> bytes:
-    """The token in a file that nobody else can read. Raises FleetError."""
+def read_token(file: Path, what: str = "token") -> bytes:
+    """The token in a file that nobody else can read. what: what sentences call it. Raises FleetError."""
     shown = printable(str(file))
     try:
         token = read_secret(file).strip()
     except OSError as error:
-        raise FleetError(f"The token in {shown} cannot be read: {error.strerror}.") from None
+        raise FleetError(f"The {what} in {shown} cannot be read: {error.strerror}.") from None
     if len(token) < SHORTEST or not token.isascii() or b" " in token:
         raise FleetError(
-            f"{shown} has no token of at least {SHORTEST} characters without blanks: `openssl rand -hex 32` makes one."
+            f"{shown} has no {what} of at least {SHORTEST} characters without blanks: `openssl rand -hex 32` makes one."
         )
     return token

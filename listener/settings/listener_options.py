@@ -23,7 +23,8 @@ from filterfleet.common.process.options import (
 from filterfleet.listener.core.settings import Backfill, Failures
 from filterfleet.listener.settings.retention import KEEP_DAYS
 
-_IMAGES, _AFTERWARDS, _CLOUDS = "Which images", "What happens afterwards", "Clouds"  # headings in --help
+# Headings in --help.
+_IMAGES, _AFTERWARDS, _HOOKS, _CLOUDS = "Which images", "What happens afterwards", "Who is told", "Clouds"
 
 # `filterfleet run` has these as well.
 NO_DEFAULT_EXCLUDES = typer.Option(
@@ -162,6 +163,38 @@ class ListenerOptions:
         ),
     ] = None
     metrics: Metrics = None
+    webhook: Annotated[
+        list[str],
+        typer.Option(
+            metavar="URL|@FILE",
+            rich_help_panel=_HOOKS,
+            help="Send each event here by POST, as JSON. @FILE names a file that holds the URL, which others cannot "
+            "see then. May be given several times.",
+        ),
+    ] = field(default_factory=list)
+    webhook_secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=_HOOKS, help="File with the secret that signs what goes to webhooks."
+        ),
+    ] = None
+    exec_hook: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COMMAND",
+            rich_help_panel=_HOOKS,
+            help="Run this for each event, which it gets in its environment and, as JSON, on standard input. The "
+            "command is split into words, and no shell sees it. May be given several times.",
+        ),
+    ] = field(default_factory=list)
+    hook_events: Annotated[
+        str,
+        typer.Option(
+            metavar="EVENT[,EVENT...]",
+            rich_help_panel=_HOOKS,
+            help="Which events webhooks and commands get.",
+        ),
+    ] = "image.done,image.failed,batch.done"
     heal: Annotated[
         bool,
         typer.Option(
