@@ -183,4 +183,5 @@ def _for_service(options: ListenerOptions, *, remote: bool, departs: bool) -> Op
         departs=departs,
         transfers=options.transfers,
         spool=options.spool_limit or DISK,
+        sidecar=options.sidecar,
     )

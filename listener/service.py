@@ -87,7 +87,7 @@ class ListenerService:
         self._source = source
         self._watch: Watch | None = None
         self._exchange = exchange
-        self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
+        self._transfers = Transfers(source, sink, recipe, engine.inline_limit, sidecar=options.sidecar)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
         self._looker = self._loop.pool("look", 1)  # a fresh upload is noticed while everything is being listed
@@ -236,6 +236,7 @@ def settings(options: Options, engine: Engine, source: Source, sink: Sink) -> Se
         spool=options.spool,
         spooled_in=source.remote,
         spooled_out=sink.remote,
+        sidecar=options.sidecar,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.extensions import unreadable_formats
+from filterfleet.common.jobs.names import SIDECAR
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.metrics.families import Family
 from filterfleet.common.process.notify import Notifier
@@ -49,11 +50,16 @@ def selection_of(options: ListenerOptions, source: Location) -> Selection:
 
 
 def check_recipe_for(options: Options, recipe: Recipe) -> None:
-    """Raises FleetError when an output has the name of the folder for failures."""
+    """Raises FleetError when an output has the name of the folder for failures or sidecars."""
     if options.failures is not Failures.OFF and any(output.name == FAILED for output in recipe.outputs):
         raise FleetError(
             f"The recipe has an output called {FAILED}, but that folder gets the images that cannot be processed: "
             "call the output something else, or say --failed off."
+        )
+    if options.sidecar and any(output.name == SIDECAR for output in recipe.outputs):
+        raise FleetError(
+            f"The recipe has an output called {SIDECAR}, but that folder gets the sidecars: call the output something "
+            "else, or leave --sidecar out."
         )
 
 
@@ -82,7 +88,9 @@ def serve(
     the end of the work.
     """
     check_recipe_for(options, recipe)
-    sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
+    folders = [output.name for output in recipe.outputs]
+    folders += [FAILED] * (options.failures is not Failures.OFF) + [SIDECAR] * options.sidecar
+    sink.check(folders)
     shared = engine if exchange is None else Sharing(engine, exchange)
     service = ListenerService(options, recipe, shared, ledger, source, sink, orders, hints, exchange)
 

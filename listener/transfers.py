@@ -6,10 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from filterfleet.common.blob import checksum
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
-from filterfleet.common.jobs.recipe import Output
+from filterfleet.common.jobs.names import JSON, SIDECAR
+from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.common.payload import Blob, OpenFile, Payload, close
+from filterfleet.common.wire import OutputFile
+from filterfleet.listener import sidecar as sidecars
 from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
     Cleared,
@@ -27,6 +31,7 @@ from filterfleet.listener.core.events import (
     Written,
 )
 from filterfleet.listener.core.scan import Listing, Version
+from filterfleet.listener.core.sidecar import Sidecar
 from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError
 from filterfleet.listener.names import misfit
 
@@ -43,13 +48,14 @@ class Scanned:
 
 
 class Transfers:
-    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory and makes
-    these outputs of them."""
+    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory and runs
+    them through this recipe. sidecar: each image may get one."""
 
-    def __init__(self, source: Source, sink: Sink, outputs: Sequence[Output], inline_limit: int) -> None:
+    def __init__(self, source: Source, sink: Sink, recipe: Recipe, inline_limit: int, *, sidecar: bool = False) -> None:
         self._source = source
         self._sink = sink
-        self._outputs = outputs
+        self._recipe = recipe
+        self._outputs: Sequence[Output] = (*recipe.outputs, sidecars.OUTPUT) if sidecar else recipe.outputs
         self._inline_limit = inline_limit
         self.scanned: Scanned | None = None
 
@@ -85,10 +91,8 @@ class Transfers:
         match action:
             case Load(path, version):
                 return self._load(path, version)
-            case Write(path, result):
-                began = time.perf_counter()
-                self._sink.write(path, result.outputs, result.payload)
-                return Written(path, time.perf_counter() - began)
+            case Write():
+                return self._write(action)
             case Copy(path, original, result):
                 return Copied(path, self._sink.copy(original, path, result.outputs))
             case Tell(path, version, reason, with_image):
@@ -100,6 +104,21 @@ class Transfers:
             case TakeAway(path, version):
                 self._source.take_away(path, version)
                 return TakenAway(path)
+
+    def _write(self, action: Write) -> Event:
+        began = time.perf_counter()
+        path, result = action.path, action.result
+        if action.about is None:
+            self._sink.write(path, result.outputs, result.payload)
+            return Written(path, time.perf_counter() - began)
+        try:
+            sums = [sidecars.sha256_of(blob) for blob in result.payload]
+        except OSError as error:
+            raise TransferError(f"The outputs cannot be read: {error.strerror}.", transient=True) from None
+        data = sidecars.sidecar_of(path, result, action.about, self._recipe, sums)
+        sidecar = Sidecar(OutputFile(SIDECAR, JSON, len(data)), checksum(data))
+        self._sink.write(path, (*result.outputs, sidecar.output), (*result.payload, data))
+        return Written(path, time.perf_counter() - began, sidecar)
 
     def _load(self, path: str, version: Version) -> Event:
         if (limit := self._sink.longest_name) is not None and (

@@ -42,7 +42,7 @@ class Desk:
         self.output = Place("output", patience)
         self._agenda: Agenda[str] = Agenda()  # paths whose transfers are tried again
         self.works: dict[str, Work] = {}  # by path
-        self.jobs = Jobs(recipe, actions)
+        self.jobs = Jobs(recipe, actions, copies=not settings.sidecar)
         self._groups = Groups()
         self._copies = Copies()
         self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
@@ -123,7 +123,8 @@ class Desk:
                 else:
                     self._copies.end(work)
                     self._process(work, now)
-            case events.Written(_, seconds):
+            case events.Written(_, seconds, sidecar):
+                work.sidecar = sidecar
                 self._publish_later(work, seconds, now)
             case events.Told():
                 self._record_failure(work, transient=False, now=now)
@@ -183,7 +184,7 @@ class Desk:
 
     def _ask(self, work: Work) -> None:
         """Ask for the transfer that belongs to the state of this work."""
-        self._actions.append(transfer_of(work, with_image=self.settings.failures is Failures.COPY))
+        self._actions.append(transfer_of(work, self.settings))
 
     def _place(self, work: Work) -> Place:
         return self.source if work.state in AT_SOURCE else self.output
@@ -287,11 +288,10 @@ class Desk:
 
     def _record(self, work: Work) -> None:
         """The outputs are in their places."""
-        assert work.result is not None
         self._books.done(
             work.path,
             work.version,
-            work.result,
+            work.recorded,
             engine=self.settings.engine,
             write=work.writing,
             turnaround=work.turnaround,

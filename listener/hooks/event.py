@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from filterfleet.common.text import json_text
+from filterfleet.common.timestamp import timestamp
 from filterfleet.listener.ledger.endings import Done, Ending
 from filterfleet.listener.settings.hooks import Kind
 
@@ -65,12 +65,6 @@ def batch_event(source: str, recipe: str, begun: float, ended: float, done: int,
         "failed": failed,
     }
     return HookEvent(Kind.BATCH, _id(Kind.BATCH, source, recipe, "", ended), fields)
-
-
-def timestamp(seconds: float) -> str:
-    """An instant in seconds since the epoch as RFC 3339 has it, in UTC with milliseconds."""
-    whole, milli = divmod(int(seconds * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milli:03}Z"
 
 
 def _id(kind: Kind, source: str, recipe: str, path: str, at: float) -> str:

@@ -147,6 +147,15 @@ class ListenerOptions:
             "a copy and the reason, only the reason, or nothing.",
         ),
     ] = Failures.COPY
+    sidecar: Annotated[
+        bool,
+        typer.Option(
+            "--sidecar",
+            rich_help_panel=_AFTERWARDS,
+            help="Also write sidecar/IMAGE.json for each image: source, recipe, engine, times and the SHA-256 of the "
+            "results.",
+        ),
+    ] = False
     hints: Annotated[
         str | None,
         typer.Option(
