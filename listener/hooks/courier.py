@@ -44,8 +44,11 @@ class Way(Protocol):
 
     def tell(self, event: HookEvent) -> Told: ...
 
+    def interrupt(self) -> None:
+        """Break off what tell() does in other threads."""
+
     def close(self) -> None:
-        """Break off what tell() does, in other threads."""
+        """When nobody is being told any more."""
 
 
 @dataclass(slots=True)
@@ -104,17 +107,19 @@ class Courier:
         """stop(), and return when nothing is being told any more. What is untold is told after the next start."""
         self.stop()
         self._thread.join(GRACE)
-        self._way.close()
+        self._way.interrupt()
         self._thread.join()
         self._pool.shutdown()
+        self._way.close()
         self._save()
 
     # --- the thread ----
 
     def _run(self) -> None:
         while not self._stopping:
+            last = self._last
             try:
-                told = self._turn()
+                told = self._turn(last=last)
             except FleetError as error:
                 told = 0
                 self._say("warning", "the ledger cannot be read for a hook", reason=str(error))
@@ -122,7 +127,7 @@ class Courier:
                 self._save()
             if told:
                 self._idle_since = time.monotonic()
-            elif self._last and not self._cursor.begun:
+            elif last and not self._cursor.begun:
                 return
             else:
                 self._wait(POLL)
@@ -132,10 +137,11 @@ class Courier:
         if not self._stopping:
             self._wake.clear()
 
-    def _turn(self) -> int:
-        """Tell a page of endings, or that a batch is done. Returns how many endings that were. Raises FleetError."""
+    def _turn(self, *, last: bool) -> int:
+        """Tell a page of endings, or that a batch is done. last: nothing more will end. Returns how many endings
+        that were. Raises FleetError."""
         self._cursor = self._cursor.not_beyond(time.time())
-        found = self._feed.read(self._cursor.done, self._cursor.failed, PAGE)
+        found = self._feed.read(self._cursor.done, self._cursor.failed, PAGE, at_rest=last)
         width = self._way.width
         for first in range(0, len(found), width):
             if not self._tell_all(found[first : first + width]):
@@ -143,12 +149,12 @@ class Courier:
             if time.monotonic() >= self._save_at:
                 self._save()
         self.counts.lag = 0.0
-        if not found and self._cursor.begun and self._batch_is_done():
+        if not found and self._cursor.begun and self._batch_is_done(last=last):
             self._tell_batch()
         return len(found)
 
-    def _batch_is_done(self) -> bool:
-        quiet = self._last or time.monotonic() - self._idle_since >= QUIET
+    def _batch_is_done(self, *, last: bool) -> bool:
+        quiet = last or time.monotonic() - self._idle_since >= QUIET
         return quiet and not self._feed.is_pending()
 
     def _tell_all(self, endings: list[Ending]) -> bool:

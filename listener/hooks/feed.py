@@ -22,10 +22,12 @@ class Feed:
     source: str
     recipe: str
 
-    def read(self, done: Mark, failed: Mark, most: int) -> list[Ending]:
-        """What has ended behind these marks, at most so much. Raises FleetError."""
+    def read(self, done: Mark, failed: Mark, most: int, *, at_rest: bool = False) -> list[Ending]:
+        """The first endings behind these marks, at most this number. at_rest: nothing more will end. Raises
+        FleetError."""
+        before = float("inf") if at_rest else time.time() - REST
         with reader(self.ledger) as db:
-            return endings(db, self.source, self.recipe, done, failed, time.time() - REST, most)
+            return endings(db, self.source, self.recipe, done, failed, before, most)
 
     def is_pending(self) -> bool:
         """Raises FleetError."""

@@ -34,11 +34,14 @@ class Run:
         self._lock = threading.Lock()
         self._running: set[int] = set()  # process groups
 
-    def close(self) -> None:
+    def interrupt(self) -> None:
         """End what runs."""
         with self._lock:
             for group in self._running:
                 _kill(group)
+
+    def close(self) -> None:
+        """Nothing is left to be closed."""
 
     def tell(self, event: HookEvent) -> Told:
         """The program takes an event by ending with the exit code 0."""

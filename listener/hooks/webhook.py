@@ -41,10 +41,13 @@ class Post:
         else:
             self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=TIMEOUT)
 
-    def close(self) -> None:
+    def interrupt(self) -> None:
         if (sock := self._connection.sock) is not None:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)  # which wakes a thread that waits for an answer
+
+    def close(self) -> None:
+        self._connection.close()
 
     def tell(self, event: HookEvent) -> Told:
         body = event.body()
