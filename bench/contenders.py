@@ -29,7 +29,7 @@ class Contender:
     """One way to do the work.
 
     warm: its workers are started before the clock (peers/protocol.py); otherwise the clock covers the whole command.
-    like: the contender whose outputs its own have to be like, as check finds.
+    like: the contender whose outputs its own have to be like, as check finds. slow: it takes seconds to start.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Contender:
     like: str
     warm: bool = False
     check: Check = check_same
+    slow: bool = False
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)  # seconds of processor time, of commands from start to exit
 
@@ -71,7 +72,7 @@ def commands(workers: int) -> list[Contender]:
     if not _missing("mpi"):
         found.append(_mpi(workers))
     if not _missing("dask"):
-        found.append(_run("dask", "--workers", str(workers), "--threads", "1"))
+        found.append(_dask(workers))
     return [*found, _up(workers)]
 
 
@@ -126,6 +127,12 @@ def _run(engine: str, *size: str, words: str = "") -> Contender:
         return [*_PYTHON, "-m", "filterfleet", "run", str(source), str(output), "--engine", engine, *size]
 
     return Contender(f"run --engine {engine}{words}", command, OURS)
+
+
+def _dask(workers: int) -> Contender:
+    run = _run("dask", "--workers", str(workers), "--threads", "1")
+    run.slow = True
+    return run
 
 
 def _mpi(workers: int) -> Contender:

@@ -57,6 +57,7 @@ def check_similar(expected: Path, found: Path, name: str) -> None:
 
 
 def _likeness(one: Image, other: Image) -> float:
-    """The correlation of two images of edges, in which an edge may be some pixels aside."""
+    """The correlation of two images of edges, in which an edge may be some pixels aside; 0 when one has none."""
     near, others = (cv2.blur(image, NEAR).astype(np.float32) for image in (one, other))
-    return float(cv2.matchTemplate(near, others, cv2.TM_CCOEFF_NORMED)[0, 0])
+    spread = float(near.std() * others.std())
+    return float(((near - near.mean()) * (others - others.mean())).mean()) / spread if spread else 0.0

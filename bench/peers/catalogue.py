@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
     """module: its program in bench/peers. packages and programs: what has to be installed. slow: it takes seconds to
-    start, or for a few photographs. exact: its outputs are those of the plain program, byte for byte."""
+    start, or for a few photographs. exact: its outputs are those of the plain program, byte for byte. together: it does
+    tasks without work in portions, and how it says so."""
 
     module: str
     name: str
@@ -18,6 +20,7 @@ class Peer:
     programs: tuple[str, ...] = ()
     slow: bool = False
     exact: bool = True
+    together: str = ""
 
     def missing(self) -> str:
         """What has to be installed for it, in words, or the empty string."""
@@ -27,31 +30,32 @@ class Peer:
 
 
 PEERS = (
-    Peer("pool", "multiprocessing.Pool"),
+    Peer("pool", "multiprocessing.Pool", together="in chunks of 64"),
     Peer("futures", "futures, processes"),
     Peer("threads", "futures, threads"),
-    Peer("joblib", "joblib", ("joblib",)),
+    Peer("joblib", "joblib", ("joblib",), together="in chunks of its choice"),
     Peer("dask", "Dask distributed", ("distributed",), slow=True),
     Peer("ray", "Ray", ("ray",), slow=True),
     Peer("celery", "Celery + Redis", ("celery", "redis"), ("redis-server",), slow=True),
     Peer("dramatiq", "dramatiq + Redis", ("dramatiq", "redis"), ("redis-server",), slow=True),
-    Peer("ipyparallel", "ipyparallel", ("ipyparallel",), slow=True),
+    Peer("ipyparallel", "ipyparallel", ("ipyparallel",), slow=True, together="in chunks of 64"),
     Peer("magick", "GNU parallel + ImageMagick", (), ("parallel", "convert"), slow=True, exact=False),
     Peer("vips", "GNU parallel + libvips", (), ("parallel", "vips"), slow=True, exact=False),
 )
 
 
-def installed(*, quick: bool = False) -> list[Peer]:
-    """The peers that can take part here. When it has to be quick, slow ones do not."""
-    return [peer for peer in PEERS if not peer.missing() and not (quick and peer.slow)]
+SYSTEMS = tuple(peer for peer in PEERS if peer.exact)  # those that have workers, which can be up and can be killed
 
 
-def absent(*, quick: bool = False) -> list[str]:
-    """A sentence for each reason for which peers do not take part."""
-    sentences = [f"{peer.name} needs {missing}." for peer in PEERS if (missing := peer.missing())]
-    slow = [peer.name for peer in PEERS if quick and peer.slow and not peer.missing()]
+def installed(peers: Sequence[Peer] = PEERS, *, quick: bool = False) -> list[Peer]:
+    """Those that can take part here. When it has to be quick, slow ones do not."""
+    return [peer for peer in peers if not peer.missing() and not (quick and peer.slow)]
+
+
+def absent(peers: Sequence[Peer] = PEERS, *, quick: bool = False) -> list[str]:
+    """A sentence for each reason for which some of them do not take part."""
+    sentences = [f"{peer.name} needs {missing}." for peer in peers if (missing := peer.missing())]
+    slow = [peer.name for peer in peers if quick and peer.slow and not peer.missing()]
     if slow:
-        sentences.append(
-            f"{', '.join(slow)}: a quick run has no time for what takes seconds to start or for a few photographs."
-        )
+        sentences.append(f"{', '.join(slow)}: a quick run has no time for what takes seconds to start or to work.")
     return sentences

@@ -13,7 +13,7 @@ from filterfleet.bench import programs
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
 from filterfleet.bench.broker import Cost, Fleet, Flow, client_of, fleet_of, round_trip, shares_of
-from filterfleet.bench.peers.catalogue import Peer, absent, installed
+from filterfleet.bench.peers.catalogue import SYSTEMS, Peer, absent, installed
 from filterfleet.bench.peers.protocol import TASKS, TINY
 from filterfleet.bench.raw_queue import PROXY, PYTHON, RawClient, raw_queue
 from filterfleet.common.client.client import Client
@@ -29,6 +29,7 @@ RATE, LARGE, COST, TRIP, SHARE = (
 )
 BROKER = "our broker"
 QUEUES = {PYTHON: "raw pyzmq, a loop in Python", PROXY: "raw pyzmq, libzmq's proxy"}
+SLOW_TASKS = 2000  # of a system that manages a few hundred a second
 LIMIT = QUEUES[PYTHON]  # to which the others are compared
 SHARES = 0.5  # of the tasks, for each of two clients
 
@@ -44,33 +45,30 @@ class Findings:
 
 
 def measure(setting: Setting) -> Part:
-    tasks, trips = setting.count(10_000, 100_000), setting.count(100, 1000)
-    rounds = setting.count(2, 3)
-    peers = [peer for peer in installed(quick=setting.quick) if peer.exact]
-    part = Part({"workers": WORKERS, "tasks": tasks, "tasks of a peer": _fewer(setting), "bytes of a task": TINY})
-    part.left_out += absent(quick=setting.quick)
+    tasks, trips = setting.count(10_000, 50_000), setting.count(50, 300)
+    part = Part({"workers": WORKERS, "tasks": tasks, "tasks of a slow system": SLOW_TASKS, "bytes of a task": TINY})
+    part.left_out += absent(SYSTEMS, quick=setting.quick)
     found = Findings()
     with _both() as (fleet, client, queues):
         flow = Flow(client)
         flow.run(fleet, 2000, TINY)
-        for number in range(rounds):
+        for number in setting.laps(20, 160):
             setting.say(f"broker, round {number + 1}")
-            _ours(found, fleet, client, flow, tasks, trips // rounds)
+            _ours(found, fleet, client, flow, tasks, trips)
             for name, queue in queues.items():
-                _raw(found, name, queue, tasks, trips // rounds)
-            for peer in peers:
+                _raw(found, name, queue, tasks, trips)
+            for peer in installed(SYSTEMS, quick=setting.quick):
                 setting.say(f"broker, round {number + 1}: {peer.name}")
-                found.rates.setdefault(peer.name, []).append(_rate_of(peer, _fewer(setting)))
+                found.rates.setdefault(_name(peer), []).append(_rate_of(peer, SLOW_TASKS if peer.slow else tasks))
         setting.say("broker: two clients")
-        shares = [max(shares_of(fleet, int(SHARES * tasks))) for _ in range(rounds)]
+        shares = [max(shares_of(fleet, int(SHARES * tasks))) for _ in found.costs]
     _write(part, found, tasks)
     part.series.append(Series(SHARE, "the larger share", "of all", "less", shares))
     return part
 
 
-def _fewer(setting: Setting) -> int:
-    """Tasks of a peer: some of them manage a few hundred a second."""
-    return setting.count(2000, 4000)
+def _name(peer: Peer) -> str:
+    return f"{peer.name}, {peer.together}" if peer.together else peer.name
 
 
 @contextmanager
@@ -104,7 +102,7 @@ def _rate_of(peer: Peer, tasks: int) -> float:
 
 
 def _write(part: Part, found: Findings, tasks: int) -> None:
-    for group, unit, figures in ((RATE, "tasks/s", found.rates), (LARGE, "tasks/s", found.large)):
+    for group, unit, figures in ((RATE, "tasks/s", found.rates), (LARGE, "payloads/s", found.large)):
         for name, samples in figures.items():
             ours = name == BROKER
             part.series.append(Series(group, name, unit, "more", samples, reference=LIMIT, ours=ours))

@@ -20,7 +20,7 @@ from filterfleet.bench.analysis.parts.peers import fate_of
 from filterfleet.bench.analysis.record import Part, Series, Timeline
 from filterfleet.bench.analysis.setting import Setting
 from filterfleet.bench.outputs import different, files_of
-from filterfleet.bench.peers.catalogue import absent, installed
+from filterfleet.bench.peers.catalogue import SYSTEMS, absent, installed
 from filterfleet.bench.proxy import Proxy
 from filterfleet.bench.warm import WARM, WarmFleet, warm_fleet
 from filterfleet.common.process.ports import Ports, free_ports
@@ -34,7 +34,7 @@ GROUP, RECOVERY, REDONE = (
     "from the fault to the end of the longest pause",
     "work sent to workers again",
 )
-LOST, DOUBLED = "outputs lost or wrong", "images recorded more than once, and files too many"
+LOST, DOUBLED = "outputs lost or wrong", "images recorded more than once"
 KILLED = ", a worker killed"
 PEERS_IMAGES = 120  # of a batch in which a worker of another system is killed
 
@@ -128,7 +128,7 @@ def measure(setting: Setting) -> Part:
             again = max(0.0, (outcome.carried / usual - 1) * images)
             part.series.append(Series(REDONE, fault.name, "images", "less", [again]))
         if not setting.quick:
-            part.left_out += absent()
+            part.left_out += absent(SYSTEMS)
             _let_peers_suffer(setting, folder, batch, part)
     return part
 
@@ -155,8 +155,8 @@ def _suffer(fault: Fault, folder: Path, batch: Batch) -> Outcome:
         carried = cables.workers.bytes - before
         done = [one.finished_at - began for one in fleet.ledger.processed() if not one.path.startswith(WARM)]
         ledger = ledger_file(fleet.source, fleet.output, None)
-    lost = different(batch.expected, room / "output")
-    doubled = _recorded_twice(ledger) + _too_many(batch.expected, room / "output")
+    lost = different(batch.expected, room / "output") + _too_many(batch.expected, room / "output")
+    doubled = _recorded_twice(ledger)
     shutil.rmtree(room)
     return Outcome(marks, sorted(done), carried, lost, doubled)
 
@@ -206,9 +206,8 @@ def _let_peers_suffer(setting: Setting, folder: Path, batch: Batch, part: Part) 
     few.mkdir()
     _link(batch.photographs, few, PEERS_IMAGES)
     contenders.plain().measure(few, expected)
-    for peer in installed():
-        if peer.exact:
-            setting.say(f"faults: kill -9 of a worker of {peer.name}")
-            fate = fate_of(peer, WORKERS, few, folder / f"output-{peer.module}", expected)
-            words = fate.words if fate else "has no worker process: killing it kills the program"
-            part.settings[f"{peer.name}{KILLED}"] = words
+    for peer in installed(SYSTEMS):
+        setting.say(f"faults: kill -9 of a worker of {peer.name}")
+        fate = fate_of(peer, WORKERS, few, folder / f"output-{peer.module}", expected)
+        words = fate.words if fate else "has no worker process: killing it kills the program"
+        part.settings[f"{peer.name}{KILLED}"] = words

@@ -13,9 +13,8 @@ from filterfleet.bench.analysis.figures import figure_of
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
 from filterfleet.bench.cloud_fleet import CloudFleet, cloud_fleet
+from filterfleet.bench.places import places
 from filterfleet.bench.warm import WarmFleet, warm_fleet
-from filterfleet.common.jobs.names import format_of_name, output_path
-from filterfleet.common.jobs.recipe import DEFAULT, SAME
 
 WORKERS = 2
 STAGES = ("decode", "filter", "encode", "write")  # as the ledger has them
@@ -90,17 +89,12 @@ def _stages(part: Part, loaded: Rows, alone: Rows) -> None:
 
 def _upload(fleet: WarmFleet, photograph: Path) -> float:
     """Seconds from the moment at which it is there to the moment at which its last result is."""
-    results = [fleet.output / place for place in _places(photograph.name)]
+    results = [fleet.output / place for place in places(photograph.name)]
     began = time.perf_counter()
     fleet.drop([photograph])
     while not all(result.exists() for result in results):
         time.sleep(LOOK)
     return time.perf_counter() - began
-
-
-def _places(name: str) -> list[str]:
-    own = format_of_name(name) or ""
-    return [output_path(one.name, name, own if one.encoding == SAME else one.encoding) for one in DEFAULT.outputs]
 
 
 def _clouds(setting: Setting, part: Part) -> None:
@@ -122,5 +116,5 @@ def _cloud_upload(fleet: CloudFleet, photograph: Path, *, notify: bool) -> float
     began = time.perf_counter()
     if notify:
         fleet.notify(photograph.name)
-    fleet.wait(_places(photograph.name))
+    fleet.wait(places(photograph.name))
     return time.perf_counter() - began

@@ -37,12 +37,12 @@ class Fate:
 
     @property
     def words(self) -> str:
-        lost = f"{self.missing:,} of {self.outputs:,} outputs are missing"
+        lost = f"{self.missing:,} of {self.outputs:,} outputs are missing or wrong"
         if self.answer is None:
             return f"hangs: {lost} {DEADLINE:g} s after the fault"
         if self.answer != "done":
             return f"ends with an error after {self.seconds:.1f} s: {lost}"
-        again = f"{self.redone} photographs begun again"
+        again = f"photographs begun again: {self.redone}"
         if self.missing:
             return f"says after {self.seconds:.1f} s that all is done, but {lost}"
         return f"recovers: done {self.seconds:.1f} s after the fault, nothing missing, {again}"

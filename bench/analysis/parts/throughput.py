@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from filterfleet.bench import contenders
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
 from filterfleet.bench.contenders import OURS, PLAIN, Contender
-from filterfleet.bench.peers.catalogue import absent, installed
+from filterfleet.bench.peers.catalogue import Peer, absent, installed
 
 WORKERS, FLEETS = 2, (1, 2, 4, 8)
-SMALL = "small"
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A number of photographs whose sizes lie between smallest and largest, in megapixels."""
+    """A number of photographs whose sizes lie between smallest and largest, in megapixels, and who takes part. seconds
+    is how long its rounds may take, when it is quick and when it is not."""
 
     name: str
     images: int
     smallest: float
     largest: float
-    rounds: int
+    seconds: tuple[float, float]
+    field: Sequence[Contender]
 
     @property
     def title(self) -> str:
@@ -30,51 +32,53 @@ class Load:
 
 
 def measure(setting: Setting) -> Part:
-    loads = [
-        Load(SMALL, setting.count(24, 100), 1, 2, setting.count(2, 3)),
-        Load("medium", setting.count(4, 16), 8, 12, setting.count(2, 3)),
-    ]
-    if not setting.quick:
-        loads.append(Load("large", 2, 100, 120, 2))
-    part = Part({"workers": WORKERS, "rounds": loads[0].rounds}, left_out=_left_out(setting))
-    for load in loads:
-        for one in _race(setting, load):
-            _record(part, load, one)
-    return part
-
-
-def _left_out(setting: Setting) -> list[str]:
-    said = [*absent(quick=setting.quick), *contenders.engines_left_out()]
-    said.append(
+    part = Part({"workers": WORKERS}, left_out=[*absent(quick=setting.quick), *contenders.engines_left_out()])
+    part.left_out.append(
         "Whole commands of other systems run on the small photographs alone: their start takes the same time whatever "
         "the photographs are."
     )
     if setting.quick:
-        said.append("A quick run has no large photographs, and no fleets of 4 and 8 workers here.")
-    return said
+        part.left_out.append("A quick run has no large photographs, no fleets of 4 and 8 workers here, and no Dask.")
+    else:
+        part.left_out.append(
+            "Large photographs: fleets of other sizes than the number of workers, and what takes seconds to start."
+        )
+    for load in _loads(setting):
+        _race(setting, load)
+        for one in load.field:
+            _record(part, load, one)
+    return part
 
 
-def _field(setting: Setting, load: Load) -> list[Contender]:
-    peers = installed(quick=setting.quick)
-    field = [contenders.plain(), contenders.sequential(), *contenders.commands(WORKERS)]
-    field += [contenders.fleet(count) for count in FLEETS if not setting.quick or count <= WORKERS]
-    if load.name == SMALL:
-        field += [contenders.cold(peer, WORKERS) for peer in peers]
-    return field + [contenders.warm(peer, WORKERS) for peer in peers if peer.exact]
+def _loads(setting: Setting) -> Iterator[Load]:
+    peers, fast = installed(quick=setting.quick), installed(quick=True)
+    fleets = (1, WORKERS) if setting.quick else FLEETS
+    cold = [contenders.cold(peer, WORKERS) for peer in peers]
+    images = setting.count(24, 60)
+    yield Load("small", images, 1, 2, (30, 330), [*_field(fleets, peers, slow=not setting.quick), *cold])
+    images = setting.count(3, 16)
+    yield Load("medium", images, 8, 12, (20, 220), _field(fleets, peers, slow=not setting.quick))
+    if not setting.quick:
+        yield Load("large", 2, 100, 120, (0, 150), _field((WORKERS,), fast, slow=False))
 
 
-def _race(setting: Setting, load: Load) -> list[Contender]:
-    field = _field(setting, load)
+def _field(fleets: Sequence[int], peers: Sequence[Peer], *, slow: bool) -> list[Contender]:
+    """The plain program, ours, and peers that are up. slow: also those of ours that take seconds to start."""
+    ours = [one for one in contenders.commands(WORKERS) if slow or not one.slow]
+    found = [contenders.plain(), contenders.sequential(), *ours, *map(contenders.fleet, fleets)]
+    return found + [contenders.warm(peer, WORKERS) for peer in peers if peer.exact]
+
+
+def _race(setting: Setting, load: Load) -> None:
     with setting.room("throughput") as folder:
         source = folder / "photographs"
         setting.photographs(source, load.images, load.smallest, load.largest)
-        outputs = {one.name: folder / f"output-{number}" for number, one in enumerate(field)}
-        for number in range(load.rounds):
-            for one in field:
+        outputs = {one.name: folder / f"output-{number}" for number, one in enumerate(load.field)}
+        for number in setting.laps(*load.seconds):
+            for one in load.field:
                 setting.say(f"{load.title}, round {number + 1}: {one.name}")
                 one.measure(source, outputs[one.name])
                 one.check(outputs[one.like], outputs[one.name], one.name)
-    return field
 
 
 def _record(part: Part, load: Load, one: Contender) -> None:
