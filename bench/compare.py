@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import json
 import statistics
 import tempfile
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filterfleet.bench.contenders import PLAIN, Contender, contenders
+from filterfleet.bench.peers.catalogue import installed
 from filterfleet.bench.photographs import make_photographs
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.system import cores
@@ -47,12 +47,13 @@ def compare(
     The clock covers whole commands from start to exit, or, with a contender called warm, the work of a system that is
     up. CPU is that of all processes of a command, for each photograph. The contenders take turns, so that other load on
     the machine affects all of them alike. Read the ratios: the absolute numbers hold for this machine at this moment
-    only. A contender that fails, or one of ours whose files differ, ends the command with a sentence.
+    only. A contender that fails, or whose files are wrong, ends the command with a sentence.
     """
     console = Console()
     loads = [load for load in (Workload(small, 1, 2), Workload(medium, 8, 12)) if load.images]
     console.print(f"{workers} workers, {rounds} rounds, {cores()} cores")
-    measured = {load.name: _race(load, contenders(workers, peers=not no_peers), rounds, console) for load in loads}
+    peers = [] if no_peers else installed()
+    measured = {load.name: _race(load, contenders(workers, peers), rounds, console) for load in loads}
     for load in loads:
         console.print(_table(load, measured[load.name]))
     if report is not None:
@@ -71,16 +72,8 @@ def _race(load: Workload, field: list[Contender], rounds: int, console: Console)
             for contender in field:
                 contender.measure(source, outputs[contender.name])
                 console.print(f"round {number + 1}: {contender.name}: {contender.seconds[-1]:.2f} s")
-                check_outputs(outputs[contender.like], outputs[contender.name], contender.name)
+                contender.check(outputs[contender.like], outputs[contender.name], contender.name)
     return field
-
-
-def check_outputs(expected: Path, found: Path, name: str) -> None:
-    """Raises FleetError unless all files are the same, byte for byte: otherwise the times could not be compared."""
-    files = sorted(file.relative_to(expected) for file in expected.rglob("*.*") if file.is_file())
-    _, different, missing = filecmp.cmpfiles(expected, found, files, shallow=False)
-    if different or missing or not files:
-        raise FleetError(f"{name}: {len(different)} outputs differ and {len(missing)} are missing.")
 
 
 def _table(load: Workload, field: Sequence[Contender]) -> Table:

@@ -11,11 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from filterfleet.bench.peers.protocol import say_done, wait_for_go
+from filterfleet.bench.peers.protocol import Voice
 from filterfleet.bench.warm import WARM, warm_fleet
 
 
 def main(source: Path, output: Path, workers: int) -> None:
+    voice = Voice()
     with tempfile.TemporaryDirectory(dir=source.parent) as name:
         folder = Path(name)
         staged = folder / "staged"
@@ -23,10 +24,10 @@ def main(source: Path, output: Path, workers: int) -> None:
         for photograph in source.iterdir():
             os.link(photograph, staged / photograph.name)
         with warm_fleet(folder, output, workers) as fleet:
-            wait_for_go()
+            voice.wait_for_go()
             fleet.drop(sorted(staged.iterdir()))
             fleet.wait()
-            say_done()
+            voice.say_done()
     for file in output.rglob(f"{WARM}*"):
         file.unlink()
 

@@ -86,6 +86,11 @@ def in_strips(source: Path, output: Path) -> Measurement:
     return _measured("filterfleet.bench.sequential", str(source), str(output))
 
 
+def in_libvips(source: Path, output: Path) -> Measurement:
+    """pyvips in a process of its own, with one thread for each core, and filters of its own. Raises FleetError."""
+    return _measured("filterfleet.bench.plain_vips", str(source), str(output))
+
+
 def check_same_pixels(expected: Path, found: Path) -> None:
     """Compare every file of one folder with its namesake in the other, in little memory. Raises FleetError."""
     files = [file.relative_to(expected) for file in sorted(expected.rglob("*.*"))]

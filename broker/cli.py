@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from filterfleet.broker.service import serve
-from filterfleet.common.process.options import BackendPort, FrontendPort, Keys
+from filterfleet.common.process.options import BackendPort, FrontendPort, Keys, Metrics
 
 
 def broker(
@@ -18,6 +18,7 @@ def broker(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Without keys, listen even on an address other than loopback.")
     ] = False,
+    metrics: Metrics = None,
 ) -> None:
     """Queue the tasks of clients and lease them to workers.
 
@@ -25,4 +26,4 @@ def broker(
     clients submit again what has no result yet. With --keys, only peers whose keys are listed there can connect, and
     everything is encrypted. SIGHUP makes it read the lists again and disconnect every peer that is no longer listed.
     """
-    serve(bind, frontend_port, backend_port, keys, insecure=insecure)
+    serve(bind, frontend_port, backend_port, keys, insecure=insecure, metrics=metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ipaddress
+import os
 import random
 import secrets
 import time
@@ -19,10 +20,16 @@ from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.door.door import Door
 from filterfleet.broker.door.guarded import GuardedDoor
 from filterfleet.broker.door.memory import MemoryWatch
+from filterfleet.broker.metrics import broker_families
 from filterfleet.broker.settings import DRAIN_LIMIT, DRAIN_TIME, LOG_LINES, LOG_PERIOD, MEMORY_INTERVAL, Settings
 from filterfleet.broker.sockets import LINGER_MS, Sockets
 from filterfleet.common.errors import FleetError, FloodError
 from filterfleet.common.logs import get_logger
+from filterfleet.common.metrics.board import Board
+from filterfleet.common.metrics.families import Family
+from filterfleet.common.metrics.processes import process_families
+from filterfleet.common.metrics.serving import serving
+from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.ratelimit import RateLimit
@@ -32,10 +39,17 @@ log = get_logger("broker")
 
 
 class BrokerService:
-    """`keys` is the broker's key folder; with None anybody may use it. Raises FleetError when it cannot start."""
+    """`keys` is the broker's key folder; with None anybody may use it. Its metrics are asked for at the board. Raises
+    FleetError when it cannot start."""
 
     def __init__(
-        self, bind: str, frontend_port: int, backend_port: int, settings: Settings, keys: Path | None = None
+        self,
+        bind: str,
+        frontend_port: int,
+        backend_port: int,
+        settings: Settings,
+        keys: Path | None = None,
+        board: Board | None = None,
     ) -> None:
         # libzmq names anonymous peers by rand(), which it never seeds. Without this their routing ids would repeat
         # in every life, and a peer that claims the next one would make libzmq abort the process.
@@ -43,6 +57,7 @@ class BrokerService:
         self._context = zmq.Context()
         self._backlog = Backlog()
         self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic(), self._backlog)
+        self._board = board or Board()
         self._memory = MemoryWatch(settings.spare)
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
         ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
@@ -67,10 +82,13 @@ class BrokerService:
     def run(self, stop: StopSignal, notifier: Notifier) -> None:
         """Serve until told to stop."""
         poller = self._poller(stop)
+        teller = Teller(notifier)
         notifier.ready()
         while not stop.is_set:
             poll(poller, min(self._core.deadline() - time.monotonic(), MEMORY_INTERVAL))
             notifier.alive()
+            self._board.answer(self._families)
+            teller.turn(self._families)
             try:
                 self._turn()
                 flooded = self._memory.exceeded(self._core.known_bytes, time.monotonic())
@@ -83,6 +101,9 @@ class BrokerService:
         self._sockets.close()
         self._door.close()
         self._context.destroy(linger=LINGER_MS)
+
+    def _families(self) -> list[Family]:
+        return broker_families(self._core.report(), self._door.connections)
 
     def _poller(self, stop: StopSignal) -> zmq.Poller:
         poller = zmq.Poller()
@@ -139,8 +160,10 @@ def serve(
     *,
     insecure: bool = False,
     settings: Settings | None = None,
+    metrics: str | None = None,
 ) -> None:
-    """Run a broker until SIGTERM or SIGINT. Without keys it listens on loopback only, unless `insecure` is set."""
+    """Run a broker until SIGTERM or SIGINT. Without keys it listens on loopback only, unless `insecure` is set.
+    metrics is where they are served, as in common.metrics.serving."""
     if frontend_port == backend_port:
         raise FleetError("The frontend and the backend need two different ports.")
     if not keys and not _is_loopback(bind):
@@ -151,7 +174,10 @@ def serve(
             )
         log.warning("no keys: everybody who can reach the ports can use the fleet", bind=bind)
     with contextlib.closing(StopSignal()) as stop:
-        BrokerService(bind, frontend_port, backend_port, settings or Settings(), keys).run(stop, Notifier())
+        board = Board()
+        with serving(metrics, lambda: [*board.ask(), *process_families({"broker": os.getpid()})]):
+            service = BrokerService(bind, frontend_port, backend_port, settings or Settings(), keys, board)
+            service.run(stop, Notifier())
 
 
 def _is_loopback(bind: str) -> bool:

@@ -6,10 +6,15 @@ import contextlib
 import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import typer
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.metrics.children import Children
+from filterfleet.common.metrics.families import Family
+from filterfleet.common.metrics.serving import serving
+from filterfleet.common.metrics.telling import WANTED
 from filterfleet.common.ours import own_room
 from filterfleet.common.process.ports import LOOPBACK
 from filterfleet.common.process.supervisor import Spec, Supervisor, last_line, supervise
@@ -21,6 +26,7 @@ from filterfleet.listener import handover
 from filterfleet.listener.claim import Guard
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.ledger.opening import ledger_file, open_ledger
+from filterfleet.listener.metrics import disk_families
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import check_locations, full_text
 from filterfleet.listener.setup import selection_of
@@ -74,7 +80,11 @@ class Fleet:
             broker=everywhere,
             state=folder,
             share=shares,
+            metrics=None,
         )
+        self._metrics = options.metrics
+        self._children = Children(lambda name: name.startswith("worker-"))
+        self._folders = {"state": folder, **({"output": self.output} if isinstance(self.output, Path) else {})}
         keys = options.keys and options.keys.resolve()
         ports_and_keys = (
             *("--frontend-port", str(options.frontend_port), "--backend-port", str(backend_port)),
@@ -140,11 +150,17 @@ class Fleet:
         rotation = Rotation([self.logs / f"{name}.log" for name in self.names])
 
         def look(supervisor: Supervisor) -> bool:
+            self._children.look(supervisor)
             guard.look()
             rotation.look()
             return watch is not None and watch(supervisor)
 
-        supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + GRACE, watch=look)
+        with serving(self._metrics, self._families):
+            supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + GRACE, watch=look)
+
+    def _families(self) -> list[Family]:
+        """The metrics of all processes, which one page has for the whole fleet."""
+        return [*self._children.families(), *disk_families(self._folders)]
 
     def _listener(self, *, once: bool) -> Spec:
         options = replace(self._options, once=once)
@@ -153,8 +169,13 @@ class Fleet:
             handover.arguments(options),
             self.logs / "listener.log",
             final=frozenset({0, 1}) if once else frozenset(),
-            environment=handover.environment(options),
+            environment=handover.environment(options) | self._told,
         )
 
     def _spec(self, name: str, *argv: str, last: bool = False) -> Spec:
-        return Spec(name, argv, self.logs / f"{name}.log", last=last)
+        return Spec(name, argv, self.logs / f"{name}.log", last=last, environment=self._told)
+
+    @property
+    def _told(self) -> dict[str, str]:
+        """The environment in which a process tells its numbers, if somebody wants them."""
+        return {WANTED: "1"} if self._metrics else {}

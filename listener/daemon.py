@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
+from filterfleet.common.metrics.board import Board
+from filterfleet.common.metrics.families import Family
+from filterfleet.common.metrics.processes import process_families
+from filterfleet.common.metrics.serving import serving
+from filterfleet.common.metrics.telling import Teller
+from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
 from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.heal import Healer
+from filterfleet.listener.hooks.feed import Feed
 from filterfleet.listener.interfaces import Source
 from filterfleet.listener.ledger.ledger import Failure
 from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
+from filterfleet.listener.metrics import disk_families
 from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.service import Hints
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.hints import parse_hints, read_token
+from filterfleet.listener.settings.hooks import HookOptions, parse_hooks
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import guard_of, selection_of, serve
 from filterfleet.listener.shares import open_exchange
 from filterfleet.listener.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from filterfleet.listener.hooks.office import Office
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
 
@@ -62,17 +76,23 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
             stack.enter_context(contextlib.suppress(InterruptedRunError))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
+        home = ledger_file(there, here, state).parent
+        folders = {"state": home, **({"output": here} if isinstance(here, Path) else {})}
+        hook_options = parse_hooks(options.webhook, options.webhook_secret_file, options.exec_hook, options.hook_events)
+        board, teller = Board(), Teller(Notifier())
+        stack.enter_context(serving(options.metrics, lambda: [*board.ask(), *_surroundings(folders)]))
         ends = stack.enter_context(
             open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
         )
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
-        home = ledger_file(there, here, state).parent
         upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
         orders = stack.enter_context(contextlib.closing(Box(home, str(there))))
         stack.enter_context(orders.taken())
         if options.heal:
             folder = LocalOutput(_healed(here), links=options.follow_links)
             stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
+        feed = Feed(home / LEDGER, str(there), recipe.digest.hex())
+        office = stack.enter_context(_open_office(hook_options, feed))
         hints = stack.enter_context(_open_hints(options, ends.source))
         exchange = stack.enter_context(open_exchange(options.share, there, here))
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
@@ -85,6 +105,13 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             guard.look()
             missing.look()
             upkeep.turn()
+
+        def tell(families: Callable[[], list[Family]]) -> None:
+            def all_families() -> list[Family]:
+                return [*families(), *(office.families() if office else ())]
+
+            board.answer(all_families)
+            teller.turn(all_families)
 
         failures += serve(
             _for_service(options, remote=ends.source.remote, departs=after != Keep()),
@@ -99,9 +126,29 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             orders=orders,
             hints=hints,
             exchange=exchange,
+            tell=tell,
         )
         left_alone = ledger.left_alone()
+        if office is not None and once:
+            office.finish()
     return Ending(failures, left_alone)
+
+
+def _surroundings(folders: Mapping[str, Path]) -> list[Family]:
+    return [*disk_families(folders), *process_families({"listener": os.getpid()})]
+
+
+@contextlib.contextmanager
+def _open_office(options: HookOptions, feed: Feed) -> Iterator[Office | None]:
+    """Raises FleetError."""
+    if not options.receivers:
+        yield None
+        return
+    # Here, because Python's HTTP client and TLS take 0.05 s to import, and few listeners need them.
+    from filterfleet.listener.hooks.office import Office
+
+    with contextlib.closing(Office(options, feed)) as office:
+        yield office
 
 
 @contextlib.contextmanager
@@ -136,4 +183,5 @@ def _for_service(options: ListenerOptions, *, remote: bool, departs: bool) -> Op
         departs=departs,
         transfers=options.transfers,
         spool=options.spool_limit or DISK,
+        sidecar=options.sidecar,
     )

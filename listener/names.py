@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
-from filterfleet.common.jobs.names import format_of_name, output_path
+from filterfleet.common.jobs.names import EXTENSIONS, format_of_name, output_path
 from filterfleet.common.jobs.recipe import SAME, Output
 from filterfleet.common.text import printable
 
 NAME_LIMIT = 255  # bytes of UTF-8: the most that common file systems and stores accept
-LONGEST_TAIL = 2 * max(len(f".{extension}") for extension in EXTENSION_OF_FORMAT.values())  # that output_path() appends
+LONGEST_TAIL = 2 * max(len(f".{extension}") for extension in EXTENSIONS.values())  # that output_path() appends
 
 
 def fitted(stem: str, tail: str) -> str:
@@ -36,7 +35,7 @@ def misfit(source: str, outputs: Iterable[Output], limit: int) -> str | None:
         image_format = format_of_name(source) if output.encoding == SAME else output.encoding
         if image_format is None:
             continue
-        path = output_path(output.name, source, image_format if image_format in EXTENSION_OF_FORMAT else "png")
+        path = output_path(output.name, source, image_format if image_format in EXTENSIONS else "png")
         if (length := _bytes(path.rpartition("/")[2])) > limit:
             return (
                 f"The name of its output {printable(output.name)} would have {length} bytes, and the output folder "

@@ -14,6 +14,7 @@ from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.job import Job, content_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
+from filterfleet.common.metrics.families import Family
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire import Failed, Result
@@ -37,6 +38,7 @@ from filterfleet.listener.core.settings import Settings
 from filterfleet.listener.interfaces import Sink, Source, Watch
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.loop import Loop
+from filterfleet.listener.metrics import live_families
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.pool import Pool
 from filterfleet.listener.settings.options import Options
@@ -85,7 +87,7 @@ class ListenerService:
         self._source = source
         self._watch: Watch | None = None
         self._exchange = exchange
-        self._transfers = Transfers(source, sink, recipe.outputs, engine.inline_limit)
+        self._transfers = Transfers(source, sink, recipe, engine.inline_limit, sidecar=options.sidecar)
         self._loop: Loop[Event] = Loop()
         self._scanner = self._loop.pool("scan", 1)
         self._looker = self._loop.pool("look", 1)  # a fresh upload is noticed while everything is being listed
@@ -138,6 +140,10 @@ class ListenerService:
                 self._execute(self._core.on(self._transfers.do(publish), time.monotonic()))
         self._execute(self._core.end())
         log.info("listener stopped", failed=self._ledger.progress().failed)
+
+    def families(self) -> list[Family]:
+        """Its metrics, for the thread that calls run()."""
+        return live_families(self._core, self._transfers.scanned)
 
     @property
     def finished(self) -> bool:
@@ -230,6 +236,7 @@ def settings(options: Options, engine: Engine, source: Source, sink: Sink) -> Se
         spool=options.spool,
         spooled_in=source.remote,
         spooled_out=sink.remote,
+        sidecar=options.sidecar,
     )
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.extensions import unreadable_formats
+from filterfleet.common.jobs.names import SIDECAR
 from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.metrics.families import Family
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.claim import Guard
@@ -48,11 +50,16 @@ def selection_of(options: ListenerOptions, source: Location) -> Selection:
 
 
 def check_recipe_for(options: Options, recipe: Recipe) -> None:
-    """Raises FleetError when an output has the name of the folder for failures."""
+    """Raises FleetError when an output has the name of the folder for failures or sidecars."""
     if options.failures is not Failures.OFF and any(output.name == FAILED for output in recipe.outputs):
         raise FleetError(
             f"The recipe has an output called {FAILED}, but that folder gets the images that cannot be processed: "
             "call the output something else, or say --failed off."
+        )
+    if options.sidecar and any(output.name == SIDECAR for output in recipe.outputs):
+        raise FleetError(
+            f"The recipe has an output called {SIDECAR}, but that folder gets the sidecars: call the output something "
+            "else, or leave --sidecar out."
         )
 
 
@@ -70,16 +77,20 @@ def serve(
     orders: Box | None = None,
     hints: Hints | None = None,
     exchange: Exchange | None = None,
+    tell: Callable[[Callable[[], list[Family]]], None] = lambda _families: None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
     orders is where people put theirs while it runs, hints where others say what has changed. With an exchange, images
-    go by reference where that works. turned is called in every turn of the loop; interrupt is called at the end, to cut
-    short what source and sink are doing. Returns everything that has failed by then. Raises FleetError, and
-    InterruptedRunError when options.once is set and it was stopped before the end of the work.
+    go by reference where that works. turned is called in every turn of the loop, tell as well, with a way to look at
+    the metrics; interrupt is called at the end, to cut short what source and sink are doing. Returns everything that
+    has failed by then. Raises FleetError, and InterruptedRunError when options.once is set and it was stopped before
+    the end of the work.
     """
     check_recipe_for(options, recipe)
-    sink.check([*(output.name for output in recipe.outputs), *[FAILED] * (options.failures is not Failures.OFF)])
+    folders = [output.name for output in recipe.outputs]
+    folders += [FAILED] * (options.failures is not Failures.OFF) + [SIDECAR] * options.sidecar
+    sink.check(folders)
     shared = engine if exchange is None else Sharing(engine, exchange)
     service = ListenerService(options, recipe, shared, ledger, source, sink, orders, hints, exchange)
 
@@ -87,6 +98,7 @@ def serve(
         turned()
         if exchange is not None:
             exchange.look()
+        tell(service.families)
 
     service.run(stop, Notifier(), look, interrupt)
     if options.once and not service.finished:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from filterfleet.common.blob import checksum
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
-from filterfleet.common.jobs.recipe import Output
+from filterfleet.common.jobs.names import JSON, SIDECAR
+from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.common.payload import Blob, OpenFile, Payload, close
+from filterfleet.common.wire import OutputFile
+from filterfleet.listener import sidecar as sidecars
 from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
 from filterfleet.listener.core.events import (
     Cleared,
@@ -25,26 +30,40 @@ from filterfleet.listener.core.events import (
     Trouble,
     Written,
 )
-from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.scan import Listing, Version
+from filterfleet.listener.core.sidecar import Sidecar
 from filterfleet.listener.interfaces import ChangedError, Sink, Source, TransferError
 from filterfleet.listener.names import misfit
 
 
-class Transfers:
-    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory and makes
-    these outputs of them."""
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The last listing of the source: when it ended (seconds since the epoch), how many seconds it took, the images
+    that it shows, and the folders that it could not read."""
 
-    def __init__(self, source: Source, sink: Sink, outputs: Sequence[Output], inline_limit: int) -> None:
+    ended_at: float
+    seconds: float
+    images: int
+    unread: int
+
+
+class Transfers:
+    """Between a source, an output, and an engine that takes images of up to inline_limit bytes in memory and runs
+    them through this recipe. sidecar: each image may get one."""
+
+    def __init__(self, source: Source, sink: Sink, recipe: Recipe, inline_limit: int, *, sidecar: bool = False) -> None:
         self._source = source
         self._sink = sink
-        self._outputs = outputs
+        self._recipe = recipe
+        self._outputs: Sequence[Output] = (*recipe.outputs, sidecars.OUTPUT) if sidecar else recipe.outputs
         self._inline_limit = inline_limit
+        self.scanned: Scanned | None = None
 
     def do(self, action: Transfer) -> Event:
         """From any thread."""
         match action:
             case List():
-                return Listed(self._source.list())
+                return Listed(self._list())
             case Look(paths):
                 return Looked(self._source.look(paths))
             case Publish(paths):
@@ -52,6 +71,12 @@ class Transfers:
                 return Published({path: _trouble(error) for path, error in failed.items()})
             case _:
                 return self._attempt(action)
+
+    def _list(self) -> Listing:
+        began = time.monotonic()
+        listing = self._source.list()
+        self.scanned = Scanned(time.time(), time.monotonic() - began, len(listing.objects), len(listing.unread))
+        return listing
 
     def _attempt(self, action: Load | Write | Copy | Tell | Clear | TakeAway) -> Event:
         path = action.path
@@ -66,10 +91,8 @@ class Transfers:
         match action:
             case Load(path, version):
                 return self._load(path, version)
-            case Write(path, result):
-                began = time.perf_counter()
-                self._sink.write(path, result.outputs, result.payload)
-                return Written(path, time.perf_counter() - began)
+            case Write():
+                return self._write(action)
             case Copy(path, original, result):
                 return Copied(path, self._sink.copy(original, path, result.outputs))
             case Tell(path, version, reason, with_image):
@@ -81,6 +104,21 @@ class Transfers:
             case TakeAway(path, version):
                 self._source.take_away(path, version)
                 return TakenAway(path)
+
+    def _write(self, action: Write) -> Event:
+        began = time.perf_counter()
+        path, result = action.path, action.result
+        if action.about is None:
+            self._sink.write(path, result.outputs, result.payload)
+            return Written(path, time.perf_counter() - began)
+        try:
+            sums = [sidecars.sha256_of(blob) for blob in result.payload]
+        except OSError as error:
+            raise TransferError(f"The outputs cannot be read: {error.strerror}.", transient=True) from None
+        data = sidecars.sidecar_of(path, result, action.about, self._recipe, sums)
+        sidecar = Sidecar(OutputFile(SIDECAR, JSON, len(data)), checksum(data))
+        self._sink.write(path, (*result.outputs, sidecar.output), (*result.payload, data))
+        return Written(path, time.perf_counter() - began, sidecar)
 
     def _load(self, path: str, version: Version) -> Event:
         if (limit := self._sink.longest_name) is not None and (

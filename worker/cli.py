@@ -8,12 +8,16 @@ import typer
 
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.keys.folders import Role, peer_keys
+from filterfleet.common.metrics.children import Children
+from filterfleet.common.metrics.serving import serving
+from filterfleet.common.metrics.telling import WANTED
 from filterfleet.common.process.options import (
     BackendPort,
     BrokerHost,
     FrontendPort,
     Keys,
     Memory,
+    Metrics,
     NoSandbox,
     ShareFolders,
 )
@@ -53,6 +57,7 @@ def worker(
     ] = 60.0,
     shares: ShareFolders = None,
     no_sandbox: NoSandbox = False,
+    metrics: Metrics = None,
 ) -> None:
     """Process images for a broker, on this machine or another.
 
@@ -68,4 +73,8 @@ def worker(
     argv = arguments(
         broker, backend_port, threads, memory, drain_limit, keys, sandbox=not no_sandbox, shares=shares or []
     )
-    supervise([Spec(f"worker-{n + 1}", argv) for n in range(processes)], patience=drain_limit + GRACE)
+    told = {WANTED: "1"} if metrics else {}
+    specs = [Spec(f"worker-{n + 1}", argv, environment=told) for n in range(processes)]
+    children = Children(lambda _name: True)
+    with serving(metrics, children.families):
+        supervise(specs, patience=drain_limit + GRACE, watch=children.look)

@@ -22,6 +22,16 @@ class Memory:
         self._changed = threading.Condition()
         self._queue: collections.deque[object] = collections.deque()
 
+    @property
+    def held(self) -> int:
+        """Bytes that images hold."""
+        return self.total - self._free
+
+    @property
+    def waiting(self) -> int:
+        """Images that wait."""
+        return len(self._queue)
+
     @contextlib.contextmanager
     def hold(self, amount: int) -> Iterator[None]:
         """Waits until amount bytes are free, and holds them until the end of the block. More than the total counts as

@@ -10,7 +10,7 @@ from filterfleet.common.blob import Blob, checksum, stowed
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
 from filterfleet.common.logs import get_logger
-from filterfleet.common.process.system import host_and_pid
+from filterfleet.common.process.system import VERSION, host_and_pid
 from filterfleet.common.wire import OutputFile
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker import formats
@@ -39,10 +39,11 @@ def recipe_from(data: bytes) -> Recipe:
 def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> Done:
     """Every output of the recipe for one image file. The caller closes the result; the blob stays the caller's.
 
-    The report has the image's width and height in pixels after rotation, its format, the worker (host/pid), and the
-    seconds spent in decode, filter and encode; for an image in strips they are summed over threads. sums are the CRC-32
-    of the outputs, for whoever keeps them. It has notes where something of the file was left out. Raises ImageError and
-    RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary files.
+    The report has the image's width and height in pixels after rotation, its format, the worker (host/pid) and its
+    version, and the seconds spent in decode, filter and encode; for an image in strips they are summed over threads.
+    sums are the CRC-32 of the outputs, for whoever keeps them. It has notes where something of the file was left out.
+    Raises ImageError and RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary
+    files.
     """
     resources = resources or default()
     header = formats.read_header(blob)
@@ -65,6 +66,7 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
         "height": height,
         "format": header.format,
         "worker": host_and_pid(),
+        "version": VERSION,
         "sums": [checksum(files[output.name]) for output in recipe.outputs],
     }
     if header.notes:

@@ -14,6 +14,8 @@ import zmq
 
 from filterfleet.common.keys.folders import PeerKeys
 from filterfleet.common.logs import get_logger
+from filterfleet.common.metrics.families import Family
+from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal, Wakeup
 from filterfleet.common.wire.frames import poll
@@ -22,6 +24,7 @@ from filterfleet.worker.leases.actions import Profile
 from filterfleet.worker.leases.connection import BrokerConnection
 from filterfleet.worker.leases.settings import HEAR_OUT, LARGEST_FRAME, LAST_WORDS
 from filterfleet.worker.leases.threads import ImageThreads
+from filterfleet.worker.metrics import Tally, worker_families
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
 from filterfleet.worker.settings import STUCK_EXIT
@@ -50,6 +53,9 @@ class WorkerService:
     ) -> None:
         prepare_process()
         self._drain_limit = drain_limit
+        self._profile = profile
+        self._memory = resources.memory
+        self._tally = Tally()
         self._wakeup = Wakeup()
         self._context = zmq.Context()
         self._threads = ImageThreads(profile.threads, resources, self._wakeup, shares)
@@ -71,10 +77,12 @@ class WorkerService:
         for broker in self._brokers:
             broker.start()
         notifier.ready()
+        teller = Teller(notifier)
         drain_until = float("inf")
         while drain_until == float("inf") or not all(broker.session.idle for broker in self._brokers):
             self._wait(stop)
             notifier.alive()
+            teller.turn(self._families)
             now = time.monotonic()
             if stop.is_set and drain_until == float("inf"):
                 notifier.stopping()
@@ -122,12 +130,16 @@ class WorkerService:
         self._wakeup.clear()
         stop.clear()
 
+    def _families(self) -> list[Family]:
+        return worker_families(self._tally, self._profile.threads, len(self._threads.begun()), self._memory)
+
     def _turn(self) -> None:
         begun = self._threads.begun()
         for (number, lease), since in begun.items():
             self._brokers[number].begun(lease, since)
         while self._threads.outcomes:
             (number, lease), outcome, seconds = self._threads.outcomes.popleft()
+            self._tally.count(outcome, seconds)
             if not isinstance(outcome, ByValue):  # that was no work
                 self._brokers[number].worked(1, seconds)
             self._brokers[number].ended(lease, outcome)

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from filterfleet.bench.analysis.record import Analysis, read, write
-from filterfleet.bench.contenders import PEERS
+from filterfleet.bench.peers.catalogue import PEERS
 from filterfleet.common.errors import FleetError
 
 RECORD = "analysis.json"
@@ -81,10 +81,11 @@ def check(
 
 def peers() -> None:
     """Print how each other system is configured, and why that is fair."""
-    for module, name, package in PEERS:
-        source = Path(__file__).parent.parent.joinpath(*module.split(".")).with_suffix(".py").read_text()
-        words = " ".join((ast.get_docstring(ast.parse(source)) or "").split())
-        typer.echo(f"{name}{'' if package is None else f' (package {package})'}: {words}\n")
+    folder = Path(__file__).parent.parent / "peers"
+    for peer in PEERS:
+        words = " ".join((ast.get_docstring(ast.parse((folder / f"{peer.module}.py").read_text())) or "").split())
+        needs = f" (needs {peer.missing()})" if peer.missing() else ""
+        typer.echo(f"{peer.name}{needs}: {words}\n")
 
 
 def _require_plots() -> None:

@@ -1,4 +1,3 @@
-"""Other ways to spread the same work over processes. Each is a program: `python -m filterfleet.bench.peers.NAME IN OUT
-WORKERS`, with `--warm` behind it for one that is started before the clock (protocol.py). All run plain.py's function on
-each photograph.
+"""Other ways to spread the same work over processes. Each module is a program (protocol.py) whose docstring says how
+the system is configured, and why that is fair. catalogue.py names them all.
 """

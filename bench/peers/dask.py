@@ -1,22 +1,24 @@
 """Dask distributed: a local cluster of processes with one thread each, without its dashboard.
 
 Its nanny has glibc return freed memory at once, which costs this work a fifth of its speed (MALLOC_TRIM_THRESHOLD_).
-Here that is switched off, as somebody who tunes Dask for images would do.
+Here that is switched off, as somebody who tunes Dask for images would do. Workers that die are started again, and their
+tasks are tried three more times: both are Dask's defaults.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
 
-from filterfleet.bench.peers.protocol import Apply, Work, apply, take_part
+from filterfleet.bench.peers.protocol import Function, Run, take_part
 
 
 @contextmanager
-def start(workers: int) -> Iterator[Apply]:
+def start(workers: int, function: Function) -> Iterator[Run]:
     dask.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": "1000000000"})
     with (
         LocalCluster(  # type: ignore[no-untyped-call]
@@ -25,8 +27,8 @@ def start(workers: int) -> Iterator[Apply]:
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
 
-        def run(work: list[Work]) -> None:
-            client.gather(client.map(apply, work, pure=False))
+        def run(items: list[Any]) -> None:
+            client.gather(client.map(function, items, pure=False))
 
         yield run
 

@@ -1,4 +1,4 @@
-"""concurrent.futures.ProcessPoolExecutor."""
+"""concurrent.futures.ProcessPoolExecutor. Photographs go one by one, and so do tasks without work."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
-from filterfleet.bench.peers.protocol import Apply, spread, take_part
+from filterfleet.bench.peers.protocol import Function, Run, spread, take_part
 
 
 @contextmanager
-def start(workers: int) -> Iterator[Apply]:
+def start(workers: int, function: Function) -> Iterator[Run]:
     with ProcessPoolExecutor(workers) as pool:
-        yield spread(pool.map)
+        yield spread(pool.map, function)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,22 @@
-"""joblib with its default backend, loky."""
+"""joblib with its default backend, loky, which puts small tasks together by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import joblib
 
-from filterfleet.bench.peers.protocol import Apply, Work, apply, take_part
+from filterfleet.bench.peers.protocol import Function, Run, take_part
 
 
 @contextmanager
-def start(workers: int) -> Iterator[Apply]:
+def start(workers: int, function: Function) -> Iterator[Run]:
     with joblib.Parallel(n_jobs=workers) as parallel:
 
-        def run(work: list[Work]) -> None:
-            parallel(joblib.delayed(apply)(item) for item in work)
+        def run(items: list[Any]) -> None:
+            parallel(joblib.delayed(function)(item) for item in items)
 
         yield run
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from filterfleet.bench.peers.protocol import Apply, spread, take_part
+from filterfleet.bench.peers.protocol import Function, Run, spread, take_part
 
 
 @contextmanager
-def start(workers: int) -> Iterator[Apply]:
+def start(workers: int, function: Function) -> Iterator[Run]:
     with ThreadPoolExecutor(workers) as pool:
-        yield spread(pool.map)
+        yield spread(pool.map, function)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,11 @@ class Door:
         """What to poll for input, which is a reason to call turn()."""
         return [monitor.socket for monitor in self._monitors.values()]
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
+
     def turn(self, now: float) -> list[tuple[Side, bytes]]:
         """Note what has become of connections. Return the routing ids of peers that are not reached under them any
         more, or that have lost the right to be here."""

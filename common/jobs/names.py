@@ -5,6 +5,9 @@ from __future__ import annotations
 from filterfleet.common.jobs.extensions import FORMAT_OF_EXTENSION
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 
+SIDECAR, JSON = "sidecar", "json"  # name and format of an output that no recipe makes (listener.core.sidecar)
+EXTENSIONS = EXTENSION_OF_FORMAT | {JSON: "json"}  # of everything that has an output path, by its format
+
 
 def format_of_name(path: str) -> str | None:
     """The format that the extension of a file stands for; None if it is no image's."""
@@ -35,8 +38,8 @@ def output_path(output: str, source: str, image_format: str) -> str:
     output of a in JPEG is a.jpg.jpg, because a.jpg may lie beside it.
     """
     if has_no_extension(source):
-        return f"{output}/{source}{2 * f'.{EXTENSION_OF_FORMAT[image_format]}'}"
+        return f"{output}/{source}{2 * f'.{EXTENSIONS[image_format]}'}"
     own = format_of_name(source) == image_format
     if own and not is_image_name(source[: source.rfind(".")]):
         return f"{output}/{source}"
-    return f"{output}/{source}.{EXTENSION_OF_FORMAT[image_format]}"
+    return f"{output}/{source}.{EXTENSIONS[image_format]}"

@@ -10,6 +10,8 @@ import os
 import socket
 import time
 
+NUMBERS = b"X_FILTERFLEET_NUMBERS="  # before a message with numbers; sd_notify(3) leaves names with X_ to its users
+
 
 class Notifier:
     """Does nothing when this process has no supervisor."""
@@ -42,11 +44,18 @@ class Notifier:
             self._next = time.monotonic() + self._interval / 2
             self._send("WATCHDOG=1")
 
+    def tell(self, numbers: bytes) -> None:
+        """Tell the supervisor numbers (common.metrics.telling). What is too long for a message is not told."""
+        self._send_bytes(NUMBERS + numbers)
+
     def _send(self, text: str) -> None:
+        self._send_bytes(text.encode())
+
+    def _send_bytes(self, data: bytes) -> None:
         if self._peer is not None:
             with contextlib.suppress(OSError):
-                self._peer.send(text.encode())
+                self._peer.send(data)
         elif self._address:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
                 peer.setblocking(False)
-                peer.sendto(text.encode(), self._address)
+                peer.sendto(data, self._address)

@@ -56,6 +56,15 @@ SHARE = typer.Option(
     "NAME=DIR:ro is only read. May be given several times.",
 )
 ShareFolders = Annotated[list[str] | None, SHARE]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        help="Serve metrics for Prometheus here, at /metrics. Without HOST, only this machine can read them.",
+        show_default="none",
+    ),
+]
 RecipeChoice = Annotated[
     str,
     typer.Option("--recipe", metavar="FILE|NAME", help="A TOML file, or a recipe of `filterfleet recipe list`."),

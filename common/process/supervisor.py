@@ -25,7 +25,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.logs import get_logger
 from filterfleet.common.private import open_log
 from filterfleet.common.process.command import SUPERVISOR
-from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.notify import NUMBERS, Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.process.zygote import Birth, Forked, claim, fork
 
@@ -45,6 +45,8 @@ STABLE = 10.0
 # USAGE_EXIT: the exit code of a process that cannot do what it was told. A child that ends with it before it was ever
 # ready would do so again, so it is not restarted and ends the whole fleet.
 USAGE_EXIT = 2
+
+MESSAGE_LIMIT = 256 << 10  # bytes of a message of a child: Linux sends no longer ones, unless it is told to
 
 TURN = 0.1  # seconds between looks at the children, if none of them ends before
 
@@ -73,7 +75,8 @@ class Spec:
 
 @dataclass(slots=True)
 class Child:
-    """A Spec and its process, if that runs. Instants are in seconds of time.monotonic."""
+    """A Spec and its process, if that runs. Instants are in seconds of time.monotonic. numbers are what it told last,
+    at the instant told (common.metrics.telling)."""
 
     spec: Spec
     socket: socket.socket
@@ -85,6 +88,8 @@ class Child:
     heard: float = 0.0
     started: float = 0.0
     start_at: float = 0.0
+    numbers: bytes = b""
+    told: float = 0.0
     exit_code: int | None = None  # set once it has ended for good
     backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_DELAY, LONGEST_DELAY))
 
@@ -185,14 +190,17 @@ class Supervisor:
         child.process = process
         child.ended = _end_of(process.pid)
         child.ready = False
+        child.numbers = b""
         child.started = child.heard = time.monotonic()
 
     def _listen(self, child: Child) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
-                text = child.socket.recv(4096)
+                text = child.socket.recv(MESSAGE_LIMIT)
                 child.heard = time.monotonic()
-                if b"READY=1" in text:
+                if text.startswith(NUMBERS):
+                    child.numbers, child.told = text.removeprefix(NUMBERS), child.heard
+                elif b"READY=1" in text:
                     child.ready = child.served = True
 
     def _on_exit(self, child: Child, code: int) -> None:

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from filterfleet.common.payload import Blob, OpenFile
 from filterfleet.common.wire import Result
 from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.sidecar import About
 
 
 class List(Struct, frozen=True):
@@ -46,11 +47,12 @@ class Submit(Struct, frozen=True):
 
 
 class Write(Struct, frozen=True):
-    """Write the outputs of a path, to be published; ends in Written or TransferFailed."""
+    """Write the outputs of a path, to be published; ends in Written or TransferFailed. about: with a sidecar."""
 
     path: str
     result: Result
     urgent: bool
+    about: About | None = None
 
 
 class Copy(Struct, frozen=True):

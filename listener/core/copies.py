@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from filterfleet.common.wire import Result
+from filterfleet.listener.core.sidecar import without_sidecar
 from filterfleet.listener.core.work import Work
 
 
@@ -18,7 +19,7 @@ class Copies:
 
     def begin(self, work: Work, original: str, result: Result) -> None:
         """The work gets the outputs of another path, which result describes."""
-        work.original, work.result = original, result
+        work.original, work.result = original, without_sidecar(result)
         self._originals[original] += 1
 
     def end(self, work: Work) -> None:

@@ -38,11 +38,11 @@ class Desk:
         self._discovery = discovery
         self._actions = actions
         patience = settings.once_patience if settings.once else float("inf")
-        self._source = Place("source", patience)
-        self._output = Place("output", patience)
+        self.source = Place("source", patience)
+        self.output = Place("output", patience)
         self._agenda: Agenda[str] = Agenda()  # paths whose transfers are tried again
         self.works: dict[str, Work] = {}  # by path
-        self.jobs = Jobs(recipe, actions)
+        self.jobs = Jobs(recipe, actions, copies=not settings.sidecar)
         self._groups = Groups()
         self._copies = Copies()
         self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
@@ -70,7 +70,7 @@ class Desk:
 
     def feed(self, now: float) -> None:
         """Begin with the objects in the line, as far as there is room."""
-        while not self._source.pause(now) and (taken := self.intake.take(self.is_busy)) is not None:
+        while not self.source.pause(now) and (taken := self.intake.take(self.is_busy)) is not None:
             path, version, fresh = taken
             again = self.intake.is_again(path)
             if again and not self._discovery.is_worth_comparing(path, version):
@@ -123,7 +123,8 @@ class Desk:
                 else:
                     self._copies.end(work)
                     self._process(work, now)
-            case events.Written(_, seconds):
+            case events.Written(_, seconds, sidecar):
+                work.sidecar = sidecar
                 self._publish_later(work, seconds, now)
             case events.Told():
                 self._record_failure(work, transient=False, now=now)
@@ -142,7 +143,7 @@ class Desk:
                 work.enter(State.COPYING if work.original else State.WRITING)
                 self.on_failure(path, event.troubles[path], now)
                 continue
-            self._actions += self._output.succeeded(path)
+            self._actions += self.output.succeeded(path)
             self._copies.end(work)
             self._record(work)
 
@@ -183,10 +184,10 @@ class Desk:
 
     def _ask(self, work: Work) -> None:
         """Ask for the transfer that belongs to the state of this work."""
-        self._actions.append(transfer_of(work, with_image=self.settings.failures is Failures.COPY))
+        self._actions.append(transfer_of(work, self.settings))
 
     def _place(self, work: Work) -> Place:
-        return self._source if work.state in AT_SOURCE else self._output
+        return self.source if work.state in AT_SOURCE else self.output
 
     def _give_up(self, work: Work, trouble: Trouble | None, now: float) -> None:
         """This transfer is not tried again. Without trouble, the object has changed."""
@@ -287,11 +288,10 @@ class Desk:
 
     def _record(self, work: Work) -> None:
         """The outputs are in their places."""
-        assert work.result is not None
         self._books.done(
             work.path,
             work.version,
-            work.result,
+            work.recorded,
             engine=self.settings.engine,
             write=work.writing,
             turnaround=work.turnaround,

@@ -10,6 +10,7 @@ from filterfleet.common.payload import Blob
 from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.core.order import Order
 from filterfleet.listener.core.scan import Listing, Version
+from filterfleet.listener.core.sidecar import Sidecar
 
 
 class Heard(Struct, frozen=True):
@@ -59,10 +60,11 @@ class SourceChanged(Struct, frozen=True):
 
 
 class Written(Struct, frozen=True):
-    """Write has ended; it took this many seconds."""
+    """Write has ended; it took this many seconds. sidecar is the one that was written, if there was to be one."""
 
     path: str
     seconds: float
+    sidecar: Sidecar | None = None
 
 
 class Copied(Struct, frozen=True):

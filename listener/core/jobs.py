@@ -30,7 +30,9 @@ class JobInHand:
 class Jobs:
     """Adds its actions to a list that it shares with the core."""
 
-    def __init__(self, recipe: Recipe, actions: list[Action]) -> None:
+    def __init__(self, recipe: Recipe, actions: list[Action], *, copies: bool = True) -> None:
+        """copies: a work may take the outputs of another object with the same content, as long as those are there."""
+        self._copies = copies
         self._recipe = recipe
         self._actions = actions
         self.in_hand: dict[bytes, JobInHand] = {}  # by id
@@ -38,7 +40,7 @@ class Jobs:
 
     def may_copy(self, work: Work) -> bool:
         """Whether the work may take the outputs of another object with the same content."""
-        return work.job not in self.in_hand and work.path not in self.anew
+        return self._copies and work.job not in self.in_hand and work.path not in self.anew
 
     def join(self, work: Work, now: float) -> JobInHand:
         """The work waits for its job from now on. Its image is submitted unless the engine already has the same one."""

@@ -15,6 +15,11 @@ class Place:
         self._patience = Patience(limit)
         self._trouble = ""  # the kind that was noted last
 
+    @property
+    def in_trouble(self) -> bool:
+        """Whether transfers fail here at the moment, and are tried again."""
+        return bool(self._trouble)
+
     def pause(self, now: float) -> float:
         """Seconds for which no transfer should begin here."""
         return self._patience.pause(now)

@@ -111,6 +111,8 @@ class Settings:
     another_try: without `once`, how long until an object that failed for a passing reason is tried again. More: a
         permanent trouble costs less. Less: an object recovers sooner.
     progress: seconds between two notes about the progress.
+    sidecar: each image gets one (listener.core.sidecar). It names the SHA-256 of the outputs, which are only at hand
+        where they are made, so that none are copied from another image with the same content.
     """
 
     settle: float
@@ -128,3 +130,4 @@ class Settings:
     once_patience: float = 60.0
     another_try: float = 600.0
     progress: float = 60.0
+    sidecar: bool = False

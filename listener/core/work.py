@@ -35,6 +35,7 @@ from filterfleet.common.payload import Blob
 from filterfleet.common.wire import Result
 from filterfleet.listener.core.events import Cleared, Copied, Loaded, Refused, Success, TakenAway, Told, Written
 from filterfleet.listener.core.scan import Version
+from filterfleet.listener.core.sidecar import Sidecar, with_sidecar
 
 
 class State(enum.StrEnum):  # whose hash is that of a string: an Enum computes it anew each time
@@ -93,6 +94,13 @@ class Work:
     turnaround: float = 0.0  # seconds from submission to result
     writing: float = 0.0  # seconds
     reason: str = ""
+    sidecar: Sidecar | None = None  # that was written last
+
+    @property
+    def recorded(self) -> Result:
+        """The result as the ledger gets it."""
+        assert self.result is not None
+        return with_sidecar(self.result, self.sidecar)
 
     def enter(self, state: State) -> None:
         """Raises AssertionError for a transition that the table does not have."""

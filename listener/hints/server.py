@@ -10,34 +10,23 @@ import base64
 import binascii
 import contextlib
 import hmac
-import socket
 import threading
 import time
 from collections.abc import Callable
 from email.message import Message
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from filterfleet.common.address import Address
 from filterfleet.common.errors import FleetError
+from filterfleet.common.http import BoundedHandler, BoundedServer
 from filterfleet.common.logs import get_logger
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.listener.hints.parse import DRIVE_STATE, HintError, Invitation, below, parse
 from filterfleet.listener.hints.sieve import Sieve
-from filterfleet.listener.settings.hints import HintsAddress
 
 BODY_LIMIT = 256 << 10  # bytes: SNS and S3 send no more
-
-# Requests at once; further connections are closed. More: a burst of notifications is repeated less often. Less: a
-# stranger takes fewer threads.
-REQUESTS = 16
-
-# Seconds until the next byte of a request, and for all of it. More: slow senders are heard. Less: connections that say
-# nothing make room sooner.
-SILENCE, PATIENCE = 5.0, 15.0
-
-POLL = 0.2  # seconds between two looks whether to end, and for connections that last too long
 
 # Lines that each kind of event may write to the log in a period, and its seconds.
 LINES, LINES_PERIOD = 10, 60.0
@@ -48,7 +37,7 @@ log = get_logger("listener")
 class HintServer:
     """Listens from the beginning. place: as in parse.below(). Raises FleetError when the port cannot be had."""
 
-    def __init__(self, address: HintsAddress, token: bytes | None, place: str | None) -> None:
+    def __init__(self, address: Address, token: bytes | None, place: str | None) -> None:
         self._address = address
         self._token = token
         self._place = place
@@ -60,18 +49,15 @@ class HintServer:
             self._server = _Server(address, self)
         except OSError as error:
             raise FleetError(f"Hints cannot be taken at {address}: {error.strerror}.") from None
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL,), name="hints", daemon=True)
 
     def serve(self, changed: Callable[[str], None]) -> None:
         """Call changed(path), or changed(ROOT), for each hint, from other threads."""
         self._changed = changed
-        self._thread.start()
+        self._server.start()
         log.info("hints are taken", address=str(self._address), token=self._token is not None)
 
     def close(self) -> None:
-        if self._thread.is_alive():
-            self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
     def take(self, headers: Message, body: bytes) -> None:
         """One notification. Raises HintError."""
@@ -108,13 +94,10 @@ class HintServer:
             log.warning(event, total=admitted, **fields)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """One request. It is answered with HTTP/1.0, so that the connection ends with it."""
-
+class _Handler(BoundedHandler):
     server: _Server
-    timeout = SILENCE
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name is http.server's
         if (length := self._length()) is None:
             return
         body = self.rfile.read(length)  # in any case: what is not read may cost the sender our answer
@@ -128,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         except HintError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
             return
-        self._reply(HTTPStatus.NO_CONTENT, "")
+        self.reply(HTTPStatus.NO_CONTENT)
 
     def _length(self) -> int | None:
         """Bytes of the body; None when the request has been refused for it."""
@@ -143,73 +126,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: HTTPStatus, sentence: str) -> None:
         self.server.hints.refused(status, sentence, self.client_address[0])
-        self._reply(status, f"{sentence}\n")
-
-    def _reply(self, status: HTTPStatus, text: str) -> None:
-        self.send_response(status)
-        if text:
-            self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def send_error(self, code: int, _message: str | None = None, _explain: str | None = None) -> None:
-        """For what is no POST, or no HTTP."""
-        with contextlib.suppress(OSError):
-            self.send_response(code)
-            self.end_headers()
-
-    def version_string(self) -> str:
-        return "filterfleet"
-
-    def log_message(self, *_: object) -> None:
-        """What matters is logged elsewhere; a request line may have a token in it."""
+        self.reply(status, f"{sentence}\n".encode())
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = REQUESTS
-    allow_reuse_address = True
-
-    def __init__(self, address: HintsAddress, hints: HintServer) -> None:
+class _Server(BoundedServer):
+    def __init__(self, address: Address, hints: HintServer) -> None:
         self.hints = hints
-        self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        self._lock = threading.Lock()
-        self._open: dict[Any, float] = {}  # connections, and the instants of their ends
-        super().__init__((address.host, address.port), _Handler)
-
-    def server_bind(self) -> None:
-        """Without looking up our own name, which may take long."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_name, self.server_port = "filterfleet", self.socket.getsockname()[1]
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            has_room = len(self._open) < REQUESTS
-            if has_room:
-                self._open[request] = time.monotonic() + PATIENCE
-        if has_room:
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._open.pop(request, None)
-        super().shutdown_request(request)
-
-    def service_actions(self) -> None:
-        """Called once in POLL seconds."""
-        now = time.monotonic()
-        with self._lock:
-            late = [request for request, end in self._open.items() if end <= now]
-        for request in late:
-            with contextlib.suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that broke off is no news."""
+        super().__init__(address, _Handler, "hints")
 
 
 def _tokens(headers: Message, target: str) -> list[bytes]:

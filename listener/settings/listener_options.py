@@ -11,11 +11,20 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.process.options import SHARE, BrokerHost, FrontendPort, Keys, RecipeChoice, positive_size
+from filterfleet.common.process.options import (
+    SHARE,
+    BrokerHost,
+    FrontendPort,
+    Keys,
+    Metrics,
+    RecipeChoice,
+    positive_size,
+)
 from filterfleet.listener.core.settings import Backfill, Failures
 from filterfleet.listener.settings.retention import KEEP_DAYS
 
-_IMAGES, _AFTERWARDS, _CLOUDS = "Which images", "What happens afterwards", "Clouds"  # headings in --help
+# Headings in --help.
+_IMAGES, _AFTERWARDS, _HOOKS, _CLOUDS = "Which images", "What happens afterwards", "Who is told", "Clouds"
 
 # `filterfleet run` has these as well.
 NO_DEFAULT_EXCLUDES = typer.Option(
@@ -138,6 +147,15 @@ class ListenerOptions:
             "a copy and the reason, only the reason, or nothing.",
         ),
     ] = Failures.COPY
+    sidecar: Annotated[
+        bool,
+        typer.Option(
+            "--sidecar",
+            rich_help_panel=_AFTERWARDS,
+            help="Also write sidecar/IMAGE.json for each image: source, recipe, engine, times and the SHA-256 of the "
+            "results.",
+        ),
+    ] = False
     hints: Annotated[
         str | None,
         typer.Option(
@@ -153,6 +171,39 @@ class ListenerOptions:
             "Needed unless HOST is an address that only this machine can reach."
         ),
     ] = None
+    metrics: Metrics = None
+    webhook: Annotated[
+        list[str],
+        typer.Option(
+            metavar="URL|@FILE",
+            rich_help_panel=_HOOKS,
+            help="Send each event here by POST, as JSON. @FILE names a file that holds the URL, which others cannot "
+            "see then. May be given several times.",
+        ),
+    ] = field(default_factory=list)
+    webhook_secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=_HOOKS, help="File with the secret that signs what goes to webhooks."
+        ),
+    ] = None
+    exec_hook: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COMMAND",
+            rich_help_panel=_HOOKS,
+            help="Run this for each event, which it gets in its environment and, as JSON, on standard input. The "
+            "command is split into words, and no shell sees it. May be given several times.",
+        ),
+    ] = field(default_factory=list)
+    hook_events: Annotated[
+        str,
+        typer.Option(
+            metavar="EVENT[,EVENT...]",
+            rich_help_panel=_HOOKS,
+            help="Which events webhooks and commands get.",
+        ),
+    ] = "image.done,image.failed,batch.done"
     heal: Annotated[
         bool,
         typer.Option(

@@ -11,9 +11,9 @@ from filterfleet.listener.core.settings import DISK, Backfill, Failures
 class Options:
     """What ListenerService needs to know of a user's choices.
 
-    settle, interval, once, backfill, failures, departs and spool are as in listener.core.settings.Settings. transfers:
-    objects read from the source at once, and results written to the output at once. More hide the delay of a distant
-    cloud; fewer take less of its bandwidth and of the calls that it allows.
+    settle, interval, once, backfill, failures, departs, spool and sidecar are as in listener.core.settings.Settings.
+    transfers: objects read from the source at once, and results written to the output at once. More hide the delay of a
+    distant cloud; fewer take less of its bandwidth and of the calls that it allows.
     """
 
     settle: float
@@ -24,3 +24,4 @@ class Options:
     departs: bool = False
     transfers: int = 4
     spool: int = DISK
+    sidecar: bool = False

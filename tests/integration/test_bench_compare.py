@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from filterfleet.bench import contenders
-from filterfleet.bench.compare import check_outputs
+from filterfleet.bench.outputs import check_same
+from filterfleet.bench.peers.catalogue import installed
 from filterfleet.common.errors import FleetError
 
 
@@ -33,7 +34,7 @@ def test_every_contender_does_the_work(tmp_path: Path):
     ended = subprocess.run([*command, "--report", str(report)], capture_output=True, text=True, timeout=300)
     assert ended.returncode == 0, ended.stderr
     measured = json.loads(report.read_text())
-    expected = {contender.name for contender in contenders.contenders(2, peers=True)}
+    expected = {contender.name for contender in contenders.contenders(2, installed())}
     assert {"Dask distributed, warm", "multiprocessing.Pool", "up --once", "fleet of 2, warm"} < expected
     for load in measured["loads"].values():
         assert load.keys() == expected
@@ -46,16 +47,18 @@ def test_a_contender_whose_files_differ_ends_the_comparison(tmp_path: Path):
     for folder in (expected, found):
         (folder / "edges").mkdir(parents=True)
         (folder / "edges" / "a.jpg.png").write_bytes(b"pixels")
-    check_outputs(expected, found, "this one")
+    check_same(expected, found, "this one")
     (found / "edges" / "a.jpg.png").write_bytes(b"others")
     with pytest.raises(FleetError, match="this one: 1 outputs differ and 0 are missing"):
-        check_outputs(expected, found, "this one")
+        check_same(expected, found, "this one")
     (found / "edges" / "a.jpg.png").unlink()
     with pytest.raises(FleetError, match="0 outputs differ and 1 are missing"):
-        check_outputs(expected, found, "this one")
+        check_same(expected, found, "this one")
 
 
 def test_a_contender_that_fails_says_why(tmp_path: Path):
-    broken = contenders.Contender("broken", lambda *_: ["-c", "raise SystemExit('no such thing')"], "broken")
+    broken = contenders.Contender(
+        "broken", lambda *_: [sys.executable, "-c", "raise SystemExit('no such thing')"], "broken"
+    )
     with pytest.raises(FleetError, match="broken failed: no such thing"):
         broken.measure(tmp_path, tmp_path / "out")

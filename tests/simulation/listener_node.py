@@ -284,9 +284,9 @@ class ListenerNode(Peer):
             self.later(0.0, self._tick)
 
     def _on_alone(self, event: Event) -> None:
-        before = self.core.desk._source.pause(self.now)
+        before = self.core.desk.source.pause(self.now)
         self._on(event)
-        if self.core.desk._source.pause(self.now) > before:
+        if self.core.desk.source.pause(self.now) > before:
             raise InvariantError(f"{self.name} has everything wait for one object that is in trouble alone")
 
     def _submit(self, action: Submit) -> None:

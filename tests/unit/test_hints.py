@@ -12,14 +12,16 @@ import time
 
 import pytest
 
+from filterfleet.common import http as server_module
+from filterfleet.common.address import Address
 from filterfleet.common.errors import FleetError
+from filterfleet.common.http import REQUESTS
 from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.listener.core.scan import ROOT
-from filterfleet.listener.hints import server as server_module
 from filterfleet.listener.hints.parse import ANYTHING, MOST, Changed, HintError, Invitation, below, parse
-from filterfleet.listener.hints.server import BODY_LIMIT, REQUESTS, HintServer
+from filterfleet.listener.hints.server import BODY_LIMIT, HintServer
 from filterfleet.listener.hints.sieve import Sieve
-from filterfleet.listener.settings.hints import HintsAddress, parse_hints, read_token
+from filterfleet.listener.settings.hints import parse_hints, read_token
 
 TOKEN = b"correct-horse-battery-staple"
 S3 = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "photos"}, "object": {"key": "trip/a+b%2Bc.jpg"}}}
@@ -163,7 +165,7 @@ def test_a_flood_of_hints_becomes_one_scan():
 
 @contextlib.contextmanager
 def serving(token: bytes | None, place: str | None = "photos"):
-    address = HintsAddress(LOOPBACK, free_ports()[0])
+    address = Address(LOOPBACK, free_ports()[0])
     with contextlib.closing(HintServer(address, token, place)) as server:
         server.heard = []
         server.serve(server.heard.append)
@@ -291,9 +293,9 @@ def test_connections_that_say_nothing_are_few_and_end(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("127.0.0.1:8900", HintsAddress("127.0.0.1", 8900)),
-        ("localhost:8900", HintsAddress("localhost", 8900)),
-        ("[::1]:8900", HintsAddress("::1", 8900)),
+        ("127.0.0.1:8900", Address("127.0.0.1", 8900)),
+        ("localhost:8900", Address("localhost", 8900)),
+        ("[::1]:8900", Address("::1", 8900)),
     ],
 )
 def test_an_address_of_this_machine_needs_no_token(text, address):
@@ -336,4 +338,4 @@ def test_a_port_in_use_is_one_sentence():
         serving(None) as server,
         pytest.raises(FleetError, match=r"Hints cannot be taken at .*: Address already in use\."),
     ):
-        HintServer(HintsAddress(LOOPBACK, server.port), None, "photos")
+        HintServer(Address(LOOPBACK, server.port), None, "photos")

@@ -39,7 +39,8 @@ LATE_IMPORTS = {
     "worker/formats/raw.py": "an optional package",
     "worker/formats/jp2.py": "an optional package",
     "listener/ends.py": "rclone, for a remote source or output",
-    "listener/daemon.py": "Python's HTTP server, for hints",
+    "listener/daemon.py": "Python's HTTP server, for hints, and its client, for webhooks",
+    "common/metrics/serving.py": "Prometheus' library and Python's HTTP server, for metrics",
     "commands/auditing.py": "rclone, for a remote output",
 }
 

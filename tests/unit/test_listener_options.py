@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,14 @@ GIVEN = {
     "backfill": Backfill.NEWEST,
     "after": "move:done",
     "failed": Failures.OFF,
+    "sidecar": True,
     "hints": "127.0.0.1:8900",
     "hints_token": Path("-token"),
+    "metrics": "9464",
+    "webhook": ["https://example.org/a", "@-url"],
+    "webhook_secret_file": Path("-secret"),
+    "exec_hook": ["notify 'a b'"],
+    "hook_events": "batch.done",
     "heal": True,
     "keep_days": 7.5,
     "rclone_config": Path("rclone.conf"),
@@ -111,7 +118,10 @@ def test_a_fleet_hands_every_setting_to_its_listener(tmp_path, monkeypatch):
     fleet.ledger.close()
     seen = []
     monkeypatch.setattr("filterfleet.fleet.supervise", lambda specs, **_: seen.append(specs[-1]))
+    served = []
+    monkeypatch.setattr("filterfleet.fleet.serving", lambda where, _: served.append(where) or nullcontext())
     fleet.run_until_stopped()
+    assert served == [OPTIONS.metrics], "one page for all processes"
     (spec,) = seen
     assert spec.name == "listener"
     assert spec.arguments[-2:] == [f"--source={tmp_path / '-in'}", "--output=s3:out"]
@@ -122,6 +132,7 @@ def test_a_fleet_hands_every_setting_to_its_listener(tmp_path, monkeypatch):
         broker="127.0.0.1,127.0.0.2",
         state=tmp_path / "-state",
         once=False,
+        metrics=None,
     )
 
 

@@ -1,4 +1,6 @@
-"""A fault in the middle of a batch: how long nothing is finished, what is lost or doubled, and what others do."""
+"""A fault in the middle of a batch: how long nothing is finished, what is done again, what is lost or doubled, and what
+other systems do.
+"""
 
 from __future__ import annotations
 
@@ -13,29 +15,28 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from filterfleet.bench import contenders
 from filterfleet.bench.analysis.parts.peers import fate_of
 from filterfleet.bench.analysis.record import Part, Series, Timeline
 from filterfleet.bench.analysis.setting import Setting
-from filterfleet.bench.contenders import OURS, PLAIN, Contender, contenders
+from filterfleet.bench.outputs import different, files_of
+from filterfleet.bench.peers.catalogue import SYSTEMS, absent, installed
 from filterfleet.bench.proxy import Proxy
 from filterfleet.bench.warm import WARM, WarmFleet, warm_fleet
 from filterfleet.common.process.ports import Ports, free_ports
 from filterfleet.listener.ledger.opening import ledger_file
+from filterfleet.listener.state import PRIVATE
 
 WORKERS = 2
 FROZEN = 6.0  # seconds: longer than the broker's patience of four heartbeats
-GROUP = "longest pause after the fault"
+GROUP, RECOVERY, REDONE = (
+    "longest pause after the fault",
+    "from the fault to the end of the longest pause",
+    "work sent to workers again",
+)
 LOST, DOUBLED = "outputs lost or wrong", "images recorded more than once"
 KILLED = ", a worker killed"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """strike begins it, and relief, if there is one, ends it FROZEN seconds later."""
-
-    name: str
-    strike: Callable[[WarmFleet, Cables], None]
-    relief: Callable[[WarmFleet, Cables], None] | None = None
+PEERS_IMAGES = 120  # of a batch in which a worker of another system is killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,51 @@ class Cables:
     clients: Proxy
     workers: Proxy
 
+    def cut(self) -> None:
+        self.clients.cut()
+        self.workers.cut()
 
-def _signal(number: signal.Signals, name: str) -> Callable[[WarmFleet, Cables], None]:
+    def heal(self) -> None:
+        self.clients.heal()
+        self.workers.heal()
+
+
+Act = Callable[[WarmFleet, Cables], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """strike begins it, and relief, if there is one, ends it FROZEN seconds later."""
+
+    name: str
+    strike: Act
+    relief: Act | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Folders with its photographs and with the outputs that they must have."""
+
+    photographs: Path
+    expected: Path
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch. marks and done as in Timeline; carried are bytes between broker and workers."""
+
+    marks: dict[str, float]
+    done: list[float]
+    carried: int
+    lost: int
+    doubled: int
+
+
+NONE = Fault("no fault", lambda _fleet, _cables: None)
+
+
+def _signal(number: signal.Signals, name: str) -> Act:
     def send(fleet: WarmFleet, _cables: Cables) -> None:
         process = fleet.child(name).process
         if process is not None:
@@ -60,36 +104,45 @@ def _faults() -> Iterator[Fault]:
         yield Fault(f"{whom}: kill -9", _signal(signal.SIGKILL, whom))
         yield Fault(f"{whom}: stopped", _signal(signal.SIGSTOP, whom), _signal(signal.SIGCONT, whom))
     yield Fault("workers cut off", lambda _, c: c.workers.cut(), lambda _, c: c.workers.heal())
+    yield Fault("broker cut off", lambda _, c: c.cut(), lambda _, c: c.heal())
     yield Fault("listener cut off", lambda _, c: c.clients.cut(), lambda _, c: c.clients.heal())
 
 
 def measure(setting: Setting) -> Part:
-    images = setting.count(150, 600)
+    images = setting.count(60, 400)
     part = Part({"workers": WORKERS, "images": images, "seconds stopped or cut": FROZEN})
     faults = list(_faults())
+    if setting.quick:
+        faults = faults[::3]
+        part.left_out.append("A quick run has three of the nine faults, and no other systems here.")
     with setting.room("faults") as folder:
-        setting.photographs(folder / "photographs", images, 1.0, 2.0)
-        reference = next(one for one in contenders(WORKERS, peers=False) if one.name == OURS)
-        reference.measure(folder / "photographs", folder / "expected")
-        for fault in faults[::3] if setting.quick else faults:
+        batch = Batch(folder / "photographs", folder / "expected", images)
+        setting.photographs(batch.photographs, images, 1.0, 2.0)
+        contenders.sequential().measure(batch.photographs, batch.expected)
+        setting.say(f"faults: {NONE.name}")
+        usual = _suffer(NONE, folder, batch).carried
+        for fault in faults:
             setting.say(f"faults: {fault.name}")
-            _suffer(fault, folder, part)
+            outcome = _suffer(fault, folder, batch)
+            _record(part, fault.name, outcome)
+            again = max(0.0, (outcome.carried / usual - 1) * images)
+            part.series.append(Series(REDONE, fault.name, "images", "less", [again]))
         if not setting.quick:
-            _let_peers_suffer(setting, folder, part)
+            part.left_out += absent(SYSTEMS)
+            _let_peers_suffer(setting, folder, batch, part)
     return part
 
 
-def _suffer(fault: Fault, folder: Path, part: Part) -> None:
+def _suffer(fault: Fault, folder: Path, batch: Batch) -> Outcome:
+    """The fault strikes when a quarter of the batch is done."""
     room = folder / "fleet"
-    room.mkdir()
     staged = room / "staged"
-    staged.mkdir()
-    for photograph in (folder / "photographs").iterdir():
-        os.link(photograph, staged / photograph.name)
+    staged.mkdir(parents=True)
+    _link(batch.photographs, staged, batch.images)
     with _cabled(room) as (fleet, cables):
-        began, started = time.time(), time.monotonic()
+        before, began, started = cables.workers.bytes, time.time(), time.monotonic()
         fleet.drop(sorted(staged.iterdir()))
-        fleet.wait(missing=len(list((folder / "photographs").iterdir())) * 3 // 4)
+        fleet.wait(missing=batch.images * 3 // 4)
         marks = {fault.name: time.monotonic() - started}
         fault.strike(fleet, cables)
         if fault.relief is not None:
@@ -99,21 +152,29 @@ def _suffer(fault: Fault, folder: Path, part: Part) -> None:
             fault.relief(fleet, cables)
             marks["over"] = time.monotonic() - started
         fleet.wait()
+        carried = cables.workers.bytes - before
         done = [one.finished_at - began for one in fleet.ledger.processed() if not one.path.startswith(WARM)]
         ledger = ledger_file(fleet.source, fleet.output, None)
-    _record(part, fault.name, done, marks)
-    lost, doubled = _wrong(folder / "expected", room / "output", ledger)
-    part.counts[f"{fault.name}: {LOST}"] = lost
-    part.counts[f"{fault.name}: {DOUBLED}"] = doubled
+    lost = different(batch.expected, room / "output") + _too_many(batch.expected, room / "output")
+    doubled = _recorded_twice(ledger)
     shutil.rmtree(room)
+    return Outcome(marks, sorted(done), carried, lost, doubled)
 
 
-def _record(part: Part, name: str, done: list[float], marks: dict[str, float]) -> None:
-    struck = marks[name]
-    after = [struck, *sorted(instant for instant in done if instant > struck)]
-    pause = max((later - earlier for earlier, later in pairwise(after)), default=0.0)
+def _link(photographs: Path, folder: Path, count: int) -> None:
+    for photograph in sorted(photographs.iterdir())[:count]:
+        os.link(photograph, folder / photograph.name)
+
+
+def _record(part: Part, name: str, outcome: Outcome) -> None:
+    struck = outcome.marks[name]
+    after = [struck, *(instant for instant in outcome.done if instant > struck)]
+    pause, end = max(((later - earlier, later) for earlier, later in pairwise(after)), default=(0.0, struck))
     part.series.append(Series(GROUP, name, "s", "less", [pause]))
-    part.timelines.append(Timeline(name, marks, sorted(done)))
+    part.series.append(Series(RECOVERY, name, "s", "less", [end - struck]))
+    part.counts[f"{name}: {LOST}"] = outcome.lost
+    part.counts[f"{name}: {DOUBLED}"] = outcome.doubled
+    part.timelines.append(Timeline(name, outcome.marks, outcome.done))
 
 
 @contextmanager
@@ -126,25 +187,27 @@ def _cabled(room: Path) -> Iterator[tuple[WarmFleet, Cables]]:
         yield fleet, cables
 
 
-def _wrong(expected: Path, found: Path, ledger: Path) -> tuple[int, int]:
-    """How many outputs are missing or differ from those of the sequential pipeline, and how many images have more than
-    one record."""
-    files = [file.relative_to(expected) for file in expected.rglob("*.*") if file.is_file()]
-    lost = sum(
-        not (found / file).is_file() or (found / file).read_bytes() != (expected / file).read_bytes() for file in files
-    )
+def _recorded_twice(ledger: Path) -> int:
     with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as database:
-        (doubled,) = database.execute(
+        (found,) = database.execute(
             "SELECT count(*) FROM (SELECT 1 FROM results GROUP BY source, path HAVING count(*) > 1)"
         ).fetchone()
-    return lost, int(doubled)
+    return int(found)
 
 
-def _let_peers_suffer(setting: Setting, folder: Path, part: Part) -> None:
-    plain = Contender(PLAIN, lambda source, output: ["-m", "filterfleet.bench.plain", str(source), str(output)], PLAIN)
-    plain.measure(folder / "photographs", folder / "plain")
-    for one in contenders(WORKERS, peers=True):
-        if one.warm and one.like == PLAIN:
-            setting.say(f"faults: kill -9 of a worker of {one.name}")
-            fate = fate_of(one, folder / "photographs", folder / "peer", folder / "plain")
-            part.settings[f"{one.name}{KILLED}"] = fate
+def _too_many(expected: Path, found: Path) -> int:
+    """Files in the output that nobody asked for, but the listener's own and those of what was done before."""
+    files = {file for file in files_of(found) if file.parts[0] != PRIVATE and not file.name.startswith(WARM)}
+    return len(files - set(files_of(expected)))
+
+
+def _let_peers_suffer(setting: Setting, folder: Path, batch: Batch, part: Part) -> None:
+    few, expected = folder / "few", folder / "plain"
+    few.mkdir()
+    _link(batch.photographs, few, PEERS_IMAGES)
+    contenders.plain().measure(few, expected)
+    for peer in installed(SYSTEMS):
+        setting.say(f"faults: kill -9 of a worker of {peer.name}")
+        fate = fate_of(peer, WORKERS, few, folder / f"output-{peer.module}", expected)
+        words = fate.words if fate else "has no worker process: killing it kills the program"
+        part.settings[f"{peer.name}{KILLED}"] = words

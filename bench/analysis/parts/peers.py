@@ -2,73 +2,99 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import subprocess
-import sys
-import threading
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from filterfleet.bench.contenders import Contender
-from filterfleet.bench.processes import cpu_seconds, descendants
+from filterfleet.bench.contenders import warm
+from filterfleet.bench.outputs import different, files_of
+from filterfleet.bench.peers.catalogue import Peer
+from filterfleet.bench.peers.protocol import TRACE
+from filterfleet.bench.programs import Program, started
 from filterfleet.common.errors import FleetError
 
-PATIENCE = 60.0  # seconds after the fault, until it counts as hanging
+DEADLINE = 30.0  # seconds after the fault until a system counts as hanging
 BEGUN = 0.25  # of the photographs
+LOOK = 0.02  # seconds between two looks at what is done
 
 
-def fate_of(one: Contender, source: Path, output: Path, expected: Path) -> str:
-    """Kill -9 the busiest worker of a warm contender after a quarter of its photographs. Returns a few words."""
-    count = len(list(source.iterdir()))
-    command = [sys.executable, "-P", *one.arguments(source, output)]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    ) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        try:
-            if child.stdout.readline() != "ready\n":
-                raise FleetError(f"{one.name} does not start.")
-            child.stdin.write("\n")
-            child.stdin.flush()
-            while _done(output) < BEGUN * count:
-                time.sleep(0.02)
-            worker = max(descendants(child.pid), key=cpu_seconds, default=None)
-            if worker is None:
-                return "has no worker process: killing it kills the program"
-            began = time.monotonic()
-            os.kill(worker, signal.SIGKILL)
-            ended = threading.Event()
-            answer: list[str] = []
-            threading.Thread(target=_read, args=(child.stdout, answer, ended), daemon=True).start()
-            hangs = not ended.wait(PATIENCE)
-            seconds = time.monotonic() - began
-        finally:
-            os.killpg(child.pid, signal.SIGKILL)
-    files = [file.relative_to(expected) for file in expected.rglob("*.*") if file.is_file()]
-    missing = sum(
-        not (output / file).is_file() or (output / file).read_bytes() != (expected / file).read_bytes()
-        for file in files
-    )
-    if hangs:
-        return f"hangs; {missing} of {len(files)} outputs missing after {PATIENCE:g} s"
-    if answer == ["done\n"] and not missing:
-        return f"done after {seconds:.1f} s, nothing missing"
-    return f"ends with an error; {missing} of {len(files)} outputs missing"
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a batch. answer is the last word of the program: done, nothing when it failed, or None when it was
+    silent at the DEADLINE. seconds count from the fault; redone are photographs that were begun more than once."""
+
+    answer: str | None
+    seconds: float
+    outputs: int
+    missing: int
+    redone: int
+
+    @property
+    def words(self) -> str:
+        lost = f"{self.missing:,} of {self.outputs:,} outputs are missing or wrong"
+        if self.answer is None:
+            return f"hangs: {lost} {DEADLINE:g} s after the fault"
+        if self.answer != "done":
+            return f"ends with an error after {self.seconds:.1f} s: {lost}"
+        again = f"photographs begun again: {self.redone}"
+        if self.missing:
+            return f"says after {self.seconds:.1f} s that all is done, but {lost}"
+        return f"recovers: done {self.seconds:.1f} s after the fault, nothing missing, {again}"
 
 
-def _read(stream: IO[str], answer: list[str], ended: threading.Event) -> None:
-    answer.append(stream.readline())
-    ended.set()
+def fate_of(peer: Peer, workers: int, source: Path, output: Path, expected: Path) -> Fate | None:
+    """Kill -9 a worker of a system that is up, after a quarter of its photographs. None when it has no worker process.
+
+    Raises FleetError when the system fails before.
+    """
+    command = warm(peer, workers).command(source, output)
+    count = len(files_of(source))
+    with _trace() as trace, started(peer.name, command, {TRACE: str(trace)}) as program:
+        program.expect("ready")
+        for file in trace.iterdir():
+            file.unlink()  # what was done before the clock started
+        program.say()
+        _wait(program, output, BEGUN * count)
+        worker = _busiest(trace)
+        if worker == program.process.pid:
+            return None
+        began = time.monotonic()
+        os.kill(worker, signal.SIGKILL)
+        answer = program.hear(DEADLINE)
+        seconds = time.monotonic() - began
+        begun = [name for file in trace.iterdir() for name in file.read_text().splitlines()]
+    return Fate(answer, seconds, len(files_of(expected)), different(expected, output), len(begun) - len(set(begun)))
 
 
-def _done(output: Path) -> int:
-    edges = output / "edges"
-    return len(os.listdir(edges)) if edges.is_dir() else 0
+@contextmanager
+def _trace() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="filterfleet-bench-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def _wait(program: Program, output: Path, count: float) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while len(os.listdir(output / "edges")) < count:
+        if time.monotonic() > deadline or program.process.poll() is not None:
+            raise FleetError(f"{program.name} does not begin.")
+        time.sleep(LOOK)
+
+
+def _busiest(trace: Path) -> int:
+    """The process that has begun most photographs, of those that are alive."""
+    begun = {int(file.name): file.stat().st_size for file in trace.iterdir()}
+    alive = [pid for pid in begun if _is_alive(pid)]
+    return max(alive, key=lambda pid: begun[pid])
+
+
+def _is_alive(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
-from filterfleet.bench.contenders import OURS, PLAIN, contenders
+from filterfleet.bench.contenders import OURS, PLAIN, plain, sequential
 from filterfleet.bench.places import places
 from filterfleet.bench.warm import WarmFleet, warm_fleet
 from filterfleet.common.errors import FleetError
@@ -30,8 +30,8 @@ def measure(setting: Setting) -> Part:
     with setting.room("scalability") as folder, ExitStack() as stack:
         photographs, expected = folder / "photographs", folder / "expected"
         setting.photographs(photographs, max(images, each * WORKERS[-1]), 1.0, 2.0)
-        field = {one.name: one for one in contenders(2, peers=False)}
-        field[OURS].measure(photographs, expected)
+        simple = plain()
+        sequential().measure(photographs, expected)
         setting.say("scalability: the fleets start")
         fleets: dict[int, WarmFleet] = {}
         for workers in WORKERS:
@@ -39,15 +39,15 @@ def measure(setting: Setting) -> Part:
             room.mkdir()
             fleets[workers] = stack.enter_context(warm_fleet(room, room / "output", workers))
         for number in setting.laps(22, 280):
-            field[PLAIN].measure(photographs, folder / "plain")
+            simple.measure(photographs, folder / "plain")
             for workers, fleet in fleets.items():
                 setting.say(f"scalability, round {number + 1}: {workers} workers")
                 for group, count in ((STRONG, images), (WEAK, each * workers)):
                     batch = Batch(photographs, expected, count, f"{number}-{group.partition(' ')[2][:4]}-")
                     rates.setdefault((group, workers), []).append(count / batch.seconds(fleet, folder))
-        plain = [len(list(photographs.iterdir())) / seconds for seconds in field[PLAIN].seconds]
+        rate = [len(list(photographs.iterdir())) / seconds for seconds in simple.seconds]
     for group in (STRONG, WEAK):
-        part.series.append(Series(group, PLAIN, "images/s", "more", plain, ours=False))
+        part.series.append(Series(group, PLAIN, "images/s", "more", rate, ours=False))
         for workers in WORKERS:
             found = rates[group, workers]
             part.series.append(Series(group, "fleet", "images/s", "more", found, float(workers), PLAIN))

@@ -2,44 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from filterfleet.bench import contenders
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
-from filterfleet.bench.compare import check_outputs
-from filterfleet.bench.contenders import PLAIN, Contender, contenders
+from filterfleet.bench.contenders import OURS, PLAIN, Contender
+from filterfleet.bench.peers.catalogue import Peer, absent, installed
 
-WORKERS = 2
+WORKERS, FLEETS = 2, (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A number of photographs whose sizes lie between smallest and largest, in megapixels, and who takes part. seconds
+    is how long its rounds may take, when it is quick and when it is not."""
+
+    name: str
+    images: int
+    smallest: float
+    largest: float
+    seconds: tuple[float, float]
+    field: Sequence[Contender]
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}: {self.images} photographs of {self.smallest:g} to {self.largest:g} megapixels"
 
 
 def measure(setting: Setting) -> Part:
-    part = Part({"workers": WORKERS, "rounds": setting.rounds})
-    loads = [("small", setting.count(40, 200), 1.0, 2.0), ("medium", setting.count(8, 24), 8.0, 12.0)]
-    if not setting.quick:
-        loads.append(("large", 2, 100.0, 120.0))
-    for name, images, smallest, largest in loads:
-        title = f"{name}: {images} photographs of {smallest:g} to {largest:g} megapixels"
-        field = _race(setting, title, images, smallest, largest)
-        for one in field:
-            ours = not one.name.startswith(PLAIN) and one.like != PLAIN
-            rates = [images / seconds for seconds in one.seconds]
-            part.series.append(Series(title, one.name, "images/s", "more", rates, reference=PLAIN, ours=ours))
-            if one.cpu:
-                cost = [1000 * cpu / images for cpu in one.cpu]
-                group = f"processor time, {name}"
-                part.series.append(
-                    Series(group, one.name, "CPU s for 1,000 images", "less", cost, reference=PLAIN, ours=ours)
-                )
+    part = Part({"workers": WORKERS}, left_out=[*absent(quick=setting.quick), *contenders.engines_left_out()])
+    part.left_out.append(
+        "Whole commands of other systems run on the small photographs alone: their start takes the same time whatever "
+        "the photographs are."
+    )
+    if setting.quick:
+        part.left_out.append("A quick run has no large photographs, no fleets of 4 and 8 workers here, and no Dask.")
+    else:
+        part.left_out.append(
+            "Large photographs: fleets of other sizes than the number of workers, and what takes seconds to start."
+        )
+    for load in _loads(setting):
+        _race(setting, load)
+        for one in load.field:
+            _record(part, load, one)
     return part
 
 
-def _race(setting: Setting, title: str, images: int, smallest: float, largest: float) -> list[Contender]:
-    field = contenders(WORKERS, peers=True)
+def _loads(setting: Setting) -> Iterator[Load]:
+    peers, fast = installed(quick=setting.quick), installed(quick=True)
+    fleets = (1, WORKERS) if setting.quick else FLEETS
+    cold = [contenders.cold(peer, WORKERS) for peer in peers]
+    images = setting.count(24, 60)
+    yield Load("small", images, 1, 2, (30, 330), [*_field(fleets, peers, slow=not setting.quick), *cold])
+    images = setting.count(3, 16)
+    yield Load("medium", images, 8, 12, (20, 220), _field(fleets, peers, slow=not setting.quick))
+    if not setting.quick:
+        yield Load("large", 2, 100, 120, (0, 150), _field((WORKERS,), fast, slow=False))
+
+
+def _field(fleets: Sequence[int], peers: Sequence[Peer], *, slow: bool) -> list[Contender]:
+    """The plain program, ours, and peers that are up. slow: also those of ours that take seconds to start."""
+    ours = [one for one in contenders.commands(WORKERS) if slow or not one.slow]
+    found = [contenders.plain(), contenders.sequential(), *ours, *map(contenders.fleet, fleets)]
+    return found + [contenders.warm(peer, WORKERS) for peer in peers if peer.exact]
+
+
+def _race(setting: Setting, load: Load) -> None:
     with setting.room("throughput") as folder:
         source = folder / "photographs"
-        setting.photographs(source, images, smallest, largest)
-        for number in range(setting.rounds if largest < 100 else 2):
-            for position, one in enumerate(field):
-                setting.say(f"{title}, round {number + 1}: {one.name}")
-                one.measure(source, folder / str(position))
-                like = next(n for n, other in enumerate(field) if other.name == one.like)
-                check_outputs(folder / str(like), folder / str(position), one.name)
-    return field
+        setting.photographs(source, load.images, load.smallest, load.largest)
+        outputs = {one.name: folder / f"output-{number}" for number, one in enumerate(load.field)}
+        for number in setting.laps(*load.seconds):
+            for one in load.field:
+                setting.say(f"{load.title}, round {number + 1}: {one.name}")
+                one.measure(source, outputs[one.name])
+                one.check(outputs[one.like], outputs[one.name], one.name)
+
+
+def _record(part: Part, load: Load, one: Contender) -> None:
+    ours = one.like == OURS
+    rates = [load.images / seconds for seconds in one.seconds]
+    part.series.append(Series(load.title, one.name, "images/s", "more", rates, reference=PLAIN, ours=ours))
+    if one.cpu:
+        cost = [1000 * cpu / load.images for cpu in one.cpu]
+        group = f"processor time, {load.name}"
+        unit = "CPU s for 1,000 images"
+        part.series.append(Series(group, one.name, unit, "less", cost, reference=PLAIN, ours=ours))

@@ -1,0 +1,305 @@
+"""Webhooks and programs: what a user says, what receivers are told, and how often."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.wire import OutputFile, Result
+from filterfleet.listener.core.scan import Version
+from filterfleet.listener.hooks import courier as courier_module
+from filterfleet.listener.hooks import patience as patience_module
+from filterfleet.listener.hooks import program as program_module
+from filterfleet.listener.hooks.cursor import Cursor, read_cursor, write_cursor
+from filterfleet.listener.hooks.event import HookEvent, batch_event, event_of
+from filterfleet.listener.hooks.feed import Feed
+from filterfleet.listener.hooks.office import HOOKS, Office
+from filterfleet.listener.hooks.patience import GIVE_UP, LONGEST, TRIES, Answer, Patience, Told
+from filterfleet.listener.hooks.program import Run
+from filterfleet.listener.hooks.signature import HEADER, signature
+from filterfleet.listener.ledger.endings import Done, Failed, Mark
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.settings.hooks import HookOptions, Kind, Program, Receiver, Webhook, parse_hooks
+
+ALL = "image.done,image.failed,batch.done"
+RECIPE = "ab" * 8
+SECRET = b"a secret of enough characters"
+NOT_UTF8 = os.fsdecode(b"a\xff.jpg")
+
+
+# --- what a user says ----
+
+
+def test_what_a_user_says(tmp_path):
+    secret, url = tmp_path / "secret", tmp_path / "url"
+    secret.write_bytes(SECRET.replace(b" ", b"-") + b"\n")
+    url.write_text("https://hooks.example.org/T0/B1\n")
+    for file in (secret, url):
+        file.chmod(0o600)
+    found = parse_hooks([f"@{url}", "http://[::1]:8080/x?y"], secret, [f"{sys.executable} 'a b' $HOME"], " batch.done")
+    first, second, third = found.receivers
+    assert first == Webhook("https://hooks.example.org/T0/B1", SECRET.replace(b" ", b"-"))
+    assert first.shown == "https://hooks.example.org/...", "the path is the secret of such an address"
+    assert second.shown == "http://[::1]:8080/..."
+    assert third == Program((sys.executable, "a b", "$HOME")), "no shell sees it"
+    assert found.kinds == {Kind.BATCH}
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "programs", "events", "sentence"),
+    [
+        (["ftp://x/"], [], ALL, "is no URL such as"),
+        (["https://"], [], ALL, "is no URL such as"),
+        (["https://x:99999/"], [], ALL, "is no URL such as"),
+        (["https://x/\r\nHost: y"], [], ALL, "is no URL such as"),
+        (["https://user:pass@x/"], [], ALL, "has a user in it"),
+        (["@/nowhere/at-all"], [], ALL, "The address in /nowhere/at-all cannot be read: No such file"),
+        (["https://x/", "https://x/"], [], ALL, "The hook https://x/... is there twice."),
+        ([], ["no-such-program-anywhere"], ALL, "There is no program no-such-program-anywhere"),
+        ([], ["'"], ALL, "cannot be split into words: No closing quotation."),
+        ([], [" "], ALL, "is empty."),
+        ([], [], "image.done,image.gone", "'image.gone' is no event for --hook-events: there are image.done"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_sentence(webhooks, programs, events, sentence):
+    with pytest.raises(FleetError) as raised:
+        parse_hooks(webhooks, None, programs, events)
+    assert sentence in str(raised.value)
+    assert "pass" not in str(raised.value)
+
+
+# --- what receivers are told ----
+
+
+def test_the_signature_is_that_of_the_documentation():
+    body = b'{"event": "image.done"}'
+    expected = hmac.new(SECRET, b"1700000000." + body, hashlib.sha256).hexdigest()
+    assert signature(SECRET, 1700000000, body) == f"t=1700000000,v1={expected}"
+
+
+def test_events_are_json_with_the_same_id_whenever_they_are_told():
+    done = Done(1e9, NOT_UTF8, 5, 2.5, "ab" * 40, (OutputFile("o", "png", 3),), 4, 3, "cluster", "lab/1", {}, "")
+    event = event_of(done, "/in", RECIPE)
+    assert event == event_of(done, "/in", RECIPE)
+    told = json.loads(event.body())
+    assert told["event"] == "image.done"
+    assert os.fsencode(told["path"]) == b"a\xff.jpg"
+    assert told["sha256"] == "ab" * 32
+    assert told["outputs"] == [{"name": "o", "path": f"o/{told['path']}.png", "format": "png", "bytes": 3}]
+    assert (told["time"], told["modified"]) == ("2001-09-09T01:46:40.000Z", "1970-01-01T00:00:02.500Z")
+    failed = json.loads(event_of(Failed(1e9, "a", 5, 2.5, "Why.", transient=True), "/in", RECIPE).body())
+    assert (failed["event"], failed["reason"], failed["transient"]) == ("image.failed", "Why.", True)
+    batch = json.loads(batch_event("/in", RECIPE, 1.0, 2.0, 7, 1).body())
+    assert (batch["event"], batch["done"], batch["failed"]) == ("batch.done", 7, 1)
+    assert len({told["id"], failed["id"], batch["id"]}) == 3
+
+
+def test_patience_with_a_receiver_that_refuses_and_with_one_that_is_away():
+    refused, away = Told(Answer.REFUSED), Told(Answer.AWAY)
+    patience = Patience(0.0)
+    assert [patience.pause(refused, 0.0) for _ in range(TRIES)] == [1.0, 2.0, 4.0, 8.0, None]
+    patience = Patience(0.0)
+    assert [patience.pause(away, 0.0) for _ in range(3 * TRIES)][-1] == LONGEST
+    assert patience.pause(away, GIVE_UP) is None
+    assert Patience(0.0).pause(Told(Answer.AWAY, wait=7.0), 0.0) == 7.0
+    assert Patience(0.0).pause(Told(Answer.AWAY, wait=1e9), 0.0) == LONGEST
+    assert Patience(0.0).pause(Told(Answer.GONE), 0.0) is None
+
+
+def test_a_mark_survives_and_a_clock_that_is_set_back_hides_nothing(tmp_path):
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        cursor = Cursor(Mark(5.0, NOT_UTF8), Mark(3.0), 1.0, 2.0, 3, 4)
+        write_cursor(folder, "mark", cursor)
+        assert read_cursor(folder, "mark") == cursor
+        (tmp_path / "mark").write_text('{"done": 1}')
+        assert read_cursor(folder, "mark") is read_cursor(folder, "none") is None
+    finally:
+        os.close(folder)
+    assert cursor.not_beyond(9.0) == cursor
+    assert cursor.not_beyond(4.0).done == Mark(4.0)
+
+
+# --- real receivers ----
+
+
+class Receiving(ThreadingHTTPServer):
+    """Takes events on loopback. statuses are those of its first answers; the others are 204."""
+
+    daemon_threads = True
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.took: list[dict[str, object]] = []
+        self.wrong = 0  # signatures
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def webhook(self) -> Webhook:
+        return Webhook(f"http://127.0.0.1:{self.server_port}/path-of-the-hook", SECRET)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Receiving
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        fields = dict(part.split("=") for part in self.headers[HEADER].split(","))
+        expected = hmac.new(SECRET, f"{fields['t']}.".encode() + body, hashlib.sha256).hexdigest()
+        self.server.wrong += fields["v1"] != expected
+        status = self.server.statuses.pop(0) if self.server.statuses else 204
+        if status == 204:
+            event = json.loads(body)
+            assert self.headers["Filterfleet-Event"] == event["event"]
+            assert self.headers["Filterfleet-Delivery"] == event["id"]
+            self.server.took.append(event)
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def receiving(*statuses: int) -> Iterator[Receiving]:
+    with Receiving(*statuses) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def ledger(tmp_path, monkeypatch) -> Iterator[Ledger]:
+    monkeypatch.setattr(courier_module, "POLL", 0.01)
+    monkeypatch.setattr(courier_module, "QUIET", 0.01)
+    monkeypatch.setattr(patience_module, "FIRST", 0.01)
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite3", "/in", RECIPE)) as ledger:
+        yield ledger
+
+
+def end(ledger: Ledger, *done: str, failed: tuple[str, ...] = ()) -> None:
+    for path in (*done, *failed):
+        ledger.add(path, Version(10, 1), fresh=True)
+    for path in done:
+        result = Result(b"j" * 40, (OutputFile("o", "png", 3),), {"worker": "lab/1"})
+        ledger.done(path, Version(10, 1), result, engine="cluster", write=0.1, turnaround=0.2)
+    for path in failed:
+        ledger.failed(path, Version(10, 1), "It is broken.", transient=False)
+    ledger.commit()
+
+
+@contextlib.contextmanager
+def office(tmp_path: Path, *receivers: Receiver, events: str = ALL) -> Iterator[Office]:
+    options = HookOptions(receivers, frozenset(map(Kind, events.split(","))))
+    with contextlib.closing(Office(options, Feed(tmp_path / "ledger.sqlite3", "/in", RECIPE))) as office:
+        yield office
+
+
+def deliveries(office: Office) -> dict[tuple[str, str], float]:
+    return {(sample.labels["hook"], sample.labels["result"]): sample.value for sample in office.families()[0].samples}
+
+
+def wait_for(took: list[dict[str, object]], *events: str) -> None:
+    deadline = time.monotonic() + 30
+    while sorted(str(event["event"]) for event in took) != sorted(events):
+        assert time.monotonic() < deadline, took
+        time.sleep(0.005)
+
+
+def test_a_receiver_gets_what_ends_and_goes_on_after_a_restart(tmp_path, ledger):
+    end(ledger, "before.jpg")
+    with receiving(503, 500, 400) as server:
+        with office(tmp_path, server.webhook) as first:
+            end(ledger, "a.jpg", "b.jpg", failed=("broken.jpg",))
+            wait_for(server.took, "image.done", "image.done", "image.failed", "batch.done")
+            assert deliveries(first)["webhook-1", "retried"] == 3
+        assert {event.get("path") for event in server.took} == {"a.jpg", "b.jpg", "broken.jpg", None}
+        assert (server.took[-1]["done"], server.took[-1]["failed"]) == (2, 1)
+        server.took.clear()
+        end(ledger, "while-it-was-down.jpg")
+        with office(tmp_path, server.webhook, events="image.done") as second:
+            second.finish()
+            assert [event["path"] for event in server.took] == ["while-it-was-down.jpg"]
+            assert deliveries(second)["webhook-1", "delivered"] == 1
+        assert server.wrong == 0
+
+
+def test_an_event_that_is_always_refused_is_dropped_and_counted(tmp_path, ledger):
+    with receiving(*[404] * TRIES) as server, office(tmp_path, server.webhook, events="image.done") as hooks:
+        end(ledger, "refused.jpg")
+        end(ledger, "a.jpg")
+        wait_for(server.took, "image.done")
+        assert server.took[0]["path"] == "a.jpg"
+        assert deliveries(hooks) == {
+            ("webhook-1", "delivered"): 1,
+            ("webhook-1", "dropped"): 1,
+            ("webhook-1", "retried"): TRIES - 1,
+        }
+
+
+def test_one_receiver_that_is_away_holds_no_other_up(tmp_path, ledger, monkeypatch):
+    monkeypatch.setattr(patience_module, "FIRST", 30.0)
+    with receiving() as server:
+        away = Webhook("http://127.0.0.1:9/", None)
+        with office(tmp_path, away, server.webhook) as hooks:
+            end(ledger, "a.jpg")
+            wait_for(server.took, "image.done", "batch.done")
+            began = time.monotonic()
+        assert time.monotonic() - began < courier_module.GRACE, "a pause ends when the listener does"
+        assert deliveries(hooks)["webhook-1", "delivered"] == 0
+    assert len(list((tmp_path / HOOKS).iterdir())) == 2
+
+
+def event(**fields: object) -> HookEvent:
+    return HookEvent(Kind.FAILED, "id", {"source": "/in", "path": NOT_UTF8, "reason": "$(touch x)\n", **fields})
+
+
+def test_a_program_gets_an_event_by_its_environment_and_its_input(tmp_path, monkeypatch):
+    monkeypatch.setenv("NOTIFY_SOCKET", "@mine")
+    script = tmp_path / "hook.py"
+    script.write_text(
+        "import json, os, sys\n"
+        "ours = [name for name in os.environb if name.startswith(b'FILTERFLEET') or name == b'NOTIFY_SOCKET']\n"
+        "told = {name.decode(): os.environb[name].hex() for name in ours}\n"
+        "json.dump([sys.argv[1:], told, json.load(sys.stdin)], open(sys.argv[1], 'w'))\n"
+    )
+    out = tmp_path / "out"
+    assert Run(Program((sys.executable, str(script), str(out), "a b"))).tell(event()).answer is Answer.TAKEN
+    arguments, environment, told = json.loads(out.read_text())
+    assert arguments[1:] == ["a b"]
+    assert {name: bytes.fromhex(value) for name, value in environment.items()} == {
+        "FILTERFLEET_EVENT": b"image.failed",
+        "FILTERFLEET_EVENT_ID": b"id",
+        "FILTERFLEET_SOURCE": b"/in",
+        "FILTERFLEET_PATH": b"a\xff.jpg",
+        "FILTERFLEET_REASON": b"$(touch x)\n",
+    }
+    assert told["reason"] == "$(touch x)\n"
+
+
+def test_a_program_that_fails_or_hangs_is_said(monkeypatch):
+    told = Run(Program(("/bin/sh", "-c", "echo no >&2; exit 3"))).tell(event())
+    assert told == Told(Answer.REFUSED, "exit code 3: no")
+    monkeypatch.setattr(program_module, "LIMIT", 0.1)
+    began = time.monotonic()
+    told = Run(Program(("/bin/sh", "-c", "sleep 100 & wait"))).tell(event())
+    assert told == Told(Answer.REFUSED, "it ran for more than 0.1 s")
+    assert time.monotonic() - began < 50
