@@ -66,7 +66,7 @@ SAMPLES = {
     "curves": Sample("coffee.jpg", {"points": ((0, 0), (25, 10), (75, 90), (100, 100))}),
     "despeckle": Sample("camera.png", {"size": 5}, specks=0.03),
     "dilate": Sample("hubble_deep_field.jpg", {"size": 5}),
-    "dither": Sample("hubble_deep_field.jpg"),
+    "dither": Sample("camera.png"),
     "emboss": Sample("coffee.jpg"),
     "equalize": Sample("rocket.jpg"),
     "erode": Sample("camera.png", {"size": 5}),
