@@ -76,8 +76,7 @@ class Desk:
             if again and not self._discovery.is_worth_comparing(path, version):
                 self.intake.release(path)
                 continue
-            work = Work(path, version, fresh, departs=self.settings.departs, again=again)
-            self._begin(self._add(work), State.LOADING)
+            self._begin(self._add(Work(path, version, fresh, self.settings.departs, again)), State.LOADING)
 
     def is_busy(self, path: str) -> bool:
         """Whether the path has to wait: outputs that are being copied must not be replaced."""
@@ -233,8 +232,7 @@ class Desk:
     def _set_aside(self, work: Work, trouble: Trouble, now: float) -> None:
         """This object cannot be loaded, and others can. It leaves the window, with its reason in the ledger."""
         work.reason = trouble.reason
-        pause = self.retries.wait_alone(work.path, trouble)
-        self._record_failure(work, transient=True, now=now, pause=pause)
+        self._record_failure(work, transient=True, now=now, pause=self.retries.wait_alone(work.path, trouble))
 
     def _note(self, level: str, event: str, path: str, trouble: Trouble | None) -> None:
         self._actions.append(Note(level, event, {"path": path, "reason": trouble.reason if trouble else ""}))
@@ -249,31 +247,31 @@ class Desk:
             self._after_clearing(work)
             return
         twin = self._books.same_job(work.job) if self.jobs.may_copy(work) else None
-        if twin is None or self._is_loading(twin[0]):  # it was found again: other outputs may replace these
+        other = self.works.get(twin[0]) if twin else None
+        if twin is None or (other and other.state is State.LOADING):  # found again: other outputs may replace these
             self._process(work, now)
         else:
             self._copies.begin(work, *twin)
             self._begin(work, State.COPYING)
-
-    def _is_loading(self, path: str) -> bool:
-        return path in self.works and self.works[path].state is State.LOADING
 
     def _process(self, work: Work, now: float) -> None:
         """Have the engine make the outputs, unless it already does so for another path."""
         work.enter(State.PROCESSING)
         if work.job in self._after_commit:
             self.commit()  # else the acknowledgement of its last outcome would follow, and end it
+        self._books.set_job(work.path, work.version, work.job)
         job = self.jobs.join(work, now)
         if job.outcome is not None:
             self._use(work, job, now)
 
     def _use(self, work: Work, job: JobInHand, now: float) -> None:
         """Go on with one path after the outcome of its job."""
+        work.turnaround = job.turnaround
         if isinstance(job.outcome, Failed):
             self._fail(work, job.outcome.reason, transient=job.outcome.kind == "transient", now=now)
             return
         assert job.outcome is not None
-        work.result, work.turnaround = job.outcome, job.turnaround
+        work.result = job.outcome
         size = sum(output.size for output in job.outcome.outputs)
         self.intake.add_outputs(work.path, size, spooled=self.settings.spooled_out)
         self._begin(work, State.WRITING)
@@ -323,7 +321,9 @@ class Desk:
         """pause: seconds until it is tried again if it is transient, instead of the usual ones."""
         if work.again:  # the ledger may have another version that resembles this one
             self._books.add(work.path, work.version, fresh=False)
-        self._books.failed(work.path, work.version, work.reason, transient=transient)
+        self._books.failed(
+            work.path, work.version, work.reason, transient=transient, job=work.job, took=work.turnaround
+        )
         if transient and not self.settings.once:
             wait = self.settings.another_try if pause is None else pause
             self.retries.add(work.path, work.version, now + wait)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from importlib import resources
+from collections.abc import Iterator
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
+from filterfleet.listener.ledger.minutes import fill_minutes
+from filterfleet.listener.ledger.sql import text_of
 
-FORM = 2  # the version of the tables: PRAGMA user_version in schema.sql. The one before never left development.
+FORM = 2  # the version of the tables: PRAGMA user_version. The one before never left development.
 
 LATER = (
     ("results", "notes", "TEXT"),
@@ -16,18 +18,20 @@ LATER = (
     ("objects", "at", "REAL"),
     ("objects", "ctime_ns", "INTEGER"),
     ("objects", "inode", "INTEGER"),
+    ("objects", "job_id", "TEXT"),
 )  # columns that came later
 
-
-DAMAGED = " `filterfleet ledger check` says what can be done."
-
-
-def is_damage(error: Exception) -> bool:
-    """Whether SQLite says that a file is no whole ledger, rather than that it cannot be had."""
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode in (
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-    )
+# The first of the tables that came later. Triggers count in it, also for a program that does not know of it.
+COUNTED = "counts"
+_FILL = (
+    "UPDATE objects SET at = 0 WHERE at IS NULL AND state <> 'done'",
+    """INSERT INTO counts SELECT source, recipe, state, count(*) FROM objects
+    WHERE departure IS NOT 'theirs' GROUP BY source, recipe, state""",
+    """INSERT INTO reasons SELECT source, recipe, ifnull(reason, ''), count(*) FROM objects
+    WHERE state = 'failed' GROUP BY source, recipe, ifnull(reason, '')""",
+    """INSERT INTO sources (source, recipe) SELECT source, recipe FROM objects
+    WHERE rowid IN (SELECT max(rowid) FROM objects GROUP BY source)""",
+)
 
 
 def form_of(db: sqlite3.Connection, file: Path) -> int:
@@ -38,13 +42,17 @@ def form_of(db: sqlite3.Connection, file: Path) -> int:
     return int(form)
 
 
+def is_counted(db: sqlite3.Connection) -> bool:
+    """Whether the ledger has been opened by a listener that counts. Raises sqlite3.Error."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (COUNTED,)).fetchone() is not None
+
+
 def make_tables(db: sqlite3.Connection, file: Path) -> None:
     """Make the tables where they are missing, and change older ones, whose work is kept. Raises FleetError for a newer
     version, and sqlite3.Error.
     """
-    if form_of(db, file) < FORM or _missing(db):
+    if form_of(db, file) < FORM or not is_counted(db) or _missing(db):
         _migrate(db, file)
-    db.executescript(text_of("schema.sql"))
 
 
 def _migrate(db: sqlite3.Connection, file: Path) -> None:
@@ -52,10 +60,17 @@ def _migrate(db: sqlite3.Connection, file: Path) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         if form_of(db, file) < FORM:
-            db.execute("DROP TABLE IF EXISTS objects")
-            db.execute("DROP TABLE IF EXISTS results")
+            for table in ("objects", "results", COUNTED):
+                db.execute(f"DROP TABLE IF EXISTS {table}")
         for table, column, kind in _missing(db):
             db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+        first = not is_counted(db)
+        for statement in statements(text_of("schema.sql")):
+            db.execute(statement)
+        if first:
+            for statement in _FILL:
+                db.execute(statement)
+            fill_minutes(db)
         db.commit()
     except BaseException:
         db.rollback()
@@ -70,6 +85,11 @@ def _missing(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
     return [(table, column, kind) for table, column, kind in LATER if has[table] and column not in has[table]]
 
 
-def text_of(name: str) -> str:
-    """A file of this package."""
-    return resources.files(__package__).joinpath(name).read_text()
+def statements(script: str) -> Iterator[str]:
+    """The statements of an SQL script, which executescript() would run outside of our transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

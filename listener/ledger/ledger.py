@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.notes import notes_of, sums_of
 from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.scan import Version
-from filterfleet.listener.ledger.form import DAMAGED, is_damage, make_tables, text_of
+from filterfleet.listener.ledger.form import make_tables
 from filterfleet.listener.ledger.journal import Journal
+from filterfleet.listener.ledger.minutes import Minutes, stages_of
 from filterfleet.listener.ledger.rows import REPORT, Failure, Processed, Progress
+from filterfleet.listener.ledger.sql import DAMAGED, in_words, is_damage, named_statements, octets, text
 
 __all__ = ["REPORT", "Failure", "Ledger", "Processed", "Progress"]
 
 VERSION = tuple(field.name for field in fields(Version))  # columns of the table of objects
+
+# Seconds for which the ids of jobs under way wait for a commit that has another reason. More: fewer commits. Less: an
+# image that is processed for long is found by its id sooner.
+NAMING = 1.0
 
 
 class Ledger:
@@ -33,22 +39,28 @@ class Ledger:
 
     def __init__(self, file: Path, source: str, recipe: str) -> None:
         """source is the source's name, recipe the recipe's digest in hexadecimal. Raises FleetError."""
-        self._key = {"source": _octets(source), "recipe": recipe}
-        self._queries = _queries()
+        self._key = {"source": octets(source), "recipe": recipe}
+        self._queries = named_statements("queries.sql")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file)
-            self._db.text_factory = _text
+            self._db.text_factory = text
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             make_tables(self._db, file)
+            if self._db.execute(self._queries["has_begun"], self._key).fetchone() is None:
+                self._db.execute(self._queries["begin"], self._key)
+                self._db.commit()
         except (sqlite3.Error, OSError) as error:
             hint = DAMAGED if is_damage(error) else ""
             raise FleetError(f"The ledger {file} cannot be opened: {error}.{hint}") from None
+        self._minutes = Minutes(self._db, self._key)
+        self._jobs: dict[str, dict[str, Any]] = {}  # rows of set_job, by path, that wait for a commit
+        self._named_at = 0.0
 
     def journal(self, state: Path, source: str) -> Journal:
         """From now on, what is recorded here is recorded there as well. Raises FleetError."""
-        with _in_words():
+        with in_words():
             return Journal(state, source, self._db)
 
     def close(self) -> None:
@@ -56,8 +68,14 @@ class Ledger:
 
     def commit(self) -> None:
         """Make everything that was recorded durable. Raises FleetError, as every method here does."""
+        now = time.time()  # which may be set back
+        if self._jobs and (self._db.in_transaction or not 0 <= now - self._named_at < NAMING):
+            self._run_all("set_job", self._jobs.values())
+            self._jobs.clear()
+            self._named_at = now
         if self._db.in_transaction:
-            with _in_words():
+            with in_words():
+                self._minutes.flush()
                 self._db.commit()
 
     # --- objects ----
@@ -85,16 +103,22 @@ class Ledger:
 
     def prune(self, before: float) -> int:
         """Forget objects that vanished from the source before this instant, in seconds since the epoch, and results
-        from before it that are not those of an object as it is now. Returns how many rows that were.
+        from before it that are not those of an object as it is now. Returns how many rows that were. Attempts and
+        minutes from before it are forgotten as well.
 
         An object whose disappearance an earlier version has recorded without its time counts as vanished now.
         """
-        self._run("date")
+        for query in ("date", "prune_attempts", "prune_minutes"):
+            self._run(query, before=before)
         return sum(self._run(query, before=before).rowcount for query in ("prune_objects", "prune_results"))
 
     def redo(self) -> None:
         """Every object is pending again."""
         self._run("redo")
+
+    def set_job(self, path: str, version: Version, job: bytes) -> None:
+        """A pending object is part of this job. It is not durable before a commit that comes a second later."""
+        self._jobs[path] = self._row(path, version) | {"job": job.hex()}
 
     def settled(self) -> dict[str, Version]:
         """The version of every object at the source that was last handed on under the present recipe."""
@@ -183,7 +207,8 @@ class Ledger:
         engine is the engine's name; write and turnaround are in seconds. depart: the object is now to be taken away
         from the source. A version that is recorded twice has one row, the later one, which counts them.
         """
-        report = result.report
+        report, at = result.report, time.time()
+        numbers = {name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")}
         self._run(
             "record",
             path,
@@ -194,20 +219,32 @@ class Ledger:
             worker=str(report.get("worker", ""))[:255],
             write=write,
             turnaround=turnaround,
-            finished_at=time.time(),
+            finished_at=at,
             notes=notes_of(report),
             sums=json.dumps(sums) if (sums := sums_of(report, len(result.outputs))) else None,
-            **{name: _number(report.get(name)) for name in ("width", "height", "decode", "filter", "encode")},
+            **numbers,
         )
+        work = (numbers["decode"], numbers["filter"], numbers["encode"])
+        self._minutes.done(at, version.size, stages_of(*work, write, turnaround))
+        self._jobs.pop(path, None)
         departure = "due" if depart else None
-        self._run("set_state", path, version, state="done", reason=None, transient=False, departure=departure)
+        values = {"reason": None, "transient": False, "departure": departure, "job": None}
+        self._run("set_state", path, version, state="done", **values)
 
-    def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
+    def failed(
+        self, path: str, version: Version, reason: str, *, transient: bool, job: bytes = b"", took: float = 0.0
+    ) -> None:
         """This version cannot be processed; reason is a sentence for the user. A newer version stays pending.
 
-        transient: it may be possible later.
+        transient: it may be possible later. job: the one that failed, if its content was known. took: the seconds from
+        submission to outcome, if it was submitted.
         """
-        self._run("set_state", path, version, state="failed", reason=reason, transient=transient, departure=None)
+        self._jobs.pop(path, None)
+        values = {"reason": reason, "transient": transient, "departure": None, "job": job.hex() or None}
+        if self._run("set_state", path, version, state="failed", **values).rowcount:
+            self._minutes.failed(time.time())
+        ending = "transient" if transient else "failed"
+        self._run("attempt", path, job=short_id(job) or None, ending=ending, seconds=took or None, reason=reason)
 
     def due(self) -> list[tuple[str, Version]]:
         """Every object that is done and still to be taken away from the source."""
@@ -247,6 +284,21 @@ class Ledger:
         report |= {"sums": json.loads(sums)} if sums else {}
         return path, Result(job, _outputs(outputs), report)
 
+    # --- what the listener is told ----
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing new is to be begun."""
+        return self._run("is_paused").fetchone() is not None
+
+    def pause(self) -> bool:
+        """Nothing new is to be begun from now on, in later lives as well. Returns whether that is new."""
+        return self._run("pause", paused=True).rowcount > 0
+
+    def resume(self) -> bool:
+        """The opposite of pause()."""
+        return self._run("pause", paused=False).rowcount > 0
+
     # --- for people ----
 
     def progress(self) -> Progress:
@@ -273,40 +325,17 @@ class Ledger:
         return [dict(zip(REPORT, row, strict=True)) for row in rows]
 
     def _run(self, query: str, path: str = "", version: Version | None = None, **values: Any) -> sqlite3.Cursor:
-        with _in_words():
+        with in_words():
             return self._db.execute(self._queries[query], self._row(path, version) | values)
 
     def _run_all(self, query: str, rows: Iterable[dict[str, Any]]) -> None:
-        with _in_words():
+        with in_words():
             self._db.executemany(self._queries[query], rows)
 
     def _row(self, path: str, version: Version | None) -> dict[str, Any]:
         """The values of an object."""
-        row = self._key | {"path": _octets(path)}
+        row = self._key | {"path": octets(path), "now": time.time()}
         return row if version is None else row | {name: getattr(version, name) for name in VERSION}
-
-
-@contextlib.contextmanager
-def _in_words() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise FleetError(f"The ledger cannot be used: {error}.{DAMAGED if is_damage(error) else ''}") from None
-
-
-def _queries() -> dict[str, str]:
-    """The statements of queries.sql, by name."""
-    _, *blocks = text_of("queries.sql").split("-- name: ")
-    return {name.strip(): statement for name, statement in (block.split("\n", 1) for block in blocks)}
-
-
-def _octets(path: str) -> bytes:
-    """A name need not be valid UTF-8: it is bound as bytes, and cast to TEXT in SQL."""
-    return path.encode("utf-8", "surrogateescape")
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
 
 
 def _outputs(text: str) -> tuple[OutputFile, ...]:

@@ -6,10 +6,14 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterfleet.listener.ledger.form import is_counted
 from filterfleet.listener.ledger.reading import reader
+from filterfleet.listener.ledger.sql import octets
 
-_PAIRS = "SELECT source, recipe FROM objects UNION SELECT source, recipe FROM listed ORDER BY source, recipe"
-_COUNTS = """
+_PAIRS = "SELECT source, recipe FROM counts WHERE n > 0 UNION SELECT source, recipe FROM listed ORDER BY source, recipe"
+_PAIRS_OF_OBJECTS = "SELECT source, recipe FROM objects UNION SELECT source, recipe FROM listed ORDER BY source, recipe"
+_COUNTS = "SELECT state, n FROM counts WHERE source = CAST(? AS TEXT) AND recipe = ?"
+_COUNT = """
 SELECT state, count(*) FROM objects
 WHERE source = CAST(? AS TEXT) AND recipe = ? AND departure IS NOT 'theirs'
 GROUP BY state
@@ -37,12 +41,14 @@ class Standing:
 def overview(file: Path) -> list[Standing]:
     """Every source and recipe in a ledger. Nothing is written, and a listener may be running. Raises FleetError."""
     with reader(file) as db:
-        return [_standing(db, source, recipe) for source, recipe in db.execute(_PAIRS).fetchall()]
+        # An earlier version did not count, and its ledger is only changed when a listener opens it.
+        pairs, counts = (_PAIRS, _COUNTS) if is_counted(db) else (_PAIRS_OF_OBJECTS, _COUNT)
+        return [_standing(db, counts, source, recipe) for source, recipe in db.execute(pairs).fetchall()]
 
 
-def _standing(db: sqlite3.Connection, source: str, recipe: str) -> Standing:
-    key = source.encode("utf-8", "surrogateescape")
-    states = dict(db.execute(_COUNTS, (key, recipe)).fetchall())
+def _standing(db: sqlite3.Connection, counts: str, source: str, recipe: str) -> Standing:
+    key = octets(source)
+    states = dict(db.execute(counts, (key, recipe)).fetchall())
     alone = db.execute(_LEFT_ALONE, (key,)).fetchall()
     numbers = {state: states.get(state, 0) for state in ("done", "failed", "pending", "skipped")}
     return Standing(source, recipe, **numbers, left_alone=dict(alone))

@@ -1,19 +1,21 @@
 -- Every statement of the ledger, by name. Paths are bound as bytes, because a name need not be valid UTF-8, and stored
--- as TEXT, so that they can be read in any SQLite tool. A ctime_ns of 0 or NULL is unknown, and agrees with any.
+-- as TEXT, so that they can be read in any SQLite tool. A ctime_ns of 0 or NULL is unknown, and agrees with any. :now is
+-- in seconds since the epoch.
+-- "state <> 'done'" beside another state has SQLite use the index undone_by_time.
 
 -- name: retry_transient
-UPDATE objects SET state = 'pending', reason = NULL
+UPDATE objects SET state = 'pending', reason = NULL, at = :now
 WHERE source = CAST(:source AS TEXT) AND state = 'failed' AND transient;
 
 -- name: retry
-UPDATE objects SET state = 'pending', reason = NULL
+UPDATE objects SET state = 'pending', reason = NULL, at = :now
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
   AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
   AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns)) AND state = 'failed';
 
 -- name: failed_objects
 SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0), reason FROM objects
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'failed' AND departure IS NULL
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'failed' AND state <> 'done' AND departure IS NULL
 ORDER BY rowid;
 
 -- name: finished_objects
@@ -22,14 +24,14 @@ WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state IN ('done', 
 ORDER BY rowid;
 
 -- name: again
-UPDATE objects SET state = 'pending', reason = NULL, transient = 0
+UPDATE objects SET state = 'pending', reason = NULL, transient = 0, at = :now
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
   AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
   AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns))
   AND state IN ('done', 'failed') AND departure IS NULL;
 
 -- name: date
-UPDATE objects SET at = (julianday('now') - 2440587.5) * 86400.0
+UPDATE objects SET at = :now
 WHERE source = CAST(:source AS TEXT) AND departure IN ('theirs', 'ours') AND at IS NULL;
 
 -- name: prune_objects
@@ -44,6 +46,12 @@ WHERE source = CAST(:source AS TEXT) AND finished_at < :before AND NOT EXISTS (
       AND present.mtime_ns = results.mtime_ns AND present.tag = results.tag AND present.recipe = results.recipe
 );
 
+-- name: prune_attempts
+DELETE FROM attempts WHERE source = CAST(:source AS TEXT) AND ended < :before;
+
+-- name: prune_minutes
+DELETE FROM minutes WHERE source = CAST(:source AS TEXT) AND (minute + 1) * 60 <= :before;
+
 -- name: settled
 SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0) FROM objects
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND (departure IS NULL OR departure = 'due');
@@ -54,12 +62,17 @@ WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND fresh AND (departu
 
 -- name: pending
 SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0), fresh FROM objects
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'pending'
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'pending' AND state <> 'done'
 ORDER BY rowid;
 
 -- name: add
-INSERT OR REPLACE INTO objects (source, path, size, mtime_ns, tag, ctime_ns, inode, recipe, state, fresh)
-VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :tag, :ctime_ns, :inode, :recipe, :state, :fresh);
+INSERT OR REPLACE INTO objects (source, path, size, mtime_ns, tag, ctime_ns, inode, recipe, state, fresh, at)
+VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, :tag, :ctime_ns, :inode, :recipe, :state, :fresh, :now);
+
+-- name: set_job
+UPDATE objects SET job_id = :job
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
+  AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe AND state = 'pending';
 
 -- name: standing
 SELECT state, :ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns) FROM objects
@@ -83,7 +96,7 @@ DELETE FROM objects
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state <> 'done';
 
 -- name: vanished
-UPDATE objects SET departure = 'theirs', at = (julianday('now') - 2440587.5) * 86400.0
+UPDATE objects SET departure = 'theirs', at = :now
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state = 'done';
 
 -- name: forget_failed
@@ -92,17 +105,22 @@ WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) AND state = 
 
 -- name: set_state
 UPDATE objects
-SET state = :state, reason = :reason, transient = :transient, departure = :departure, at = (julianday('now') - 2440587.5) * 86400.0
+SET state = :state, reason = :reason, transient = :transient, departure = :departure, at = :now,
+    job_id = :job
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
   AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
   AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns));
+
+-- name: attempt
+INSERT INTO attempts (source, path, job, ending, seconds, ended, reason)
+VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :job, :ending, :seconds, :now, :reason);
 
 -- name: due
 SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0) FROM objects
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND departure = 'due';
 
 -- name: depart
-UPDATE objects SET departure = :departure, at = (julianday('now') - 2440587.5) * 86400.0
+UPDATE objects SET departure = :departure, at = :now
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
   AND size = :size AND mtime_ns = :mtime_ns AND tag = :tag AND recipe = :recipe
   AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns)) AND state = 'done';
@@ -131,13 +149,11 @@ WHERE source = CAST(:source AS TEXT) AND job = :job AND state = 'done'
 LIMIT 1;
 
 -- name: progress
-SELECT state, count(*) FROM objects
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND departure IS NOT 'theirs'
-GROUP BY state;
+SELECT state, n FROM counts WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
 
 -- name: failures
 SELECT path, reason FROM objects
-WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'failed'
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'failed' AND state <> 'done'
 ORDER BY path;
 
 -- name: processed
@@ -147,7 +163,7 @@ WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = 'done' AND
 ORDER BY finished_at;
 
 -- name: redo
-UPDATE objects SET state = 'pending', reason = NULL
+UPDATE objects SET state = 'pending', reason = NULL, at = :now
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND departure IS NULL;
 
 -- name: report
@@ -156,6 +172,20 @@ SELECT path, size, width, height, width * height, engine, worker, turnaround - d
 FROM objects LEFT JOIN results USING (source, path, size, mtime_ns, tag, recipe)
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state <> 'skipped' AND departure IS NOT 'theirs'
 ORDER BY path;
+
+-- name: has_begun
+SELECT 1 FROM sources WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
+
+-- name: begin
+INSERT INTO sources (source, recipe) VALUES (CAST(:source AS TEXT), :recipe)
+ON CONFLICT DO UPDATE SET recipe = excluded.recipe;
+
+-- name: pause
+UPDATE sources SET paused = CASE WHEN :paused THEN :now END
+WHERE source = CAST(:source AS TEXT) AND (paused IS NOT NULL) <> :paused;
+
+-- name: is_paused
+SELECT 1 FROM sources WHERE source = CAST(:source AS TEXT) AND paused IS NOT NULL;
 
 -- name: is_listed
 SELECT 1 FROM listed WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;

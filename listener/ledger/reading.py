@@ -12,7 +12,8 @@ from pathlib import Path
 from filterfleet.common.errors import FleetError
 from filterfleet.common.text import printable
 from filterfleet.common.wire import OutputFile
-from filterfleet.listener.ledger.form import DAMAGED, form_of, is_damage
+from filterfleet.listener.ledger.form import form_of
+from filterfleet.listener.ledger.sql import DAMAGED, is_damage, octets, text
 
 PAGE = 1000  # rows
 
@@ -66,7 +67,7 @@ def sources_of(db: sqlite3.Connection) -> list[str]:
 def knows(db: sqlite3.Connection, source: str, path: str) -> bool:
     """Whether the ledger has an object with this path below the source, or one in this folder."""
     names = {"source": source, "path": path, "below": f"{path}/", "beyond": f"{path}0"}  # 0 follows / in ASCII
-    return db.execute(_KNOWS, {name: _octets(value) for name, value in names.items()}).fetchone() is not None
+    return db.execute(_KNOWS, {name: octets(value) for name, value in names.items()}).fetchone() is not None
 
 
 def made(db: sqlite3.Connection, source: str) -> Iterator[Made]:
@@ -75,7 +76,7 @@ def made(db: sqlite3.Connection, source: str) -> Iterator[Made]:
     columns = {name for _, name, *_ in db.execute("PRAGMA table_info(results)")}
     query = _MADE.format(sums="sums" if "sums" in columns else "NULL")
     after = ""
-    while rows := db.execute(query, {"source": _octets(source), "after": _octets(after), "page": PAGE}).fetchall():
+    while rows := db.execute(query, {"source": octets(source), "after": octets(after), "page": PAGE}).fetchall():
         for path, outputs, sums, at_source, finished_at in rows:
             files = tuple(OutputFile(*output) for output in json.loads(outputs))
             known = tuple(json.loads(sums)) if sums else None
@@ -84,15 +85,11 @@ def made(db: sqlite3.Connection, source: str) -> Iterator[Made]:
         after = rows[-1][0]
 
 
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
 def opened(file: Path) -> sqlite3.Connection:
     """Raises sqlite3.Error."""
     # SQLite's log lies beside a ledger that somebody has open. Where there is none, a reader would leave one behind,
     # and it might belong to another user.
     in_use = file.with_name(f"{file.name}-wal").exists()
     db = sqlite3.connect(f"{file.absolute().as_uri()}?{'mode=ro' if in_use else 'immutable=1'}", uri=True)
-    db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    db.text_factory = text
     return db

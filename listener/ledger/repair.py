@@ -17,6 +17,7 @@ from filterfleet.common.text import printable
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.ledger.form import form_of, make_tables
 from filterfleet.listener.ledger.journal import DONE, JOURNALS, SKIPPED, lines_of, source_of
+from filterfleet.listener.ledger.minutes import fill_minutes
 from filterfleet.listener.ledger.reading import Made, opened
 
 FAULTS = 10  # that are told at most
@@ -66,6 +67,7 @@ def rebuild(file: Path, is_intact: Intact = lambda _: True) -> Rebuilt:
         with contextlib.closing(sqlite3.connect(anew)) as db:
             make_tables(db, anew)
             adopted = sum(_adopt(db, journal, is_intact) for journal in _journals(file.parent))
+            fill_minutes(db)
             db.commit()
         kept_as = file.with_name(f"{file.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
         for ending in ("", *LOGS):
@@ -109,8 +111,8 @@ def _adopt(db: sqlite3.Connection, journal: Path, is_intact: Intact) -> int:
 
 
 _ADD = """
-INSERT OR REPLACE INTO objects (source, path, size, mtime_ns, tag, recipe, state, fresh)
-VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, CAST(:tag AS TEXT), :recipe, '{state}', 0)
+INSERT OR REPLACE INTO objects (source, path, size, mtime_ns, tag, recipe, state, fresh, at)
+VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), :size, :mtime_ns, CAST(:tag AS TEXT), :recipe, '{state}', 0, 0)
 """
 _RESULT = """
 INSERT OR REPLACE INTO results (source, path, size, mtime_ns, tag, recipe, job, outputs, sums, width, height, engine,

@@ -31,6 +31,7 @@ class WatchedLedger(Ledger):
         self.ordered: Counter[Key] = Counter()  # how often somebody has ordered them again
         self._done: set[Key] = set()  # since the last commit
         self._durably_done: set[Key] = set()
+        self._results = self._new_results = 0  # recorded before and since the last commit
         self._pending_before: set[Key] = set()
         self._last_listing = NOTHING_YET
         self._first: set[str] = set()  # the paths of the first listing of all
@@ -46,12 +47,18 @@ class WatchedLedger(Ledger):
     def crash(self) -> None:
         """A kill undoes everything since the last commit."""
         self._db.rollback()
+        self._minutes.forget()
+        self._jobs.clear()
         self._done.clear()
+        self._new_results = 0
+        self.check_counts()
 
     def commit(self) -> None:
         super().commit()
         self._durably_done |= self._done
         self._done.clear()
+        self._results += self._new_results
+        self._new_results = 0
 
     @property
     def durable(self) -> bool:
@@ -129,18 +136,19 @@ class WatchedLedger(Ledger):
             raise InvariantError(f"{path} is recorded before its outputs are in their places")
         super().done(path, version, result, **named)
         self._done.add((path, version))
+        self._new_results += 1
 
     def again(self, path: str, version: Version) -> bool:
         ordered = super().again(path, version)
         self.ordered[path, replace(version, ctime_ns=0)] += ordered  # as it is in the results
         return ordered
 
-    def failed(self, path: str, version: Version, reason: str, *, transient: bool) -> None:
+    def failed(self, path: str, version: Version, reason: str, *, transient: bool, **named: Any) -> None:
         attempts, _ = self._away.get(path, (TRIES, 0.0))
         if reason in PASSING and attempts < TRIES:
             raise InvariantError(f"{path} is given up in an outage, after {attempts} attempts")
         self._failed_once.add((path, version))
-        super().failed(path, version, reason, transient=transient)
+        super().failed(path, version, reason, transient=transient, **named)
 
     def renew(self, objects: Iterable[tuple[str, Version]], *, depart: bool = False) -> None:
         objects = list(objects)
@@ -160,6 +168,24 @@ class WatchedLedger(Ledger):
     def check_done(self, path: str, version: Version) -> None:
         if (path, version) not in self._durably_done:
             raise InvariantError(f"{path} is taken away before it is durable that it is done")
+
+    def check_counts(self) -> None:
+        """What is counted while it is recorded is what a look at everything shows, and each image that was done is
+        counted once, whenever the listener was killed."""
+        looked = self._db.execute(
+            "SELECT state, count(*) FROM objects WHERE departure IS NOT 'theirs' GROUP BY state ORDER BY state"
+        ).fetchall()
+        counted = self._db.execute("SELECT state, n FROM counts WHERE n <> 0 ORDER BY state").fetchall()
+        if looked != counted:
+            raise InvariantError(f"the ledger counts {counted}, and has {looked}")
+        failed = self._db.execute(
+            "SELECT ifnull(reason, ''), count(*) FROM objects WHERE state = 'failed' GROUP BY reason ORDER BY reason"
+        ).fetchall()
+        if failed != self._db.execute("SELECT reason, n FROM reasons ORDER BY reason").fetchall():
+            raise InvariantError("the ledger counts other reasons than it has")
+        (done,) = self._db.execute("SELECT ifnull(sum(done), 0) FROM minutes").fetchone()
+        if done != self._results:
+            raise InvariantError(f"{self._results} images were recorded, and the minutes have {done}")
 
     def knows_end(self, photo: Photo) -> bool:
         """Whether a photo that works is done, and whether one that does not has failed, once at least if it is tried
