@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import islice
 
 from filterfleet.broker.books import Books
@@ -30,13 +30,10 @@ class WorkerReport:
     slots: int
     leases: int
     draining: bool
-    name: str
-    address: str
-    since: float
-    heard: float
-
-    def as_map(self) -> dict[str, object]:
-        return asdict(self)
+    name: str = ""
+    address: str = ""
+    since: float = 0.0
+    heard: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,6 @@ class Report:
     wait for, in words. gone: the workers that have gone in the last hour and not come back. leases: the oldest."""
 
     life: str
-    uptime: float
     tasks: int
     waiting: int
     running: int
@@ -77,10 +73,11 @@ class Report:
     result_bytes: int
     clients: int
     counters: Mapping[str, int]
-    waits: tuple[str, ...]
     workers: tuple[WorkerReport, ...]
-    gone: tuple[GoneReport, ...]
-    leases: tuple[RunningReport, ...] = field(default=())
+    uptime: float = 0.0
+    waits: tuple[str, ...] = ()
+    gone: tuple[GoneReport, ...] = ()
+    leases: tuple[RunningReport, ...] = ()
 
     @property
     def threads(self) -> int:

@@ -30,6 +30,8 @@ def event_of(call: ast.Call) -> ast.expr | None:
             return event
         case ast.Attribute(attr=kind, value=ast.Attribute(attr="_outbox")), [event, *_] if kind in OF_OUTBOX:
             return event
+        case ast.Attribute(attr="_say"), [ast.Constant(value=level), event, *_] if level in LEVELS:
+            return event
         case ast.Attribute(attr="_say"), [ast.Constant() as event, *_]:
             return event
         case ((ast.Name(id="Note" | "Line") | ast.Attribute(attr="trouble_note")), [ast.Constant(), event, *_]):
