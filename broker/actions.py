@@ -34,10 +34,13 @@ class SendFrames:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Log something that an operator may want to read."""
+    """Log something that an operator may want to read. level is info or warning. limited: when there are too
+    many of an event, some are left out."""
 
     event: str
     fields: Mapping[str, object]
+    level: str = "info"
+    limited: bool = True
 
 
 Action = Send | SendFrames | Note

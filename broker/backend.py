@@ -11,22 +11,27 @@ from msgspec.structs import replace
 from filterfleet.broker import columns
 from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Side
+from filterfleet.broker.attendance import Attendance
 from filterfleet.broker.delivery import Delivery
+from filterfleet.broker.departures import How
 from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Relay
-from filterfleet.broker.scheduler import Scheduler
+from filterfleet.broker.report import Reporter
+from filterfleet.broker.scheduler import Scheduler, lost_on_the_way
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Lease, LeaseState, TaskState, Worker
 from filterfleet.broker.verdicts import GaveUp, Overran, Revoked, Verdict
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
+from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.job import check_outputs
 from filterfleet.common.wire.columns import results as rows_of
 from filterfleet.common.wire.fields import NAMES_LIMIT
 from filterfleet.common.wire.liveness import Liveness, Randomness
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
+STATUS_BYTES = 1000  # of a brief report, roughly
 
 
 class WorkerDesk:
@@ -43,6 +48,8 @@ class WorkerDesk:
         relay: Relay,
         acks: Acks,
         delivery: Delivery,
+        reporter: Reporter,
+        attendance: Attendance,
     ) -> None:
         self._settings = settings
         self._rng = rng
@@ -53,8 +60,10 @@ class WorkerDesk:
         self._relay = relay
         self._acks = acks
         self._delivery = delivery
+        self._reporter = reporter
+        self._attendance = attendance
         self._catalogue: wire.Catalogue | None = None  # None: a worker has come, gone or changed since
-        self._handlers: dict[type, Callable[[Worker, Any, float], None]] = {
+        self.handlers: dict[type, Callable[[Worker, Any, float], None]] = {
             wire.Results: self._on_results,
             wire.Result: self._on_result,
             wire.Beat: self._on_beat,
@@ -111,12 +120,12 @@ class WorkerDesk:
             self._outbox.count("worker_turned_away", limit=self._settings.peers)
             return None
         liveness = Liveness(now, self._settings.interval, self._settings.missed)
-        worker = Worker(peer, self._rng.randbytes(8), basic, liveness, slots=int(basic))
+        worker = Worker(peer, self._rng.randbytes(8), basic, liveness, slots=int(basic), since=now)
         self._scheduler.workers[peer] = worker
         self._catalogue = None
         if not basic:
             self._hello(worker)
-        self._outbox.note("worker_registered", basic=basic, worker=peer.hex())
+        self._attendance.registered(worker)
         return worker
 
     def _hello(self, worker: Worker) -> None:
@@ -128,17 +137,27 @@ class WorkerDesk:
 
     # --- PPX ----
 
-    def on_messages(self, peer: bytes, messages: list[wire.Message], now: float) -> None:
+    def on_messages(self, peer: bytes, messages: list[wire.Message], now: float, owner: str) -> None:
         """PPX messages of one peer. Raises ProtocolError on one that a worker may not send."""
-        worker = self._scheduler.workers.get(peer) or self._register(peer, now, basic=False)
+        worker = self._scheduler.workers.get(peer)
+        if worker is None and messages and all(isinstance(message, wire.StatusRequest) for message in messages):
+            self._tell_status(peer, now, owner)
+            return
+        worker = worker or self._register(peer, now, basic=False)
         if worker is None:
             return
+        worker.owner = owner
         worker.liveness.heard(now)
         for message in messages:
-            handler = self._handlers.get(type(message))
+            handler = self.handlers.get(type(message))
             if handler is None:
                 raise ProtocolError(f"a worker does not send {message.NAME}")
             handler(worker, message, now)
+
+    def _tell_status(self, peer: bytes, now: float, owner: str) -> None:
+        """Somebody who is no worker now, and has the key of one, asks how the fleet is."""
+        if self._relay.may_send(BACK, peer, STATUS_BYTES):
+            self._outbox.send(BACK, peer, wire.Status(self._reporter.brief(now, owner).as_map()))
 
     def _on_nack(self, worker: Worker, nack: wire.Nack, _now: float) -> None:
         if (lease := self._lease(worker, nack.id)) is not None:
@@ -158,7 +177,7 @@ class WorkerDesk:
             self._hello(worker)  # the HELLO before was lost, or the CREDIT that answered it
             return
         held = set(beat.leases)
-        for lease in _lost_on_the_way(worker, held, now - self._settings.dispatch_patience):
+        for lease in lost_on_the_way(worker, held, now - self._settings.dispatch_patience):
             self._outbox.count("lease_not_received")
             self._scheduler.give_back(lease)
         waiting = set(beat.waiting)
@@ -173,15 +192,17 @@ class WorkerDesk:
         for token in wrong[: self._settings.cancels]:
             self._outbox.send(BACK, worker.peer, wire.Cancel(token))
 
-    def _on_credit(self, worker: Worker, credit: wire.Credit, _now: float) -> None:
+    def _on_credit(self, worker: Worker, credit: wire.Credit, now: float) -> None:
         self._catalogue = None
-        worker.credited = True
+        first, worker.credited = not worker.credited, True
         worker.slots = credit.slots
         worker.threads = credit.threads
         worker.needs_served = frozenset(credit.filters)
         worker.host = credit.host
         worker.version = credit.version
         worker.minor = credit.minor
+        if first:
+            self._attendance.admitted(worker, now)
 
     def _on_results(self, worker: Worker, results: wire.Results, now: float) -> None:
         """All together when nothing is special about any of them, and otherwise one by one."""
@@ -233,7 +254,9 @@ class WorkerDesk:
         try:
             check_outputs(lease.task.outputs, result.outputs, lease.task.largest)
         except ProtocolError as error:
-            self._outbox.count("result_refused", worker=lease.worker.peer.hex(), reason=str(error))
+            self._outbox.count(
+                "result_refused", job=short_id(lease.task.id), worker=lease.worker.host, reason=str(error)
+            )
             self._acks.owe(lease.worker.peer, lease.worker.minor, [result.id], now)
             lease.task.avoid = lease.worker.peer
             self.carry_out(self._scheduler.fail(lease, str(error), now), now)
@@ -251,7 +274,7 @@ class WorkerDesk:
             self.carry_out(self._scheduler.finish(lease, now), now)
             self._scheduler.release(lease)
             self._outbox.counters["failures"] += 1
-            self._clients.give_up(lease.task, failed.reason, now)
+            self._clients.give_up(lease.task, failed.reason, worker, now)
 
     def _on_get(self, worker: Worker, get: wire.Get, now: float) -> None:
         lease = self._lease(worker, get.id)
@@ -273,10 +296,10 @@ class WorkerDesk:
             match verdict:
                 case Revoked(lease):
                     self._outbox.revoke(lease)
-                case GaveUp(task, reason):
-                    self._clients.give_up(task, reason, now)
+                case GaveUp(task, reason, worker):
+                    self._clients.give_up(task, reason, worker, now)
                 case Overran(worker):
-                    self.lose(worker, now)
+                    self.lose(worker, How.SILENT, now)
 
     def dispatch(self, leases: Iterable[Lease], now: float) -> None:
         """Send the tasks to the workers that have been granted these leases."""
@@ -300,23 +323,20 @@ class WorkerDesk:
             else:
                 self._outbox.send(FRONT, lease.task.client, replace(get, id=lease.task.id))
 
-    def lose(self, worker: Worker, now: float) -> None:
-        """The worker is gone: it has left as announced, it is silent, or it cannot be reached."""
-        if worker.draining and not worker.leases:
-            self._outbox.note("worker_left", worker=worker.peer.hex(), host=worker.host)
-        else:
-            self._outbox.note("worker_lost", worker=worker.peer.hex(), host=worker.host, leases=len(worker.leases))
-            self._outbox.counters["workers_lost"] += 1
+    def lose(self, worker: Worker, how: How, now: float) -> None:
+        """The worker is gone, whether it has left as announced or not."""
+        self._attendance.went(worker, how, now)
         self._catalogue = None
         self._acks.forget(worker.peer)
         self.carry_out(self._scheduler.lose(worker, now), now)
 
     def beat(self, now: float) -> None:
         """Lose the workers that have been silent for too long, and send the others a heartbeat."""
+        self._attendance.look(now)
         for worker in list(self._scheduler.workers.values()):
             busy = worker.basic and worker.leases  # a basic worker may fall silent while it works
             if worker.liveness.expired(now) and not busy:
-                self.lose(worker, now)
+                self.lose(worker, How.SILENT, now)
             else:
                 self._outbox.heartbeat(BACK, worker.peer)
 
@@ -328,11 +348,3 @@ class WorkerDesk:
             threads = sum(worker.threads for worker in workers if not worker.basic)
             self._catalogue = wire.Catalogue(tuple(filters[:NAMES_LIMIT]), threads)
         return self._catalogue
-
-
-def _lost_on_the_way(worker: Worker, held: set[bytes], old: float) -> list[Lease]:
-    """Leases that the worker will never receive. It holds a later one, and messages arrive in order; or they were
-    granted before the instant `old`. A shorter wait proves nothing, because a slow link may carry a task for long."""
-    leases = list(worker.leases.values())
-    last = max((n for n, lease in enumerate(leases) if lease.token in held), default=0)
-    return [lease for n, lease in enumerate(leases) if lease.token not in held and (n < last or lease.began < old)]

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from filterfleet.broker.service import serve
+from filterfleet.broker.settings import Settings
+from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
 from filterfleet.common.process.options import BackendPort, FrontendPort, Keys, Metrics
 
 
@@ -19,6 +21,9 @@ def broker(
         bool, typer.Option("--insecure", help="Without keys, listen even on an address other than loopback.")
     ] = False,
     metrics: Metrics = None,
+    _log_format: LogForm = None,
+    _log_level: LogLevel = None,
+    log_images: LogImages = False,
 ) -> None:
     """Queue the tasks of clients and lease them to workers.
 
@@ -26,4 +31,5 @@ def broker(
     clients submit again what has no result yet. With --keys, only peers whose keys are listed there can connect, and
     everything is encrypted. SIGHUP makes it read the lists again and disconnect every peer that is no longer listed.
     """
-    serve(bind, frontend_port, backend_port, keys, insecure=insecure, metrics=metrics)
+    settings = Settings(log_images=log_images)
+    serve(bind, frontend_port, backend_port, keys, insecure=insecure, settings=settings, metrics=metrics)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Action, Side
+from filterfleet.broker.attendance import Attendance, Whereabouts
 from filterfleet.broker.backend import WorkerDesk
 from filterfleet.broker.books import Books
 from filterfleet.broker.delivery import Delivery
+from filterfleet.broker.departures import Departures, How
 from filterfleet.broker.frontend import ClientDesk
+from filterfleet.broker.images import tell_images
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Backlog, Relay
-from filterfleet.broker.report import Report, report_of
+from filterfleet.broker.report import Report, Reporter
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Lease, Task
@@ -27,9 +30,17 @@ from filterfleet.common.wire.liveness import Randomness
 
 class BrokerCore:
     """Its settings, books, scheduler and timers are there to be read, by an auditor for example. Only the core and its
-    parts change them. backlog tells the bytes that a peer has not read, of those that were sent to it."""
+    parts change them. backlog tells the bytes that a peer has not read, of those that were sent to it; whereabouts the
+    name of a worker's key and its address."""
 
-    def __init__(self, settings: Settings, rng: Randomness, now: float, backlog: Backlog = lambda *_: 0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        rng: Randomness,
+        now: float,
+        backlog: Backlog = lambda *_: 0,
+        whereabouts: Whereabouts = lambda _: ("", ""),
+    ) -> None:
         self.life = rng.randbytes(8)
         self.settings = settings
         self.books = Books(settings)
@@ -39,6 +50,8 @@ class BrokerCore:
         self.relay = Relay(settings, self.scheduler.leases, backlog)
         self._acks = {side: Acks(side, self._outbox, settings.hold) for side in Side}
         front = self._acks[Side.FRONTEND]
+        departures = Departures()
+        self.reporter = Reporter(self.life, self.books, self.scheduler, self._outbox.counters, departures, now)
         self._delivery = Delivery(settings, self._outbox, self.timers, self.books, front)
         self._clients = ClientDesk(
             settings,
@@ -51,6 +64,7 @@ class BrokerCore:
             self.relay,
             front,
             self._delivery,
+            self.reporter,
         )
         self._workers = WorkerDesk(
             settings,
@@ -62,7 +76,11 @@ class BrokerCore:
             self.relay,
             self._acks[Side.BACKEND],
             self._delivery,
+            self.reporter,
+            Attendance(self._outbox, departures, whereabouts),
         )
+        if settings.log_images:
+            tell_images(self._workers.handlers, self._outbox)
         self._next_beat = now + settings.interval
         self._next_look = float("inf")  # for requests that wait
 
@@ -86,7 +104,7 @@ class BrokerCore:
             case Side.FRONTEND, wire.Envelope() as envelope if not extended:
                 self._clients.on_envelope(peer, envelope, now, owner)
             case Side.BACKEND, list(messages):
-                self._workers.on_messages(peer, messages, now)
+                self._workers.on_messages(peer, messages, now, owner)
             case Side.BACKEND, wire.Ready():
                 self._workers.on_ready(peer, now, basic=not extended)
             case Side.BACKEND, wire.Heartbeat():
@@ -106,10 +124,17 @@ class BrokerCore:
         return peer in (self.scheduler.workers if side is Side.BACKEND else self.books.clients)
 
     def on_unreachable(self, side: Side, peer: bytes, now: float) -> list[Action]:
-        """The peer is gone: a message to it could not be sent, or it has lost the right to be here."""
+        """The peer is gone: a message to it could not be sent."""
+        return self._gone(side, peer, How.CLOSED, now)
+
+    def on_dismissed(self, side: Side, peer: bytes, now: float) -> list[Action]:
+        """The peer has lost the right to be here, or its routing id."""
+        return self._gone(side, peer, How.DISMISSED, now)
+
+    def _gone(self, side: Side, peer: bytes, how: How, now: float) -> list[Action]:
         if side is Side.BACKEND:
             if (worker := self.scheduler.workers.get(peer)) is not None:
-                self._workers.lose(worker, now)
+                self._workers.lose(worker, how, now)
         elif (client := self.books.clients.get(peer)) is not None:
             self._clients.drop(client)
         return self._outbox.take()
@@ -146,5 +171,5 @@ class BrokerCore:
         """When on_tick has something to do if no message comes before."""
         return min(self._next_beat, self._next_look, self.timers.next, *(acks.next for acks in self._acks.values()))
 
-    def report(self) -> Report:
-        return report_of(self.life, self.books, self.scheduler, self._outbox.counters)
+    def report(self, now: float) -> Report:
+        return self.reporter.report(now)

@@ -43,6 +43,11 @@ class FairQueue:
                     for tasks in line.values():
                         yield from tasks.values()
 
+    def needs(self) -> set[frozenset[str]]:
+        """What tasks need that wait: the needs of each kind."""
+        lines = (line for lane in self._lanes.values() for lines in lane.values() for line in lines.values())
+        return {needs for line in lines for needs, _ in line}
+
     def push(self, task: Task, *, first: bool = False) -> None:
         """Add a task at the end of its client's line, or at its head when it has waited before."""
         tasks = self._kind_of(task)

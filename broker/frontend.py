@@ -15,7 +15,7 @@ from filterfleet.broker.books import Books
 from filterfleet.broker.delivery import Delivery
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Relay
-from filterfleet.broker.report import report_of
+from filterfleet.broker.report import Reporter
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import (
@@ -25,6 +25,7 @@ from filterfleet.broker.state import (
     Submitter,
     Task,
     TaskState,
+    Worker,
     held_by,
     size_of,
 )
@@ -32,6 +33,7 @@ from filterfleet.broker.timers import Alarm, Timers
 from filterfleet.broker.verdicts import Overran
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
+from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.wire.codec import FRAMES_LIMIT
 from filterfleet.common.wire.columns import rows
 from filterfleet.common.wire.liveness import Liveness, Randomness
@@ -56,11 +58,13 @@ class ClientDesk:
         relay: Relay,
         acks: Acks,
         delivery: Delivery,
+        reporter: Reporter,
     ) -> None:
         self._settings = settings
         self._rng = rng
         self._life = life
         self._outbox = outbox
+        self._reporter = reporter
         self._timers = timers
         self._books = books
         self._scheduler = scheduler
@@ -128,12 +132,11 @@ class ClientDesk:
         self._add(client, task)
         self._timers.at(now + self._settings.opaque_life, Alarm.AGE, task)
 
-    def _on_status_request(self, client: Submitter, _request: wire.StatusRequest, _now: float) -> None:
-        if not self._relay.may_send(FRONT, client.peer, WORKER_BYTES * (1 + len(self._scheduler.workers))):
+    def _on_status_request(self, client: Submitter, _request: wire.StatusRequest, now: float) -> None:
+        if self._relay.may_send(FRONT, client.peer, WORKER_BYTES * (1 + self._reporter.rows)):
+            self._outbox.send(FRONT, client.peer, wire.Status(self._reporter.report(now).as_map()))
+        else:
             self._outbox.count("status_not_told")
-            return
-        report = report_of(self._life, self._books, self._scheduler, self._outbox.counters)
-        self._outbox.send(FRONT, client.peer, wire.Status(report.as_map()))
 
     def _hello(self, client: Submitter) -> None:
         """Nothing for a client that does not read what it has asked for."""
@@ -273,11 +276,12 @@ class ClientDesk:
         else:
             self._outbox.count("basic_reply_dropped")
 
-    def give_up(self, task: Task, reason: str, now: float) -> None:
-        """The task will not be tried again. All basic clients that ask the same are told so."""
-        self._outbox.count("dead_lettered", reason=reason)
+    def give_up(self, task: Task, reason: str, worker: Worker, now: float) -> None:
+        """The task will not be tried again; this worker was the last. All basic clients that ask the same are told."""
+        self._outbox.counters["dead_lettered"] += 1
+        self._outbox.warn("dead_lettered", job=short_id(task.id), worker=worker.host, reason=reason)
         if not task.opaque:
-            self._delivery.deliver(task, wire.Failed(task.id, "permanent", reason), now)
+            self._delivery.deliver(task, wire.Failed(task.id, "permanent", reason, worker.host), now)
             return
         self._scheduler.repeats.refuse(task, reason, now)
         for asked in [task, *self._scheduler.waiting_like(task)]:
@@ -297,7 +301,7 @@ class ClientDesk:
         """The client is gone, and nobody else wants its tasks. A basic client's request with which a worker is busy
         goes on: it may be what the worker dies of, and that has to be known when it is repeated."""
         if client.tasks:
-            self._outbox.note("client_lost", tasks=len(client.tasks))
+            self._outbox.warn("client_lost", owner=client.owner, tasks=len(client.tasks))
         for task in list(client.tasks.values()):
             if task.opaque and any(map(_has_begun, task.leases)):
                 self._books.orphan(task)

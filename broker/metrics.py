@@ -20,7 +20,9 @@ _COUNTERS = {
         "Tasks that a full broker has refused; clients submit them again.",
     ),
     "refused_bytes": ("refused_bytes_total", "Bytes of the images of refused tasks."),
-    "workers_lost": ("workers_lost_total", "Workers that have vanished without taking leave."),
+    "workers_lost": ("workers_lost_total", "Workers that have died: they were gone, and their process did not return."),
+    "workers_disconnected": ("workers_disconnected_total", "Workers that were gone without taking leave."),
+    "workers_left": ("workers_left_total", "Workers that have taken leave."),
 }
 
 

@@ -35,6 +35,13 @@ class Outbox:
     def note(self, event: str, **fields: object) -> None:
         self._actions.append(Note(event, fields))
 
+    def warn(self, event: str, **fields: object) -> None:
+        self._actions.append(Note(event, fields, "warning"))
+
+    def tell(self, event: str, **fields: object) -> None:
+        """A note that somebody has asked for, however many there are."""
+        self._actions.append(Note(event, fields, limited=False))
+
     def count(self, name: str, **fields: object) -> None:
         """Count something that should not happen, and note its 1st, 2nd, 4th, 8th … time."""
         self.counters[name] += 1

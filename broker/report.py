@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from itertools import islice
 
 from filterfleet.broker.books import Books
+from filterfleet.broker.departures import Departure, Departures
+from filterfleet.broker.lacking import lacking
 from filterfleet.broker.scheduler import Scheduler
-from filterfleet.broker.state import Worker
+from filterfleet.broker.state import Lease, LeaseState, Worker
+
+# Running leases that a report names: the oldest ones. More shows more of a large fleet at once; less costs less, and a
+# report may take no more than a mebibyte.
+NAMED_LEASES = 256
+JOB_ID = 8  # bytes of a job's id in a report
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
+    """name is that of its key, if there are keys. since and heard: for how many seconds it has been here, and has been
+    silent."""
+
     host: str
     version: str
     threads: int
     slots: int
     leases: int
     draining: bool
+    name: str = ""
+    address: str = ""
+    since: float = 0.0
+    heard: float = 0.0
 
-    def as_map(self) -> dict[str, object]:
-        return {
-            "host": self.host,
-            "version": self.version,
-            "threads": self.threads,
-            "slots": self.slots,
-            "leases": self.leases,
-            "draining": self.draining,
-        }
+
+@dataclass(frozen=True, slots=True)
+class GoneReport:
+    """A worker that is gone. how: left, closed, silent, dismissed or lost (departures.py). ago: in seconds."""
+
+    host: str
+    version: str
+    name: str
+    address: str
+    how: str
+    ago: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunningReport:
+    """A lease: the beginning of its job's id in hexadecimal, the number of its worker in `workers`, for how many
+    seconds it has been held, and whether a thread works on it."""
+
+    job: str
+    worker: int
+    seconds: float
+    begun: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """`tasks` counts everything that the broker holds, `waiting` the tasks without a worker, `running` the leases. The
-    byte counts are those of the caps with the same names (settings.py)."""
+    byte counts are those of the caps with the same names (settings.py). uptime is in seconds. waits: what waiting tasks
+    wait for, in words. gone: the workers that have gone in the last hour and not come back. leases: the oldest."""
 
     life: str
     tasks: int
@@ -44,36 +74,103 @@ class Report:
     clients: int
     counters: Mapping[str, int]
     workers: tuple[WorkerReport, ...]
+    uptime: float = 0.0
+    waits: tuple[str, ...] = ()
+    gone: tuple[GoneReport, ...] = ()
+    leases: tuple[RunningReport, ...] = ()
+
+    @property
+    def threads(self) -> int:
+        return sum(worker.threads for worker in self.workers)
 
     def as_map(self) -> dict[str, object]:
         """As STATUS carries it: plain maps, lists, strings and numbers. The keys are part of the wire."""
-        return {
-            "life": self.life,
-            "tasks": self.tasks,
-            "waiting": self.waiting,
-            "running": self.running,
-            "held_bytes": self.held_bytes,
-            "result_bytes": self.result_bytes,
-            "clients": self.clients,
-            "counters": dict(self.counters),
-            "workers": [worker.as_map() for worker in self.workers],
-        }
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        lists = {name: [asdict(row) for row in plain[name]] for name in ("workers", "gone", "leases")}
+        return plain | lists | {"counters": dict(self.counters), "waits": list(self.waits)}
 
 
-def report_of(life: bytes, books: Books, scheduler: Scheduler, counters: Mapping[str, int]) -> Report:
-    return Report(
-        life=life.hex(),
-        tasks=books.tasks,
-        waiting=scheduler.waiting,
-        running=len(scheduler.leases),
-        held_bytes=books.held_bytes,
-        result_bytes=books.result_bytes,
-        clients=len(books.clients),
-        counters=dict(counters),
-        workers=tuple(map(_worker_report, scheduler.workers.values())),
+class Reporter:
+    def __init__(
+        self, life: bytes, books: Books, scheduler: Scheduler, counters: Counter[str], departures: Departures,
+        began: float,
+    ) -> None:  # fmt: skip
+        """began: when the broker started."""
+        self._life = life
+        self._books = books
+        self._scheduler = scheduler
+        self.counters = counters
+        self._departures = departures
+        self._began = began
+
+    @property
+    def rows(self) -> int:
+        """How many workers and leases a report names, roughly."""
+        return len(self._scheduler.workers) + min(NAMED_LEASES, len(self._scheduler.leases))
+
+    def report(self, now: float) -> Report:
+        workers = self._scheduler.workers
+        oldest = islice(self._scheduler.leases.values(), NAMED_LEASES)  # they are in the order of their grants
+        gone = tuple(_gone_report(departure, now) for departure in self._departures.recent(now))
+        return self._with(now, workers.values(), gone, _running(oldest, workers, now))
+
+    def brief(self, now: float, owner: str) -> Report:
+        """What a worker may know: numbers, and the workers of its own owner."""
+        own = [worker for worker in self._scheduler.workers.values() if worker.owner == owner]
+        return self._with(now, own, (), ())
+
+    def _with(
+        self,
+        now: float,
+        workers: Iterable[Worker],
+        gone: tuple[GoneReport, ...],
+        leases: tuple[RunningReport, ...],
+    ) -> Report:
+        return Report(
+            life=self._life.hex(),
+            uptime=round(now - self._began, 3),
+            tasks=self._books.tasks,
+            waiting=self._scheduler.waiting,
+            running=len(self._scheduler.leases),
+            held_bytes=self._books.held_bytes,
+            result_bytes=self._books.result_bytes,
+            clients=len(self._books.clients),
+            counters=dict(self.counters),
+            waits=tuple(lacking(self._scheduler)),
+            workers=tuple(_worker_report(worker, now) for worker in workers),
+            gone=gone,
+            leases=leases,
+        )
+
+
+def _worker_report(worker: Worker, now: float) -> WorkerReport:
+    host = "(basic peer)" if worker.basic else worker.host
+    return WorkerReport(
+        host,
+        worker.version,
+        worker.threads,
+        worker.slots,
+        len(worker.leases),
+        worker.draining,
+        worker.name,
+        worker.address,
+        round(now - worker.since, 3),
+        round(max(0.0, now - worker.liveness.expires + worker.liveness.patience), 3),
     )
 
 
-def _worker_report(worker: Worker) -> WorkerReport:
-    host = "(basic peer)" if worker.basic else worker.host
-    return WorkerReport(host, worker.version, worker.threads, worker.slots, len(worker.leases), worker.draining)
+def _gone_report(gone: Departure, now: float) -> GoneReport:
+    return GoneReport(gone.host, gone.version, gone.name, gone.address, gone.how.value, round(now - gone.at, 3))
+
+
+def _running(leases: Iterable[Lease], workers: Iterable[bytes], now: float) -> tuple[RunningReport, ...]:
+    numbers = {peer: number for number, peer in enumerate(workers)}
+    return tuple(
+        RunningReport(
+            lease.task.id[:JOB_ID].hex(),
+            numbers[lease.worker.peer],
+            round(now - lease.began, 3),
+            lease.state is LeaseState.BEGUN,
+        )
+        for lease in leases
+    )

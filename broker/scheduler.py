@@ -204,7 +204,7 @@ class Scheduler:
         if task.leases:
             return []
         if task.failures > limits.failures:
-            return [GaveUp(task, reason)]
+            return [GaveUp(task, reason, lease.worker)]
         delay = limits.retry_delay * 2 ** (task.failures - 1) * (1 + self._rng.random() * limits.retry_jitter)
         self._requeue_at(now + delay, task)
         return []
@@ -226,12 +226,13 @@ class Scheduler:
             elif task.leases:  # the other racer goes on
                 task.losses += 1
             else:
-                verdicts += self._after_loss(task, now, alone=alone, blamed=blamed)
+                verdicts += self._after_loss(lease, now, alone=alone, blamed=blamed)
         if worker is self.trials.worker:
             self.trials.end()
         return verdicts
 
-    def _after_loss(self, task: Task, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
+    def _after_loss(self, lease: Lease, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
+        task = lease.task
         if task.opaque:
             self.repeats.lost(task, now, blamed=blamed)
             self._warn_of(task)
@@ -243,7 +244,7 @@ class Scheduler:
             self.trials.pause(now + limits.calm)
         if task.trial_losses >= limits.trial_losses or task.losses >= limits.total_losses:
             times = f"{task.losses} times, {task.trial_losses} of them with nothing else running"
-            return [GaveUp(task, f"The worker process died while it worked on this image ({times}).")]
+            return [GaveUp(task, f"The worker process died while it worked on this image ({times}).", lease.worker)]
         if alone:
             self._requeue_at(now + limits.calm, task)
         else:
@@ -262,7 +263,7 @@ class Scheduler:
         if task.expiries > self.settings.expiries:
             limit = f"{self.settings.task_timeout:g} s"
             reason = f"No worker finished this image within {limit} ({task.expiries} tries)."
-            return [Revoked(lease), GaveUp(task, reason)]
+            return [Revoked(lease), GaveUp(task, reason, lease.worker)]
         task.avoid = lease.worker.peer
         self._requeue(task)
         return [Revoked(lease)]
@@ -335,3 +336,11 @@ def _behind(worker: Worker) -> list[Lease]:
     """The worker's leases beyond those that its threads run. It takes them in the order in which they were granted."""
     under_way = [lease for lease in worker.leases.values() if lease.task.state is TaskState.RUNNING]
     return under_way[worker.threads :]
+
+
+def lost_on_the_way(worker: Worker, held: set[bytes], old: float) -> list[Lease]:
+    """Leases that the worker will never receive. It holds a later one, and messages arrive in order; or they were
+    granted before the instant `old`. A shorter wait proves nothing, because a slow link may carry a task for long."""
+    leases = list(worker.leases.values())
+    last = max((n for n, lease in enumerate(leases) if lease.token in held), default=0)
+    return [lease for n, lease in enumerate(leases) if lease.token not in held and (n < last or lease.began < old)]

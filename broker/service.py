@@ -23,6 +23,7 @@ from filterfleet.broker.door.memory import MemoryWatch
 from filterfleet.broker.metrics import broker_families
 from filterfleet.broker.settings import DRAIN_LIMIT, DRAIN_TIME, LOG_LINES, LOG_PERIOD, MEMORY_INTERVAL, Settings
 from filterfleet.broker.sockets import LINGER_MS, Sockets
+from filterfleet.broker.telling import Telling
 from filterfleet.common.errors import FleetError, FloodError
 from filterfleet.common.logs import get_logger
 from filterfleet.common.metrics.board import Board
@@ -34,6 +35,8 @@ from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire.frames import poll
+
+FLOOD = "messages without end: all connections are closed"
 
 log = get_logger("broker")
 
@@ -56,7 +59,7 @@ class BrokerService:
         ctypes.CDLL(None).srand(secrets.randbits(32))
         self._context = zmq.Context()
         self._backlog = Backlog()
-        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic(), self._backlog)
+        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic(), self._backlog, self._whereabouts)
         self._board = board or Board()
         self._memory = MemoryWatch(settings.spare)
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
@@ -83,12 +86,14 @@ class BrokerService:
         """Serve until told to stop."""
         poller = self._poller(stop)
         teller = Teller(notifier)
+        telling = Telling(self._core, notifier)
         notifier.ready()
         while not stop.is_set:
             poll(poller, min(self._core.deadline() - time.monotonic(), MEMORY_INTERVAL))
             notifier.alive()
             self._board.answer(self._families)
             teller.turn(self._families)
+            telling.look()
             try:
                 self._turn()
                 flooded = self._memory.exceeded(self._core.known_bytes, time.monotonic())
@@ -97,13 +102,17 @@ class BrokerService:
             if flooded:
                 self._hang_up()
                 poller = self._poller(stop)
-        log.info("broker stopped", **self._core.report().as_map())
+        report = self._core.report(time.monotonic())
+        log.info("broker stopped", tasks=report.tasks, workers=len(report.workers), **report.counters)
         self._sockets.close()
         self._door.close()
         self._context.destroy(linger=LINGER_MS)
 
     def _families(self) -> list[Family]:
-        return broker_families(self._core.report(), self._door.connections)
+        return broker_families(self._core.report(time.monotonic()), self._door.connections)
+
+    def _whereabouts(self, peer: bytes) -> tuple[str, str]:
+        return self._door.whereabouts(Side.BACKEND, peer)
 
     def _poller(self, stop: StopSignal) -> zmq.Poller:
         poller = zmq.Poller()
@@ -115,7 +124,7 @@ class BrokerService:
         """Raises FloodError. Actions that were still to be carried out are lost then, like everybody's connections."""
         actions: list[Action] = []
         for side, peer in self._door.turn(time.monotonic()):
-            actions += self._core.on_unreachable(side, peer, time.monotonic())
+            actions += self._core.on_dismissed(side, peer, time.monotonic())
         for side in Side:
             until = time.monotonic() + DRAIN_TIME
             for peer, frames in self._door.receive(side, self._sockets[side], DRAIN_LIMIT):
@@ -132,8 +141,8 @@ class BrokerService:
         more: list[Action] = []
         for item in multiparts(actions, self._core.settings.inline_limit):
             if isinstance(item, Note):
-                if self._lines.admit(item.event, time.monotonic()):
-                    log.info(item.event, **item.fields)
+                if not item.limited or self._lines.admit(item.event, time.monotonic()):
+                    log.at(item.level, item.event, item.fields)
                 continue
             side, peer, frames = item
             try:
@@ -144,9 +153,8 @@ class BrokerService:
 
     def _hang_up(self) -> None:
         """Close every connection, with everything that libzmq holds for it, and listen again."""
-        event = "messages without end: all connections are closed"
-        if self._lines.admit(event, time.monotonic()):
-            log.error(event, known_bytes=self._core.known_bytes)
+        if self._lines.admit(FLOOD, time.monotonic()):
+            log.error(FLOOD, known_bytes=self._core.known_bytes)
         self._sockets.close(linger_ms=0)
         self._memory.settle(self._core.known_bytes)
         self._sockets.open_again()

@@ -198,6 +198,11 @@ class Settings:
     # client that is slow. A smaller value makes up for a lost message sooner.
     resend: float = 30.0
 
+    # --- the log ----
+
+    # Whether each image that is done is a line of the log.
+    log_images: bool = False
+
 
 # --- the numbers of the shell around the core; nothing has needed other values yet ----
 

@@ -153,11 +153,21 @@ class Worker:
     needs_served: frozenset[str] = frozenset()
     host: str = ""
     version: str = ""
+    owner: str = ""  # its key, or its address where there are no keys
+    name: str = ""  # of its key, if there are keys
+    address: str = ""
+    since: float = 0.0  # when it came
     minor: int = 0  # version of PPX
     credited: bool = False  # its CREDIT has arrived
     draining: bool = False
     reserved: bool = False  # being emptied for a trial, or running one
     leases: dict[bytes, Lease] = field(default_factory=dict)
+
+    @property
+    def said(self) -> dict[str, str]:
+        """For the log: who it is, as far as that is known."""
+        known = {"worker": self.host or self.peer.hex(), "name": self.name, "address": self.address}
+        return {what: value for what, value in known.items() if value}
 
     @property
     def load(self) -> float:

@@ -9,10 +9,11 @@ from filterfleet.broker.state import Lease, Task, Worker
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """The task has no tries left. Its client must be told the reason."""
+    """The task has no tries left. Its client must be told the reason, and the worker that was the last to try."""
 
     task: Task
     reason: str
+    worker: Worker
 
 
 @dataclass(frozen=True, slots=True)

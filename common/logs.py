@@ -1,34 +1,30 @@
 """Logs of the daemons: one line for each event on standard error, which journald or a file keeps.
 
 They go through the logging of the standard library, so a program that uses filterfleet as a library can have them. A
-library such as structlog would write the same lines, and take each process 50 ms to import.
+library such as structlog would write the same lines, and take each process 50 ms to import. docs/events.md explains
+every event.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import logging
 import os
 import sys
-import time
-import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from filterfleet.common.text import printable, shortened
-
-# Characters of one value in a line. More shows longer names and reasons in full; less keeps a stranger from filling the
-# disk with them.
-VALUE_LIMIT = 1000
-
-# Frames of a traceback, the innermost ones, and characters of it. More shows more of the way to a mistake; less keeps a
-# mistake that is made again and again from filling the disk.
-FRAMES = 8
-TRACEBACK_LIMIT = 1500
+from filterfleet.common.log_lines import Event, LogFormat, formatter, is_journald
 
 ALL = "filterfleet"  # the logger of the package, above those of the roles
 
-_PRIORITIES = {"CRITICAL": 2, "ERROR": 3, "WARNING": 4, "INFO": 6, "DEBUG": 7}  # of syslog(3)
-_COLOURS = {"CRITICAL": "31", "ERROR": "31", "WARNING": "33", "INFO": "32", "DEBUG": "32"}  # of terminals
+# A process hands these to its children, so that a whole fleet logs in one way.
+FORMAT, LEVEL, IMAGES = "FILTERFLEET_LOG_FORMAT", "FILTERFLEET_LOG_LEVEL", "FILTERFLEET_LOG_IMAGES"
+
+_NOTHING: Mapping[str, Callable[[], Any]] = MappingProxyType({})
+_subject = contextvars.ContextVar("subject", default=_NOTHING)  # what the lines of a thread are about
 
 
 class Logger:
@@ -54,35 +50,51 @@ class Logger:
         """An error, with the traceback of the exception that is being handled."""
         self._log(logging.ERROR, event, fields, trace=True)
 
-    def _log(self, level: int, event: str, fields: dict[str, Any], *, trace: bool = False) -> None:
+    def at(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
+        """level is debug, info, warning or error: for those who only decide what is to be said."""
+        self._log(logging.getLevelNamesMapping()[level.upper()], event, fields)
+
+    def _log(self, level: int, event: str, fields: Mapping[str, Any], *, trace: bool = False) -> None:
         if self._logger.isEnabledFor(level):
-            self._logger.log(level, Event(event, {**fields, "role": self._role}), exc_info=trace)
+            subject = {name: value() for name, value in _subject.get().items()}
+            self._logger.log(level, Event(event, {**subject, **fields, "role": self._role}), exc_info=trace)
 
 
-class Event:
-    """The message of a record: an event and its fields. As text it is `event key=value …`, all of it printable."""
-
-    def __init__(self, event: str, fields: Mapping[str, Any]) -> None:
-        self.event = printable_value(event)
-        self.fields = {name: printable_value(value) for name, value in sorted(fields.items())}
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def text(self, bold: str = "{}", field: str = "{}={}") -> str:
-        """With the forms of an event, and of a name and its value."""
-        fields = (field.format(name, _quoted(value)) for name, value in self.fields.items())
-        return " ".join((bold.format(self.event), *fields))
+@contextlib.contextmanager
+def about(**fields: Callable[[], Any]) -> Iterator[None]:
+    """Every line that this thread writes meanwhile has these fields, which are only computed for a line."""
+    token = _subject.set({**_subject.get(), **fields})
+    try:
+        yield
+    finally:
+        _subject.reset(token)
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Write `time level event key=value` lines, with colours on a terminal and without the time for journald."""
+    """Write lines in the form, and with the level if there is one, that the environment says."""
     handler = _Handler()
-    handler.setFormatter(_Journal() if _to_journal() else _Terminal() if sys.stderr.isatty() else _Plain())
+    handler.setFormatter(formatter(chosen_format()))
     package = logging.getLogger(ALL)
     package.handlers[:] = [handler]
     package.propagate = False
-    package.setLevel(level)
+    package.setLevel(logging.getLevelNamesMapping().get(os.environ.get(LEVEL, "").upper(), level))
+
+
+def chosen_format() -> LogFormat:
+    """What the environment says, or what standard error is."""
+    with contextlib.suppress(ValueError):
+        return LogFormat(os.environ.get(FORMAT, ""))
+    return LogFormat.JOURNALD if is_journald(2) else LogFormat.TEXT
+
+
+def tells_images() -> bool:
+    """Whether the log is to have a line for each image that is done."""
+    return os.environ.get(IMAGES) == "1"
+
+
+def handed_down() -> dict[str, str]:
+    """What a child has to find in its environment, to log as this process does."""
+    return {name: os.environ[name] for name in (FORMAT, LEVEL, IMAGES) if name in os.environ}
 
 
 def quiet_unless_configured() -> None:
@@ -95,35 +107,6 @@ def get_logger(role: str) -> Logger:
     return Logger(role)
 
 
-def printable_value(value: Any) -> Any:
-    """Strangers choose some of the names in a log: these must not control the terminal that shows it, nor be long."""
-    if isinstance(value, str):
-        return shortened(printable(value), VALUE_LIMIT)
-    if len(shown := repr(value)) > VALUE_LIMIT:
-        return shortened(printable(shown), VALUE_LIMIT)
-    return value
-
-
-def bounded_traceback(error: BaseException) -> str:
-    """The innermost frames of a traceback and its message, in printable lines that are indented, so that no message
-    forges a line of the log. It tells no values of variables."""
-    # The last exception is the one that ended the work. A chain of those before it may be as long as somebody likes.
-    lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-FRAMES, chain=False)
-    shown = (f"  {printable(line)}" for line in "".join(lines).rstrip().split("\n"))
-    return shortened("\n".join(shown), TRACEBACK_LIMIT)
-
-
-def _quoted(value: Any) -> str:
-    plain = isinstance(value, str) and not set(value) & set(" \t=\r\n\"'")
-    return value if plain else repr(value)
-
-
-def _to_journal() -> bool:
-    """Whether standard error goes to journald (systemd.exec(5), JOURNAL_STREAM)."""
-    error = os.fstat(2)
-    return os.environ.get("JOURNAL_STREAM") == f"{error.st_dev}:{error.st_ino}"
-
-
 class _Handler(logging.StreamHandler[Any]):
     """Writes to what is standard error at the time. A log that cannot be written stops no work."""
 
@@ -133,40 +116,3 @@ class _Handler(logging.StreamHandler[Any]):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         pass
-
-
-class _Plain(logging.Formatter):
-    """`time [level    ] event key=value …`, and a traceback in indented lines below."""
-
-    bold = dim = level = "{}"
-    field = "{}={}"
-
-    def format(self, record: logging.LogRecord) -> str:
-        now = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.created % 1 * 1e6):06}Z"
-        level = self.level.format(f"{record.levelname.lower():9}", colour=_COLOURS[record.levelname])
-        assert isinstance(record.msg, Event)
-        line = f"{self.dim.format(now)} [{level}] {record.msg.text(self.bold, self.field)}"
-        return f"{line}\n{_trace_of(record)}" if record.exc_info else line
-
-
-class _Terminal(_Plain):
-    bold = "\x1b[1m{}\x1b[0m"
-    dim = "\x1b[2m{}\x1b[0m"
-    level = "\x1b[{colour}m\x1b[1m{}\x1b[0m"
-    field = "\x1b[36m{}\x1b[0m=\x1b[35m{}\x1b[0m"
-
-
-class _Journal(logging.Formatter):
-    """`<priority>event key=value …` as in sd-daemon(3). Journald removes the priority and adds the time."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        assert isinstance(record.msg, Event)
-        fields = {**record.msg.fields, **({"exception": _trace_of(record)} if record.exc_info else {})}
-        shown = " ".join(f"{name}={value!r}" for name, value in sorted(fields.items()))
-        return f"<{_PRIORITIES[record.levelname]}>{record.msg.event} {shown}"
-
-
-def _trace_of(record: logging.LogRecord) -> str:
-    assert record.exc_info is not None
-    assert record.exc_info[1] is not None
-    return bounded_traceback(record.exc_info[1])

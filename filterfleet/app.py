@@ -52,7 +52,12 @@ class _Commands(LazyGroup):
         LazyCommand(
             "status",
             "filterfleet.commands.status:status",
-            "Show the workers, the queue and the counters of a running broker, as JSON.",
+            "Show what a broker, its workers and a listener are doing.",
+        ),
+        LazyCommand(
+            "health",
+            "filterfleet.commands.health:health",
+            "Say in a sentence, and by the exit code, whether a part of a fleet is well.",
         ),
         LazyCommand(
             "retry",

@@ -34,7 +34,7 @@ class Bar:
     def __init__(self, name: str, *, stderr: bool = False) -> None:
         self._name = name
         self._stream: TextIO = sys.stderr if stderr else sys.stdout
-        self._drawn = _obeys(self._stream)
+        self._drawn = obeys(self._stream)
         self._began = time.monotonic()
         self._shown = ""
         self._next_look = 0.0
@@ -69,7 +69,7 @@ class Bar:
         self._stream.flush()
 
 
-def _obeys(stream: TextIO) -> bool:
+def obeys(stream: TextIO) -> bool:
     """Whether it is a terminal that understands escape sequences."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
@@ -80,7 +80,7 @@ def _clock(seconds: float) -> str:
 
 
 def print_failures(failures: Sequence[Failure], *, stderr: bool = False) -> None:
-    coloured = _obeys(sys.stderr if stderr else sys.stdout) and not os.environ.get("NO_COLOR")
+    coloured = obeys(sys.stderr if stderr else sys.stdout) and not os.environ.get("NO_COLOR")
     failed = typer.style("failed", fg="red") if coloured else "failed"
     for failure in failures:
         typer.echo(f"{failed} {printable(failure.path)}: {one_line(failure.reason)}", err=stderr)

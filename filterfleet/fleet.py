@@ -27,11 +27,13 @@ from filterfleet.listener.claim import Guard
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.metrics import disk_families
+from filterfleet.listener.present import known
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import check_locations, full_text
 from filterfleet.listener.setup import selection_of
 from filterfleet.listener.shares import make_shares
 from filterfleet.listener.state import state_folder
+from filterfleet.live import fleet_words
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
@@ -68,6 +70,7 @@ class Fleet:
         self.source, self.output = check_locations(options.source, options.output)
         selection_of(options, self.source)
         folder = state_folder(self.source, self.output, options.state)
+        self._state = folder
         self.logs = own_room(folder, "logs")
         self.ledger: Ledger = open_ledger(self.source, self.output, options.state, recipe)
         addresses = [str(FIRST_LOOPBACK + n) for n in range(brokers)]
@@ -103,6 +106,13 @@ class Fleet:
     def names(self) -> list[str]:
         """The names of its processes."""
         return [*(spec.name for spec in (*self._brokers, *self._workers)), "listener"]
+
+    def words(self, supervisor: Supervisor) -> str:
+        """What it does now, in a line."""
+        here = str(self.source)
+        told = next((one.present for one in known(self._state) if one.runs and one.present.source == here), None)
+        workers = [child for child in supervisor.children if child.spec in self._workers]
+        return fleet_words(told, sum(child.ready for child in workers), len(workers))
 
     def run_until_stopped(self, watch: Callable[[Supervisor], bool] | None = None) -> None:
         """Run until SIGTERM or SIGINT comes, or watch(supervisor) returns True."""

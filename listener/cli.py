@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from filterfleet.common.jobs.recipe_file import Check, unchecked
+from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
 from filterfleet.common.process.options import BackendPort
 from filterfleet.common.process.parameters import takes_options
 from filterfleet.common.text import one_line, printable
@@ -19,7 +20,13 @@ def command(check: Check) -> Callable[..., None]:
     """The command, for typer. check finds mistakes in a recipe file: a listener itself knows no filters."""
 
     @takes_options(ListenerOptions)
-    def listener(options: ListenerOptions, _backend_port: BackendPort = 5556) -> None:
+    def listener(
+        options: ListenerOptions,
+        _backend_port: BackendPort = 5556,
+        _log_format: LogForm = None,
+        _log_level: LogLevel = None,
+        _log_images: LogImages = False,
+    ) -> None:
         """Watch a folder, local or in a cloud, and put the results of every image in it into the output folder.
 
         A ledger remembers what has been done, so you may stop, kill and start it at any time. With --once the exit code

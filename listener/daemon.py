@@ -21,6 +21,7 @@ from filterfleet.common.metrics.serving import serving
 from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.words import Counts
 from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
 from filterfleet.listener.ends import Cloud, open_ends
@@ -30,8 +31,8 @@ from filterfleet.listener.interfaces import Source
 from filterfleet.listener.ledger.ledger import Failure
 from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
 from filterfleet.listener.metrics import disk_families
-from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.orders.box import Box
+from filterfleet.listener.present import PresentFile
 from filterfleet.listener.service import Hints
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.hints import parse_hints, read_token
@@ -41,6 +42,7 @@ from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
 from filterfleet.listener.setup import guard_of, selection_of, serve
 from filterfleet.listener.shares import open_exchange
+from filterfleet.listener.telling import Telling
 from filterfleet.listener.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -98,12 +100,17 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
-        missing = MissingFilters(recipe, client)
+        present = stack.enter_context(contextlib.closing(PresentFile(home, str(there))))
+
+        def count() -> Counts:
+            progress = ledger.progress()
+            return Counts(progress.pending, progress.done, progress.failed)
+
+        telling = Telling(str(there), str(here), recipe, client, count, present)
         guard = guard_of(there, here, state)
 
         def turned() -> None:
             guard.look()
-            missing.look()
             upkeep.turn()
 
         def tell(families: Callable[[], list[Family]]) -> None:
@@ -127,7 +134,9 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             hints=hints,
             exchange=exchange,
             tell=tell,
+            telling=telling.look,
         )
+        telling.end()
         left_alone = ledger.left_alone()
         if office is not None and once:
             office.finish()

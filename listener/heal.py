@@ -71,7 +71,7 @@ class Healer:
             if paths != self._doubted:
                 self._doubted = paths
                 advice = "if they were deleted on purpose, `filterfleet redo --missing` makes them again"
-                log.warning(f"most results are missing: {advice}", missing=len(paths), of=count)
+                log.warning("most results are missing", missing=len(paths), of=count, advice=advice)
         elif paths:
             log.info("results are missing and are made again", images=len(paths))
             self._give(Redo(paths))

@@ -13,9 +13,10 @@ from filterfleet.common.errors import SourceChangedError
 from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.job import Job, content_of
 from filterfleet.common.jobs.recipe import Recipe
-from filterfleet.common.logs import get_logger
+from filterfleet.common.logs import get_logger, tells_images
 from filterfleet.common.metrics.families import Family
 from filterfleet.common.process.notify import Notifier
+from filterfleet.common.process.system import host_and_pid
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.core.actions import (
@@ -107,7 +108,7 @@ class ListenerService:
             self._watch = self._start_watch()
         self._core.start(time.monotonic(), watching=self._watch is not None, looking=not self._source.remote)
         notifier.ready()
-        log.info("listener started", source=self._source.name, pending=self._core.pending)
+        log.info("listener started", listener=host_and_pid(), source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
         try:
             while not stop.is_set and not self.finished:
@@ -151,6 +152,11 @@ class ListenerService:
         return self._core.finished
 
     @property
+    def troubles(self) -> Mapping[str, str]:
+        """Why the source or the output, as a whole, cannot be used now."""
+        return self._core.troubles
+
+    @property
     def unread(self) -> Mapping[str, str]:
         """The folders that the last scan could not read, and why."""
         return self._core.unread
@@ -184,7 +190,7 @@ class ListenerService:
                 case Answer(id_, count):
                     self._answer(id_, count)
                 case Note(level, event, fields):
-                    getattr(log, level)(event, **fields)
+                    log.at(level, event, fields)
                 case _:
                     self._loop.do(self._pool(action), partial(self._transfers.do, action), urgent=action.urgent)
 
@@ -237,6 +243,7 @@ def settings(options: Options, engine: Engine, source: Source, sink: Sink) -> Se
         spooled_in=source.remote,
         spooled_out=sink.remote,
         sidecar=options.sidecar,
+        log_images=tells_images(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError, InterruptedRunError
@@ -78,14 +78,15 @@ def serve(
     hints: Hints | None = None,
     exchange: Exchange | None = None,
     tell: Callable[[Callable[[], list[Family]]], None] = lambda _families: None,
+    telling: Callable[[Mapping[str, str], Notifier], None] | None = None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
     orders is where people put theirs while it runs, hints where others say what has changed. With an exchange, images
     go by reference where that works. turned is called in every turn of the loop, tell as well, with a way to look at
-    the metrics; interrupt is called at the end, to cut short what source and sink are doing. Returns everything that
-    has failed by then. Raises FleetError, and InterruptedRunError when options.once is set and it was stopped before
-    the end of the work.
+    the metrics, and telling, with the places that cannot be used now and why; interrupt is called at the end, to cut
+    short what source and sink are doing. Returns everything that has failed by then. Raises FleetError, and
+    InterruptedRunError when options.once is set and it was stopped before the end of the work.
     """
     check_recipe_for(options, recipe)
     folders = [output.name for output in recipe.outputs]
@@ -94,13 +95,17 @@ def serve(
     shared = engine if exchange is None else Sharing(engine, exchange)
     service = ListenerService(options, recipe, shared, ledger, source, sink, orders, hints, exchange)
 
+    notifier = Notifier()
+
     def look() -> None:
         turned()
+        if telling is not None:
+            telling(service.troubles, notifier)
         if exchange is not None:
             exchange.look()
         tell(service.families)
 
-    service.run(stop, Notifier(), look, interrupt)
+    service.run(stop, notifier, look, interrupt)
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
     return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]

@@ -221,10 +221,8 @@ def open_exchange(texts: Iterable[str], source: Location, output: Location) -> I
     place = _place(shares.values(), source, output)
     if place is None:
         if shares:
-            log.warning(
-                "no share is used: the source has to lie in one, and the output on the file system of one that can be "
-                "written"
-            )
+            reason = "the source has to lie in one, and the output on the file system of one that can be written"
+            log.warning("no share is used", reason=reason)
         yield None
         return
     with contextlib.closing(Exchange(place)) as exchange:

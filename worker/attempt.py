@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 from typing import Any, Literal
 
 import msgpack
 from msgspec.structs import replace
 
-from filterfleet.common.blob import Blob, stowed, whole
+from filterfleet.common.blob import Blob, parts, stowed, whole
 from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.common.logs import get_logger
+from filterfleet.common.logs import about, get_logger, tells_images
+from filterfleet.common.process.system import host_and_pid
 from filterfleet.common.text import one_line
 from filterfleet.common.wire import Failed
 from filterfleet.common.wire.messages import INLINE_LIMIT
@@ -37,6 +41,16 @@ def attempt(
     Outputs that fit into a message are in memory, larger ones in files, which the caller closes. The image stays the
     caller's. Raises nothing.
     """
+    with about(job=functools.cache(lambda: _job_of(image)), worker=host_and_pid):
+        outcome = _outcome(id, recipe, image, resources)
+        if isinstance(outcome, Failed):
+            log.info("image failed", kind=outcome.kind, reason=outcome.reason)
+        elif tells_images():
+            log.info("image done")
+    return outcome
+
+
+def _outcome(id: bytes, recipe: bytes, image: Blob, resources: Resources) -> Done | Failed:  # noqa: A002
     kind: Literal["permanent", "transient"] = "transient"
     try:
         return _stowed(process(image, recipe_from(recipe), resources))
@@ -49,7 +63,19 @@ def attempt(
     except (Exception, SystemExit) as error:  # a bug in a filter must cost one image, not the worker
         log.exception("unexpected failure")  # a fault of ours or of a plugin: its author needs to know where
         reason = f"The worker failed unexpectedly: {_in_a_line(error)}"
-    return Failed(id, kind, one_line(reason))
+    return Failed(id, kind, one_line(reason), host_and_pid())
+
+
+def _job_of(image: Blob) -> str:
+    """The short id of the image's job, which a worker is not told: the broker's tokens say nothing of who asks for
+    what. So it is computed, for a line of the log only."""
+    try:
+        digest = hashlib.sha256()
+        for part in parts(image):
+            digest.update(part)
+    except (OSError, MemoryError):
+        return ""
+    return short_id(digest.digest())
 
 
 def _in_a_line(error: BaseException) -> str:

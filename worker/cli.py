@@ -11,6 +11,7 @@ from filterfleet.common.keys.folders import Role, peer_keys
 from filterfleet.common.metrics.children import Children
 from filterfleet.common.metrics.serving import serving
 from filterfleet.common.metrics.telling import WANTED
+from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
 from filterfleet.common.process.options import (
     BackendPort,
     BrokerHost,
@@ -58,6 +59,9 @@ def worker(
     shares: ShareFolders = None,
     no_sandbox: NoSandbox = False,
     metrics: Metrics = None,
+    _log_format: LogForm = None,
+    _log_level: LogLevel = None,
+    _log_images: LogImages = False,
 ) -> None:
     """Process images for a broker, on this machine or another.
 

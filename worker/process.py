@@ -58,11 +58,11 @@ def _serve() -> None:
     shares, boot = _prepared(options.share), kernel()
     resolve: Callable[[str], str] = str
     if options.no_sandbox:
-        log.info("sandbox: none (--no-sandbox)")
+        log.info("sandbox", confinement="none (--no-sandbox)")
     else:
         notifier.connect()
         resolve = Names(backends).current
-        log.info(f"sandbox: {enter([options.backend_port], shares)}")
+        log.info("sandbox", confinement=enter([options.backend_port], shares))
     # These start threads when they are loaded, and a thread that is there before the sandbox is outside of it.
     from filterfleet.worker.daemon import serve
     from filterfleet.worker.shares import Shares

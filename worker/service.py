@@ -20,6 +20,7 @@ from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal, Wakeup
 from filterfleet.common.wire.frames import poll
 from filterfleet.common.wire.peer import PeerSocket
+from filterfleet.common.words import of_worker
 from filterfleet.worker.leases.actions import Profile
 from filterfleet.worker.leases.connection import BrokerConnection
 from filterfleet.worker.leases.settings import HEAR_OUT, LARGEST_FRAME, LAST_WORDS
@@ -59,6 +60,7 @@ class WorkerService:
         self._wakeup = Wakeup()
         self._context = zmq.Context()
         self._threads = ImageThreads(profile.threads, resources, self._wakeup, shares)
+        self._profile = profile
         self._brokers = [
             BrokerConnection(
                 number,
@@ -70,7 +72,7 @@ class WorkerService:
             )
             for number, backend in enumerate(backends)
         ]
-        log.info("worker started", brokers=list(backends), threads=profile.threads)
+        log.info("worker started", worker=profile.host, brokers=list(backends), threads=profile.threads)
 
     def run(self, stop: StopSignal, notifier: Notifier) -> None:
         """Work until told to stop, then finish what is leased. A second signal, or the drain limit, hands it back."""
@@ -83,6 +85,7 @@ class WorkerService:
             self._wait(stop)
             notifier.alive()
             teller.turn(self._families)
+            notifier.status(lambda: self._status(draining=stop.is_set))
             now = time.monotonic()
             if stop.is_set and drain_until == float("inf"):
                 notifier.stopping()
@@ -101,6 +104,12 @@ class WorkerService:
         self._hear_out()
         self.close()
         log.info("worker stopped")
+
+    def _status(self, *, draining: bool) -> str:
+        contacts = [broker.contact for broker in self._brokers]
+        busy, outcomes = len(self._threads.begun()), self._tally.outcomes
+        done, failed = outcomes["done"], outcomes["permanent"] + outcomes["transient"]
+        return of_worker(contacts, busy, self._profile.threads, int(done), int(failed), draining=draining)
 
     def close(self) -> None:
         self._threads.close()

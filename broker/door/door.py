@@ -81,6 +81,12 @@ class Door:
         """Whom the routing id belongs to; "" if that is not known."""
         return self._guests.owner(side, peer)
 
+    def whereabouts(self, side: Side, peer: bytes) -> tuple[str, str]:
+        """The name of the peer's key, if there are keys, and the address of its connection; "" if not known."""
+        connection = self._guests.connection(side, peer)
+        address = "" if connection is None else connection.name[0]
+        return self._describe(side, self.owner(side, peer)).get("name", ""), address
+
     def receive(self, side: Side, router: zmq.Socket[bytes], limit: int) -> Iterator[Arrived]:
         """Messages that have arrived, `limit` at most. Messages of strangers count, and are left out."""
         for _ in range(limit):

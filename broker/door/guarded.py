@@ -98,7 +98,7 @@ class GuardedDoor(Door):
         return key, connection
 
     def _describe(self, side: Side, owner: str) -> dict[str, str]:
-        return {"name": self._names[side][owner]}
+        return {"name": self._names[side].get(owner, "")}
 
     def _failed(self, side: Side, kind: int, value: int) -> None:
         if kind == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:

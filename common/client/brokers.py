@@ -28,6 +28,11 @@ def addresses(brokers: str, port: int) -> list[str]:
     return [f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}" for host in hosts(brokers)]
 
 
+def shown_address(address: str) -> str:
+    """A ZeroMQ address as people write it."""
+    return address.removeprefix("tcp://")
+
+
 def check_brokers(brokers: str) -> None:
     """Raise FleetError when two of the names stand for one machine, or when none can be resolved. A name that cannot be
     resolved beside one that can is only logged."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from filterfleet.common import wire
 from filterfleet.common.blob import BlobStore
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
-from filterfleet.common.client.brokers import addresses, hosts
+from filterfleet.common.client.brokers import addresses, hosts, shown_address
 from filterfleet.common.client.core import ClientCore
 from filterfleet.common.client.outcome import Outcome
 from filterfleet.common.client.settings import LINGER, QUIET, TURN
@@ -34,6 +34,7 @@ from filterfleet.common.wire.frames import poll
 from filterfleet.common.wire.gets import AT_ONCE
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.common.wire.peer import LOOK, PeerSocket
+from filterfleet.common.words import SILENT, Contact
 
 log = get_logger("client")
 
@@ -62,6 +63,7 @@ class Client:
         self._refused: dict[str, str] = {}  # why, by the address of each broker that does not let us in
         self._addresses = addresses(brokers, frontend_port)
         self._address = ""  # the one of these that the socket is connected to
+        self.contact = Contact(", ".join(map(shown_address, self._addresses)), False, time.time(), SILENT)
         self._socket = socket(peer_keys(keys, Role.CLIENT) if keys else None)
         self._core = ClientCore(random.SystemRandom(), len(self._addresses))
         self._files = BlobStore()  # outputs on their way to us
@@ -181,8 +183,17 @@ class Client:
         actions += self._take_news(time.monotonic())
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
+        if self._core.connected is not self.contact.connected:
+            self._note_contact()
         while self._core.gets and self._socket.has_room:
             self._execute([action for _ in range(AT_ONCE) for action in self._core.answer()])
+
+    def _note_contact(self) -> None:
+        """The broker has come or gone."""
+        connected = self._core.connected
+        brokers = [self._address] if connected else self._addresses
+        reason = "" if connected else self._refused.get(self._address, SILENT)
+        self.contact = Contact(", ".join(map(shown_address, brokers)), connected, time.time(), reason)
 
     @property
     def _has_news(self) -> bool:
@@ -213,9 +224,11 @@ class Client:
             return []
         first = self._address not in self._refused
         self._refused[self._address] = refusal
+        if not self.contact.connected:
+            self.contact = self.contact._replace(reason=refusal)
         # require_broker() tells the first refusal of the only broker.
         if (len(self._addresses) > 1 or not first) and self._lines.admit(("refused", self._address), now):
-            log.warning(refusal)
+            log.warning("refused", broker=shown_address(self._address), reason=refusal)
         return self._core.on_refused(now)
 
     def _execute(self, actions: list[Action]) -> None:

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.logs import VALUE_LIMIT, bounded_traceback, configure
+from filterfleet.common.log_lines import PRIORITIES, VALUE_LIMIT, LogFormat, bounded_traceback
+from filterfleet.common.logs import chosen_format, configure, get_logger
 from filterfleet.common.process.system import allow_many_files, die_with_parent
 from filterfleet.common.text import printable, shortened
 
@@ -52,9 +53,16 @@ def _octets(error: UnicodeError) -> tuple[bytes, int]:
 
 
 def _say(sentence: str) -> None:
-    """Print it to standard error. A full disk behind that must not change the exit code."""
+    """Print it to standard error, as an error where a program reads that. A full disk behind that must not change the
+    exit code."""
+    form = chosen_format()
+    if form is LogFormat.JSON:
+        configure()
+        get_logger("command").error("cannot go on", reason=sentence)
+        return
+    mark = f"<{PRIORITIES['ERROR']}>" if form is LogFormat.JOURNALD else ""
     with contextlib.suppress(OSError):
-        print(f"filterfleet: {printable(sentence)}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{mark}filterfleet: {printable(sentence)}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def daemon(function: Callable[[], object]) -> None:

@@ -9,6 +9,14 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Callable
+
+from filterfleet.common.text import one_line
+
+# Characters of a status. More tells more of many processes; less keeps `systemctl status` readable.
+STATUS_LIMIT = 1000
+# Seconds between two of them, at least. More costs less; less shows a change sooner.
+STATUS_PAUSE = 1.0
 
 NUMBERS = b"X_FILTERFLEET_NUMBERS="  # before a message with numbers; sd_notify(3) leaves names with X_ to its users
 
@@ -23,6 +31,7 @@ class Notifier:
         self._interval = int(usec) / 2e6 if usec.isdigit() else None  # seconds: half of the silence that is allowed
         self._next = 0.0
         self._peer: socket.socket | None = None
+        self._said, self._next_status = "", 0.0
 
     def connect(self) -> None:
         """Open the socket now, for good: a process in a sandbox can open none later."""
@@ -47,6 +56,15 @@ class Notifier:
     def tell(self, numbers: bytes) -> None:
         """Tell the supervisor numbers (common.metrics.telling). What is too long for a message is not told."""
         self._send_bytes(NUMBERS + numbers)
+
+    def status(self, words: Callable[[], str]) -> None:
+        """Say in a line what this process does now. Call this in every turn of the main loop: words() is called once in
+        a while."""
+        if self._address and (now := time.monotonic()) >= self._next_status:
+            self._next_status = now + STATUS_PAUSE
+            if (text := one_line(words(), STATUS_LIMIT)) != self._said:
+                self._said = text
+                self._send(f"STATUS={text}")
 
     def _send(self, text: str) -> None:
         self._send_bytes(text.encode())

@@ -6,7 +6,9 @@ The children speak sd_notify(3) with it as they would with systemd: READY=1, and
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import secrets
 import select
 import signal
@@ -22,12 +24,14 @@ from typing import Self
 
 from filterfleet.common.backoff import Backoff
 from filterfleet.common.errors import FleetError
-from filterfleet.common.logs import get_logger
+from filterfleet.common.logs import get_logger, handed_down
 from filterfleet.common.private import open_log
 from filterfleet.common.process.command import SUPERVISOR
-from filterfleet.common.process.notify import NUMBERS, Notifier
+from filterfleet.common.process.notify import NUMBERS, STATUS_LIMIT, Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.process.zygote import Birth, Forked, claim, fork
+from filterfleet.common.text import one_line
+from filterfleet.common.words import of_processes
 
 # When a child is restarted, and how soon.
 #
@@ -91,6 +95,7 @@ class Child:
     numbers: bytes = b""
     told: float = 0.0
     exit_code: int | None = None  # set once it has ended for good
+    status: str = ""  # what it says that it does
     backoff: Backoff = field(default_factory=lambda: Backoff(RESTART_DELAY, LONGEST_DELAY))
 
 
@@ -120,6 +125,12 @@ class Supervisor:
     @property
     def ready(self) -> bool:
         return all(child.ready for child in self.children)
+
+    @property
+    def status(self) -> str:
+        """What the children say that they do."""
+        told = [(child.spec.name, child.status if child.process else "not running") for child in self.children]
+        return of_processes(told)
 
     def turn(self) -> None:
         """Start, hear, restart and kill children. Raises FleetError when one of them can never start."""
@@ -180,6 +191,7 @@ class Supervisor:
     def _environment(self, child: Child) -> dict[str, str]:
         """What is added to our environment."""
         return {
+            **handed_down(),
             **child.spec.environment,
             "NOTIFY_SOCKET": child.address,
             "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)),
@@ -191,6 +203,7 @@ class Supervisor:
         child.ended = _end_of(process.pid)
         child.ready = False
         child.numbers = b""
+        child.status = ""
         child.started = child.heard = time.monotonic()
 
     def _listen(self, child: Child) -> None:
@@ -202,6 +215,8 @@ class Supervisor:
                     child.numbers, child.told = text.removeprefix(NUMBERS), child.heard
                 elif b"READY=1" in text:
                     child.ready = child.served = True
+                if text.startswith(b"STATUS="):
+                    child.status = one_line(text.removeprefix(b"STATUS=").decode(errors="replace"), STATUS_LIMIT)
 
     def _on_exit(self, child: Child, code: int) -> None:
         _forget(child)
@@ -272,7 +287,14 @@ def _opened(log: Path) -> FileIO:
 def last_line(log: Path | None) -> str:
     """The sentence a child ended with, if its output goes to a file."""
     lines = log.read_text(errors="replace").strip().splitlines() if log else []
-    return lines[-1].removeprefix("filterfleet: ") if lines else ""
+    return sentence_of(lines[-1]) if lines else ""
+
+
+def sentence_of(line: str) -> str:
+    """What a process has ended with, from the line of its log in any form."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return str(json.loads(line)["reason"])
+    return re.sub(r"^(<\d>)?filterfleet: ", "", line)
 
 
 def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Supervisor], bool] | None = None) -> None:
@@ -286,6 +308,7 @@ def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Superv
                 announced = True
                 notifier.ready()
             notifier.alive()
+            notifier.status(lambda: supervisor.status)
             supervisor.wait(stop)
         notifier.stopping()
         supervisor.stop(hurry=lambda: stop.count > 1)

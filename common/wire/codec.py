@@ -114,6 +114,7 @@ def _complete(message: m.Message, payload: Iterator[m.Payload]) -> None:
             force_setattr(message, "version", one_line(message.version, 64))
         case m.Failed():
             force_setattr(message, "reason", one_line(message.reason))
+            force_setattr(message, "worker", one_line(message.worker, 255))
 
 
 def _raw(message: m.Status | m.Result | m.Results) -> msgspec.Raw:

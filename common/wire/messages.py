@@ -214,11 +214,13 @@ class Result(_Message, frozen=True):
 
 
 class Failed(_Message, frozen=True):
-    """The work failed. A permanent failure would be the same anywhere and at any time. reason is a sentence."""
+    """The work failed. A permanent failure would be the same anywhere and at any time. reason is a sentence. The broker
+    names the worker that was the last to try, as its CREDIT did."""
 
     id: f.Id
     kind: f.Kind
     reason: f.Reason
+    worker: f.Host = ""
 
 
 class ResultOk(_Message, frozen=True):

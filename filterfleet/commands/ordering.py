@@ -54,10 +54,7 @@ def find_place(output: str | None, state: Path | None, source: str | None) -> Pl
     """From the options of a command. Raises FleetError."""
     if output is None and state is None:
         raise FleetError("Say which listener is meant: --output names its output, --state the folder of its ledger.")
-    if state is None and source is not None:
-        file = ledger_file(parse_location(source), parse_location(output or ""), None)
-    else:
-        file = ledger_of(output, state)
+    file = place_of(output, state, source)
     with reader(file) as db:
         found = sources_of(db)
     if source is not None:
@@ -67,6 +64,13 @@ def find_place(output: str | None, state: Path | None, source: str | None) -> Pl
             raise FleetError(f"This ledger knows no source {printable(wanted)}: it knows {known}.")
         found = [wanted]
     return Place(file, tuple(found))
+
+
+def place_of(output: str | None, state: Path | None, source: str | None) -> Path:
+    """The ledger that these options mean, whether it exists or not. Raises FleetError."""
+    if state is None and source is not None:
+        return ledger_file(parse_location(source), parse_location(output or ""), None)
+    return ledger_of(output, state)
 
 
 def named(place: Place, paths: list[str]) -> dict[str, tuple[str, ...]]:

@@ -1,66 +1,112 @@
-"""`filterfleet status`: what a broker and its fleet are doing, and how far a listener is."""
+"""`filterfleet status`: what the roles of a fleet are doing, and how far its listener is."""
 
 from __future__ import annotations
 
+import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
+from filterfleet.commands.ordering import AsJson, Source, place_of
+from filterfleet.common.client.asking import Answer, ask
 from filterfleet.common.client.brokers import check_brokers
-from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
-from filterfleet.common.text import json_text
+from filterfleet.common.text import json_text, printable
 from filterfleet.listener.core.left_alone import sentence
-from filterfleet.listener.ledger.opening import ledger_of
 from filterfleet.listener.ledger.overview import Standing, overview
+from filterfleet.listener.present import Known, known
+from filterfleet.standing import broker_lines, listener_lines, table
 
-PATIENCE = 5.0  # seconds that the broker has to let us in, and again to answer
+EVERY = 2.0  # seconds between two looks of --watch
+CLEAR = "\x1b[H\x1b[2J"  # for a terminal
 
 
 def status(
     broker: BrokerHost = "127.0.0.1",
     frontend_port: FrontendPort = 5555,
-    _backend_port: BackendPort = 5556,
+    backend_port: BackendPort = 5556,
     keys: Keys = None,
     output: Annotated[
         str | None,
         typer.Option(
-            metavar="FOLDER", help="Results of a listener, of `up` or of `run`: show what its ledger says, too."
+            metavar="FOLDER",
+            help="Results of a listener, of `up` or of `run`: show how far that is, too. "
+            "A local folder or REMOTE:PATH.",
         ),
     ] = None,
     state: Annotated[
         Path | None, typer.Option(help="The same by the folder of the ledger, for a listener that has one of its own.")
     ] = None,
+    source: Source = None,
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")] = False,
 ) -> None:
-    """Show the workers, the queue and the counters of a running broker, as JSON.
+    """Show what a broker, its workers and a listener are doing.
 
-    With --output or --state, `ledger` has a row for each source and recipe: how many images are done, failed and
-    pending, and what was left alone. It is shown even when no broker answers, which standard error then says.
+    With --output or --state it shows the listener's side as well: what it does now, how many images are done, failed
+    and pending in each source, and what was left alone. That is shown even when no broker answers, and so is the fleet
+    while no listener runs.
     """
     check_brokers(broker)
-    shown: dict[str, Any] = {}
-    if output is not None or state is not None:
-        shown["ledger"] = [_row(standing) for standing in overview(ledger_of(output, state))]
-    try:
-        shown |= _report(broker, frontend_port, keys)
-    except FleetError as error:
-        if not shown:
-            raise
-        typer.echo(str(error), err=True)
+    named = output is not None or state is not None
+    ledger = place_of(output, state, source) if named else None
+    while True:
+        answers = ask(broker, frontend_port, backend_port, keys)
+        if ledger is None and not watch and all(answer.report is None for answer in answers):
+            raise FleetError("\n".join(answer.problem for answer in answers))
+        listeners, standings = ([], []) if ledger is None else (known(ledger.parent), overview(ledger))
+        if as_json:
+            _print_json(answers, listeners, standings, named=named)
+        else:
+            lines = _lines(answers, listeners, standings, named=named)
+            typer.echo((CLEAR if watch and sys.stdout.isatty() else "") + "\n".join(lines))
+        if not watch:
+            return
+        time.sleep(EVERY)
+
+
+def _lines(answers: list[Answer], listeners: list[Known], standings: list[Standing], *, named: bool) -> list[str]:
+    lines: list[str] = []
+    for answer in answers:
+        lines += [*broker_lines(answer), ""]
+    for one in listeners:
+        lines += [*listener_lines(one), ""]
+    if named and not any(one.runs for one in listeners):
+        lines += ["No listener is running here.", ""]
+    if standings:
+        heads = ("source", "done", "failed", "pending", "skipped", "left alone")
+        lines += table(heads, map(_standing_row, standings))
+        lines += [printable(said) for one in standings if (said := sentence(one.left_alone))]
+    return lines
+
+
+def _standing_row(standing: Standing) -> tuple[object, ...]:
+    alone = sum(standing.left_alone.values())
+    return standing.source, standing.done, standing.failed, standing.pending, standing.skipped, alone
+
+
+def _print_json(answers: list[Answer], listeners: list[Known], standings: list[Standing], *, named: bool) -> None:
+    """The report of the first broker that answers, and beside it what there is to say of all of them."""
+    report = next((answer.report for answer in answers if answer.report is not None), None)
+    shown: dict[str, Any] = dict(report or {})
+    shown["brokers"] = [
+        {"broker": answer.broker, "answers": answer.report is not None, "problem": answer.problem} for answer in answers
+    ]
+    if named:
+        shown["ledger"] = [_row(standing) for standing in standings]
+        shown["listeners"] = [_listener_row(one) for one in listeners]
     typer.echo(json_text(shown, indent=2))
 
 
-def _report(broker: str, frontend_port: int, keys: Path | None) -> dict[str, Any]:
-    """What the broker says. Raises FleetError."""
-    with Client(broker, frontend_port, keys) as client:
-        require_broker(client, broker, frontend_port, PATIENCE)
-        try:
-            return client.status().result(PATIENCE)
-        except TimeoutError:
-            raise FleetError(f"The broker at {broker} did not answer within {PATIENCE:g} s.") from None
+def _listener_row(one: Known) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.to_builtins(one.present)
+    contact, counts = one.present.contact._asdict(), one.present.counts._asdict()
+    return row | {"runs": one.runs, "contact": contact, "counts": counts}
 
 
 def _row(standing: Standing) -> dict[str, Any]:

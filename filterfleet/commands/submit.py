@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
@@ -13,26 +14,30 @@ import typer
 
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.client.lack import lack
 from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
 from filterfleet.common.jobs.job import Job, check_outputs, job_id
 from filterfleet.common.jobs.notes import notes_of
 from filterfleet.common.jobs.recipe import Recipe
+from filterfleet.common.logs import get_logger
 from filterfleet.common.opening import check_file
 from filterfleet.common.payload import close
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
 from filterfleet.common.text import one_line, printable
+from filterfleet.common.waiting import WaitLog
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
-from filterfleet.listener.missing_filters import MissingFilters
 from filterfleet.listener.transfers import payload_of
 from filterfleet.recipes import load_recipe
 
 WINDOW = 32  # files under way at once: more keep a larger fleet busy, and take more memory and open files here
-LOOK = 1.0  # seconds between checks for missing filters while no result comes back
+LOOK = 1.0  # seconds between checks for missing workers while no result comes back
+
+log = get_logger("submit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class _Submission:
         self._client = client
         self._tree = tree
         self._recipe = recipe
-        self._missing = MissingFilters(recipe, client)
+        self._waits = WaitLog()
         self._under_way: dict[Future[Result | Failed], list[Path]] = {}
         self._jobs: dict[bytes, Future[Result | Failed]] = {}
 
@@ -158,7 +163,9 @@ class _Submission:
     def _collect(self) -> Iterator[tuple[Path, Outcome]]:
         """Wait for one job to end, and place its outputs for every file that shares it."""
         while not (done := wait(self._under_way, LOOK, FIRST_COMPLETED).done):
-            self._missing.look()
+            lacks = lack(self._client, self._recipe.filters, len(self._under_way))
+            for line in self._waits.look(lacks, len(self._under_way), time.monotonic()):
+                log.at(line.level, line.event, line.fields)
         future = done.pop()
         files = self._under_way.pop(future)
         try:

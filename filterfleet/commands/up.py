@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
 
+from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
 from filterfleet.common.process.options import BackendPort, Memory, NoSandbox
 from filterfleet.common.process.parameters import takes_options
+from filterfleet.common.process.supervisor import Supervisor
 from filterfleet.common.text import printable
 from filterfleet.fleet import Fleet
 from filterfleet.listener.settings.listener_options import ListenerOptions
+from filterfleet.live import LiveLine
 
 Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
 
@@ -28,12 +32,15 @@ def up(
     ] = 0,
     memory: Memory = None,
     no_sandbox: NoSandbox = False,
+    _log_format: LogForm = None,
+    _log_level: LogLevel = None,
+    _log_images: LogImages = False,
 ) -> None:
     """Run everything on this machine: broker, workers and listener.
 
     With --once it ends when every image is done: the exit code is 0 if all succeeded and 1 if some failed, which are
-    listed with the reasons. Without --once it watches the source until you press Ctrl-C. Processes that die are
-    restarted. You may add more workers by hand with `filterfleet worker`.
+    listed with the reasons. Without --once it watches the source until you press Ctrl-C, and says in a line how far it
+    is. Processes that die are restarted. You may add more workers by hand with `filterfleet worker`.
     """
     fleet = Fleet(
         options,
@@ -46,7 +53,14 @@ def up(
     if not options.once:
         source, output = printable(str(fleet.source)), printable(str(fleet.output))
         typer.echo(f"Watching {source}; results appear in {output}. Ctrl-C ends it.")
-        fleet.run_until_stopped()
+        with contextlib.closing(LiveLine()) as line:
+
+            def watch(supervisor: Supervisor) -> bool:
+                if supervisor.ready and line.is_due:
+                    line.show(fleet.words(supervisor))
+                return False
+
+            fleet.run_until_stopped(watch)
         return
     code = fleet.run_once()
     fleet.report(code)

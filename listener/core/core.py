@@ -29,7 +29,7 @@ from filterfleet.listener.core.events import (
     TransferFailed,
 )
 from filterfleet.listener.core.orders import Orders
-from filterfleet.listener.core.scan import Finding, Gone, Listing, MassDisappearance, Same, Settled, Version
+from filterfleet.listener.core.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Same, Settled, Version
 from filterfleet.listener.core.settings import FINDINGS, FIRST_FINDINGS, Settings
 
 
@@ -140,6 +140,13 @@ class ListenerCore:
     def pending(self) -> int:
         """The length of the line."""
         return self.desk.intake.waiting
+
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """Why the source or the output, as a whole, cannot be used now."""
+        away = self._discovery.unread.get(ROOT)
+        places = {place.name: place.trouble for place in (self.desk.source, self.desk.output) if place.trouble}
+        return ({} if away is None else {"source": away}) | places
 
     @property
     def unread(self) -> Mapping[str, str]:

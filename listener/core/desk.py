@@ -5,8 +5,8 @@ from __future__ import annotations
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
-from filterfleet.listener.core import events
-from filterfleet.listener.core.actions import Acknowledge, Action, Note, Publish
+from filterfleet.listener.core import events, notes
+from filterfleet.listener.core.actions import Acknowledge, Action, Publish
 from filterfleet.listener.core.again import Again
 from filterfleet.listener.core.agenda import Agenda
 from filterfleet.listener.core.asking import transfer_of
@@ -151,8 +151,8 @@ class Desk:
         if trouble is not None and self.stopping:  # we have cut it short ourselves
             return
         place = self._place(work)
-        if (notes := place.failed(path, trouble, now)) is not None:
-            self._actions += notes
+        if (said := place.failed(path, trouble, now)) is not None:
+            self._actions += said
             self._agenda.add(now + place.pause(now), path)
             return
         self._give_up(work, trouble, now)
@@ -204,7 +204,7 @@ class Desk:
                 self._copies.end(work)
                 self._process(work, now)
             case State.TELLING:
-                self._note("warning", "the failure cannot be told at the output", work.path, trouble)
+                self._actions.append(notes.trouble_note("warning", "failure cannot be told", work, trouble))
                 self._record_failure(work, transient=False, now=now)
             case State.CLEARING:
                 self._after_clearing(work)
@@ -213,7 +213,7 @@ class Desk:
                 if trouble is None:
                     self._discovery.stir(work.path, now)
                 else:
-                    self._note("warning", "the source stays where it is", work.path, trouble)
+                    self._actions.append(notes.trouble_note("warning", "the source stays where it is", work, trouble))
                 self._end(work)
 
     def _leaves_uncompared(self, work: Work, trouble: Trouble | None, now: float) -> bool:
@@ -233,9 +233,6 @@ class Desk:
         """This object cannot be loaded, and others can. It leaves the window, with its reason in the ledger."""
         work.reason = trouble.reason
         self._record_failure(work, transient=True, now=now, pause=self.retries.wait_alone(work.path, trouble))
-
-    def _note(self, level: str, event: str, path: str, trouble: Trouble | None) -> None:
-        self._actions.append(Note(level, event, {"path": path, "reason": trouble.reason if trouble else ""}))
 
     # --- through the engine ----
 
@@ -268,6 +265,7 @@ class Desk:
         """Go on with one path after the outcome of its job."""
         work.turnaround = job.turnaround
         if isinstance(job.outcome, Failed):
+            work.worker = job.outcome.worker
             self._fail(work, job.outcome.reason, transient=job.outcome.kind == "transient", now=now)
             return
         assert job.outcome is not None
@@ -295,6 +293,7 @@ class Desk:
             turnaround=work.turnaround,
             depart=work.departs,
         )
+        self._actions += notes.done_notes(work, wanted=self.settings.log_images)
         self._leave_window(work)
         if self._books.is_told(work.path):
             self._begin(work, State.CLEARING)
@@ -309,7 +308,7 @@ class Desk:
 
     def _fail(self, work: Work, reason: str, *, transient: bool, now: float) -> None:
         """This version cannot be processed. A failure for good is told at the output before it is recorded."""
-        self._actions.append(Note("warning", "image failed", {"path": work.path, "reason": reason}))
+        self._actions.append(notes.failed_note(work, reason))
         work.reason = reason
         if transient or self.settings.failures is Failures.OFF:
             self._record_failure(work, transient=transient, now=now)

@@ -32,10 +32,7 @@ from filterfleet.listener.core.scan import (
 )
 from filterfleet.listener.core.settings import KINDS_PAUSE, LOOK_SHARE, SHARE, Backfill, Settings
 
-DOUBT = (
-    "most objects vanished at once: nothing is forgotten; if they were removed on purpose, "
-    "say so with `filterfleet confirm-removals`"
-)
+DOUBT_ADVICE = "nothing is forgotten; if they were removed on purpose, say so with `filterfleet confirm-removals`"
 
 
 class Discovery:
@@ -229,8 +226,8 @@ class Discovery:
         if gone == self._doubted:
             return []
         self._doubted = gone
-        fields = {"gone": len(gone), "known": known}
-        return [Note("warning", DOUBT, fields)]
+        fields = {"gone": len(gone), "known": known, "advice": DOUBT_ADVICE}
+        return [Note("warning", "most objects vanished at once", fields)]
 
     def confirm_removals(self, now: float) -> int:
         """The disappearance that is in doubt was meant: the next listing that shows it is believed. Returns how many

@@ -11,14 +11,14 @@ class Place:
     """limit: seconds of trouble after which an object is given up, whatever becomes of others."""
 
     def __init__(self, name: str, limit: float) -> None:
-        self._name = name
+        self.name = name
         self._patience = Patience(limit)
-        self._trouble = ""  # the kind that was noted last
+        self.trouble = ""  # why it cannot be used now, without the name of an object
 
     @property
     def in_trouble(self) -> bool:
         """Whether transfers fail here at the moment, and are tried again."""
-        return bool(self._trouble)
+        return bool(self.trouble)
 
     def pause(self, now: float) -> float:
         """Seconds for which no transfer should begin here."""
@@ -27,10 +27,10 @@ class Place:
     def succeeded(self, path: str) -> list[Note]:
         """A transfer of this path has succeeded."""
         self._patience.succeeded(path)
-        if not self._trouble:
+        if not self.trouble:
             return []
-        self._trouble = ""
-        return [Note("info", "going on", {"place": self._name})]
+        self.trouble = ""
+        return [Note("info", "going on", {"place": self.name})]
 
     def failed(self, path: str, trouble: Trouble | None, now: float) -> list[Note] | None:
         """A transfer of this path has failed; without trouble, the object has changed. None: give it up; else try it
@@ -39,7 +39,7 @@ class Place:
             self._patience.ended(path)
             return None
         kind = trouble.reason.rpartition(": ")[2]  # without the name: an outage happens to many objects
-        if kind == self._trouble:
+        if kind == self.trouble:
             return []
-        self._trouble = kind
-        return [Note("error", "trying again", {"place": self._name, "path": path, "reason": trouble.reason})]
+        self.trouble = kind
+        return [Note("error", "trying again", {"place": self.name, "path": path, "reason": trouble.reason})]

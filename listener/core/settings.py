@@ -113,6 +113,7 @@ class Settings:
     progress: seconds between two notes about the progress.
     sidecar: each image gets one (listener.core.sidecar). It names the SHA-256 of the outputs, which are only at hand
         where they are made, so that none are copied from another image with the same content.
+    log_images: each image that is done is a note, too.
     """
 
     settle: float
@@ -131,3 +132,4 @@ class Settings:
     another_try: float = 600.0
     progress: float = 60.0
     sidecar: bool = False
+    log_images: bool = False

@@ -94,6 +94,7 @@ class Work:
     turnaround: float = 0.0  # seconds from submission to result
     writing: float = 0.0  # seconds
     reason: str = ""
+    worker: str = ""  # host/process of the one at which it has failed
     sidecar: Sidecar | None = None  # that was written last
 
     @property

@@ -170,9 +170,10 @@ class Folder:
         """Say once that there are links that are not followed, and again when there were none in between."""
         if outside and not self._outside_told:
             log.error(
-                "links that lead out of the source are left out; --follow-links follows them",
+                "links that lead out of the source are left out",
                 links=len(outside),
                 first=outside[0],
+                advice="--follow-links follows them",
             )
         self._outside_told = bool(outside)
 

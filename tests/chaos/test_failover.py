@@ -58,6 +58,6 @@ def test_clients_of_different_brokers_share_the_workers(fleet: Fleet, brokers, s
 @pytest.mark.slow
 def test_a_command_finds_the_broker_that_runs(fleet: Fleet):
     fleet.start_broker("--bind", OTHER)
-    code, said = fleet.processes.run("status", "--frontend-port", fleet.frontend, *BOTH)
+    code, said = fleet.processes.run("status", "--json", "--frontend-port", fleet.frontend, *BOTH)
     assert code == 0, said
     assert as_json(said)["clients"] == 1

@@ -54,8 +54,8 @@ def test_everything_arrives_after_a_partition(
     assert done < IMAGES - IN_HAND, "the batch was too small"
     assert count_done(output) <= done + IN_HAND, "the cable was not pulled"
     if (apart, seconds) == ("workers", DEADLY):
-        _, said = processes.run("status", *at, program=here)
-        assert as_json(said)["counters"]["workers_lost"] == len(workers)
+        _, said = processes.run("status", "--json", *at, program=here)
+        assert as_json(said)["counters"]["workers_disconnected"] == len(workers)
     cable.plug()
 
     assert listener.wait(150) == 0, listener.said

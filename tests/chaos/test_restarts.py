@@ -82,7 +82,7 @@ def test_a_worker_is_frozen_in_mid_run(fleet: Fleet, source, output, expected):
     assert wait_for_progress(listener, output, 5)
     (process,) = frozen.worker_processes()
     process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: fleet.status()["counters"].get("workers_lost"), what="its death")
+    wait_until(lambda: fleet.status()["counters"].get("workers_disconnected"), what="its silence")
     process.send_signal(signal.SIGCONT)
     check_everything(listener, source, output, expected)
     fleet.wait_for_workers(2)

@@ -90,7 +90,7 @@ def _check_books(core: BrokerCore) -> None:
         assert max(asker.of_lease.values(), default=0) <= SMALL.parts_of_lease
         assert sum(asker.of_lease.values()) == len(asker.waiting) + len(asker.under_way)
     assert len(core.timers) <= 2 * len(tasks) + len(leases)
-    assert len(core.report().counters) < 32
+    assert len(core.report(START).counters) < 32
 
 
 def _check_forgotten(core: BrokerCore, now: float) -> None:
@@ -98,6 +98,6 @@ def _check_forgotten(core: BrokerCore, now: float) -> None:
     for _ in range(2):
         now += FOREVER
         core.on_tick(now)
-    report = core.report()
+    report = core.report(START)
     assert (report.clients, report.workers, report.tasks, report.held_bytes) == (0, (), 0, 0)
     assert (report.waiting, report.running, len(core.timers)) == (0, 0, 0)

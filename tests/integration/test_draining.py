@@ -35,7 +35,7 @@ def test_sigterm_lets_a_worker_finish_what_it_has(fleet: Fleet, photographs, exp
     assert leaving.wait(20) == 0
     status = fleet.status()
     assert status["running"] == 0
-    assert "workers_lost" not in status["counters"], "it announced its end and left nothing behind"
+    assert "workers_disconnected" not in status["counters"], "it announced its end and left nothing behind"
 
     fleet.start_worker(threads=2)
     assert listener.wait(60) == 0, listener.said
@@ -61,7 +61,7 @@ def test_a_second_sigterm_hands_back_at_once(fleet: Fleet, photographs, tmp_path
     assert time.monotonic() - began < 2
     wait_until(lambda: fleet.status()["running"] == 0, what="the tasks, handed back")
     status = fleet.status()
-    assert "workers_lost" not in status["counters"], "it announced its end, so nobody had to miss it"
+    assert "workers_disconnected" not in status["counters"], "it announced its end, so nobody had to miss it"
     assert status["waiting"] + count_done(tmp_path / "out") >= 3
     assert listener.alive
 

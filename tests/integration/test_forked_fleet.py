@@ -56,6 +56,6 @@ def test_workers_are_forked_confined_and_replaced(processes: Processes, photogra
     assert all(line.startswith(sys.executable) for line in others.values()), "nothing is forked from what has threads"
     logs = [(output / ".filterfleet" / "logs" / f"worker-{n}.log").read_text() for n in (1, 2)]
     for log in logs:
-        said = re.findall(r"sandbox: .*(?= role=)", log)
+        said = re.findall(r"sandbox confinement=.*(?= role=)", log)
         assert len(said) == 2
         assert len(set(said)) == 1, "as strict as the one before"

@@ -63,7 +63,7 @@ def test_only_workers_that_have_it_get_its_tasks(fleet: Fleet, with_plugin, phot
     fleet.wait_for_workers(1)
     options = ("--source", photographs(3, 200, 300), "--output", tmp_path / "out", "--frontend-port", fleet.frontend)
     listener = fleet.processes.start("listener", *options, "--once", "--recipe", recipe, program=with_plugin)
-    wait_until(lambda: "no worker has these filters" in listener.said, what="the warning")
+    wait_until(lambda: "no worker has the filter" in listener.said, what="the warning")
     assert listener.alive
     assert not output_files(tmp_path / "out")
 

@@ -70,7 +70,7 @@ class MixedFleet:
     """A broker, a worker and listeners. The roles in `old` run the previous version."""
 
     def __init__(self, fleet: Fleet, previous: Program, old: Collection[str]) -> None:
-        self._fleet = fleet
+        self._fleet, self._previous = fleet, previous
         self._programs: dict[str, Program] = {role: previous if role in old else (COMMAND,) for role in ROLES}
         self.broker = self._start("broker", "--frontend-port", fleet.frontend, "--backend-port", fleet.backend)
         wait_until(lambda: "broker started" in self.broker.said or not self.broker.alive, what="a broker")
@@ -85,7 +85,9 @@ class MixedFleet:
         return self._start("listener", "--source", source, "--output", output, *options)
 
     def status(self, program: Program) -> dict:
-        code, said = self._fleet.processes.run("status", "--frontend-port", self._fleet.frontend, program=program)
+        form = () if program == self._previous else ("--json",)  # it knows no other
+        ports = ("--frontend-port", self._fleet.frontend)
+        code, said = self._fleet.processes.run("status", *form, *ports, program=program)
         assert code == 0, said
         return as_json(said)
 

@@ -50,8 +50,8 @@ def check(outcomes: dict[str, Result | Failed]) -> None:
 
 
 def said_at_start(worker: Daemon) -> str:
-    wait_until(lambda: "sandbox: " in worker.said, what="a line about the sandbox")
-    (line,) = re.findall(r"sandbox: ([^\n\x1b]*?)\s*(?:role=.*)?\n", worker.said)
+    wait_until(lambda: "sandbox confinement=" in worker.said, what="a line about the sandbox")
+    (line,) = re.findall(r"sandbox confinement='([^\n\x1b]*?)'\s*(?:role=.*)?\n", worker.said)
     return str(line)
 
 

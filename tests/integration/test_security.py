@@ -341,4 +341,4 @@ def test_a_fleet_with_keys_works_and_loses_nothing_when_a_worker_is_revoked(
     assert run.wait(90) == 0, run.said
     check_outputs(output, expected(source))
     wait_until(lambda: "has to be listed among its workers" in revoked.said)
-    assert keyed.status()["counters"]["workers_lost"] == 1
+    assert keyed.status()["counters"]["workers_disconnected"] == 1

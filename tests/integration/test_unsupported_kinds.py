@@ -149,7 +149,7 @@ def test_up_and_its_listener_say_the_same(source, tmp_path, extras, without_extr
     for name, reason in outcomes.items():
         if reason not in (DONE, ALONE):
             assert f"failed {name}: {reason}" in said
-    code, shown = command(environment, "status", "--output", output, "--frontend-port", free_ports()[0])
+    code, shown = command(environment, "status", "--json", "--output", output, "--frontend-port", free_ports()[0])
     assert code == 0, shown
     assert "No broker answers at 127.0.0.1" in shown
     (row,) = json.loads(shown[: shown.rindex("}") + 1])["ledger"]

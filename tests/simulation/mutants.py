@@ -65,16 +65,19 @@ def _stale_token_accepted(self: WorkerDesk, worker: Worker, token: bytes) -> Lea
     return worker.leases.get(token) or _ended.get(token)
 
 
-def _lost_tasks_forgotten(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
+def _lost_tasks_forgotten(self: Scheduler, lease: Lease, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
     """The tasks of a dead worker are not queued again."""
     return []
 
 
-def _blame_at_once(self: Scheduler, task: Task, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
+def _blame_at_once(self: Scheduler, lease: Lease, now: float, *, alone: bool, blamed: bool) -> list[GaveUp]:
     """A task whose worker died three times is called poison, without a trial."""
+    task = lease.task
     task.losses += 1
     if task.losses >= self.settings.shared_losses:
-        return [GaveUp(task, f"The worker process died while it worked on this image ({task.losses} times).")]
+        return [
+            GaveUp(task, f"The worker process died while it worked on this image ({task.losses} times).", lease.worker)
+        ]
     self._requeue(task)
     return []
 

@@ -80,7 +80,7 @@ class Fleet:
         return all(self.box.show(unit, "ActiveState") == "active" for unit in units)
 
     def status(self) -> dict[str, Any]:
-        return dict(json.loads(self.box.run(PROGRAM, "status")))
+        return dict(json.loads(self.box.run(PROGRAM, "status", "--json")))
 
     def wait_for_work(self) -> None:
         """Waits until workers hold leases."""
@@ -125,7 +125,7 @@ def test_units_start_and_photographs_are_filtered(fleet: Fleet) -> None:
 @pytest.mark.slow
 def test_worker_processes_confine_themselves_within_the_unit(fleet: Fleet) -> None:
     fleet.wait_for_results(fleet.drop(len(PHOTOS)))
-    assert re.search(r"sandbox: no_new_privs, Landlock ABI \d+, seccomp\b", fleet.box.journal(WORKER))
+    assert re.search(r"sandbox confinement='no_new_privs, Landlock ABI \d+, seccomp\b", fleet.box.journal(WORKER))
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ LoadCredential=worker.key_secret:{KEYS}/worker.key_secret
 
 
 def workers(box: Any) -> int:
-    return len(json.loads(box.run(PROGRAM, "status", "--keys", KEYS))["workers"])
+    return len(json.loads(box.run(PROGRAM, "status", "--json", "--keys", KEYS))["workers"])
 
 
 @pytest.mark.slow

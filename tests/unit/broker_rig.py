@@ -27,7 +27,7 @@ class Rig:
 
     @property
     def counters(self):
-        return self.core.report().counters
+        return self.core.report(self.now).counters
 
     # --- peers speak ----
 

@@ -1,10 +1,12 @@
 """Whatever an image makes our code do, its user gets one line."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from filterfleet.common.jobs.recipe import DEFAULT
-from filterfleet.common.logs import bounded_traceback
+from filterfleet.common.log_lines import bounded_traceback
 from filterfleet.common.wire import Failed
 from filterfleet.worker import attempt as module
 from filterfleet.worker.attempt import attempt
@@ -39,7 +41,8 @@ def test_a_fault_of_ours_is_one_line_and_the_log_says_where(fault, monkeypatch, 
     assert ended.reason.startswith(f"The worker failed unexpectedly: {FAULTS[fault]}")
     assert ended.reason.isprintable()
     assert len(ended.reason) < 400
-    (record,) = said.records
+    record, told = said.records
+    assert told.msg.fields["job"] == hashlib.sha256(FILE).hexdigest()[:12]
     assert fault.__name__ in bounded_traceback(record.exc_info[1])
 
 

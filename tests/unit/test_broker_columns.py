@@ -61,7 +61,7 @@ def test_jobs_go_out_and_results_come_back_in_columns(rig):
     rig.from_worker(WORKER, results(*tasks.ids))
     assert rig.take(CLIENT) == [results(b"a", b"b")]  # which say that the jobs were accepted
     rig.from_client(CLIENT, ResultOks((b"a", b"b")))
-    report = rig.core.report()
+    report = rig.core.report(rig.now)
     assert (report.tasks, report.held_bytes, report.result_bytes, len(rig.core.timers)) == (0, 0, 0, 0)
 
 
@@ -92,7 +92,7 @@ def test_jobs_that_come_together_find_no_more_room_than_there_is():
     rig = Rig(Settings(held_bytes=2000))
     rig.from_client(CLIENT, Beat(b"", minor=1))
     rig.from_client(CLIENT, submits(*(b"%d" % n for n in range(20))))
-    assert 0 < rig.core.report().held_bytes <= 2000
+    assert 0 < rig.core.report(rig.now).held_bytes <= 2000
     assert rig.take(CLIENT, Busy)
 
 

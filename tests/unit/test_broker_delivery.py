@@ -50,14 +50,14 @@ def test_a_duplicate_submission_is_accepted_again_and_done_once():
     rig.take(CLIENT)
     rig.submit(b"job")  # the result was lost on its way
     assert [type(m) for m in rig.take(CLIENT)] == [Accepted, Result]
-    assert rig.core.report().tasks == 1
+    assert rig.core.report(rig.now).tasks == 1
 
 
 def test_the_same_job_of_two_clients_is_two_tasks():
     rig = Rig()
     rig.submit(b"job")
     rig.submit(b"job", client=b"fx1|other")
-    assert rig.core.report().tasks == 2
+    assert rig.core.report(rig.now).tasks == 2
 
 
 def test_a_result_is_sent_again_until_it_is_acknowledged():
@@ -98,8 +98,8 @@ def test_a_cancelled_task_stops_and_is_forgotten():
     rig.from_client(CLIENT, Cancel(b"waiting"))
     rig.from_client(CLIENT, Cancel(b"running"))
     assert rig.take(A) == [Cancel(token)]
-    assert rig.core.report().tasks == 0
-    assert rig.core.report().held_bytes == 0
+    assert rig.core.report(rig.now).tasks == 0
+    assert rig.core.report(rig.now).held_bytes == 0
 
 
 def test_outputs_over_the_inline_limit_are_pulled_through_the_broker():
@@ -113,7 +113,7 @@ def test_outputs_over_the_inline_limit_are_pulled_through_the_broker():
     assert rig.take(A) == [Get(token, "edges", 0, 3)]
     rig.from_client(CLIENT, ResultOk(b"job"))
     assert rig.take(A) == [ResultOk(token)]
-    assert rig.core.report().running == 0
+    assert rig.core.report(rig.now).running == 0
 
 
 @pytest.mark.parametrize("end", ["death", "nack", "failure"])
@@ -143,7 +143,7 @@ def test_bytes_are_accounted_for_until_everything_is_gone():
         rig.submit(job)
 
     def held():
-        report = rig.core.report()
+        report = rig.core.report(rig.now)
         return report.held_bytes, report.result_bytes, report.tasks
 
     assert held() == (4 * JOB_BYTES, 0, 4)

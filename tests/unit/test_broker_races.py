@@ -43,7 +43,7 @@ def test_a_straggler_is_raced_once():
 def test_the_death_of_one_racer_leaves_the_task_to_the_other():
     rig, first, _second = straggling()
     rig.die(B)
-    assert rig.core.report().waiting == 0
+    assert rig.core.report(rig.now).waiting == 0
     rig.result(A, first)
     assert rig.outcomes() == [(Result, b"job")]
 

@@ -59,7 +59,7 @@ def test_a_request_that_is_given_up_is_answered_with_an_error():
     ask(rig, b"client", POISON)
     works_until(rig, lambda: answered(rig, b"client", told))
     assert "died" in msgpack.unpackb(told[0])["error"]
-    assert rig.core.report().tasks == 0
+    assert rig.core.report(rig.now).tasks == 0
 
 
 def test_the_same_bytes_are_refused_for_a_while_whoever_sends_them():
@@ -68,12 +68,12 @@ def test_the_same_bytes_are_refused_for_a_while_whoever_sends_them():
     works_until(rig, lambda: answered(rig, b"client", told))
     ask(rig, b"another", POISON)
     assert replies(rig, b"another") == told
-    assert rig.core.report().tasks == 0
+    assert rig.core.report(rig.now).tasks == 0
     ask(rig, b"another", PHOTOGRAPH)
     assert works_until(rig, lambda: answered(rig, b"another", told)) == 0
     rig.after(rig.settings.repeat_life)
     ask(rig, b"another", POISON)
-    assert rig.core.report().tasks == 1
+    assert rig.core.report(rig.now).tasks == 1
 
 
 def test_a_lazy_pirate_that_repeats_its_request_costs_few_workers():
@@ -149,7 +149,7 @@ def test_requests_of_clients_that_have_left_do_not_wait_before_others():
         ask(rig, b"client-%d" % n, PHOTOGRAPH)
     for n in range(20):
         leave(rig, b"client-%d" % n)
-    assert rig.core.report().tasks == 0
+    assert rig.core.report(rig.now).tasks == 0
     ask(rig, b"innocent", PHOTOGRAPH)
     kept = []
     works_until(rig, lambda: answered(rig, b"innocent", kept), patience=1.0)
@@ -161,7 +161,7 @@ def test_a_request_that_no_thread_has_begun_is_taken_back_when_its_client_leaves
     ask(rig, b"client", PHOTOGRAPH)
     leave(rig, b"client")
     assert len(rig.take(A, Cancel)) == 1
-    assert rig.core.report().tasks == 0
+    assert rig.core.report(rig.now).tasks == 0
 
 
 def test_nobody_gets_the_reply_for_a_client_that_has_left():
@@ -174,7 +174,7 @@ def test_nobody_gets_the_reply_for_a_client_that_has_left():
     ask(rig, b"client", b"the request of somebody else who has the name now")
     rig.from_worker(A, Result(task.id, (OutputFile("answer", "", 3),), {}, (b"yes",)))
     assert replies(rig, b"client") == []
-    assert rig.core.report().tasks == 1
+    assert rig.core.report(rig.now).tasks == 1
 
 
 def test_a_request_of_a_client_that_has_left_is_not_tried_again():
@@ -183,6 +183,6 @@ def test_a_request_of_a_client_that_has_left_is_not_tried_again():
     ask(rig, b"client", PHOTOGRAPH)
     rig.begin(A)
     leave(rig, b"client")
-    assert rig.core.report().tasks == 1
+    assert rig.core.report(rig.now).tasks == 1
     rig.die(A)
-    assert (rig.core.report().tasks, rig.core.books.orphans) == (0, set())
+    assert (rig.core.report(rig.now).tasks, rig.core.books.orphans) == (0, set())

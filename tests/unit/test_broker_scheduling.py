@@ -31,7 +31,7 @@ def test_a_task_goes_to_a_worker_and_its_result_to_the_client():
     assert rig.take(A) == [ResultOk(task.id)]
     assert rig.take(CLIENT) == [Result(b"job", OUTPUTS, {}, BLOBS)]
     rig.from_client(CLIENT, ResultOk(b"job"))
-    report = rig.core.report()
+    report = rig.core.report(rig.now)
     assert (report.tasks, report.held_bytes, report.running) == (0, 0, 0)
 
 
@@ -166,7 +166,7 @@ def test_a_silent_worker_dies_when_its_liveness_is_over():
     assert len(rig.core.scheduler.workers) == 2
     rig.after(rig.settings.interval)
     assert rig.core.scheduler.workers == {}
-    assert rig.counters["workers_lost"] == 2
+    assert rig.counters["workers_disconnected"] == 2
 
 
 def test_a_stale_or_forged_token_is_dropped_and_counted():
@@ -196,9 +196,9 @@ def test_a_transient_failure_is_tried_again_with_doubling_delays_and_then_given_
         rig.at(began + least - 0.001)
         assert rig.tasks(A) == []
         rig.at(began + 1.25 * least)
-        assert rig.core.report().running == 1
+        assert rig.core.report(rig.now).running == 1
     rig.from_worker(A, Failed(rig.token(A), "transient", "No memory."))
-    assert rig.take(CLIENT, Failed) == [Failed(b"job", "permanent", "No memory.")]
+    assert rig.take(CLIENT, Failed) == [Failed(b"job", "permanent", "No memory.", "host")]
 
 
 def test_a_permanent_failure_is_not_tried_again():
@@ -208,7 +208,7 @@ def test_a_permanent_failure_is_not_tried_again():
     rig.from_worker(A, Failed(rig.token(A), "permanent", "Damaged."))
     rig.after(60.0)
     assert rig.tasks(A) == []
-    assert set(rig.take(CLIENT, Failed)) == {Failed(b"job", "permanent", "Damaged.")}
+    assert set(rig.take(CLIENT, Failed)) == {Failed(b"job", "permanent", "Damaged.", "host")}
 
 
 def test_a_task_given_back_goes_to_the_next_worker_and_counts_for_nothing():

@@ -49,7 +49,7 @@ def test_a_lease_that_expires_is_revoked_before_its_task_is_given_up(scheduler, 
     lease = leased(scheduler)
     revoked, gave_up = scheduler.expire(lease)
     assert revoked == Revoked(lease)
-    assert gave_up == GaveUp(task, "No worker finished this image within 10 s (1 tries).")
+    assert gave_up == GaveUp(task, "No worker finished this image within 10 s (1 tries).", lease.worker)
     assert (scheduler.leases, scheduler.waiting) == ({}, 0)
 
 

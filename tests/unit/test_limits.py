@@ -79,14 +79,14 @@ def test_peers_beyond_the_limit_are_not_answered_until_others_are_gone():
         rig.frames(Side.BACKEND, b"fx1|%d" % number, [b"\x01"])
         rig.frames(Side.BACKEND, b"plain-%d" % number, [b"\x02"])
         rig.frames(Side.FRONTEND, b"plain-%d" % number, [b"", b"request"])
-    report = rig.core.report()
+    report = rig.core.report(rig.now)
     assert (report.clients, len(report.workers)) == (2, 2)
     assert (rig.counters["client_turned_away"], rig.counters["worker_turned_away"]) == (8, 8)
     assert rig.hellos(b"fx1|4") == []
     rig.after(rig.settings.opaque_life)
     rig.client(b"fx1|4")
     rig.worker(b"fx1|4")
-    assert rig.core.report().clients == 1
+    assert rig.core.report(rig.now).clients == 1
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_client_that_acknowledges_nothing_gets_no_more_work_done_and_others_do
             done += 1
         rig.after(0.1)
     assert done <= 24
-    report = rig.core.report()
+    report = rig.core.report(rig.now)
     assert report.running == 0
     assert report.result_bytes > 20_000
     for number in range(5):
@@ -140,9 +140,9 @@ def test_outputs_over_the_inline_limit_are_not_taken_in_a_result():
     token = rig.token(WORKER)
     rig.from_worker(WORKER, large_result(token, 1001))
     assert rig.counters["malformed"] == 1
-    assert rig.core.report().result_bytes == 0
+    assert rig.core.report(rig.now).result_bytes == 0
     rig.from_worker(WORKER, large_result(token, 1000))
-    assert rig.core.report().result_bytes > 1000
+    assert rig.core.report(rig.now).result_bytes > 1000
 
 
 def test_a_basic_clients_addresses_and_small_frames_count():
@@ -191,7 +191,7 @@ def test_a_lease_that_has_ended_leaves_no_timer():
         rig.frames(Side.FRONTEND, b"plain", [b"", b"request"])
         rig.from_worker(WORKER, *(Nack(token) for token in rig.tasks(WORKER)))
     timers = rig.core.timers
-    assert len(timers) <= 2 * rig.core.report().tasks
+    assert len(timers) <= 2 * rig.core.report(rig.now).tasks
 
 
 def test_an_outcome_that_is_asked_for_again_and_again_has_one_timer():

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from filterfleet.common import logs
+from filterfleet.common import log_lines
 
 SCRIPT = """
 import sys
@@ -18,7 +18,7 @@ from filterfleet.common import logs
 from filterfleet.common.process.command import daemon, guarded
 
 if "journal" in sys.argv:
-    logs._to_journal = lambda: True
+    logs.is_journald = lambda _: True
 if "unconfigured" not in sys.argv:
     logs.configure()
 log = logs.get_logger("test")
@@ -80,8 +80,8 @@ def test_a_plain_mistake_takes_no_more_than_two_kilobytes():
 
     with pytest.raises(RuntimeError) as caught:
         fail(300)
-    text = logs.bounded_traceback(caught.value)
-    assert len(text) <= logs.TRACEBACK_LIMIT
+    text = log_lines.bounded_traceback(caught.value)
+    assert len(text) <= log_lines.TRACEBACK_LIMIT
     assert text.endswith("RuntimeError: no")
 
 
@@ -92,7 +92,7 @@ def test_a_line_tells_the_event_and_its_fields(way: str):
 import sys
 from filterfleet.common import logs
 sys.stderr.isatty = lambda: {way == "terminal"}
-logs._to_journal = lambda: {way == "journal"}
+logs.is_journald = lambda _: {way == "journal"}
 logs.configure()
 logs.get_logger("listener").warning("image done", ok=True, n=3, none=None, path="é b.jpg", names=["a"], one="x")
 logs.get_logger("listener").debug("not shown")

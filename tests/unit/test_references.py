@@ -41,9 +41,9 @@ def submitted() -> Rig:
 def test_a_broker_passes_on_where_the_image_is_and_keeps_count_of_it():
     rig = Rig()
     rig.from_client(CLIENT, Submit(b"job", b"recipe", ("canny",), 5, 5, reference=REFERENCE))
-    with_reference = rig.core.report().held_bytes
+    with_reference = rig.core.report(rig.now).held_bytes
     rig.from_client(CLIENT, Submit(b"other", b"recipe", ("canny",), 5, 5))
-    assert 2 * with_reference - rig.core.report().held_bytes == len(REFERENCE)
+    assert 2 * with_reference - rig.core.report(rig.now).held_bytes == len(REFERENCE)
     rig.worker(A)
     (task,) = rig.take(A, Task)
     assert (task.reference, task.payload, task.size) == (REFERENCE, (), 5)
@@ -60,7 +60,7 @@ def test_outputs_in_the_share_end_the_lease_at_once():
     (result,) = rig.take(CLIENT, Result)
     assert (result.left, result.payload, result.outputs) == (LEFT, (), OUTPUTS)
     rig.from_client(CLIENT, ResultOk(b"job"))
-    assert rig.core.report().tasks == 1
+    assert rig.core.report(rig.now).tasks == 1
 
 
 def test_a_worker_without_the_share_pulls_the_image():

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from typing import Protocol
 
 from filterfleet.common.blob import Blob, BlobStore, read
+from filterfleet.common.client.brokers import shown_address
+from filterfleet.common.contacts import ContactLog
 from filterfleet.common.logs import get_logger
+from filterfleet.common.payload import Payload
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Data, Failed
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.gets import AT_ONCE
 from filterfleet.common.wire.peer import LOOK, PeerSocket
+from filterfleet.common.words import SILENT, Contact
 from filterfleet.worker.done import Done
 from filterfleet.worker.leases.actions import Abandon, Action, Close, Profile, ReadBlob, Run, SendFrames
 from filterfleet.worker.leases.runs import Key
@@ -55,6 +59,9 @@ class BrokerConnection:
         self._threads = threads
         self._files = BlobStore()  # images on their way to us
         self._lines = RateLimit(1, QUIET)
+        self.contact = Contact(shown_address(backend), False, time.time(), SILENT)
+        self._contacts = ContactLog(self.contact)
+        self._refusal = ""  # of this socket
         self._actions: list[Action] = []  # for the next turn, so that outcomes of one moment travel together
 
     def start(self) -> None:
@@ -64,11 +71,13 @@ class BrokerConnection:
         """Do what the messages that have arrived and the time ask for."""
         actions, self._actions = self._actions, []
         if (refusal := self.socket.refusal()) is not None:
+            self._refusal = refusal
             actions += self.session.on_refused(time.monotonic())
             if self._lines.admit("refused", time.monotonic()):
-                log.warning(refusal)
-        actions += self.socket.receive(lambda frames: self.session.on_message(frames, time.monotonic()))
+                log.warning("refused", broker=self.contact.broker, reason=refusal)
+        actions += self.socket.receive(self._hear)
         self._execute([*actions, *self.session.on_tick(time.monotonic())])
+        self._tell_contact()
         while self.session.gets and self.socket.has_room:
             self._execute([action for _ in range(AT_ONCE) for action in self.session.answer()])
 
@@ -108,6 +117,23 @@ class BrokerConnection:
 
     # --- inside ----
 
+    def _hear(self, frames: list[Payload]) -> list[Action]:
+        actions = self.session.on_message(frames, time.monotonic())
+        if not self.contact.connected:
+            self.contact = self.contact._replace(connected=True, since=time.time(), reason="")
+        return actions
+
+    def _open(self, identity: bytes) -> None:
+        """The socket before, if there was one, is given up."""
+        reason, self._refusal = self._refusal or SILENT, ""
+        since = time.time() if self.contact.connected else self.contact.since
+        self.contact = self.contact._replace(connected=False, since=since, reason=reason)
+        self.socket.open(identity, self._resolve(self._backend))
+
+    def _tell_contact(self) -> None:
+        for line in self._contacts.look(self.contact, time.time()):
+            log.at(line.level, line.event, line.fields)
+
     def _execute(self, actions: list[Action]) -> None:
         for action in actions:
             self._do(action)
@@ -120,7 +146,7 @@ class BrokerConnection:
             case SendFrames(frames):
                 self.socket.put_frames(frames)
             case Open(identity):
-                self.socket.open(identity, self._resolve(self._backend))
+                self._open(identity)
             case Run(lease, _, image):
                 file = self._files.take(image) if isinstance(image, int) else image
                 self._threads.add((self._number, lease), action, file)

@@ -1,0 +1,94 @@
+"""Asks brokers how they and their fleets are, once, and without becoming a client that submits anything.
+
+Whoever has a client's key asks at the frontend. Whoever has only a worker's key may ask too, at the backend, and is
+told less: numbers, and the workers of the same key.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import zmq
+
+from filterfleet.common.client.brokers import addresses, shown_address
+from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.folders import PeerKeys, Role, peer_keys
+from filterfleet.common.payload import Payload
+from filterfleet.common.wire import Status, StatusRequest, encode, new_identity, parse
+from filterfleet.common.wire.frames import poll
+from filterfleet.common.wire.peer import PeerSocket
+
+PATIENCE = 5.0  # seconds that a broker has to answer
+LOOK = 0.1  # seconds between two looks at whether it lets us in
+
+
+class Answer(NamedTuple):
+    """Of one broker: its report, or a sentence that says why there is none. brief: it was asked with a worker's key."""
+
+    broker: str
+    report: Mapping[str, Any] | None
+    problem: str = ""
+    brief: bool = False
+
+
+def ask(brokers: str, frontend_port: int, backend_port: int, keys: Path | None = None) -> list[Answer]:
+    """What each of these brokers says, in their order. Raises FleetError for keys that cannot be used."""
+    own = _keys(keys)
+    brief = own is not None and own.role is Role.WORKER
+    all_of_them = addresses(brokers, backend_port if brief else frontend_port)
+
+    def one(address: str) -> Answer:
+        try:
+            return Answer(shown_address(address), _report(address, own), brief=brief)
+        except FleetError as error:
+            return Answer(shown_address(address), None, str(error), brief)
+
+    if len(all_of_them) == 1:
+        return [one(all_of_them[0])]
+    with ThreadPoolExecutor(len(all_of_them)) as pool:
+        return list(pool.map(one, all_of_them))
+
+
+def _keys(folder: Path | None) -> PeerKeys | None:
+    if folder is None:
+        return None
+    try:
+        return peer_keys(folder, Role.CLIENT)
+    except FleetError:
+        if not (folder / Role.WORKER.secret_name).exists():
+            raise
+        return peer_keys(folder, Role.WORKER)
+
+
+def _report(address: str, keys: PeerKeys | None) -> Mapping[str, Any]:
+    """Raises FleetError."""
+    socket = PeerSocket(keys, role="status")
+    try:
+        socket.open(new_identity(random.SystemRandom()), address)
+        socket.send(encode([StatusRequest()]))
+        poller = zmq.Poller()
+        poller.register(socket.pollable, zmq.POLLIN)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            poll(poller, LOOK)
+            if (refusal := socket.refusal()) is not None:
+                raise FleetError(refusal)
+            if reports := socket.receive(_reports):
+                return reports[0]
+    finally:
+        socket.close()
+    raise FleetError(
+        f"No broker answers at {shown_address(address)} within {PATIENCE:g} s: start one there with "
+        "`filterfleet broker`, or name another with --broker and the ports."
+    )
+
+
+def _reports(frames: list[Payload]) -> list[Mapping[str, Any]]:
+    """Raises ProtocolError."""
+    parsed = parse(frames, extended=True)
+    return [message.report for message in parsed if isinstance(message, Status)] if isinstance(parsed, list) else []

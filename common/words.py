@@ -1,0 +1,130 @@
+"""What a daemon does now, in words: one sentence for a state, the same in its log, its STATUS=, `status` and the page.
+
+Nothing here reads a clock or asks anybody. Instants are seconds since the epoch, and are shown in UTC, as in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+SILENT = "it does not answer"  # why a peer is cut off from a broker that has not said why
+NOBODY = "no worker at all"
+
+
+class Contact(NamedTuple):
+    """A peer's connection to a broker, or to the one of several that it is with. since: when that began. reason: why it
+    is cut off."""
+
+    broker: str
+    connected: bool
+    since: float
+    reason: str = ""
+
+
+class Counts(NamedTuple):
+    """Images of a listener, by state."""
+
+    pending: int
+    done: int
+    failed: int
+
+
+def moment(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def of_contact(contact: Contact) -> str:
+    broker = f"the broker at {contact.broker}"
+    if contact.connected:
+        return f"Connected to {broker} since {moment(contact.since)}"
+    return f"Cut off from {broker} since {moment(contact.since)}: {_inside(contact.reason)}"
+
+
+def of_counts(counts: Counts) -> str:
+    return f"{counts.pending} pending, {counts.done} done, {counts.failed} failed"
+
+
+def of_waits(waits: Iterable[str]) -> str:
+    """What is waited for, and nothing when that is nothing."""
+    return "".join(f". Waiting: {wait}" for wait in waits)
+
+
+def of_listener(contact: Contact, counts: Counts, waits: Iterable[str], *, paused: bool = False) -> str:
+    """Everything that a listener does, in one line."""
+    held = ". Paused" if paused else ""
+    return f"{of_counts(counts)}. {of_contact(contact)}{held}{of_waits(waits)}"
+
+
+def of_worker(
+    contacts: Iterable[Contact], running: int, threads: int, done: int, failed: int, *, draining: bool = False
+) -> str:
+    """Everything that a worker process does, in one line. running: images that its threads work on."""
+    drains = "Finishing what it has begun. " if draining else ""
+    work = f"{running} of {threads} threads busy, {done} done, {failed} failed"
+    return f"{drains}{work}. {'. '.join(map(of_contact, contacts))}"
+
+
+def of_broker(workers: int, threads: int, clients: int, counts: Counts, running: int, waits: Iterable[str]) -> str:
+    """Everything that a broker does, in one line. counts.pending: images that wait for a worker."""
+    fleet = f"{_number(workers, 'worker')} with {_number(threads, 'thread')}, {_number(clients, 'client')}"
+    work = f"{counts.pending} waiting, {running} running, {counts.done} done, {counts.failed} failed"
+    return f"{work}. {fleet}{of_waits(waits)}"
+
+
+def of_processes(said: Iterable[tuple[str, str]]) -> str:
+    """What the processes of a parent do, from (name, what it says) of each."""
+    pairs = [(name, words) for name, words in said if words]
+    return pairs[0][1] if len(pairs) == 1 else "; ".join(f"{name}: {words}" for name, words in pairs)
+
+
+def time_left(counts: Counts, per_minute: float) -> str:
+    """Until nothing is pending, at this rate; "" if nobody can say."""
+    return duration(60 * counts.pending / per_minute) if counts.pending and per_minute else ""
+
+
+def duration(seconds: object) -> str:
+    """A number of seconds in the two largest units that fit."""
+    if not isinstance(seconds, int | float):
+        return "?"
+    whole = max(0, round(seconds))
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+
+
+# --- what work waits for ----
+
+
+def no_filter(names: Collection[str]) -> str:
+    """No worker has these, each of which the work needs."""
+    named = ", ".join(f"`{name}`" for name in sorted(names))
+    return f"no worker has the filter{'s' * (len(names) > 1)} {named}"
+
+
+def no_worker_for(needs: Collection[str], filters: Collection[str], threads: int) -> str:
+    """What keeps work that needs these filters from a fleet that has those and this number of threads; "": nothing."""
+    if not threads:
+        return NOBODY
+    missing = frozenset(needs).difference(filters)
+    return no_filter(missing) if missing else ""
+
+
+def of_place(place: str, reason: str) -> str:
+    """The source or the output is in trouble. reason is a sentence about one object in it."""
+    cannot = {"source": "read", "output": "written"}[place]
+    return f"{place} cannot be {cannot}: {_inside(reason.rpartition(': ')[2])}"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _inside(sentence: str) -> str:
+    """A sentence as a part of another one."""
+    text = sentence.removesuffix(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
