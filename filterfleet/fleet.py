@@ -25,8 +25,9 @@ from filterfleet.console import INTERRUPTED, Bar, print_failures, print_left_alo
 from filterfleet.listener import handover
 from filterfleet.listener.claim import Guard
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.ledger.opening import ledger_file, open_ledger
+from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
 from filterfleet.listener.metrics import disk_families
+from filterfleet.listener.past import Past
 from filterfleet.listener.present import known
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import check_locations, full_text
@@ -87,6 +88,7 @@ class Fleet:
         )
         self._metrics = options.metrics
         self._children = Children(lambda name: name.startswith("worker-"))
+        self._past = Past(folder / LEDGER, str(self.source))
         self._folders = {"state": folder, **({"output": self.output} if isinstance(self.output, Path) else {})}
         keys = options.keys and options.keys.resolve()
         ports_and_keys = (
@@ -170,7 +172,7 @@ class Fleet:
 
     def _families(self) -> list[Family]:
         """The metrics of all processes, which one page has for the whole fleet."""
-        return [*self._children.families(), *disk_families(self._folders)]
+        return [*self._children.families(), *self._past.families(), *disk_families(self._folders)]
 
     def _listener(self, *, once: bool) -> Spec:
         options = replace(self._options, once=once)

@@ -32,6 +32,7 @@ from filterfleet.listener.ledger.ledger import Failure
 from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
 from filterfleet.listener.metrics import disk_families
 from filterfleet.listener.orders.box import Box
+from filterfleet.listener.past import Past
 from filterfleet.listener.present import PresentFile
 from filterfleet.listener.service import Hints
 from filterfleet.listener.settings.aftermath import Keep, parse_after
@@ -81,8 +82,10 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         home = ledger_file(there, here, state).parent
         folders = {"state": home, **({"output": here} if isinstance(here, Path) else {})}
         hook_options = parse_hooks(options.webhook, options.webhook_secret_file, options.exec_hook, options.hook_events)
-        board, teller = Board(), Teller(Notifier())
-        stack.enter_context(serving(options.metrics, lambda: [*board.ask(), *_surroundings(folders)]))
+        board, teller, past = Board(), Teller(Notifier()), Past(home / LEDGER, str(there))
+        stack.enter_context(
+            serving(options.metrics, lambda: [*board.ask(), *past.families(), *_surroundings(folders)])
+        )
         ends = stack.enter_context(
             open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
         )
