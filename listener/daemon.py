@@ -83,9 +83,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         folders = {"state": home, **({"output": here} if isinstance(here, Path) else {})}
         hook_options = parse_hooks(options.webhook, options.webhook_secret_file, options.exec_hook, options.hook_events)
         board, teller, past = Board(), Teller(Notifier()), Past(home / LEDGER, str(there))
-        stack.enter_context(
-            serving(options.metrics, lambda: [*board.ask(), *past.families(), *_surroundings(folders)])
-        )
+        stack.enter_context(serving(options.metrics, lambda: [*board.ask(), *past.families(), *_surroundings(folders)]))
         ends = stack.enter_context(
             open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
         )

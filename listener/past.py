@@ -1,4 +1,4 @@
-"""What a listener has done, as metrics: from the ledger, which is read when somebody asks, and never by the listener."""
+"""What a listener has done, as metrics, from the ledger, which is read when somebody asks, and not by the listener."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class Past:
         stages = [stage_sample(stage, cells) for stage, cells in totals.cells.items()]
         prefix = "filterfleet_listener"
         failures = "Failures to process an image, those that are tried again included."
-        seconds = "Time that images took in each stage; total goes from submission until the results are in their places."
+        seconds = (
+            "Time that images took in each stage; total goes from submission until the results are in their places."
+        )
         return [
             gauge(f"{prefix}_images", "Images at the source, by state.", numbers, "state"),
             gauge(f"{prefix}_paused", "Whether the listener is told to take nothing new.", paused),

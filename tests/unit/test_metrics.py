@@ -38,6 +38,10 @@ from filterfleet.common.metrics.processes import process_families
 from filterfleet.common.metrics.serving import serving
 from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.wire import Failed
+from filterfleet.listener.ledger.histogram import BUCKETS, STAGES, bucket_of, histogram_of, packed
+from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.ledger.totals import OPEN, Running, Totals
+from filterfleet.listener.past import Past, stage_sample
 from filterfleet.worker.done import Done
 from filterfleet.worker.memory import Memory
 from filterfleet.worker.metrics import Tally, worker_families
@@ -123,6 +127,50 @@ def test_what_the_system_knows_of_a_process():
     assert memory.keys() == {("me",)}
     assert 1 << 20 < memory["me",] < 1 << 40
     assert values(families, "filterfleet_process_cpu_seconds_total")["me",] > 0
+
+
+def test_totals_of_a_ledger_never_go_back_however_its_minutes_pass(tmp_path):
+    file, now = tmp_path / "ledger.sqlite3", 1e9
+
+    def record(minutes_ago: int, done: int) -> None:
+        hist = packed(histogram_of([(None, 0.5, None, None, None, None)] * done))
+        row = ("in", int(now / 60) - minutes_ago, "recipe", done, 1, 10 * done, hist)
+        ledger._db.execute("INSERT OR REPLACE INTO minutes VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        ledger.commit()
+
+    with closing(Ledger(file, "in", "recipe")) as ledger:
+        record(5, 100)
+        running = Running(file, "in", clock=lambda: now)
+        assert running.read() == Totals(), "what was before it began"
+        record(0, 2)
+        assert (running.read().done, running.read().failed, running.read().bytes) == (2, 1, 20)
+        now += OPEN * 60
+        record(OPEN, 3)
+        assert running.read().done == 3, "a transaction that took long"
+        now += 3600
+        record(0, 4)
+        assert [running.read().done for _ in range(3)] == [7, 7, 7]
+        (decode,) = (
+            family for family in Past(file, "in").families() if family.name == "filterfleet_listener_stage_seconds"
+        )
+    assert [sample.labels["stage"] for sample in decode.samples] == list(STAGES)
+    assert sum(running.read().cells["decode"]) == 7
+    assert Past(tmp_path / "none", "in").families() == []
+
+
+def test_the_buckets_of_a_stage():
+    cells = [0] * BUCKETS
+    for seconds, count in ((0.0005, 1), (0.5, 10), (500.0, 2)):
+        cells[bucket_of(seconds)] += count
+    sample = stage_sample("decode", cells)
+    assert sample.value == 13
+    below = dict(sample.buckets)
+    assert below[0.001] == 1
+    assert (
+        max(bound for bound, count in below.items() if count == 1) < 0.5 < min(b for b, c in below.items() if c == 11)
+    )
+    assert list(below) == sorted(below)
+    assert abs(stage_sample("decode", [*cells[:-1], 0]).total - 5.0) < 0.3
 
 
 # --- out of a loop, and out of children ----
