@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from filterfleet.common.jobs.ids import SHORT
 from filterfleet.common.text import json_text
 from filterfleet.common.timestamp import timestamp
 from filterfleet.listener.ledger.endings import Done, Ending
@@ -32,6 +33,7 @@ def event_of(ending: Ending, source: str, recipe: str) -> HookEvent:
         "path": ending.path,
         "bytes": ending.size,
         "modified": timestamp(ending.mtime),
+        "job": ending.job[:SHORT],
         "recipe": recipe,
     }
     if isinstance(ending, Done):

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from filterfleet.common.jobs.names import output_path
 from filterfleet.common.wire import OutputFile
+from filterfleet.listener.ledger.sql import octets
 
+# "state <> 'done'" beside another state has SQLite use the index undone_by_time.
 _KEY = "source = CAST(:source AS TEXT) AND recipe = :recipe"
 _DONE = f"""
 SELECT finished_at, path, size, mtime_ns, job, outputs, width, height, engine, worker,
@@ -20,11 +22,12 @@ FROM results WHERE {_KEY} AND (finished_at, path) > (:at, CAST(:path AS TEXT)) A
 ORDER BY finished_at, path LIMIT :most
 """  # noqa: S608
 _FAILED = f"""
-SELECT at, path, size, mtime_ns, reason, transient
-FROM objects WHERE {_KEY} AND state = 'failed' AND (at, path) > (:at, CAST(:path AS TEXT)) AND at < :before
+SELECT at, path, size, mtime_ns, job, reason, transient
+FROM objects WHERE {_KEY} AND state = 'failed' AND state <> 'done'
+AND (at, path) > (:at, CAST(:path AS TEXT)) AND at < :before
 ORDER BY at, path LIMIT :most
 """  # noqa: S608
-_PENDING = f"SELECT 1 FROM objects WHERE {_KEY} AND state = 'pending' LIMIT 1"  # noqa: S608
+_PENDING = f"SELECT 1 FROM objects WHERE {_KEY} AND state = 'pending' AND state <> 'done' LIMIT 1"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An image that could not be processed. transient: it is tried again."""
+    """An image that could not be processed. job is empty if its content is not known. transient: it is tried again."""
 
     at: float
     path: str
     size: int
     mtime: float
+    job: str
     reason: str
     transient: bool
 
@@ -78,20 +82,20 @@ def endings(
 ) -> list[Ending]:
     """The first endings behind these marks and before an instant. An image that has ended several times meanwhile has
     its last ending only. Raises sqlite3.Error."""
-    key = {"source": _octets(source), "recipe": recipe, "before": before, "most": most}
-    dones = db.execute(_DONE, key | {"at": done.at, "path": _octets(done.path)}).fetchall()
-    faults = db.execute(_FAILED, key | {"at": failed.at, "path": _octets(failed.path)}).fetchall()
+    key = {"source": octets(source), "recipe": recipe, "before": before, "most": most}
+    dones = db.execute(_DONE, key | {"at": done.at, "path": octets(done.path)}).fetchall()
+    faults = db.execute(_FAILED, key | {"at": failed.at, "path": octets(failed.path)}).fetchall()
     found: list[Ending] = [_done(*row) for row in dones]
     found += [
-        Failed(at, path, size, mtime_ns / 1e9, reason or "", bool(transient))
-        for at, path, size, mtime_ns, reason, transient in faults
+        Failed(at, path, size, mtime_ns / 1e9, job or "", reason or "", bool(transient))
+        for at, path, size, mtime_ns, job, reason, transient in faults
     ]
     return sorted(found, key=lambda ending: ending.at)[:most]
 
 
 def is_pending(db: sqlite3.Connection, source: str, recipe: str) -> bool:
     """Whether any image is still to be processed. Raises sqlite3.Error."""
-    return db.execute(_PENDING, {"source": _octets(source), "recipe": recipe}).fetchone() is not None
+    return db.execute(_PENDING, {"source": octets(source), "recipe": recipe}).fetchone() is not None
 
 
 def _done(
@@ -117,7 +121,3 @@ def _done(
     files = tuple(OutputFile(*output) for output in json.loads(outputs))
     mtime = mtime_ns / 1e9
     return Done(at, path, size, mtime, job, files, width, height, engine, worker or "", seconds, notes or "")
-
-
-def _octets(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -29,6 +30,7 @@ from filterfleet.listener.hooks.office import HOOKS, Office
 from filterfleet.listener.hooks.patience import GIVE_UP, LONGEST, TRIES, Answer, Patience, Told
 from filterfleet.listener.hooks.program import Run
 from filterfleet.listener.hooks.signature import HEADER, signature
+from filterfleet.listener.ledger import endings
 from filterfleet.listener.ledger.endings import Done, Failed, Mark
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.settings.hooks import HookOptions, Kind, Program, Receiver, Webhook, parse_hooks
@@ -99,7 +101,7 @@ def test_events_are_json_with_the_same_id_whenever_they_are_told():
     assert told["sha256"] == "ab" * 32
     assert told["outputs"] == [{"name": "o", "path": f"o/{told['path']}.png", "format": "png", "bytes": 3}]
     assert (told["time"], told["modified"]) == ("2001-09-09T01:46:40.000Z", "1970-01-01T00:00:02.500Z")
-    failed = json.loads(event_of(Failed(1e9, "a", 5, 2.5, "Why.", transient=True), "/in", RECIPE).body())
+    failed = json.loads(event_of(Failed(1e9, "a", 5, 2.5, "ab" * 40, "Why.", transient=True), "/in", RECIPE).body())
     assert (failed["event"], failed["reason"], failed["transient"]) == ("image.failed", "Why.", True)
     batch = json.loads(batch_event("/in", RECIPE, 1.0, 2.0, 7, 1).body())
     assert (batch["event"], batch["done"], batch["failed"]) == ("batch.done", 7, 1)
@@ -130,6 +132,13 @@ def test_a_mark_survives_and_a_clock_that_is_set_back_hides_nothing(tmp_path):
         os.close(folder)
     assert cursor.not_beyond(9.0) == cursor
     assert cursor.not_beyond(4.0).done == Mark(4.0)
+
+
+@pytest.mark.parametrize("query", [endings._DONE, endings._FAILED, endings._PENDING])
+def test_looking_for_what_has_ended_costs_the_same_however_much_has(ledger, query):
+    values = {"source": b"/in", "recipe": RECIPE, "before": 1.0, "most": 1, "at": 0.0, "path": b""}
+    (plan,) = (row[3] for row in ledger._db.execute(f"EXPLAIN QUERY PLAN {query}", values))
+    assert re.search(r"USING (COVERING )?INDEX (results_by_end|undone_by_time) \(source=\? AND recipe=\?", plan), plan
 
 
 # --- real receivers ----
