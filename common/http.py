@@ -8,6 +8,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 from filterfleet.common.address import Address
 
@@ -104,3 +105,11 @@ class BoundedServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A connection that broke off is no news."""
+
+
+def names_loopback(host: str) -> bool:
+    """Whether a Host header names this machine. A browser that a web page has led here by a name of its own says that
+    name."""
+    with contextlib.suppress(ValueError):
+        return urlsplit(f"//{host}").hostname in {"localhost", "127.0.0.1", "::1"}
+    return False

@@ -12,7 +12,7 @@ from filterfleet.listener.ledger.histogram import BUCKETS, GROWTH, LEAST, bounds
 from filterfleet.listener.ledger.history import History
 from filterfleet.listener.ledger.totals import Running
 
-# Of the buckets of the ledger, which are 9 % wide, so many become one. Eight of them double the time.
+# How many buckets of the ledger, which are 9 % wide, become one. Eight of them double the time.
 STEP = 8
 
 

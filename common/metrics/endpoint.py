@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from filterfleet.common.address import Address
 from filterfleet.common.errors import FleetError
-from filterfleet.common.http import BoundedHandler, BoundedServer
+from filterfleet.common.http import BoundedHandler, BoundedServer, names_loopback
 from filterfleet.common.metrics.families import Family, merged
 
 Collect = Callable[[], list[Family]]
@@ -38,7 +38,9 @@ class _Handler(BoundedHandler):
 
     def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
         path = self.path.partition("?")[0]
-        if path == "/":
+        if self.server.only_here and not names_loopback(self.headers.get("Host", "")):
+            self.reply(403, b"These metrics are for this machine only: ask for 127.0.0.1.\n")
+        elif path == "/":
             self.reply(200, b'<a href="/metrics">metrics</a>\n', "text/html; charset=utf-8")
         elif path == "/metrics":
             self._metrics()
@@ -60,6 +62,7 @@ class _Handler(BoundedHandler):
 class _Server(BoundedServer):
     def __init__(self, address: Address, collect: Collect) -> None:
         self.collect = collect
+        self.only_here = address.is_loopback
         super().__init__(address, _Handler, "metrics")
 
 

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from filterfleet.common.address import Address
 from filterfleet.common.errors import FleetError
-from filterfleet.common.http import BoundedHandler, BoundedServer
+from filterfleet.common.http import BoundedHandler, BoundedServer, names_loopback
 from filterfleet.common.logs import get_logger
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.listener.hints.parse import DRIVE_STATE, HintError, Invitation, below, parse
@@ -80,7 +80,7 @@ class HintServer:
             allowed = [hmac.compare_digest(token, self._token) for token in given]
             return None if any(allowed) else HTTPStatus.UNAUTHORIZED
         # Without a token we are on loopback, where a browser may be led by any web page that its user looks at.
-        if "Origin" in headers or not _is_loopback(headers.get("Host", "")):
+        if "Origin" in headers or not names_loopback(headers.get("Host", "")):
             return HTTPStatus.FORBIDDEN
         return None
 
@@ -147,10 +147,3 @@ def _tokens(headers: Message, target: str) -> list[bytes]:
     with contextlib.suppress(ValueError):
         found += parse_qs(urlsplit(target).query, max_num_fields=16).get("token", [])
     return [token.encode("utf-8", "surrogateescape") for token in found if token]
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine."""
-    with contextlib.suppress(ValueError):
-        return urlsplit(f"//{host}").hostname in {"localhost", "127.0.0.1", "::1"}
-    return False

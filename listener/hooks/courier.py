@@ -95,7 +95,7 @@ class Courier:
         self._wake.set()
 
     def wait(self, seconds: float) -> None:
-        """After finish(), until everything is told, and no longer than this."""
+        """After finish(), until everything is told, for this time at most."""
         self._thread.join(seconds)
 
     def stop(self) -> None:

@@ -55,9 +55,9 @@ WORKERS = (
 REPORT = Report("ab", 3, 2, 3, 10, 20, 1, {"submitted": 7, "stale_result": 2}, WORKERS)
 
 
-def get(port: int, path: str = "/metrics", accept: str = "") -> tuple[int, str]:
+def get(port: int, path: str = "/metrics", **headers: str) -> tuple[int, str]:
     with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
-        connection.request("GET", path, headers={"Accept": accept})
+        connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         return response.status, response.read().decode()
 
@@ -228,9 +228,11 @@ def test_the_page_is_what_prometheus_reads_in_both_of_its_formats():
         status, text = get(port)
         assert status == 200
         found = {metric.name: metric for metric in parse_text(text)}
-        _, open_text = get(port, accept="application/openmetrics-text; version=1.0.0")
+        _, open_text = get(port, Accept="application/openmetrics-text; version=1.0.0")
         assert {metric.name for metric in parse_openmetrics(open_text)} == found.keys()
         assert get(port, "/")[0] == 200
+        assert get(port, Host="rebound.example.org")[0] == 403, "a web page must not read it by a name of its own"
+        assert get(port, Host=f"localhost:{port}")[0] == 200
         assert get(port, "/favicon.ico")[0] == 404
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.2", port), 5)

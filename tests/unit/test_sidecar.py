@@ -40,7 +40,7 @@ def test_a_result_with_a_sidecar_and_without_it_again():
 
 
 def test_the_ledger_has_the_sidecar_and_no_other_image_gets_it():
-    """Once sidecars are no longer wanted, an image with the same content gets copies of the other outputs."""
+    """Without --sidecar, another image with the same content gets copies of the other outputs."""
     rig = Rig(sidecar=True, engine="cluster")
     rig.lists(a=V1)
     rig.on(Loaded("a", DIGEST, b"image"))
