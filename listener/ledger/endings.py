@@ -22,7 +22,7 @@ FROM results WHERE {_KEY} AND (finished_at, path) > (:at, CAST(:path AS TEXT)) A
 ORDER BY finished_at, path LIMIT :most
 """  # noqa: S608
 _FAILED = f"""
-SELECT at, path, size, mtime_ns, job, reason, transient
+SELECT at, path, size, mtime_ns, job_id, reason, transient
 FROM objects WHERE {_KEY} AND state = 'failed' AND state <> 'done'
 AND (at, path) > (:at, CAST(:path AS TEXT)) AND at < :before
 ORDER BY at, path LIMIT :most
