@@ -30,7 +30,7 @@ from filterfleet.listener.hooks.feed import Feed
 from filterfleet.listener.interfaces import Source
 from filterfleet.listener.ledger.ledger import Failure
 from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
-from filterfleet.listener.metrics import disk_families
+from filterfleet.listener.metrics import disk_families, fleet_families
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.past import Past
 from filterfleet.listener.present import PresentFile
@@ -116,7 +116,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
 
         def tell(families: Callable[[], list[Family]]) -> None:
             def all_families() -> list[Family]:
-                return [*families(), *(office.families() if office else ())]
+                return [*families(), *fleet_families(client), *(office.families() if office else ())]
 
             board.answer(all_families)
             teller.turn(all_families)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from filterfleet.common.client.lack import Fleet
 from filterfleet.common.metrics.families import Family, gauge
 from filterfleet.listener.core.core import ListenerCore
 from filterfleet.listener.core.work import State
@@ -26,6 +27,15 @@ def live_families(core: ListenerCore, scanned: Scanned | None) -> list[Family]:
         _gauge("under_way", "Images on their way through the listener, by what happens to them.", under_way, "state"),
         _gauge("in_trouble", "Whether a place fails, so that its transfers are tried again.", trouble, "place"),
         *(_scan_families(scanned) if scanned else ()),
+    ]
+
+
+def fleet_families(fleet: Fleet) -> list[Family]:
+    connected = fleet.contact.connected
+    threads = fleet.catalogue.threads if connected else 0
+    return [
+        _gauge("broker_connected", "Whether the listener is connected to a broker.", float(connected)),
+        _gauge("fleet_threads", "Threads of the workers that the broker has, as it tells.", float(threads)),
     ]
 
 

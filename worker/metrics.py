@@ -26,14 +26,15 @@ class Tally:
             self.outcomes[outcome.kind] += 1
 
 
-def worker_families(tally: Tally, threads: int, busy: int, memory: Memory) -> list[Family]:
-    """busy: threads that work on an image."""
+def worker_families(tally: Tally, threads: int, busy: int, memory: Memory, connected: int) -> list[Family]:
+    """busy: threads that work on an image. connected: brokers that answer."""
     prefix = "filterfleet_worker"
     work = "Images that the process has worked on, by outcome: done, or the kind of the failure."
     seconds = "Time that a thread has spent on an image that is done."
     return [
         gauge(f"{prefix}_threads", "Images that the process works on at once, at most.", float(threads)),
         gauge(f"{prefix}_busy_threads", "Images that the process works on.", float(busy)),
+        gauge(f"{prefix}_brokers_connected", "Brokers that the process is connected to.", float(connected)),
         gauge(f"{prefix}_memory_limit_bytes", "Memory that the process may use for images.", float(memory.total)),
         gauge(f"{prefix}_memory_held_bytes", "Memory that images hold.", float(memory.held)),
         gauge(f"{prefix}_images_waiting_for_memory", "Images that wait for memory.", float(memory.waiting)),

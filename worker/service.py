@@ -140,7 +140,8 @@ class WorkerService:
         stop.clear()
 
     def _families(self) -> list[Family]:
-        return worker_families(self._tally, self._profile.threads, len(self._threads.begun()), self._memory)
+        connected = sum(broker.contact.connected for broker in self._brokers)
+        return worker_families(self._tally, self._profile.threads, len(self._threads.begun()), self._memory, connected)
 
     def _turn(self) -> None:
         begun = self._threads.begun()

@@ -148,6 +148,8 @@ def test_a_fleet_is_seen_and_its_trouble_as_well(fleet: Fleet, processes: Proces
     )
     assert prometheus.value("sum(filterfleet_listener_stage_seconds_count{stage='total'})") == 12
     assert prometheus.value("filterfleet_broker_workers") == 2
+    assert prometheus.value("filterfleet_listener_broker_connected") == 1
+    assert prometheus.value("sum(filterfleet_worker_brokers_connected)") == 2
     for expression in expressions():
         assert prometheus.query(expression), expression
 

@@ -114,7 +114,7 @@ def test_the_workers_numbers():
     tally.count(Done((), (), {}), 0.2)
     tally.count(Failed(b"", "permanent", "It is no image."), 0.1)
     with memory.hold(30):
-        families = worker_families(tally, 4, 1, memory)
+        families = worker_families(tally, 4, 1, memory, 2)
     images = values(families, "filterfleet_worker_images_total")
     assert images == {("done",): 1, ("permanent",): 1, ("transient",): 0}
     assert values(families, "filterfleet_worker_memory_held_bytes") == {(): 30}
@@ -221,7 +221,7 @@ def test_the_page_is_what_prometheus_reads_in_both_of_its_formats():
     port = free_ports()[0]
     families = [
         *labelled(broker_families(REPORT, 5), process="a"),
-        *worker_families(Tally(), 1, 0, Memory(1)),
+        *worker_families(Tally(), 1, 0, Memory(1), 1),
         Family("h_seconds", "histogram", "", [Histogram((1.0,)).sample()]),
     ]
     with serving(str(port), lambda: families):
