@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from filterfleet.worker.filters.merge import Resampled, Whole
+from filterfleet.worker.filters.merge import Moved, Resampled, Whole
 from filterfleet.worker.formats import Target
 from filterfleet.worker.formats.sides import check_sides
 from filterfleet.worker.tree import Node
@@ -20,7 +20,7 @@ def check_sizes(node: Node, width: int, height: int, targets: Mapping[str, Targe
         check_sides(output.name, targets[output.name].format, width, height)
     for bound, child in node.children:
         match bound.filter.merge:
-            case Resampled() as merge:
+            case Resampled() | Moved() as merge:
                 check_sizes(child, *merge.target(width, height, **bound.values), targets)
             case Whole(keeps_size=False):
                 pass

@@ -25,7 +25,7 @@ _QUALITY = 72  # of the JPEG
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What a filter is shown on. What is added first: noise, whose standard deviation is in 8-bit levels; a share of
-    black and white specks; a round hole.
+    black and white specks; a round hole. Of what is left, crop keeps this many rows and columns in the middle.
     """
 
     photo: str
@@ -33,6 +33,7 @@ class Sample:
     noise: float = 0.0
     specks: float = 0.0
     hole: bool = False
+    crop: int = _CELL
 
 
 def _logo() -> bytes:
@@ -63,6 +64,7 @@ SAMPLES = {
     "clahe": Sample("retina.jpg", {"clip": 4}),
     "close": Sample("camera.png", {"size": 7}),
     "convolve": Sample("coffee.jpg", {"kernel": _DIAGONAL, "divisor": 9}),
+    "crop": Sample("astronaut.jpg", {"width": 100, "height": 130, "gravity": "top"}),
     "curves": Sample("coffee.jpg", {"points": ((0, 0), (25, 10), (75, 90), (100, 100))}),
     "despeckle": Sample("camera.png", {"size": 5}, specks=0.03),
     "dilate": Sample("hubble_deep_field.jpg", {"size": 5}),
@@ -70,6 +72,7 @@ SAMPLES = {
     "emboss": Sample("coffee.jpg"),
     "equalize": Sample("rocket.jpg"),
     "erode": Sample("camera.png", {"size": 5}),
+    "flip": Sample("rocket.jpg"),
     "gamma": Sample("rocket.jpg", {"gamma": 2}),
     "gaussian_blur": Sample("chelsea.png", {"size": 15, "sigma": 3}),
     "grayscale": Sample("astronaut.jpg"),
@@ -82,6 +85,7 @@ SAMPLES = {
     "nl_means": Sample("chelsea.png", {"strength": 10}, noise=12),
     "open": Sample("hubble_deep_field.jpg", {"size": 5}),
     "otsu": Sample("camera.png"),
+    "pad": Sample("coffee.jpg", {"height": 200, "width": 200, "color": "#803020"}, crop=140),
     "pixelate": Sample("astronaut.jpg", {"block": 10}),
     "posterize": Sample("chelsea.png", {"levels": 3}),
     "resize": Sample("chelsea.png", {"width": 100, "height": 180}),
@@ -148,7 +152,8 @@ def _photo(sample: Sample) -> Image:
     if sample.hole:
         image = cv2.merge([*cv2.split(image), np.full(image.shape[:2], 255, np.uint8)])
         cv2.circle(image, (_CELL // 2, _CELL // 2), _CELL // 3, (255, 255, 255, 0), -1)
-    return image  # type: ignore[no-any-return]
+    edge = (_CELL - sample.crop) // 2
+    return np.ascontiguousarray(image[edge : _CELL - edge, edge : _CELL - edge])
 
 
 def _cell(image: Image) -> Image:

@@ -2,11 +2,15 @@
 
 import numpy as np
 import PIL.Image
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.filters import resampling
+from filterfleet.common.jobs.recipe import Step
+from filterfleet.worker.filters import bind, resampling
+from filterfleet.worker.filters.framing import GRAVITIES
+from filterfleet.worker.filters.merge import Resampled
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.plan import bands
@@ -81,6 +85,50 @@ def test_an_even_area_stays_as_it_is(
 ) -> None:
     image = np.full((height, width), level, np.uint16)
     assert (resampling.resample(image, (new_width, new_height), method) == level).all()
+
+
+@given(sides, sides, sides, sides, st.sampled_from(resampling.METHODS), st.sampled_from(GRAVITIES), st.integers(32, 90))
+@settings(max_examples=60)
+def test_covering_cuts_off_what_is_left(
+    width: int, height: int, new_width: int, new_height: int, method: str, gravity: str, rows: int
+) -> None:
+    image = noise(width, height, 3, np.uint8) // 4 + 96
+    values = {"width": new_width, "height": new_height, "method": method, "fit": "cover", "gravity": gravity}
+    bound = bind(Step("resize", tuple(sorted(values.items()))))
+    merge = bound.filter.merge
+    assert isinstance(merge, Resampled)
+    whole = bound(image)
+    assert whole.shape == (new_height, new_width, 3)
+    part = merge.part(width, height, **bound.values)
+    resampled = plan(width, height, new_width, new_height, method, part)
+    parts = []
+    for band in bands(height, rows):
+        span = resampled.needs(band)
+        parts.append(resampled.resize(image[span.top : span.bottom], band))
+    assert np.array_equal(np.concatenate(parts), whole)
+    if part is None or method not in PILLOWS:
+        return
+    left, top, wide, high = part
+    assert wide * new_height == pytest.approx(high * new_width)
+    assert "left" not in gravity or left == 0
+    assert "bottom" not in gravity or top + high == pytest.approx(height)
+    box = (left, top, min(left + wide, width), min(top + high, height))
+    expected = PIL.Image.fromarray(image).resize((new_width, new_height), PILLOWS[method], box)
+    assert np.abs(whole.astype(int) - np.asarray(expected)).max() <= 2
+
+
+@given(sides, sides, sides, sides)
+def test_inside_and_outside_keep_the_ratio(width: int, height: int, new_width: int, new_height: int) -> None:
+    for fit, fits in (("inside", min), ("outside", max)):
+        values = {"width": new_width, "height": new_height, "fit": fit}
+        bound = bind(Step("resize", tuple(sorted(values.items()))))
+        merge = bound.filter.merge
+        assert isinstance(merge, Resampled)
+        scale = fits(new_width / width, new_height / height)
+        found = merge.target(width, height, **bound.values)
+        assert new_width in found[:1] or new_height in found[1:]
+        assert abs(found[0] - width * scale) <= 1
+        assert abs(found[1] - height * scale) <= 1
 
 
 def noise(width: int, height: int, channels: int, dtype: type[np.uint8 | np.uint16]) -> Image:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.worker.filters import Alpha, bind, catalogue
-from filterfleet.worker.filters.merge import Measured, Rows, no_rows, one_row
+from filterfleet.worker.filters.merge import Measured, Moved, Rows, no_rows, one_row
 from filterfleet.worker.formats import Target, decode, read_header
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.check import joined
@@ -21,7 +21,9 @@ from tests.property.test_strips_properties import EXAMPLES, drawn
 def mixes(found):
     """Whether a pixel of the result depends on more than one pixel of the image."""
     merge = found.merge
-    return not isinstance(merge, Rows) or merge.halo is not no_rows or merge.align is not one_row
+    if isinstance(merge, Rows):
+        return merge.halo is not no_rows or merge.align is not one_row
+    return not isinstance(merge, Moved)
 
 
 MIXING = [found for found in catalogue() if mixes(found)]
@@ -49,7 +51,7 @@ def see_through(draw, largest):
 def values_of(data, found):
     values = drawn(data, found)
     if found.name == "resize":
-        values |= {"width": data.draw(st.integers(1, 90)), "height": data.draw(st.integers(0, 90))}
+        values |= {"width": data.draw(st.integers(1, 90)), "height": data.draw(st.integers(1, 90))}
     if found.name == "clahe":
         values["tiles"] = data.draw(st.integers(1, 8))  # each tile of a deep image counts 65,536 levels
     return values

@@ -12,7 +12,7 @@ import skimage.exposure
 
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters import Alpha, bind, catalogue, histogram, names
-from filterfleet.worker.filters.merge import Resampled
+from filterfleet.worker.filters.merge import Moved, Resampled
 from filterfleet.worker.pixels.opencv import cv2
 
 HEIGHT, WIDTH = 45, 70
@@ -139,6 +139,18 @@ def above_its_mean(image, size, offset):
     kernel = cv2.getGaussianKernel(size, 0)
     means = (neighbours(image, size, size, mode="edge") * (kernel @ kernel.T)).sum(axis=(-2, -1))
     return np.where(image > np.rint(means * 256) / 256 - offset, 255, 0)
+
+
+def framed(image):
+    top = top_of(image)
+    levels = np.array(
+        {2: [128 * top // 255, top], 4: [128 * top // 255] * 3 + [top]}.get(
+            image.ndim == 3 and image.shape[2], 128 * top // 255
+        )
+    )
+    frame = np.broadcast_to(levels, (60, 90, *image.shape[2:])).astype(image.dtype)
+    frame[:HEIGHT, 10 : 10 + WIDTH] = image
+    return frame
 
 
 def by_channel(image, change):
@@ -314,6 +326,9 @@ CASES = {
         lambda image: lanczos(image, 33, 21), {"width": 33, "method": "lanczos"}, alpha="filtered", tolerance=1
     ),
     "thumbnail": geometric(lambda image: cv2.resize(image, (31, 20), None, 0, 0, cv2.INTER_AREA), width=50, height=20),
+    "crop": geometric(lambda image: image[4:24, 20:50], width=30, height=20, top=4),
+    "flip": geometric(lambda image: image[::-1, ::-1], direction="both"),
+    "pad": geometric(framed, width=90, height=60, gravity="top", color="#808080"),
     "levels": Case(
         lambda image: as_levels(np.clip(image / top_of(image) / 0.8 - 0.125, 0, 1) ** 0.5 * top_of(image), image),
         {"black": 10, "white": 90, "gamma": 2},
@@ -420,11 +435,12 @@ def test_a_filter_never_changes_its_input_and_does_the_same_every_time(found, ki
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 40, 4), (40, 1, 2), (2, 3)])
 @pytest.mark.parametrize("found", catalogue(), ids=lambda found: found.name)
 def test_a_filter_takes_the_smallest_images(found, shape):
-    needed = {name: CASES[name].values for name in ("resize", "convolve", "channel", "match_histogram")} | WATERMARKS
+    needed = {name: CASES[name].values for name in ("resize", "pad", "convolve", "channel", "match_histogram")}
+    needed |= {"crop": {"width": 1}} | WATERMARKS
     for dtype in (np.uint8, np.uint16):
         result = bind(step(found.name, **needed.get(found.name, {})))(np.full(shape, 200, dtype))
         assert 0 not in result.shape
-        if not isinstance(found.merge, Resampled):
+        if not isinstance(found.merge, Resampled | Moved):
             assert result.shape[:2] == shape[:2]
 
 

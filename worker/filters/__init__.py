@@ -8,6 +8,7 @@ from filterfleet.worker.filters import (
     blur,
     colour,
     edges,
+    framing,
     geometry,
     kernel,
     levels,
@@ -15,7 +16,7 @@ from filterfleet.worker.filters import (
     tone,
     watermark,
 )
-from filterfleet.worker.filters.merge import Measured, Resampled, Rows, Whole
+from filterfleet.worker.filters.merge import Measured, Moved, Resampled, Rows, Whole
 from filterfleet.worker.filters.parameters import (
     Choice,
     Color,
@@ -53,6 +54,7 @@ __all__ = [
     "Integer",
     "Kernel",
     "Measured",
+    "Moved",
     "Number",
     "Parameter",
     "Picture",
@@ -71,6 +73,7 @@ __all__ = [
     "colour",
     "doubts",
     "edges",
+    "framing",
     "geometry",
     "kernel",
     "levels",

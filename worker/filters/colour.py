@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from filterfleet.worker.filters.merge import Rows
 from filterfleet.worker.filters.parameters import Choice, Color, Kernel, Number
 from filterfleet.worker.filters.registry import Alpha, register
-from filterfleet.worker.pixels.channels import LUMA, has_alpha, over
+from filterfleet.worker.pixels.channels import LUMA, as_colour, has_alpha, over
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -46,8 +46,7 @@ def saturation(image: Image, factor: float) -> Image:
 @register("sepia", merge=Rows(), work=4.0, tints=True, amount=Number(1.0, 0.0, 1.0, "0 changes nothing"))
 def sepia(image: Image, amount: float) -> Image:
     """The brown of old photographs; gray images become colour."""
-    colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
-    return _mixed(colour, amount * _SEPIA + (1 - amount) * np.eye(3))
+    return _mixed(as_colour(image), amount * _SEPIA + (1 - amount) * np.eye(3))
 
 
 _PLANES = {"red": 2, "green": 1, "blue": 0}
@@ -72,8 +71,7 @@ def mix(image: Image, matrix: tuple[tuple[float, ...], ...]) -> Image:
 
     Gray images become colour.
     """
-    colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
-    return _mixed(colour, np.array(matrix, np.float64)[::-1, ::-1])
+    return _mixed(as_colour(image), np.array(matrix, np.float64)[::-1, ::-1])
 
 
 @register("background", merge=Rows(), work=4.0, alpha=Alpha.FILTERED, color=Color("#ffffff"))
@@ -82,8 +80,7 @@ def background(image: Image, color: str) -> Image:
     if not has_alpha(image):
         return image
     levels = np.array([*reversed(bytes.fromhex(color[1:]))])
-    if image.shape[2] == 2 and len(set(levels)) > 1:
-        gray, alpha = cv2.split(image)
-        image = cv2.merge([gray, gray, gray, alpha])
+    if len(set(levels)) > 1:
+        image = as_colour(image)
     scale = np.iinfo(image.dtype).max // 255
     return over(image, (levels * scale)[: image.shape[2] - 1])

@@ -6,18 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from filterfleet.common.errors import ImageError
+from filterfleet.worker.filters.framing import GRAVITIES, check_enlarged, placed
 from filterfleet.worker.filters.merge import Resampled, Rows
 from filterfleet.worker.filters.parameters import Choice, Integer
 from filterfleet.worker.filters.registry import Alpha, Border, register
-from filterfleet.worker.filters.resampling import METHODS, resample
+from filterfleet.worker.filters.resampling import METHODS, Part, resample
 from filterfleet.worker.pixels.channels import is_opaque
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.settings import MAX_SIDE
-
-# The largest result, in pixels, of an image that is enlarged. A larger value lets a recipe turn a small file into more
-# memory; a smaller one refuses more recipes. Shrinking is not limited.
-MAX_ENLARGED = 128_000_000
 
 # Pixels whose sums, of up to 80 bytes each, are in memory at once. A larger value takes more memory; a smaller one more
 # time.
@@ -29,50 +25,69 @@ def _scaled(side: int, numerator: int, denominator: int) -> int:
     return max(1, (2 * side * numerator + denominator) // (2 * denominator))
 
 
-def _resized(image_width: int, image_height: int, width: int, height: int, **_values: Any) -> tuple[int, int]:
+def _resized(image_width: int, image_height: int, width: int, height: int, fit: str, **_values: Any) -> tuple[int, int]:
     """The new width and height; one that is 0 follows from the other. Raises ImageError when that is too large."""
+    if width and height and fit in ("inside", "outside"):
+        across = (image_width * height >= image_height * width) == (fit == "inside")  # whether the width is as given
+        width, height = (width, 0) if across else (0, height)
     width, height = (
         width or _scaled(image_width, height, image_height),
         height or _scaled(image_height, width, image_width),
     )
-    if max(width, height) > MAX_SIDE:
-        raise ImageError(f"The image would be {width} x {height} pixels; a side may have at most {MAX_SIDE}.")
-    if width * height > max(MAX_ENLARGED, image_width * image_height):
-        raise ImageError(
-            f"The image would be enlarged to over {MAX_ENLARGED // 1_000_000} megapixels: {width} x {height}."
-        )
+    check_enlarged(width, height, image_width * image_height)
     return width, height
+
+
+def _covering(
+    image_width: int, image_height: int, width: int, height: int, fit: str, gravity: str, **_values: Any
+) -> Part | None:
+    """The largest part of the image that has the ratio of the result, if the rest is to be cut off."""
+    if fit != "cover" or not (width and height) or image_width * height == image_height * width:
+        return None
+    scale = min(image_width / width, image_height / height)
+    wide, high = min(width * scale, image_width), min(height * scale, image_height)
+    left = placed(image_width - wide, gravity, "left", "right")
+    return left, placed(image_height - high, gravity, "top", "bottom"), wide, high
 
 
 def _method(method: str, **_values: Any) -> str:
     return method
 
 
-def _no_size(width: int, height: int, **_values: Any) -> str | None:
-    return None if width or height else "needs a width, a height or both"
+def _no_size(width: int, height: int, fit: str, **_values: Any) -> str | None:
+    if not (width or height):
+        return "needs a width, a height or both"
+    return None if (width and height) or fit == "fill" else f"needs both a width and a height for fit {fit!r}"
 
 
 @register(
     "resize",
     border=Border.LEFT_OUT,
-    merge=Resampled(_resized, _method),
+    merge=Resampled(_resized, _method, _covering),
     work=0.5,
     alpha=Alpha.FILTERED,
     refuses=_no_size,
     width=Integer(0, 0, MAX_SIDE, "pixels; 0 follows from the height"),
     height=Integer(0, 0, MAX_SIDE, "pixels; 0 follows from the width"),
     method=Choice("area", METHODS),
+    fit=Choice("fill", ("fill", "inside", "outside", "cover")),
+    gravity=Choice("center", GRAVITIES),
 )
-def resize(image: Image, width: int, height: int, method: str) -> Image:
+def resize(image: Image, width: int, height: int, method: str, fit: str, gravity: str) -> Image:
     """Changes width and height; given one of them, keeps the ratio.
+
+    Given both, fit decides: fill stretches the image; inside and outside keep its ratio, within the given size or
+    around it; cover fills the size and cuts off what is left, on the sides away from gravity. For a border instead, let
+    pad follow inside.
 
     area and lanczos suit shrinking, cubic and lanczos enlarging. All but nearest take every pixel into account, so that
     fine patterns do not turn into coarse ones (worker.filters.resampling). To enlarge, area is linear.
 
-    Raises ImageError when the result has a side over MAX_SIDE, or is enlarged to over MAX_ENLARGED pixels.
+    Raises ImageError when the result has a side over MAX_SIDE, or is enlarged to over 128 million pixels.
     """
-    size = _resized(image.shape[1], image.shape[0], width, height)
-    return resample(image, size, method)
+    image_height, image_width = image.shape[:2]
+    size = _resized(image_width, image_height, width, height, fit)
+    return resample(image, size, method, _covering(image_width, image_height, width, height, fit, gravity))
 
 
 def _fitting(image_width: int, image_height: int, width: int, height: int) -> tuple[int, int]:

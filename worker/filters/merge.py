@@ -60,15 +60,34 @@ class Hysteresis(Struct, frozen=True):
     ridges: Callable[..., tuple[Any, Any]]
 
 
+def no_part(_width: int, _height: int, **_values: Any) -> None:
+    return None
+
+
 class Resampled(Struct, frozen=True):
     """The size changes: target(width, height, **values) returns the new (width, height) in pixels. method(**values)
     says how: one of cv2.INTER_*, for the pixels of cv2.resize; or one of worker.filters.resampling.METHODS, for those
-    of resample(). The filter's function is called for the image's dtype and for float32: colours that are multiplied by
-    alpha go through it one channel after the other, as whole numbers from 0 to 2^32.
+    of resample(), to which part(width, height, **values) goes as well. The filter's function is called for the image's
+    dtype and for float32: colours that are multiplied by alpha go through it one channel after the other, as whole
+    numbers from 0 to 2^32.
     """
 
     target: Callable[..., tuple[int, int]]
     method: Callable[..., int | str]
+    part: Callable[..., tuple[float, float, float, float] | None] = no_part
+
+
+class Moved(Struct, frozen=True):
+    """The rows of the result are rows of the image at other places, or nothing of the image. target(width, height,
+    **values) returns the new (width, height) in pixels.
+
+    made(top, bottom, width, height, **values) says which rows of the result a strip makes, as (first, last + 1), where
+    the strip has the rows of the image from top up to bottom. Together, strips make all rows once. The function is
+    called with such a strip and place=Place(...), and returns the rows that the strip makes, which may be none.
+    """
+
+    target: Callable[..., tuple[int, int]]
+    made: Callable[..., tuple[int, int]]
 
 
 class Whole(Struct, frozen=True):
@@ -80,4 +99,4 @@ class Whole(Struct, frozen=True):
     keeps_size: bool = False
 
 
-Merge = Rows | Measured | Hysteresis | Resampled | Whole
+Merge = Rows | Measured | Hysteresis | Resampled | Moved | Whole

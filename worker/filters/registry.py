@@ -16,7 +16,7 @@ import numpy as np
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Recipe, Step, Value
 from filterfleet.common.text import did_you_mean
-from filterfleet.worker.filters.merge import Measured, Merge, Resampled, Rows
+from filterfleet.worker.filters.merge import Measured, Merge, Moved, Resampled, Rows
 from filterfleet.worker.filters.parameters import Parameter
 from filterfleet.worker.filters.plugins import load_plugins
 from filterfleet.worker.filters.transparency import resized
@@ -103,7 +103,7 @@ class Bound:
         means that it is the whole image. Raises ImageError if the filter cannot take an image like this.
         """
         merge = self.filter.merge
-        if isinstance(merge, Rows) and merge.positioned:
+        if isinstance(merge, Moved) or (isinstance(merge, Rows) and merge.positioned):
             place = place or Place(0, image.shape[1], image.shape[0])
             return self.apply(image, self.filter.function, place=place)
         if isinstance(merge, Resampled):

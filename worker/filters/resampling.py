@@ -69,43 +69,63 @@ _KERNELS: dict[str, _Kernel] = {"linear": _TRIANGLE, "cubic": (_cubic, 2.0), "la
 METHODS = ("area", "nearest", *_KERNELS)
 
 
-def opencvs(width: int, height: int, size: tuple[int, int], method: str) -> int | None:
+Part = tuple[float, float, float, float]  # of an image: left, top, width and height, in pixels
+
+
+def opencvs(width: int, height: int, size: tuple[int, int], method: str, part: Part | None = None) -> int | None:
     """The method of cv2.resize that changes width x height to size as method wants, or None if weighted() does."""
+    if part is not None:
+        return None
     if method == "nearest":
         return cv2.INTER_NEAREST
     # To enlarge by area would make blocks.
     return cv2.INTER_AREA if method == "area" and size[0] <= width and size[1] <= height else None
 
 
-def resample(image: Image, size: tuple[int, int], method: str) -> Image:
-    """The image with the size (width, height). method is one of METHODS. Takes uint8, uint16, and float32 with whole
-    numbers from 0 to 2^32, whose results are neither rounded nor clipped.
+def resample(image: Image, size: tuple[int, int], method: str, part: Part | None = None) -> Image:
+    """The image, or a part of it, with the size (width, height). method is one of METHODS. Takes uint8, uint16, and
+    float32 with whole numbers from 0 to 2^32, whose results are neither rounded nor clipped.
     """
     height, width = image.shape[:2]
-    code = opencvs(width, height, size, method)
+    code = opencvs(width, height, size, method, part)
     if code is not None:
         return cv2.resize(image, size, interpolation=code)
-    return weighted(image, 0, Axis(width, size[0], method), Axis(height, size[1], method), 0, size[1])
+    return weighted(image, 0, *axes(width, height, size, method, part), 0, size[1])
+
+
+def axes(width: int, height: int, size: tuple[int, int], method: str, part: Part | None) -> tuple[Axis, Axis]:
+    """How an image of width x height, or a part of it, changes to size: across and down."""
+    left, top, wide, high = part or (0.0, 0.0, width, height)
+    return Axis(width, size[0], method, left, wide), Axis(height, size[1], method, top, high)
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One side of an image: of which samples a new one is the mean, and with which weights. method is linear, cubic or
-    lanczos, or area, which is linear where it enlarges.
+    """One side of an image: of which samples a new one is the mean, and with which weights. method is one of METHODS;
+    area is linear where it enlarges. The new samples stand for part of the side, which begins at start.
     """
 
     length: int
     new_length: int
     method: str
+    start: float
+    part: float
+
+    @property
+    def _ratio(self) -> float:
+        return self.part / self.new_length
 
     @property
     def _kernel(self) -> _Kernel:
-        return _KERNELS.get(self.method, _BOX if self.new_length < self.length else _TRIANGLE)
+        return _KERNELS.get(self.method, _BOX if self._ratio > 1 else _TRIANGLE)
 
     def _spans(self, new: Any) -> tuple[Any, Any, Any]:
         """For new samples: their centres, the first samples with a weight in them, and the first ones after those."""
-        ratio = self.length / self.new_length
-        centres, reach = (new + 0.5) * ratio, self._kernel[1] * max(ratio, 1.0)
+        centres = self.start + (new + 0.5) * self._ratio
+        if self.method == "nearest":
+            firsts = np.minimum(np.floor(centres), self.length - 1).astype(np.int64)
+            return firsts + 0.5, firsts, firsts + 1
+        reach = self._kernel[1] * max(self._ratio, 1.0)
         firsts, lasts = np.floor(centres - reach + 0.5), np.floor(centres + reach + 0.5)
         return centres, np.maximum(firsts, 0).astype(np.int64), np.minimum(lasts, self.length).astype(np.int64)
 
@@ -126,7 +146,7 @@ class Axis:
         needed = self.needs(first, last)
         centres, firsts, lasts = self._spans(np.arange(first, last))
         samples = np.arange(needed.start, needed.stop)[:, None]
-        weights = self._kernel[0]((samples + 0.5 - centres) / max(self.length / self.new_length, 1.0))
+        weights = self._kernel[0]((samples + 0.5 - centres) / max(self._ratio, 1.0))
         weights = np.where((samples >= firsts) & (samples < lasts), weights, 0.0)
         # The rounded sums go up to exactly 1, so that an even area stays as it is.
         sums = np.rint(np.cumsum(weights, axis=0) / weights.sum(axis=0) * 2.0**bits)

@@ -46,6 +46,16 @@ def from_rgb_order(samples: Image) -> Image:
     return samples if code is None else cv2.cvtColor(samples, code)
 
 
+def as_colour(image: Image) -> Image:
+    """Gray becomes BGR, with its alpha if it has one; colour stays as it is."""
+    if image.ndim == 2:
+        return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    if image.shape[2] == 2:
+        gray, alpha = cv2.split(image)
+        return cv2.merge([gray, gray, gray, alpha])
+    return image
+
+
 def over_white(image: Image) -> Image:
     """The image without alpha, laid over white paper. Each sample is rounded to the nearest level."""
     return over(image, np.full(channels_of(image) - 1, np.iinfo(image.dtype).max)) if has_alpha(image) else image

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Hysteresis, Measured, Resampled
+from filterfleet.worker.filters.merge import Hysteresis, Measured, Moved, Resampled
 from filterfleet.worker.filters.transparency import resized
-from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.strips import plan, resample
 from filterfleet.worker.strips.edges import Edges
 from filterfleet.worker.strips.plan import Size
@@ -41,6 +41,8 @@ def open_barrier(bound: Bound, size: Size, bands: Sequence[Span]) -> Barrier:
             return _Tracing(bound, merge, size, bands)
         case Resampled() as merge:
             return _Resampling(bound, plan.resampling(bound, merge, size))
+        case Moved() as merge:
+            return _Moving(bound, merge, size)
     raise TypeError(f"{bound.filter.name} is not a barrier")
 
 
@@ -104,6 +106,26 @@ class _Resampling:
         if len(made := self._plan.makes(band)):
             prepared, _ = self._bound.prepare(rows)
             self._spool.write(made.top, resized(prepared, lambda samples: self._plan.resize(samples, band)))
+
+    def finish(self) -> RowSource:
+        return self._spool
+
+    def close(self) -> None:
+        self._spool.close()
+
+
+class _Moving:
+    """Puts the rows that each band makes where they belong; they wait in a spool."""
+
+    def __init__(self, bound: Bound, merge: Moved, size: Size) -> None:
+        self._bound, self._merge, self._size = bound, merge, size
+        self._spool = RowSpool(*merge.target(size.width, size.height, **bound.values))
+
+    def put(self, index: int, band: Span, rows: Image, span: Span) -> None:  # noqa: ARG002 - the order does not matter
+        width, height = self._size.width, self._size.height
+        made = Span(*self._merge.made(band.top, band.bottom, width, height, **self._bound.values))
+        if len(made):
+            self._spool.write(made.top, self._bound(rows[band.within(span)], Place(band.top, width, height)))
 
     def finish(self) -> RowSource:
         return self._spool

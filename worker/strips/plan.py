@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Hysteresis, Measured, Resampled, Rows, Whole
+from filterfleet.worker.filters.merge import Hysteresis, Measured, Moved, Resampled, Rows, Whole
 from filterfleet.worker.formats import Target
 from filterfleet.worker.formats.limits import LONGEST_WRITTEN
 from filterfleet.worker.strips import resample
@@ -120,8 +120,9 @@ def hysteresis_halo(bound: Bound) -> int:
 def resampling(bound: Bound, merge: Resampled, size: Size) -> resample.Plan:
     """How a step changes the size. Raises ImageError if strips cannot do it."""
     width, height = merge.target(size.width, size.height, **bound.values)
+    part = merge.part(size.width, size.height, **bound.values)
     try:
-        return resample.plan(size.width, size.height, width, height, merge.method(**bound.values))
+        return resample.plan(size.width, size.height, width, height, merge.method(**bound.values), part)
     except ImageError as error:
         raise ImageError(f"The filter {bound.filter.name!r} {error}") from None
 
@@ -142,5 +143,9 @@ def check(node: Node, size: Size, targets: Mapping[str, Target], limit: int) -> 
                 below = resampling(bound, merge, size)
                 if below.width * below.height > limit:
                     check(child, Size(below.width, below.height), targets, limit)
+            case Moved() as merge:
+                width, height = merge.target(size.width, size.height, **bound.values)
+                if width * height > limit:
+                    check(child, Size(width, height), targets, limit)
             case Rows() | Measured() | Hysteresis():
                 check(child, size, targets, limit)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.common.errors import ImageError
-from filterfleet.worker.filters.resampling import Axis, opencvs, weighted
+from filterfleet.worker.filters.resampling import Axis, Part, axes, opencvs, weighted
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.span import Span
@@ -50,14 +50,14 @@ class Plan(Protocol):
 
 
 @functools.lru_cache(maxsize=256)
-def plan(width: int, height: int, new_width: int, new_height: int, method: int | str) -> Plan:
-    """method is that of filters.merge.Resampled. Raises ImageError, with the end of a sentence, if strips would differ
-    from the whole.
+def plan(width: int, height: int, new_width: int, new_height: int, method: int | str, part: Part | None = None) -> Plan:
+    """method and part are those of filters.merge.Resampled. Raises ImageError, with the end of a sentence, if strips
+    would differ from the whole.
     """
     if isinstance(method, str):
-        opencvs_method = opencvs(width, height, (new_width, new_height), method)
+        opencvs_method = opencvs(width, height, (new_width, new_height), method, part)
         if opencvs_method is None:
-            return _Weighted(Axis(width, new_width, method), Axis(height, new_height, method))
+            return _Weighted(*axes(width, height, (new_width, new_height), method, part))
         method = opencvs_method
     if method == cv2.INTER_NEAREST or (width, height) == (new_width, new_height):
         return _Nearest(height, new_width, new_height)
