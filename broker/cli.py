@@ -8,6 +8,7 @@ import typer
 
 from filterfleet.broker.service import serve
 from filterfleet.broker.settings import Settings
+from filterfleet.common.logs import tells_images
 from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
 from filterfleet.common.process.options import BackendPort, FrontendPort, Keys, Metrics
 
@@ -23,7 +24,7 @@ def broker(
     metrics: Metrics = None,
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
-    log_images: LogImages = False,
+    _log_images: LogImages = False,
 ) -> None:
     """Queue the tasks of clients and lease them to workers.
 
@@ -31,5 +32,5 @@ def broker(
     clients submit again what has no result yet. With --keys, only peers whose keys are listed there can connect, and
     everything is encrypted. SIGHUP makes it read the lists again and disconnect every peer that is no longer listed.
     """
-    settings = Settings(log_images=log_images)
+    settings = Settings(log_images=tells_images())
     serve(bind, frontend_port, backend_port, keys, insecure=insecure, settings=settings, metrics=metrics)

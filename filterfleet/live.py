@@ -22,8 +22,8 @@ def fleet_words(present: Present | None, alive: int, workers: int) -> str:
     if present is None:
         return f"Starting: {fleet}"
     counts, rate = present.counts, present.per_minute
-    left = time_left(counts, rate)
-    work = f"{counts.done} done, {counts.failed} failed, {counts.pending} to do{f' (about {left})' if left else ''}"
+    left = f" (about {left} left)" if (left := time_left(counts, rate)) else ""
+    work = f"{counts.done} done, {counts.failed} failed, {counts.pending} to do{left}"
     return f"{work}, {rate:g} images a minute, {fleet}{of_waits(present.waits)}"
 
 

@@ -40,7 +40,7 @@ class Telling:
         self._count = count
         self._file = file
         self._began = time.time()
-        self._contacts, self._waits = ContactLog(fleet.contact), WaitLog()
+        self._contacts, self._waits = ContactLog(fleet.contact._replace(connected=False)), WaitLog()
         self._next = 0.0
         self._ended: deque[tuple[float, int]] = deque()  # (instant, images that had come to their end by then)
         self._last: Present | None = None

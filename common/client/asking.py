@@ -17,7 +17,7 @@ import zmq
 
 from filterfleet.common.client.brokers import addresses, shown_address
 from filterfleet.common.errors import FleetError
-from filterfleet.common.keys.folders import PeerKeys, Role, peer_keys
+from filterfleet.common.keys.folders import PeerKeys, Role, has_secret, peer_keys
 from filterfleet.common.payload import Payload
 from filterfleet.common.wire import Status, StatusRequest, encode, new_identity, parse
 from filterfleet.common.wire.frames import poll
@@ -55,14 +55,11 @@ def ask(brokers: str, frontend_port: int, backend_port: int, keys: Path | None =
 
 
 def _keys(folder: Path | None) -> PeerKeys | None:
+    """A client's, if there are any: it is told more."""
     if folder is None:
         return None
-    try:
-        return peer_keys(folder, Role.CLIENT)
-    except FleetError:
-        if not (folder / Role.WORKER.secret_name).exists():
-            raise
-        return peer_keys(folder, Role.WORKER)
+    only_works = has_secret(folder, Role.WORKER) and not has_secret(folder, Role.CLIENT)
+    return peer_keys(folder, Role.WORKER if only_works else Role.CLIENT)
 
 
 def _report(address: str, keys: PeerKeys | None) -> Mapping[str, Any]:

@@ -89,6 +89,11 @@ def peer_keys(folder: Path, role: Role) -> PeerKeys:
     return PeerKeys(role, file, _pair(file), _public(folder / (BROKER + PUBLIC)))
 
 
+def has_secret(folder: Path, role: Role) -> bool:
+    """Whether there is something that should be the secret of such a peer."""
+    return os.path.lexists(_secret_file(folder, role.secret_name))
+
+
 def broker_pair(folder: Path) -> KeyPair:
     """The broker's own keys."""
     return _pair(_secret_file(folder, BROKER + SECRET))

@@ -62,11 +62,18 @@ def test_a_listener_waits_for_space(fleet: Fleet, photographs, expected, tmp_pat
     fleet.start_worker()
     listener = fleet.start_listener(source, output, "--state", tmp_path / "state", "--settle", 0.1, "--once")
     wait_until(lambda: FULL in listener.said or not listener.alive, 60, "a full disk")
+    said = [*("--output", output, "--state", tmp_path / "state"), *("--frontend-port", fleet.frontend)]
+    trouble = "Waiting: output cannot be written: no space left on device"
+    wait_until(lambda: trouble in fleet.processes.run("status", *said)[1], what="the status")
+    code, says = fleet.processes.run("health", "--role", "listener", "--state", tmp_path / "state")
+    assert (code, trouble in says) == (1, True)
     before = {path: file.read_bytes() for path, file in output_files(output).items()}
     assert stays_true(lambda: listener.alive, 5), listener.said
 
     grow(disk)
+    wait_until(lambda: "going on" in listener.said, 60, "the end of the trouble")
     assert listener.wait(120) == 0, listener.said
+    assert trouble not in fleet.processes.run("status", *said)[1]
     all_expected = expected(source)
     assert all(all_expected[path] == content for path, content in before.items()), "half an output was visible"
     check_outputs(output, all_expected)

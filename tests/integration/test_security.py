@@ -80,6 +80,7 @@ def test_strangers_get_no_answer_and_change_nothing(guarded: KeyedFleet, strange
         assert [kind for kind, peer, _ in asked if hears(peer, [], SILENCE / len(asked))] == []
     after = guarded.status()
     assert before.pop("counters") == after.pop("counters")
+    assert before.pop("uptime") < after.pop("uptime")
     assert before == after
     assert after["workers"] == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import sys
 
 import pytest
 
-from filterfleet.common import log_lines
+from filterfleet.common import log_lines, logs
 
 SCRIPT = """
 import sys
@@ -132,3 +133,57 @@ def test_a_name_is_written_in_every_locale():
     locale = {**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
     said = subprocess.run([sys.executable, "-c", script], env=locale, capture_output=True, check=True, timeout=60)
     assert said.stdout == b"a\xff\\u4e2d\\ud800\n"
+
+
+def said_in(environment: dict[str, str], script: str) -> str:
+    text = "from filterfleet.common import logs\nlogs.configure()\nlog = logs.get_logger('worker')\n" + script
+    return subprocess.run(
+        [sys.executable, "-c", text], env={**os.environ, **environment}, capture_output=True, check=True, timeout=60
+    ).stderr.decode()
+
+
+def test_a_line_of_json_has_its_fields_and_nothing_that_forges_another():
+    said = said_in(
+        {logs.FORMAT: "json"},
+        "log.warning('image failed', path='a\\n\\x1b[31mb', none=None, worker='lab/1', many=('a', b'b'))",
+    )
+    (line,) = said.splitlines()
+    row = json.loads(line)
+    assert (row["level"], row["event"], row["role"]) == ("warning", "image failed", "worker")
+    assert row["path"] == "a\\n\\x1b[31mb"
+    assert row["none"] is None
+    assert line.isascii()
+    assert list(row)[:3] == ["time", "level", "event"]
+
+
+def test_the_level_and_the_form_come_from_the_environment():
+    script = "log.info('not shown')\nlog.error('shown', n=1)"
+    assert said_in({logs.FORMAT: "journald", logs.LEVEL: "warning"}, script) == "<3>shown n=1 role='worker'\n"
+
+
+def test_every_line_of_a_thread_says_what_it_is_about_and_only_a_line_costs_that():
+    script = """
+asked = []
+with logs.about(job=lambda: asked.append(1) or 'abc'):
+    log.debug('not shown')
+    assert not asked
+    log.info('shown')
+log.info('another')
+"""
+    shown, another = said_in({}, script).splitlines()
+    assert "shown job=abc role=worker" in shown
+    assert "job" not in another
+
+
+@pytest.mark.parametrize(("form", "expected"), [("journald", "<3>filterfleet: No."), ("text", "filterfleet: No.")])
+def test_a_failure_to_start_is_an_error(form: str, expected: str):
+    script = """
+from filterfleet.common.errors import FleetError
+from filterfleet.common.process.command import guarded
+def fail():
+    raise FleetError("No.")
+guarded(fail)
+"""
+    environment = {**os.environ, logs.FORMAT: form}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr.decode()) == (2, f"{expected}\n")

@@ -36,6 +36,15 @@ def test_ready_and_stopping_are_said(supervisor):
     assert heard(supervisor) == [b"READY=1", b"STOPPING=1"]
 
 
+def test_the_status_is_said_when_it_changes_and_not_too_often(supervisor, monkeypatch):
+    notifier, now = Notifier(), [1000.0]
+    monkeypatch.setattr("filterfleet.common.process.notify.time.monotonic", lambda: now[0])
+    for words, later in (("a", 0.0), ("b", 0.1), ("b", 1.0), ("b", 1.0), ("c\nREADY=1 \x1b", 1.0)):
+        now[0] += later
+        notifier.status(lambda: words)  # noqa: B023
+    assert heard(supervisor) == [b"STATUS=a", b"STATUS=b", b"STATUS=c READY=1 \\x1b"]
+
+
 def test_the_watchdog_is_fed_as_often_as_needed_and_no_more(supervisor, monkeypatch):
     monkeypatch.setenv("WATCHDOG_USEC", str(3600 * 10**6))
     notifier = Notifier()
