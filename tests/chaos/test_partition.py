@@ -56,12 +56,17 @@ def test_everything_arrives_after_a_partition(
     if (apart, seconds) == ("workers", DEADLY):
         _, said = processes.run("status", "--json", *at, program=here)
         assert as_json(said)["counters"]["workers_disconnected"] == len(workers)
+        assert all("broker lost" in worker.said for worker in workers)
     cable.plug()
 
     assert listener.wait(150) == 0, listener.said
     check_outputs(output, expected(source))
     check_ledger(output, IMAGES)
     assert all(worker.alive for worker in workers)
+    if (apart, seconds) == ("workers", DEADLY):
+        for worker in workers:
+            wait_until(lambda: "broker regained" in worker.said, 60, "the return")  # noqa: B023
+        assert "workers_lost" not in as_json(processes.run("status", "--json", *at, program=here)[1])["counters"]
 
 
 def test_with_a_broker_on_each_host_work_goes_on_while_they_are_apart(

@@ -34,6 +34,7 @@ from filterfleet.common.wire.codec import SHORTEST_INTERVAL
 from filterfleet.common.wire.messages import BLOB_LIMIT, INLINE_LIMIT, LEASES_LIMIT
 
 ids = st.binary(min_size=1, max_size=64)
+sentences = st.text(max_size=100).map(one_line)
 blobs = st.binary(max_size=40)
 names = st.text(max_size=64)
 sizes = st.integers(0, BLOB_LIMIT)
@@ -131,7 +132,7 @@ worker_messages = st.one_of(
     many_results(),
     st.builds(Beat, st.binary(max_size=32), id_lists, id_lists),
     st.builds(Credit, st.integers(0, LEASES_LIMIT), st.integers(1, LEASES_LIMIT), name_lists, words, words),
-    st.builds(Failed, ids, st.sampled_from(("permanent", "transient")), st.text(max_size=100).map(one_line)),
+    st.builds(Failed, ids, st.sampled_from(("permanent", "transient")), sentences, sentences),
     st.builds(Nack, ids),
     st.builds(Drain),
     st.builds(Get, ids, names, sizes, st.integers(1, INLINE_LIMIT)),

@@ -94,9 +94,10 @@ def test_a_dead_letter_names_the_job_the_worker_and_the_reason():
     rig.introduce(A, "one/1")
     for job in (b"job-number-1", b"job-number-2", b"job-number-3"):
         rig.submit(job)
-        rig.from_worker(A, Failed(rig.token(A), "permanent", "Damaged."))
+        rig.from_worker(A, Failed(rig.token(A), "permanent", "Damaged.", "another/9"))  # which is not for it to say
     said = rig.said("dead_lettered")
     assert [row["job"] for row in said] == [f"{b'job-nu'.hex()}"] * 3
+    assert {failed.worker for failed in rig.take(CLIENT, Failed)} == {"one/1"}
     assert said[0] == {"job": b"job-nu".hex(), "worker": "one/1", "reason": "Damaged."}
 
 
