@@ -178,7 +178,7 @@ class WorkerDesk:
             return
         held = set(beat.leases)
         for lease in lost_on_the_way(worker, held, now - self._settings.dispatch_patience):
-            self._outbox.count("lease_not_received")
+            self._outbox.count("lease_not_received", job=short_id(lease.task.id), worker=worker.host)
             self._scheduler.give_back(lease)
         waiting = set(beat.waiting)
         for lease in [worker.leases[token] for token in beat.leases if token in worker.leases]:

@@ -120,6 +120,11 @@ def of_place(place: str, reason: str) -> str:
     return f"{place} cannot be {cannot}: {_inside(reason.rpartition(': ')[2])}"
 
 
+def no_remote(name: str, reason: str) -> str:
+    """A listener that cannot begin before a remote can be reached. reason is a sentence."""
+    return f"Waiting: the remote {name} cannot be reached: {_inside(reason)}"
+
+
 def _number(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.process.command import daemon
+from filterfleet.common.process.command import run_command
 from filterfleet.common.process.lazy import LazyCommand, LazyGroup
 from filterfleet.common.process.quick import make_quick
 from filterfleet.common.process.system import VERSION
@@ -143,4 +143,4 @@ def options(
 
 
 def run() -> None:
-    daemon(make_quick(typer.main.get_command(app)))
+    run_command(make_quick(typer.main.get_command(app)))

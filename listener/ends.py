@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.ours import own_room
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.words import no_remote
 from filterfleet.listener.claim import TakenError, claim
 from filterfleet.listener.cloud.polling import readable
 from filterfleet.listener.cloud.settings import BEAT, BUSY_LIMIT, FIRST_WAIT, LONGEST_WAIT
@@ -163,6 +165,7 @@ def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str
                 said = str(error)
                 log.error("waiting for a remote", remote=str(end), reason=said)
         notifier.ready()  # the listener is up, even though the remote is not
+        notifier.status(partial(no_remote, str(end), said))
         _wait(backoff.next(), stop, notifier)
 
 

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from filterfleet.common.errors import FleetError, ProtocolError
 from filterfleet.common.files import ORDINARY, sweep_folder
 from filterfleet.common.jobs.engine import Engine, ReadImage
+from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.left import LeftFile
 from filterfleet.common.logs import get_logger
@@ -187,7 +188,8 @@ class Sharing:
             files = self._exchange.collect(job.reference, result)
         except (ProtocolError, OSError) as error:
             if total := self._lines.admit("not collected", time.monotonic()):
-                log.warning("outputs cannot be taken from the share", reason=str(error), total=total)
+                job_id = short_id(job.id)
+                log.warning("outputs cannot be taken from the share", job=job_id, reason=str(error), total=total)
             self._engine.acknowledge(result.id)
             # Another job for those between, so that nothing that is still on its way for the first one ends it.
             again = self._by_value[job.id] = job.id + BY_VALUE

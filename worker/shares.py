@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from filterfleet.common.blob import STEP, Blob, FileBlob, parts
 from filterfleet.common.errors import ProtocolError
+from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.opening import open_file, opened, opened_below
 from filterfleet.common.private import FILE
 from filterfleet.common.shares.names import Share
@@ -31,9 +32,11 @@ from filterfleet.worker.resources import Resources
 
 @dataclass(frozen=True, slots=True)
 class ByValue:
-    """The image cannot be had from the share. reason is a sentence for the log."""
+    """The image cannot be had from the share. reason is a sentence for the log; job is the short id of its job, where
+    the reference can be read."""
 
     reason: str
+    job: str = ""
 
 
 class Shares:
@@ -57,15 +60,17 @@ class Shares:
     ) -> Done | Failed | ByValue:
         """The outcome of an image that this sealed reference names. Outputs that were left in the share are no longer
         in Done.blobs. Raises nothing."""
+        job = ""
         try:
             where, secret = self._admit(reference)
+            job = short_id(where.content)
             image = self._image(where)
         except ProtocolError as error:
-            return ByValue(str(error))
+            return ByValue(str(error), job)
         except OSError as error:
-            return ByValue(f"The image cannot be read from the share: {error.strerror or error}.")
+            return ByValue(f"The image cannot be read from the share: {error.strerror or error}.", job)
         except MemoryError:
-            return ByValue("The worker has too little memory to read the image from the share.")
+            return ByValue("The worker has too little memory to read the image from the share.", job)
         try:
             outcome = attempt(id, recipe, image, resources)
         finally:

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.log_lines import PRIORITIES, VALUE_LIMIT, LogFormat, bounded_traceback
@@ -63,6 +64,26 @@ def _say(sentence: str) -> None:
     mark = f"<{PRIORITIES['ERROR']}>" if form is LogFormat.JOURNALD else ""
     with contextlib.suppress(OSError):
         print(f"{mark}filterfleet: {printable(sentence)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def run_command(command: Any) -> None:
+    """Run a command of typer as daemon() does. Where a program reads the log, a wrong option is told as every other
+    reason not to start."""
+
+    def run() -> None:
+        if chosen_format() is LogFormat.TEXT:
+            command()
+        try:
+            code = command(standalone_mode=False)
+        except Exception as error:
+            if type(error).__name__ == "Abort":  # Ctrl-C; typer has these classes of its own, or from click
+                raise KeyboardInterrupt from None
+            if (message := getattr(error, "format_message", None)) is None:
+                raise
+            raise FleetError(message()) from None
+        sys.exit(code if isinstance(code, int) else 0)
+
+    daemon(run)
 
 
 def daemon(function: Callable[[], object]) -> None:

@@ -219,6 +219,8 @@ class Supervisor:
                     child.status = one_line(text.removeprefix(b"STATUS=").decode(errors="replace"), STATUS_LIMIT)
 
     def _on_exit(self, child: Child, code: int) -> None:
+        assert child.process is not None
+        pid = child.process.pid
         _forget(child)
         if code in child.spec.final:
             child.exit_code = code
@@ -230,7 +232,7 @@ class Supervisor:
         # A signal is not the child's own fault, and waiting longer would only starve a fleet under fire.
         delay = RESTART_DELAY if code < 0 else child.backoff.next()
         child.start_at = time.monotonic() + delay
-        log.warning("process died, starting it again", process=child.spec.name, exit_code=code, delay=delay)
+        log.warning("process died, starting it again", process=child.spec.name, pid=pid, exit_code=code, delay=delay)
 
     def stop(self, hurry: Callable[[], bool] = lambda: False) -> None:
         """Send SIGTERM to all children but the last ones, and to those when the others have ended.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Failed, Result
@@ -151,7 +152,7 @@ class Desk:
         if trouble is not None and self.stopping:  # we have cut it short ourselves
             return
         place = self._place(work)
-        if (said := place.failed(path, trouble, now)) is not None:
+        if (said := place.failed(path, short_id(work.job), trouble, now)) is not None:
             self._actions += said
             self._agenda.add(now + place.pause(now), path)
             return

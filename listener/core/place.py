@@ -32,7 +32,7 @@ class Place:
         self.trouble = ""
         return [Note("info", "going on", {"place": self.name})]
 
-    def failed(self, path: str, trouble: Trouble | None, now: float) -> list[Note] | None:
+    def failed(self, path: str, job: str, trouble: Trouble | None, now: float) -> list[Note] | None:
         """A transfer of this path has failed; without trouble, the object has changed. None: give it up; else try it
         again after pause()."""
         if trouble is None or trouble.alone or not (trouble.transient and self._patience.failed(path, now)):
@@ -42,4 +42,5 @@ class Place:
         if kind == self.trouble:
             return []
         self.trouble = kind
-        return [Note("error", "trying again", {"place": self.name, "path": path, "reason": trouble.reason})]
+        about = {"job": job} if job else {}
+        return [Note("error", "trying again", {"place": self.name, "path": path, **about, "reason": trouble.reason})]

@@ -187,3 +187,10 @@ guarded(fail)
     environment = {**os.environ, logs.FORMAT: form}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr.decode()) == (2, f"{expected}\n")
+
+
+def test_a_wrong_option_is_an_error_where_a_program_reads_the_log():
+    script = "import sys; from filterfleet.app import run; sys.argv = ['filterfleet', 'worker', '--no-such']; run()"
+    environment = {**os.environ, logs.FORMAT: "journald"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr.decode()) == (2, "<3>filterfleet: No such option: --no-such\n")

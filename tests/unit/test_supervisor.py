@@ -43,8 +43,9 @@ def deaths(monkeypatch):
     """(exit code, seconds until the next start) of every child that died."""
     found = []
 
-    def warning(_event, *, process, exit_code, delay):
+    def warning(_event, *, process, pid, exit_code, delay):
         assert process == "child"
+        assert pid > 0
         found.append((exit_code, delay))
 
     monkeypatch.setattr(module, "log", SimpleNamespace(warning=warning))

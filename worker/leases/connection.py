@@ -99,7 +99,7 @@ class BrokerConnection:
         if isinstance(outcome, ByValue):
             self._actions += self.session.on_not_shared(lease, now)
             if total := self._lines.admit("by value", now):
-                log.warning("an image comes by value", reason=outcome.reason, total=total)
+                log.warning("an image comes by value", job=outcome.job, reason=outcome.reason, total=total)
         elif isinstance(outcome, Failed):
             self._actions += self.session.on_failed(lease, outcome.kind, outcome.reason, now)
         else:
