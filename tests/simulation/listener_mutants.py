@@ -78,9 +78,9 @@ def _missed_for_ever(self: Misses, path: str, version: Any, now: float) -> bool:
     return True
 
 
-def _retry_forgotten(self: Place, path: str, trouble: Any, now: float) -> Any:
+def _retry_forgotten(self: Place, path: str, job: str, trouble: Any, now: float) -> Any:
     """A transfer that failed in an outage is tried again only after an hour."""
-    notes = _original_failed(self, path, trouble, now)
+    notes = _original_failed(self, path, job, trouble, now)
     self._patience._until = now + 3600
     return notes
 
