@@ -32,7 +32,7 @@ from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Same, Settled, Version
 from filterfleet.listener.core.settings import FINDINGS, FIRST_FINDINGS, Settings
 
-PAUSED = "paused: nothing new is begun before `filterfleet resume`"
+RESUME = "nothing new is begun before somebody says `filterfleet resume`"
 
 
 class ListenerCore:
@@ -58,7 +58,7 @@ class ListenerCore:
         self._discovery.allow_looks(watching=watching, looking=looking)
         self.desk.resume()
         if self.desk.intake.paused:
-            self._actions.append(Note("warning", PAUSED))
+            self._actions.append(Note("warning", "paused", {"advice": RESUME}))
         self._note_progress_at = now + self.settings.progress
 
     def on(self, event: Event, now: float) -> list[Action]:

@@ -9,7 +9,6 @@ import pytest
 
 from filterfleet.common.errors import FleetError
 from filterfleet.listener.core.actions import Answer, Copy, List, Load, Note, Submit
-from filterfleet.listener.core.core import PAUSED
 from filterfleet.listener.core.events import Copied, Listed, Loaded, Ordered, Refused, Written
 from filterfleet.listener.core.order import ConfirmRemovals, Order, Pause, Prune, Redo, Resume, Retry, which
 from filterfleet.listener.core.scan import Listing
@@ -134,7 +133,7 @@ def test_a_pause_outlasts_a_restart():
     rig.lists(a=V1)
     order(rig, Pause())
     rig.start(rig.core.settings)
-    assert [note.event for note in of(Note, rig.tick())] == [PAUSED]
+    assert [note.event for note in of(Note, rig.tick())] == ["paused"]
     assert of(Load, rig.on(Listed(Listing({"a": V1})))) == []
     order(rig, Resume())
     rig.start(rig.core.settings)
@@ -151,7 +150,7 @@ def doubting():
     rig.lists(**{f"f{n}": V1 for n in range(40)})
     actions = rig.lists_next({f"f{n}": V1 for n in range(20)})
     (note,) = of(Note, actions)
-    assert "filterfleet confirm-removals" in note.event
+    assert "filterfleet confirm-removals" in note.fields["advice"]
     return rig
 
 
