@@ -60,6 +60,21 @@ class _Commands(LazyGroup):
             "Say in a sentence, and by the exit code, whether a part of a fleet is well.",
         ),
         LazyCommand(
+            "jobs",
+            "filterfleet.commands.jobs:jobs",
+            "List the images of a listener with what has become of them, the newest first.",
+        ),
+        LazyCommand(
+            "job",
+            "filterfleet.commands.job:job",
+            "Tell the whole story of one image: every attempt, the time of each stage, its results, why it failed.",
+        ),
+        LazyCommand(
+            "failed",
+            "filterfleet.commands.failed:failed",
+            "Show why images have failed: each reason with its number of images, the commonest first.",
+        ),
+        LazyCommand(
             "retry",
             "filterfleet.commands.retry:retry",
             "Have a listener try images again that have failed.",
@@ -68,6 +83,16 @@ class _Commands(LazyGroup):
             "redo",
             "filterfleet.commands.redo:redo",
             "Have a listener process images again, though they are done.",
+        ),
+        LazyCommand(
+            "pause",
+            "filterfleet.commands.pausing:pause",
+            "Have a listener begin nothing new, until `filterfleet resume`.",
+        ),
+        LazyCommand(
+            "resume",
+            "filterfleet.commands.pausing:resume",
+            "Have a listener go on after `filterfleet pause`.",
         ),
         LazyCommand(
             "verify",

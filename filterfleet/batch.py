@@ -151,6 +151,7 @@ def process_folder(
             upkeep.turn()
             turned(ledger)
 
+        ledger.resume()  # a listener is paused, and not somebody who wants this done now
         if force:
             ledger.redo()
         try:

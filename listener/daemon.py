@@ -107,7 +107,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             progress = ledger.progress()
             return Counts(progress.pending, progress.done, progress.failed)
 
-        telling = Telling(str(there), str(here), recipe, client, count, present)
+        telling = Telling(str(there), str(here), recipe, client, count, lambda: ledger.is_paused, present)
         guard = guard_of(there, here, state)
 
         def turned() -> None:

@@ -50,6 +50,15 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
+def state_folders() -> list[Path]:
+    """The state folders below this user's, which are those of listeners with a remote output and no folder of their
+    own."""
+    try:
+        return [entry for entry in sorted(Path(os.path.realpath(_users_folder())).iterdir()) if entry.is_dir()]
+    except OSError:
+        return []
+
+
 def _users_folder() -> Path:
     """$STATE_DIRECTORY, which a service manager sets, else where the XDG Base Directory Specification says."""
     if of_service := os.environ.get("STATE_DIRECTORY"):

@@ -29,15 +29,23 @@ log = get_logger("listener")
 
 
 class Telling:
-    """Of one source and output. count reads the ledger. Call look() in every turn of the loop."""
+    """Of one source and output. count and is_paused read the ledger. Call look() in every turn of the loop."""
 
     def __init__(
-        self, source: str, output: str, recipe: Recipe, fleet: Fleet, count: Callable[[], Counts], file: PresentFile
+        self,
+        source: str,
+        output: str,
+        recipe: Recipe,
+        fleet: Fleet,
+        count: Callable[[], Counts],
+        is_paused: Callable[[], bool],
+        file: PresentFile,
     ) -> None:
         self._source, self._output = source, output
         self._filters = recipe.filters
         self._fleet = fleet
         self._count = count
+        self._is_paused = is_paused
         self._file = file
         self._began = time.time()
         self._contacts, self._waits = ContactLog(fleet.contact._replace(connected=False)), WaitLog()
@@ -67,7 +75,7 @@ class Telling:
             self._file.write(self._present(self._count(), {}, time.monotonic()))
 
     def _present(self, counts: Counts, troubles: Mapping[str, str], now: float) -> Present:
-        contact = self._fleet.contact
+        contact, paused = self._fleet.contact, self._is_paused()
         waits = [words.of_place(place, reason) for place, reason in troubles.items()]
         waits += self._waits.lasting
         return Present(
@@ -82,8 +90,8 @@ class Telling:
             per_minute=self._rate(counts.done + counts.failed, now),
             threads=self._fleet.catalogue.threads if contact.connected else 0,
             waits=tuple(waits),
-            paused=False,
-            says=words.of_listener(contact, counts, waits),
+            paused=paused,
+            says=words.of_listener(contact, counts, waits, paused=paused),
         )
 
     def _rate(self, ended: int, now: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +40,24 @@ Paths = Annotated[
     typer.Argument(metavar="PATH...", help="Images or folders: below the source, or as files.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """The options that name a listener."""
+
+    output: Output = None
+    state: State = None
+    source: Source = None
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which(Where):
+    """The options that name images of a listener."""
+
+    paths: Paths = None
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +162,11 @@ def _below(path: str, source: str) -> str:
     """The path as it is called below the source; a file of this machine may be given as such."""
     file = Path(os.path.realpath(Path(path).parent), Path(path).name)
     return str(file.relative_to(source)) if file != Path(source) and file.is_relative_to(source) else path.strip("/")
+
+
+def below_one_of(path: str, sources: Iterable[str]) -> str:
+    """The path as it is called below one of these sources, if it is a file of this machine there; else the path."""
+    return next((below for source in sources if (below := _below(path, source)) != path.strip("/")), path)
 
 
 def images(count: int, what: str, none: str) -> str:

@@ -8,50 +8,37 @@ from typing import Annotated
 import typer
 
 from filterfleet.commands.auditing import findings
-from filterfleet.commands.ordering import (
-    AsJson,
-    Output,
-    Paths,
-    Place,
-    Source,
-    State,
-    find_place,
-    give,
-    images,
-    orders_for,
-)
+from filterfleet.commands.ordering import Place, Which, find_place, give, images, orders_for
 from filterfleet.common.errors import FleetError
+from filterfleet.common.process.parameters import takes_options
 from filterfleet.listener.core.order import Order, Redo
 
 
+@takes_options(Which)
 def redo(
-    paths: Paths = None,
-    everything: Annotated[bool, typer.Option("--all", help="Everything that is done or has failed.")] = False,
+    options: Which,
     missing: Annotated[
         bool, typer.Option("--missing", help="Every image of which a result is missing or has another size.")
     ] = False,
-    output: Output = None,
-    state: State = None,
-    source: Source = None,
     rclone_config: Annotated[
         Path | None, typer.Option(help="rclone's configuration file, for --missing.", show_default="rclone's own")
     ] = None,
-    as_json: AsJson = False,
 ) -> None:
     """Have a listener process images again, though they are done.
 
     Results are replaced when the new ones are there. The listener begins within a second or two. While none runs, the
     order waits for it.
     """
+    paths, everything, as_json = options.paths or [], options.everything, options.as_json
     if bool(paths) + everything + missing != 1:
         raise FleetError("Say what is to be made again: name images or folders, or say --all or --missing.")
-    place = find_place(output, state, source)
+    place = find_place(options.output, options.state, options.source)
     if missing:
-        if output is None:
+        if options.output is None:
             raise FleetError("--missing looks into the output: name it with --output.")
-        orders = _missing(place, output, rclone_config)
+        orders = _missing(place, options.output, rclone_config)
     else:
-        orders = orders_for(place, Redo(everything=everything), paths or [])
+        orders = orders_for(place, Redo(everything=everything), paths)
     if not orders:
         typer.echo("[]" if as_json else "Nothing is missing that could be made again.")
         return

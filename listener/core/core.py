@@ -32,6 +32,8 @@ from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Same, Settled, Version
 from filterfleet.listener.core.settings import FINDINGS, FIRST_FINDINGS, Settings
 
+RESUME = "nothing new is begun before somebody says `filterfleet resume`"
+
 
 class ListenerCore:
     """Takes the images of one source through one recipe to one output."""
@@ -44,6 +46,7 @@ class ListenerCore:
         self._actions: list[Action] = []
         self._discovery = Discovery(settings, books, rng)
         self.desk = Desk(settings, recipe, books, self._discovery, self._actions)
+        self.desk.intake.paused = books.is_paused
         self._orders = Orders(books, self._discovery, self.desk)
         self._progress = books.progress()  # when it was last noted
         self._note_progress_at = float("inf")
@@ -54,6 +57,8 @@ class ListenerCore:
         so little that what may still grow is looked at alone, and not by listing everything again."""
         self._discovery.allow_looks(watching=watching, looking=looking)
         self.desk.resume()
+        if self.desk.intake.paused:
+            self._actions.append(Note("warning", "paused", {"advice": RESUME}))
         self._note_progress_at = now + self.settings.progress
 
     def on(self, event: Event, now: float) -> list[Action]:

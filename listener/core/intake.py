@@ -33,6 +33,7 @@ class Intake:
 
     def __init__(self, window: int, small: int, disk: int = DISK, *, spooled: bool = False) -> None:
         """spooled: images pass through files, however small they are, because the source is a cloud."""
+        self.paused = False  # whether take() gives nothing
         self.window = window
         self.disk = disk
         self._small = small
@@ -77,6 +78,8 @@ class Intake:
     def take(self, is_busy: Callable[[str], bool] = lambda _: False) -> tuple[str, Version, bool] | None:
         """The next (path, version, fresh) that fits into the window; it is active until release(). A path that is
         active, since an older version of it is not finished yet, or busy for another reason, waits."""
+        if self.paused:
+            return None
         for line in (self._fresh, self._again, self._backfill):
             for _ in range(len(line)):
                 path, version = line[0]

@@ -35,7 +35,17 @@ class Prune:
     before: float
 
 
-Order = Retry | Redo | ConfirmRemovals | Prune
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing new is begun, in later lives as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The opposite of Pause."""
+
+
+Order = Retry | Redo | ConfirmRemovals | Prune | Pause | Resume
 
 
 def which(paths: Collection[str], *, everything: bool) -> Callable[[str], bool]:

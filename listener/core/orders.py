@@ -6,6 +6,8 @@
     Redo             objects that are done or have failed are pending again, and are processed rather than copied
     ConfirmRemovals  the disappearance that the listener did not believe is believed by the next listing
     Prune            what the ledger keeps of objects that have been gone for long is forgotten
+    Pause            nothing new is taken from the line, in later lives as well; what is under way is finished
+    Resume           the line is taken up again
 
 Carrying out an order twice does no more than once, since a listener may be killed between the two: the second time
 finds less to do. An order is answered when its effect is durable.
@@ -19,7 +21,7 @@ from filterfleet.listener.core.actions import Answer
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.desk import Desk
 from filterfleet.listener.core.discovery import Discovery
-from filterfleet.listener.core.order import ConfirmRemovals, Order, Prune, Redo, Retry, which
+from filterfleet.listener.core.order import ConfirmRemovals, Order, Pause, Prune, Redo, Resume, Retry, which
 from filterfleet.listener.core.scan import Version
 
 Wanted = Callable[[str], bool]
@@ -50,6 +52,10 @@ class Orders:
                 self._before_listing.append(id_)
             case Prune(before):
                 self._answer(id_, self._books.prune(before))
+            case Pause():
+                self._pause(id_, paused=True)
+            case Resume():
+                self._pause(id_, paused=False)
 
     def listed(self, now: float) -> None:
         """The source has been listed, and what was found is taken up."""
@@ -66,6 +72,11 @@ class Orders:
     def heal(self, missing: Iterable[tuple[str, Version]]) -> int:
         """Make the outputs of these objects again. Returns how many there are to make."""
         return self._again(missing, lambda _: True)
+
+    def _pause(self, id_: str, *, paused: bool) -> None:
+        """Answered with 1 if that is a change."""
+        self._desk.intake.paused = paused
+        self._answer(id_, self._books.pause() if paused else self._books.resume())
 
     def _again(self, objects: Iterable[tuple[str, Version]], wanted: Wanted) -> int:
         """These objects are pending again, unless something is being done with them now."""

@@ -3,7 +3,7 @@
 -- "state <> 'done'" beside another state has SQLite use the index undone_by_time.
 
 -- name: sources
-SELECT source, recipe, paused FROM sources ORDER BY source;
+SELECT source, recipe, output, paused FROM sources ORDER BY source;
 
 -- name: counts
 SELECT state, n FROM counts WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;

@@ -37,8 +37,8 @@ class Ledger:
     done again.
     """
 
-    def __init__(self, file: Path, source: str, recipe: str) -> None:
-        """source is the source's name, recipe the recipe's digest in hexadecimal. Raises FleetError."""
+    def __init__(self, file: Path, source: str, recipe: str, output: str | None = None) -> None:
+        """source and output are their names, recipe the recipe's digest in hexadecimal. Raises FleetError."""
         self._key = {"source": octets(source), "recipe": recipe}
         self._queries = named_statements("queries.sql")
         try:
@@ -48,8 +48,9 @@ class Ledger:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             make_tables(self._db, file)
-            if self._db.execute(self._queries["has_begun"], self._key).fetchone() is None:
-                self._db.execute(self._queries["begin"], self._key)
+            life = self._key | {"output": None if output is None else octets(output)}
+            if self._db.execute(self._queries["has_begun"], life).fetchone() is None:
+                self._db.execute(self._queries["begin"], life)
                 self._db.commit()
         except (sqlite3.Error, OSError) as error:
             hint = DAMAGED if is_damage(error) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.ours import check_file_in, make_file_in, own_folder
 from filterfleet.common.private import FOLDER, close_to_others
 from filterfleet.common.text import printable
+from filterfleet.listener.ledger.form import is_counted
 from filterfleet.listener.ledger.ledger import Ledger
+from filterfleet.listener.ledger.reading import reader
 from filterfleet.listener.ledger.secrets import forget_secrets
-from filterfleet.listener.settings.location import Location, Remote, parse_location
-from filterfleet.listener.state import state_folder
+from filterfleet.listener.settings.location import Location, parse_location
+from filterfleet.listener.state import state_folder, state_folders
 
 LEDGER = "ledger.sqlite3"  # in the state folder
 
@@ -33,7 +36,7 @@ def open_ledger(source: Location, output: Location, state: Path | None, recipe: 
         if not os.path.samestat(os.stat(file.name, dir_fd=folder, follow_symlinks=False), file.lstat()):
             raise FleetError(f"{printable(str(file))} was replaced while it was being opened.")
     forget_secrets(file)
-    return Ledger(file, str(source), recipe.digest.hex())
+    return Ledger(file, str(source), recipe.digest.hex(), str(output))
 
 
 def ledger_file(source: Location, output: Location, state: Path | None) -> Path:
@@ -42,12 +45,27 @@ def ledger_file(source: Location, output: Location, state: Path | None) -> Path:
 
 
 def ledger_of(output: str | None, state: Path | None) -> Path:
-    """The ledger that a listener with these options uses; one of the two is given. Raises FleetError for an output in a
-    cloud without the folder of the ledger: that depends on the source, too.
+    """The ledger that a listener with these options uses; one of the two is given.
+
+    The ledger of an output in a cloud is looked for among those of this user, for its folder depends on the source,
+    too. Raises FleetError when there is none, or more than one.
     """
     if state is not None:
         return state / LEDGER
     place = parse_location(output or "")
-    if isinstance(place, Remote):
+    if isinstance(place, Path):
+        return ledger_file(place, place, None)
+    found = [file for folder in state_folders() if str(place) in _outputs_of(file := folder / LEDGER)]
+    if len(found) > 1:
+        raise FleetError(f"Several ledgers of this user are about {place}: name the source with --source.")
+    if not found:
         raise FleetError(f"{place} is in a cloud, and its ledger is on this machine: name its folder with --state.")
-    return ledger_file(place, place, None)
+    return found[0]
+
+
+def _outputs_of(file: Path) -> list[str]:
+    """The names of the outputs that a ledger is about; none if it cannot be read."""
+    with contextlib.suppress(FleetError), reader(file) as db:
+        if is_counted(db):
+            return [name for (name,) in db.execute("SELECT output FROM sources WHERE output IS NOT NULL")]
+    return []

@@ -174,11 +174,12 @@ WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state <> 'skipped'
 ORDER BY path;
 
 -- name: has_begun
-SELECT 1 FROM sources WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
+SELECT 1 FROM sources
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND (:output IS NULL OR output = CAST(:output AS TEXT));
 
 -- name: begin
-INSERT INTO sources (source, recipe) VALUES (CAST(:source AS TEXT), :recipe)
-ON CONFLICT DO UPDATE SET recipe = excluded.recipe;
+INSERT INTO sources (source, recipe, output) VALUES (CAST(:source AS TEXT), :recipe, CAST(:output AS TEXT))
+ON CONFLICT DO UPDATE SET recipe = excluded.recipe, output = ifnull(excluded.output, output);
 
 -- name: pause
 UPDATE sources SET paused = CASE WHEN :paused THEN :now END

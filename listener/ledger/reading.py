@@ -12,12 +12,13 @@ from pathlib import Path
 from filterfleet.common.errors import FleetError
 from filterfleet.common.text import printable
 from filterfleet.common.wire import OutputFile
-from filterfleet.listener.ledger.form import form_of
+from filterfleet.listener.ledger.form import form_of, is_counted
 from filterfleet.listener.ledger.sql import DAMAGED, is_damage, octets, text
 
 PAGE = 1000  # rows
 
-_SOURCES = "SELECT source FROM objects UNION SELECT source FROM listed ORDER BY source"
+_SOURCES = "SELECT source FROM counts UNION SELECT source FROM listed ORDER BY source"
+_SOURCES_UNCOUNTED = "SELECT source FROM objects UNION SELECT source FROM listed ORDER BY source"
 _KNOWS = """
 SELECT 1 FROM objects WHERE source = CAST(:source AS TEXT)
 AND (path = CAST(:path AS TEXT) OR (path > CAST(:below AS TEXT) AND path < CAST(:beyond AS TEXT))) LIMIT 1
@@ -61,7 +62,7 @@ def reader(file: Path) -> Iterator[sqlite3.Connection]:
 
 def sources_of(db: sqlite3.Connection) -> list[str]:
     """The names of all sources in the ledger."""
-    return [source for (source,) in db.execute(_SOURCES)]
+    return [source for (source,) in db.execute(_SOURCES if is_counted(db) else _SOURCES_UNCOUNTED)]
 
 
 def knows(db: sqlite3.Connection, source: str, path: str) -> bool:

@@ -158,6 +158,7 @@ CREATE TABLE IF NOT EXISTS minutes (
 CREATE TABLE IF NOT EXISTS sources (
     source TEXT PRIMARY KEY,
     recipe TEXT NOT NULL,             -- the one that it was last started with
+    output TEXT,                      -- the output of that time, without secrets; NULL if nobody told
     paused REAL                       -- since when it takes nothing new, in seconds since the epoch; NULL if it does
 );
 

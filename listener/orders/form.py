@@ -9,13 +9,15 @@ from dataclasses import asdict
 from typing import Any
 
 from filterfleet.common.errors import FleetError
-from filterfleet.listener.core.order import ConfirmRemovals, Order, Prune, Redo, Retry
+from filterfleet.listener.core.order import ConfirmRemovals, Order, Pause, Prune, Redo, Resume, Retry
 
 _KINDS: dict[str, Callable[..., Order]] = {
     "retry": Retry,
     "redo": Redo,
     "confirm-removals": ConfirmRemovals,
     "prune": Prune,
+    "pause": Pause,
+    "resume": Resume,
 }
 
 

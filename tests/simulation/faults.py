@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from filterfleet.listener.core import scan
+from filterfleet.listener.core.order import Resume
 from tests.simulation.listener_node import ListenerNode
 from tests.simulation.nodes import Node, Peer
 from tests.simulation.places import Output, Source
@@ -66,6 +67,7 @@ class Faults:
         for listener in self._world.listeners:
             listener.source.hidden = listener.source.away = listener.output.away = listener.source.locked = False
             listener.output.broken = False
+            listener.order(Resume())
 
     # --- by kind ----
 
@@ -194,7 +196,7 @@ class Faults:
     def _order(self, _node: Node) -> None:
         listener = self._rng.choice(self._world.listeners)
         if not listener.source.hidden:
-            listener.order()
+            listener.order_something()
 
     def _set_clock(self, _node: Node) -> None:
         step = self._rng.choice([-86400.0, -3600.0, -1.0, 1.0, 3600.0])

@@ -261,6 +261,21 @@ def _order_kept_from_the_line(self: Orders, objects: Any, wanted: Any) -> int:
     return sum(self._books.again(path, version) for path, version in objects if wanted(path))
 
 
+def _pause_forgotten_at_restart(self: ListenerCore, now: float, **how: Any) -> None:
+    """A pause lasts as long as the life that it was ordered in."""
+    self.desk.intake.paused = False
+    _original_start(self, now, **how)
+
+
+_original_start = ListenerCore.start
+
+
+def _pause_ends_the_line(self: Orders, id_: str, *, paused: bool) -> None:
+    """Who resumes after a pause does not take up the line."""
+    self._desk.intake.paused |= paused
+    self._answer(id_, self._books.pause() if paused else self._books.resume())
+
+
 LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "settled at once": ((Scan, "_compare", _settled_at_once),),
     "mass disappearance believed": ((Scan, "_disappearances", _mass_believed),),
@@ -293,5 +308,7 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "done again after a chmod": ((ListenerCore, "_is_known", _always_new),),
     "answered before commit": ((ListenerCore, "_take", _answered_before_commit),),
     "order kept from the line": ((Orders, "_again", _order_kept_from_the_line),),
+    "pause forgotten at restart": ((ListenerCore, "start", _pause_forgotten_at_restart),),
+    "pause for ever": ((Orders, "_pause", _pause_ends_the_line),),
     "nothing resumed": ((Desk, "resume", _nothing_resumed),),
 }

@@ -44,7 +44,7 @@ from filterfleet.listener.core.events import (
     SourceChanged,
     TransferFailed,
 )
-from filterfleet.listener.core.order import Order, Redo, Retry
+from filterfleet.listener.core.order import Order, Pause, Redo, Resume, Retry
 from filterfleet.listener.core.scan import ROOT, Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from filterfleet.listener.shares import Sharing
@@ -53,6 +53,7 @@ from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
 from tests.simulation.liars import allowed, most_requests
 from tests.simulation.nodes import SETTINGS, Peer
+from tests.simulation.pausing import Pausing
 from tests.simulation.photos import Photo
 from tests.simulation.places import Output, Source, do
 from tests.simulation.router import Frames
@@ -93,6 +94,7 @@ class ListenerNode(Peer):
         self.source.locked = rng.random() < 0.1  # from the start, perhaps until the faults end
         self.source.unstable = rng.random() < 0.1
         self.orders: dict[str, Order] = {}  # that wait to be carried out, by their ids
+        self._pausing = Pausing()
         self.watching = not self.settings.once and rng.random() < 0.5
         self.looking = rng.random() < 0.5
         for _ in range(photos):
@@ -129,13 +131,17 @@ class ListenerNode(Peer):
             self.tell(f"USER REMOVES {path}")
             self._notify(path)
 
-    def order(self) -> None:
-        """An order waits in its box until it is answered, from life to life."""
+    def order_something(self) -> None:
         rng = self.world.rng
         some = tuple(path for path in self.source.photos if rng.random() < 0.3)
-        order = rng.choice([Redo(some), Redo(everything=True), Retry(some), Retry(everything=True)])
-        id_ = rng.randbytes(4).hex()
+        kinds = [Redo(some), Redo(everything=True), Retry(some), Retry(everything=True), Pause(), Resume()]
+        self.order(rng.choice(kinds))
+
+    def order(self, order: Order) -> None:
+        """An order waits in its box until it is answered, from life to life."""
+        id_ = self.world.rng.randbytes(4).hex()
         self.orders[id_] = order
+        self._pausing.ordered(order)
         self.tell(f"USER ORDERS {order!r:.60}")
         if self.alive:
             self.do(self._on, Ordered(id_, order))
@@ -143,8 +149,9 @@ class ListenerNode(Peer):
     def _answer(self, id_: str) -> None:
         if not self.ledger.durable:
             raise InvariantError(f"{self.name} answers an order before its effect is durable")
-        if self.orders.pop(id_, None) is None:
+        if (order := self.orders.pop(id_, None)) is None:
             raise InvariantError(f"{self.name} answers an order that nobody has given")
+        self._pausing.answered(order, self.orders.values(), self.core.desk.works)
 
     def _put(self, photo: Photo) -> None:
         self.source.put(photo)
@@ -181,6 +188,7 @@ class ListenerNode(Peer):
         super().crash()
         self.ledger.crash()
         self.output.crash()
+        self._pausing.killed()
 
     def deadline(self) -> float:
         return min(self.client.deadline(), self.now + self.core.wait(self.now))
@@ -247,6 +255,7 @@ class ListenerNode(Peer):
                 case _:
                     self._begin(action)
         self._check_turns(actions)
+        self._pausing.check(self.name, actions)
 
     def _check_turns(self, actions: list[Action]) -> None:
         """No backfill is begun while a fresh upload could be. Trying a transfer again does not count as a beginning."""

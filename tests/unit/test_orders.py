@@ -10,7 +10,7 @@ import pytest
 from filterfleet.common.errors import FleetError
 from filterfleet.listener.core.actions import Answer, Copy, List, Load, Note, Submit
 from filterfleet.listener.core.events import Copied, Listed, Loaded, Ordered, Refused, Written
-from filterfleet.listener.core.order import ConfirmRemovals, Order, Prune, Redo, Retry, which
+from filterfleet.listener.core.order import ConfirmRemovals, Order, Pause, Prune, Redo, Resume, Retry, which
 from filterfleet.listener.core.scan import Listing
 from filterfleet.listener.orders import box as box_module
 from filterfleet.listener.orders.box import Box, locks_of, unused
@@ -24,6 +24,8 @@ ORDERS: list[Order] = [
     Redo(everything=True),
     ConfirmRemovals(),
     Prune(1.5),
+    Pause(),
+    Resume(),
 ]
 
 
@@ -103,6 +105,41 @@ def test_an_order_is_answered_when_its_effect_is_durable(alone):
     assert of(Answer, alone.tick()) == [Answer("id", 1)]
 
 
+# --- pause ----
+
+
+def test_while_it_is_paused_nothing_new_is_begun_and_what_runs_is_finished(alone):
+    order(alone, Redo(("a",)))
+    assert order(alone, Pause()) == (1, [])
+    assert order(alone, Pause()) == (0, []), "it is paused already"
+    assert order(alone, Retry(everything=True)) == (2, []), "they are pending"
+    make(alone, "a")
+    assert alone.state("a") == "done"
+    assert order(alone, Resume()) == (1, ["c", "d"])
+    assert order(alone, Resume()) == (0, [])
+
+
+def test_a_fresh_upload_waits_while_it_is_paused_and_goes_first_then():
+    rig = Rig()
+    rig.lists(a=V1)
+    order(rig, Pause())
+    assert of(Load, rig.lists_next({"a": V1, "b": V1, "c": V1})) == []
+    count, paths = order(rig, Resume())
+    assert (count, paths) == (1, ["b", "c"])
+
+
+def test_a_pause_outlasts_a_restart():
+    rig = Rig()
+    rig.lists(a=V1)
+    order(rig, Pause())
+    rig.start(rig.core.settings)
+    assert [note.event for note in of(Note, rig.tick())] == ["paused"]
+    assert of(Load, rig.on(Listed(Listing({"a": V1})))) == []
+    order(rig, Resume())
+    rig.start(rig.core.settings)
+    assert [load.path for load in of(Load, rig.tick())] == ["a"]
+
+
 # --- removals ----
 
 
@@ -113,7 +150,7 @@ def doubting():
     rig.lists(**{f"f{n}": V1 for n in range(40)})
     actions = rig.lists_next({f"f{n}": V1 for n in range(20)})
     (note,) = of(Note, actions)
-    assert "filterfleet confirm-removals" in note.event
+    assert "filterfleet confirm-removals" in note.fields["advice"]
     return rig
 
 

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.recipe import Output as RecipeOutput
+from filterfleet.common.jobs.recipe import Recipe, Step
 from filterfleet.common.wire import Result
 from filterfleet.listener.core.scan import Version
+from filterfleet.listener.ledger.history import History
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.ledger.opening import ledger_of
+from filterfleet.listener.ledger.opening import ledger_file, ledger_of, open_ledger
 from filterfleet.listener.ledger.overview import Standing, overview
+from filterfleet.listener.settings.location import Remote
 
 V1 = Version(5, 7)
 SOURCE = "/photos/\udcff"
@@ -103,4 +107,21 @@ def test_the_ledger_is_where_a_listener_has_it(tmp_path):
     assert ledger_of(str(tmp_path), None) == tmp_path / ".filterfleet" / "ledger.sqlite3"
     assert ledger_of("s3:out", Path("state")) == Path("state/ledger.sqlite3")
     with pytest.raises(FleetError, match=r"^s3:out is in a cloud, .*: name its folder with --state\.$"):
+        ledger_of("s3:out", None)
+
+
+def test_the_ledger_of_a_remote_output_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    recipe = Recipe((RecipeOutput("out", (Step("invert"),), "png"),))
+    output, other = Remote("s3", "out"), Remote("s3", "other")
+    for source, target in (("/a", output), ("/b", other), ("/c", other)):
+        open_ledger(Path(source), target, None, recipe).close()
+    assert ledger_of("s3:out", None) == ledger_file(Path("/a"), output, None)
+    assert History(ledger_of("s3:out", None)).places()[0].output == "s3:out"
+    with pytest.raises(FleetError, match=r"^Several ledgers of this user are about s3:other: name the source"):
+        ledger_of("s3:other", None)
+    (tmp_path / "filterfleet" / "0000").mkdir()
+    ledger_file(Path("/a"), output, None).write_bytes(b"no ledger")
+    with pytest.raises(FleetError, match=r"name its folder with --state\.$"):
         ledger_of("s3:out", None)

@@ -37,10 +37,10 @@ class History:
         self.file = file
         self._source = source
 
-    def sources(self) -> list[str]:
-        """The names of the sources."""
+    def places(self) -> list[Place]:
+        """The sources, each with its recipe, its output and whether it is paused."""
         with self._reading() as (_, places):
-            return [place.source for place in places]
+            return places
 
     def counts(self) -> Counts:
         with self._reading() as (db, places):

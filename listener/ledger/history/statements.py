@@ -13,10 +13,12 @@ STATEMENTS = named_statements("history.sql")
 
 
 class Place(NamedTuple):
-    """A source with the recipe that its listener was last started with. paused: since when it takes nothing new."""
+    """A source with the recipe and the output that its listener was last started with. paused: since when it takes
+    nothing new."""
 
     source: str
     recipe: str
+    output: str | None
     paused: float | None
 
     @property
