@@ -115,7 +115,7 @@ class Api:
         return await self._order(Resume())
 
     async def _order(self, order: Order) -> Response:
-        sources = await self._reader.ask(lambda history: history.sources())
+        sources = await self._reader.ask(lambda history: [place.source for place in history.places()])
         return _json(await asyncio.to_thread(self._desk.give, sources, order))
 
 

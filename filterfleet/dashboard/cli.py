@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from filterfleet.common.process.options import BackendPort, BrokerHost, Frontend
 from filterfleet.dashboard.address import DEFAULT, parse_bind, parse_prefix
 from filterfleet.dashboard.launch import url_of
 from filterfleet.dashboard.settings import Settings
+from filterfleet.listener.ledger.history import History
 from filterfleet.listener.ledger.opening import ledger_of
 from filterfleet.listener.ledger.reading import reader
 from filterfleet.listener.settings.location import parse_location
@@ -61,7 +63,7 @@ def dashboard(
     ledger = ledger_of(output, state)
     with reader(ledger):
         pass  # or there is none, which is said now
-    place = None if output is None else parse_location(output)
+    place = parse_location(where) if (where := output or _output_in(ledger)) else None
     settings = Settings(
         state=ledger.parent.resolve(),
         output="" if place is None else str(place),
@@ -83,3 +85,11 @@ def dashboard(
         typer.echo(f"The dashboard is at {url_of(address, settings.prefix, token)}")
 
     serve(settings, (lambda *_: None) if quiet else say)
+
+
+def _output_in(ledger: Path) -> str:
+    """The output that a ledger is about; empty if it knows none, or several."""
+    with contextlib.suppress(FleetError):  # an earlier version's, which its listener will bring up to date
+        outputs = {place.output for place in History(ledger).places()}
+        return (outputs.pop() or "") if len(outputs) == 1 else ""
+    return ""

@@ -82,7 +82,7 @@ def _ledgered(history: History, running: Sequence[str]) -> Ledgered:
         left_alone=sum(counts.left_alone.values()),
         paused=counts.paused,
         rates=rates_of([Finished(job.worker or "", job.at or 0.0) for job in recent], now),
-        sources=history.sources(),
+        sources=[place.source for place in history.places()],
         newest={state: jobs[0].at if jobs else None for state, jobs in newest.items()},
         paths=history.paths(running),
     )
