@@ -78,7 +78,7 @@ class Door:
         return _said(refusal.status, refusal.sentence)
 
     def _welcome(self) -> Response:
-        """The token leaves the address, so that it stays out of the history and of what people copy."""
+        """The token leaves the address, so that neither the history nor a copied link has it."""
         answer = RedirectResponse(f"{self._prefix}/", HTTPStatus.SEE_OTHER)
         answer.set_cookie(
             self._rules.cookie,

@@ -13,7 +13,7 @@ log = get_logger("dashboard")
 
 
 class FullError(Exception):
-    """So many look already that there is no room for another one."""
+    """There is no room for another one who looks."""
 
 
 class Viewer:

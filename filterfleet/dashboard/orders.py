@@ -11,7 +11,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.listener.core.order import Order
 from filterfleet.listener.orders.box import Box
 
-PATIENCE = 5.0  # seconds that a listener has to carry out an order before we no longer wait for its answer
+PATIENCE = 5.0  # seconds that a listener has to carry out an order before we stop waiting for its answer
 
 
 class Desk:

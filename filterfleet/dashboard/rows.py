@@ -11,13 +11,13 @@ from filterfleet.common.errors import FleetError
 from filterfleet.dashboard.settings import PAGE, REASONS
 from filterfleet.listener.ledger.history import History
 
-LONGEST = 4096  # characters of what is searched for
+LONGEST = 4096  # characters of a text to search for
 
 
 def jobs(history: History, asked: Mapping[str, str]) -> dict[str, Any]:
     """A page of jobs, from the query of a request. Raises FleetError."""
     if any(len(text) > LONGEST for text in asked.values()):
-        raise FleetError(f"What is searched for has {LONGEST} characters at most.")
+        raise FleetError(f"The text to search for has {LONGEST} characters at most.")
     page = history.jobs(
         state=asked.get("state") or None,
         path=asked.get("text") or None,

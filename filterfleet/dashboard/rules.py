@@ -5,7 +5,7 @@
 - Everything but the page's scripts and styles needs the token: in a cookie that scripts cannot read and that no other
   site makes the browser send, or as a bearer token.
 - What changes something has to come from our own page, as the browser says it, and be JSON, which no form can send. A
-  program that shows the token as a bearer token is no browser that somebody else leads.
+  program may show the bearer token instead: no site can make a browser do that.
 """
 
 from __future__ import annotations

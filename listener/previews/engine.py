@@ -25,7 +25,7 @@ from filterfleet.listener.previews.recipe import with_previews
 WAITING = 64
 LARGEST = 1 << 20  # bytes of a preview: what is larger is none
 
-# Images of which previews are made: so many at once, and one more each INTERVAL seconds. A preview takes a worker as
+# Images of which previews are made: BURST at once, and one more each INTERVAL seconds. A preview takes a worker as
 # long as an easy filter. More: a busy fleet's gallery has more of its images. Less: a busy fleet spends less on them.
 BURST, INTERVAL = 100, 1.0
 QUIET = 60.0  # seconds between two lines about previews that cannot be kept

@@ -29,7 +29,7 @@ class Extended:
 
 
 def with_previews(recipe: Recipe) -> Extended:
-    """Previews of the image and of its first outputs, as far as a recipe may have so many outputs."""
+    """Previews of the image and of its first outputs, as far as a recipe has room for them."""
     room = min(MOST + 1, MAX_OUTPUTS - len(recipe.outputs))
     wanted = [(BEFORE, ()), *((output.name, output.steps) for output in recipe.outputs)]
     shown = [(name, steps) for name, steps in wanted if len(steps) < MAX_STEPS][:room]
