@@ -75,6 +75,11 @@ class _Commands(LazyGroup):
             "Show why images have failed: each reason with its number of images, the commonest first.",
         ),
         LazyCommand(
+            "dashboard",
+            "filterfleet.dashboard.cli:dashboard",
+            "Show what a fleet does on a web page: progress, workers, failures, jobs and pictures.",
+        ),
+        LazyCommand(
             "retry",
             "filterfleet.commands.retry:retry",
             "Have a listener try images again that have failed.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from filterfleet.common.address import Address
 from filterfleet.common.errors import FleetError
 from filterfleet.common.metrics.children import Children
 from filterfleet.common.metrics.families import Family
@@ -22,6 +23,9 @@ from filterfleet.common.process.system import cores
 from filterfleet.common.rotation import Rotation
 from filterfleet.common.text import one_line, printable
 from filterfleet.console import INTERRUPTED, Bar, print_failures, print_left_alone
+from filterfleet.dashboard import launch
+from filterfleet.dashboard.launch import url_of
+from filterfleet.dashboard.token import token_in
 from filterfleet.listener import handover
 from filterfleet.listener.claim import Guard
 from filterfleet.listener.ledger.ledger import Ledger
@@ -42,6 +46,7 @@ from filterfleet.worker.memory import share
 FIRST_LOOPBACK = ipaddress.IPv4Address(LOOPBACK)
 DRAIN_LIMIT = 20.0  # seconds the workers get at the end to finish the images in hand
 GRACE = 5.0  # seconds beyond DRAIN_LIMIT until a process is killed
+PAGE_DELAY = 0.5  # seconds until the dashboard starts: the first images need the processor more
 
 
 class Fleet:
@@ -57,11 +62,12 @@ class Fleet:
         backend_port: int,
         brokers: int = 1,
         sandbox: bool = True,
+        page: Address | None = None,
     ) -> None:
         """options are the listener's; its frontend_port and keys are those of the whole fleet, and its broker and once
         are set here. threads of each worker: 0 shares the cores among the workers. memory of each worker is in bytes:
         None shares out half of the machine's. brokers stand in for each other, on loopback addresses of their own.
-        sandbox: the workers confine themselves (worker.sandbox).
+        sandbox: the workers confine themselves (worker.sandbox). page: where the dashboard is, if there is to be one.
 
         Recipe, source, output and patterns are checked at once. Raises FleetError.
         """
@@ -103,11 +109,19 @@ class Fleet:
         threads, memory = threads or max(1, cores() // workers), memory or share(workers)
         worker = arguments(everywhere, backend_port, threads, memory, DRAIN_LIMIT, keys, sandbox=sandbox, shares=shares)
         self._workers = [self._spec(f"worker-{n + 1}", *worker) for n in range(workers)]
+        self._page = page
+        self._pages = [] if page is None else [self._page_spec(page, everywhere, keys)]
 
     @property
     def names(self) -> list[str]:
         """The names of its processes."""
-        return [*(spec.name for spec in (*self._brokers, *self._workers)), "listener"]
+        return [*(spec.name for spec in (*self._brokers, *self._workers, *self._pages)), "listener"]
+
+    @property
+    def page_url(self) -> str:
+        """What a browser opens to see the dashboard, which there has to be. Raises FleetError."""
+        assert self._page is not None
+        return url_of(self._page, "", token_in(self._state))
 
     def words(self, supervisor: Supervisor) -> str:
         """What it does now, in a line."""
@@ -168,7 +182,8 @@ class Fleet:
             return watch is not None and watch(supervisor)
 
         with serving(self._metrics, self._families):
-            supervise([*self._brokers, *self._workers, listener], patience=DRAIN_LIMIT + GRACE, watch=look)
+            specs = [*self._brokers, *self._workers, *self._pages, listener]
+            supervise(specs, patience=DRAIN_LIMIT + GRACE, watch=look)
 
     def _families(self) -> list[Family]:
         """The metrics of all processes, which one page has for the whole fleet."""
@@ -183,6 +198,10 @@ class Fleet:
             final=frozenset({0, 1}) if once else frozenset(),
             environment=handover.environment(options) | self._told,
         )
+
+    def _page_spec(self, page: Address, brokers: str, keys: Path | None) -> Spec:
+        argv = launch.arguments(page, self._state, str(self.output), self._options.frontend_port, brokers, keys)
+        return Spec("dashboard", argv, self.logs / "dashboard.log", delay=PAGE_DELAY)
 
     def _spec(self, name: str, *argv: str, last: bool = False) -> Spec:
         return Spec(name, argv, self.logs / f"{name}.log", last=last, environment=self._told)

@@ -34,6 +34,7 @@ from filterfleet.listener.metrics import disk_families, fleet_families
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.past import Past
 from filterfleet.listener.present import PresentFile
+from filterfleet.listener.previews.store import PreviewStore
 from filterfleet.listener.service import Hints
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.hints import parse_hints, read_token
@@ -98,6 +99,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         office = stack.enter_context(_open_office(hook_options, feed))
         hints = stack.enter_context(_open_hints(options, ends.source))
         exchange = stack.enter_context(open_exchange(options.share, there, here))
+        previews = stack.enter_context(contextlib.closing(PreviewStore(home))) if options.previews else None
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
@@ -134,6 +136,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             orders=orders,
             hints=hints,
             exchange=exchange,
+            previews=previews,
             tell=tell,
             telling=telling.look,
         )

@@ -20,6 +20,8 @@ from filterfleet.listener.interfaces import Sink, Source
 from filterfleet.listener.ledger.ledger import Failure, Ledger
 from filterfleet.listener.ledger.opening import ledger_file
 from filterfleet.listener.orders.box import Box
+from filterfleet.listener.previews.engine import Previewing
+from filterfleet.listener.previews.store import PreviewStore
 from filterfleet.listener.service import Hints, ListenerService
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location
@@ -77,23 +79,26 @@ def serve(
     orders: Box | None = None,
     hints: Hints | None = None,
     exchange: Exchange | None = None,
+    previews: PreviewStore | None = None,
     tell: Callable[[Callable[[], list[Family]]], None] = lambda _families: None,
     telling: Callable[[Mapping[str, str], Notifier], None] | None = None,
 ) -> list[Failure]:
     """Run a listener until it is told to stop or, with options.once, until the end of the work.
 
     orders is where people put theirs while it runs, hints where others say what has changed. With an exchange, images
-    go by reference where that works. turned is called in every turn of the loop, tell as well, with a way to look at
-    the metrics, and telling, with the places that cannot be used now and why; interrupt is called at the end, to cut
-    short what source and sink are doing. Returns everything that has failed by then. Raises FleetError, and
-    InterruptedRunError when options.once is set and it was stopped before the end of the work.
+    go by reference where that works. previews is where small pictures are kept, if they are wanted. turned is called in
+    every turn of the loop, tell as well, with a way to look at the metrics, and telling, with the places that cannot be
+    used now and why; interrupt is called at the end, to cut short what source and sink are doing. Returns everything
+    that has failed by then. Raises FleetError, and InterruptedRunError when options.once is set and it was stopped
+    before the end of the work.
     """
     check_recipe_for(options, recipe)
     folders = [output.name for output in recipe.outputs]
     folders += [FAILED] * (options.failures is not Failures.OFF) + [SIDECAR] * options.sidecar
     sink.check(folders)
     shared = engine if exchange is None else Sharing(engine, exchange)
-    service = ListenerService(options, recipe, shared, ledger, source, sink, orders, hints, exchange)
+    previewing = None if previews is None else Previewing(shared, recipe, previews.put)
+    service = ListenerService(options, recipe, previewing or shared, ledger, source, sink, orders, hints, exchange)
 
     notifier = Notifier()
 
@@ -105,7 +110,11 @@ def serve(
             exchange.look()
         tell(service.families)
 
-    service.run(stop, notifier, look, interrupt)
+    try:
+        service.run(stop, notifier, look, interrupt)
+    finally:
+        if previewing is not None:
+            previewing.finish()
     if options.once and not service.finished:
         raise InterruptedRunError("Stopped before everything was done: the same command goes on from here.")
     return [*(Failure(folder, reason) for folder, reason in service.unread.items()), *ledger.failures()]

@@ -66,7 +66,7 @@ class Spec:
     arguments are those behind the interpreter; if they begin with "-m" and a module, a zygote may fork the first
     process. environment is added to ours; log is a file for its output, or None to share ours; final are the exit codes
     that mean it has done its work; last: it is told to end only when the others have ended, because they need it for
-    that.
+    that; delay: seconds until its first start, which leaves the processor to the others.
     """
 
     name: str
@@ -74,6 +74,7 @@ class Spec:
     log: Path | None = None
     final: frozenset[int] = frozenset()
     last: bool = False
+    delay: float = 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -114,7 +115,7 @@ class Supervisor:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         listener.bind("\0" + name)
         listener.setblocking(False)
-        return Child(spec, listener, "@" + name)
+        return Child(spec, listener, "@" + name, start_at=time.monotonic() + spec.delay)
 
     def __enter__(self) -> Self:
         return self

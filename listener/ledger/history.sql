@@ -27,6 +27,10 @@ WHERE source = CAST(:source AS TEXT) AND minute >= :since ORDER BY minute DESC L
 SELECT hist FROM minutes
 WHERE source = CAST(:source AS TEXT) AND minute >= :since ORDER BY minute DESC LIMIT :limit;
 
+-- name: parts
+SELECT minute, done, failed, bytes, hist FROM minutes
+WHERE source = CAST(:source AS TEXT) AND minute >= :since AND minute < :beyond;
+
 -- name: undone_keys
 SELECT objects.rowid AS row, at, path, reason FROM objects
 WHERE source = CAST(:source AS TEXT) AND recipe = :recipe AND state = '{state}' AND state <> 'done'
@@ -40,14 +44,16 @@ WHERE source = CAST(:source AS TEXT) AND recipe = :recipe
 ORDER BY finished_at DESC, path DESC LIMIT :scan
 
 -- name: undone
-SELECT o.path, o.job_id, o.state, o.at, o.size, o.reason, o.transient, NULL, NULL, NULL, NULL, NULL
+SELECT o.path, o.job_id, o.state, o.at, o.size, o.reason, o.transient, NULL, NULL, NULL, NULL, NULL,
+  NULL, NULL, NULL, NULL
 FROM ({keys}) AS found CROSS JOIN objects AS o ON o.rowid = found.row
 WHERE (:part IS NULL OR found.path LIKE CAST(:part AS TEXT) ESCAPE '\')
   AND (:why IS NULL OR instr(found.reason, CAST(:why AS TEXT)))
 LIMIT :limit;
 
 -- name: done
-SELECT o.path, r.job, o.state, r.finished_at, o.size, NULL, 0, r.width, r.height, r.worker, r.turnaround, r.outputs
+SELECT o.path, r.job, o.state, r.finished_at, o.size, NULL, 0, r.width, r.height, r.worker, r.turnaround, r.outputs,
+  r.decode, r.filter, r.encode, r.write
 FROM ({keys}) AS found CROSS JOIN results AS r ON r.rowid = found.row
 CROSS JOIN objects AS o ON o.source = r.source AND o.path = r.path AND o.recipe = r.recipe
   AND o.size = r.size AND o.mtime_ns = r.mtime_ns AND o.tag = r.tag AND o.state = 'done'

@@ -212,6 +212,15 @@ class ListenerOptions:
             help="Make results again that somebody has deleted from the output, which has to be a local folder.",
         ),
     ] = False
+    previews: Annotated[
+        bool,
+        typer.Option(
+            "--previews",
+            rich_help_panel=_AFTERWARDS,
+            help="Have small pictures made of images and results, and keep the newest beside the ledger for "
+            "`filterfleet dashboard`.",
+        ),
+    ] = False
     keep_days: Annotated[
         float,
         typer.Option(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "filterfleet"
 PAGE = PACKAGE.parent / "docs" / "events.md"
-ROLES = ("broker", "common", "listener", "worker", "commands")
+ROLES = ("broker", "common", "listener", "worker", "commands", "dashboard")
 LEVELS = {"debug", "info", "warning", "error", "exception"}
 OF_LOGGERS = {"log", "_log"}
 OF_OUTBOX = {"note", "warn", "tell", "count"}

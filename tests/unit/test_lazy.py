@@ -28,6 +28,7 @@ LATE_IMPORTS = {
     "bench/analysis/plots.py": "matplotlib, which the Markdown form has no use for",
     "cli.py": "Typer, beside which other processes load what they need",
     "recipes.py": "OpenCV, for a recipe that has to be checked",
+    "dashboard/cli.py": "a web server and an event loop",
     "worker/process.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/engines/child.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/engines/select.py": "OpenCV and ZeroMQ, each for the engines that need it",

@@ -50,6 +50,7 @@ GIVEN = {
     "exec_hook": ["notify 'a b'"],
     "hook_events": "batch.done",
     "heal": True,
+    "previews": True,
     "keep_days": 7.5,
     "rclone_config": Path("rclone.conf"),
     "bandwidth": "10M",
@@ -107,8 +108,8 @@ def test_up_takes_every_setting_but_the_broker(monkeypatch):
             pass
 
     monkeypatch.setattr(up_module, "Fleet", FakeFleet)
-    assert run("up", *argv(without=frozenset({"broker"}))) == 0
-    assert seen == [dataclasses.replace(OPTIONS, broker="127.0.0.1")]
+    assert run("up", *argv(without=frozenset({"broker", "previews"}))) == 0
+    assert seen == [dataclasses.replace(OPTIONS, broker="127.0.0.1", previews=False)]
     assert run("up", *argv()) == 2
 
 

@@ -14,7 +14,8 @@ from filterfleet.common.text import printable
 from filterfleet.listener.ledger.form import is_counted
 from filterfleet.listener.ledger.histogram import EMPTY, cells_of, quantile, unpacked
 from filterfleet.listener.ledger.history.pages import Wanted, page_of
-from filterfleet.listener.ledger.history.rows import Counts, Minute, Page, Reason, Stage, Story
+from filterfleet.listener.ledger.history.parts import parts_of
+from filterfleet.listener.ledger.history.rows import Counts, Minute, Page, Part, Reason, Stage, Story
 from filterfleet.listener.ledger.history.statements import STATEMENTS, Place, places_of
 from filterfleet.listener.ledger.history.stories import paths_of_jobs, story_of
 from filterfleet.listener.ledger.minutes import MINUTE
@@ -103,6 +104,12 @@ class History:
                     done, failed, size = found.get(minute, (0, 0, 0))
                     found[minute] = (done + numbers[0], failed + numbers[1], size + numbers[2])
         return [Minute(minute * MINUTE, *numbers) for minute, numbers in sorted(found.items())]
+
+    def parts(self, since: float, step: int, count: int) -> list[Part]:
+        """count parts of step minutes each, from the minute of this instant on. Of long parts, the times of the busiest
+        minutes stand for all."""
+        with self._reading() as (db, places):
+            return parts_of(db, places, int(since / MINUTE), step, count)
 
     def histogram(self, since: float) -> dict[str, list[int]]:
         """For each stage, how many images were in each bucket (listener.ledger.histogram), from the minute of this

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.names import output_path
+from filterfleet.listener.ledger.histogram import STAGES
 from filterfleet.listener.ledger.history.rows import Job, Output, Page
 from filterfleet.listener.ledger.history.statements import STATEMENTS, Place
+from filterfleet.listener.ledger.minutes import stages_of
 from filterfleet.listener.ledger.sql import octets
 
 # Rows of an index that one page looks at, for each source and state. More: a search that finds little needs fewer
@@ -92,13 +94,19 @@ def _stream(
 
 
 def _job(place: Place, row: tuple[Any, ...]) -> Job:
-    path, job, state, at, size, reason, transient, width, height, worker, seconds, outputs = row
+    path, job, state, at, size, reason, transient, width, height, worker, seconds, outputs, *work = row
     made = outputs_of(path, outputs) if outputs else ()
     id_ = job[:_DIGITS] if job else None
     return Job(
         *(place.source, path, id_, state, at or None, size, reason, bool(transient)),
-        *(width, height, worker or None, seconds, made),
+        *(width, height, worker or None, seconds, made, seconds_of(*work, seconds)),
     )
+
+
+def seconds_of(*recorded: float | None) -> dict[str, float]:
+    """The seconds of each stage that is known, from those that stages_of() takes."""
+    stages = stages_of(*recorded)
+    return {name: seconds for name, seconds in zip(STAGES, stages, strict=True) if seconds is not None}
 
 
 def outputs_of(path: str, outputs: str) -> tuple[Output, ...]:

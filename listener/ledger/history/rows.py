@@ -45,7 +45,8 @@ class Job(Struct, frozen=True):
 
     id: the short id of its job, or None while its content is not known. at: when it came to its state, or None if that
     was not noted. transient: it failed for a reason that may pass, and is tried again. seconds: from submission to
-    outcome; 0 for outputs that were copied from those of another image.
+    outcome; 0 for outputs that were copied from those of another image. stages: the seconds that each stage of its last
+    processing took, in the order of the image's way.
     """
 
     source: str
@@ -61,6 +62,7 @@ class Job(Struct, frozen=True):
     worker: str | None = None
     seconds: float | None = None
     outputs: tuple[Output, ...] = ()
+    stages: dict[str, float] = {}
 
 
 class Page(Struct, frozen=True):
@@ -111,6 +113,19 @@ class Minute(Struct, frozen=True):
     done: int
     failed: int
     bytes: int
+
+
+class Part(Struct, frozen=True):
+    """What was done from this instant on until the next part begins. quantiles: the seconds from submission until the
+    outputs were in their places, for 50 %, 95 % and 99 % of the images, or None if there were none. means: the mean
+    seconds of each stage."""
+
+    at: float
+    done: int
+    failed: int
+    bytes: int
+    quantiles: tuple[float, ...] | None
+    means: dict[str, float]
 
 
 class Stage(Struct, frozen=True):

@@ -1,0 +1,38 @@
+"""A recipe that makes previews as well. The job, its id and the ledger know nothing of them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+
+from filterfleet.common.jobs.recipe import MAX_OUTPUTS, MAX_STEPS, Output, Recipe, Step
+
+BEFORE = ""  # the name of the preview of the image itself; those of outputs have the names of these
+
+SIDE = 512  # pixels of a preview's longer side, at most
+QUALITY = 80  # of its JPEG
+
+# Outputs of which previews are made, the first ones of a recipe. More: all of a long recipe can be looked at. Less:
+# workers spend less on pictures that nobody may ever see.
+MOST = 6
+
+_SHRINK = Step("thumbnail", (("height", SIDE), ("width", SIDE)))
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """recipe has the previews behind the outputs of the recipe that it was made of; names are those of the previews,
+    in their order."""
+
+    recipe: Recipe
+    names: tuple[str, ...]
+
+
+def with_previews(recipe: Recipe) -> Extended:
+    """Previews of the image and of its first outputs, as far as a recipe has room for them."""
+    room = min(MOST + 1, MAX_OUTPUTS - len(recipe.outputs))
+    wanted = [(BEFORE, ()), *((output.name, output.steps) for output in recipe.outputs)]
+    shown = [(name, steps) for name, steps in wanted if len(steps) < MAX_STEPS][:room]
+    free = (name for name in (f"preview-{number}" for number in itertools.count()) if name not in recipe.names)
+    previews = [Output(next(free), (*steps, _SHRINK), "jpeg", QUALITY) for _, steps in shown]
+    return Extended(replace(recipe, outputs=(*recipe.outputs, *previews)), tuple(name for name, _ in shown))
