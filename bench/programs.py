@@ -59,12 +59,18 @@ class Program:
 
 @contextmanager
 def started(name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Program]:
-    """Run a program. What is left of it at the end, with all processes below it, is killed."""
-    variables = os.environ | {"NO_COLOR": "1"} | dict(environment or {})
+    """Run a program. What is left of it at the end is removed: processes below it, and temporary files, which systems
+    leave behind when they are killed, and some of them always."""
     with (
+        tempfile.TemporaryDirectory(prefix="ff-", ignore_cleanup_errors=True) as scratch,
         tempfile.TemporaryFile("w+", errors="replace") as errors,
         subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | {"NO_COLOR": "1", "TMPDIR": scratch, "RAY_TMPDIR": scratch} | dict(environment or {}),
         ) as process,
     ):
         try:
