@@ -49,6 +49,7 @@ PEERS = (
 
 
 SYSTEMS = tuple(peer for peer in PEERS if peer.exact)  # those that have workers, which can be up and can be killed
+TOOLS = tuple(peer for peer in PEERS if not peer.exact)  # those that start a program for each photograph
 
 
 def installed(peers: Sequence[Peer] = PEERS, *, quick: bool = False) -> list[Peer]:
