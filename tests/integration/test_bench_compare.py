@@ -16,6 +16,7 @@ from filterfleet.common.errors import FleetError
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # with all other systems on a busy machine
 def test_every_contender_does_the_work(tmp_path: Path):
     report = tmp_path / "report.json"
     command = [
@@ -27,11 +28,11 @@ def test_every_contender_does_the_work(tmp_path: Path):
         "--small",
         "6",
         "--medium",
-        "2",
+        "0",
         "--rounds",
         "1",
     ]
-    ended = subprocess.run([*command, "--report", str(report)], capture_output=True, text=True, timeout=300)
+    ended = subprocess.run([*command, "--report", str(report)], capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stderr
     measured = json.loads(report.read_text())
     expected = {contender.name for contender in contenders.contenders(2, installed(SYSTEMS))}
