@@ -18,7 +18,7 @@ from typing import IO
 from filterfleet.bench.processes import descendants
 from filterfleet.common.errors import FleetError
 
-PATIENCE = 600.0  # seconds that a program may take
+PATIENCE = 300.0  # seconds that a program may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,11 @@ class Program:
     errors: IO[str]
 
     def say(self) -> None:
-        """Have it go on."""
+        """Have it go on. One that has ended does not, as its next word will tell."""
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
 
     def hear(self, patience: float = PATIENCE) -> str | None:
         """Its next word, the empty string when it has ended, or None when it says nothing for that many seconds.

@@ -10,6 +10,7 @@ from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
 from filterfleet.bench.contenders import OURS, PLAIN, Contender
 from filterfleet.bench.peers.catalogue import SYSTEMS, TOOLS, Peer, absent, installed
+from filterfleet.common.errors import FleetError
 
 WORKERS, FLEETS = 2, (1, 2, 4, 8)
 
@@ -45,8 +46,7 @@ def measure(setting: Setting) -> Part:
         )
         part.left_out.append("GNU parallel has no part but the one with few photographs: its tools take long for each.")
     for load in _loads(setting):
-        _race(setting, load)
-        for one in load.field:
+        for one in _race(setting, load, part):
             _record(part, load, one)
     return part
 
@@ -74,16 +74,26 @@ def _field(fleets: Sequence[int], peers: Sequence[Peer], *, slow: bool) -> list[
     return found + [contenders.warm(peer, WORKERS) for peer in peers]
 
 
-def _race(setting: Setting, load: Load) -> None:
+def _race(setting: Setting, load: Load, part: Part) -> list[Contender]:
+    """Those that came through. Another system that fails is left out, with all that it did before. Raises FleetError
+    when one of ours fails, or the plain program."""
+    field = list(load.field)
     with setting.room("throughput") as folder:
         source = folder / "photographs"
         setting.photographs(source, load.images, load.smallest, load.largest)
-        outputs = {one.name: folder / f"output-{number}" for number, one in enumerate(load.field)}
+        outputs = {one.name: folder / f"output-{number}" for number, one in enumerate(field)}
         for number in setting.laps(*load.seconds):
-            for one in load.field:
+            for one in tuple(field):
                 setting.say(f"{load.title}, round {number + 1}: {one.name}")
-                one.measure(source, outputs[one.name])
-                one.check(outputs[one.like], outputs[one.name], one.name)
+                try:
+                    one.measure(source, outputs[one.name])
+                    one.check(outputs[one.like], outputs[one.name], one.name)
+                except FleetError as error:
+                    if one.name == PLAIN or one.like == OURS:
+                        raise
+                    field.remove(one)
+                    part.left_out.append(f"{load.title}: {error}")
+    return field
 
 
 def _record(part: Part, load: Load, one: Contender) -> None:
