@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filterfleet.bench.contenders import PLAIN, Contender, contenders
-from filterfleet.bench.peers.catalogue import installed
+from filterfleet.bench.peers.catalogue import SYSTEMS, installed
 from filterfleet.bench.photographs import make_photographs
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.system import cores
@@ -52,7 +52,7 @@ def compare(
     console = Console()
     loads = [load for load in (Workload(small, 1, 2), Workload(medium, 8, 12)) if load.images]
     console.print(f"{workers} workers, {rounds} rounds, {cores()} cores")
-    peers = [] if no_peers else installed()
+    peers = [] if no_peers else installed(SYSTEMS)
     measured = {load.name: _race(load, contenders(workers, peers), rounds, console) for load in loads}
     for load in loads:
         console.print(_table(load, measured[load.name]))

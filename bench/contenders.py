@@ -104,12 +104,10 @@ def warm(peer: Peer, workers: int) -> Contender:
 
 
 def contenders(workers: int, peers: Sequence[Peer]) -> list[Contender]:
-    """The plain program first, then ours, then these peers."""
+    """The plain program first, then ours, then these peers, which must have workers."""
     found = [plain(), sequential(), *commands(workers), *(fleet(count) for count in sorted({1, workers}))]
     for peer in peers:
-        found.append(cold(peer, workers))
-        if peer.exact:
-            found.append(warm(peer, workers))
+        found += [cold(peer, workers), warm(peer, workers)]
     return found
 
 

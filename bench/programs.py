@@ -18,7 +18,7 @@ from typing import IO
 from filterfleet.bench.processes import descendants
 from filterfleet.common.errors import FleetError
 
-PATIENCE = 600.0  # seconds that a program may take
+PATIENCE = 300.0  # seconds that a program may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,11 @@ class Program:
     errors: IO[str]
 
     def say(self) -> None:
-        """Have it go on."""
+        """Have it go on. One that has ended does not, as its next word will tell."""
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
 
     def hear(self, patience: float = PATIENCE) -> str | None:
         """Its next word, the empty string when it has ended, or None when it says nothing for that many seconds.
@@ -59,12 +60,18 @@ class Program:
 
 @contextmanager
 def started(name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[Program]:
-    """Run a program. What is left of it at the end, with all processes below it, is killed."""
-    variables = os.environ | {"NO_COLOR": "1"} | dict(environment or {})
+    """Run a program. What is left of it at the end is removed: processes below it, and temporary files, which systems
+    leave behind when they are killed, and some of them always."""
     with (
+        tempfile.TemporaryDirectory(prefix="ff-", ignore_cleanup_errors=True) as scratch,
         tempfile.TemporaryFile("w+", errors="replace") as errors,
         subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=os.environ | {"NO_COLOR": "1", "TMPDIR": scratch, "RAY_TMPDIR": scratch} | dict(environment or {}),
         ) as process,
     ):
         try:

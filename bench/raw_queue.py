@@ -9,6 +9,7 @@ or memory: what it has handed out is lost with the worker.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ import zmq
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.ports import LOOPBACK, free_ports
+from filterfleet.common.process.system import die_with_parent
 
 PYTHON, PROXY = "python", "proxy"
 AHEAD = 1000  # tasks under way
@@ -116,6 +118,7 @@ def _work(port: int) -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent(os.getppid())
     role, frontend_port, backend_port = sys.argv[1], *map(int, sys.argv[2:])
     if role == "worker":
         _work(backend_port)

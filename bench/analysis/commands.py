@@ -27,7 +27,8 @@ def all_parts(
 ) -> None:
     """Measure everything and write the comparative analysis: JSON, Markdown and one HTML page.
 
-    Files of all contenders are compared byte for byte. A failure ends it with a sentence.
+    The outputs of all contenders are compared: byte for byte, but for tools with filters of their own. A failure ends
+    it with a sentence.
     """
     _require_plots()
     from filterfleet.bench.analysis.run import analyse

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from filterfleet.bench.analysis.record import Analysis, Machine, Part
 from filterfleet.bench.analysis.setting import Setting
+from filterfleet.bench.peers.catalogue import versions as peer_versions
 from filterfleet.common.process.system import cores
 
 PARTS = ("throughput", "scalability", "latency", "broker", "faults", "memory", "cost")
 PACKAGES = (
     *("filterfleet", "numpy", "opencv-python-headless", "pyvips", "pyzmq", "simplejpeg"),
-    *("distributed", "joblib", "ray"),
+    *("celery", "distributed", "dramatiq", "ipyparallel", "joblib", "mpi4py", "ray", "redis"),
 )
 
 
@@ -49,6 +50,7 @@ def machine() -> Machine:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    versions |= peer_versions()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     system = f"{platform.system()} {platform.release()}"
     processor = names[0] if names else platform.machine()

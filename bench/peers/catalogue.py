@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+PATIENCE = 10.0  # seconds that a program may take to tell its version
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ PEERS = (
 
 
 SYSTEMS = tuple(peer for peer in PEERS if peer.exact)  # those that have workers, which can be up and can be killed
+TOOLS = tuple(peer for peer in PEERS if not peer.exact)  # those that start a program for each photograph
 
 
 def installed(peers: Sequence[Peer] = PEERS, *, quick: bool = False) -> list[Peer]:
@@ -59,3 +64,14 @@ def absent(peers: Sequence[Peer] = PEERS, *, quick: bool = False) -> list[str]:
     if slow:
         sentences.append(f"{', '.join(slow)}: a quick run has no time for what takes seconds to start or to work.")
     return sentences
+
+
+def versions() -> dict[str, str]:
+    """What the programs that peers need say of themselves. Packages tell their versions otherwise."""
+    found = {}
+    for name in sorted({name for peer in PEERS for name in peer.programs}):
+        if program := shutil.which(name):
+            done = subprocess.run((program, "--version"), capture_output=True, text=True, timeout=PATIENCE, check=False)
+            if number := re.search(r"\d+(\.\d+)+(-\d+)?|\d{8}", done.stdout):
+                found[name] = number[0]
+    return found

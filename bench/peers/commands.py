@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from filterfleet.bench import plain
@@ -22,12 +23,13 @@ def run_commands(command: str, threads: str) -> None:
     names = b"\0".join(os.fsencode(file) for file in sorted(source.iterdir()))
     quoted = "'" + str(output).replace("'", "'\\''") + "'"
     options = ("--will-cite", "--jobs", workers, "--null", "--halt", "now,fail=1")
-    done = subprocess.run(
-        (shutil.which("parallel") or "parallel", *options, command.replace("{output}", quoted)),
-        input=names,
-        env=os.environ | {threads: "1"},
-        stdout=subprocess.DEVNULL,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as home:  # where parallel would keep files of its own
+        done = subprocess.run(
+            (shutil.which("parallel") or "parallel", *options, command.replace("{output}", quoted)),
+            input=names,
+            env=os.environ | {threads: "1", "PARALLEL_HOME": home},
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
     if done.returncode != 0:
         raise SystemExit(f"parallel ended with code {done.returncode}.")

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import ipyparallel
-from traitlets.config import Config
 
 from filterfleet.bench.peers.protocol import Function, Run, apply, take_part
 
@@ -24,13 +23,10 @@ BEAT, MISSED = 500, 4  # ms between signs of life, and how many may be missing
 
 @contextmanager
 def start(workers: int, function: Function) -> Iterator[Run]:
-    config = Config({"HeartMonitor": {"period": BEAT, "max_heartmonitor_misses": MISSED}})
     with tempfile.TemporaryDirectory(prefix="filterfleet-ipython-") as home:
         os.environ["IPYTHONDIR"] = home
         arguments = [f"--HeartMonitor.period={BEAT}", f"--HeartMonitor.max_heartmonitor_misses={MISSED}"]
-        cluster = ipyparallel.Cluster(
-            n=workers, controller_ip="127.0.0.1", controller_args=arguments, config=config, log_level=50
-        )
+        cluster = ipyparallel.Cluster(n=workers, controller_ip="127.0.0.1", controller_args=arguments, log_level=50)
         with cluster as client:
             client.wait_for_engines(workers, interactive=False)
             view = client.load_balanced_view()

@@ -11,11 +11,12 @@ import pytest
 
 from filterfleet.bench import contenders
 from filterfleet.bench.outputs import check_same
-from filterfleet.bench.peers.catalogue import installed
+from filterfleet.bench.peers.catalogue import SYSTEMS, installed
 from filterfleet.common.errors import FleetError
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # with all other systems on a busy machine
 def test_every_contender_does_the_work(tmp_path: Path):
     report = tmp_path / "report.json"
     command = [
@@ -27,14 +28,14 @@ def test_every_contender_does_the_work(tmp_path: Path):
         "--small",
         "6",
         "--medium",
-        "2",
+        "0",
         "--rounds",
         "1",
     ]
-    ended = subprocess.run([*command, "--report", str(report)], capture_output=True, text=True, timeout=300)
+    ended = subprocess.run([*command, "--report", str(report)], capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stderr
     measured = json.loads(report.read_text())
-    expected = {contender.name for contender in contenders.contenders(2, installed())}
+    expected = {contender.name for contender in contenders.contenders(2, installed(SYSTEMS))}
     assert {"Dask distributed, warm", "multiprocessing.Pool", "up --once", "fleet of 2, warm"} < expected
     for load in measured["loads"].values():
         assert load.keys() == expected

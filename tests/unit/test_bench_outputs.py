@@ -86,7 +86,10 @@ def test_what_is_missing_is_found(tmp_path: Path, expected: Path):
         ),
         (Fate("done", 2.0, 30, 3, 0), "says after 2.0 s that all is done, but 3 of 30 outputs are missing or wrong"),
         (Fate("", 0.1, 30, 20, 0), "ends with an error after 0.1 s: 20 of 30 outputs are missing or wrong"),
-        (Fate(None, DEADLINE, 30, 3, 0), f"hangs: 3 of 30 outputs are missing or wrong {DEADLINE:g} s after the fault"),
+        (
+            Fate(None, DEADLINE, 30, 3, 0),
+            f"hangs: 3 of 30 outputs are missing or wrong after {DEADLINE:g} s without a further one",
+        ),
     ],
 )
 def test_what_becomes_of_a_batch_is_said_in_words(fate: Fate, words: str):

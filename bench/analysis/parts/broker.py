@@ -17,6 +17,7 @@ from filterfleet.bench.peers.catalogue import SYSTEMS, Peer, absent, installed
 from filterfleet.bench.peers.protocol import TASKS, TINY
 from filterfleet.bench.raw_queue import PROXY, PYTHON, RawClient, raw_queue
 from filterfleet.common.client.client import Client
+from filterfleet.common.errors import FleetError
 from filterfleet.common.wire.messages import INLINE_LIMIT
 
 WORKERS, PAYLOADS, AHEAD = 2, 50, 8
@@ -48,7 +49,7 @@ def measure(setting: Setting) -> Part:
     tasks, trips = setting.count(10_000, 50_000), setting.count(50, 300)
     part = Part({"workers": WORKERS, "tasks": tasks, "tasks of a slow system": SLOW_TASKS, "bytes of a task": TINY})
     part.left_out += absent(SYSTEMS, quick=setting.quick)
-    found = Findings()
+    found, systems = Findings(), installed(SYSTEMS, quick=setting.quick)
     with _both() as (fleet, client, queues):
         flow = Flow(client)
         flow.run(fleet, 2000, TINY)
@@ -57,9 +58,16 @@ def measure(setting: Setting) -> Part:
             _ours(found, fleet, client, flow, tasks, trips)
             for name, queue in queues.items():
                 _raw(found, name, queue, tasks, trips)
-            for peer in installed(SYSTEMS, quick=setting.quick):
+            for peer in tuple(systems):
                 setting.say(f"broker, round {number + 1}: {peer.name}")
-                found.rates.setdefault(_name(peer), []).append(_rate_of(peer, SLOW_TASKS if peer.slow else tasks))
+                try:
+                    rate = _rate_of(peer, SLOW_TASKS if peer.slow else tasks)
+                except FleetError as error:
+                    systems.remove(peer)
+                    found.rates.pop(_name(peer), None)
+                    part.left_out.append(str(error))
+                else:
+                    found.rates.setdefault(_name(peer), []).append(rate)
         setting.say("broker: two clients")
         shares = [max(shares_of(fleet, int(SHARES * tasks))) for _ in found.costs]
     _write(part, found, tasks)

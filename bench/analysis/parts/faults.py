@@ -23,6 +23,7 @@ from filterfleet.bench.outputs import different, files_of
 from filterfleet.bench.peers.catalogue import SYSTEMS, absent, installed
 from filterfleet.bench.proxy import Proxy
 from filterfleet.bench.warm import WARM, WarmFleet, warm_fleet
+from filterfleet.common.errors import FleetError
 from filterfleet.common.process.ports import Ports, free_ports
 from filterfleet.listener.ledger.opening import ledger_file
 from filterfleet.listener.state import PRIVATE
@@ -208,6 +209,10 @@ def _let_peers_suffer(setting: Setting, folder: Path, batch: Batch, part: Part) 
     contenders.plain().measure(few, expected)
     for peer in installed(SYSTEMS):
         setting.say(f"faults: kill -9 of a worker of {peer.name}")
-        fate = fate_of(peer, WORKERS, few, folder / f"output-{peer.module}", expected)
+        try:
+            fate = fate_of(peer, WORKERS, few, folder / f"output-{peer.module}", expected)
+        except FleetError as error:
+            part.left_out.append(str(error))
+            continue
         words = fate.words if fate else "has no worker process: killing it kills the program"
         part.settings[f"{peer.name}{KILLED}"] = words

@@ -19,15 +19,15 @@ from filterfleet.bench.peers.protocol import TRACE
 from filterfleet.bench.programs import Program, started
 from filterfleet.common.errors import FleetError
 
-DEADLINE = 30.0  # seconds after the fault until a system counts as hanging
+DEADLINE = 30.0  # seconds without an output after which a system counts as hanging
 BEGUN = 0.25  # of the photographs
-LOOK = 0.02  # seconds between two looks at what is done
+LOOK, SECOND = 0.02, 1.0  # seconds between looks at what is done, before and after the fault
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of a batch. answer is the last word of the program: done, nothing when it failed, or None when it was
-    silent at the DEADLINE. seconds count from the fault; redone are photographs that were begun more than once."""
+    """What became of a batch. answer is the last word of the program: done, nothing when it failed, or None when it
+    hangs. seconds count from the fault; redone are photographs that were begun more than once."""
 
     answer: str | None
     seconds: float
@@ -39,7 +39,7 @@ class Fate:
     def words(self) -> str:
         lost = f"{self.missing:,} of {self.outputs:,} outputs are missing or wrong"
         if self.answer is None:
-            return f"hangs: {lost} {DEADLINE:g} s after the fault"
+            return f"hangs: {lost} after {DEADLINE:g} s without a further one"
         if self.answer != "done":
             return f"ends with an error after {self.seconds:.1f} s: {lost}"
         again = f"photographs begun again: {self.redone}"
@@ -66,7 +66,7 @@ def fate_of(peer: Peer, workers: int, source: Path, output: Path, expected: Path
             return None
         began = time.monotonic()
         os.kill(worker, signal.SIGKILL)
-        answer = program.hear(DEADLINE)
+        answer = _answer(program, output)
         seconds = time.monotonic() - began
         begun = [name for file in trace.iterdir() for name in file.read_text().splitlines()]
     return Fate(answer, seconds, len(files_of(expected)), different(expected, output), len(begun) - len(set(begun)))
@@ -78,9 +78,23 @@ def _trace() -> Iterator[Path]:
         yield Path(name)
 
 
+def _answer(program: Program, output: Path) -> str | None:
+    done, since = -1, time.monotonic()
+    while (answer := program.hear(SECOND)) is None:
+        if (now := _count(output)) != done:
+            done, since = now, time.monotonic()
+        elif time.monotonic() - since > DEADLINE:
+            return None
+    return answer
+
+
+def _count(output: Path) -> int:
+    return len(os.listdir(output / "edges"))
+
+
 def _wait(program: Program, output: Path, count: float) -> None:
     deadline = time.monotonic() + DEADLINE
-    while len(os.listdir(output / "edges")) < count:
+    while _count(output) < count:
         if time.monotonic() > deadline or program.process.poll() is not None:
             raise FleetError(f"{program.name} does not begin.")
         time.sleep(LOOK)

@@ -9,7 +9,8 @@ from filterfleet.bench import contenders
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
 from filterfleet.bench.contenders import OURS, PLAIN, Contender
-from filterfleet.bench.peers.catalogue import Peer, absent, installed
+from filterfleet.bench.peers.catalogue import SYSTEMS, TOOLS, Peer, absent, installed
+from filterfleet.common.errors import FleetError
 
 WORKERS, FLEETS = 2, (1, 2, 4, 8)
 
@@ -43,42 +44,56 @@ def measure(setting: Setting) -> Part:
         part.left_out.append(
             "Large photographs: fleets of other sizes than the number of workers, and what takes seconds to start."
         )
+        part.left_out.append("GNU parallel has no part but the one with few photographs: its tools take long for each.")
     for load in _loads(setting):
-        _race(setting, load)
-        for one in load.field:
+        for one in _race(setting, load, part):
             _record(part, load, one)
     return part
 
 
 def _loads(setting: Setting) -> Iterator[Load]:
-    peers, fast = installed(quick=setting.quick), installed(quick=True)
+    systems, tools = installed(SYSTEMS, quick=setting.quick), installed(TOOLS, quick=setting.quick)
     fleets = (1, WORKERS) if setting.quick else FLEETS
-    cold = [contenders.cold(peer, WORKERS) for peer in peers]
-    images = setting.count(24, 60)
-    yield Load("small", images, 1, 2, (30, 330), [*_field(fleets, peers, slow=not setting.quick), *cold])
-    images = setting.count(3, 16)
-    yield Load("medium", images, 8, 12, (20, 220), _field(fleets, peers, slow=not setting.quick))
+    cold = [contenders.cold(peer, WORKERS) for peer in systems]
+    field = _field(fleets, systems, slow=not setting.quick)
+    yield Load("small", setting.count(24, 100), 1, 2, (30, 330), [*field, *cold])
+    field = _field(fleets, systems, slow=not setting.quick)
+    yield Load("medium", setting.count(3, 16), 8, 12, (20, 220), field)
     if not setting.quick:
-        yield Load("large", 2, 100, 120, (0, 150), _field((WORKERS,), fast, slow=False))
+        fast = installed(SYSTEMS, quick=True)
+        yield Load("large", 2, 100, 120, (0, 170), _field((WORKERS,), fast, slow=False))
+    if tools:
+        field = [*_field((), (), slow=False), *(contenders.cold(peer, WORKERS) for peer in tools)]
+        yield Load("few small", 24, 1, 2, (0, 60), field)
 
 
 def _field(fleets: Sequence[int], peers: Sequence[Peer], *, slow: bool) -> list[Contender]:
     """The plain program, ours, and peers that are up. slow: also those of ours that take seconds to start."""
     ours = [one for one in contenders.commands(WORKERS) if slow or not one.slow]
     found = [contenders.plain(), contenders.sequential(), *ours, *map(contenders.fleet, fleets)]
-    return found + [contenders.warm(peer, WORKERS) for peer in peers if peer.exact]
+    return found + [contenders.warm(peer, WORKERS) for peer in peers]
 
 
-def _race(setting: Setting, load: Load) -> None:
+def _race(setting: Setting, load: Load, part: Part) -> list[Contender]:
+    """Those that came through. Another system that fails is left out, with all that it did before. Raises FleetError
+    when one of ours fails, or the plain program."""
+    field = list(load.field)
     with setting.room("throughput") as folder:
         source = folder / "photographs"
         setting.photographs(source, load.images, load.smallest, load.largest)
-        outputs = {one.name: folder / f"output-{number}" for number, one in enumerate(load.field)}
+        outputs = {one.name: folder / f"output-{number}" for number, one in enumerate(field)}
         for number in setting.laps(*load.seconds):
-            for one in load.field:
+            for one in tuple(field):
                 setting.say(f"{load.title}, round {number + 1}: {one.name}")
-                one.measure(source, outputs[one.name])
-                one.check(outputs[one.like], outputs[one.name], one.name)
+                try:
+                    one.measure(source, outputs[one.name])
+                    one.check(outputs[one.like], outputs[one.name], one.name)
+                except FleetError as error:
+                    if one.name == PLAIN or one.like == OURS:
+                        raise
+                    field.remove(one)
+                    part.left_out.append(f"{load.title}: {error}")
+    return field
 
 
 def _record(part: Part, load: Load, one: Contender) -> None:
