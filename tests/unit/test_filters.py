@@ -8,7 +8,6 @@ import numpy as np
 import PIL.Image
 import pytest
 import scipy.interpolate
-import skimage.exposure
 
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters import Alpha, bind, catalogue, histogram, names
@@ -185,18 +184,18 @@ def gray_world(image):
 
 
 def matched(image):
-    picture = cv2.imdecode(np.frombuffer(small_png(40, 60, 3), np.uint8), cv2.IMREAD_COLOR)
-    if image.ndim == 2:
-        return as_levels(skimage.exposure.match_histograms(image, scaled(luma_of(picture), image)), image)
-    return as_levels(skimage.exposure.match_histograms(image, scaled(picture, image), channel_axis=2), image)
+    """Each level becomes the one up to which as many samples of the picture lie."""
+    flags = cv2.IMREAD_COLOR if image.ndim == 3 else cv2.IMREAD_GRAYSCALE
+    picture = cv2.imdecode(np.frombuffer(small_png(40, 60, 3), np.uint8), flags)
+    picture = picture.astype(image.dtype) * (top_of(image) // 255)
+    pairs = zip(*(np.moveaxis(np.atleast_3d(each), 2, 0) for each in (image, picture)), strict=True)
+    return as_levels(np.dstack([as_distributed(*pair) for pair in pairs]).reshape(image.shape), image)
 
 
-def scaled(picture, like):
-    return picture.astype(like.dtype) * (top_of(like) // 255)
-
-
-def luma_of(picture):
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+def as_distributed(plane, picture):
+    shares = np.searchsorted(np.sort(plane.ravel()), plane, side="right") / plane.size
+    levels, counts = np.unique(picture, return_counts=True)
+    return np.interp(shares, np.cumsum(counts) / picture.size, levels)
 
 
 def mixed(image):
@@ -349,7 +348,7 @@ CASES = {
     "auto_levels": Case(auto_levels, {"clip": 2, "channels": "each"}, tolerance=1),
     "stretch": Case(stretched, {"low": 5, "high": 90, "softness": 0.1}),
     "white_balance": Case(gray_world, {"method": "gray-world"}),
-    "match_histogram": Case(matched, {"picture": small_png(40, 60, 3)}, tolerance=1, tolerance_at_16_bits=300),
+    "match_histogram": Case(matched, {"picture": small_png(40, 60, 3)}, tolerance=1),
     "channel": Case(lambda image: image if image.ndim == 2 else image[:, :, 2], {"channel": "red"}),
     "mix": Case(mixed, {"matrix": ((0.5, 0, 0.25), (0, 1, 0), (-0.5, 0, 1))}, tolerance=1),
     "background": Case(lambda image: laid_over(image, (48, 32, 16)), {"color": "#102030"}, alpha="filtered"),
