@@ -185,8 +185,8 @@ def gray_world(image):
 
 def matched(image):
     """Each level becomes the one up to which as many samples of the picture lie."""
-    flags = cv2.IMREAD_COLOR if image.ndim == 3 else cv2.IMREAD_GRAYSCALE
-    picture = cv2.imdecode(np.frombuffer(small_png(40, 60, 3), np.uint8), flags)
+    picture = cv2.imdecode(np.frombuffer(small_png(40, 60, 3), np.uint8), cv2.IMREAD_COLOR)
+    picture = picture if image.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     picture = picture.astype(image.dtype) * (top_of(image) // 255)
     pairs = zip(*(np.moveaxis(np.atleast_3d(each), 2, 0) for each in (image, picture)), strict=True)
     return as_levels(np.dstack([as_distributed(*pair) for pair in pairs]).reshape(image.shape), image)
