@@ -301,7 +301,7 @@ class ClientDesk:
         """The client is gone, and nobody else wants its tasks. A basic client's request with which a worker is busy
         goes on: it may be what the worker dies of, and that has to be known when it is repeated."""
         if client.tasks:
-            self._outbox.warn("client_lost", owner=client.owner, tasks=len(client.tasks))
+            self._outbox.note("client_lost", owner=client.owner, tasks=len(client.tasks))
         for task in list(client.tasks.values()):
             if task.opaque and any(map(_has_begun, task.leases)):
                 self._books.orphan(task)

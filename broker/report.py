@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import islice
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from filterfleet.broker.books import Books
 from filterfleet.broker.departures import Departure, Departures
@@ -19,8 +22,7 @@ NAMED_LEASES = 256
 JOB_ID = 8  # bytes of a job's id in a report
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerReport:
+class WorkerReport(Struct, frozen=True, gc=False):
     """name is that of its key, if there are keys. since and heard: for how many seconds it has been here, and has been
     silent."""
 
@@ -36,8 +38,7 @@ class WorkerReport:
     heard: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class GoneReport:
+class GoneReport(Struct, frozen=True, gc=False):
     """A worker that is gone. how: left, closed, silent, dismissed or lost (departures.py). ago: in seconds."""
 
     host: str
@@ -48,8 +49,7 @@ class GoneReport:
     ago: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunningReport:
+class RunningReport(Struct, frozen=True, gc=False):
     """A lease: the beginning of its job's id in hexadecimal, the number of its worker in `workers`, for how many
     seconds it has been held, and whether a thread works on it."""
 
