@@ -41,7 +41,7 @@ def test_a_terminal_keeps_one_line_below_the_log(clock: SimpleNamespace, monkeyp
     shown = stream.buffer.getvalue().decode()
     steps = shown.split("\r")[1:]
     assert [step.removesuffix("\n") for step in steps] == [
-        "1 done, \\x1b[31m in a line t\x1b[K",
+        "1 done, \\x1b[31m in a line th\x1b[K",
         "2 done\x1b[K",
         "\x1b[K",
         "2 done\x1b[K",
