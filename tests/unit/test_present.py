@@ -48,7 +48,7 @@ def said(monkeypatch):
 def test_a_listener_tells_its_numbers_its_rate_and_its_troubles(clock, said, tmp_path: Path):
     fleet, counts = Fleet(), [Counts(100, 0, 0)]
     with contextlib.closing(PresentFile(tmp_path, SOURCE)) as file:
-        telling = Telling(SOURCE, "/out", RECIPE, fleet, lambda: counts[0], file)
+        telling = Telling(SOURCE, "/out", RECIPE, fleet, lambda: counts[0], lambda: False, file)
         telling.look({}, Notifier())
         for _ in range(60):
             clock.now += 1
@@ -68,7 +68,7 @@ def test_missing_workers_are_warned_of_and_their_return_is_told(clock, said, tmp
     fleet = Fleet()
     fleet.catalogue = Catalogue((), 0)
     with contextlib.closing(PresentFile(tmp_path, SOURCE)) as file:
-        telling = Telling(SOURCE, "/out", RECIPE, fleet, lambda: Counts(3, 0, 0), file)
+        telling = Telling(SOURCE, "/out", RECIPE, fleet, lambda: Counts(3, 0, 0), lambda: False, file)
         for _ in range(10):
             clock.now += 1
             telling.look({}, Notifier())
@@ -91,16 +91,23 @@ def test_nothing_is_looked_at_more_often_than_it_may_cost(clock, said, tmp_path:
         return Counts(0, 0, 0)
 
     with contextlib.closing(PresentFile(tmp_path, SOURCE)) as file:
-        telling = Telling(SOURCE, "/out", RECIPE, Fleet(), count, file)
+        telling = Telling(SOURCE, "/out", RECIPE, Fleet(), count, lambda: False, file)
         for _ in range(200):
             clock.now += 0.5
             telling.look({}, Notifier())
     assert len(looks) <= 3
 
 
-def test_a_file_says_whether_its_listener_runs(clock, said, tmp_path: Path):
+def test_a_file_says_whether_its_listener_runs_and_is_paused(clock, said, tmp_path: Path):
+    paused = [True]
     with contextlib.closing(PresentFile(tmp_path, SOURCE)) as file:
-        Telling(SOURCE, "/out", RECIPE, Fleet(), lambda: Counts(0, 0, 0), file).look({}, Notifier())
+        telling = Telling(SOURCE, "/out", RECIPE, Fleet(), lambda: Counts(0, 0, 0), lambda: paused[0], file)
+        telling.look({}, Notifier())
+        assert (known(tmp_path)[0].present.paused, "Paused" in known(tmp_path)[0].present.says) == (True, True)
+        paused[0] = False
+        clock.now += 1
+        telling.look({}, Notifier())
+        assert not known(tmp_path)[0].present.paused
     with contextlib.closing(Box(tmp_path, SOURCE)) as box, box.taken():
         assert [one.runs for one in known(tmp_path)] == [True]
     assert [one.runs for one in known(tmp_path)] == [False]
