@@ -20,6 +20,7 @@ from filterfleet.listener.core.discovery import Discovery
 from filterfleet.listener.core.events import (
     Ended,
     Event,
+    Glanced,
     Heard,
     Listed,
     Looked,
@@ -49,11 +50,14 @@ class ListenerCore:
         self._note_progress_at = float("inf")
         self._was_busy = False  # at the tick before
 
-    def start(self, now: float, *, watching: bool, looking: bool = False) -> None:
+    def start(self, now: float, *, watching: bool, looking: bool = False, glancing: bool = False) -> None:
         """Before anything else. watching: paths will be heard of, and can be looked at. looking: a look at a path costs
-        so little that what may still grow is looked at alone, and not by listing everything again."""
+        so little that what may still grow is looked at alone, and not by listing everything again. glancing: a few
+        objects can be seen at next to no cost, for work to begin with while everything else is listed."""
         self._discovery.allow_looks(watching=watching, looking=looking)
         self.desk.resume()
+        if glancing and self.desk.idle:
+            self._discovery.glance()
         self._note_progress_at = now + self.settings.progress
 
     def on(self, event: Event, now: float) -> list[Action]:
@@ -62,6 +66,9 @@ class ListenerCore:
                 self._discovery.heard(path, now)
             case Listed(listing):
                 self._on_listed(listing, now)
+            case Glanced(listing):
+                self._take_up(self._discovery.glanced(listing, now))
+                self.desk.feed(now)
             case Looked(found):
                 self._take_up(self._discovery.looked(found, now))
                 self.desk.retries.seen(found, self.desk.works.__contains__, now)

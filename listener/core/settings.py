@@ -31,6 +31,10 @@ KINDS_PAUSE = 3600.0
 # ledger sooner. Less: what happens meanwhile is noticed sooner, and the first image is on its way sooner.
 FIRST_FINDINGS, FINDINGS = 64, 2000
 
+# Files that a glance looks at, so that work begins before everything has been listed. More: the glance takes longer.
+# Less: it finds too few images among other files to keep the engine busy.
+GLANCE = 256
+
 # --- when a scan is believed ----
 
 # The share of all known objects, and the number of objects, that may vanish between two scans and be believed gone; the

@@ -6,8 +6,8 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 
 from filterfleet.common.blob import FileBlob, parts, whole
@@ -70,21 +70,35 @@ class Folder:
         self._follow_ignore_file()
         clock_ns = self._clock.read()
         found = _Found()
+        for _ in self._walk(found):
+            if self._interrupted:
+                return Listing({}, {ROOT: "The listener is ending."})
+        self._tell_outside(found.outside)
+        return Listing(found.objects, found.unread, found.left_alone.counts, clock_ns=clock_ns)
+
+    def glance(self, files: int) -> Listing:
+        self._follow_ignore_file()
+        clock_ns = self._clock.read()
+        found = _Found()
+        with contextlib.closing(self._walk(found)) as steps:
+            for _ in islice(steps, files):
+                pass
+        return Listing(found.objects, clock_ns=clock_ns)
+
+    def _walk(self, found: _Found) -> Generator[None, None, None]:
+        """Sort everything into found, one name in each step."""
         while found.folders:
             folder = found.folders.pop()
             try:
                 with self._inside.folder(folder, read=True) as descriptor, os.scandir(descriptor) as entries:
                     for entry in entries:
-                        if self._interrupted:
-                            return Listing({}, {ROOT: "The listener is ending."})
                         if not entry.name.startswith("."):
                             self._sort(folder + entry.name, entry, found)
+                        yield
             except OSError as error:
                 if folder and isinstance(error, FileNotFoundError | NotADirectoryError | LinkError):
                     continue  # it has just gone, and with it what was in it
                 found.unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
-        self._tell_outside(found.outside)
-        return Listing(found.objects, found.unread, found.left_alone.counts, clock_ns=clock_ns)
 
     def _sort(self, path: str, entry: os.DirEntry[str], found: _Found) -> None:
         try:
