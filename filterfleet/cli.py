@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from filterfleet.common.process import zygote
+from filterfleet.common.process.ending import end
+from filterfleet.common.process.loading import loading
 
 
 class Stage(NamedTuple):
@@ -49,14 +51,17 @@ OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need
 def main() -> None:
     # No filter multiplies matrices that are worth a second thread, and a process with threads must not be forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    for stage in stages(sys.argv[1:]):
-        for module in stage.shared:
-            importlib.import_module(module)
-        zygote.prepare(stage.process, stage.loads)
-    # Typer, which takes as long as OpenCV, and whatever the command needs.
-    from filterfleet.app import run
-
-    run()
+    with loading():
+        for stage in stages(sys.argv[1:]):
+            for module in stage.shared:
+                importlib.import_module(module)
+            zygote.prepare(stage.process, stage.loads)
+        # Typer, which takes as long as OpenCV, and whatever the command needs.
+        from filterfleet.app import run
+    try:
+        run()
+    except SystemExit as ended:
+        end(ended.code)
 
 
 def stages(words: Sequence[str]) -> Sequence[Stage]:

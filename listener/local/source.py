@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
@@ -23,10 +24,12 @@ from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError,
 from filterfleet.listener.local.clock import FileClock
 from filterfleet.listener.local.inside import Inside, version_of
 from filterfleet.listener.local.sniffing import Sniffer
-from filterfleet.listener.local.watch import Notices
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, Keep, MoveTo, is_departed
 from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
 from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
+
+if TYPE_CHECKING:
+    from filterfleet.listener.local.watch import Notices
 
 log = get_logger("listener")
 
@@ -254,6 +257,9 @@ class Folder:
             raise TransferError(reason, transient=True, alone=self._inside.is_of_one_file(error)) from None
 
     def watch(self, changed: Callable[[str], None]) -> Watch:
+        # Watchdog, which a source that is listed once does without.
+        from filterfleet.listener.local.watch import Notices
+
         self._notices = Notices(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
         self._notices.start()
         return Watch(self._notices.stop)
