@@ -30,7 +30,14 @@ _FLEET = (
     Stage(
         ("filterfleet.common.keys.folders", "filterfleet.common.wire.frames"),
         "filterfleet.worker.process",
-        ("filterfleet.worker.daemon", "filterfleet.worker.sandbox.names", "argparse"),
+        (
+            *(
+                "filterfleet.worker.daemon",
+                "filterfleet.worker.sandbox.names",
+                "filterfleet.worker.sandbox.confinement",
+            ),
+            *("filterfleet.common.client.brokers", "importlib.metadata", "argparse"),
+        ),
     ),
     Stage(
         ("filterfleet.common.process.options", "filterfleet.common.process.role"),
@@ -43,7 +50,7 @@ _FLEET = (
         ("filterfleet.listener.cli", "filterfleet.listener.handover"),
     ),
 )
-_ENGINE = (Stage((), "filterfleet.worker.engines.child", ("filterfleet.worker.engines.serving",)),)
+_ENGINE = (Stage((), "filterfleet.worker.engines.child", ("filterfleet.worker.engines.serving", "importlib.metadata")),)
 STAGES = {"up": _FLEET, "demo": _FLEET, "chaos": _FLEET, "run": _ENGINE}
 OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need no process that is forked
 

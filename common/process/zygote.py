@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -93,6 +94,10 @@ class Zygote:
         self._go = go  # the children begin when this is closed
         self._expected = 0
 
+    def fileno(self) -> int:
+        """Readable when it has forked a child, or is dead."""
+        return self._channel.fileno()
+
     def send(self, births: Sequence[Birth]) -> None:
         """Have these forked."""
         self._expected = len(births)
@@ -146,9 +151,12 @@ def fork(*requests: tuple[Zygote, Sequence[Birth]]) -> list[list[Forked]]:
     adopt_orphans(True)
     for zygote, births in requests:
         zygote.send(births)
-    children = [zygote.children() for zygote, _ in requests]
+    children: dict[Zygote, list[Forked]] = {}
+    while waiting := [zygote for zygote, _ in requests if zygote not in children]:
+        for zygote in select.select(waiting, [], [])[0]:  # some have more to load than others
+            children[zygote] = zygote.children()
     adopt_orphans(False)
-    return children
+    return [children[zygote] for zygote, _ in requests]
 
 
 def _has_one_thread() -> bool:
