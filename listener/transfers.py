@@ -77,8 +77,8 @@ class Transfers:
         match action:
             case List():
                 return Listed(self._list())
-            case Glance(files):
-                return Glanced(self._source.glance(files))
+            case Glance(most):
+                return Glanced(self._source.glance(most))
             case Look(paths):
                 return Looked(self._source.look(paths))
             case Publish(paths):

@@ -221,7 +221,7 @@ class CloudSource:
     def place(self) -> str | None:
         return None if self._facts.duplicates else self._facts.root.partition(":")[2] or self._facts.root
 
-    def glance(self, _files: int) -> Listing:
+    def glance(self, _most: int) -> Listing:
         """Stores cannot be asked for a few objects at a small cost."""
         return Listing({})
 

@@ -20,9 +20,9 @@ class List(Struct, frozen=True):
 
 
 class Glance(Struct, frozen=True):
-    """See a few objects of the source, of at most this many of its files; ends in Glanced. It goes before a List."""
+    """See at most this many objects of the source, soon; ends in Glanced. It goes before a List."""
 
-    files: int
+    objects: int
     urgent: ClassVar[bool] = True
 
 

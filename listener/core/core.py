@@ -8,7 +8,7 @@ taken away: see Books.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
@@ -188,11 +188,17 @@ class ListenerCore:
                         if self._books.forget_failed(path):
                             self._discovery.expire(path)
                     self._actions += self._discovery.doubts(gone, known)
-        self._books.renew(renewed)
-        self._books.add_all(new)
+        self._enter(new, renewed)
+        self._discovery.taken_up()
+
+    def _enter(self, new: Sequence[tuple[str, Version, bool]], renewed: Sequence[tuple[str, Version]]) -> None:
+        """Into the ledger and the line. In most turns there is nothing."""
+        if renewed:
+            self._books.renew(renewed)
+        if new:
+            self._books.add_all(new)
         for path, version, fresh in new:
             self._put_in_line(path, version, fresh=fresh)
-        self._discovery.taken_up()
 
     def _is_known(self, path: str, version: Version) -> bool:
         """Whether a version that was found again is no new one, as far as can be known without its content."""

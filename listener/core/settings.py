@@ -31,8 +31,8 @@ KINDS_PAUSE = 3600.0
 # ledger sooner. Less: what happens meanwhile is noticed sooner, and the first image is on its way sooner.
 FIRST_FINDINGS, FINDINGS = 64, 2000
 
-# Files that a glance looks at, so that work begins before everything has been listed. More: the glance takes longer.
-# Less: it finds too few images among other files to keep the engine busy.
+# Objects that a glance is to find, so that work begins before everything has been listed. More: the glance takes
+# longer, and more objects go before older ones. Less: they do not keep the engine busy until there are more.
 GLANCE = 256
 
 # --- when a scan is believed ----

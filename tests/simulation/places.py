@@ -111,10 +111,10 @@ class Source:
         seen = self._seen([path for path in self.photos if not self._is_locked(path)])
         return Listed(Listing(seen, {f"{self._name}/{LOST}": LOCKED} if self.locked else {}))
 
-    def glance(self, files: int) -> Glanced:
+    def glance(self, most: int) -> Glanced:
         """Some of them, and perhaps all."""
         shown = self.list().listing
-        some = self._rng.sample(sorted(shown.objects), self._rng.randint(0, min(files, len(shown.objects))))
+        some = self._rng.sample(sorted(shown.objects), self._rng.randint(0, min(most, len(shown.objects))))
         return Glanced(Listing({path: shown.objects[path] for path in some}))
 
     def look(self, paths: frozenset[str]) -> Looked:
@@ -216,8 +216,8 @@ def do(source: Source, output: Output, action: Transfer) -> Event:
     match action:
         case List():
             return source.list()
-        case Glance(files):
-            return source.glance(files)
+        case Glance(most):
+            return source.glance(most)
         case Look(paths):
             return source.look(paths)
         case Load(path, version):

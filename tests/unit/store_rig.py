@@ -46,7 +46,7 @@ class MemorySource(Troubled):
         self.before_listing()
         return Listing({path: self.version(path) for path in list(self.files)})
 
-    def glance(self, _files: int) -> Listing:
+    def glance(self, _most: int) -> Listing:
         return Listing({})
 
     def load(self, path: str, version: Version, _inline_limit: int) -> Loaded:

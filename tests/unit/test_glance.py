@@ -10,7 +10,7 @@ from filterfleet.listener.core.actions import Glance, List, Load
 from filterfleet.listener.core.events import Glanced, Listed
 from filterfleet.listener.core.scan import Listing
 from filterfleet.listener.core.settings import GLANCE, Backfill
-from filterfleet.listener.local.source import Folder
+from filterfleet.listener.local.source import NAMES, Folder
 from filterfleet.listener.settings.selection import IGNORE_FILE
 from tests.unit.listener_rig import V1, V2, Rig, of
 
@@ -77,6 +77,16 @@ def test_a_folder_shows_some_of_its_files_and_only_those_that_are_wanted(tmp_pat
     folder = Folder(tmp_path)
     listed = folder.list().objects
     assert folder.glance(1000).objects == listed
-    some = folder.glance(60).objects
+    some = folder.glance(5).objects
+    assert len(some) == 5
     assert some.items() < listed.items()
     assert folder.glance(0).objects == {}
+
+
+def test_a_glance_finds_files_behind_many_folders_and_does_not_search_for_ever(tmp_path: Path) -> None:
+    for number in range(2 * NAMES):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "a.jpg").write_bytes(b"image")
+    folder = Folder(tmp_path)
+    assert len(folder.glance(5).objects) == 5
+    assert folder.glance(1).objects == {}
