@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from filterfleet.common.process import zygote
+from filterfleet.common.process.ending import end
+from filterfleet.common.process.loading import loading
 
 
 class Stage(NamedTuple):
@@ -28,7 +30,14 @@ _FLEET = (
     Stage(
         ("filterfleet.common.keys.folders", "filterfleet.common.wire.frames"),
         "filterfleet.worker.process",
-        ("filterfleet.worker.daemon", "filterfleet.worker.sandbox.names", "argparse"),
+        (
+            *(
+                "filterfleet.worker.daemon",
+                "filterfleet.worker.sandbox.names",
+                "filterfleet.worker.sandbox.confinement",
+            ),
+            *("filterfleet.common.client.brokers", "importlib.metadata", "argparse"),
+        ),
     ),
     Stage(
         ("filterfleet.common.process.options", "filterfleet.common.process.role"),
@@ -41,7 +50,7 @@ _FLEET = (
         ("filterfleet.listener.cli", "filterfleet.listener.handover"),
     ),
 )
-_ENGINE = (Stage((), "filterfleet.worker.engines.child", ("filterfleet.worker.engines.serving",)),)
+_ENGINE = (Stage((), "filterfleet.worker.engines.child", ("filterfleet.worker.engines.serving", "importlib.metadata")),)
 STAGES = {"up": _FLEET, "demo": _FLEET, "chaos": _FLEET, "run": _ENGINE}
 OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need no process that is forked
 
@@ -49,14 +58,17 @@ OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need
 def main() -> None:
     # No filter multiplies matrices that are worth a second thread, and a process with threads must not be forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    for stage in stages(sys.argv[1:]):
-        for module in stage.shared:
-            importlib.import_module(module)
-        zygote.prepare(stage.process, stage.loads)
-    # Typer, which takes as long as OpenCV, and whatever the command needs.
-    from filterfleet.app import run
-
-    run()
+    with loading():
+        for stage in stages(sys.argv[1:]):
+            for module in stage.shared:
+                importlib.import_module(module)
+            zygote.prepare(stage.process, stage.loads)
+        # Typer, which takes as long as OpenCV, and whatever the command needs.
+        from filterfleet.app import run
+    try:
+        run()
+    except SystemExit as ended:
+        end(ended.code)
 
 
 def stages(words: Sequence[str]) -> Sequence[Stage]:

@@ -61,6 +61,9 @@ class Source(Protocol):
     def list(self) -> Listing:
         """Every selected image file. Trouble at the source does not raise: the listing's `unread` has the reasons."""
 
+    def glance(self, most: int) -> Listing:
+        """Some of what list() would show, this many objects at most, in a moment."""
+
     def look(self, paths: Iterable[str]) -> Mapping[str, Version]:
         """Those of these paths that list() would show, at the cost of these paths only."""
 

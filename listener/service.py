@@ -24,6 +24,7 @@ from filterfleet.listener.core.actions import (
     Action,
     Answer,
     Close,
+    Glance,
     List,
     Load,
     Look,
@@ -106,7 +107,8 @@ class ListenerService:
         """
         if not self._once:  # that scans until nothing is left
             self._watch = self._start_watch()
-        self._core.start(time.monotonic(), watching=self._watch is not None, looking=not self._source.remote)
+        near = not self._source.remote
+        self._core.start(time.monotonic(), watching=self._watch is not None, looking=near, glancing=near)
         notifier.ready()
         log.info("listener started", listener=host_and_pid(), source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
@@ -201,7 +203,7 @@ class ListenerService:
 
     def _pool(self, action: Transfer) -> Pool[Event]:
         match action:
-            case List():
+            case Glance() | List():
                 return self._scanner
             case Look():
                 return self._looker

@@ -14,11 +14,24 @@ from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.common.payload import Blob, OpenFile, Payload, close
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener import sidecar as sidecars
-from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
+from filterfleet.listener.core.actions import (
+    Clear,
+    Copy,
+    Glance,
+    List,
+    Load,
+    Look,
+    Publish,
+    TakeAway,
+    Tell,
+    Transfer,
+    Write,
+)
 from filterfleet.listener.core.events import (
     Cleared,
     Copied,
     Event,
+    Glanced,
     Listed,
     Loaded,
     Looked,
@@ -64,6 +77,8 @@ class Transfers:
         match action:
             case List():
                 return Listed(self._list())
+            case Glance(most):
+                return Glanced(self._source.glance(most))
             case Look(paths):
                 return Looked(self._source.look(paths))
             case Publish(paths):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from filterfleet.common.process.loading import loading
 from filterfleet.common.process.quick import make_quick
 
 
@@ -29,7 +30,8 @@ class LazyCommand(TyperCommand):
     def load(self) -> Any:
         """Import the module and return its click command."""
         module, _, name = self.place.partition(":")
-        target = getattr(importlib.import_module(module), name)
+        with loading():
+            target = getattr(importlib.import_module(module), name)
         if isinstance(target, typer.Typer):
             return make_quick(typer.main.get_group(target))
         alone = typer.Typer(add_completion=False)

@@ -305,8 +305,10 @@ def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Superv
     notifier = Notifier()
     announced = False
     with contextlib.closing(StopSignal()) as stop, Supervisor(specs, patience) as supervisor:
-        while not stop.is_set and not (watch and watch(supervisor)):
+        while not stop.is_set:
             supervisor.turn()
+            if watch and watch(supervisor):
+                break
             if supervisor.ready and not announced:
                 announced = True
                 notifier.ready()

@@ -8,13 +8,13 @@ Linux only: elsewhere there are no zygotes, and every process is a new interpret
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import sys
@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from filterfleet.common.process.ending import end
+from filterfleet.common.process.loading import loading
 from filterfleet.common.process.system import adopt_orphans, die_with_parent
 from filterfleet.common.process.title import set_title
 
@@ -92,6 +94,10 @@ class Zygote:
         self._go = go  # the children begin when this is closed
         self._expected = 0
 
+    def fileno(self) -> int:
+        """Readable when it has forked a child, or is dead."""
+        return self._channel.fileno()
+
     def send(self, births: Sequence[Birth]) -> None:
         """Have these forked."""
         self._expected = len(births)
@@ -145,9 +151,12 @@ def fork(*requests: tuple[Zygote, Sequence[Birth]]) -> list[list[Forked]]:
     adopt_orphans(True)
     for zygote, births in requests:
         zygote.send(births)
-    children = [zygote.children() for zygote, _ in requests]
+    children: dict[Zygote, list[Forked]] = {}
+    while waiting := [zygote for zygote, _ in requests if zygote not in children]:
+        for zygote in select.select(waiting, [], [])[0]:  # some have more to load than others
+            children[zygote] = zygote.children()
     adopt_orphans(False)
-    return children
+    return [children[zygote] for zygote, _ in requests]
 
 
 def _has_one_thread() -> bool:
@@ -181,10 +190,11 @@ def _serve(command: int, modules: Sequence[str], channel: socket.socket, waits: 
     die_with_parent(command)
     if not sys.flags.safe_path:
         del sys.path[0]  # of the script; a folder `filterfleet` in it must not be imported
-    for module in modules:
-        with contextlib.suppress(Exception):  # the process that needs it will say what is wrong
-            importlib.import_module(module)
-    gc.freeze()  # a collection would write to each object, and so copy the memory that the children share
+    with loading():  # what it freezes stays shared: a collection would write to each object, and so copy its memory
+        for module in modules:
+            with contextlib.suppress(Exception):  # the process that needs it will say what is wrong
+                importlib.import_module(module)
+    gc.enable()  # the command was loading when it was forked
     while True:
         try:
             text, fds, _, _ = socket.recv_fds(channel, MESSAGE_LIMIT, 2)
@@ -228,19 +238,7 @@ def _begin(birth: dict[str, Any], fds: list[int], waits: int, command: int) -> N
     except BaseException:  # noqa: BLE001 - as the interpreter does
         sys.excepthook(*sys.exc_info())
         code = 1
-    _end(code)
-
-
-def _end(code: object) -> NoReturn:
-    """End this process as the interpreter would, but for taking apart what is in memory, which takes 20 ms."""
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
-    atexit._run_exitfuncs()  # noqa: SLF001
-    if not isinstance(code, int | None):
-        sys.stderr.write(f"{code}\n")
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
+    end(code)
 
 
 def _as_map(birth: Birth) -> dict[str, Any]:

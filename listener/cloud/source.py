@@ -221,6 +221,10 @@ class CloudSource:
     def place(self) -> str | None:
         return None if self._facts.duplicates else self._facts.root.partition(":")[2] or self._facts.root
 
+    def glance(self, _most: int) -> Listing:
+        """Stores cannot be asked for a few objects at a small cost."""
+        return Listing({})
+
     def look(self, paths: Iterable[str]) -> dict[str, Version]:
         found: dict[str, Version] = {}
         for path in paths if self._ignore_known else ():

@@ -19,6 +19,13 @@ class List(Struct, frozen=True):
     urgent: ClassVar[bool] = True  # it may find fresh uploads
 
 
+class Glance(Struct, frozen=True):
+    """See at most this many objects of the source, soon; ends in Glanced. It goes before a List."""
+
+    objects: int
+    urgent: ClassVar[bool] = True
+
+
 class Look(Struct, frozen=True):
     """See which of these paths are in the source, and as which versions; ends in Looked. There is one at a time, and it
     does not wait for a listing that is under way."""
@@ -125,5 +132,5 @@ class Answer(Struct, frozen=True):
     count: int
 
 
-Transfer = List | Look | Load | Write | Copy | Publish | Tell | Clear | TakeAway
+Transfer = List | Glance | Look | Load | Write | Copy | Publish | Tell | Clear | TakeAway
 Action = Transfer | Submit | Acknowledge | Close | Note | Answer

@@ -8,7 +8,7 @@ taken away: see Books.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import size_text
@@ -20,6 +20,7 @@ from filterfleet.listener.core.discovery import Discovery
 from filterfleet.listener.core.events import (
     Ended,
     Event,
+    Glanced,
     Heard,
     Listed,
     Looked,
@@ -52,13 +53,16 @@ class ListenerCore:
         self._note_progress_at = float("inf")
         self._was_busy = False  # at the tick before
 
-    def start(self, now: float, *, watching: bool, looking: bool = False) -> None:
+    def start(self, now: float, *, watching: bool, looking: bool = False, glancing: bool = False) -> None:
         """Before anything else. watching: paths will be heard of, and can be looked at. looking: a look at a path costs
-        so little that what may still grow is looked at alone, and not by listing everything again."""
+        so little that what may still grow is looked at alone, and not by listing everything again. glancing: a few
+        objects can be seen at next to no cost, for work to begin with while everything else is listed."""
         self._discovery.allow_looks(watching=watching, looking=looking)
         self.desk.resume()
         if self.desk.intake.paused:
             self._actions.append(Note("warning", "paused", {"advice": RESUME}))
+        if glancing and self.desk.idle:
+            self._discovery.glance()
         self._note_progress_at = now + self.settings.progress
 
     def on(self, event: Event, now: float) -> list[Action]:
@@ -67,6 +71,9 @@ class ListenerCore:
                 self._discovery.heard(path, now)
             case Listed(listing):
                 self._on_listed(listing, now)
+            case Glanced(listing):
+                self._take_up(self._discovery.glanced(listing, now))
+                self.desk.feed(now)
             case Looked(found):
                 self._take_up(self._discovery.looked(found, now))
                 self.desk.retries.seen(found, self.desk.works.__contains__, now)
@@ -186,11 +193,17 @@ class ListenerCore:
                         if self._books.forget_failed(path):
                             self._discovery.expire(path)
                     self._actions += self._discovery.doubts(gone, known)
-        self._books.renew(renewed)
-        self._books.add_all(new)
+        self._enter(new, renewed)
+        self._discovery.taken_up()
+
+    def _enter(self, new: Sequence[tuple[str, Version, bool]], renewed: Sequence[tuple[str, Version]]) -> None:
+        """Into the ledger and the line. In most turns there is nothing."""
+        if renewed:
+            self._books.renew(renewed)
+        if new:
+            self._books.add_all(new)
         for path, version, fresh in new:
             self._put_in_line(path, version, fresh=fresh)
-        self._discovery.taken_up()
 
     def _is_known(self, path: str, version: Version) -> bool:
         """Whether a version that was found again is no new one, as far as can be known without its content."""

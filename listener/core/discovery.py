@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from filterfleet.common.wire.liveness import Randomness
-from filterfleet.listener.core.actions import List, Look, Note
+from filterfleet.listener.core.actions import Glance, List, Look, Note
 from filterfleet.listener.core.books import Books
 from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.core.news import News
@@ -30,7 +30,7 @@ from filterfleet.listener.core.scan import (
     Settled,
     Version,
 )
-from filterfleet.listener.core.settings import KINDS_PAUSE, LOOK_SHARE, SHARE, Backfill, Settings
+from filterfleet.listener.core.settings import GLANCE, KINDS_PAUSE, LOOK_SHARE, SHARE, Backfill, Settings
 
 DOUBT_ADVICE = "nothing is forgotten; if they were removed on purpose, say so with `filterfleet confirm-removals`"
 
@@ -50,6 +50,7 @@ class Discovery:
         self._watching = self._looking = False
         self._listed = self._recorded = books.was_listed  # to its end, and so in the ledger
         self._list_began = self._look_began = 0.0
+        self._glancing = False  # before the first listing of this life
         self._looked_at: frozenset[str] = frozenset()
         self._found: deque[Finding] = deque()  # what listings have found and nobody has taken up yet
         self._backfill = settled.keys() - books.fresh()
@@ -68,6 +69,10 @@ class Discovery:
         """From now on, single paths can be looked at. See ListenerCore.start()."""
         self._watching, self._looking = watching, looking
         self._news = News(self._settings.settle, LOOK_SHARE if looking else SHARE)
+
+    def glance(self) -> None:
+        """Have a few objects seen before everything is listed."""
+        self._glancing = self._settings.backfill is not Backfill.NONE or self._listed
 
     @property
     def quiet(self) -> bool:
@@ -91,9 +96,12 @@ class Discovery:
 
     # --- when to look ----
 
-    def due(self, now: float) -> list[List | Look]:
-        asked: list[List | Look] = []
+    def due(self, now: float) -> list[Glance | List | Look]:
+        asked: list[Glance | List | Look] = []
         if self._rhythm.wait(now) == 0:
+            if self._glancing:
+                self._glancing = False
+                asked.append(Glance(GLANCE))
             self._rhythm.begin(now)
             self._list_began = now
             self._overlap.list_begins()
@@ -132,6 +140,13 @@ class Discovery:
         return path != ROOT and (self._watching or self._looking) and self._listed
 
     # --- what was found ----
+
+    def glanced(self, listing: Listing, now: float) -> list[Finding]:
+        """The glance that was asked for has ended; returns what is to be taken up. What a first glance shows is
+        backfill, as what the listing shows that follows."""
+        if not self._listed:
+            self._backfill |= listing.objects.keys()
+        return self._in_order(self._scan.glance(listing, now, self._list_began))
 
     def looked(self, found: Mapping[str, Version], now: float) -> list[Finding]:
         """The look that was asked for has ended; returns what is to be taken up."""

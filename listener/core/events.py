@@ -25,6 +25,12 @@ class Listed(Struct, frozen=True):
     listing: Listing
 
 
+class Glanced(Struct, frozen=True):
+    """Glance has ended: this is in the source, and there may be more."""
+
+    listing: Listing
+
+
 class Looked(Struct, frozen=True):
     """Look has ended: of the paths it asked for, these are in the source."""
 
@@ -125,4 +131,4 @@ class Ordered(Struct, frozen=True):
 
 
 Success = Loaded | Refused | Written | Copied | Told | Cleared | TakenAway
-Event = Heard | Listed | Looked | Ended | SourceChanged | Published | Success | TransferFailed | Ordered
+Event = Heard | Glanced | Listed | Looked | Ended | SourceChanged | Published | Success | TransferFailed | Ordered

@@ -166,6 +166,10 @@ class Scan:
             findings += self._disappearances(listing)
         return findings
 
+    def glance(self, listing: Listing, now: float, began: float) -> list[Finding]:
+        """Compares a listing that may not be complete."""
+        return list(self._compare(listing.objects, now, began, listing.clock_ns))
+
     def look(
         self,
         paths: Collection[str],

@@ -31,6 +31,10 @@ KINDS_PAUSE = 3600.0
 # ledger sooner. Less: what happens meanwhile is noticed sooner, and the first image is on its way sooner.
 FIRST_FINDINGS, FINDINGS = 64, 2000
 
+# Objects that a glance is to find, so that work begins before everything has been listed. More: the glance takes
+# longer, and more objects go before older ones. Less: they do not keep the engine busy until there are more.
+GLANCE = 256
+
 # --- when a scan is believed ----
 
 # The share of all known objects, and the number of objects, that may vanish between two scans and be believed gone; the

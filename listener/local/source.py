@@ -6,9 +6,10 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filterfleet.common.blob import FileBlob, parts, whole
 from filterfleet.common.errors import ImageError
@@ -23,10 +24,16 @@ from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError,
 from filterfleet.listener.local.clock import FileClock
 from filterfleet.listener.local.inside import Inside, version_of
 from filterfleet.listener.local.sniffing import Sniffer
-from filterfleet.listener.local.watch import Notices
 from filterfleet.listener.settings.aftermath import TARGETS, After, Delete, Keep, MoveTo, is_departed
 from filterfleet.listener.settings.ignore import LIMIT, IgnoreFile
 from filterfleet.listener.settings.selection import IGNORE_FILE, Selection
+
+if TYPE_CHECKING:
+    from filterfleet.listener.local.watch import Notices
+
+# Names that a glance goes through for each file that it is to find: those of folders cost next to nothing. With a
+# larger value, it finds files behind more folders; with a smaller one, it ends sooner where there are no images.
+NAMES = 40
 
 log = get_logger("listener")
 
@@ -70,21 +77,36 @@ class Folder:
         self._follow_ignore_file()
         clock_ns = self._clock.read()
         found = _Found()
+        for _ in self._walk(found):
+            if self._interrupted:
+                return Listing({}, {ROOT: "The listener is ending."})
+        self._tell_outside(found.outside)
+        return Listing(found.objects, found.unread, found.left_alone.counts, clock_ns=clock_ns)
+
+    def glance(self, most: int) -> Listing:
+        self._follow_ignore_file()
+        clock_ns = self._clock.read()
+        found = _Found()
+        with contextlib.closing(self._walk(found)) as steps:
+            for _ in islice(steps, NAMES * most):
+                if len(found.objects) >= most:
+                    break
+        return Listing(found.objects, clock_ns=clock_ns)
+
+    def _walk(self, found: _Found) -> Generator[None, None, None]:
+        """Sort everything into found, one name in each step."""
         while found.folders:
             folder = found.folders.pop()
             try:
                 with self._inside.folder(folder, read=True) as descriptor, os.scandir(descriptor) as entries:
                     for entry in entries:
-                        if self._interrupted:
-                            return Listing({}, {ROOT: "The listener is ending."})
                         if not entry.name.startswith("."):
                             self._sort(folder + entry.name, entry, found)
+                        yield
             except OSError as error:
                 if folder and isinstance(error, FileNotFoundError | NotADirectoryError | LinkError):
                     continue  # it has just gone, and with it what was in it
                 found.unread[folder or ROOT] = f"The folder cannot be read: {error.strerror}."
-        self._tell_outside(found.outside)
-        return Listing(found.objects, found.unread, found.left_alone.counts, clock_ns=clock_ns)
 
     def _sort(self, path: str, entry: os.DirEntry[str], found: _Found) -> None:
         try:
@@ -240,6 +262,9 @@ class Folder:
             raise TransferError(reason, transient=True, alone=self._inside.is_of_one_file(error)) from None
 
     def watch(self, changed: Callable[[str], None]) -> Watch:
+        # Watchdog, which a source that is listed once does without.
+        from filterfleet.listener.local.watch import Notices
+
         self._notices = Notices(self.root, lambda path: changed(ROOT if path == IGNORE_FILE else path))
         self._notices.start()
         return Watch(self._notices.stop)

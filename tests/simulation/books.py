@@ -73,6 +73,10 @@ class WatchedLedger(Ledger):
 
     # --- what the core is told ----
 
+    def glimpses(self, listing: Listing) -> None:
+        if not self.was_listed:
+            self._first |= listing.objects.keys()
+
     def sees(self, listing: Listing, backfill: Backfill) -> None:
         self._last_listing = listing
         if not self.was_listed:

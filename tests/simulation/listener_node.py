@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
@@ -22,6 +23,7 @@ from filterfleet.listener.core.actions import (
     Action,
     Answer,
     Close,
+    Glance,
     List,
     Load,
     Look,
@@ -36,6 +38,7 @@ from filterfleet.listener.core.events import (
     Cleared,
     Ended,
     Event,
+    Glanced,
     Heard,
     Listed,
     Loaded,
@@ -96,7 +99,7 @@ class ListenerNode(Peer):
         self.orders: dict[str, Order] = {}  # that wait to be carried out, by their ids
         self._pausing = Pausing()
         self.watching = not self.settings.once and rng.random() < 0.5
-        self.looking = rng.random() < 0.5
+        self.looking, self.glancing = rng.random() < 0.5, rng.random() < 0.5
         for _ in range(photos):
             self.upload()
 
@@ -178,8 +181,9 @@ class ListenerNode(Peer):
         self._engine = Sharing(self._fleet, self.world.share) if self.world.share.used else self._fleet
         self._unfinished: set[bytes] = set()  # jobs that the core has begun and not acknowledged
         self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
+        self._scanner: deque[Glance | List] = deque()  # under way, and in line behind it
         self._act_client(self.client.start(self.now))
-        self.core.start(self.now, watching=self.watching, looking=self.looking)
+        self.core.start(self.now, watching=self.watching, looking=self.looking, glancing=self.glancing)
         for id_, order in self.orders.items():
             self._act(self.core.on(Ordered(id_, order), self.now))
         self._tick()
@@ -209,6 +213,8 @@ class ListenerNode(Peer):
         self._act_client(self.client.on_refused(self.now))
 
     def _on(self, event: Event) -> None:
+        if isinstance(event, Glanced):
+            self.ledger.glimpses(event.listing)
         if isinstance(event, Listed):
             self.ledger.sees(event.listing, self.settings.backfill)
         self._act(self.core.on(event, self.now))
@@ -250,7 +256,11 @@ class ListenerNode(Peer):
                     self._acknowledge(job)
                 case Answer(id_):
                     self._answer(id_)
-                case List() | Look():
+                case Glance() | List():
+                    self._scanner.append(action)
+                    if len(self._scanner) == 1:
+                        self._scan(action)
+                case Look():
                     self._scan(action)
                 case _:
                     self._begin(action)
@@ -266,13 +276,21 @@ class ListenerNode(Peer):
                     raise InvariantError(f"{self.name} begins backfill, and the fresh {path} waits")
         self._begun |= loads
 
-    def _scan(self, action: List | Look) -> None:
-        """Lists and looks run side by side. They show an earlier state of the source than that at their end."""
+    def _scan(self, action: Glance | List | Look) -> None:
+        """A glance and a list run one after the other, looks beside them. They show an earlier state of the source than
+        that at their end."""
         seen, told = self.world.rng.uniform(0.0, 0.1), self.world.rng.uniform(0.0, 0.1)
         self.later(seen, self._see, action, told)
 
-    def _see(self, action: List | Look, told: float) -> None:
-        self.later(told, self._on, do(self.source, self.output, action))
+    def _see(self, action: Glance | List | Look, told: float) -> None:
+        self.later(told, self._scanned, action, do(self.source, self.output, action))
+
+    def _scanned(self, action: Glance | List | Look, event: Event) -> None:
+        if not isinstance(action, Look):
+            self._scanner.popleft()
+            if self._scanner:
+                self._scan(self._scanner[0])
+        self._on(event)
 
     def _begin(self, action: Transfer) -> None:
         if isinstance(action, TakeAway):

@@ -5,11 +5,24 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from filterfleet.listener.core.actions import Clear, Copy, List, Load, Look, Publish, TakeAway, Tell, Transfer, Write
+from filterfleet.listener.core.actions import (
+    Clear,
+    Copy,
+    Glance,
+    List,
+    Load,
+    Look,
+    Publish,
+    TakeAway,
+    Tell,
+    Transfer,
+    Write,
+)
 from filterfleet.listener.core.events import (
     Cleared,
     Copied,
     Event,
+    Glanced,
     Listed,
     Loaded,
     Looked,
@@ -97,6 +110,12 @@ class Source:
             return Listed(Listing({}, {ROOT: AWAY}))
         seen = self._seen([path for path in self.photos if not self._is_locked(path)])
         return Listed(Listing(seen, {f"{self._name}/{LOST}": LOCKED} if self.locked else {}))
+
+    def glance(self, most: int) -> Glanced:
+        """Some of them, and perhaps all."""
+        shown = self.list().listing
+        some = self._rng.sample(sorted(shown.objects), self._rng.randint(0, min(most, len(shown.objects))))
+        return Glanced(Listing({path: shown.objects[path] for path in some}))
 
     def look(self, paths: frozenset[str]) -> Looked:
         return Looked({} if self.away else self._seen([path for path in sorted(paths) if not self._is_locked(path)]))
@@ -197,6 +216,8 @@ def do(source: Source, output: Output, action: Transfer) -> Event:
     match action:
         case List():
             return source.list()
+        case Glance(most):
+            return source.glance(most)
         case Look(paths):
             return source.look(paths)
         case Load(path, version):

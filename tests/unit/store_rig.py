@@ -46,6 +46,9 @@ class MemorySource(Troubled):
         self.before_listing()
         return Listing({path: self.version(path) for path in list(self.files)})
 
+    def glance(self, _most: int) -> Listing:
+        return Listing({})
+
     def load(self, path: str, version: Version, _inline_limit: int) -> Loaded:
         self.begin(f"load {path}")
         self._check(path, version)

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="zygotes need Li
 
 # A role that says what it is. Its heavy module has been loaded before.
 ROLE = """
-import json, os, random, signal, sys, threading
+import gc, json, os, random, signal, sys, threading
 seen = {
+    "collects": gc.isenabled(),
     "argv": sys.argv,
     "environment": os.environ.get("ADDED"),
     "heavy": "decimal" in sys.modules,
@@ -45,8 +46,9 @@ sys.exit(int(sys.argv[1]))
 MODULES = {"role": ROLE}
 
 COMMAND = """
-import json, os, sys
+import gc, json, os, sys
 from filterfleet.common.process import zygote
+gc.disable()  # as while modules are being loaded
 left_open = open(os.devnull)
 zygote.prepare("another", [])
 zygote.prepare("role", ["decimal", "nothing.of.this.name", *sys.argv[2:]])
@@ -92,6 +94,7 @@ print(os.waitpid(-1, os.WNOHANG))
     first, second = lives(tmp_path, "log0"), lives(tmp_path, "log7")
     assert first.pop("random") != second.pop("random")
     assert second == {
+        "collects": True,
         "argv": [str(tmp_path / "modules" / "role.py"), "7"],
         "environment": "7",
         "heavy": True,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.engine import Engine, EngineName
+from filterfleet.common.process.loading import loading
 from filterfleet.common.process.system import cores
 from filterfleet.common.shares.names import parse_shares
-from filterfleet.worker.engines.processes import ProcessesEngine
 
 
 def open_engine(
@@ -38,10 +38,14 @@ def open_engine(
     if name is EngineName.CLUSTER:
         return _cluster(broker, frontend_port, keys)
     if name is EngineName.PROCESSES:
+        # The machinery of processes, which the other engines do without.
+        from filterfleet.worker.engines.processes import ProcessesEngine
+
         return ProcessesEngine(workers or cores(), threads or 1, memory, sandbox=sandbox)
     folders = [*parse_shares(shares).values()]
     # These need OpenCV in this process, and the last two a package that is optional.
-    from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
+    with loading():
+        from filterfleet.worker.engines.local import SequentialEngine, ThreadsEngine
 
     match name:
         case EngineName.SEQUENTIAL:

@@ -217,6 +217,11 @@ def _known() -> Mapping[str, Filter]:
     return _filters
 
 
+def _found(name: str) -> Filter | None:
+    """A filter. Those of plugins, which have names of their own, are loaded only for a name that nothing else has."""
+    return _filters.get(name) or _known().get(name)
+
+
 def names() -> tuple[str, ...]:
     """The names of all filters, sorted."""
     return tuple(sorted(_known()))
@@ -243,7 +248,7 @@ def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[
     """Each problem of a step, as a sentence. None stands for a value whose problems have been reported already. This is
     a common.jobs.recipe_file.Check.
     """
-    found = _known().get(name)
+    found = _found(name)
     if found is None:
         yield f"There is no filter {name!r}: {did_you_mean(name, names())}"
         return
@@ -267,7 +272,7 @@ def bind(step: Step) -> Bound:
     parameters = dict(step.parameters)
     if problems := tuple(check_filter(step.filter, parameters)):
         raise RecipeError(*problems)
-    found = _known()[step.filter]
+    found = _filters[step.filter]
     return Bound(found, _values(found, parameters))
 
 

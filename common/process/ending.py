@@ -1,0 +1,27 @@
+"""The end of a process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from typing import NoReturn
+
+LOST_OUTPUT = 120  # the exit code of an interpreter that could not write everything
+
+
+def end(code: object) -> NoReturn:
+    """End this process as the interpreter would, but for taking apart what is in memory, which takes 20 ms. code is
+    that of a SystemExit."""
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
+    atexit._run_exitfuncs()  # noqa: SLF001
+    if not isinstance(code, int | None):
+        sys.stderr.write(f"{code}\n")
+    number = code if isinstance(code, int) else int(code is not None)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # the disk behind it is full, or it is closed
+            number = LOST_OUTPUT
+    os._exit(number)
