@@ -147,9 +147,12 @@ def curves(
             end = max(x for curve in lines for x in curve.points)
             axes.axvspan(shaded_from, end * 1.04, color=INK, alpha=0.06, linewidth=0, label=shaded)
         for number, curve in enumerate(lines):
-            style: dict[str, Any] = {"color": curve.colour or COLOURS[number % len(COLOURS)], "label": curve.name}
+            style: dict[str, Any] = {
+                "color": curve.colour or COLOURS[number % len(COLOURS)],
+                "label": curve.name or None,
+            }
             if curve.style == "points":
-                style |= {"linestyle": "none", "marker": "o", "markersize": 7, "markerfacecolor": "none"}
+                style |= {"linestyle": "none", "marker": "o", "markersize": 6, "markerfacecolor": "none"}
             elif curve.style == "line":
                 style |= {"linestyle": "--", "linewidth": 1.2}
             else:
