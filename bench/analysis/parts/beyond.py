@@ -21,7 +21,7 @@ from filterfleet.bench.analysis.model.measured import ImageThreads, loads, spent
 from filterfleet.bench.analysis.model.prices import Prices
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
-from filterfleet.bench.contenders import OURS, contenders
+from filterfleet.bench.contenders import sequential
 from filterfleet.bench.warm import WarmFleet, warm_fleet
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.system import cores
@@ -126,8 +126,7 @@ def _named(prices: Prices) -> dict[str, float]:
 def _measured(setting: Setting, folder: Path) -> Found:
     photographs, expected = folder / "photographs", folder / "expected"
     count = len(list(photographs.iterdir()))
-    reference = next(one for one in contenders(1, peers=False) if one.name == OURS)
-    reference.measure(photographs, expected)
+    sequential().measure(photographs, expected)
     found = Found({}, {}, {}, [], [])
     with ExitStack() as stack:
         setting.say("beyond this machine: the fleets start")

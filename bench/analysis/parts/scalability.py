@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from filterfleet.bench.analysis.batches import Batch
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
-from filterfleet.bench.contenders import OURS, PLAIN, plain, sequential
+from filterfleet.bench.contenders import PLAIN, plain, sequential
 from filterfleet.bench.warm import WarmFleet, warm_fleet
 from filterfleet.common.process.system import cores
 
