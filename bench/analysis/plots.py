@@ -54,6 +54,8 @@ def drawn(panels: Sequence[Draw], height: float, *, stacked: Sequence[float] = (
             axes.grid(color=INK, alpha=0.09, linewidth=0.6)
             axes.set_axisbelow(True)
             draw(axes)
+        for axes in places.flat[:-1] if stacked else ():
+            axes.set_xlabel("")
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = out.getvalue()

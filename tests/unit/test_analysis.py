@@ -73,6 +73,8 @@ def model() -> Part:
     for name in beyond.FLEETS:
         part.series.append(Series(beyond.MEASURED, name, "images/s", "more", [50.0, 49.0, 51.0]))
         part.series.append(Series(beyond.PREDICTED, name, "images/s", "more", [55.0]))
+        part.series.append(Series(beyond.SPENT, name, "ms", "less", [30.0, 31.0]))
+        part.series.append(Series(beyond.SPENT_PREDICTED, name, "ms", "less", [31.0]))
     names = {f"{beyond.VALUE}, {line}": most for line, most in zip(beyond.LINES, (125.0, 900.0, 1200.0), strict=True)}
     for name, most in (names | {f"{beyond.REFERENCE}, {beyond.MIDDLE}": 9000.0}).items():
         for workers in beyond.CURVE:

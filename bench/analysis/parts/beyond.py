@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+
+import numpy as np
 
 from filterfleet.bench.analysis.batches import Batch
 from filterfleet.bench.analysis.model.client import Photograph
@@ -29,6 +31,7 @@ from filterfleet.worker.done import Done
 from filterfleet.worker.pipeline import process
 
 MEASURED, PREDICTED = "fleets on this machine, measured", "the same fleets, predicted"
+SPENT, SPENT_PREDICTED = "processor time of these fleets for an image, measured", "the same time, predicted"
 SWEEP, FORMULA = "simulated throughput", "throughput by formula"
 BUSY, LATENCY, CODE = (
     "part of its time that a broker works",
@@ -62,14 +65,13 @@ class Way:
 
 @dataclass(slots=True)
 class Found:
-    """Samples of the fleets here, in the order of the rounds: images a second, and seconds of processor time for one
-    image, of listener and of workers. alone and together: what an image costs a thread (model/measured.py)."""
+    """Samples of the fleets here, in the order of the rounds: images a second, and seconds of processor time of each
+    role for one image. alone and together: what an image costs a thread (model/measured.py)."""
 
-    rates: dict[str, list[float]]
-    listener: dict[str, list[float]]
-    worker: dict[str, list[float]]
-    alone: list[float]
-    together: list[float]
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    used: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    alone: list[float] = field(default_factory=list)
+    together: list[float] = field(default_factory=list)
 
     @property
     def slowdown(self) -> float:
@@ -78,7 +80,7 @@ class Found:
 
 def measure(setting: Setting) -> Part:
     with setting.room("beyond") as folder:
-        setting.photographs(folder / "photographs", setting.count(40, 120), 1.0, 2.0)
+        setting.photographs(folder / "photographs", setting.count(60, 150), 1.0, 2.0)
         files = sorted((folder / "photographs").iterdir())
         size = sum(file.stat().st_size for file in files) // len(files)
         found = _measured(setting, folder)
@@ -127,7 +129,7 @@ def _measured(setting: Setting, folder: Path) -> Found:
     photographs, expected = folder / "photographs", folder / "expected"
     count = len(list(photographs.iterdir()))
     sequential().measure(photographs, expected)
-    found = Found({}, {}, {}, [], [])
+    found = Found()
     with ExitStack() as stack:
         setting.say("beyond this machine: the fleets start")
         fleets: dict[str, WarmFleet] = {}
@@ -141,13 +143,21 @@ def _measured(setting: Setting, folder: Path) -> Found:
             found.alone.append(threads.alone())
             found.together.append(threads.together())
             for name, fleet in fleets.items():
-                before = _roles(fleet)
-                seconds = Batch(photographs, expected, count, f"{number}-").seconds(fleet, folder)
-                used = {role: (after - before[role]) / count for role, after in _roles(fleet).items()}
-                found.rates.setdefault(name, []).append(count / seconds)
-                found.listener.setdefault(name, []).append(used["listener"])
-                found.worker.setdefault(name, []).append(used["worker"])
+                before, prefix = _roles(fleet), f"{number}-"
+                Batch(photographs, expected, count, prefix).seconds(fleet, folder)
+                found.rates.setdefault(name, []).append(_steady_rate(fleet, prefix))
+                for role, after in _roles(fleet).items():
+                    samples = found.used.setdefault(name, {}).setdefault(role, [])
+                    samples.append((after - before[role]) / count)
     return found
+
+
+def _steady_rate(fleet: WarmFleet, prefix: str) -> float:
+    """Images in a second, while as many come as go: the slope of the line through the instants at which they ended, but
+    the first and the last ones."""
+    ends = sorted(one.finished_at for one in fleet.ledger.processed() if one.path.startswith(prefix))
+    middle = slice(len(ends) // 5, len(ends) * 9 // 10)
+    return float(np.polyfit(ends[middle], range(*middle.indices(len(ends))), 1)[0])
 
 
 def _roles(fleet: WarmFleet) -> dict[str, float]:
@@ -165,10 +175,10 @@ def _with_listener(found: Found, way: Way) -> Way:
     name = f"{way.name}, 2 workers"
     counts = simulate(_here(way, 2, found)).counts
     client, worker = (way.prices.of(role).of(counts[role]) / counts[role].tasks for role in ("client", "worker"))
-    listener = max(0.0, median(found.listener[name]) / found.slowdown - client)
+    listener = max(0.0, median(found.used[name]["listener"]) / found.slowdown - client)
     image = way.prices.image
     if way.name == REFERENCE:
-        image = max(image, median(found.worker[name]) / found.slowdown - worker)
+        image = max(image, median(found.used[name]["worker"]) / found.slowdown - worker)
     return replace(way, prices=replace(way.prices, listener=listener, image=image))
 
 
@@ -181,9 +191,18 @@ def _here(way: Way, workers: int, found: Found) -> Scenario:
 
 def _validate(part: Part, found: Found, ways: list[Way]) -> None:
     for name, (workers, shared) in FLEETS.items():
-        rate = simulate(_here(ways[shared], workers, found)).rate
+        outcome = simulate(_here(ways[shared], workers, found))
         part.series.append(Series(MEASURED, name, "images/s", "more", found.rates[name]))
-        part.series.append(Series(PREDICTED, name, "images/s", "more", [rate]))
+        part.series.append(Series(PREDICTED, name, "images/s", "more", [outcome.rate]))
+        spent = [1e3 * sum(each) for each in zip(*found.used[name].values(), strict=True)]
+        part.series.append(Series(SPENT, name, "ms", "less", spent))
+        part.series.append(Series(SPENT_PREDICTED, name, "ms", "less", [1e3 * _spent(ways[shared], outcome, found)]))
+
+
+def _spent(way: Way, outcome: Outcome, found: Found) -> float:
+    """Seconds of processor time for one image, of all roles."""
+    messages = sum(way.prices.of(role).of(count) / count.tasks for role, count in outcome.counts.items())
+    return (messages + way.prices.image + way.prices.listener) * found.slowdown
 
 
 # --- fleets beyond it ----

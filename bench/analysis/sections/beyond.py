@@ -20,7 +20,7 @@ MANY_BROKERS = " brokers"
 def beyond_this_machine(part: Part) -> Section:
     section = Section("Beyond this machine")
     simulated, formula = _points(part, beyond.SWEEP), _points(part, beyond.FORMULA)
-    errors = _errors(part)
+    errors = _errors(part, beyond.MEASURED, beyond.PREDICTED)
     section.sentences += [_saturation(formula), _validation(errors, simulated, formula)]
     section.plots.append(
         Plot(
@@ -30,7 +30,8 @@ def beyond_this_machine(part: Part) -> Section:
         )
     )
     section.tables += [
-        _predictions(part, errors),
+        _predictions(part, beyond.MEASURED, beyond.PREDICTED),
+        _predictions(part, beyond.SPENT, beyond.SPENT_PREDICTED),
         _saturations(formula),
         _fleets(part, simulated, formula),
         _costs(part),
@@ -47,10 +48,10 @@ def _points(part: Part, group: str) -> Points:
     return found
 
 
-def _errors(part: Part) -> dict[str, float]:
+def _errors(part: Part, group: str, prediction: str) -> dict[str, float]:
     """By which share the prediction of each fleet that was measured is too high."""
-    measured = {one.name: one.samples for one in part.series if one.group == beyond.MEASURED}
-    predicted = {one.name: one.samples for one in part.series if one.group == beyond.PREDICTED}
+    measured = {one.name: one.samples for one in part.series if one.group == group}
+    predicted = {one.name: one.samples for one in part.series if one.group == prediction}
     return {
         name: figure_of(predicted[name]).median / figure_of(samples).median - 1 for name, samples in measured.items()
     }
@@ -90,25 +91,16 @@ def _validation(errors: Mapping[str, float], simulated: Points, formula: Points)
     )
 
 
-def _predictions(part: Part, errors: Mapping[str, float]) -> Table:
-    rows = []
-    predicted = {one.name: figure_of(one.samples).median for one in part.series if one.group == beyond.PREDICTED}
+def _predictions(part: Part, group: str, prediction: str) -> Table:
+    errors, rows, unit = _errors(part, group, prediction), [], ""
+    predicted = {one.name: figure_of(one.samples).median for one in part.series if one.group == prediction}
     for one in part.series:
-        if one.group == beyond.MEASURED:
-            figure = figure_of(one.samples)
-            error = f"{100 * errors[one.name]:+.1f} %"
-            rows.append(
-                (
-                    one.name,
-                    str(figure.n),
-                    number(figure.median),
-                    f"± {percent(figure.spread)}",
-                    number(predicted[one.name]),
-                    error,
-                )
-            )
-    columns = ("fleet", "n", "measured, images/s", "spread", "predicted", "error")
-    return Table("What the model says of fleets that were measured here.", columns, tuple(rows))
+        if one.group == group:
+            figure, unit = figure_of(one.samples), one.unit
+            measured = (str(figure.n), number(figure.median), f"± {percent(figure.spread)}")
+            rows.append((one.name, *measured, number(predicted[one.name]), f"{100 * errors[one.name]:+.1f} %"))
+    columns = ("fleet", "n", f"measured, {unit}", "spread", "predicted", "error")
+    return Table(f"{group[0].upper()}{group[1:]}, and what the model says of them.", columns, tuple(rows))
 
 
 def _saturations(formula: Points) -> Table:
