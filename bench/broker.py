@@ -179,7 +179,7 @@ def _when(reached: Callable[[], bool], flows: tuple[Flow, ...]) -> list[int]:
 @contextlib.contextmanager
 def client_of(fleet: Fleet) -> Iterator[Client]:
     with Client(LOOPBACK, fleet.frontend) as client:
-        require_broker(client, LOOPBACK, fleet.frontend)
+        require_broker(client, LOOPBACK, fleet.frontend, PATIENCE)
         yield client
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,13 +36,20 @@ def running(ports: Ports, logs: Path, workers: int, keys: Path | None = None) ->
 
 
 def daemons(
-    ports: Ports, logs: Path, workers: int, keys: Path | None = None, *, backend: int | None = None
+    ports: Ports,
+    logs: Path,
+    workers: int,
+    keys: Path | None = None,
+    *,
+    backend: int | None = None,
+    shares: Iterable[str] = (),
 ) -> list[Spec]:
-    """The broker and the workers, which reach it at another backend port when something stands between them."""
+    """The broker and the workers, which reach it at another backend port when something stands between them. shares
+    are those of the workers, as --share takes them."""
     with_keys = ("--keys", str(keys)) if keys else ()
     with_ports = ("--frontend-port", str(ports.frontend), "--backend-port", str(ports.backend))
     broker = ("-m", "filterfleet.broker", *with_ports, *with_keys)
-    worker = arguments(LOOPBACK, backend or ports.backend, 1, share(workers), 10.0, keys)
+    worker = arguments(LOOPBACK, backend or ports.backend, 1, share(workers), 10.0, keys, shares=shares)
     return [
         Spec("broker", broker, logs / "broker.log", last=True),
         *(Spec(f"worker-{n + 1}", worker, logs / f"worker-{n + 1}.log") for n in range(workers)),

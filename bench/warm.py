@@ -17,6 +17,7 @@ from filterfleet.common.process.ports import Ports, free_ports
 from filterfleet.common.process.supervisor import Child, Spec, Supervisor
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.ledger.opening import open_ledger
+from filterfleet.listener.shares import make_shares
 
 START = 30.0  # seconds until all of them must be ready
 PATIENCE = 600.0  # seconds for a batch
@@ -60,11 +61,18 @@ class WarmFleet:
 
 @contextmanager
 def warm_fleet(
-    folder: Path, output: Path, workers: int, ports: Ports | None = None, reached: Ports | None = None
+    folder: Path,
+    output: Path,
+    workers: int,
+    ports: Ports | None = None,
+    reached: Ports | None = None,
+    *,
+    shared: bool = False,
 ) -> Iterator[WarmFleet]:
     """Start a fleet whose files are in folder, and let it do a few photographs. Every worker has one thread.
 
     ports are the broker's; reached are those at which its peers believe it to be, when something stands between them.
+    shared: the workers see the folder, so that images come by reference and not by value.
     Raises FleetError when the fleet does not come up.
     """
     source, logs = folder / "watched", folder / "logs"
@@ -72,8 +80,12 @@ def warm_fleet(
         made.mkdir()
     ports = ports or free_ports()
     reached = reached or ports
-    listener = ("-m", "filterfleet.listener", "--source", str(source), "--output", str(output), "--settle", "0")
-    specs = daemons(ports, logs, workers, backend=reached.backend)
+    shares = make_shares(source.resolve(), output.resolve()) if shared else []
+    listener = [
+        *("-m", "filterfleet.listener", "--source", str(source), "--output", str(output), "--settle", "0"),
+        *(word for text in shares for word in ("--share", text)),
+    ]
+    specs = daemons(ports, logs, workers, backend=reached.backend, shares=shares)
     specs.append(Spec("listener", (*listener, "--frontend-port", str(reached.frontend)), logs / "listener.log"))
     with Supervisor(specs, 10.0) as supervisor:
         deadline = time.monotonic() + START

@@ -9,14 +9,15 @@ Two kinds of series are judged, each by how much better or worse its median beca
 
 A change is told when it exceeds a least share, and SURE times its standard error. The error of a median comes from the
 spread of the samples (median absolute deviation, so that single outliers do not count), and never from less than what
-is usual for the series of its part: with few samples, some series look quieter than they are.
+is usual for the series of its part in the same unit: with few samples, some series look quieter than they are.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from filterfleet.bench.analysis.figures import figure_of, grouped, reference_of
@@ -53,6 +54,15 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class _Measured:
+    """Logarithms of numbers of which more are better."""
+
+    unit: str
+    with_reference: bool
+    logs: list[float]
+
+
+@dataclass(frozen=True, slots=True)
 class _Change:
     """of is how much worse it became, and error the standard error of that, both as logarithms."""
 
@@ -68,16 +78,27 @@ def compared(old: Analysis, new: Analysis) -> Verdict:
     too_few = 0
     for part in sorted(old.parts.keys() & new.parts.keys()):
         before, after = (_quality(run.parts[part]) for run in (old, new))
-        shared = [key for key in before if key in after]
-        enough = [key for key in shared if min(len(before[key][1]), len(after[key][1])) >= FEWEST]
-        too_few += len(shared) - len(enough)
-        usual = statistics.median([_scale(run[key][1]) for run in (before, after) for key in enough] or [0.0])
-        for key in enough:
-            (with_reference, one), (_, other) = before[key], after[key]
-            error = math.hypot(*(MEDIAN * max(usual, _scale(logs)) / math.sqrt(len(logs)) for logs in (one, other)))
-            change = statistics.median(one) - statistics.median(other)
-            changes.append(_Change((part, *key), change, error, with_reference))
+        pairs = {key: (before[key], after[key]) for key in before if key in after}
+        enough = {key: pair for key, pair in pairs.items() if min(len(one.logs) for one in pair) >= FEWEST}
+        too_few += len(pairs) - len(enough)
+        usual = _usual(enough.values())
+        for key, (one, other) in enough.items():
+            error = math.hypot(*(_error(run.logs, usual[run.unit]) for run in (one, other)))
+            change = statistics.median(one.logs) - statistics.median(other.logs)
+            changes.append(_Change((part, *key), change, error, one.with_reference))
     return Verdict(sorted(_told(changes), key=lambda one: -one.factor), len(changes), too_few)
+
+
+def _usual(pairs: Iterable[Sequence[_Measured]]) -> dict[str, float]:
+    """The median of the scales, for each unit."""
+    scales: dict[str, list[float]] = {}
+    for run in itertools.chain.from_iterable(pairs):
+        scales.setdefault(run.unit, []).append(_scale(run.logs))
+    return {unit: statistics.median(found) for unit, found in scales.items()}
+
+
+def _error(logs: Sequence[float], usual: float) -> float:
+    return MEDIAN * max(usual, _scale(logs)) / math.sqrt(len(logs))
 
 
 def _told(changes: Sequence[_Change]) -> Iterator[Worse]:
@@ -101,17 +122,15 @@ def _scale(samples: Sequence[float]) -> float:
     return NORMAL * statistics.median([abs(sample - middle) for sample in samples])
 
 
-def _quality(part: Part) -> dict[tuple[str, str, float | None], tuple[bool, list[float]]]:
-    """For each series of ours: whether it has a reference, and logarithms of numbers of which more are better."""
+def _quality(part: Part) -> dict[tuple[str, str, float | None], _Measured]:
+    """Each series of ours."""
     found = {}
     for group in grouped(part).values():
         for one in group:
             if one.ours and one.samples and figure_of(one.samples).low > 0:
                 reference = reference_of(one, group)
-                found[one.group, one.name, one.x] = (
-                    reference is not None,
-                    [math.log(value) for value in _better_is_more(one, reference)],
-                )
+                logs = [math.log(value) for value in _better_is_more(one, reference)]
+                found[one.group, one.name, one.x] = _Measured(one.unit, reference is not None, logs)
     return found
 
 

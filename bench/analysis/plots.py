@@ -54,6 +54,8 @@ def drawn(panels: Sequence[Draw], height: float, *, stacked: Sequence[float] = (
             axes.grid(color=INK, alpha=0.09, linewidth=0.6)
             axes.set_axisbelow(True)
             draw(axes)
+        for axes in places.flat[:-1] if stacked else ():
+            axes.set_xlabel("")
         out = io.StringIO()
         figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = out.getvalue()
@@ -147,9 +149,12 @@ def curves(
             end = max(x for curve in lines for x in curve.points)
             axes.axvspan(shaded_from, end * 1.04, color=INK, alpha=0.06, linewidth=0, label=shaded)
         for number, curve in enumerate(lines):
-            style: dict[str, Any] = {"color": curve.colour or COLOURS[number % len(COLOURS)], "label": curve.name}
+            style: dict[str, Any] = {
+                "color": curve.colour or COLOURS[number % len(COLOURS)],
+                "label": curve.name or None,
+            }
             if curve.style == "points":
-                style |= {"linestyle": "none", "marker": "o", "markersize": 7, "markerfacecolor": "none"}
+                style |= {"linestyle": "none", "marker": "o", "markersize": 6, "markerfacecolor": "none"}
             elif curve.style == "line":
                 style |= {"linestyle": "--", "linewidth": 1.2}
             else:

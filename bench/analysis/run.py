@@ -16,7 +16,7 @@ from filterfleet.bench.analysis.setting import Setting
 from filterfleet.bench.peers.catalogue import versions as peer_versions
 from filterfleet.common.process.system import cores
 
-PARTS = ("throughput", "scalability", "latency", "broker", "faults", "memory", "cost")
+PARTS = ("throughput", "scalability", "latency", "broker", "faults", "memory", "cost", "beyond")
 PACKAGES = (
     *("filterfleet", "numpy", "opencv-python-headless", "pyvips", "pyzmq", "simplejpeg"),
     *("celery", "distributed", "dramatiq", "ipyparallel", "joblib", "mpi4py", "ray", "redis"),

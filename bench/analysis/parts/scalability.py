@@ -6,17 +6,13 @@ disturbs all of them alike. The plain program runs once in each round: ratios to
 
 from __future__ import annotations
 
-import filecmp
-import time
 from contextlib import ExitStack
-from pathlib import Path
 
+from filterfleet.bench.analysis.batches import Batch
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
-from filterfleet.bench.contenders import OURS, PLAIN, plain, sequential
-from filterfleet.bench.places import places
+from filterfleet.bench.contenders import PLAIN, plain, sequential
 from filterfleet.bench.warm import WarmFleet, warm_fleet
-from filterfleet.common.errors import FleetError
 from filterfleet.common.process.system import cores
 
 WORKERS = (1, 2, 4, 8)
@@ -52,36 +48,3 @@ def measure(setting: Setting) -> Part:
             found = rates[group, workers]
             part.series.append(Series(group, "fleet", "images/s", "more", found, float(workers), PLAIN))
     return part
-
-
-class Batch:
-    """The first `count` of the photographs, once more: under other names, and with a byte behind each of them, so that
-    no ledger knows them. That changes no pixel, so the outputs have to be the expected ones."""
-
-    def __init__(self, photographs: Path, expected: Path, count: int, prefix: str) -> None:
-        self._photographs = sorted(photographs.iterdir())[:count]
-        self._expected = expected
-        self._prefix = prefix
-
-    def seconds(self, fleet: WarmFleet, folder: Path) -> float:
-        """From the moment at which they are there to the last output on disk. Raises FleetError."""
-        staged = folder / "staged"
-        staged.mkdir()
-        for photograph in self._photographs:
-            (staged / f"{self._prefix}{photograph.name}").write_bytes(photograph.read_bytes() + self._prefix.encode())
-        began = time.perf_counter()
-        fleet.drop(sorted(staged.iterdir()))
-        fleet.wait()
-        seconds = time.perf_counter() - began
-        staged.rmdir()
-        self._check(fleet.output)
-        return seconds
-
-    def _check(self, output: Path) -> None:
-        for name in (photograph.name for photograph in self._photographs):
-            for wanted, made in zip(places(name), places(f"{self._prefix}{name}"), strict=True):
-                if not (output / made).is_file() or not filecmp.cmp(
-                    self._expected / wanted, output / made, shallow=False
-                ):
-                    raise FleetError(f"The output {made} of a fleet is missing, or is not that of {OURS}.")
-                (output / made).unlink()

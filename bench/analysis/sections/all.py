@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from filterfleet.bench.analysis.page import Section
 from filterfleet.bench.analysis.record import Analysis, Part
+from filterfleet.bench.analysis.sections.beyond import beyond_this_machine
 from filterfleet.bench.analysis.sections.broker import brokering
 from filterfleet.bench.analysis.sections.cost import cost
 from filterfleet.bench.analysis.sections.faults import fault_tolerance
@@ -20,6 +21,7 @@ SECTIONS: dict[str, Callable[[Part], Section]] = {
     "throughput": throughput,
     "scalability": scaling,
     "faults": fault_tolerance,
+    "beyond": beyond_this_machine,
     "latency": latencies,
     "broker": brokering,
     "memory": memory_use,

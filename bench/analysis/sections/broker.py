@@ -24,8 +24,8 @@ def brokering(part: Part) -> Section:
             for one in group
         )
         section.tables.append(Table(title, ("", "n", "p50", "p99"), rows))
-    rates = [one for one in part.series if one.unit == "tasks/s"]
-    ours = next(one for one in rates if one.group == broker.RATE and one.ours)
+    rates = [one for one in part.series if one.group == broker.RATE]
+    ours = next(one for one in rates if one.ours)
     trips = next(one.samples for one in part.series if one.group == broker.TRIP and one.ours)
     section.sentences.append(
         f"One broker passes {number(figure_of(ours.samples).median)} tasks a second whose work takes nothing, results "

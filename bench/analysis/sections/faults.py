@@ -31,21 +31,25 @@ def fault_tolerance(part: Part) -> Section:
             partial(_drawn, part.timelines),
         )
     )
-    rows = []
-    for name, pause in pauses.items():
-        counts = (str(part.counts[f"{name}: {what}"]) for what in (faults.LOST, faults.DOUBLED))
-        rows.append((name, f"{pause:.1f}", *counts))
-    columns = ("fault", "longest pause, s", faults.LOST, faults.DOUBLED)
-    section.tables.append(Table("One fault in the middle of a batch", columns, tuple(rows)))
-    for title, group in grouped(part).items():
-        if title != faults.GROUP:
-            figures = tuple((one.name, number(one.samples[0])) for one in group)
-            section.tables.append(Table(title, ("", group[0].unit), figures))
+    section.tables.append(_table(part, list(pauses)))
     fates = tuple((n.removesuffix(faults.KILLED), text) for n, text in part.settings.items() if isinstance(text, str))
     if fates:
         title = "Other systems, when one of their workers is killed"
         section.tables.append(Table(title, ("system", "what happens"), fates))
     return section
+
+
+def _table(part: Part, names: list[str]) -> Table:
+    """A row for each fault, with a column for each thing that was measured or counted."""
+    groups = {title: {one.name: one for one in group} for title, group in grouped(part).items()}
+    rows = []
+    for name in names:
+        measured = (number(group[name].samples[0]) if name in group else "" for group in groups.values())
+        counts = (str(part.counts[f"{name}: {what}"]) for what in (faults.LOST, faults.DOUBLED))
+        rows.append((name, *measured, *counts))
+    units = {title: next(iter(group.values())).unit for title, group in groups.items()}
+    columns = ("fault", *(f"{title}, {unit}" for title, unit in units.items()), faults.LOST, faults.DOUBLED)
+    return Table("One fault in the middle of a batch", columns, tuple(rows))
 
 
 def _drawn(timelines: list[Timeline]) -> str:
