@@ -57,6 +57,10 @@ def plain() -> Contender:
     return Contender(PLAIN, _of_two("plain"), PLAIN)
 
 
+def plain_warm() -> Contender:
+    return Contender(f"{PLAIN}, warm", _of_three("peers.serial", 1, WARM), PLAIN, warm=True)
+
+
 def sequential() -> Contender:
     return Contender(OURS, _of_two("sequential"), OURS)
 
@@ -106,6 +110,7 @@ def warm(peer: Peer, workers: int) -> Contender:
 def contenders(workers: int, peers: Sequence[Peer]) -> list[Contender]:
     """The plain program first, then ours, then these peers, which must have workers."""
     found = [plain(), sequential(), *commands(workers), *(fleet(count) for count in sorted({1, workers}))]
+    found.append(plain_warm())
     for peer in peers:
         found += [cold(peer, workers), warm(peer, workers)]
     return found

@@ -85,8 +85,9 @@ def _kept_running(command: list[str], environment: dict[str, str]) -> Iterator[N
         yield
     finally:
         ended.set()
-        running[-1].terminate()
-        watcher.join()
+        while watcher.is_alive():  # it may have started another one just now
+            running[-1].terminate()
+            watcher.join(0.1)
 
 
 def _popen(command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -71,6 +71,8 @@ def _field(fleets: Sequence[int], peers: Sequence[Peer], *, slow: bool) -> list[
     """The plain program, ours, and peers that are up. slow: also those of ours that take seconds to start."""
     ours = [one for one in contenders.commands(WORKERS) if slow or not one.slow]
     found = [contenders.plain(), contenders.sequential(), *ours, *map(contenders.fleet, fleets)]
+    if fleets:
+        found.append(contenders.plain_warm())
     return found + [contenders.warm(peer, WORKERS) for peer in peers]
 
 
