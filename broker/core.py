@@ -98,13 +98,16 @@ class BrokerCore:
     def _route(
         self, side: Side, peer: bytes, frames: list[wire.Payload], now: float, owner: str, *, extended: bool
     ) -> None:
-        match side, wire.parse(frames, extended=extended):
-            case Side.FRONTEND, list(messages):
-                self._clients.on_messages(peer, messages, now, owner)
+        found = wire.parse(frames, extended=extended)
+        if isinstance(found, list):  # most of them
+            if side is Side.FRONTEND:
+                self._clients.on_messages(peer, found, now, owner)
+            else:
+                self._workers.on_messages(peer, found, now, owner)
+            return
+        match side, found:
             case Side.FRONTEND, wire.Envelope() as envelope if not extended:
                 self._clients.on_envelope(peer, envelope, now, owner)
-            case Side.BACKEND, list(messages):
-                self._workers.on_messages(peer, messages, now, owner)
             case Side.BACKEND, wire.Ready():
                 self._workers.on_ready(peer, now, basic=not extended)
             case Side.BACKEND, wire.Heartbeat():
@@ -141,8 +144,9 @@ class BrokerCore:
 
     def on_tick(self, now: float) -> list[Action]:
         """Do everything that is due, then grant every lease that can be granted."""
-        for alarm, subject in self.timers.due(now):
-            self._ring(alarm, subject, now)
+        if self.timers.next <= now:
+            for alarm, subject in self.timers.due(now):
+                self._ring(alarm, subject, now)
         if self._next_beat <= now:
             self._next_beat = now + self.settings.interval
             self._workers.beat(now)

@@ -9,6 +9,7 @@ import os
 import random
 import secrets
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import zmq
@@ -34,7 +35,7 @@ from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.ratelimit import RateLimit
-from filterfleet.common.wire.frames import poll
+from filterfleet.common.wire.frames import Ready, poll
 
 FLOOD = "messages without end: all connections are closed"
 
@@ -89,13 +90,13 @@ class BrokerService:
         telling = Telling(self._core, notifier)
         notifier.ready()
         while not stop.is_set:
-            poll(poller, min(self._core.deadline() - time.monotonic(), MEMORY_INTERVAL))
+            ready = poll(poller, min(self._core.deadline() - time.monotonic(), MEMORY_INTERVAL))
             notifier.alive()
             self._board.answer(self._families)
             teller.turn(self._families)
             telling.look()
             try:
-                self._turn()
+                self._turn(ready)
                 flooded = self._memory.exceeded(self._core.known_bytes, time.monotonic())
             except FloodError:
                 flooded = True
@@ -120,21 +121,28 @@ class BrokerService:
             poller.register(waited_for, zmq.POLLIN)
         return poller
 
-    def _turn(self) -> None:
+    def _turn(self, ready: Collection[Ready]) -> None:
         """Raises FloodError. Actions that were still to be carried out are lost then, like everybody's connections."""
         actions: list[Action] = []
         for side, peer in self._door.turn(time.monotonic()):
             actions += self._core.on_dismissed(side, peer, time.monotonic())
         for side in Side:
-            until = time.monotonic() + DRAIN_TIME
-            for peer, frames in self._door.receive(side, self._sockets[side], DRAIN_LIMIT):
-                owner = self._door.owner(side, peer)
-                actions += self._core.on_message(side, peer, frames, time.monotonic(), owner)
-                if time.monotonic() >= until:
-                    break
+            if self._sockets[side] in ready:
+                actions += self._hear(side)
         actions += self._core.on_tick(time.monotonic())
         while actions:
             actions = self._act(actions)
+
+    def _hear(self, side: Side) -> list[Action]:
+        """Take what has arrived at this side's port."""
+        actions: list[Action] = []
+        now = time.monotonic()
+        until = now + DRAIN_TIME
+        for peer, frames in self._door.receive(side, self._sockets[side], DRAIN_LIMIT):
+            actions += self._core.on_message(side, peer, frames, now, self._door.owner(side, peer))
+            if (now := time.monotonic()) >= until:
+                break
+        return actions
 
     def _act(self, actions: list[Action]) -> list[Action]:
         """Carry out the actions, and return those that follow from them."""

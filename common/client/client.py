@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import zmq
 from msgspec.structs import replace
@@ -37,6 +37,8 @@ from filterfleet.common.wire.peer import LOOK, PeerSocket
 from filterfleet.common.words import SILENT, Contact
 
 log = get_logger("client")
+
+T = TypeVar("T")
 
 
 class Client:
@@ -69,6 +71,8 @@ class Client:
         self._files = BlobStore()  # outputs on their way to us
         self._lines = RateLimit(1, QUIET)
         self._wakeup = Wakeup()
+        self._poller = zmq.Poller()
+        self._polled: zmq.Socket[bytes] | None = None  # the socket that the poller waits for
         self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
         self._submitted: collections.deque[tuple[Job, Outcome]] = collections.deque()
         self._acknowledged: collections.deque[bytes] = collections.deque()
@@ -173,11 +177,13 @@ class Client:
             status.set_exception(closed)
 
     def _turn(self) -> None:
-        poller = zmq.Poller()
-        poller.register(self._wakeup.fileno(), zmq.POLLIN)
-        poller.register(self._socket.pollable, zmq.POLLIN)
-        poll(poller, self._patience())
-        self._wakeup.clear()
+        if (socket := self._socket.pollable) is not self._polled:
+            self._poller = zmq.Poller()
+            self._poller.register(self._wakeup.fileno(), zmq.POLLIN)
+            self._poller.register(socket, zmq.POLLIN)
+            self._polled = socket
+        if self._wakeup.fileno() in poll(self._poller, self._patience()):
+            self._wakeup.clear()
         actions = self._look_at_entrance(time.monotonic())
         actions += self._socket.receive(lambda frames: self._core.on_message(frames, time.monotonic()))
         actions += self._take_news(time.monotonic())
@@ -201,12 +207,12 @@ class Client:
 
     def _take_news(self, now: float) -> list[Action]:
         """Let the core know what other threads have asked for. A job that was acknowledged may be submitted again."""
-        for _ in range(min(TURN, len(self._acknowledged))):
-            self._core.acknowledge(self._acknowledged.popleft(), now)
-        for _ in range(min(TURN, len(self._submitted))):
-            job, outcome = self._submitted.popleft()
-            self._outcomes[job.id] = outcome
-            self._core.submit(job)
+        if self._acknowledged:
+            self._core.acknowledge(_some(self._acknowledged), now)
+        if self._submitted:
+            submitted = _some(self._submitted)
+            self._outcomes.update({job.id: outcome for job, outcome in submitted})
+            self._core.submit(*[job for job, _ in submitted])
         actions: list[Action] = []
         for _ in range(len(self._calls)):
             actions += self._calls.popleft()(now)
@@ -304,6 +310,11 @@ class Client:
             case wire.Status(report):
                 if self._statuses:
                     self._statuses.popleft().set_result(dict(report))
+
+
+def _some(waiting: collections.deque[T]) -> list[T]:
+    """Take out what has come first. Others may add to it meanwhile."""
+    return [waiting.popleft() for _ in range(min(TURN, len(waiting)))]
 
 
 def require_broker(

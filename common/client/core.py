@@ -73,21 +73,27 @@ class ClientCore:
         self._open(now)
         return self._take()
 
-    def submit(self, job: Job) -> None:
-        """Begin a job. One with the id of a job under way is the same job and changes nothing."""
-        known = self._jobs.get(job.id)
-        if known is None or known.state is JobState.DELIVERED:
-            self._jobs[job.id] = Entry(job)
-            self._submissions.add(job)
+    def submit(self, *jobs: Job) -> None:
+        """Begin jobs. One with the id of a job under way is the same job and changes nothing."""
+        new = []
+        for job in jobs:
+            known = self._jobs.get(job.id)
+            if known is None or known.state is JobState.DELIVERED:
+                self._jobs[job.id] = Entry(job)
+                new.append(job)
+        if new:
+            self._submissions.add(new)
             self._stale = True
 
-    def acknowledge(self, job: bytes, now: float) -> None:
-        """The application has made the outcome its own; the broker may forget it."""
-        entry = self._jobs.get(job)
-        if entry is not None and entry.state is JobState.DELIVERED:
-            del self._jobs[job]
+    def acknowledge(self, jobs: Iterable[bytes], now: float) -> None:
+        """The application has made these outcomes its own; the broker may forget them."""
+        known = self._jobs
+        delivered = JobState.DELIVERED  # a constant of an enumeration takes long to find
+        ended = [job for job in jobs if (entry := known.get(job)) is not None and entry.state is delivered]
+        for job in dict.fromkeys(ended):
+            del known[job]
             self.gets.forget(job)
-            self._acknowledgements.add(job, now)
+        self._acknowledgements.add(ended, now)
 
     def flush(self) -> list[Action]:
         """Send what is held for a moment, because the application leaves."""
@@ -266,8 +272,20 @@ class ClientCore:
         self._fetch(entry, now)
 
     def _on_results(self, message: wire.Results, now: float) -> None:
+        """All together, but for those about whose jobs there is something to think."""
+        jobs, actions, ended = self._jobs, self._actions, []
+        fitting: tuple[str, ...] = ()  # what the outputs of all these results are
+        open_, delivered = JobState.OPEN, JobState.DELIVERED
         for result in columns.results(message):
-            self._on_result(result, now)
+            entry = jobs.get(result.id)
+            if entry is None or entry.state is not open_ or (entry.job.outputs != fitting and not _fits(entry, result)):
+                self._on_result(result, now)
+                continue
+            fitting = entry.job.outputs
+            entry.state = delivered
+            ended.append(result.id)
+            actions.append(Deliver(result.id, result))
+        self._submissions.end(ended, now)
 
     def _on_failed(self, failed: wire.Failed, now: float) -> None:
         entry = self._open_entry(failed.id)
@@ -340,8 +358,18 @@ class ClientCore:
         if entry.state is not JobState.OPEN:
             self._end_fetch(entry, kept=blobs)
         entry.state = JobState.DELIVERED
-        self._submissions.end(entry.job.id, now)
+        self._submissions.end((entry.job.id,), now)
         self._actions.append(Deliver(entry.job.id, outcome, blobs))
 
     def _on_news(self, message: wire.Catalogue | wire.Status, _now: float) -> None:
         self._actions.append(Tell(message))
+
+
+def _fits(entry: Entry, result: wire.Result) -> bool:
+    """Whether the outputs, which have come along, are those of the job's recipe. They cannot be too large then."""
+    try:
+        if entry.job.outputs:
+            check_outputs(entry.job.outputs, result.outputs)
+    except ProtocolError:
+        return False
+    return True

@@ -47,7 +47,7 @@ def _expiry_off(self: Scheduler, lease: Lease) -> list[Verdict]:
 def _credit_leaked(self: Scheduler, lease: Lease) -> None:
     """The slot of an ended lease is not given back to its worker."""
     del self.leases[lease.token]
-    lease.task.leases.remove(lease)
+    lease.task.leases = tuple(other for other in lease.task.leases if other is not lease)
 
 
 _original_release = Scheduler.release

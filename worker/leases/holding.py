@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from filterfleet.common import wire
 from filterfleet.common.wire.actions import Discard, Store
 from filterfleet.common.wire.messages import LEASES_LIMIT
@@ -39,13 +41,17 @@ class Holding(dict[bytes, Lease]):
         """Those that wait although there are more unfinished leases than slots, the latest first."""
         return self.waiting[::-1][: max(0, self.unfinished - slots)]
 
-    def crowded(self, most_unfinished: int) -> bool:
-        """Whether it holds all that it may."""
-        return self.unfinished >= most_unfinished or len(self) >= LEASES_LIMIT
+    def crowded(self, most_unfinished: int, more: int = 1) -> bool:
+        """Whether there would be too many with this number of new ones."""
+        return self.unfinished + more > most_unfinished or len(self) + more > LEASES_LIMIT
 
     def add(self, held: Lease) -> None:
         self[held.token] = held
         self.unfinished += 1
+
+    def add_all(self, leases: Sequence[Lease]) -> None:
+        self.update({held.token: held for held in leases})
+        self.unfinished += len(leases)
 
     def pull(self, held: Lease, size: int) -> None:
         """The image is on its way, into a blob of its own."""
@@ -73,6 +79,17 @@ class Holding(dict[bytes, Lease]):
         if held.state is not LeaseState.FINISHED:
             held.state = LeaseState.FINISHED
             self.unfinished -= 1
+
+    def end_all(self, leases: Iterable[bytes]) -> list[bytes]:
+        """Forget those that have outcomes and no files, and return the others."""
+        finished, others = LeaseState.FINISHED, []  # a constant of an enumeration takes long to find
+        for lease in leases:
+            held = self.get(lease)
+            if held is not None and held.state is finished and not held.outputs:
+                del self[lease]
+            else:
+                others.append(lease)
+        return others
 
     def end(self, held: Lease) -> list[Action]:
         """Forget it."""

@@ -50,11 +50,11 @@ class WorkerSession:
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             wire.Hello: self._on_hello,
-            wire.Task: lambda task, now: self._take_on([task], now),
-            wire.Tasks: lambda tasks, now: self._take_on(columns.tasks(tasks), now),
+            wire.Task: self._on_task,
+            wire.Tasks: self._on_tasks,
             wire.Cancel: lambda message, _now: self._forget((message.id,)),
             wire.ResultOk: lambda message, _now: self._forget((message.id,)),
-            wire.ResultOks: lambda message, _now: self._forget(message.ids),
+            wire.ResultOks: self._on_result_oks,
             wire.Get: self._on_get,
             wire.Data: self._on_data,
         }
@@ -118,7 +118,7 @@ class WorkerSession:
         held = self._leases.get(lease)
         if held is not None and held.outputs:
             self._actions += self._leases.let_go(held)
-            self._outcomes.forget(lease)
+            self._outcomes.forget((lease,))
             self._finish(held, wire.Failed(lease, "transient", reason[:2000]), now)
         return self._take()
 
@@ -243,7 +243,7 @@ class WorkerSession:
     def _end(self, held: Lease) -> None:
         """Forget a lease."""
         if held.state is LeaseState.FINISHED:
-            self._outcomes.forget(held.token)
+            self._outcomes.forget((held.token,))
         if held.outputs:
             self.gets.forget(held.token)
         self._actions += self._leases.end(held)
@@ -287,12 +287,23 @@ class WorkerSession:
         if self.draining:
             self._send(wire.Drain())
 
-    def _take_on(self, tasks: list[wire.Task], now: float) -> None:
-        self._pace.came(len(tasks), sum([task.size for task in tasks]))
-        for task in tasks:
-            self._on_task(task, now)
+    def _on_tasks(self, tasks: wire.Tasks, now: float) -> None:
+        """All together when nothing is in the way of any of them, and otherwise one by one."""
+        ids, sizes = tasks.ids, tasks.sizes
+        small = max(sizes) <= min(SMALL, self.profile.largest_image)
+        free = not self.draining and not self._leases.crowded(self.most_unfinished, len(ids))
+        if not small or not free or not self._leases.keys().isdisjoint(ids):
+            for task in columns.tasks(tasks):
+                self._on_task(task, now)
+            return
+        self._pace.came(len(ids), sum(sizes))
+        self._leases.add_all([Lease(id_, LeaseState.HANDED_OVER) for id_ in ids])
+        recipe, timeout = tasks.recipe, tasks.timeout
+        images = columns.cut(tasks.payload, sizes)
+        self._actions += [Run(id_, recipe, image, timeout) for id_, image in zip(ids, images, strict=True)]
 
     def _on_task(self, task: wire.Task, now: float) -> None:
+        self._pace.came(1, task.size)
         if task.id in self._leases:
             return
         if self.draining or self._leases.crowded(self.most_unfinished):
@@ -343,6 +354,11 @@ class WorkerSession:
                 self._actions.append(SendFrames((*held.stack, b"", *answer)))
             return
         self._outcomes.add(held.token, outcome)
+
+    def _on_result_oks(self, oks: wire.ResultOks, _now: float) -> None:
+        """Most of them are for results that nothing is left of here."""
+        self._outcomes.forget(oks.ids)
+        self._forget(self._leases.end_all(oks.ids))
 
     def _forget(self, leases: Iterable[bytes]) -> None:
         for held in map(self._leases.get, leases):
