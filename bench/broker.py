@@ -82,10 +82,11 @@ class Flow:
     def run(self, fleet: Fleet, jobs: int, size: int, most: int = UNDER_WAY) -> float:
         """Seconds until all jobs have their outcomes. Raises FleetError when one fails, or none comes any more."""
         began, until = time.perf_counter(), self.done + jobs
+        ended = self._ended
         for number in range(until - jobs, until):
             if number - self.done >= most:
                 self._wait(number - most // 2)
-            self._client.submit(fleet.job(size)).add_done_callback(self._ended)
+            self._client.submit(fleet.job(size)).add_done_callback(ended)
         self._wait(until)
         return time.perf_counter() - began
 

@@ -74,7 +74,7 @@ class Client:
         self._poller = zmq.Poller()
         self._polled: zmq.Socket[bytes] | None = None  # the socket that the poller waits for
         self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
-        self._submitted: collections.deque[tuple[Job, Outcome]] = collections.deque()
+        self._submitted: collections.deque[Outcome] = collections.deque()
         self._acknowledged: collections.deque[bytes] = collections.deque()
         self._outcomes: dict[bytes, Outcome] = {}  # by job
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
@@ -93,8 +93,8 @@ class Client:
         thread. Large outputs are common.blob.FileBlob; they belong to the caller, who closes them. A job id may be
         under way only once.
         """
-        outcome = Outcome(read)
-        self._submitted.append((job, outcome))
+        outcome = Outcome(job, read)
+        self._submitted.append(outcome)
         if not self._wakeup.is_set:
             self._wake()
         return outcome
@@ -170,8 +170,7 @@ class Client:
         self._files.close()
         self._wakeup.close()
         closed = FleetError("The connection to the broker was closed.")
-        submitted = [outcome for _, outcome in self._submitted]  # before submit() finds the wake-up closed
-        for outcome in (*self._outcomes.values(), *submitted):
+        for outcome in (*self._outcomes.values(), *self._submitted):  # before submit() finds the wake-up closed
             outcome.set_exception(closed)
         for status in self._statuses:
             status.set_exception(closed)
@@ -210,9 +209,13 @@ class Client:
         if self._acknowledged:
             self._core.acknowledge(_some(self._acknowledged), now)
         if self._submitted:
-            submitted = _some(self._submitted)
-            self._outcomes.update({job.id: outcome for job, outcome in submitted})
-            self._core.submit(*[job for job, _ in submitted])
+            jobs = []
+            for outcome in _some(self._submitted):
+                if (job := outcome.job) is not None:
+                    self._outcomes[job.id] = outcome
+                    jobs.append(job)
+                    outcome.job = None
+            self._core.submit(*jobs)
         actions: list[Action] = []
         for _ in range(len(self._calls)):
             actions += self._calls.popleft()(now)
@@ -239,8 +242,11 @@ class Client:
 
     def _execute(self, actions: list[Action]) -> None:
         for action in actions:
-            if type(action) is Deliver:  # most of them
-                self._deliver(action)
+            if type(action) is Deliver:  # most of them, and most of these have nothing on the disk
+                if not action.blobs and (waiting := self._outcomes.pop(action.job, None)) is not None:
+                    waiting.set_result(action.outcome)
+                else:
+                    self._deliver(action)
             else:
                 self._do(action)
         self._socket.flush()

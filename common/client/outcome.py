@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
-from functools import cached_property
 from typing import Any, cast
 
 from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
 
 Callback = Callable[[Future[Result | Failed]], object]
@@ -17,7 +17,8 @@ RUNNING, FINISHED = "RUNNING", "FINISHED"  # as concurrent.futures calls them
 
 
 class Outcome(Future[Result | Failed]):
-    """A future that runs from the start. read is how to read the image of its job in parts, if it has to be.
+    """A future that runs from the start. read is how to read the image of its job in parts, if it has to be. job is
+    there until the client's own thread has taken it.
 
     A plain Future makes a lock and a condition for itself. All of these share one lock, and only a thread that
     waits for one has an event, of its own. There is nothing in it that the garbage collector has to look at before
@@ -27,20 +28,33 @@ class Outcome(Future[Result | Failed]):
     _condition = cast("threading.Condition", threading.RLock())  # nobody waits for it
     _result: Result | Failed | None = None
     _exception: BaseException | None = None
-    _done_callbacks: tuple[Callback, ...] = ()
+    _callback: Callback | None = None  # the first one, which is the only one as a rule
+    _further: tuple[Callback, ...] = ()
+    _waiting: list[Any] | None = None
 
-    def __init__(self, read: ReadImage | None = None) -> None:
+    def __init__(self, job: Job | None = None, read: ReadImage | None = None) -> None:
+        self.job = job
         self.read = read
         self._state = RUNNING
 
-    @cached_property
+    @property
     def _waiters(self) -> list[Any]:  # type: ignore[override]
-        return []
+        """What wait() and as_completed() add to, while they have the lock."""
+        if self._waiting is None:
+            self._waiting = []
+        return self._waiting
+
+    @property
+    def _done_callbacks(self) -> tuple[Callback, ...]:
+        return () if self._callback is None else (self._callback, *self._further)
 
     def add_done_callback(self, fn: Callback) -> None:
         with self._condition:
             if self._state == RUNNING:
-                self._done_callbacks = (*self._done_callbacks, fn) if self._done_callbacks else (fn,)
+                if self._callback is None:
+                    self._callback = fn
+                else:
+                    self._further += (fn,)
                 return
         super().add_done_callback(fn)  # which calls it now
 
@@ -66,9 +80,15 @@ class Outcome(Future[Result | Failed]):
         with self._condition:
             if self._state != RUNNING:
                 raise InvalidStateError(self._state)
-            self._result, self._exception = result, exception
-            self._state, self.read = FINISHED, None
-            for waiter in self.__dict__.get("_waiters", ()):  # those of somebody who waits
-                (waiter.add_result if exception is None else waiter.add_exception)(self)
-        if self._done_callbacks:
+            if exception is None:
+                self._result = result
+            else:
+                self._exception = exception
+            self._state = FINISHED
+            if self.read is not None:
+                self.read = None
+            if self._waiting is not None:
+                for waiter in self._waiting:
+                    (waiter.add_result if exception is None else waiter.add_exception)(self)
+        if self._callback is not None:
             self._invoke_callbacks()  # type: ignore[attr-defined]

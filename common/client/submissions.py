@@ -121,12 +121,17 @@ class Submissions:
             self._repeat_at = now + settings.ACCEPT_PATIENCE
             messages += [self._repeat(submission) for submission in list(self._unanswered.values())]
         small: list[Job] = []  # that may share columns
-        while (submission := self._line.first()) is not None:
+        admit, sent, unanswered = self._flow.admit, State.SENT, self._unanswered
+        if not unanswered:
+            self._repeat_at = now + settings.ACCEPT_PATIENCE
+        for submission in self._line.turns():
             job = submission.job
-            carried = self._flow.admit(job.priority, submission.image, now, lean=submission.lean)
+            carried = admit(job.priority, submission.image, now, lean=submission.lean)
             if carried is None:
                 break
-            self._sent(submission, carried, now)
+            submission.state, submission.carried = sent, carried
+            submission.ambiguous, submission.asked = submission.asked, True
+            unanswered[job.id] = submission
             if columns and fits_columns(job, carried):
                 small.append(job)
                 continue
@@ -141,13 +146,6 @@ class Submissions:
         self._flow.forgotten(submission.carried)
         submission.state, submission.carried = State.WAITING, 0
         self._line.put_back(submission)
-
-    def _sent(self, submission: Submission, carried: int, now: float) -> None:
-        if not self._unanswered:
-            self._repeat_at = now + settings.ACCEPT_PATIENCE
-        submission.state, submission.carried = State.SENT, carried
-        submission.ambiguous, submission.asked = submission.asked, True
-        self._unanswered[submission.job.id] = submission
 
     def _repeat(self, submission: Submission) -> Submit:
         """The SUBMIT again. The first one may still be on its way with its image, so a large image stays here."""

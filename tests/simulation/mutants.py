@@ -177,7 +177,7 @@ def _busy_forgotten(self: Submissions, job: bytes, _retry_at: float, now: float)
     self.accepted([job], now)
 
 
-def _window_leaked(self: Flow, size: int) -> None:
+def _window_leaked(self: Flow, _jobs: int, _size: int) -> None:
     """What has been answered still counts as on its way."""
 
 

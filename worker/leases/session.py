@@ -8,7 +8,7 @@ lease's states.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, cast
 
 from filterfleet.common import wire
@@ -54,7 +54,7 @@ class WorkerSession:
             wire.Tasks: self._on_tasks,
             wire.Cancel: lambda message, _now: self._forget((message.id,)),
             wire.ResultOk: lambda message, _now: self._forget((message.id,)),
-            wire.ResultOks: self._on_result_oks,
+            wire.ResultOks: lambda message, _now: self._forget(message.ids),
             wire.Get: self._on_get,
             wire.Data: self._on_data,
         }
@@ -289,18 +289,14 @@ class WorkerSession:
 
     def _on_tasks(self, tasks: wire.Tasks, now: float) -> None:
         """All together when nothing is in the way of any of them, and otherwise one by one."""
-        ids, sizes = tasks.ids, tasks.sizes
-        small = max(sizes) <= min(SMALL, self.profile.largest_image)
-        free = not self.draining and not self._leases.crowded(self.most_unfinished, len(ids))
-        if not small or not free or not self._leases.keys().isdisjoint(ids):
+        small = max(tasks.sizes) <= min(SMALL, self.profile.largest_image)
+        free = not self.draining and not self._leases.crowded(self.most_unfinished, len(tasks.ids))
+        if small and free and self._leases.keys().isdisjoint(tasks.ids):
+            self._pace.came(len(tasks.ids), sum(tasks.sizes))
+            self._actions += self._leases.add_all(tasks)
+        else:
             for task in columns.tasks(tasks):
                 self._on_task(task, now)
-            return
-        self._pace.came(len(ids), sum(sizes))
-        self._leases.add_all([Lease(id_, LeaseState.HANDED_OVER) for id_ in ids])
-        recipe, timeout = tasks.recipe, tasks.timeout
-        images = columns.cut(tasks.payload, sizes)
-        self._actions += [Run(id_, recipe, image, timeout) for id_, image in zip(ids, images, strict=True)]
 
     def _on_task(self, task: wire.Task, now: float) -> None:
         self._pace.came(1, task.size)
@@ -325,15 +321,9 @@ class WorkerSession:
             self._review(now)
 
     def _pull(self, held: Lease, now: float) -> None:
-        assert held.pull is not None
-        assert held.task is not None
-        for offset, length in held.pull.requests(now):
-            self._send(wire.Get(held.token, "", offset, length))
-        if held.pull.complete:
-            self._leases.pulled(held)
-            self._actions.append(run_of(held.task, held.blob))
-            if held.alone:  # the broker must know that the pull is over
-                self._beat()
+        self._actions += self._leases.pull_on(held, now)
+        if held.alone and held.pull is None:  # the broker must know that the pull is over
+            self._beat()
 
     def _on_data(self, data: wire.Data, _now: float) -> None:
         if (store := self._leases.take(data)) is not None:
@@ -355,12 +345,7 @@ class WorkerSession:
             return
         self._outcomes.add(held.token, outcome)
 
-    def _on_result_oks(self, oks: wire.ResultOks, _now: float) -> None:
-        """Most of them are for results that nothing is left of here."""
-        self._outcomes.forget(oks.ids)
-        self._forget(self._leases.end_all(oks.ids))
-
-    def _forget(self, leases: Iterable[bytes]) -> None:
-        for held in map(self._leases.get, leases):
-            if held is not None:
-                self._end(held)
+    def _forget(self, leases: Sequence[bytes]) -> None:
+        self._outcomes.forget(leases)
+        for held in self._leases.end_plain(leases):
+            self._end(held)
