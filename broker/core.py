@@ -171,6 +171,13 @@ class BrokerCore:
             case Alarm.AGE, Task() as task:
                 self._workers.carry_out(self._clients.age(task), now)
 
+    @property
+    def has_time(self) -> bool:
+        """Whether tasks wait and no worker does: each holds some that it has not begun. What comes now has to wait for
+        its turn anyway, and a moment more costs nobody anything."""
+        scheduler = self.scheduler
+        return bool(scheduler.queue) and all(len(w.leases) > w.threads for w in scheduler.workers.values())
+
     def deadline(self) -> float:
         """When on_tick has something to do if no message comes before."""
         return min(self._next_beat, self._next_look, self.timers.next, *(acks.next for acks in self._acks.values()))

@@ -22,7 +22,15 @@ from filterfleet.broker.door.door import Door
 from filterfleet.broker.door.guarded import GuardedDoor
 from filterfleet.broker.door.memory import MemoryWatch
 from filterfleet.broker.metrics import broker_families
-from filterfleet.broker.settings import DRAIN_LIMIT, DRAIN_TIME, LOG_LINES, LOG_PERIOD, MEMORY_INTERVAL, Settings
+from filterfleet.broker.settings import (
+    DRAIN_LIMIT,
+    DRAIN_TIME,
+    GATHER,
+    LOG_LINES,
+    LOG_PERIOD,
+    MEMORY_INTERVAL,
+    Settings,
+)
 from filterfleet.broker.sockets import LINGER_MS, Sockets
 from filterfleet.broker.telling import Telling
 from filterfleet.common.errors import FleetError, FloodError
@@ -64,6 +72,7 @@ class BrokerService:
         self._board = board or Board()
         self._memory = MemoryWatch(settings.spare)
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
+        self._next_turn = 0.0  # when the broker has time
         ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
         try:
             self._door = self._build_door(keys)
@@ -90,7 +99,7 @@ class BrokerService:
         telling = Telling(self._core, notifier)
         notifier.ready()
         while not stop.is_set:
-            ready = poll(poller, min(self._core.deadline() - time.monotonic(), MEMORY_INTERVAL))
+            ready = self._wait(poller)
             notifier.alive()
             self._board.answer(self._families)
             teller.turn(self._families)
@@ -114,6 +123,16 @@ class BrokerService:
 
     def _whereabouts(self, peer: bytes) -> tuple[str, str]:
         return self._door.whereabouts(Side.BACKEND, peer)
+
+    def _wait(self, poller: zmq.Poller) -> Collection[Ready]:
+        """Wait for something to do. While nobody waits for us, messages gather for a moment: each turn costs time."""
+        now = time.monotonic()
+        if now < self._next_turn and self._core.has_time:
+            time.sleep(self._next_turn - now)
+            now = time.monotonic()
+        ready = poll(poller, min(self._core.deadline() - now, MEMORY_INTERVAL))
+        self._next_turn = time.monotonic() + GATHER
+        return ready
 
     def _poller(self, stop: StopSignal) -> zmq.Poller:
         poller = zmq.Poller()

@@ -2,8 +2,7 @@
 
 It opens with the RFC's READY. A HELLO in answer means our own broker, and the PPX profile. A request without one means
 somebody else's Paranoid Pirate queue, and the basic profile: one reply for each request, READY again while threads are
-free, and silence when none is, because such a queue takes any message for readiness. state.py has the table of a
-lease's states.
+free, and silence when none is, because such a queue takes any message for readiness.
 """
 
 from __future__ import annotations
