@@ -115,7 +115,7 @@ class Scheduler:
         longer than usual, the oldest first."""
         waiting: list[Lease] = []
         if not 0 < self._mean < self.settings.race_gain:
-            behind = {lease.token for worker in self.workers.values() for lease in _behind(worker)}
+            behind = {lease.token for worker in self.workers.values() for lease in worker.behind}
             waiting = [lease for lease in reversed(self.leases.values()) if lease.token in behind]
         old = now - max(self.settings.straggler_age, self.settings.straggler_factor * self._mean)
         return [*waiting, *takewhile(lambda lease: lease.began <= old, self.leases.values())]
@@ -336,14 +336,6 @@ def _serves(worker: Worker, task: Task) -> bool:
 
 def _has_free_thread(worker: Worker) -> bool:
     return worker.open and not worker.basic and worker.load < 1
-
-
-def _behind(worker: Worker) -> list[Lease]:
-    """The worker's leases beyond those that its threads run. It takes them in the order in which they were granted."""
-    if len(worker.leases) <= worker.threads:
-        return []
-    under_way = [lease for lease in worker.leases.values() if lease.task.state is TaskState.RUNNING]
-    return under_way[worker.threads :]
 
 
 def lost_on_the_way(worker: Worker, held: set[bytes], old: float) -> list[Lease]:

@@ -181,6 +181,13 @@ class Worker:
         return not self.draining and not self.reserved and len(self.leases) < self.slots
 
     @property
+    def behind(self) -> list[Lease]:
+        """The leases beyond those that its threads run. It takes them in the order in which they were granted."""
+        if len(self.leases) <= self.threads:
+            return []
+        return [lease for lease in self.leases.values() if lease.task.state is TaskState.RUNNING][self.threads :]
+
+    @property
     def portion(self) -> int:
         """How many tasks it is given before another worker has its turn: one, or a part of its many slots."""
         return max(1, min(self.slots // PORTIONS, self.slots - len(self.leases)))
