@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterfleet.bench.processes import cpu_seconds, high_water
+from filterfleet.bench.processes import high_water
+from filterfleet.bench.slow_fleet import Cost, SlowFleet, client_of, fleet_of
 from filterfleet.bench.slow_worker import FILTER
-from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.job import Job
-from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.process.system import cores
 from filterfleet.common.text import size_text
 from filterfleet.common.wire import Failed, Result
@@ -31,43 +30,24 @@ from filterfleet.common.wire.messages import INLINE_LIMIT
 TINY = 200  # bytes
 SLOTS = 3  # of a worker in the beginning
 IMAGE_SECONDS = 0.02  # that a worker takes for a simulated image
+IMAGE_BYTES = 1_600_000  # of an image that lies in a share
+REFERENCE = bytes(240)  # how long a reference is, roughly
 UNDER_WAY = 20_000  # jobs that a client has submitted and not seen the end of
 ROUND_TRIPS, PAUSE = 1000, 0.002  # one after the other, and seconds between two
 PATIENCE = 60.0  # seconds without any outcome after which something is wrong
 
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Seconds that a run took, and the CPU seconds of broker, workers and client."""
-
-    seconds: float
-    broker: float
-    workers: float
-    client: float
+_numbers = itertools.count()
 
 
-@dataclass(slots=True)
-class Fleet:
-    """A broker and its workers, as processes of their own, and the port for clients."""
+def job_of(size: int, *, in_share: bool = False) -> Job:
+    """A job that there has not been before: an image of this size, which is nothing but zeros, or a reference."""
+    payload, reference = ((), REFERENCE) if in_share else ((_zeros(size),), b"")
+    return Job(b"%d" % next(_numbers), b"", (FILTER,), size, payload, 5, reference=reference)
 
-    frontend: int
-    broker: subprocess.Popen[bytes]
-    workers: list[subprocess.Popen[bytes]]
-    numbers: Iterator[int] = field(default_factory=lambda: iter(range(1 << 62)))
 
-    def job(self, size: int) -> Job:
-        """A job that there has not been before."""
-        return Job(b"%d" % next(self.numbers), b"", (FILTER,), size, (bytes(size),), 5)
-
-    def costs(self, what: Callable[[], float]) -> Cost:
-        """What this takes, which returns its own seconds."""
-        before = self._cpu()
-        seconds = what()
-        return Cost(seconds, *(after - earlier for earlier, after in zip(before, self._cpu(), strict=True)))
-
-    def _cpu(self) -> tuple[float, float, float]:
-        workers = sum(cpu_seconds(worker.pid) for worker in self.workers)
-        return cpu_seconds(self.broker.pid), workers, time.process_time()
+@functools.cache
+def _zeros(size: int) -> bytes:
+    return bytes(size)
 
 
 class Flow:
@@ -79,21 +59,27 @@ class Flow:
         self._until = 0  # the outcome that is waited for
         self._change = threading.Condition()
 
-    def run(self, fleet: Fleet, jobs: int, size: int, most: int = UNDER_WAY) -> float:
+    def run(self, jobs: int, size: int, most: int = UNDER_WAY, *, in_share: bool = False) -> float:
         """Seconds until all jobs have their outcomes. Raises FleetError when one fails, or none comes any more."""
         began, until = time.perf_counter(), self.done + jobs
+        ended = self._ended
         for number in range(until - jobs, until):
             if number - self.done >= most:
                 self._wait(number - most // 2)
-            self._client.submit(fleet.job(size)).add_done_callback(self._ended)
+            self._client.submit(job_of(size, in_share=in_share)).add_done_callback(ended)
         self._wait(until)
         return time.perf_counter() - began
 
     def _wait(self, until: int) -> None:
+        """Wait for this many outcomes, for as long as any come."""
+        before = -1
         with self._change:
             self._until = until
-            if not self._change.wait_for(lambda: self.done >= until, PATIENCE):
-                raise FleetError(f"Only {self.done:,} of {until:,} jobs came back.")
+            while self.done < until and self.done > before:
+                before = self.done
+                self._change.wait_for(lambda: self.done >= until, PATIENCE)
+        if self.done < until:
+            raise FleetError(f"Only {self.done:,} of {until:,} jobs came back.")
 
     def _ended(self, future: Future[Result | Failed]) -> None:
         self._client.acknowledge(future.result().id)
@@ -107,35 +93,49 @@ def broker(
     tasks: Annotated[int, typer.Option(min=1000, max=100_000_000, help="Tasks without work.")] = 200_000,
     workers: Annotated[int, typer.Option(min=1, max=500, help="Workers that take 20 ms for each image.")] = 30,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each measurement; the medians count.")] = 3,
+    at_once: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="Tasks submitted at once, to see the broker's memory.")
+    ] = 200_000,
 ) -> None:
-    """Measure the broker: tasks without work, round trips, large payloads, two clients, and many workers."""
+    """Measure the broker: tasks without work, round trips, large payloads, two clients, many workers, its memory."""
     console = Console()
     console.print(f"One broker on this machine, {cores()} cores")
     table = Table("load", "tasks/s", *(f"{who}, µs a task" for who in ("broker", "workers", "client")))
-    with fleet_of(2, hurry=True) as fleet, client_of(fleet) as client:
+    with hurried(2) as fleet, client_of(fleet) as client:
         flow = Flow(client)
-        flow.run(fleet, 2000, TINY)
-        costs = [fleet.costs(lambda: flow.run(fleet, tasks, TINY)) for _ in range(rounds)]
+        flow.run(2000, TINY)
+        costs = [fleet.costs(lambda: flow.run(tasks, TINY)) for _ in range(rounds)]
         table.add_row(f"{tasks:,} tasks of {TINY} bytes, 2 workers", *_row(costs, tasks))
-        trips = sorted(round_trip(client, fleet) for _ in range(ROUND_TRIPS))
-        large = [fleet.costs(lambda: flow.run(fleet, 50, INLINE_LIMIT, 8)) for _ in range(rounds)]
+        trips = sorted(round_trip(client) for _ in range(ROUND_TRIPS))
+        large = [fleet.costs(lambda: flow.run(50, INLINE_LIMIT, 8)) for _ in range(rounds)]
         table.add_row(f"{size_text(INLINE_LIMIT)} each, 2 workers", *_row(large, 50))
         shares = shares_of(fleet, tasks // 2)
-        memory = high_water(fleet.broker.pid)
-    with fleet_of(workers, hurry=False) as fleet, client_of(fleet) as client:
+    images = round(workers * 2 / IMAGE_SECONDS)
+    with fleet_of(workers, SLOTS, 1 / IMAGE_SECONDS) as fleet, client_of(fleet) as client:
         flow = Flow(client)
-        images = round(workers * 2 / IMAGE_SECONDS)
-        flow.run(fleet, images // 4, TINY)
-        slow = [fleet.costs(lambda: flow.run(fleet, images, TINY)) for _ in range(rounds)]
-        table.add_row(f"{workers} workers of {1000 * IMAGE_SECONDS:g} ms", *_row(slow, images))
+        flow.run(images // 4, TINY)
+        named = f"{workers} workers of {1000 * IMAGE_SECONDS:g} ms"
+        tiny = [fleet.costs(lambda: flow.run(images, TINY)) for _ in range(rounds)]
+        table.add_row(f"{named}, {TINY} bytes", *_row(tiny, images))
+        shared = [fleet.costs(lambda: flow.run(images, IMAGE_BYTES, in_share=True)) for _ in range(rounds)]
+        table.add_row(f"{named}, {size_text(IMAGE_BYTES)} in a share", *_row(shared, images))
     console.print(table)
     p50, p99 = trips[len(trips) // 2], trips[len(trips) * 99 // 100]
     console.print(f"Round trip with nothing else to do: median {1000 * p50:.2f} ms, p99 {1000 * p99:.2f} ms.")
+    console.print(f"Two clients at once: {shares[0]:.1%} and {shares[1]:.1%}.")
+    console.print(_enough_for(statistics.median(cost.broker for cost in shared) / images))
+    before, memory = memory_of(at_once)
     console.print(
-        f"Two clients at once: {shares[0]:.1%} and {shares[1]:.1%}. The broker's memory: {size_text(memory)}."
+        f"{at_once:,} tasks at once: the broker's memory grows from {size_text(before)} to {size_text(memory)}."
     )
-    each = statistics.median(cost.broker for cost in slow) / images
-    console.print(f"One core of the broker is busy with {IMAGE_SECONDS / each:,.0f} workers of this kind.")
+
+
+@contextlib.contextmanager
+def hurried(workers: int) -> Iterator[SlowFleet]:
+    """A fleet whose work takes nothing."""
+    with fleet_of(workers, SLOTS, 1 / IMAGE_SECONDS) as fleet:
+        fleet.hurry()
+        yield fleet
 
 
 def _row(costs: list[Cost], tasks: int) -> list[str]:
@@ -144,18 +144,35 @@ def _row(costs: list[Cost], tasks: int) -> list[str]:
     return [f"{rate:,.0f}", *(f"{seconds / tasks * 1e6:,.1f}" for seconds in each)]
 
 
-def round_trip(client: Client, fleet: Fleet) -> float:
+def _enough_for(each: float) -> str:
+    """What follows from the broker's processor time for each image, which may not be known."""
+    if each <= 0:
+        return "The broker's processor time could not be measured."
+    return f"One core of the broker is busy with {IMAGE_SECONDS / each:,.0f} workers of images in a share."
+
+
+def memory_of(tasks: int) -> tuple[int, int]:
+    """The broker's memory before and after this number of tiny tasks are submitted at once to two workers, in bytes."""
+    with hurried(2) as fleet, client_of(fleet) as client:
+        flow = Flow(client)
+        flow.run(2000, TINY)
+        before = high_water(fleet.broker.pid)
+        flow.run(tasks, TINY, most=tasks)
+        return before, high_water(fleet.broker.pid)
+
+
+def round_trip(client: Client) -> float:
     time.sleep(PAUSE)
     began = time.perf_counter()
-    client.acknowledge(client.submit(fleet.job(TINY)).result(PATIENCE).id)
+    client.acknowledge(client.submit(job_of(TINY)).result(PATIENCE).id)
     return time.perf_counter() - began
 
 
-def shares_of(fleet: Fleet, tasks: int) -> list[float]:
+def shares_of(fleet: SlowFleet, tasks: int) -> list[float]:
     """The parts of the work that two clients get while both have work."""
     with client_of(fleet) as one, client_of(fleet) as other:
         flows = Flow(one), Flow(other)
-        threads = [threading.Thread(target=flow.run, args=(fleet, tasks, TINY)) for flow in flows]
+        threads = [threading.Thread(target=flow.run, args=(tasks, TINY)) for flow in flows]
         for thread in threads:
             thread.start()
         before = _when(lambda: min(flow.done for flow in flows) >= tasks // 10, flows)
@@ -174,40 +191,3 @@ def _when(reached: Callable[[], bool], flows: tuple[Flow, ...]) -> list[int]:
             raise FleetError("Two clients at once: the jobs do not come back.")
         time.sleep(PAUSE)
     return [flow.done for flow in flows]
-
-
-@contextlib.contextmanager
-def client_of(fleet: Fleet) -> Iterator[Client]:
-    with Client(LOOPBACK, fleet.frontend) as client:
-        require_broker(client, LOOPBACK, fleet.frontend, PATIENCE)
-        yield client
-
-
-@contextlib.contextmanager
-def fleet_of(workers: int, *, hurry: bool) -> Iterator[Fleet]:
-    """The workers take IMAGE_SECONDS for a task, or nothing when they hurry."""
-    frontend, backend = free_ports()
-    ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
-    rate = str(1 / IMAGE_SECONDS)
-    with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(_process("filterfleet.broker", *ports))
-        own = [
-            stack.enter_context(_process("filterfleet.bench.slow_worker", str(backend), str(SLOTS), rate))
-            for _ in range(workers)
-        ]
-        for worker in own if hurry else ():
-            assert worker.stdin is not None
-            worker.stdin.close()
-        yield Fleet(frontend, broker, own)
-
-
-@contextlib.contextmanager
-def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-P", "-m", module, *arguments]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as child:
-        try:
-            yield child
-        finally:
-            child.kill()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -17,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from filterfleet.bench.processes import high_water
+from filterfleet.bench.slow_fleet import SlowFleet, client_of, fleet_of
 from filterfleet.bench.slow_worker import FILTER, edges
-from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.job import Job
-from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.process.system import cores
 from filterfleet.common.text import size_text
 from filterfleet.common.wire import Data, Failed, Message, Result, Submit, Submits
@@ -154,22 +150,18 @@ def flow(
 def measure(load: Load) -> Outcome:
     """Send all jobs of one load through a fleet of its own. Raises FleetError when the fleet does not come up."""
     socket = CountingSocket()
-    with (
-        fleet(load.rate) as (broker, worker, frontend),
-        Client(LOOPBACK, frontend, socket=lambda _keys: socket) as client,
-    ):
-        require_broker(client, LOOPBACK, frontend)
+    with fleet_of(1, SLOTS, load.rate) as fleet, client_of(fleet, lambda _keys: socket) as client:
         images = Images(load.size)
         tally = Tally(client, images)
         began = time.monotonic()
         for number in range(load.jobs):
             tally.submit(number)
-        held = _watch(load, client, tally, worker)
+        held = _watch(load, client, tally, fleet)
         seconds = time.monotonic() - began
         counters = client.status().result(PATIENCE)["counters"]
         return Outcome(
             seconds,
-            high_water(broker.pid),
+            high_water(fleet.broker.pid),
             held,
             socket.sent,
             counters.get("refused", 0),
@@ -178,10 +170,9 @@ def measure(load: Load) -> Outcome:
         )
 
 
-def _watch(load: Load, client: Client, tally: Tally, worker: subprocess.Popen[bytes]) -> int:
+def _watch(load: Load, client: Client, tally: Tally, fleet: SlowFleet) -> int:
     """Wait until everything has its outcome, or nothing comes any more, and return the most bytes that the broker has
     held. The worker is slow until the broker has been full for FULL seconds."""
-    assert worker.stdin is not None
     held, ended = 0, 0
     release_at = time.monotonic() + UNFILLED
     give_up_at = time.monotonic() + UNFILLED + PATIENCE
@@ -194,29 +185,6 @@ def _watch(load: Load, client: Client, tally: Tally, worker: subprocess.Popen[by
         if not refused and report["counters"].get("refused"):
             refused, release_at = True, now + FULL
         if now >= release_at:
-            worker.stdin.close()
+            fleet.hurry()
         time.sleep(LOOK)
     return held
-
-
-@contextlib.contextmanager
-def fleet(rate: float) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes], int]]:
-    """A broker and a slow worker, as processes of their own, and the port for clients."""
-    frontend, backend = free_ports()
-    ports = ("--frontend-port", str(frontend), "--backend-port", str(backend))
-    with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(_process("filterfleet.broker", *ports))
-        worker = stack.enter_context(_process("filterfleet.bench.slow_worker", str(backend), str(SLOTS), str(rate)))
-        yield broker, worker, frontend
-
-
-@contextlib.contextmanager
-def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-P", "-m", module, *arguments]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as child:
-        try:
-            yield child
-        finally:
-            child.kill()

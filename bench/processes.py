@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
+import time
 from pathlib import Path
 
 
@@ -17,10 +17,13 @@ def high_water(pid: int) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor time of a process so far, or 0 when it has ended."""
+    """The processor time of a process so far, to the nanosecond, or 0 when it has ended.
+
+    This is the clock that clock_getcpuclockid(3) finds. Hundredths of seconds, as proc(5) has them, are too coarse for
+    a few tasks.
+    """
     with contextlib.suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(~pid << 3 | 2)
     return 0.0
 
 

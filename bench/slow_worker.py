@@ -24,6 +24,7 @@ from filterfleet.worker.leases.runs import Key
 
 FILTER = "nothing"  # the only filter it has
 EDGE = 16  # bytes at each end of an image, which are its result
+IN_SHARE = Done((OutputFile("edges", "png", 2 * EDGE),), (), {}, bytes(48))  # the result of any image in a share
 
 
 class SlowWorker:
@@ -31,7 +32,7 @@ class SlowWorker:
     it can do."""
 
     def __init__(self, port: int, slots: int, rate: float | None) -> None:
-        profile = Profile(1, slots - 1, (FILTER,), "slow", "1", 1 << 32)
+        profile = Profile(1, slots - 1, (FILTER,), "slow", "1", 1 << 32, shares=True)
         self.rate = rate
         self._queue = Queue()
         socket = PeerSocket(role="worker")
@@ -46,11 +47,11 @@ class SlowWorker:
         if wait_for is not None:
             poller.register(wait_for, zmq.POLLIN)
         deadline = min(self._broker.session.deadline(), self._next_at if self._queue.waiting else float("inf"))
-        poll(poller, deadline - time.monotonic())
+        ready = poll(poller, deadline - time.monotonic())
         self._broker.turn()
         if self._work(time.monotonic()):
             self._broker.turn()
-        return wait_for is not None and wait_for in dict(poller.poll(0))
+        return wait_for in ready
 
     def close(self) -> None:
         self._broker.close()
@@ -61,9 +62,12 @@ class SlowWorker:
         done = 0
         while waiting and self._next_at <= now:
             (_, lease), image = waiting.popitem(last=False)
-            result = edges(image)
-            close(image)
-            self._broker.ended(lease, Done((OutputFile("edges", "png", len(result)),), (result,), {}))
+            if image is None:
+                self._broker.ended(lease, IN_SHARE)
+            else:
+                result = edges(image)
+                close(image)
+                self._broker.ended(lease, Done((OutputFile("edges", "png", len(result)),), (result,), {}))
             done += 1
             if self.rate is not None:
                 self._next_at = now + 1 / self.rate
@@ -73,13 +77,13 @@ class SlowWorker:
 
 
 class Queue:
-    """Images that wait for their turn."""
+    """Images that wait for their turn. None stands for one in a share."""
 
     def __init__(self) -> None:
-        self.waiting: collections.OrderedDict[Key, Blob] = collections.OrderedDict()
+        self.waiting: collections.OrderedDict[Key, Blob | None] = collections.OrderedDict()
 
-    def add(self, key: Key, _run: Run, image: Blob) -> None:
-        self.waiting[key] = image
+    def add(self, key: Key, run: Run, image: Blob) -> None:
+        self.waiting[key] = None if run.reference else image
 
     def drop(self, key: Key) -> None:
         """The broker has lost us, and nobody would take the result."""
@@ -89,6 +93,8 @@ class Queue:
 
 def edges(image: Blob) -> bytes:
     """The beginning and the end of an image, which tell whether all of it has arrived."""
+    if isinstance(image, bytes):
+        return image[:EDGE] + image[max(0, len(image) - EDGE) :]
     return bytes(read(image, 0, EDGE)) + bytes(read(image, max(0, len(image) - EDGE), EDGE))
 
 

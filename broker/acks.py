@@ -63,7 +63,7 @@ class Acks:
 
     def tell_due(self, now: float) -> None:
         """Send what is due."""
-        if self.next <= now:
+        if self._due and self.next <= now:
             for peer in [peer for peer, when in self._due.items() if when <= now]:
                 self.tell(peer)
 

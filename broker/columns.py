@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
-from filterfleet.broker.state import OBJECT, Lease, Submitter, Task, TaskState, size_of
+from filterfleet.broker.state import OBJECT, OPAQUE, Lease, Submitter, Task, TaskState, size_of
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.job import check_outputs
 from filterfleet.common.wire import Message, OutputFile, Results, Submits, Tasks
@@ -13,18 +13,23 @@ from filterfleet.common.wire import Task as TaskMessage
 from filterfleet.common.wire.columns import JOINED, cut, joined
 from filterfleet.common.wire.messages import ROWS_LIMIT
 
+_RUNNING = TaskState.RUNNING  # looked up once: that of an enumeration takes long
+
 
 def tasks_of(client: Submitter, submits: Submits) -> list[Task]:
     """What the client has submitted."""
     recipe, priority, outputs, largest = submits.recipe, submits.priority, submits.outputs, submits.largest
     needs, peer, owner = frozenset(submits.needs), client.peer, client.owner
     shared = size_of(needs) + size_of(outputs) + len(recipe)
-    found = []
-    for id_, size, image in zip(submits.ids, submits.sizes, cut(submits.payload, submits.sizes), strict=True):
-        task = Task(peer, id_, recipe, needs, priority, size, (image,) if size else (), outputs, largest)
-        task.owner, task.held_bytes = owner, shared + size + OBJECT if size else shared
-        found.append(task)
-    return found
+    none: tuple[bytes, ...] = ()
+    return [
+        Task(
+            *(peer, id_, recipe, needs, priority, size, (image,) if size else none, outputs, largest),
+            owner=owner,
+            held_bytes=shared + size + OBJECT if size else shared,
+        )
+        for id_, size, image in zip(submits.ids, submits.sizes, cut(submits.payload, submits.sizes), strict=True)
+    ]
 
 
 def task_messages(leases: Iterable[Lease], timeout: float) -> Iterator[Message]:
@@ -53,7 +58,7 @@ def is_plain(lease: Lease) -> bool:
     """Whether its result needs nothing else than to be delivered: it is no trial, nothing else runs its task, and none
     of its outputs is pulled."""
     task = lease.task
-    return len(task.leases) == 1 and task.state is TaskState.RUNNING and not lease.alone and not task.opaque
+    return len(task.leases) == 1 and task.state is _RUNNING and not lease.alone and task.needs is not OPAQUE
 
 
 def all_fit(leases: Collection[Lease], results: Results, inline_limit: int) -> bool:

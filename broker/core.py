@@ -98,13 +98,16 @@ class BrokerCore:
     def _route(
         self, side: Side, peer: bytes, frames: list[wire.Payload], now: float, owner: str, *, extended: bool
     ) -> None:
-        match side, wire.parse(frames, extended=extended):
-            case Side.FRONTEND, list(messages):
-                self._clients.on_messages(peer, messages, now, owner)
+        found = wire.parse(frames, extended=extended)
+        if isinstance(found, list):  # most of them
+            if side is Side.FRONTEND:
+                self._clients.on_messages(peer, found, now, owner)
+            else:
+                self._workers.on_messages(peer, found, now, owner)
+            return
+        match side, found:
             case Side.FRONTEND, wire.Envelope() as envelope if not extended:
                 self._clients.on_envelope(peer, envelope, now, owner)
-            case Side.BACKEND, list(messages):
-                self._workers.on_messages(peer, messages, now, owner)
             case Side.BACKEND, wire.Ready():
                 self._workers.on_ready(peer, now, basic=not extended)
             case Side.BACKEND, wire.Heartbeat():
@@ -141,8 +144,9 @@ class BrokerCore:
 
     def on_tick(self, now: float) -> list[Action]:
         """Do everything that is due, then grant every lease that can be granted."""
-        for alarm, subject in self.timers.due(now):
-            self._ring(alarm, subject, now)
+        if self.timers.next <= now:
+            for alarm, subject in self.timers.due(now):
+                self._ring(alarm, subject, now)
         if self._next_beat <= now:
             self._next_beat = now + self.settings.interval
             self._workers.beat(now)
@@ -166,6 +170,13 @@ class BrokerCore:
                 self._delivery.resend(task, now)
             case Alarm.AGE, Task() as task:
                 self._workers.carry_out(self._clients.age(task), now)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether tasks wait and no worker does: each holds some that it has not begun. What comes now has to wait for
+        its turn anyway, and a moment more costs nobody anything."""
+        scheduler = self.scheduler
+        return bool(scheduler.queue) and all(len(w.leases) > w.threads for w in scheduler.workers.values())
 
     def deadline(self) -> float:
         """When on_tick has something to do if no message comes before."""

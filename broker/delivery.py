@@ -12,7 +12,7 @@ from filterfleet.broker.actions import Side
 from filterfleet.broker.books import Books
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import Task, TaskState, size_of
+from filterfleet.broker.state import OBJECT, Task, TaskState, size_of
 from filterfleet.broker.timers import Alarm, Timers
 from filterfleet.common import wire
 from filterfleet.common.wire.columns import gather
@@ -47,27 +47,37 @@ class Delivery:
     def deliver_all(self, tasks: Sequence[Task], results: wire.Results, now: float) -> None:
         """The same for many results, which come with their outputs."""
         results = replace(results, ids=tuple([task.id for task in tasks]))
-        pairs = list(zip(tasks, results_of(results), strict=True))
+        singles = results_of(results)
+        for task, result in zip(tasks, singles, strict=True):
+            task.outcome = result
         peers = {task.client for task in tasks}
         for peer in peers:
-            own = pairs if len(peers) == 1 else [pair for pair in pairs if pair[0].client == peer]
-            freed = kept = 0
-            for task, result in own:
-                freed += (size := size_of(task.payload))
-                kept += (result_size := size_of(cast("tuple[bytes, ...]", result.payload)))
-                task.held_bytes -= size
-                task.result_bytes = result_size
-                task.payload, task.outcome, task.state = (), result, TaskState.DELIVERING
-            client = self._books.clients[peer]
-            self._books.hold(client, -freed, kept)
-            if not client.minor:
-                messages: Sequence[wire.Message] = [result for _, result in own]
+            own = tasks if len(peers) == 1 else [task for task in tasks if task.client == peer]
+            self._keep_all(peer, own)
+            if not self._books.clients[peer].minor:
+                messages: Sequence[wire.Message] = [cast("wire.Message", task.outcome) for task in own]
+            elif len(peers) == 1:
+                messages = [results]
             else:
-                messages = [results] if len(peers) == 1 else gather(result for _, result in own)
+                messages = gather([cast("wire.Message", task.outcome) for task in own])
             for message in messages:
                 self._outbox.send(FRONT, peer, message)
-            self._acks.settle(peer, [task.id for task, _ in own], now)
+            self._acks.settle(peer, results.ids if len(peers) == 1 else [task.id for task in own], now)
         self._timers.at(now + self._settings.resend, Alarm.RESEND, *tasks)
+
+    def _keep_all(self, peer: bytes, tasks: Sequence[Task]) -> None:
+        """In place of the images of this client's tasks, the broker holds their results now."""
+        freed = kept = 0
+        delivering = TaskState.DELIVERING  # a constant of an enumeration takes long to find
+        for task in tasks:
+            if task.payload:
+                freed += (size := task.size + OBJECT)
+                task.held_bytes -= size
+                task.payload = ()
+            task.result_bytes = size = size_of(cast("wire.Result", task.outcome).payload)  # type: ignore[arg-type]
+            kept += size
+            task.state = delivering
+        self._books.hold(self._books.clients[peer], -freed, kept)
 
     def send_outcome(self, task: Task, now: float) -> None:
         """Send the outcome that there is."""

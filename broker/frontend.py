@@ -312,6 +312,8 @@ class ClientDesk:
 
     def bury(self) -> None:
         """End what is wanted by nobody and is not under way any more."""
+        if not self._books.orphans:
+            return
         for task in [task for task in self._books.orphans if not task.leases]:
             self._end(task)
 
@@ -325,7 +327,7 @@ class ClientDesk:
 
     def publish(self, catalogue: wire.Catalogue) -> None:
         """Tell every client what the fleet can do, if that has changed."""
-        if catalogue != self._catalogue:
+        if catalogue is not self._catalogue and catalogue != self._catalogue:
             self._catalogue = catalogue
             for client in self._books.clients.values():
                 if not client.basic:

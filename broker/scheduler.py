@@ -21,7 +21,7 @@ A task that also runs elsewhere is neither requeued nor given up when one of its
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection
+from collections.abc import Sequence
 from functools import partial
 from itertools import takewhile
 
@@ -94,6 +94,9 @@ class Scheduler:
         worker is not raced, because it may be poison."""
         if self.queue or not self.leases:
             return []
+        oldest = next(iter(self.leases.values()))
+        if 0 < self._mean < self.settings.race_gain and oldest.began > now - self.settings.straggler_age:
+            return []  # nothing is late, as most of the time
         idle = [worker for worker in self.workers.values() if _has_free_thread(worker)]
         granted: list[Lease] = []
         for lease in self._late(now) if idle else ():
@@ -112,7 +115,7 @@ class Scheduler:
         longer than usual, the oldest first."""
         waiting: list[Lease] = []
         if not 0 < self._mean < self.settings.race_gain:
-            behind = {lease.token for worker in self.workers.values() for lease in _behind(worker)}
+            behind = {lease.token for worker in self.workers.values() for lease in worker.behind}
             waiting = [lease for lease in reversed(self.leases.values()) if lease.token in behind]
         old = now - max(self.settings.straggler_age, self.settings.straggler_factor * self._mean)
         return [*waiting, *takewhile(lambda lease: lease.began <= old, self.leases.values())]
@@ -131,14 +134,16 @@ class Scheduler:
 
     def _grant(self, tasks: list[Task], worker: Worker, now: float, *, alone: bool = False) -> list[Lease]:
         expires = now + self.settings.task_timeout
-        tokens = self._rng.randbytes(TOKEN * len(tasks))
+        random = self._rng.randbytes(TOKEN * len(tasks))
+        tokens = [random[first : first + TOKEN] for first in range(0, len(random), TOKEN)]
         granted: list[Lease] = []
-        for n, task in enumerate(tasks):
-            lease = Lease(tokens[TOKEN * n : TOKEN * (n + 1)], task, worker, now, expires, alone)
-            task.leases.append(lease)
-            task.state = TaskState.RUNNING
+        running = TaskState.RUNNING  # a constant of an enumeration takes long to find
+        for token, task in zip(tokens, tasks, strict=True):
+            lease = Lease(token, task, worker, now, expires, alone)
+            task.leases = (*task.leases, lease) if task.leases else (lease,)
+            task.state = running
             granted.append(lease)
-        by_token = {lease.token: lease for lease in granted}
+        by_token = dict(zip(tokens, granted, strict=True))
         self.leases.update(by_token)
         worker.leases.update(by_token)
         self._timers.at(expires, Alarm.EXPIRY, *granted)
@@ -158,15 +163,16 @@ class Scheduler:
             self.trials.end()
         return [Revoked(other) for other in rivals]
 
-    def finish_all(self, leases: Collection[Lease], now: float) -> None:
+    def finish_all(self, leases: Sequence[Lease], now: float) -> None:
         """These leases of one worker have brought outcomes with their outputs, and nothing else runs their tasks: they
         are over."""
         weight = 1 - (1 - self.settings.duration_weight) ** len(leases)
         self._mean += (now - sum(lease.began for lease in leases) / len(leases) - self._mean) * weight
+        everybody, of_worker = self.leases, leases[0].worker.leases
         for lease in leases:
-            del self.leases[lease.token]
-            del lease.worker.leases[lease.token]
-            lease.task.leases.clear()
+            token = lease.token
+            del everybody[token], of_worker[token]
+            lease.task.leases = ()
         self._timers.forget(*leases)
 
     def release(self, lease: Lease) -> None:
@@ -174,7 +180,7 @@ class Scheduler:
         self._timers.forget(lease)
         del self.leases[lease.token]
         del lease.worker.leases[lease.token]
-        lease.task.leases.remove(lease)
+        lease.task.leases = tuple([other for other in lease.task.leases if other is not lease])
         if lease.alone:
             self.trials.end()
 
@@ -330,12 +336,6 @@ def _serves(worker: Worker, task: Task) -> bool:
 
 def _has_free_thread(worker: Worker) -> bool:
     return worker.open and not worker.basic and worker.load < 1
-
-
-def _behind(worker: Worker) -> list[Lease]:
-    """The worker's leases beyond those that its threads run. It takes them in the order in which they were granted."""
-    under_way = [lease for lease in worker.leases.values() if lease.task.state is TaskState.RUNNING]
-    return under_way[worker.threads :]
 
 
 def lost_on_the_way(worker: Worker, held: set[bytes], old: float) -> list[Lease]:

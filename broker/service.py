@@ -9,6 +9,7 @@ import os
 import random
 import secrets
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import zmq
@@ -21,7 +22,15 @@ from filterfleet.broker.door.door import Door
 from filterfleet.broker.door.guarded import GuardedDoor
 from filterfleet.broker.door.memory import MemoryWatch
 from filterfleet.broker.metrics import broker_families
-from filterfleet.broker.settings import DRAIN_LIMIT, DRAIN_TIME, LOG_LINES, LOG_PERIOD, MEMORY_INTERVAL, Settings
+from filterfleet.broker.settings import (
+    DRAIN_LIMIT,
+    DRAIN_TIME,
+    GATHER,
+    LOG_LINES,
+    LOG_PERIOD,
+    MEMORY_INTERVAL,
+    Settings,
+)
 from filterfleet.broker.sockets import LINGER_MS, Sockets
 from filterfleet.broker.telling import Telling
 from filterfleet.common.errors import FleetError, FloodError
@@ -34,7 +43,7 @@ from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.ratelimit import RateLimit
-from filterfleet.common.wire.frames import poll
+from filterfleet.common.wire.frames import Ready, poll
 
 FLOOD = "messages without end: all connections are closed"
 
@@ -63,6 +72,7 @@ class BrokerService:
         self._board = board or Board()
         self._memory = MemoryWatch(settings.spare)
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)
+        self._next_turn = 0.0  # when the broker has time
         ports = {Side.FRONTEND: frontend_port, Side.BACKEND: backend_port}
         try:
             self._door = self._build_door(keys)
@@ -89,13 +99,13 @@ class BrokerService:
         telling = Telling(self._core, notifier)
         notifier.ready()
         while not stop.is_set:
-            poll(poller, min(self._core.deadline() - time.monotonic(), MEMORY_INTERVAL))
+            ready = self._wait(poller)
             notifier.alive()
             self._board.answer(self._families)
             teller.turn(self._families)
             telling.look()
             try:
-                self._turn()
+                self._turn(ready)
                 flooded = self._memory.exceeded(self._core.known_bytes, time.monotonic())
             except FloodError:
                 flooded = True
@@ -114,27 +124,44 @@ class BrokerService:
     def _whereabouts(self, peer: bytes) -> tuple[str, str]:
         return self._door.whereabouts(Side.BACKEND, peer)
 
+    def _wait(self, poller: zmq.Poller) -> Collection[Ready]:
+        """Wait for something to do. While nobody waits for us, messages gather for a moment: each turn costs time."""
+        now = time.monotonic()
+        if now < self._next_turn and self._core.has_time:
+            time.sleep(self._next_turn - now)
+            now = time.monotonic()
+        ready = poll(poller, min(self._core.deadline() - now, MEMORY_INTERVAL))
+        self._next_turn = time.monotonic() + GATHER
+        return ready
+
     def _poller(self, stop: StopSignal) -> zmq.Poller:
         poller = zmq.Poller()
         for waited_for in (*map(self._sockets.__getitem__, Side), *self._door.pollable(), stop.fileno()):
             poller.register(waited_for, zmq.POLLIN)
         return poller
 
-    def _turn(self) -> None:
+    def _turn(self, ready: Collection[Ready]) -> None:
         """Raises FloodError. Actions that were still to be carried out are lost then, like everybody's connections."""
         actions: list[Action] = []
         for side, peer in self._door.turn(time.monotonic()):
             actions += self._core.on_dismissed(side, peer, time.monotonic())
         for side in Side:
-            until = time.monotonic() + DRAIN_TIME
-            for peer, frames in self._door.receive(side, self._sockets[side], DRAIN_LIMIT):
-                owner = self._door.owner(side, peer)
-                actions += self._core.on_message(side, peer, frames, time.monotonic(), owner)
-                if time.monotonic() >= until:
-                    break
+            if self._sockets[side] in ready:
+                actions += self._hear(side)
         actions += self._core.on_tick(time.monotonic())
         while actions:
             actions = self._act(actions)
+
+    def _hear(self, side: Side) -> list[Action]:
+        """Take what has arrived at this side's port."""
+        actions: list[Action] = []
+        now = time.monotonic()
+        until = now + DRAIN_TIME
+        for peer, frames in self._door.receive(side, self._sockets[side], DRAIN_LIMIT):
+            actions += self._core.on_message(side, peer, frames, now, self._door.owner(side, peer))
+            if (now := time.monotonic()) >= until:
+                break
+        return actions
 
     def _act(self, actions: list[Action]) -> list[Action]:
         """Carry out the actions, and return those that follow from them."""

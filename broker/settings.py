@@ -210,6 +210,10 @@ class Settings:
 # values do less work per message under load. Smaller values keep heartbeats and the other port more punctual.
 DRAIN_LIMIT, DRAIN_TIME = 512, 0.1
 
+# Seconds between two turns of the loop while nobody waits for the broker (see BrokerCore.has_time). A larger value does
+# less work per message when there are many workers. A smaller value answers sooner.
+GATHER = 0.002
+
 # Messages that libzmq queues for one peer. When the queue is full, the peer counts as unreachable. A larger value is
 # more patient with slow peers, and costs memory. A smaller value drops them sooner.
 SEND_QUEUE = 4096

@@ -69,11 +69,12 @@ class LeaseState(enum.Enum):
     BEGUN = "begun"  # a thread of the worker works on it
 
 
-class Task(msgspec.Struct, eq=False):
+class Task(msgspec.Struct, eq=False, gc=False):
     """A client's job. `size` is the image's, in bytes; `payload` holds the image, or is empty when it is pulled.
 
     held_bytes are those that the broker keeps for the task, without its result, and result_bytes those of its result.
-    A struct is made several times faster than a dataclass, and there is one for each task.
+    A struct is made several times faster than a dataclass, and there is one for each task. The garbage collector does
+    not know tasks and leases: the circle of a lease and its task is broken when the lease ends.
     """
 
     client: bytes
@@ -87,7 +88,7 @@ class Task(msgspec.Struct, eq=False):
     largest: int = BLOB_LIMIT  # bytes of an output
     stack: tuple[bytes, ...] = ()  # a basic client's address stack behind its routing id
     state: TaskState = TaskState.WAITING
-    leases: list[Lease] = msgspec.field(default_factory=list)
+    leases: tuple[Lease, ...] = ()
     avoid: bytes = b""  # the worker that was too slow the last time
     losses: int = 0  # leases whose worker died
     trial_losses: int = 0  # those of them that count: alone on a worker while the rest of the fleet was calm
@@ -111,7 +112,7 @@ class Task(msgspec.Struct, eq=False):
         return self.needs is OPAQUE
 
 
-class Lease(msgspec.Struct, eq=False):
+class Lease(msgspec.Struct, eq=False, gc=False):
     """One worker's right to run a task until `expires`. The token is all that a worker sees of the task's origin."""
 
     token: bytes
@@ -178,6 +179,13 @@ class Worker:
     def open(self) -> bool:
         """Whether it can take one more lease."""
         return not self.draining and not self.reserved and len(self.leases) < self.slots
+
+    @property
+    def behind(self) -> list[Lease]:
+        """The leases beyond those that its threads run. It takes them in the order in which they were granted."""
+        if len(self.leases) <= self.threads:
+            return []
+        return [lease for lease in self.leases.values() if lease.task.state is TaskState.RUNNING][self.threads :]
 
     @property
     def portion(self) -> int:

@@ -42,7 +42,7 @@ class Timers:
     @property
     def next(self) -> float:
         """When the next alarm is due, or earlier when that one has been forgotten since; infinity without any."""
-        return min(queue.next for queue in self._queues.values())
+        return min([queue.next for queue in self._queues.values()])
 
     def at(self, when: float, alarm: Alarm, *subjects: Subject) -> None:
         """Set this alarm of the subjects to `when`, instead of any earlier setting."""
@@ -52,7 +52,7 @@ class Timers:
         """Clear all alarms of these subjects, which are all leases or all tasks."""
         of_leases = isinstance(subjects[0], Lease)  # which have alarms of one kind, and tasks of the others
         for alarm, queue in self._queues.items():
-            if queue and of_leases is (alarm is Alarm.EXPIRY):
+            if of_leases is (alarm is Alarm.EXPIRY) and queue:
                 queue.forget(subjects)
 
     def due(self, now: float) -> Iterator[tuple[Alarm, Subject]]:

@@ -23,6 +23,8 @@ class Trials:
 
     def next(self, workers: Collection[Worker], may_run: MayRun, now: float) -> tuple[Task, Worker] | None:
         """Reserve a worker for the first suspect that has one. When that worker is empty, return a suspect for it."""
+        if self.worker is None and not self.suspects:
+            return None
         if self.worker is None and self._not_before <= now:
             self._reserve(workers, may_run)
         worker = self.worker

@@ -135,9 +135,10 @@ class WorkerService:
         poller = self._poller()
         poller.register(self._wakeup.fileno(), zmq.POLLIN)
         poller.register(stop.fileno(), zmq.POLLIN)
-        poll(poller, min(broker.deadline() for broker in self._brokers) - time.monotonic())
-        self._wakeup.clear()
-        stop.clear()
+        ready = poll(poller, min(broker.deadline() for broker in self._brokers) - time.monotonic())
+        for signal in (self._wakeup, stop):
+            if signal.fileno() in ready:
+                signal.clear()
 
     def _families(self) -> list[Family]:
         connected = sum(broker.contact.connected for broker in self._brokers)

@@ -10,6 +10,7 @@ import zmq
 from filterfleet.broker.door.pace import Pace
 from filterfleet.broker.door.zap import ADDRESS, Names, Ruling, judge, later
 from filterfleet.broker.settings import HANDSHAKES_BURST, HANDSHAKES_RATE, HANDSHAKES_WAITING
+from filterfleet.common.sockets import can_read
 
 _Request = list[bytes]  # the way back, an empty frame, and what ZAP has in a request
 _WAY_BACK = 2  # frames
@@ -32,7 +33,7 @@ class Handshakes:
 
     def take(self) -> None:
         """Receive the requests that have come. answer() answers these and no later ones."""
-        while self.socket.poll(0):
+        while can_read(self.socket):
             self._new.append(self.socket.recv_multipart(zmq.DONTWAIT))
 
     def answer(self, now: float, names: Names, next_stamp: Callable[[], int]) -> list[Ruling]:

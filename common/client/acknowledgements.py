@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from filterfleet.common import wire
 from filterfleet.common.client.settings import HOLD
@@ -23,10 +23,10 @@ class Acknowledgements:
         self._columns = columns
         self._jobs, self.due = {}, NEVER
 
-    def add(self, job: bytes, now: float) -> None:
-        if not self._jobs:
+    def add(self, jobs: Collection[bytes], now: float) -> None:
+        if jobs and not self._jobs:
             self.due = now + HOLD if self._columns else now
-        self._jobs[job] = None
+        self._jobs.update(dict.fromkeys(jobs))
 
     def take(self) -> Sequence[wire.Message]:
         """The messages that tell the broker."""

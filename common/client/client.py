@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import zmq
 from msgspec.structs import replace
@@ -37,6 +37,8 @@ from filterfleet.common.wire.peer import LOOK, PeerSocket
 from filterfleet.common.words import SILENT, Contact
 
 log = get_logger("client")
+
+T = TypeVar("T")
 
 
 class Client:
@@ -69,8 +71,10 @@ class Client:
         self._files = BlobStore()  # outputs on their way to us
         self._lines = RateLimit(1, QUIET)
         self._wakeup = Wakeup()
+        self._poller = zmq.Poller()
+        self._polled: zmq.Socket[bytes] | None = None  # the socket that the poller waits for
         self._calls: collections.deque[Callable[[float], list[Action]]] = collections.deque()
-        self._submitted: collections.deque[tuple[Job, Outcome]] = collections.deque()
+        self._submitted: collections.deque[Outcome] = collections.deque()
         self._acknowledged: collections.deque[bytes] = collections.deque()
         self._outcomes: dict[bytes, Outcome] = {}  # by job
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
@@ -89,8 +93,8 @@ class Client:
         thread. Large outputs are common.blob.FileBlob; they belong to the caller, who closes them. A job id may be
         under way only once.
         """
-        outcome = Outcome(read)
-        self._submitted.append((job, outcome))
+        outcome = Outcome(job, read)
+        self._submitted.append(outcome)
         if not self._wakeup.is_set:
             self._wake()
         return outcome
@@ -166,18 +170,19 @@ class Client:
         self._files.close()
         self._wakeup.close()
         closed = FleetError("The connection to the broker was closed.")
-        submitted = [outcome for _, outcome in self._submitted]  # before submit() finds the wake-up closed
-        for outcome in (*self._outcomes.values(), *submitted):
+        for outcome in (*self._outcomes.values(), *self._submitted):  # before submit() finds the wake-up closed
             outcome.set_exception(closed)
         for status in self._statuses:
             status.set_exception(closed)
 
     def _turn(self) -> None:
-        poller = zmq.Poller()
-        poller.register(self._wakeup.fileno(), zmq.POLLIN)
-        poller.register(self._socket.pollable, zmq.POLLIN)
-        poll(poller, self._patience())
-        self._wakeup.clear()
+        if (socket := self._socket.pollable) is not self._polled:
+            self._poller = zmq.Poller()
+            self._poller.register(self._wakeup.fileno(), zmq.POLLIN)
+            self._poller.register(socket, zmq.POLLIN)
+            self._polled = socket
+        if self._wakeup.fileno() in poll(self._poller, self._patience()):
+            self._wakeup.clear()
         actions = self._look_at_entrance(time.monotonic())
         actions += self._socket.receive(lambda frames: self._core.on_message(frames, time.monotonic()))
         actions += self._take_news(time.monotonic())
@@ -201,12 +206,16 @@ class Client:
 
     def _take_news(self, now: float) -> list[Action]:
         """Let the core know what other threads have asked for. A job that was acknowledged may be submitted again."""
-        for _ in range(min(TURN, len(self._acknowledged))):
-            self._core.acknowledge(self._acknowledged.popleft(), now)
-        for _ in range(min(TURN, len(self._submitted))):
-            job, outcome = self._submitted.popleft()
-            self._outcomes[job.id] = outcome
-            self._core.submit(job)
+        if self._acknowledged:
+            self._core.acknowledge(_some(self._acknowledged), now)
+        if self._submitted:
+            jobs = []
+            for outcome in _some(self._submitted):
+                if (job := outcome.job) is not None:
+                    self._outcomes[job.id] = outcome
+                    jobs.append(job)
+                    outcome.job = None
+            self._core.submit(*jobs)
         actions: list[Action] = []
         for _ in range(len(self._calls)):
             actions += self._calls.popleft()(now)
@@ -233,8 +242,11 @@ class Client:
 
     def _execute(self, actions: list[Action]) -> None:
         for action in actions:
-            if type(action) is Deliver:  # most of them
-                self._deliver(action)
+            if type(action) is Deliver:  # most of them, and most of these have nothing on the disk
+                if not action.blobs and (waiting := self._outcomes.pop(action.job, None)) is not None:
+                    waiting.set_result(action.outcome)
+                else:
+                    self._deliver(action)
             else:
                 self._do(action)
         self._socket.flush()
@@ -304,6 +316,11 @@ class Client:
             case wire.Status(report):
                 if self._statuses:
                     self._statuses.popleft().set_result(dict(report))
+
+
+def _some(waiting: collections.deque[T]) -> list[T]:
+    """Take out what has come first. Others may add to it meanwhile."""
+    return [waiting.popleft() for _ in range(min(TURN, len(waiting)))]
 
 
 def require_broker(

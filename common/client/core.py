@@ -15,12 +15,12 @@ from typing import Any
 from filterfleet.common import wire
 from filterfleet.common.client.acknowledgements import NEVER, Acknowledgements
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
-from filterfleet.common.client.fetch import Fetch
+from filterfleet.common.client.fetching import Fetching
 from filterfleet.common.client.settings import REVIEW_INTERVAL, ROOM_PATIENCE, SHORTAGES
 from filterfleet.common.client.state import Entry, JobState
 from filterfleet.common.client.submissions import Submissions
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.job import Job, check_outputs
+from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT, Job, check_outputs
 from filterfleet.common.wire import columns
 from filterfleet.common.wire.actions import Discard, Open, Send
 from filterfleet.common.wire.gets import Gets
@@ -42,9 +42,7 @@ class ClientCore:
         self._rng = rng
         self._jobs: dict[bytes, Entry] = {}
         self._submissions = Submissions()
-        self._fetching: dict[bytes, Entry] = {}  # those whose outputs are being pulled or wait for room
-        self._blobs: dict[int, Entry] = {}  # whose output each blob is
-        self._next_blob = 1
+        self._fetching = Fetching()
         self.gets = Gets()
         self._session = b""
         self._link = Link(brokers)
@@ -73,21 +71,27 @@ class ClientCore:
         self._open(now)
         return self._take()
 
-    def submit(self, job: Job) -> None:
-        """Begin a job. One with the id of a job under way is the same job and changes nothing."""
-        known = self._jobs.get(job.id)
-        if known is None or known.state is JobState.DELIVERED:
-            self._jobs[job.id] = Entry(job)
-            self._submissions.add(job)
+    def submit(self, *jobs: Job) -> None:
+        """Begin jobs. One with the id of a job under way is the same job and changes nothing."""
+        new = []
+        for job in jobs:
+            known = self._jobs.get(job.id)
+            if known is None or known.state is JobState.DELIVERED:
+                self._jobs[job.id] = Entry(job)
+                new.append(job)
+        if new:
+            self._submissions.add(new)
             self._stale = True
 
-    def acknowledge(self, job: bytes, now: float) -> None:
-        """The application has made the outcome its own; the broker may forget it."""
-        entry = self._jobs.get(job)
-        if entry is not None and entry.state is JobState.DELIVERED:
-            del self._jobs[job]
+    def acknowledge(self, jobs: Iterable[bytes], now: float) -> None:
+        """The application has made these outcomes its own; the broker may forget them."""
+        known = self._jobs
+        delivered = JobState.DELIVERED  # a constant of an enumeration takes long to find
+        ended = [job for job in jobs if (entry := known.get(job)) is not None and entry.state is delivered]
+        for job in dict.fromkeys(ended):
+            del known[job]
             self.gets.forget(job)
-            self._acknowledgements.add(job, now)
+        self._acknowledgements.add(ended, now)
 
     def flush(self) -> list[Action]:
         """Send what is held for a moment, because the application leaves."""
@@ -98,7 +102,7 @@ class ClientCore:
         """Forget a job, whatever its state."""
         if (entry := self._jobs.pop(job, None)) is not None:
             self.gets.forget(job)
-            self._end_fetch(entry)
+            self._actions += self._fetching.end(entry)
             self._submissions.cancel(job)
             self._send(wire.Cancel(job))
         return self._take()
@@ -109,7 +113,7 @@ class ClientCore:
 
     def on_stored(self, blob: int, offset: int, now: float) -> list[Action]:
         """The shell has stored this part."""
-        entry = self._blobs.get(blob)
+        entry = self._fetching.pulling_into(blob)
         if entry is None or entry.fetch is None:
             self._actions.append(Discard(blob))  # nobody has needed it since
         else:
@@ -119,7 +123,7 @@ class ClientCore:
 
     def on_unstorable(self, blob: int, error: str, now: float) -> list[Action]:
         """The shell could not store a part of this blob. error is what the system says of it."""
-        entry = self._blobs.get(blob)
+        entry = self._fetching.pulling_into(blob)
         if entry is None:
             self._actions.append(Discard(blob))
         else:
@@ -233,7 +237,7 @@ class ClientCore:
         self._actions.append(Tell(hello))
         self._submissions.restart()
         for entry in list(self._fetching.values()):
-            self._end_fetch(entry)
+            self._actions += self._fetching.end(entry)
             entry.state = JobState.OPEN
 
     def _on_busy(self, busy: wire.Busy, now: float) -> None:
@@ -256,18 +260,26 @@ class ClientCore:
             return
         if entry.fetch is not None and entry.fetch.result == result:
             return  # the broker repeats it while we are fetching
-        self._end_fetch(entry)
+        self._actions += self._fetching.end(entry)
         self._submissions.arrived(result.id, now)
-        self._fetching[result.id] = entry
-        entry.state = JobState.FETCHING
-        entry.fetch = Fetch(result, self._next_blob)
-        self._next_blob = entry.fetch.blobs.stop
-        self._blobs.update(dict.fromkeys(entry.fetch.blobs, entry))
+        self._fetching.begin(entry, result)
         self._fetch(entry, now)
 
     def _on_results(self, message: wire.Results, now: float) -> None:
+        """All together, but for those about whose jobs there is something to think."""
+        jobs, actions, ended = self._jobs, self._actions, []
+        known = all(column.format in EXTENSION_OF_FORMAT for column in message.outputs)
+        fitting = {(), tuple(column.name for column in message.outputs) if known else ()}
+        open_, delivered = JobState.OPEN, JobState.DELIVERED
         for result in columns.results(message):
-            self._on_result(result, now)
+            entry = jobs.get(result.id)
+            if entry is None or entry.state is not open_ or entry.job.outputs not in fitting:
+                self._on_result(result, now)
+                continue
+            entry.state = delivered
+            ended.append(result.id)
+            actions.append(Deliver(result.id, result))
+        self._submissions.end(ended, now)
 
     def _on_failed(self, failed: wire.Failed, now: float) -> None:
         entry = self._open_entry(failed.id)
@@ -303,25 +315,13 @@ class ClientCore:
         if entry.fetch.complete:
             self._deliver(entry, entry.fetch.result, now, tuple(entry.fetch.blobs))
 
-    def _end_fetch(self, entry: Entry, kept: tuple[int, ...] = ()) -> None:
-        """Nothing more is fetched for the job. Its blobs are discarded, except for those that the application keeps."""
-        self._fetching.pop(entry.job.id, None)
-        if entry.fetch is not None:
-            for blob in entry.fetch.blobs:
-                del self._blobs[blob]
-                if blob not in kept:
-                    self._actions.append(Discard(blob))
-            entry.fetch = None
-
     def _no_room(self, entry: Entry, error: str, now: float) -> None:
         """Make room for the other jobs, whose end makes room for this one. Its next SUBMIT is answered with the
         result."""
-        self._end_fetch(entry)
+        self._actions += self._fetching.end(entry)
         entry.shortages += 1
         if entry.shortages < SHORTAGES:
-            self._fetching[entry.job.id] = entry
-            entry.state = JobState.WITHOUT_ROOM
-            entry.retry_at = now + ROOM_PATIENCE * (1 + self._rng.random())
+            self._fetching.wait_for_room(entry, now + ROOM_PATIENCE * (1 + self._rng.random()))
             return
         reason = f"The outputs cannot be kept on their way to the output folder: {error} ($TMPDIR)."
         self._deliver(entry, wire.Failed(entry.job.id, "transient", reason), now)
@@ -338,9 +338,9 @@ class ClientCore:
         self, entry: Entry, outcome: wire.Result | wire.Failed, now: float, blobs: tuple[int, ...] = ()
     ) -> None:
         if entry.state is not JobState.OPEN:
-            self._end_fetch(entry, kept=blobs)
+            self._actions += self._fetching.end(entry, kept=blobs)
         entry.state = JobState.DELIVERED
-        self._submissions.end(entry.job.id, now)
+        self._submissions.end((entry.job.id,), now)
         self._actions.append(Deliver(entry.job.id, outcome, blobs))
 
     def _on_news(self, message: wire.Catalogue | wire.Status, _now: float) -> None:

@@ -43,14 +43,15 @@ class Flow:
         self._held += carried
         return carried
 
-    def answered(self, size: int) -> None:
-        """The job is no longer on its way: it has an answer, or it was lost."""
-        self._jobs -= 1
+    def answered(self, jobs: int, size: int) -> None:
+        """This number of jobs with images of this size in all are on their way no more: they have their answers, or
+        were lost."""
+        self._jobs -= jobs
         self._bytes -= size
 
-    def accepted(self, now: float) -> None:
+    def accepted(self, jobs: int, now: float) -> None:
         if self._wait_until <= now:
-            self._window = min(self._window + 1, settings.WINDOW_JOBS)
+            self._window = min(self._window + jobs, settings.WINDOW_JOBS)
 
     def refused(self, priority: int, size: int, retry_at: float, now: float) -> None:
         """An image over SMALL_IMAGE was refused for its bytes, so its job can be offered again at once without them.
@@ -69,6 +70,7 @@ class Flow:
         self._held -= size
 
     def ended(self, carried: int, image: int) -> None:
-        """A job with an image of this size has come to its end and made room. carried is what the broker held of it."""
+        """Jobs with images of this size in all have come to their end and made room. carried is what the broker held of
+        them."""
         self._held -= carried
         self._limit += image / settings.GROWTH

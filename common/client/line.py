@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import enum
 import heapq
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -56,17 +57,28 @@ class Line:
         """One that waits again."""
         heapq.heappush(self._back, (submission.job.priority, submission.number, submission))
 
-    def first(self) -> Submission | None:
-        """The next one, which stays in the line for as long as it waits."""
-        back = self._back
-        while back and back[0][2].state is not State.WAITING:
-            heapq.heappop(back)
+    def turns(self) -> Iterator[Submission]:
+        """Those whose turn it is, one after the other. Each stays in the line for as long as it waits, and then it is
+        its turn again."""
+        back, waits = self._back, State.WAITING  # a constant of an enumeration takes long to find
         while self._new:
-            priority, waiting = next(iter(self._new.items()))
-            while waiting:
-                new = waiting[0]
-                if new.state is State.WAITING:
-                    return back[0][2] if back and back[0] < (priority, new.number) else new
-                waiting.popleft()
+            priority, line = next(iter(self._new.items()))
+            while line:
+                new = line[0]
+                if new.state is not waits:
+                    line.popleft()
+                elif back and (first := self._first_back()) is not None and back[0] < (priority, new.number):
+                    yield first
+                else:
+                    yield new
             del self._new[priority]
-        return back[0][2] if back else None
+        while (first := self._first_back()) is not None:
+            yield first
+
+    def _first_back(self) -> Submission | None:
+        """The first of those that wait again."""
+        while self._back:
+            if (first := self._back[0][2]).state is State.WAITING:
+                return first
+            heapq.heappop(self._back)
+        return None

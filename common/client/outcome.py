@@ -5,30 +5,58 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError, wait
-from typing import cast
+from typing import Any, cast
 
 from filterfleet.common.jobs.engine import ReadImage
+from filterfleet.common.jobs.job import Job
 from filterfleet.common.wire import Failed, Result
+
+Callback = Callable[[Future[Result | Failed]], object]
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"  # as concurrent.futures calls them
 
 
 class Outcome(Future[Result | Failed]):
-    """A future that runs from the start. read is how to read the image of its job in parts, if it has to be.
+    """A future that runs from the start. read is how to read the image of its job in parts, if it has to be. job is
+    there until the client's own thread has taken it.
 
     A plain Future makes a lock and a condition for itself. All of these share one lock, and only a thread that
-    waits for one has an event, of its own.
+    waits for one has an event, of its own. There is nothing in it that the garbage collector has to look at before
+    somebody waits or is called.
     """
 
     _condition = cast("threading.Condition", threading.RLock())  # nobody waits for it
+    _result: Result | Failed | None = None
+    _exception: BaseException | None = None
+    _callback: Callback | None = None  # the first one, which is the only one as a rule
+    _further: tuple[Callback, ...] = ()
+    _waiting: list[Any] | None = None
 
-    def __init__(self, read: ReadImage | None = None) -> None:
+    def __init__(self, job: Job | None = None, read: ReadImage | None = None) -> None:
+        self.job = job
         self.read = read
         self._state = RUNNING
-        self._result = None
-        self._exception = None
-        self._waiters = []
-        self._done_callbacks: list[Callable[[Future[Result | Failed]], object]] = []
+
+    @property
+    def _waiters(self) -> list[Any]:  # type: ignore[override]
+        """What wait() and as_completed() add to, while they have the lock."""
+        if self._waiting is None:
+            self._waiting = []
+        return self._waiting
+
+    @property
+    def _done_callbacks(self) -> tuple[Callback, ...]:
+        return () if self._callback is None else (self._callback, *self._further)
+
+    def add_done_callback(self, fn: Callback) -> None:
+        with self._condition:
+            if self._state == RUNNING:
+                if self._callback is None:
+                    self._callback = fn
+                else:
+                    self._further += (fn,)
+                return
+        super().add_done_callback(fn)  # which calls it now
 
     def set_result(self, result: Result | Failed) -> None:
         self._settle(result, None)
@@ -37,6 +65,8 @@ class Outcome(Future[Result | Failed]):
         self._settle(None, exception)
 
     def result(self, timeout: float | None = None) -> Result | Failed:
+        if self._result is not None:
+            return self._result
         if (error := self.exception(timeout)) is not None:
             raise error
         return cast("Result | Failed", self._result)
@@ -50,8 +80,15 @@ class Outcome(Future[Result | Failed]):
         with self._condition:
             if self._state != RUNNING:
                 raise InvalidStateError(self._state)
-            self._result, self._exception = result, exception
-            self._state, self.read = FINISHED, None
-            for waiter in self._waiters:
-                (waiter.add_result if exception is None else waiter.add_exception)(self)
-        self._invoke_callbacks()  # type: ignore[attr-defined]
+            if exception is None:
+                self._result = result
+            else:
+                self._exception = exception
+            self._state = FINISHED
+            if self.read is not None:
+                self.read = None
+            if self._waiting is not None:
+                for waiter in self._waiting:
+                    (waiter.add_result if exception is None else waiter.add_exception)(self)
+        if self._callback is not None:
+            self._invoke_callbacks()  # type: ignore[attr-defined]

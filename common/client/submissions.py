@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from filterfleet.common.client import settings
 from filterfleet.common.client.flow import Flow
@@ -43,9 +43,11 @@ class Submissions:
         """Whether there is anything to send, now or later."""
         return bool(self._line or self._unanswered)
 
-    def add(self, job: Job) -> None:
-        self._jobs[job.id] = submission = Submission(job, next(self._numbers), sum(map(len, job.payload)))
-        self._line.add(submission)
+    def add(self, jobs: Iterable[Job]) -> None:
+        for job, number in zip(jobs, self._numbers, strict=False):
+            image = len(job.payload[0]) if len(job.payload) == 1 else sum(map(len, job.payload))
+            self._jobs[job.id] = submission = Submission(job, number, image)
+            self._line.add(submission)
 
     def again(self, job: bytes) -> None:
         """Submit an accepted job once more, to be told its outcome."""
@@ -65,15 +67,20 @@ class Submissions:
         for submission in sorted(self._jobs.values(), key=lambda each: each.number):
             self._line.add(submission)
 
-    def end(self, job: bytes, now: float) -> None:
-        """The job has an outcome."""
-        if (submission := self._jobs.pop(job, None)) is not None:
-            if submission.state is State.SENT:
-                del self._unanswered[job]
-                self._flow.answered(submission.carried)
-                self._flow.accepted(now)
-            submission.state = State.ENDED
-            self._flow.ended(submission.carried, submission.image)
+    def end(self, jobs: Iterable[bytes], now: float) -> None:
+        """These jobs have outcomes."""
+        carried = images = 0
+        sent, ended = State.SENT, State.ENDED  # constants of an enumeration take long to find
+        for job in jobs:
+            if (submission := self._jobs.pop(job, None)) is not None:
+                if submission.state is sent:
+                    del self._unanswered[job]
+                    self._flow.answered(1, submission.carried)
+                    self._flow.accepted(1, now)
+                submission.state = ended
+                carried += submission.carried
+                images += submission.image
+        self._flow.ended(carried, images)
 
     def cancel(self, job: bytes) -> None:
         """Nobody wants the job any more."""
@@ -87,16 +94,16 @@ class Submissions:
         if (submission := self._jobs.get(job)) is not None:
             if submission.state is State.SENT:
                 self._leave(submission)
-                self._flow.accepted(now)
+                self._flow.accepted(1, now)
             submission.state = State.ACCEPTED
 
-    def accepted(self, jobs: Iterable[bytes], now: float) -> None:
-        for job in jobs:
+    def accepted(self, jobs: Sequence[bytes], now: float) -> None:
+        for job in jobs[self._accepted_in_order(jobs, now) :]:
             submission = self._jobs.get(job)
             if submission is not None and submission.state is not State.ACCEPTED:
                 self._answered(submission, now)
                 submission.state = State.ACCEPTED
-                self._flow.accepted(now)
+                self._flow.accepted(1, now)
 
     def refused(self, job: bytes, retry_at: float, now: float) -> None:
         submission = self._jobs.get(job)
@@ -114,12 +121,17 @@ class Submissions:
             self._repeat_at = now + settings.ACCEPT_PATIENCE
             messages += [self._repeat(submission) for submission in list(self._unanswered.values())]
         small: list[Job] = []  # that may share columns
-        while (submission := self._line.first()) is not None:
+        admit, sent, unanswered = self._flow.admit, State.SENT, self._unanswered
+        if not unanswered:
+            self._repeat_at = now + settings.ACCEPT_PATIENCE
+        for submission in self._line.turns():
             job = submission.job
-            carried = self._flow.admit(job.priority, submission.image, now, lean=submission.lean)
+            carried = admit(job.priority, submission.image, now, lean=submission.lean)
             if carried is None:
                 break
-            self._sent(submission, carried, now)
+            submission.state, submission.carried = sent, carried
+            submission.ambiguous, submission.asked = submission.asked, True
+            unanswered[job.id] = submission
             if columns and fits_columns(job, carried):
                 small.append(job)
                 continue
@@ -135,23 +147,33 @@ class Submissions:
         submission.state, submission.carried = State.WAITING, 0
         self._line.put_back(submission)
 
-    def _sent(self, submission: Submission, carried: int, now: float) -> None:
-        if not self._unanswered:
-            self._repeat_at = now + settings.ACCEPT_PATIENCE
-        submission.state, submission.carried = State.SENT, carried
-        submission.ambiguous, submission.asked = submission.asked, True
-        self._unanswered[submission.job.id] = submission
-
     def _repeat(self, submission: Submission) -> Submit:
         """The SUBMIT again. The first one may still be on its way with its image, so a large image stays here."""
         submission.ambiguous = True
         self._unanswered.move_to_end(submission.job.id)
         return single(submission.job, with_image=submission.image <= settings.SMALL_IMAGE)
 
+    def _accepted_in_order(self, jobs: Sequence[bytes], now: float) -> int:
+        """How many of these have been accepted exactly as they were sent, from the first one on."""
+        accepted, count, carried = State.ACCEPTED, 0, 0
+        for job, (id_, submission) in zip(jobs, self._unanswered.items(), strict=False):
+            if job != id_ or submission.ambiguous:
+                break
+            submission.state, submission.asked = accepted, False
+            carried += submission.carried
+            count += 1
+        for _ in range(count):
+            self._unanswered.popitem(last=False)
+        if count:
+            self._repeat_at = now + settings.ACCEPT_PATIENCE
+            self._flow.answered(count, carried)
+            self._flow.accepted(count, now)
+        return count
+
     def _leave(self, submission: Submission) -> None:
-        """The submission is no longer on its way."""
+        """The submission is on its way no more."""
         if self._unanswered.pop(submission.job.id, None) is not None:
-            self._flow.answered(submission.carried)
+            self._flow.answered(1, submission.carried)
 
     def _answered(self, submission: Submission, now: float) -> None:
         """The broker answers in order, so every job that was sent before this one and has no answer was lost.

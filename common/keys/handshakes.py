@@ -13,6 +13,7 @@ import zmq
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import PeerKeys
+from filterfleet.common.sockets import can_read
 from filterfleet.common.text import printable
 
 FAILED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
@@ -59,7 +60,7 @@ class Monitor:
     def take(self) -> list[tuple[int, int]]:
         """Kind and value of each event since the last call, as in zmq_socket_monitor(3)."""
         found = []
-        while self._events.poll(0):
+        while can_read(self._events):
             event, _endpoint = self._events.recv_multipart(zmq.DONTWAIT)
             if (kind_and_value := _EVENT.unpack(event))[0] != zmq.EVENT_MONITOR_STOPPED:
                 found.append(kind_and_value)

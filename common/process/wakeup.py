@@ -11,8 +11,8 @@ from types import FrameType
 class Wakeup:
     """One thread polls fileno(); any thread or signal handler may call set() to wake it.
 
-    The one that polls calls clear() before it looks for what the others have left for it. While it is set, nobody else
-    needs to set it.
+    When fileno() can be read, the one that polls calls clear() before it looks for what the others have left for it.
+    While it is set, nobody else needs to set it.
     """
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any, cast
 
@@ -23,7 +23,7 @@ FRAMES_LIMIT = 4096  # frames of one multipart message
 REPORT_LIMIT = 4096  # values, characters and bytes in the report of a result
 COLUMNS_LIMIT = 64 << 10  # the same in the columns of all reports of RESULTS
 
-_PAYLOAD = (m.Task, m.Submit, m.Result, m.Data, m.Submits, m.Tasks, m.Results)
+_PAYLOAD = frozenset({m.Task, m.Submit, m.Result, m.Data, m.Submits, m.Tasks, m.Results})
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(Annotated[list[m.Message], Meta(min_length=1, max_length=MESSAGES_LIMIT)]).decode
 
@@ -34,8 +34,8 @@ def encode(messages: Iterable[m.Message]) -> list[m.Payload]:
     payload: list[m.Payload] = []
     for message in messages:
         header.append(_item(message))
-        if isinstance(message, _PAYLOAD):
-            payload += cast("tuple[m.Payload, ...]", message.payload)
+        if type(message) in _PAYLOAD:
+            payload += _payload(message)
     return [b"", m.PPX, _pack(header), *payload]
 
 
@@ -46,7 +46,12 @@ def map_size(message: m.Message) -> int:
 
 def _item(message: m.Message) -> m.Message:
     """The message as it stands in the map, with the number of its frames."""
-    return replace(message, payload=len(message.payload)) if isinstance(message, _PAYLOAD) else message
+    return replace(message, payload=len(_payload(message))) if type(message) in _PAYLOAD else message
+
+
+def _payload(message: m.Message) -> tuple[m.Payload, ...]:
+    """The frames of a message that has some."""
+    return cast("tuple[m.Payload, ...]", message.payload)  # type: ignore[union-attr]
 
 
 def parse(frames: Sequence[m.Payload], *, extended: bool) -> m.Ready | m.Heartbeat | m.Envelope | list[m.Message]:
@@ -86,7 +91,8 @@ def _messages(frames: Sequence[m.Payload]) -> list[m.Message]:
         found: list[m.Message] = _unpack(frames[0])
         payload = iter(frames[1:])
         for message in found:
-            _complete(message, payload)
+            if (complete := _COMPLETE.get(type(message))) is not None:
+                complete(message, payload)
     except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors
         raise ProtocolError(f"the map frame is not what it should be: {error}") from None
     if next(payload, None) is not None:
@@ -94,40 +100,99 @@ def _messages(frames: Sequence[m.Payload]) -> list[m.Message]:
     return found
 
 
-def _complete(message: m.Message, payload: Iterator[m.Payload]) -> None:
-    """Put everything into its final form, and check what the types of the fields do not tell."""
-    if isinstance(message, _PAYLOAD):
-        force_setattr(message, "payload", _take(message.payload or 0, payload))
-        _check_payload(message)
-    match message:
-        case m.Result():
-            force_setattr(message, "report", plain_map(_raw(message), REPORT_LIMIT))
-        case m.Results():
-            _check_different(message.ids)
-            force_setattr(message, "report", plain_columns(_raw(message), len(message.ids), COLUMNS_LIMIT))
-        case m.Submits() | m.Accepteds() | m.Tasks() | m.ResultOks():
-            _check_different(message.ids)
-        case m.Status():
-            force_setattr(message, "report", plain_map(_raw(message), HEADER_LIMIT))
-        case m.Credit():
-            force_setattr(message, "host", one_line(message.host, 255))
-            force_setattr(message, "version", one_line(message.version, 64))
-        case m.Failed():
-            force_setattr(message, "reason", one_line(message.reason))
-            force_setattr(message, "worker", one_line(message.worker, 255))
+# --- what the types of the fields do not tell ----
+
+# Each of these puts a message of its type into its final form, and checks that its payload is as large as it says, so
+# that nobody downstream has to look again.
 
 
-def _raw(message: m.Status | m.Result | m.Results) -> msgspec.Raw:
-    return cast("msgspec.Raw", message.report)
+def _complete_image(message: m.Submit | m.Task, frames: Iterator[m.Payload]) -> None:
+    payload = _take(message, frames)
+    _check_size(not payload or (len(payload) == 1 and len(payload[0]) == message.size))
 
 
-def _take(count: Any, payload: Iterator[m.Payload]) -> tuple[m.Payload, ...]:
+def _complete_task(message: m.Task, frames: Iterator[m.Payload]) -> None:
+    if message.opaque:
+        _take(message, frames)  # the frames of a body are as large as they are
+    else:
+        _complete_image(message, frames)
+
+
+def _complete_images(message: m.Submits | m.Tasks, frames: Iterator[m.Payload]) -> None:
+    payload = _take(message, frames)
+    _check_size(len(message.sizes) == len(message.ids) and _is_joined(payload, message.sizes))
+    _check_different(message.ids)
+
+
+def _complete_result(message: m.Result, frames: Iterator[m.Payload]) -> None:
+    payload, outputs = _take(message, frames), message.outputs
+    if len(outputs) > 1 and len({output.name for output in outputs}) < len(outputs):
+        raise ProtocolError("two outputs have one name")
+    if message.left and payload:
+        raise ProtocolError("outputs that lie in a share do not travel as well")
+    _check_size(not payload or [len(frame) for frame in payload] == [output.size for output in outputs])
+    _complete_report(message, REPORT_LIMIT)
+
+
+def _complete_results(message: m.Results, frames: Iterator[m.Payload]) -> None:
+    payload, outputs = _take(message, frames), message.outputs
+    if len({column.name for column in outputs}) < len(outputs):
+        raise ProtocolError("two outputs have one name")
+    _check_size(len(message.sizes) == len(message.ids) * len(outputs) and _is_joined(payload, message.sizes))
+    _check_different(message.ids)
+    columns = plain_columns(cast("msgspec.Raw", message.report), len(message.ids), COLUMNS_LIMIT)
+    force_setattr(message, "report", columns)
+
+
+def _complete_report(message: m.Status | m.Result, limit: int = HEADER_LIMIT) -> None:
+    force_setattr(message, "report", plain_map(cast("msgspec.Raw", message.report), limit))
+
+
+def _complete_data(message: m.Data, frames: Iterator[m.Payload]) -> None:
+    _check_size(len(_take(message, frames)) == 1)
+
+
+def _complete_credit(message: m.Credit, _frames: Iterator[m.Payload]) -> None:
+    force_setattr(message, "host", one_line(message.host, 255))
+    force_setattr(message, "version", one_line(message.version, 64))
+
+
+def _complete_failed(message: m.Failed, _frames: Iterator[m.Payload]) -> None:
+    force_setattr(message, "reason", one_line(message.reason))
+    force_setattr(message, "worker", one_line(message.worker, 255))
+
+
+_COMPLETE: dict[type, Callable[[Any, Iterator[m.Payload]], None]] = {
+    m.Submits: _complete_images,
+    m.Tasks: _complete_images,
+    m.Results: _complete_results,
+    m.Accepteds: lambda message, _frames: _check_different(message.ids),
+    m.ResultOks: lambda message, _frames: _check_different(message.ids),
+    m.Submit: _complete_image,
+    m.Task: _complete_task,
+    m.Result: _complete_result,
+    m.Data: _complete_data,
+    m.Status: lambda message, _frames: _complete_report(message),
+    m.Credit: _complete_credit,
+    m.Failed: _complete_failed,
+}
+
+
+def _take(message: m.Message, frames: Iterator[m.Payload]) -> tuple[m.Payload, ...]:
+    """Give a message its frames, whose number stands in their place."""
+    count = cast("int", message.payload or 0)  # type: ignore[union-attr]
     if not 0 <= count <= FRAMES_LIMIT:
         raise ProtocolError(f"the number of payload frames is not from 0 to {FRAMES_LIMIT}")
-    taken = tuple(islice(payload, count))
+    taken = tuple(islice(frames, count))
     if len(taken) != count:
         raise ProtocolError("payload frames are missing")
+    force_setattr(message, "payload", taken)
     return taken
+
+
+def _check_size(whole: bool) -> None:
+    if not whole:
+        raise ProtocolError("the payload is not of the announced size")
 
 
 def _check_different(ids: tuple[bytes, ...]) -> None:
@@ -135,31 +200,7 @@ def _check_different(ids: tuple[bytes, ...]) -> None:
         raise ProtocolError("an id comes twice")
 
 
-def _check_payload(message: m.Message) -> None:
-    """Check that the payload is as large as its message says, so that nobody downstream has to look again."""
-    match message:
-        case m.Submit() | m.Task(opaque=False):
-            whole = not message.payload or [len(p) for p in message.payload] == [message.size]
-        case m.Result() if len({o.name for o in message.outputs}) < len(message.outputs):
-            raise ProtocolError("two outputs have one name")
-        case m.Result() if message.left and message.payload:
-            raise ProtocolError("outputs that lie in a share do not travel as well")
-        case m.Result():
-            whole = not message.payload or [len(p) for p in message.payload] == [o.size for o in message.outputs]
-        case m.Data():
-            whole = len(message.payload) == 1
-        case m.Submits() | m.Tasks():
-            whole = len(message.sizes) == len(message.ids) and _is_joined(message)
-        case m.Results() if len({column.name for column in message.outputs}) < len(message.outputs):
-            raise ProtocolError("two outputs have one name")
-        case m.Results():
-            whole = len(message.sizes) == len(message.ids) * len(message.outputs) and _is_joined(message)
-        case _:
-            whole = True
-    if not whole:
-        raise ProtocolError("the payload is not of the announced size")
-
-
-def _is_joined(message: m.Submits | m.Tasks | m.Results) -> bool:
+def _is_joined(payload: tuple[m.Payload, ...], sizes: tuple[int, ...]) -> bool:
     """Whether the payload is one frame of all sizes together, or none when they are 0."""
-    return [len(frame) for frame in message.payload] == [size for size in (sum(message.sizes),) if size]
+    whole = sum(sizes)
+    return len(payload) == 1 and len(payload[0]) == whole if whole else not payload

@@ -36,9 +36,9 @@ def joined(pieces: Iterable[Payload]) -> tuple[Payload, ...]:
 
 
 def reports(columns: Mapping[str, Sequence[Any]], count: int) -> list[dict[str, Any]]:
-    """The report of each of these rows."""
+    """The report of each of these rows. Rows without one share the same map."""
     if not columns:
-        return [{} for _ in range(count)]
+        return [{}] * count
     names = tuple(columns)
     return [dict(zip(names, row)) for row in zip(*columns.values())]  # noqa: B905 - strict costs a fifth
 
@@ -77,9 +77,10 @@ def results(message: m.Results) -> list[m.Result]:
     blobs = cut(message.payload, sizes)
     files: list[tuple[m.OutputFile, ...]]
     payloads: list[tuple[bytes, ...]]
-    if len(outputs) == 1:  # the usual case, and much quicker
+    if len(outputs) == 1:  # the usual case, and much quicker; outputs of one size are described alike
         name, format_ = outputs[0].name, outputs[0].format
-        files = [(m.OutputFile(name, format_, size),) for size in sizes]
+        of_size = {size: (m.OutputFile(name, format_, size),) for size in set(sizes)}
+        files = [of_size[size] for size in sizes]
         payloads = [(blob,) for blob in blobs]
     else:
         width = len(outputs)
@@ -117,14 +118,15 @@ def gather(messages: Iterable[m.Message], limit: int = m.INLINE_LIMIT) -> list[m
 def _shape(message: m.Message) -> tuple[tuple[object, ...] | None, int]:
     """What messages have to have in common to stand in columns together, None for one that cannot; and the bytes of its
     payload."""
+    if isinstance(message, m.Result):  # most of them
+        outputs, report, payload = message.outputs, message.report, message.payload
+        size = _joined_size(payload)
+        if message.left or size > JOINED or len(payload) != len(outputs) or len(outputs) > SIZES:
+            return None, 0
+        if report and not _fits_columns(report):
+            return None, 0
+        return ("Result", *[(output.name, output.format) for output in outputs], *report), size
     match message:
-        case m.Result(outputs=outputs, report=report, payload=payload, left=b""):
-            size = _joined_size(payload)
-            if size > JOINED or len(payload) != len(outputs) or len(outputs) > SIZES:
-                return None, 0
-            if report and not _fits_columns(report):
-                return None, 0
-            return ("Result", *[(output.name, output.format) for output in outputs], *report), size
         case m.Submit(size=size, payload=payload, reference=b"") if size == 0 or (payload and size <= JOINED):
             return ("Submit", message.recipe, message.needs, message.priority, message.outputs, message.largest), size
         case m.Task(size=size, payload=payload, opaque=False, alone=False, reference=b"") if size == 0 or (

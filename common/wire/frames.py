@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import zmq
 
 from filterfleet.common.errors import FloodError
+from filterfleet.common.sockets import can_read
 from filterfleet.common.wire import Payload
 from filterfleet.common.wire.codec import FRAMES_LIMIT
 
@@ -15,6 +16,7 @@ COPY_BELOW = 1 << 16  # bytes; smaller frames are cheaper to copy than to keep a
 MESSAGE_LIMIT = 512 << 20  # bytes of all frames of one message
 FLOOD = 100_000  # frames of one message after which even throwing the others away takes too long
 _MORE = zmq.DONTWAIT | zmq.SNDMORE
+Ready = zmq.Socket[bytes] | int  # a socket or a file descriptor
 _FRAMES = FRAMES_LIMIT + 1  # a routing id, and as many frames as parse() takes
 
 
@@ -36,6 +38,8 @@ def receive_from(socket: zmq.Socket[bytes]) -> tuple[zmq.Frame, list[Payload]] |
 
 
 def _next(socket: zmq.Socket[bytes]) -> zmq.Frame | None:
+    if not can_read(socket):
+        return None
     try:
         return socket.recv(zmq.DONTWAIT, copy=False)
     except zmq.Again:
@@ -71,7 +75,7 @@ def send(socket: zmq.Socket[bytes], frames: Sequence[Payload]) -> None:
     socket.send(last, zmq.DONTWAIT, copy=len(last) < COPY_BELOW)
 
 
-def poll(poller: zmq.Poller, patience: float) -> bool:
-    """Wait at most patience seconds for something registered, and say whether it has come. A negative patience does not
+def poll(poller: zmq.Poller, patience: float) -> list[Ready]:
+    """Wait at most patience seconds for something registered, and return what can be read. A negative patience does not
     wait."""
-    return bool(poller.poll(math.ceil(max(0.0, patience) * 1000)))
+    return [ready for ready, _ in poller.poll(math.ceil(max(0.0, patience) * 1000))]

@@ -67,7 +67,7 @@ class _Application:
                 self.core.submit(job)
             case 2 if self._outcomes.get(job.id):
                 del self._outcomes[job.id]
-                self.core.acknowledge(job.id, now)
+                self.core.acknowledge([job.id], now)
             case 3:
                 self._outcomes.pop(job.id, None)
                 self.take(self.core.cancel(job.id, now), now)

@@ -145,7 +145,7 @@ broker_messages = st.one_of(
     many_results(),
     st.builds(Accepteds, rows),
     st.builds(ResultOks, rows),
-    st.builds(Hello, ids, ids, st.floats(SHORTEST_INTERVAL, 3600), st.integers(1, 100), sizes),
+    st.builds(Hello, ids, st.binary(max_size=32), st.floats(SHORTEST_INTERVAL, 3600), st.integers(1, 100), sizes),
     st.builds(Accepted, ids),
     st.builds(Busy, ids, seconds),
     st.builds(Catalogue, name_lists, st.integers(0, 1 << 32)),

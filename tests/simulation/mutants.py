@@ -47,7 +47,7 @@ def _expiry_off(self: Scheduler, lease: Lease) -> list[Verdict]:
 def _credit_leaked(self: Scheduler, lease: Lease) -> None:
     """The slot of an ended lease is not given back to its worker."""
     del self.leases[lease.token]
-    lease.task.leases.remove(lease)
+    lease.task.leases = tuple(other for other in lease.task.leases if other is not lease)
 
 
 _original_release = Scheduler.release
@@ -177,7 +177,7 @@ def _busy_forgotten(self: Submissions, job: bytes, _retry_at: float, now: float)
     self.accepted([job], now)
 
 
-def _window_leaked(self: Flow, size: int) -> None:
+def _window_leaked(self: Flow, _jobs: int, _size: int) -> None:
     """What has been answered still counts as on its way."""
 
 

@@ -126,7 +126,7 @@ class Fleet:
     def acknowledge(self, job: bytes) -> None:
         """What it has brought has been recorded, or cannot be collected."""
         self.brought.remove(job)
-        self._listener.client.acknowledge(job, self._listener.now)
+        self._listener.client.acknowledge([job], self._listener.now)
 
     def close(self) -> None:
         pass

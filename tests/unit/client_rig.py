@@ -42,7 +42,7 @@ class Client:
         return self.core.on_tick(now)
 
     def acknowledge(self, job, now=0.0):
-        self.core.acknowledge(job, now)
+        self.core.acknowledge([job], now)
         return self.core.on_tick(now)
 
     def until(self, now, *, broker_alive=True):

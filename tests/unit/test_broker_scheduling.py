@@ -251,3 +251,17 @@ def test_an_unknown_lease_is_cancelled():
     rig.worker(A)
     rig.from_worker(A, Beat(rig.core.scheduler.workers[A].session, (b"void",)))
     assert rig.take(A) == [Cancel(b"void")]
+
+
+def test_the_broker_has_time_while_tasks_wait_and_no_worker_does():
+    rig = Rig()
+    assert not rig.core.has_time
+    rig.worker(b"fx1|one", slots=2, threads=1)
+    for number in range(2):
+        rig.submit(b"%d" % number)
+    assert not rig.core.has_time, "nothing waits"
+    rig.submit(b"2")
+    assert rig.core.has_time
+    rig.worker(b"fx1|two", slots=1, threads=1)
+    rig.submit(b"3")
+    assert not rig.core.has_time, "the other worker has nothing in reserve"

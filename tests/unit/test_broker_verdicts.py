@@ -79,7 +79,7 @@ def test_the_end_of_a_race_revokes_the_rivals_lease(scheduler, task):
     add_worker(scheduler, b"second")
     second = leased(scheduler, 1.0)
     assert scheduler.finish(second, 1.0) == [Revoked(first)]
-    assert list(scheduler.leases.values()) == task.leases == [second]
+    assert list(scheduler.leases.values()) == [*task.leases] == [second]
 
 
 @pytest.mark.parametrize("end", ["fails", "is lost"])
@@ -88,7 +88,7 @@ def test_a_task_without_tries_left_is_given_up_and_in_no_queue(scheduler, task, 
     lease = leased(scheduler)
     (gave_up,) = scheduler.fail(lease, "No memory.", 1.0) if end == "fails" else scheduler.lose(worker, 1.0)
     assert gave_up.task is task
-    assert (scheduler.leases, scheduler.waiting, task.leases) == ({}, 0, [])
+    assert (scheduler.leases, scheduler.waiting, task.leases) == ({}, 0, ())
 
 
 def test_a_task_that_nobody_wants_any_more_is_revoked_from_its_worker(scheduler, task):

@@ -117,3 +117,35 @@ def test_acknowledgements_are_not_told_to_a_broker_that_holds_nothing(modern):
     modern.acknowledge(b"a")
     assert modern.hears(OTHER_HELLO) == [Tell(OTHER_HELLO)]
     assert modern.core.on_tick(HOLD) == []
+
+
+def test_a_job_that_is_missing_among_the_accepted_ones_was_lost(modern):
+    begin(modern, *small(b"a", b"b", b"c", b"d"))
+    actions = modern.hears(Accepteds((b"a", b"c", b"d")))
+    assert [action.message.id for action in actions if isinstance(action, Send)] == [b"b"]
+    assert modern.hears(Accepteds((b"b", b"a", b"unknown"))) == []
+
+
+def test_jobs_that_were_accepted_together_open_the_window_for_as_many(modern):
+    names = [b"%d" % number for number in range(3 * FIRST_JOBS)]
+    first = begin(modern, *small(*names))
+    assert sum(len(message.ids) for message in first) == FIRST_JOBS
+    (second,) = {
+        sum(len(action.message.ids) for action in modern.hears(*(Accepteds(message.ids) for message in first)))
+    }
+    assert second == 2 * FIRST_JOBS
+
+
+def test_results_in_columns_are_held_against_the_jobs_outputs(modern):
+    begin(modern, *small(b"a", outputs=("edges",)), *small(b"b", outputs=("gray",)), *small(b"c"))
+    results = Results((b"a", b"b", b"c"), (Column("edges", "png"),), (1, 1, 1), {}, (b"xyz",))
+    outcomes = {action.job: action.outcome for action in delivered(modern.hears(results))}
+    assert outcomes[b"a"].payload == (b"x",)
+    assert outcomes[b"b"] == Failed(b"b", "transient", "The worker's outputs are not those of the recipe.")
+    assert outcomes[b"c"].payload == (b"z",)
+
+
+def test_results_in_columns_of_an_unknown_format_are_failures(modern):
+    begin(modern, *small(b"a", outputs=("edges",)))
+    results = Results((b"a",), (Column("edges", "exe"),), (1,), {}, (b"x",))
+    assert [action.outcome.kind for action in delivered(modern.hears(results))] == ["transient"]

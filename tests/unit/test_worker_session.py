@@ -1,5 +1,6 @@
 """The worker's side of the wire at our own broker, with a clock moved by hand."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -270,3 +271,24 @@ def test_outcomes_leave_before_the_worker_does(modern):
     actions = modern.session.hand_back(0.0)
     assert [result.id for result in sent(actions, Result)] == [b"a"]
     assert {nack.id for nack in sent(actions, Nack)} == {b"b", b"c"}
+
+
+def test_a_batch_that_is_too_large_for_the_worker_is_taken_on_one_by_one(modern):
+    most = modern.session.most_unfinished
+    names = tuple(b"%d" % number for number in range(most + 2))
+    actions = modern.hears(Tasks(names, b"recipe", (1,) * len(names), 60.0, (b"x" * len(names),)))
+    assert [action.lease for action in actions if isinstance(action, Run)] == [*names[:most]]
+    assert [nack.id for nack in sent(actions, Nack)] == [*names[most:]]
+
+
+def test_one_image_of_a_batch_may_be_too_large():
+    worker = Worker(dataclasses.replace(PROFILE, largest_image=1))
+    worker.hears(Hello(b"life", b"session", 1.0, 4, INLINE_LIMIT, MINOR))
+    actions = worker.hears(TASKS)
+    assert [action.lease for action in actions if isinstance(action, Run)] == [b"a", b"b"]
+    assert [(failed.id, failed.kind) for failed in sent(actions, Failed)] == [(b"c", "permanent")]
+
+
+def test_a_worker_that_leaves_gives_a_whole_batch_back(modern):
+    modern.session.drain(0.0)
+    assert [nack.id for nack in sent(modern.hears(TASKS), Nack)] == [b"a", b"b", b"c"]

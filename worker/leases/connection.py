@@ -96,14 +96,14 @@ class BrokerConnection:
 
     def ended(self, lease: bytes, outcome: Done | Failed | ByValue) -> None:
         now = time.monotonic()
-        if isinstance(outcome, ByValue):
+        if isinstance(outcome, Done):
+            self._actions += self.session.on_result(lease, outcome, now)
+        elif isinstance(outcome, ByValue):
             self._actions += self.session.on_not_shared(lease, now)
             if total := self._lines.admit("by value", now):
                 log.warning("an image comes by value", job=outcome.job, reason=outcome.reason, total=total)
-        elif isinstance(outcome, Failed):
-            self._actions += self.session.on_failed(lease, outcome.kind, outcome.reason, now)
         else:
-            self._actions += self.session.on_result(lease, outcome, now)
+            self._actions += self.session.on_failed(lease, outcome.kind, outcome.reason, now)
 
     def drain(self) -> None:
         self._execute(self.session.drain(time.monotonic()))
@@ -136,8 +136,15 @@ class BrokerConnection:
 
     def _execute(self, actions: list[Action]) -> None:
         for action in actions:
-            self._do(action)
+            if type(action) is Run:  # most of them, when tasks are short
+                self._run(action)
+            else:
+                self._do(action)
         self.socket.flush()
+
+    def _run(self, run: Run) -> None:
+        image = run.image
+        self._threads.add((self._number, run.lease), run, self._files.take(image) if isinstance(image, int) else image)
 
     def _do(self, action: Action) -> None:
         match action:
@@ -147,9 +154,8 @@ class BrokerConnection:
                 self.socket.put_frames(frames)
             case Open(identity):
                 self._open(identity)
-            case Run(lease, _, image):
-                file = self._files.take(image) if isinstance(image, int) else image
-                self._threads.add((self._number, lease), action, file)
+            case Run():
+                self._run(action)
             case Abandon(lease):
                 self._threads.drop((self._number, lease))
             case Store():

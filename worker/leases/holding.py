@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from filterfleet.common import wire
-from filterfleet.common.wire.actions import Discard, Store
+from filterfleet.common.wire.actions import Discard, Send, Store
+from filterfleet.common.wire.columns import cut
 from filterfleet.common.wire.messages import LEASES_LIMIT
 from filterfleet.common.wire.pull import Pull
-from filterfleet.worker.leases.actions import Abandon, Action
+from filterfleet.worker.leases.actions import Abandon, Action, Run, run_of
 from filterfleet.worker.leases.state import Lease, LeaseState, closing
 
 
@@ -39,13 +42,21 @@ class Holding(dict[bytes, Lease]):
         """Those that wait although there are more unfinished leases than slots, the latest first."""
         return self.waiting[::-1][: max(0, self.unfinished - slots)]
 
-    def crowded(self, most_unfinished: int) -> bool:
-        """Whether it holds all that it may."""
-        return self.unfinished >= most_unfinished or len(self) >= LEASES_LIMIT
+    def crowded(self, most_unfinished: int, more: int = 1) -> bool:
+        """Whether there would be too many with this number of new ones."""
+        return self.unfinished + more > most_unfinished or len(self) + more > LEASES_LIMIT
 
     def add(self, held: Lease) -> None:
         self[held.token] = held
         self.unfinished += 1
+
+    def add_all(self, tasks: wire.Tasks) -> list[Run]:
+        """Take on tasks that have their images."""
+        recipe, timeout, state = tasks.recipe, tasks.timeout, LeaseState.HANDED_OVER
+        self.update({token: Lease(token, state) for token in tasks.ids})
+        self.unfinished += len(tasks.ids)
+        images = cut(tasks.payload, tasks.sizes)
+        return [Run(token, recipe, image, timeout) for token, image in zip(tasks.ids, images, strict=True)]
 
     def pull(self, held: Lease, size: int) -> None:
         """The image is on its way, into a blob of its own."""
@@ -62,17 +73,35 @@ class Holding(dict[bytes, Lease]):
             return None
         return Store(held.blob, data.offset, part)
 
-    def pulled(self, held: Lease) -> None:
-        """The image is there, and its blob belongs to the shell."""
-        held.state = LeaseState.HANDED_OVER
-        held.pull = None
-        del self._pulling[held.blob]
+    def pull_on(self, held: Lease, now: float) -> list[Action]:
+        """Ask for what is missing of an image. When all of it is there, its blob belongs to the shell."""
+        assert held.pull is not None
+        assert held.task is not None
+        actions: list[Action] = [Send(wire.Get(held.token, "", *part)) for part in held.pull.requests(now)]
+        if held.pull.complete:
+            held.state = LeaseState.HANDED_OVER
+            held.pull = None
+            del self._pulling[held.blob]
+            actions.append(run_of(held.task, held.blob))
+        return actions
 
     def finish(self, held: Lease) -> None:
         """It has an outcome. There may have been another one before."""
         if held.state is not LeaseState.FINISHED:
             held.state = LeaseState.FINISHED
             self.unfinished -= 1
+
+    def end_plain(self, tokens: Iterable[bytes]) -> list[Lease]:
+        """Forget those that have outcomes and no files, and return the others."""
+        finished, others = LeaseState.FINISHED, []  # a constant of an enumeration takes long to find
+        for token in tokens:
+            if (held := self.get(token)) is None:
+                continue
+            if held.state is finished and not held.outputs:
+                del self[token]
+            else:
+                others.append(held)
+        return others
 
     def end(self, held: Lease) -> list[Action]:
         """Forget it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Iterable
 
 from filterfleet.common import wire
 from filterfleet.common.payload import OpenFile
@@ -29,12 +30,11 @@ class Outcomes:
     def add(self, lease: bytes, outcome: wire.Message) -> None:
         self._new[lease] = outcome
 
-    def forget(self, lease: bytes) -> None:
-        """The outcome has been acknowledged, or is worth nothing."""
-        if lease in self._sent:
-            del self._sent[lease]
-        else:
-            self._new.pop(lease, None)
+    def forget(self, leases: Iterable[bytes]) -> None:
+        """Their outcomes have been acknowledged, or are worth nothing."""
+        for lease in leases:
+            if self._sent.pop(lease, None) is None:
+                self._new.pop(lease, None)
 
     def take(self, now: float) -> list[wire.Message]:
         """Those that are to be sent now."""
@@ -45,8 +45,8 @@ class Outcomes:
                 break
             del self._sent[lease]
             new[lease] = outcome
-        for lease, outcome in new.items():
-            self._sent[lease] = now + RESEND, outcome
+        again = now + RESEND
+        self._sent.update({lease: (again, outcome) for lease, outcome in new.items()})
         return list(new.values())
 
 
@@ -54,8 +54,8 @@ def result_of(held: Lease, done: Done, inline_limit: int) -> wire.Result:
     """The result of this lease, with its outputs, or without them when the broker has to pull them from the lease."""
     if done.left:
         return wire.Result(held.token, done.outputs, done.report, left=done.left)
-    in_memory = [blob for blob in done.blobs if not isinstance(blob, OpenFile)]
-    if len(in_memory) == len(done.blobs) and (held.opaque or sum(map(len, in_memory)) <= inline_limit):
+    in_files = any(isinstance(blob, OpenFile) for blob in done.blobs)
+    if not in_files and (held.opaque or sum(map(len, done.blobs)) <= inline_limit):
         return wire.Result(held.token, done.outputs, done.report, done.blobs)
     held.outputs = {output.name: blob for output, blob in zip(done.outputs, done.blobs, strict=True)}
     return wire.Result(held.token, done.outputs, done.report)

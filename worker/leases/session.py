@@ -2,13 +2,12 @@
 
 It opens with the RFC's READY. A HELLO in answer means our own broker, and the PPX profile. A request without one means
 somebody else's Paranoid Pirate queue, and the basic profile: one reply for each request, READY again while threads are
-free, and silence when none is, because such a queue takes any message for readiness. state.py has the table of a
-lease's states.
+free, and silence when none is, because such a queue takes any message for readiness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, cast
 
 from filterfleet.common import wire
@@ -50,8 +49,8 @@ class WorkerSession:
         self._actions: list[Action] = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             wire.Hello: self._on_hello,
-            wire.Task: lambda task, now: self._take_on([task], now),
-            wire.Tasks: lambda tasks, now: self._take_on(columns.tasks(tasks), now),
+            wire.Task: self._on_task,
+            wire.Tasks: self._on_tasks,
             wire.Cancel: lambda message, _now: self._forget((message.id,)),
             wire.ResultOk: lambda message, _now: self._forget((message.id,)),
             wire.ResultOks: lambda message, _now: self._forget(message.ids),
@@ -118,7 +117,7 @@ class WorkerSession:
         held = self._leases.get(lease)
         if held is not None and held.outputs:
             self._actions += self._leases.let_go(held)
-            self._outcomes.forget(lease)
+            self._outcomes.forget((lease,))
             self._finish(held, wire.Failed(lease, "transient", reason[:2000]), now)
         return self._take()
 
@@ -243,7 +242,7 @@ class WorkerSession:
     def _end(self, held: Lease) -> None:
         """Forget a lease."""
         if held.state is LeaseState.FINISHED:
-            self._outcomes.forget(held.token)
+            self._outcomes.forget((held.token,))
         if held.outputs:
             self.gets.forget(held.token)
         self._actions += self._leases.end(held)
@@ -287,12 +286,19 @@ class WorkerSession:
         if self.draining:
             self._send(wire.Drain())
 
-    def _take_on(self, tasks: list[wire.Task], now: float) -> None:
-        self._pace.came(len(tasks), sum([task.size for task in tasks]))
-        for task in tasks:
-            self._on_task(task, now)
+    def _on_tasks(self, tasks: wire.Tasks, now: float) -> None:
+        """All together when nothing is in the way of any of them, and otherwise one by one."""
+        small = max(tasks.sizes) <= min(SMALL, self.profile.largest_image)
+        free = not self.draining and not self._leases.crowded(self.most_unfinished, len(tasks.ids))
+        if small and free and self._leases.keys().isdisjoint(tasks.ids):
+            self._pace.came(len(tasks.ids), sum(tasks.sizes))
+            self._actions += self._leases.add_all(tasks)
+        else:
+            for task in columns.tasks(tasks):
+                self._on_task(task, now)
 
     def _on_task(self, task: wire.Task, now: float) -> None:
+        self._pace.came(1, task.size)
         if task.id in self._leases:
             return
         if self.draining or self._leases.crowded(self.most_unfinished):
@@ -314,15 +320,9 @@ class WorkerSession:
             self._review(now)
 
     def _pull(self, held: Lease, now: float) -> None:
-        assert held.pull is not None
-        assert held.task is not None
-        for offset, length in held.pull.requests(now):
-            self._send(wire.Get(held.token, "", offset, length))
-        if held.pull.complete:
-            self._leases.pulled(held)
-            self._actions.append(run_of(held.task, held.blob))
-            if held.alone:  # the broker must know that the pull is over
-                self._beat()
+        self._actions += self._leases.pull_on(held, now)
+        if held.alone and held.pull is None:  # the broker must know that the pull is over
+            self._beat()
 
     def _on_data(self, data: wire.Data, _now: float) -> None:
         if (store := self._leases.take(data)) is not None:
@@ -344,7 +344,7 @@ class WorkerSession:
             return
         self._outcomes.add(held.token, outcome)
 
-    def _forget(self, leases: Iterable[bytes]) -> None:
-        for held in map(self._leases.get, leases):
-            if held is not None:
-                self._end(held)
+    def _forget(self, leases: Sequence[bytes]) -> None:
+        self._outcomes.forget(leases)
+        for held in self._leases.end_plain(leases):
+            self._end(held)

@@ -14,7 +14,8 @@ from pathlib import Path
 import zmq
 
 from filterfleet.bench.analysis.model.prices import Role
-from filterfleet.bench.broker import IMAGE_SECONDS, Flow, client_of, fleet_of
+from filterfleet.bench.broker import IMAGE_SECONDS, SLOTS, Flow, hurried
+from filterfleet.bench.slow_fleet import client_of, fleet_of
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.ports import LOOPBACK
 
@@ -52,22 +53,22 @@ class Loads:
 
 def loads(image: int, tasks: int) -> Loads:
     """image is in bytes; tasks are how many a crowd has. Raises FleetError."""
-    with fleet_of(HURRIED, hurry=True) as fleet, client_of(fleet) as client:
+    with hurried(HURRIED) as fleet, client_of(fleet) as client:
         flow = Flow(client)
-        flow.run(fleet, 2000, TINY)
-        flow.run(fleet, LARGE_AHEAD, image, LARGE_AHEAD)
+        flow.run(2000, TINY)
+        flow.run(LARGE_AHEAD, image, LARGE_AHEAD)
         processes = [fleet.broker.pid], [worker.pid for worker in fleet.workers]
         with _costs(*processes, tasks) as crowd:
-            flow.run(fleet, tasks, TINY)
+            flow.run(tasks, TINY)
         with _costs(*processes, tasks // 50) as large:
-            flow.run(fleet, tasks // 50, image, LARGE_AHEAD)
-    with fleet_of(SLOW, hurry=False) as fleet, client_of(fleet) as client:
+            flow.run(tasks // 50, image, LARGE_AHEAD)
+    with fleet_of(SLOW, SLOTS, 1 / IMAGE_SECONDS) as fleet, client_of(fleet) as client:
         flow = Flow(client)
-        flow.run(fleet, 5 * SLOW, TINY)
+        flow.run(5 * SLOW, TINY)
         processes = [fleet.broker.pid], [worker.pid for worker in fleet.workers]
         count = round(SLOW / IMAGE_SECONDS * tasks / 10_000)
         with _costs(*processes, count) as single:
-            flow.run(fleet, count, TINY)
+            flow.run(count, TINY)
         time.sleep(0.1)  # until the acknowledgements have left
         with _costs(*processes, SLOW * IDLE) as idle:
             time.sleep(IDLE)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from filterfleet.bench import programs
 from filterfleet.bench.analysis.record import Part, Series
 from filterfleet.bench.analysis.setting import Setting
-from filterfleet.bench.broker import Cost, Fleet, Flow, client_of, fleet_of, round_trip, shares_of
+from filterfleet.bench.broker import Flow, hurried, round_trip, shares_of
 from filterfleet.bench.peers.catalogue import SYSTEMS, Peer, absent, installed
 from filterfleet.bench.peers.protocol import TASKS, TINY
 from filterfleet.bench.raw_queue import PROXY, PYTHON, RawClient, raw_queue
+from filterfleet.bench.slow_fleet import Cost, SlowFleet, client_of
 from filterfleet.common.client.client import Client
 from filterfleet.common.errors import FleetError
 from filterfleet.common.wire.messages import INLINE_LIMIT
@@ -52,7 +53,7 @@ def measure(setting: Setting) -> Part:
     found, systems = Findings(), installed(SYSTEMS, quick=setting.quick)
     with _both() as (fleet, client, queues):
         flow = Flow(client)
-        flow.run(fleet, 2000, TINY)
+        flow.run(2000, TINY)
         for number in setting.laps(20, 160):
             setting.say(f"broker, round {number + 1}")
             _ours(found, fleet, client, flow, tasks, trips)
@@ -80,20 +81,20 @@ def _name(peer: Peer) -> str:
 
 
 @contextmanager
-def _both() -> Iterator[tuple[Fleet, Client, dict[str, RawClient]]]:
+def _both() -> Iterator[tuple[SlowFleet, Client, dict[str, RawClient]]]:
     with ExitStack() as stack:
-        fleet = stack.enter_context(fleet_of(WORKERS, hurry=True))
+        fleet = stack.enter_context(hurried(WORKERS))
         client = stack.enter_context(client_of(fleet))
         queues = {name: stack.enter_context(raw_queue(queue, WORKERS)) for queue, name in QUEUES.items()}
         yield fleet, client, queues
 
 
-def _ours(found: Findings, fleet: Fleet, client: Client, flow: Flow, tasks: int, trips: int) -> None:
-    cost = fleet.costs(lambda: flow.run(fleet, tasks, TINY))
+def _ours(found: Findings, fleet: SlowFleet, client: Client, flow: Flow, tasks: int, trips: int) -> None:
+    cost = fleet.costs(lambda: flow.run(tasks, TINY))
     found.costs.append(cost)
     found.rates.setdefault(BROKER, []).append(tasks / cost.seconds)
-    found.large.setdefault(BROKER, []).append(PAYLOADS / flow.run(fleet, PAYLOADS, INLINE_LIMIT, AHEAD))
-    found.trips.setdefault(BROKER, []).extend(1000 * round_trip(client, fleet) for _ in range(trips))
+    found.large.setdefault(BROKER, []).append(PAYLOADS / flow.run(PAYLOADS, INLINE_LIMIT, AHEAD))
+    found.trips.setdefault(BROKER, []).extend(1000 * round_trip(client) for _ in range(trips))
 
 
 def _raw(found: Findings, name: str, queue: RawClient, tasks: int, trips: int) -> None:
