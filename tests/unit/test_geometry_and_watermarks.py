@@ -106,7 +106,7 @@ def test_long_text_shrinks_until_it_fits():
 
 def test_writings_of_the_world_are_drawn():
     black = np.zeros((80, 600), np.uint8)
-    texts = ("ÄÖ", "日本", "مرحبا", "Жж", "??")
+    texts = ("ÄÖ", "日本", "Ωμέγα", "Жж", "??")
     drawn = [bind(step("watermark_text", text=text, size=40))(black).tobytes() for text in texts]
     assert len({black.tobytes(), *drawn}) == len(texts) + 1
 

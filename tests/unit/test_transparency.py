@@ -132,8 +132,9 @@ def opaque_colours(image):
 
 
 # Their statistics are those of the whole image, or of large tiles: see test_transparent_statistics.py.
-STATISTICS = {"equalize", "clahe", "otsu"}
-MIXING = {name for name, case in CASES.items() if weighs(bind(step(name, **case.values)))} - STATISTICS
+STATISTICS = {"equalize", "clahe", "otsu", "auto_levels", "stretch", "white_balance", "match_histogram"}
+FRAMES = {"background", "crop", "flip", "pad"}  # they take pixels as they are
+MIXING = {name for name, case in CASES.items() if weighs(bind(step(name, **case.values)))} - STATISTICS - FRAMES
 DERIVATIVES = {"sobel", "scharr", "laplacian"}
 
 

@@ -85,8 +85,7 @@ class Client(Process):
             count.passes(one)
             actions += self._core.on_message(one.frames, now)
         done, self._done = self._done, []
-        for job in done:
-            self._core.acknowledge(job, now)
+        self._core.acknowledge(done, now)
         while len(self._began) < self.window and self._left > 0:
             self._submit(now)
         actions += self._core.on_tick(now)
