@@ -224,7 +224,7 @@ def test_the_page_is_what_prometheus_reads_in_both_of_its_formats():
         *worker_families(Tally(), 1, 0, Memory(1), 1),
         Family("h_seconds", "histogram", "", [Histogram((1.0,)).sample()]),
     ]
-    with serving(str(port), lambda: families):
+    with serving(str(port), lambda: lambda: families):
         status, text = get(port)
         assert status == 200
         found = {metric.name: metric for metric in parse_text(text)}
@@ -246,7 +246,7 @@ def test_the_page_is_what_prometheus_reads_in_both_of_its_formats():
 def test_a_loop_that_hangs_is_a_target_that_is_down(monkeypatch):
     monkeypatch.setattr(board_module, "PATIENCE", 0.05)
     port = free_ports()[0]
-    with serving(f"localhost:{port}", Board().ask):
+    with serving(f"localhost:{port}", lambda: Board().ask):
         assert get(port) == (503, "The daemon does not answer.\n")
 
 
@@ -258,14 +258,17 @@ def test_a_port_that_is_taken_is_said_in_a_sentence():
     with (
         socket.create_server((LOOPBACK, port)),
         pytest.raises(FleetError, match=f"^{sentence}$"),
-        serving(str(port), list),
+        serving(str(port), lambda: list),
     ):
         pass
 
 
 @pytest.mark.parametrize("text", ["", "x", "localhost:", ":80", "h:0", "h:65536", "70000", "1.5"])
 def test_what_is_no_address_is_said_in_a_sentence(text):
-    with pytest.raises(FleetError, match=r"HOST:PORT for --metrics, such as 127\.0\.0\.1:9464\.$"), serving(text, list):
+    with (
+        pytest.raises(FleetError, match=r"HOST:PORT for --metrics, such as 127\.0\.0\.1:9464\.$"),
+        serving(text, lambda: list),
+    ):
         pass
 
 
