@@ -36,6 +36,7 @@ from filterfleet.common.metrics.families import (
 from filterfleet.common.metrics.histogram import Histogram
 from filterfleet.common.metrics.processes import process_families
 from filterfleet.common.metrics.serving import serving
+from filterfleet.common.metrics.telling import WANTED
 from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.wire import Failed
 from filterfleet.listener.ledger.histogram import BUCKETS, STAGES, bucket_of, histogram_of, packed
@@ -204,14 +205,18 @@ def test_only_children_that_run_and_have_told_lately_have_numbers():
 
     def child(name: str, process: object, told: float) -> SimpleNamespace:
         numbers = encoded([gauge("jobs", "", 1.0)])
-        return SimpleNamespace(spec=SimpleNamespace(name=name), process=process, numbers=numbers, told=told)
+        environment = {} if name == "page" else {WANTED: "1"}
+        spec = SimpleNamespace(name=name, environment=environment)
+        return SimpleNamespace(spec=spec, process=process, numbers=numbers if environment else b"", told=told)
 
     children = Children(lambda name: name.startswith("worker-"))
     all_of_them = [child("worker-1", me, now), child("worker-2", None, now), child("worker-3", me, now - FRESH - 1)]
+    all_of_them.append(child("page", me, 0.0))
     assert children.look(SimpleNamespace(children=all_of_them)) is False
     families = children.families()
     assert values(families, "jobs") == {("worker-1",): 1}
     assert values(families, "filterfleet_process_responding") == {("worker-1",): 1, ("worker-3",): 0}
+    assert ("page",) in values(families, "filterfleet_process_threads"), "one that tells nothing is still a process"
 
 
 # --- the page ----
