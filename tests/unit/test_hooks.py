@@ -331,6 +331,14 @@ def test_a_program_gets_an_event_by_its_environment_and_its_input(tmp_path, monk
     assert told["reason"] == "$(touch x)\n"
 
 
+def test_no_name_or_reason_ends_the_thread_that_tells_it():
+    program = Run(Program(("/bin/sh", "-c", 'test "$FILTERFLEET_REASON" = "a\\\\0b"')))
+    assert program.tell(event(reason="a\0b")) == Told(Answer.TAKEN)
+    assert program.tell(event(path="\ud800")).answer is Answer.REFUSED
+    with contextlib.closing(Post(Webhook(f"http://{'x' * 64}.example/", SECRET))) as post:
+        assert post.tell(event()).answer is Answer.AWAY
+
+
 def test_a_program_that_fails_or_hangs_is_said(monkeypatch):
     told = Run(Program(("/bin/sh", "-c", "echo no >&2; exit 3"))).tell(event())
     assert told == Told(Answer.REFUSED, "exit code 3: no")
