@@ -210,7 +210,7 @@ def serve(
         log.warning("no keys: everybody who can reach the ports can use the fleet", bind=bind)
     with contextlib.closing(StopSignal()) as stop:
         board = Board()
-        with serving(metrics, lambda: [*board.ask(), *process_families({"broker": os.getpid()})]):
+        with serving(metrics, lambda: lambda: [*board.ask(), *process_families({"broker": os.getpid()})]):
             service = BrokerService(bind, frontend_port, backend_port, settings or Settings(), keys, board)
             service.run(stop, Notifier())
 

@@ -29,9 +29,8 @@ from filterfleet.dashboard.token import token_in
 from filterfleet.listener import handover
 from filterfleet.listener.claim import Guard
 from filterfleet.listener.ledger.ledger import Ledger
-from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
+from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.metrics import disk_families
-from filterfleet.listener.past import Past
 from filterfleet.listener.present import known
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import check_locations, full_text
@@ -94,7 +93,6 @@ class Fleet:
         )
         self._metrics = options.metrics
         self._children = Children(lambda name: name.startswith("worker-"))
-        self._past = Past(folder / LEDGER, str(self.source))
         self._folders = {"state": folder, **({"output": self.output} if isinstance(self.output, Path) else {})}
         keys = options.keys and options.keys.resolve()
         ports_and_keys = (
@@ -181,13 +179,17 @@ class Fleet:
             rotation.look()
             return watch is not None and watch(supervisor)
 
-        with serving(self._metrics, self._families):
+        with serving(self._metrics, self._prepared):
             specs = [*self._brokers, *self._workers, *self._pages, listener]
             supervise(specs, patience=DRAIN_LIMIT + GRACE, watch=look)
 
-    def _families(self) -> list[Family]:
+    def _prepared(self) -> Callable[[], list[Family]]:
         """The metrics of all processes, which one page has for the whole fleet."""
-        return [*self._children.families(), *self._past.families(), *disk_families(self._folders)]
+        # Here, because the history of a ledger takes 0.01 s to import, and most fleets serve no metrics.
+        from filterfleet.listener.past import Past
+
+        past = Past(ledger_file(self.source, self.output, self._options.state), str(self.source))
+        return lambda: [*self._children.families(), *past.families(), *disk_families(self._folders)]
 
     def _listener(self, *, once: bool) -> Spec:
         options = replace(self._options, once=once)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.errors import FleetError, InterruptedRunError
+from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.metrics.board import Board
@@ -26,19 +27,16 @@ from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
 from filterfleet.listener.ends import Cloud, open_ends
 from filterfleet.listener.heal import Healer
-from filterfleet.listener.hooks.feed import Feed
 from filterfleet.listener.interfaces import Source
 from filterfleet.listener.ledger.ledger import Failure
 from filterfleet.listener.ledger.opening import LEDGER, ledger_file, open_ledger
 from filterfleet.listener.metrics import disk_families, fleet_families
 from filterfleet.listener.orders.box import Box
-from filterfleet.listener.past import Past
 from filterfleet.listener.present import PresentFile
 from filterfleet.listener.previews.store import PreviewStore
 from filterfleet.listener.service import Hints
 from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.hints import parse_hints, read_token
-from filterfleet.listener.settings.hooks import HookOptions, parse_hooks
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import Options
@@ -49,6 +47,7 @@ from filterfleet.listener.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from filterfleet.listener.hooks.office import Office
+    from filterfleet.listener.settings.hooks import HookOptions
 
 REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
 
@@ -82,9 +81,9 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         stop = stack.enter_context(contextlib.closing(StopSignal()))
         home = ledger_file(there, here, state).parent
         folders = {"state": home, **({"output": here} if isinstance(here, Path) else {})}
-        hook_options = parse_hooks(options.webhook, options.webhook_secret_file, options.exec_hook, options.hook_events)
-        board, teller, past = Board(), Teller(Notifier()), Past(home / LEDGER, str(there))
-        stack.enter_context(serving(options.metrics, lambda: [*board.ask(), *past.families(), *_surroundings(folders)]))
+        board, teller = Board(), Teller(Notifier())
+        stack.enter_context(serving(options.metrics, lambda: _metrics(board, home / LEDGER, str(there), folders)))
+        hooks = _parsed_hooks(options)
         ends = stack.enter_context(
             open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
         )
@@ -95,8 +94,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         if options.heal:
             folder = LocalOutput(_healed(here), links=options.follow_links)
             stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
-        feed = Feed(home / LEDGER, str(there), recipe.digest.hex())
-        office = stack.enter_context(_open_office(hook_options, feed))
+        office = stack.enter_context(_open_office(hooks, home / LEDGER, str(there), recipe))
         hints = stack.enter_context(_open_hints(options, ends.source))
         exchange = stack.enter_context(open_exchange(options.share, there, here))
         previews = stack.enter_context(contextlib.closing(PreviewStore(home))) if options.previews else None
@@ -147,20 +145,35 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
     return Ending(failures, left_alone)
 
 
-def _surroundings(folders: Mapping[str, Path]) -> list[Family]:
-    return [*disk_families(folders), *process_families({"listener": os.getpid()})]
+def _metrics(board: Board, ledger: Path, source: str, folders: Mapping[str, Path]) -> Callable[[], list[Family]]:
+    """What is served. folders: by what they are for."""
+    # Here, because the history of a ledger takes 0.01 s to import, and few listeners need it.
+    from filterfleet.listener.past import Past
+
+    past, pids = Past(ledger, source), {"listener": os.getpid()}
+    return lambda: [*board.ask(), *past.families(), *disk_families(folders), *process_families(pids)]
+
+
+def _parsed_hooks(options: ListenerOptions) -> HookOptions | None:
+    """Raises FleetError."""
+    if not (options.webhook or options.exec_hook or options.webhook_secret_file):
+        return None
+    # Here and below, because Python's HTTP client and TLS take 0.05 s to import, and few listeners need them.
+    from filterfleet.listener.settings.hooks import parse_hooks
+
+    return parse_hooks(options.webhook, options.webhook_secret_file, options.exec_hook, options.hook_events)
 
 
 @contextlib.contextmanager
-def _open_office(options: HookOptions, feed: Feed) -> Iterator[Office | None]:
+def _open_office(options: HookOptions | None, ledger: Path, source: str, recipe: Recipe) -> Iterator[Office | None]:
     """Raises FleetError."""
-    if not options.receivers:
+    if options is None:
         yield None
         return
-    # Here, because Python's HTTP client and TLS take 0.05 s to import, and few listeners need them.
+    from filterfleet.listener.hooks.feed import Feed
     from filterfleet.listener.hooks.office import Office
 
-    with contextlib.closing(Office(options, feed)) as office:
+    with contextlib.closing(Office(options, Feed(ledger, source, recipe.digest.hex()))) as office:
         yield office
 
 

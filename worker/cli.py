@@ -80,5 +80,5 @@ def worker(
     told = {WANTED: "1"} if metrics else {}
     specs = [Spec(f"worker-{n + 1}", argv, environment=told) for n in range(processes)]
     children = Children(lambda _name: True)
-    with serving(metrics, children.families):
+    with serving(metrics, lambda: children.families):
         supervise(specs, patience=drain_limit + GRACE, watch=children.look)

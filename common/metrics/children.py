@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from filterfleet.common.metrics.families import Family, decoded, gauge, labelled
 from filterfleet.common.metrics.processes import process_families
+from filterfleet.common.metrics.telling import WANTED
 from filterfleet.common.process.supervisor import Child, Supervisor
 
 # Seconds after which what a child has told counts for nothing, for instance because it is stopped. More: a busy machine
@@ -38,7 +39,8 @@ class Children:
             for child in self._children
             if child.spec.name in running and (numbers := child.numbers) and now - child.told < FRESH
         }
-        answers = {name: float(name in told) for name in running}
+        asked = {child.spec.name for child in self._children if WANTED in child.spec.environment}
+        answers = {name: float(name in told) for name in running if name in asked}
         families = process_families(running)
         text = "Whether a process has told its numbers lately."
         families.append(gauge("filterfleet_process_responding", text, answers, "process"))

@@ -16,9 +16,12 @@ log = get_logger("metrics")
 
 
 @contextlib.contextmanager
-def serving(where: str | None, collect: Callable[[], list[Family]]) -> Iterator[None]:
-    """Serve what collect returns while the context lasts. where is HOST:PORT, or PORT alone for loopback; None: nothing
-    is served. collect is called by other threads, and may raise TimeoutError. Raises FleetError."""
+def serving(where: str | None, prepare: Callable[[], Callable[[], list[Family]]]) -> Iterator[None]:
+    """Serve metrics while the context lasts. where is HOST:PORT, or PORT alone for loopback; None: nothing is served.
+
+    prepare is called once, and only if they are served. What it returns is called for each request, by other threads,
+    and may raise TimeoutError. Raises FleetError.
+    """
     if where is None:
         yield
         return
@@ -26,7 +29,7 @@ def serving(where: str | None, collect: Callable[[], list[Family]]) -> Iterator[
     # Here, because the library and Python's HTTP server take 0.05 s to import, and most fleets serve no metrics.
     from filterfleet.common.metrics.endpoint import Endpoint
 
-    with contextlib.closing(Endpoint(address, collect)):
+    with contextlib.closing(Endpoint(address, prepare())):
         log.info("metrics are served", address=str(address))
         if not address.is_loopback:
             log.warning("everybody who can reach the port can read the metrics", address=str(address))

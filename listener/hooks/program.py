@@ -57,6 +57,8 @@ class Run:
                 )
             except OSError as error:
                 return Told(Answer.AWAY, f"it cannot be started: {error.strerror}")
+            except ValueError as error:  # a name that no environment can have
+                return Told(Answer.REFUSED, f"it cannot be started: {error}")
             if not self._ends(process, event.body()):
                 return Told(Answer.REFUSED, f"it ran for more than {LIMIT:g} s")
             if process.returncode == 0:
@@ -92,7 +94,7 @@ def _environment(event: HookEvent) -> dict[str, str]:
     fields = {"EVENT": event.kind.value, "EVENT_ID": event.id}
     for name in ("source", "path", "reason"):
         if name in event.fields:
-            fields[name.upper()] = str(event.fields[name])
+            fields[name.upper()] = str(event.fields[name]).replace("\0", "\\0")  # an environment ends there
     return kept | {f"FILTERFLEET_{name}": value for name, value in fields.items()}
 
 

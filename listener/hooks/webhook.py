@@ -75,7 +75,7 @@ class Post:
         except ssl.SSLCertVerificationError:
             self._connection.close()
             return Told(Answer.AWAY, _TLS)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:  # the last one for a name that is no host's
             self._connection.close()
             reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
             return Told(Answer.AWAY, str(reason))

@@ -242,6 +242,41 @@ def test_listener_serves_cloud_folders(fleet: Fleet) -> None:
 
 
 @pytest.mark.slow
+def test_units_serve_metrics_and_start_programs(fleet: Fleet) -> None:
+    """With the drop-ins of docs/metrics.md."""
+    box, root = fleet.box, fleet.box.root
+    told = root / "var/lib/filterfleet/told"
+    hook = "--exec-hook \\'/bin/sh -c \"touch /var/lib/filterfleet/told\"\\' --hook-events batch.done"
+    drop_ins = []
+    for unit, port, more in ((BROKER, 9464, ""), (WORKER, 9465, ""), (LISTENER, 9466, hook)):
+        drop_ins.append(root / f"etc/systemd/system/{unit}.service.d/metrics.conf")
+        drop_ins[-1].parent.mkdir(exist_ok=True)
+        options = f"--metrics {port} {more}".strip().replace('"', '\\"')
+        # The box may have this test's Python at another place, whose modules need its own library.
+        library = "Environment=LD_LIBRARY_PATH=/opt/python/lib\n"
+        drop_ins[-1].write_text(f'[Service]\nEnvironment="OPTIONS={options}"\nSocketBindAllow=tcp:{port}\n{library}')
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "restart", BROKER, WORKER, LISTENER)
+    fleet.wait_for_results(fleet.drop(len(PHOTOS)))
+
+    def page(port: int) -> str:
+        read = (
+            f"import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:{port}/metrics').read().decode())"
+        )
+        return str(box.run("python3", "-c", read))
+
+    box.wait_until(lambda: "filterfleet_broker_workers 1.0" in page(9464), "the broker's numbers")
+    box.wait_until(lambda: 'images_total{outcome="done",process="worker-1"}' in page(9465), "the worker's numbers")
+    assert 'filterfleet_process_open_fds{process="worker-1"}' in page(9465), "of a process that the parent may look at"
+    box.wait_until(lambda: 'filterfleet_listener_images{state="pending"} 0.0' in page(9466), "the listener's numbers")
+    box.wait_until(told.exists, "the end of the batch is told")
+    for drop_in in drop_ins:
+        drop_in.unlink()
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "restart", BROKER, WORKER, LISTENER)
+
+
+@pytest.mark.slow
 def test_nothing_is_written_elsewhere(fleet: Fleet) -> None:
     fleet.wait_for_results(fleet.drop(len(PHOTOS)))
     fresh = fleet.box.written() - fleet.box.written_before

@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import re
+import ssl
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import trustme
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.wire import OutputFile, Result
@@ -30,6 +32,7 @@ from filterfleet.listener.hooks.office import HOOKS, Office
 from filterfleet.listener.hooks.patience import GIVE_UP, LONGEST, TRIES, Answer, Patience, Told
 from filterfleet.listener.hooks.program import Run
 from filterfleet.listener.hooks.signature import HEADER, signature
+from filterfleet.listener.hooks.webhook import Post
 from filterfleet.listener.ledger import endings
 from filterfleet.listener.ledger.endings import Done, Failed, Mark
 from filterfleet.listener.ledger.ledger import Ledger
@@ -277,6 +280,30 @@ def test_one_receiver_that_is_away_holds_no_other_up(tmp_path, ledger, monkeypat
     assert len(list((tmp_path / HOOKS).iterdir())) == 2
 
 
+def test_certificates_are_checked_and_no_secret_goes_to_whom_nobody_vouches_for(tmp_path, monkeypatch):
+    authority = trustme.CA()
+    with Receiving() as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(context)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # a client that hangs up
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            webhook = Webhook(f"https://localhost:{server.server_port}/", SECRET)
+            with contextlib.closing(Post(webhook)) as post:
+                assert post.tell(event()) == Told(Answer.AWAY, "the certificate is not trusted")
+            assert not server.took
+            authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+            with contextlib.closing(Post(webhook)) as post:
+                assert post.tell(event()).answer is Answer.TAKEN
+            assert len(server.took) == 1
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def event(**fields: object) -> HookEvent:
     return HookEvent(Kind.FAILED, "id", {"source": "/in", "path": NOT_UTF8, "reason": "$(touch x)\n", **fields})
 
@@ -302,6 +329,14 @@ def test_a_program_gets_an_event_by_its_environment_and_its_input(tmp_path, monk
         "FILTERFLEET_REASON": b"$(touch x)\n",
     }
     assert told["reason"] == "$(touch x)\n"
+
+
+def test_no_name_or_reason_ends_the_thread_that_tells_it():
+    program = Run(Program(("/bin/sh", "-c", 'test "$FILTERFLEET_REASON" = "a\\\\0b"')))
+    assert program.tell(event(reason="a\0b")) == Told(Answer.TAKEN)
+    assert program.tell(event(path="\ud800")).answer is Answer.REFUSED
+    with contextlib.closing(Post(Webhook(f"http://{'x' * 64}.example/", SECRET))) as post:
+        assert post.tell(event()).answer is Answer.AWAY
 
 
 def test_a_program_that_fails_or_hangs_is_said(monkeypatch):

@@ -41,8 +41,9 @@ LATE_IMPORTS = {
     "worker/formats/jxl.py": "an optional package",
     "worker/formats/raw.py": "an optional package",
     "worker/formats/jp2.py": "an optional package",
+    "fleet.py": "the history of a ledger, for metrics",
     "listener/ends.py": "rclone, for a remote source or output",
-    "listener/daemon.py": "Python's HTTP server, for hints, and its client, for webhooks",
+    "listener/daemon.py": "Python's HTTP server for hints, its client for webhooks, a ledger's history for metrics",
     "common/metrics/serving.py": "Prometheus' library and Python's HTTP server, for metrics",
     "commands/auditing.py": "rclone, for a remote output",
 }

@@ -36,6 +36,7 @@ from filterfleet.common.metrics.families import (
 from filterfleet.common.metrics.histogram import Histogram
 from filterfleet.common.metrics.processes import process_families
 from filterfleet.common.metrics.serving import serving
+from filterfleet.common.metrics.telling import WANTED
 from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.wire import Failed
 from filterfleet.listener.ledger.histogram import BUCKETS, STAGES, bucket_of, histogram_of, packed
@@ -204,14 +205,18 @@ def test_only_children_that_run_and_have_told_lately_have_numbers():
 
     def child(name: str, process: object, told: float) -> SimpleNamespace:
         numbers = encoded([gauge("jobs", "", 1.0)])
-        return SimpleNamespace(spec=SimpleNamespace(name=name), process=process, numbers=numbers, told=told)
+        environment = {} if name == "page" else {WANTED: "1"}
+        spec = SimpleNamespace(name=name, environment=environment)
+        return SimpleNamespace(spec=spec, process=process, numbers=numbers if environment else b"", told=told)
 
     children = Children(lambda name: name.startswith("worker-"))
     all_of_them = [child("worker-1", me, now), child("worker-2", None, now), child("worker-3", me, now - FRESH - 1)]
+    all_of_them.append(child("page", me, 0.0))
     assert children.look(SimpleNamespace(children=all_of_them)) is False
     families = children.families()
     assert values(families, "jobs") == {("worker-1",): 1}
     assert values(families, "filterfleet_process_responding") == {("worker-1",): 1, ("worker-3",): 0}
+    assert ("page",) in values(families, "filterfleet_process_threads"), "one that tells nothing is still a process"
 
 
 # --- the page ----
@@ -224,7 +229,7 @@ def test_the_page_is_what_prometheus_reads_in_both_of_its_formats():
         *worker_families(Tally(), 1, 0, Memory(1), 1),
         Family("h_seconds", "histogram", "", [Histogram((1.0,)).sample()]),
     ]
-    with serving(str(port), lambda: families):
+    with serving(str(port), lambda: lambda: families):
         status, text = get(port)
         assert status == 200
         found = {metric.name: metric for metric in parse_text(text)}
@@ -246,7 +251,7 @@ def test_the_page_is_what_prometheus_reads_in_both_of_its_formats():
 def test_a_loop_that_hangs_is_a_target_that_is_down(monkeypatch):
     monkeypatch.setattr(board_module, "PATIENCE", 0.05)
     port = free_ports()[0]
-    with serving(f"localhost:{port}", Board().ask):
+    with serving(f"localhost:{port}", lambda: Board().ask):
         assert get(port) == (503, "The daemon does not answer.\n")
 
 
@@ -258,14 +263,17 @@ def test_a_port_that_is_taken_is_said_in_a_sentence():
     with (
         socket.create_server((LOOPBACK, port)),
         pytest.raises(FleetError, match=f"^{sentence}$"),
-        serving(str(port), list),
+        serving(str(port), lambda: list),
     ):
         pass
 
 
 @pytest.mark.parametrize("text", ["", "x", "localhost:", ":80", "h:0", "h:65536", "70000", "1.5"])
 def test_what_is_no_address_is_said_in_a_sentence(text):
-    with pytest.raises(FleetError, match=r"HOST:PORT for --metrics, such as 127\.0\.0\.1:9464\.$"), serving(text, list):
+    with (
+        pytest.raises(FleetError, match=r"HOST:PORT for --metrics, such as 127\.0\.0\.1:9464\.$"),
+        serving(text, lambda: list),
+    ):
         pass
 
 
