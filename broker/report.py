@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from itertools import islice
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from filterfleet.broker.books import Books
 from filterfleet.broker.departures import Departure, Departures
@@ -145,7 +144,7 @@ class Reporter:
 
 def _plain(row: WorkerReport | GoneReport | RunningReport) -> dict[str, object]:
     """What asdict() makes of it, 20 times as fast: there may be thousands of rows, and anybody may ask."""
-    return {name: getattr(row, name) for name in row.__slots__}
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
 
 
 def _worker_report(worker: Worker, now: float) -> WorkerReport:
