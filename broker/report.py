@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from filterfleet.broker.books import Books
 from filterfleet.broker.departures import Departure, Departures
@@ -85,7 +86,7 @@ class Report:
     def as_map(self) -> dict[str, object]:
         """As STATUS carries it: plain maps, lists, strings and numbers. The keys are part of the wire."""
         plain = {one.name: getattr(self, one.name) for one in fields(self)}
-        lists = {name: [_plain(row) for row in plain[name]] for name in ("workers", "gone", "leases")}
+        lists = {name: [asdict(row) for row in plain[name]] for name in ("workers", "gone", "leases")}
         return plain | lists | {"counters": dict(self.counters), "waits": list(self.waits)}
 
 
@@ -140,11 +141,6 @@ class Reporter:
             gone=gone,
             leases=leases,
         )
-
-
-def _plain(row: WorkerReport | GoneReport | RunningReport) -> dict[str, object]:
-    """What asdict() makes of it, 20 times as fast: there may be thousands of rows, and anybody may ask."""
-    return {name: getattr(row, name) for name in row.__dataclass_fields__}
 
 
 def _worker_report(worker: Worker, now: float) -> WorkerReport:
