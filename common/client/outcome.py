@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError, wait
+from concurrent.futures import Future, InvalidStateError
 from typing import Any, cast
 
 from filterfleet.common.jobs.engine import ReadImage
@@ -14,6 +14,21 @@ from filterfleet.common.wire import Failed, Result
 Callback = Callable[[Future[Result | Failed]], object]
 
 RUNNING, FINISHED = "RUNNING", "FINISHED"  # as concurrent.futures calls them
+
+
+class Waiter:
+    """Somebody who waits for one outcome. wait() of the standard library would do as well, and takes longer."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        self.ended = threading.Lock()  # until it has ended
+        self.ended.acquire()
+
+    def add_result(self, _outcome: Future[Result | Failed]) -> None:
+        self.ended.release()
+
+    add_exception = add_result
 
 
 class Outcome(Future[Result | Failed]):
@@ -72,8 +87,16 @@ class Outcome(Future[Result | Failed]):
         return cast("Result | Failed", self._result)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        if self._state == RUNNING and not wait([self], timeout).done:
-            raise TimeoutError
+        waiter = Waiter()
+        with self._condition:
+            if self._state != RUNNING:
+                return self._exception
+            self._waiters.append(waiter)
+        if not waiter.ended.acquire(timeout=-1 if timeout is None else max(0.0, timeout)):
+            with self._condition:
+                self._waiters.remove(waiter)
+                if self._state == RUNNING:
+                    raise TimeoutError
         return self._exception
 
     def _settle(self, result: Result | Failed | None, exception: BaseException | None) -> None:
