@@ -68,6 +68,8 @@ def main() -> None:
     try:
         run()
     except SystemExit as ended:
+        if "mpi4py" in sys.modules:  # MPI is left by the interpreter itself, at its very end
+            raise
         end(ended.code)
 
 

@@ -12,8 +12,8 @@ LOST_OUTPUT = 120  # the exit code of an interpreter that could not write everyt
 
 
 def end(code: object) -> NoReturn:
-    """End this process as the interpreter would, but for taking apart what is in memory, which takes 20 ms. code is
-    that of a SystemExit."""
+    """End this process as the interpreter would, but for taking apart what is in memory, which takes 20 ms, and for
+    functions that libraries in C have registered with the interpreter alone. code is that of a SystemExit."""
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
     atexit._run_exitfuncs()  # noqa: SLF001
     if not isinstance(code, int | None):
