@@ -16,6 +16,7 @@ from filterfleet.commands.looking import instant
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.command import guarded
 from filterfleet.common.wire import OutputFile, Result
+from filterfleet.listener.core.books import Attempt
 from filterfleet.listener.core.order import Pause
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.ledger import Ledger
@@ -51,7 +52,9 @@ def output(tmp_path) -> Path:
     report = {"width": 3, "height": 2, "decode": 0.1, "filter": 0.2, "encode": 0.3, "worker": "host\x1b/1"}
     result = Result(bytes.fromhex("abcdef123456" + "00" * 58), (OutputFile("edges", "png", 7),), report)
     ledger.done("done.jpg", V1, result, engine="cluster", write=0.5, turnaround=1.6)
-    ledger.failed(HOSTILE, V1, "The file is \x1bcut off.", transient=False, job=b"\x01" * 64, took=2.0)
+    ledger.failed(
+        HOSTILE, V1, "The file is \x1bcut off.", transient=False, attempt=Attempt(b"\x01" * 64, "host/2", 2.0)
+    )
     ledger.skip("skipped.jpg", V1)
     ledger.leave_alone({".txt": 2})
     ledger.commit()
