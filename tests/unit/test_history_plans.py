@@ -1,4 +1,4 @@
-"""How SQLite finds what is asked of a ledger: by an index and in its order, so that a large one takes no longer."""
+"""How SQLite finds what is asked of a ledger: by an index and in its order, in a large one as in a small one."""
 
 from __future__ import annotations
 
