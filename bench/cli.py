@@ -50,6 +50,11 @@ class _Bench(LazyGroup):
             "Look twice at a large source in a cloud: time, calls to the server, and memory.",
         ),
         LazyCommand(
+            "history",
+            "filterfleet.bench.history:history",
+            "Make a large ledger, and measure what commands and the page ask of it.",
+        ),
+        LazyCommand(
             "folder",
             "filterfleet.bench.folder:folder",
             "Start a fleet on a large local folder: time to its first output, memory, and the cost of a scan.",

@@ -90,6 +90,11 @@ class _Commands(LazyGroup):
             "Have a listener process images again, though they are done.",
         ),
         LazyCommand(
+            "plan",
+            "filterfleet.commands.plan:plan",
+            "Show what a listener with these options would do, without doing it.",
+        ),
+        LazyCommand(
             "pause",
             "filterfleet.commands.pausing:pause",
             "Have a listener begin nothing new, until `filterfleet resume`.",

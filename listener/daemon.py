@@ -39,7 +39,7 @@ from filterfleet.listener.settings.aftermath import Keep, parse_after
 from filterfleet.listener.settings.hints import parse_hints, read_token
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.listener.settings.location import Location, check_locations
-from filterfleet.listener.settings.options import Options
+from filterfleet.listener.settings.options import LOCAL_INTERVAL, REMOTE_INTERVAL, Options
 from filterfleet.listener.setup import guard_of, selection_of, serve
 from filterfleet.listener.shares import open_exchange
 from filterfleet.listener.telling import Telling
@@ -48,8 +48,6 @@ from filterfleet.listener.upkeep import Upkeep
 if TYPE_CHECKING:
     from filterfleet.listener.hooks.office import Office
     from filterfleet.listener.settings.hooks import HookOptions
-
-REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from filterfleet.common.wire import Result
 from filterfleet.listener.core.scan import Version
+
+
+class Attempt(NamedTuple):
+    """What is known of an attempt that has failed: the job, the worker as host/process, and the seconds from submission
+    to outcome."""
+
+    job: bytes = b""
+    worker: str = ""
+    seconds: float = 0.0
+
+
+UNKNOWN = Attempt()
 
 
 class Progress(Protocol):
@@ -55,7 +67,7 @@ class Books(Protocol):
         depart: bool = False,
     ) -> None: ...
     def failed(
-        self, path: str, version: Version, reason: str, *, transient: bool, job: bytes = b"", took: float = 0.0
+        self, path: str, version: Version, reason: str, *, transient: bool, attempt: Attempt = UNKNOWN
     ) -> None: ...
     def departed(self, path: str, version: Version) -> None: ...
     def stays(self, path: str, version: Version) -> None: ...

@@ -321,9 +321,7 @@ class Desk:
         """pause: seconds until it is tried again if it is transient, instead of the usual ones."""
         if work.again:  # the ledger may have another version that resembles this one
             self._books.add(work.path, work.version, fresh=False)
-        self._books.failed(
-            work.path, work.version, work.reason, transient=transient, job=work.job, took=work.turnaround
-        )
+        self._books.failed(work.path, work.version, work.reason, transient=transient, attempt=work.attempt)
         if transient and not self.settings.once:
             wait = self.settings.another_try if pause is None else pause
             self.retries.add(work.path, work.version, now + wait)

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 
 from filterfleet.common.payload import Blob
 from filterfleet.common.wire import Result
+from filterfleet.listener.core.books import Attempt
 from filterfleet.listener.core.events import Cleared, Copied, Loaded, Refused, Success, TakenAway, Told, Written
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.core.sidecar import Sidecar, with_sidecar
@@ -102,6 +103,11 @@ class Work:
         """The result as the ledger gets it."""
         assert self.result is not None
         return with_sidecar(self.result, self.sidecar)
+
+    @property
+    def attempt(self) -> Attempt:
+        """For the record of a failure."""
+        return Attempt(self.job, self.worker, self.turnaround)
 
     def enter(self, state: State) -> None:
         """Raises AssertionError for a transition that the table does not have."""

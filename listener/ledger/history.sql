@@ -64,10 +64,15 @@ LIMIT :limit;
 SELECT at, path FROM ({keys}) LIMIT 1 OFFSET :scan - 1;
 
 -- name: paths_by_job
-SELECT source, path, job FROM (
-    SELECT source, path, job_id AS job FROM objects WHERE job_id >= :low AND job_id < :high
-    UNION SELECT source, path, job FROM results WHERE job >= :low AND job < :high
-) LIMIT :limit;
+SELECT source, path, job_id AS job FROM objects WHERE job_id >= :low AND job_id < :high
+UNION ALL SELECT source, path, job FROM results WHERE job >= :low AND job < :high
+LIMIT :limit;
+
+-- name: ends_of_range
+SELECT min(job_id) FROM objects WHERE job_id >= :low AND job_id < :high
+UNION ALL SELECT max(job_id) FROM objects WHERE job_id >= :low AND job_id < :high
+UNION ALL SELECT min(job) FROM results WHERE job >= :low AND job < :high
+UNION ALL SELECT max(job) FROM results WHERE job >= :low AND job < :high;
 
 -- name: object
 SELECT path, size, mtime_ns, tag, recipe, state, transient, fresh, reason, departure, at, job_id FROM objects

@@ -14,6 +14,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.notes import notes_of, sums_of
 from filterfleet.common.wire import OutputFile, Result
+from filterfleet.listener.core.books import UNKNOWN, Attempt
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.form import make_tables
 from filterfleet.listener.ledger.journal import Journal
@@ -232,20 +233,18 @@ class Ledger:
         values = {"reason": None, "transient": False, "departure": departure, "job": None}
         self._run("set_state", path, version, state="done", **values)
 
-    def failed(
-        self, path: str, version: Version, reason: str, *, transient: bool, job: bytes = b"", took: float = 0.0
-    ) -> None:
+    def failed(self, path: str, version: Version, reason: str, *, transient: bool, attempt: Attempt = UNKNOWN) -> None:
         """This version cannot be processed; reason is a sentence for the user. A newer version stays pending.
 
-        transient: it may be possible later. job: the one that failed, if its content was known. took: the seconds from
-        submission to outcome, if it was submitted.
+        transient: it may be possible later.
         """
         self._jobs.pop(path, None)
-        values = {"reason": reason, "transient": transient, "departure": None, "job": job.hex() or None}
+        values = {"reason": reason, "transient": transient, "departure": None, "job": attempt.job.hex() or None}
         if self._run("set_state", path, version, state="failed", **values).rowcount:
             self._minutes.failed(time.time())
         ending = "transient" if transient else "failed"
-        self._run("attempt", path, job=short_id(job) or None, ending=ending, seconds=took or None, reason=reason)
+        known = attempt._asdict() | {"job": short_id(attempt.job), "worker": attempt.worker[:255]}
+        self._run("attempt", path, ending=ending, reason=reason, **known)
 
     def due(self) -> list[tuple[str, Version]]:
         """Every object that is done and still to be taken away from the source."""

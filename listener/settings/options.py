@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from filterfleet.listener.core.settings import DISK, Backfill, Failures
 
+REMOTE_INTERVAL, LOCAL_INTERVAL = 15.0, 5.0  # seconds between scans, unless the user says otherwise
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.wire import OutputFile, Result
+from filterfleet.listener.core.books import Attempt as Failure
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.histogram import (
     BUCKETS,
@@ -66,7 +67,7 @@ class Kept:
 
     def failed(self, path: str, reason: str = EMPTY, *, transient: bool = False) -> None:
         self.ledger.add(path, V1, fresh=False)
-        self.ledger.failed(path, V1, reason, transient=transient, job=job_of(path), took=2.0)
+        self.ledger.failed(path, V1, reason, transient=transient, attempt=Failure(job_of(path), "host/2", 2.0))
         self.ledger.commit()
 
     def paths(self, **wanted: object) -> list[str]:
@@ -231,7 +232,7 @@ def test_the_whole_story_of_an_image(kept):
     endings = [(attempt.ending, attempt.id, attempt.worker, attempt.reason) for attempt in story.attempts]
     first = short_id(job_of("a.jpg"))
     assert endings == [
-        ("transient", first, None, "No worker finished."),
+        ("transient", first, "host/2", "No worker finished."),
         ("done", first, "host/1", None),
         ("done", short_id(job_of("b")), "host/1", None),
     ]
@@ -257,7 +258,7 @@ def test_an_image_is_found_by_its_job_in_every_state(kept):
         assert kept.history.job(job[:8].upper()).job.path == path
         assert kept.history.paths([job[:16], "00ff00ff"]) == {job[:16]: path}
     assert kept.history.job("failed.jpg").attempts[-1] == Attempt(
-        "failed", pytest.approx(kept.now, abs=10), short_id(job_of("failed.jpg")), None, 2.0, EMPTY
+        "failed", pytest.approx(kept.now, abs=10), short_id(job_of("failed.jpg")), "host/2", 2.0, EMPTY
     )
 
 

@@ -46,6 +46,7 @@ LATE_IMPORTS = {
     "listener/daemon.py": "Python's HTTP server for hints, its client for webhooks, a ledger's history for metrics",
     "common/metrics/serving.py": "Prometheus' library and Python's HTTP server, for metrics",
     "commands/auditing.py": "rclone, for a remote output",
+    "commands/plan.py": "rclone, for a remote source",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a ledger knows of the past and of what is left to do, while its listener runs, is down, or stands still."""
+"""What a ledger knows of the past and of the work that is left, while its listener runs, is down, or stands still."""
 
 from __future__ import annotations
 

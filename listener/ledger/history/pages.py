@@ -20,7 +20,7 @@ from filterfleet.listener.ledger.sql import octets
 
 # Rows of an index that one page looks at, for each source and state. More: a search that finds little needs fewer
 # pages. Less: each page takes less time.
-SCAN = 20_000
+SCAN = 10_000
 
 LISTED = ("pending", "failed", "done")  # the states that a list without a choice has
 STATES = (*LISTED, "skipped")

@@ -62,9 +62,9 @@ def story_of(db: sqlite3.Connection, places: list[Place], text: str) -> Story:
             return _story(db, place, row)
     prefix = id_prefix(text)
     by_source = {place.source: place for place in places}
-    found = [row for row in _by_job(db, prefix, 10 * SHOWN) if row[0] in by_source] if prefix else []
-    if len(ids := {job for _, _, job in found}) > 1:
-        known = ", ".join(sorted({job[: SHORT if prefix and len(prefix) < SHORT else None] for job in ids})[:5])
+    found = [row for row in _by_job(db, prefix, SHOWN) if row[0] in by_source] if prefix else []
+    if prefix and len(ids := _ids(db, prefix)) > 1:
+        known = ", ".join(sorted({job[: SHORT if len(prefix) < SHORT else None] for job in ids}))
         raise FleetError(f"Several jobs begin with {text}: name one of them with more digits, such as {known}.")
     objects = [(by_source[source], row) for source, path, _ in found if (row := _object(db, by_source[source], path))]
     if not objects:
@@ -88,8 +88,15 @@ def paths_of_jobs(db: sqlite3.Connection, places: list[Place], ids: Iterable[str
 
 
 def _by_job(db: sqlite3.Connection, prefix: str, limit: int) -> list[tuple[str, str, str]]:
-    """(source, path, job) of objects and results."""
-    return db.execute(STATEMENTS["paths_by_job"], {"low": prefix, "high": f"{prefix}g", "limit": limit}).fetchall()
+    """(source, path, job) of objects and results, this many at most."""
+    rows = db.execute(STATEMENTS["paths_by_job"], {"low": prefix, "high": f"{prefix}g", "limit": limit})
+    return list(dict.fromkeys(rows))
+
+
+def _ids(db: sqlite3.Connection, prefix: str) -> set[str]:
+    """The first and the last id of all jobs whose ids begin like this: more than one if there are several."""
+    rows = db.execute(STATEMENTS["ends_of_range"], {"low": prefix, "high": f"{prefix}g"})
+    return {job for (job,) in rows if job is not None}
 
 
 def _object(db: sqlite3.Connection, place: Place, path: str) -> _Object | None:
