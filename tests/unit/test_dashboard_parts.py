@@ -207,3 +207,22 @@ def test_a_worker_runs_what_it_has_begun_and_then_the_oldest():
     report = {"workers": [{**WORKER, "threads": 2}], "leases": leases}
     (worker,) = picture(1.0, LEDGERED, None, Listening(), Sight(report, 1.0), {"output": ""})["workers"]
     assert [(job["id"], job["begun"]) for job in worker["jobs"]] == [("middle", True), ("old", True), ("new", False)]
+
+
+def test_questions_that_were_lost_do_not_hold_up_later_ones(monkeypatch):
+    monkeypatch.setattr(broker_module, "SHORT", 0.01)
+    monkeypatch.setattr(broker_module, "AGAIN", 0.0)
+    client = Client()
+
+    async def look() -> None:
+        watch = BrokerWatch(lambda: client)
+        for _ in range(3):
+            await watch.look()
+        monkeypatch.setattr(broker_module, "AGAIN", 3600.0)
+        for number in range(5):  # each answer goes to the oldest question
+            client.asked[number].set_result({"tasks": number})
+            asked = len(client.asked)
+            assert (await watch.look()).report == {"tasks": number}
+            assert len(client.asked) == asked + bool(number)
+
+    asyncio.run(look())
