@@ -60,8 +60,8 @@ def _lines(story: Story) -> list[str]:
         "same content": ", ".join(map(printable, story.twins)),
     }
     lines += [f"  {name:<13}{said}" for name, said in facts.items() if said]
-    if story.stages:
-        lines += ["", *(f"  {name:<13}{seconds:.3f} s" for name, seconds in story.stages.items())]
+    if story.job.stages:
+        lines += ["", *(f"  {name:<13}{seconds:.3f} s" for name, seconds in story.job.stages.items())]
     if one.outputs:
         rows = [(output.path, output.format, f"{output.size} bytes") for output in one.outputs]
         lines += ["", *table(("result", "format", "size"), rows)]

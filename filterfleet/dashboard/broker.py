@@ -93,6 +93,6 @@ class BrokerWatch:
         if self._client is None:
             self._client = self._connect()
             self._opened_at = now
-        if not self._asked or now - self._asked_at >= AGAIN:
+        if self.sight.answers or not self._asked or now - self._asked_at >= AGAIN:
             self._asked.append(self._client.status())
             self._asked_at = now

@@ -93,18 +93,26 @@ def _broker(sight: Sight) -> dict[str, Any]:
 
 
 def _present(report: Mapping[str, Any], ledger: Ledgered | None) -> list[dict[str, Any]]:
-    """The workers that the broker has, and the oldest jobs that each of them works on."""
-    running: dict[int, list[dict[str, Any]]] = {}
+    """The workers that the broker has, and the oldest jobs that each of them holds."""
+    held: dict[int, list[dict[str, Any]]] = {}
     for lease in report.get("leases", ()):
         path = "" if ledger is None else ledger.paths.get(lease["job"], "")
         job = {"id": lease["job"], "path": path, "seconds": lease["seconds"], "begun": lease["begun"]}
-        running.setdefault(lease["worker"], []).append(job)
+        held.setdefault(lease["worker"], []).append(job)
     rates = {} if ledger is None else ledger.rates.workers
-    workers = enumerate(report.get("workers", ()))
     rows = [
-        _worker(worker) | {"jobs": running.get(n, []), "rate": rates.get(worker["host"], 0.0)} for n, worker in workers
+        _worker(worker)
+        | {"jobs": _in_order(held.get(n, []), worker.get("threads") or 0), "rate": rates.get(worker["host"], 0.0)}
+        for n, worker in enumerate(report.get("workers", ()))
     ]
     return sorted(rows, key=lambda row: (row["host"], row["pid"]))
+
+
+def _in_order(jobs: list[dict[str, Any]], threads: int) -> list[dict[str, Any]]:
+    """The jobs of a worker: those that it runs, then those that it has fetched ahead. It says once a second which ones
+    it has begun; of the others, the oldest are those that its other threads have taken up meanwhile."""
+    ordered = sorted(jobs, key=lambda job: (not job["begun"], -job["seconds"]))
+    return [job | {"begun": job["begun"] or n < threads} for n, job in enumerate(ordered)]
 
 
 def _gone(sight: Sight) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ LEDGERED = Ledgered(
     newest={"done": 99.0, "failed": None},
     paths={"aa": "a.jpg"},
 )
-WORKER = {"host": "here/1", "version": "1", "threads": 2, "slots": 4, "leases": 2, "draining": False, "name": "",
+WORKER = {"host": "here/1", "version": "1", "threads": 1, "slots": 4, "leases": 2, "draining": False, "name": "",
           "address": "192.0.2.1", "since": 5.0}  # fmt: skip
 REPORT = {
     "tasks": 3,
@@ -180,7 +180,7 @@ def test_a_picture_says_who_runs_what():
     shown = picture(100.0, LEDGERED, None, Listening(running=True), Sight(REPORT, 100.0), {"output": "/out"})
     assert [worker["host"] for worker in shown["workers"]] == ["here", "there", "here"]
     one, other, gone = shown["workers"]
-    assert [(job["id"], job["path"]) for job in one["jobs"]] == [("aa", "a.jpg"), ("bb", "")]
+    assert [(job["id"], job["path"], job["begun"]) for job in one["jobs"]] == [("aa", "a.jpg", True), ("bb", "", False)]
     assert (one["rate"], other["jobs"], gone["gone"], gone["how"]) == (60.0, [], 91.0, "lost")
     assert (shown["ledger"]["rate"], shown["ledger"]["left"]) == (60.0, 30.0)
     assert shown["broker"]["answers"] is True
@@ -196,3 +196,33 @@ def test_a_broker_of_another_version_says_less():
     report = {"workers": [{"host": "(basic peer)", "leases": 1}], "tasks": 1}
     shown = picture(1.0, LEDGERED, None, Listening(), Sight(report, 1.0), {"output": ""})
     assert [(worker["host"], worker["threads"]) for worker in shown["workers"]] == [("(basic peer)", None)]
+
+
+def test_a_worker_runs_what_it_has_begun_and_then_the_oldest():
+    leases = [
+        {"job": "old", "worker": 0, "seconds": 5.0, "begun": False},
+        {"job": "middle", "worker": 0, "seconds": 4.0, "begun": True},
+        {"job": "new", "worker": 0, "seconds": 3.0, "begun": False},
+    ]
+    report = {"workers": [{**WORKER, "threads": 2}], "leases": leases}
+    (worker,) = picture(1.0, LEDGERED, None, Listening(), Sight(report, 1.0), {"output": ""})["workers"]
+    assert [(job["id"], job["begun"]) for job in worker["jobs"]] == [("middle", True), ("old", True), ("new", False)]
+
+
+def test_questions_that_were_lost_do_not_hold_up_later_ones(monkeypatch):
+    monkeypatch.setattr(broker_module, "SHORT", 0.01)
+    monkeypatch.setattr(broker_module, "AGAIN", 0.0)
+    client = Client()
+
+    async def look() -> None:
+        watch = BrokerWatch(lambda: client)
+        for _ in range(3):
+            await watch.look()
+        monkeypatch.setattr(broker_module, "AGAIN", 3600.0)
+        for number in range(5):  # each answer goes to the oldest question
+            client.asked[number].set_result({"tasks": number})
+            asked = len(client.asked)
+            assert (await watch.look()).report == {"tasks": number}
+            assert len(client.asked) == asked + bool(number)
+
+    asyncio.run(look())

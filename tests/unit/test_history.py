@@ -226,7 +226,7 @@ def test_the_whole_story_of_an_image(kept):
     assert (story.job.state, story.job.size, story.job.worker, story.job.seconds) == ("done", 200, "host/1", 1.6)
     assert story.job.id == short_id(job_of("b"))
     assert story.job.outputs[0] == Output("edges", "png", 3, "edges/a.jpg.png")
-    assert story.stages == pytest.approx(
+    assert story.job.stages == pytest.approx(
         {"queue": 1.0, "decode": 0.1, "filter": 0.2, "encode": 0.3, "write": 0.5, "total": 2.1}
     )
     endings = [(attempt.ending, attempt.id, attempt.worker, attempt.reason) for attempt in story.attempts]

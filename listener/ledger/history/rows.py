@@ -86,10 +86,9 @@ class Attempt(Struct, frozen=True):
 
 
 class Story(Struct, frozen=True):
-    """Everything that is known of one object. attempts: the oldest first, the last twenty at most. stages: the seconds
-    that each stage of its last processing took, in the order of the image's way. twins: other paths with the same
-    content, the first few. departure: due (it is to be taken away from the source), ours (it was), theirs (it has
-    vanished), or None."""
+    """Everything that is known of one object. attempts: the oldest first, the last twenty at most. twins: other
+    paths with the same content, the first few. departure: due (it is to be taken away from the source), ours (it was),
+    theirs (it has vanished), or None."""
 
     job: Job
     recipe: str
@@ -100,7 +99,6 @@ class Story(Struct, frozen=True):
     engine: str | None
     notes: str | None
     times: int  # how often the result was recorded
-    stages: dict[str, float]
     attempts: tuple[Attempt, ...]
     twins: tuple[str, ...]
 

@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.ids import LEAST, SHORT, id_prefix
 from filterfleet.common.text import printable
-from filterfleet.listener.ledger.histogram import STAGES
-from filterfleet.listener.ledger.history.pages import outputs_of
+from filterfleet.listener.ledger.history.pages import outputs_of, seconds_of
 from filterfleet.listener.ledger.history.rows import Attempt, Job, Story
 from filterfleet.listener.ledger.history.statements import STATEMENTS, Place
-from filterfleet.listener.ledger.minutes import stages_of
 from filterfleet.listener.ledger.sql import octets
 
 SHOWN = 20  # attempts, and twins, at most
@@ -126,7 +124,6 @@ def _story(db: sqlite3.Connection, place: Place, row: _Object) -> Story:
         engine=result.engine if result else None,
         notes=result.notes if result else None,
         times=result.times if result else 0,
-        stages=_stages(result) if result else {},
         attempts=_attempts(db, key),
         twins=tuple(sorted(twins)),
     )
@@ -148,13 +145,12 @@ def _job(place: Place, row: _Object, result: _Result | None, job: str | None) ->
         worker=(result.worker or None) if result else None,
         seconds=result.turnaround if result else None,
         outputs=outputs_of(row.path, result.outputs) if result else (),
+        stages=_stages(result) if result else {},
     )
 
 
 def _stages(result: _Result) -> dict[str, float]:
-    work = result.decode, result.filter, result.encode
-    stages = stages_of(*work, result.write, result.turnaround)
-    return {name: seconds for name, seconds in zip(STAGES, stages, strict=True) if seconds is not None}
+    return seconds_of(result.decode, result.filter, result.encode, result.write, result.turnaround)
 
 
 def _attempts(db: sqlite3.Connection, key: dict[str, Any]) -> tuple[Attempt, ...]:

@@ -8,15 +8,16 @@ const TOP = 10;
 const STEPS = [1, 2, 2.5, 5];
 
 // chart(host, {bars, lines, label, ticks, format, name}): bars are stacked. Each series is {name, kind, values}, kind is
-// its class of colour, and a value of null is a gap. ticks: [[index, text]]; name(index) is the title of a bar.
-export function chart(host, { bars = [], lines = [], label, ticks, format, name }) {
+// its class of colour, and a value of null is a gap. ticks: [[index, text]]; name(index) is the title of a bar. whole:
+// only whole numbers stand at the axis.
+export function chart(host, { bars = [], lines = [], label, ticks, format, name, whole = false }) {
   const series = [...bars, ...lines];
   const count = series[0].values.length;
   const width = Math.max(200, host.clientWidth - 16);
   const height = innerWidth <= 720 ? 150 : 172;
   const inner = { width: width - LEFT - 4, height: height - BOTTOM - TOP };
   const highest = Math.max(...range(count).map((i) => Math.max(sum(bars, i), ...lines.map((line) => line.values[i] ?? 0))), 0);
-  const step = stepFor(highest);
+  const step = Math.max(stepFor(highest), whole ? 1 : 0);
   const top = Math.max(step, Math.ceil(highest / step - 1e-9) * step);
   const y = (value) => TOP + inner.height * (1 - value / top);
   const x = (i) => LEFT + (i + 0.5) / count * inner.width;

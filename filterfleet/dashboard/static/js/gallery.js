@@ -41,7 +41,7 @@ function draw(view) {
   reconcile(host.querySelector(".strip"), view.images, {
     key: ({ id }) => id,
     make: ({ id, path, pictures }) => element("button", { type: "button", "aria-label": visible(path), title: visible(path), on: { click: () => view.choose({ chosen: id }) } },
-      element("img", { src: source({ id }, thumbnail(pictures)), alt: "", loading: "lazy" }), element("em", { class: "path" }, ...named(fileOf(path)))),
+      element("img", { src: source({ id }, thumbnail(pictures)), alt: "", decoding: "async" }), element("em", { class: "path" }, ...named(fileOf(path)))),
     change: (button, { id }) => button.setAttribute("aria-pressed", String(id === image.id)),
   });
 }

@@ -17,7 +17,7 @@ export function history({ from, step, done, failed, p50, p95, p99, stages }) {
   const common = { ticks: [...ticks, [count - 1, "now"]], name: (i) => (i === count - 1 ? "now" : exactly(from + i * step)) };
   const throughput = [{ name: "done", kind: "k-done", values: done }, { name: "failed", kind: "k-failed", values: failed }];
   const unit = step === 60 ? "images a minute" : `images in each ${step >= 3600 ? `${step / 3600} hours` : `${step / 60} minutes`}`;
-  chart($("throughput"), { ...common, bars: throughput, label: unit, format: number });
+  chart($("throughput"), { ...common, bars: throughput, label: unit, format: number, whole: true });
   keys($("throughput-keys"), throughput.map((one) => ({ ...one, value: number(one.values.at(-1)) })));
   $("throughput").closest(".card").querySelector(".sub").textContent = unit;
 

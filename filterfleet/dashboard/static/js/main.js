@@ -92,16 +92,14 @@ addEventListener("resize", () => { if (now.charts) history(now.charts); });
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible" && now.picture) show(true); });
 setInterval(() => { if (now.picture && Date.now() - now.at > STALE) connection("bad", "Dashboard away"); }, 1000);
 
-// The section that one looks at, in the navigation.
-const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.getAttribute("href").slice(1), link]));
-const seen = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting) continue;
-    for (const [id, link] of links) {
-      if (id === target.id) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
+// The section that one looks at, in the navigation: the last one that begins in the upper third of the window.
+const links = new Map([...document.querySelectorAll("nav a")].map((link) => [$(link.getAttribute("href").slice(1)), link]));
+function mark() {
+  const begun = scrollY > 0 ? [...links.keys()].filter((section) => section.getBoundingClientRect().top < innerHeight / 3) : [];
+  const current = begun.at(-1) ?? $("top");
+  for (const [section, link] of links) {
+    if (section === current) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
   }
-}, { rootMargin: "-20% 0px -70% 0px" });
-for (const id of links.keys()) if (id !== "top") seen.observe($(id));
-seen.observe(document.querySelector(".hero"));
+}
+addEventListener("scroll", mark, { passive: true });

@@ -3,6 +3,7 @@
 import { spark } from "./charts.js";
 import { $, element, named, say, visible } from "./dom.js";
 import { bytes, exactly, instant, number, rate, seconds, span, zone } from "./format.js";
+import { isBusy } from "./steady.js";
 
 const COUNTS = [["done", "done"], ["failed", "failed"], ["pending", "to do"]];
 
@@ -34,7 +35,12 @@ function headline(picture) {
   route.replaceChildren(...[from, from && picture.output && "→", picture.output && code(picture.output)].filter(Boolean));
 }
 
-const code = (place) => element("code", { class: "path", title: visible(place) }, ...named(place));
+// The end of a long path tells more than its beginning.
+function short(place) {
+  const longest = innerWidth <= 720 ? 22 : 36;
+  return place.length > longest ? `…${place.slice(1 - longest)}` : place;
+}
+const code = (place) => element("code", { class: "path", title: visible(place) }, ...named(short(place)));
 
 // What the fleet is about, in two parts: [strong, soft].
 function words({ ledger, listener, broker }) {
@@ -136,7 +142,7 @@ function banners({ at, ledger, listener, broker, trouble, broker_address: addres
   for (const wait of new Set([...listener.waits, ...broker.waits])) said.push(["warn", "Work waits:", `${wait}.`]);
   const host = $("banners");
   const key = JSON.stringify(said);
-  if (host.dataset.said === key) return;
+  if (host.dataset.said === key || (host.dataset.said && isBusy())) return; // it would move what one points at
   host.dataset.said = key;
   host.replaceChildren(...said.map(([kind, title, text]) => element("div", { class: `banner ${kind}` }, element("i", { class: `dot ${kind}` }), element("div", {}, element("b", {}, visible(title)), " ", visible(text)))));
 }

@@ -52,6 +52,12 @@ export function steady(host, render, held = () => {}) {
   return show;
 }
 
+// Whether somebody is pointing into a list, or typing in one, at this moment: not one who has left the pointer there.
+const MOMENT = 10000; // milliseconds
+let moved = 0;
+for (const event of ["pointermove", "pointerdown", "keydown"]) addEventListener(event, () => { moved = Date.now(); }, { passive: true });
+export const isBusy = () => Date.now() - moved < MOMENT && regions.some(({ region }) => region.isUsed);
+
 const follows = (one, other) => Boolean(one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING);
 
 // Makes the children of a list those of these items, by their keys: what stays is changed in its place, and keeps what

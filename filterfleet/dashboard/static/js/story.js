@@ -28,7 +28,7 @@ export async function story(key) {
   }
   dialog.replaceChildren(
     element("div", { class: "top" }, element("h2", { id: "story-title", class: "path" }, ...named(job.path)), element("span", { class: `tag end ${KINDS[job.state]}` }, stateName(job.state))),
-    element("div", { class: "body" }, job.reason && element("p", { class: "why" }, ...named(job.reason)), facts(told), timing(told.stages), attempts(told.attempts)),
+    element("div", { class: "body" }, job.reason && element("p", { class: "why" }, ...named(job.reason)), facts(told), timing(job.stages), attempts(told.attempts)),
     element("div", { class: "actions" }, ...actions));
   dialog.showModal();
 }

@@ -67,8 +67,7 @@ function slots(host, { threads, leases = 0, slots: offered, gone }) {
 }
 
 function running(host, worker) {
-  const jobs = worker.jobs.toSorted((one, other) => other.begun - one.begun || other.seconds - one.seconds);
-  const lines = worker.gone ? [gone(worker)] : jobs.slice(0, SHOWN).map(job);
+  const lines = worker.gone ? [gone(worker)] : worker.jobs.slice(0, SHOWN).map(job);
   if (!worker.gone) {
     const more = (worker.leases ?? 0) - lines.length;
     if (!lines.length) lines.push(element("div", {}, element("span", { class: "quiet" }, worker.draining ? "finishes what it has" : worker.leases ? `works on ${number(worker.leases)} images` : "waits for work")));
