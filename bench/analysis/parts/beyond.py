@@ -51,6 +51,7 @@ SPARE = 1.5  # times the listeners that could submit what the fleet does
 UNDER_WAY = 1200  # photographs under way for each broker: far less than its memory holds
 FRESH = 0.05  # of the images are fresh uploads
 SATURATING = {VALUE: 100, REFERENCE: 300}  # workers
+MOST_TOGETHER = 600  # workers with several brokers, each with a session for every broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ def _several_brokers(setting: Setting, part: Part, way: Way, bounds: Bounds, rat
         name = f"{way.name}, {MIDDLE}, {brokers} brokers"
         if brokers == 2 or not setting.quick:
             setting.say(f"beyond this machine: {name}")
-            workers = SATURATING[way.name] * brokers // 2
+            workers = min(MOST_TOGETHER, SATURATING[way.name] * brokers // 2)
             scenario = replace(_scenario(way, workers, brokers, rate, bounds), fresh=0.0)
             _record(part, name, workers, simulate(scenario))
         part.series += [_point(FORMULA, name, workers, bounds.throughput(workers, brokers)) for workers in CURVE]
@@ -254,7 +255,7 @@ def _scenario(way: Way, workers: int, brokers: int, rate: float, bounds: Bounds 
         min(WINDOW, UNDER_WAY * brokers // clients),
         rate,
         LAN_DELAY,
-        images=round(min(max(400, most), 3000 * brokers)),
+        images=round(min(max(400, most), 3000 * min(3, brokers))),
         fresh=FRESH * most,
     )
 
