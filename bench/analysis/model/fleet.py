@@ -127,6 +127,7 @@ class _World:
         self.done += 1
 
     def _uploaded(self, seconds: float) -> None:
+        self.done += 1
         self.latencies.append(seconds)
         self.fresh.window -= 1
 

@@ -7,6 +7,7 @@ on this machine is compared with what such fleets do here.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -223,7 +224,7 @@ def _sweep(setting: Setting, part: Part, way: Way) -> None:
         for workers in sizes:
             setting.say(f"beyond this machine: {name}, {workers:,} workers")
             _record(part, name, workers, simulate(_scenario(way, workers, 1, rate, bounds)))
-        part.series += [_point(FORMULA, name, workers, bounds.throughput(workers, 1)) for workers in CURVE]
+        part.series += _curve(name, bounds, 1, sizes)
         if line == MIDDLE:
             _several_brokers(setting, part, way, bounds, rate)
 
@@ -231,12 +232,17 @@ def _sweep(setting: Setting, part: Part, way: Way) -> None:
 def _several_brokers(setting: Setting, part: Part, way: Way, bounds: Bounds, rate: float) -> None:
     for brokers in BROKERS[1:]:
         name = f"{way.name}, {MIDDLE}, {brokers} brokers"
+        workers = min(MOST_TOGETHER, SATURATING[way.name] * brokers // 2)
         if brokers == 2 or not setting.quick:
             setting.say(f"beyond this machine: {name}")
-            workers = min(MOST_TOGETHER, SATURATING[way.name] * brokers // 2)
             scenario = replace(_scenario(way, workers, brokers, rate, bounds), fresh=0.0)
             _record(part, name, workers, simulate(scenario))
-        part.series += [_point(FORMULA, name, workers, bounds.throughput(workers, brokers)) for workers in CURVE]
+        part.series += _curve(name, bounds, brokers, (workers,))
+
+
+def _curve(name: str, bounds: Bounds, brokers: int, simulated: Sequence[int]) -> list[Series]:
+    workers = sorted({*CURVE, *simulated})
+    return [_point(FORMULA, name, number, bounds.throughput(number, brokers)) for number in workers]
 
 
 def _scenario(way: Way, workers: int, brokers: int, rate: float, bounds: Bounds | None) -> Scenario:
