@@ -22,7 +22,7 @@ from filterfleet.bench.analysis.model.fleet import Host, Outcome, Scenario, simu
 from filterfleet.bench.analysis.model.formula import Bounds
 from filterfleet.bench.analysis.model.measured import ImageThreads, loads, spent
 from filterfleet.bench.analysis.model.prices import Prices
-from filterfleet.bench.analysis.record import Part, Series
+from filterfleet.bench.analysis.record import Better, Part, Series
 from filterfleet.bench.analysis.setting import Setting
 from filterfleet.bench.contenders import sequential
 from filterfleet.bench.warm import WarmFleet, warm_fleet
@@ -195,10 +195,10 @@ def _validate(part: Part, found: Found, ways: list[Way]) -> None:
     for name, (workers, shared) in FLEETS.items():
         outcome = simulate(_here(ways[shared], workers, found))
         part.series.append(Series(MEASURED, name, "images/s", "more", found.rates[name]))
-        part.series.append(Series(PREDICTED, name, "images/s", "more", [outcome.rate]))
+        part.series.append(_simulated(PREDICTED, name, "images/s", [outcome.rate]))
         spent = [1e3 * sum(each) for each in zip(*found.used[name].values(), strict=True)]
         part.series.append(Series(SPENT, name, "ms", "less", spent))
-        part.series.append(Series(SPENT_PREDICTED, name, "ms", "less", [1e3 * _spent(ways[shared], outcome, found)]))
+        part.series.append(_simulated(SPENT_PREDICTED, name, "ms", [1e3 * _spent(ways[shared], outcome, found)]))
 
 
 def _spent(way: Way, outcome: Outcome, found: Found) -> float:
@@ -278,13 +278,19 @@ def _bounds(way: Way, saturated: Outcome, rate: float) -> Bounds:
 
 def _record(part: Part, name: str, workers: int, outcome: Outcome) -> None:
     part.series.append(_point(SWEEP, name, workers, outcome.rate))
-    part.series.append(Series(BUSY, name, "of its time", "less", [outcome.broker], float(workers)))
+    part.series.append(_simulated(BUSY, name, "of its time", [outcome.broker], workers))
     part.series.append(
-        Series(CODE, name, "µs", "less", [1e6 * outcome.core_seconds / outcome.counts["broker"].tasks], float(workers))
+        _simulated(CODE, name, "µs", [1e6 * outcome.core_seconds / outcome.counts["broker"].tasks], workers)
     )
     if outcome.latencies:
-        part.series.append(Series(LATENCY, name, "s", "less", outcome.latencies, float(workers)))
+        part.series.append(_simulated(LATENCY, name, "s", outcome.latencies, workers))
 
 
 def _point(group: str, name: str, workers: int, rate: float) -> Series:
-    return Series(group, name, "images/s", "more", [rate], float(workers))
+    return _simulated(group, name, "images/s", [rate], workers)
+
+
+def _simulated(group: str, name: str, unit: str, samples: list[float], workers: int | None = None) -> Series:
+    """Not ours: it follows from what was measured, so `bench check` has nothing to find in it."""
+    better: Better = "more" if unit == "images/s" else "less"
+    return Series(group, name, unit, better, samples, None if workers is None else float(workers), ours=False)
