@@ -97,7 +97,7 @@ def broker(
         int, typer.Option(min=1, max=10_000_000, help="Tasks submitted at once, to see the broker's memory.")
     ] = 200_000,
 ) -> None:
-    """Measure the broker: tasks without work, round trips, large payloads, two clients, many workers, its memory."""
+    """Measure the broker: tasks without work, round trips, large payloads, two clients, many workers, memory."""
     console = Console()
     console.print(f"One broker on this machine, {cores()} cores")
     table = Table("load", "tasks/s", *(f"{who}, µs a task" for who in ("broker", "workers", "client")))

@@ -57,7 +57,7 @@ class _Bench(LazyGroup):
         LazyCommand(
             "broker",
             "filterfleet.bench.broker:broker",
-            "Measure the broker: tasks without work, round trips, large payloads, two clients, many workers, its memory.",
+            "Measure the broker: tasks without work, round trips, large payloads, two clients, many workers, memory.",
         ),
         LazyCommand(
             "flow",

@@ -95,7 +95,7 @@ def measure(setting: Setting) -> Part:
     reference = Way(
         REFERENCE, value.prices, Photograph(size, (), bytes(120)), Done(outputs, (), values.report, bytes(40))
     )
-    ways = [_with_listener(found, way) for way in (value, reference)]
+    ways = [_with_files(found, way) for way in (value, reference)]
     part = Part(
         {
             "cores": cores(),
@@ -172,15 +172,14 @@ def _roles(fleet: WarmFleet) -> dict[str, float]:
     return used
 
 
-def _with_listener(found: Found, way: Way) -> Way:
-    """What listener and, by reference, workers cost beyond their messages: they read, hash and write files."""
+def _with_files(found: Found, way: Way) -> Way:
+    """With what a listener and a worker take for an image beside their messages, by the processor time of a fleet of
+    two workers. The pipeline alone is the least that a worker takes."""
     name = f"{way.name}, 2 workers"
     counts = simulate(_here(way, 2, found)).counts
     client, worker = (way.prices.of(role).of(counts[role]) / counts[role].tasks for role in ("client", "worker"))
     listener = max(0.0, median(found.used[name]["listener"]) / found.slowdown - client)
-    image = way.prices.image
-    if way.name == REFERENCE:
-        image = max(image, median(found.used[name]["worker"]) / found.slowdown - worker)
+    image = max(way.prices.image, median(found.used[name]["worker"]) / found.slowdown - worker)
     return replace(way, prices=replace(way.prices, listener=listener, image=image))
 
 
