@@ -39,7 +39,7 @@ table { border-collapse: collapse; font-size: .84rem; line-height: 1.4; font-var
 caption, figcaption { color: var(--soft); font-size: .84rem; line-height: 1.45; text-align: left }
 caption { padding-bottom: .4rem } caption b, figcaption b { color: var(--ink) }
 th, td { padding: .24rem 0 .24rem 1.3rem; text-align: right; border-bottom: 1px solid var(--line); font-weight: 400 }
-td:not(.t) { white-space: nowrap }
+td:not(.t), td:first-child { white-space: nowrap }
 th:first-child, td:first-child { padding-left: 0 } th:first-child, td:first-child, .t { text-align: left }
 thead th { color: var(--soft); vertical-align: bottom; border-bottom-color: var(--soft) }
 tbody tr:hover { background: var(--shade) }

@@ -61,10 +61,10 @@ def test_workers_on_too_few_cores_share_them():
 def test_a_slow_broker_is_the_bound_and_more_brokers_help():
     slow = replace(FLEET, prices=replace(FLEET.prices, broker=Price(message=2e-3)), workers=40, images=400)
     one = simulate(slow)
-    assert one.broker == pytest.approx(1.0, abs=0.02)
+    assert one.broker == pytest.approx(1.0, abs=0.1)
     count = one.steady["broker"]
     bounds = Bounds(0.02, 2e-3 * count.messages / count.tasks, 0.0, 0.0, 0.0)
-    assert one.rate == pytest.approx(bounds.throughput(40, 1), rel=0.05)
+    assert one.rate == pytest.approx(bounds.throughput(40, 1), rel=0.1)
     two = simulate(replace(slow, brokers=2, clients=2))
     assert two.rate == pytest.approx(bounds.throughput(40, 2), rel=0.2)
 

@@ -21,7 +21,7 @@ from filterfleet.worker.done import Done
 
 UP, PATIENCE = 3.0, 3600.0  # simulated seconds until all are connected, and for the whole
 LATEST = 5.0  # seconds that the last fresh uploads get
-FIRST = 0.25  # the part of the images after which the rate is taken
+FIRST = 0.4  # the part of the images after which the rate is taken
 PACE = 0.02  # seconds of each of the broker's turns until then
 
 
@@ -127,6 +127,7 @@ class _World:
         self.done += 1
 
     def _uploaded(self, seconds: float) -> None:
+        self.done += 1
         self.latencies.append(seconds)
         self.fresh.window -= 1
 

@@ -20,8 +20,7 @@ MANY_BROKERS = " brokers"
 def beyond_this_machine(part: Part) -> Section:
     section = Section("Beyond this machine")
     simulated, formula = _points(part, beyond.SWEEP), _points(part, beyond.FORMULA)
-    errors = _errors(part, beyond.MEASURED, beyond.PREDICTED)
-    section.sentences += [_saturation(formula), _validation(errors, simulated, formula)]
+    section.sentences += [_saturation(formula), _validation(part, simulated, formula)]
     section.plots.append(
         Plot(
             "Images a second over the number of workers, on logarithmic scales: simulated (points), and by the formula "
@@ -77,8 +76,10 @@ def _saturation(formula: Points) -> str:
     )
 
 
-def _validation(errors: Mapping[str, float], simulated: Points, formula: Points) -> str:
-    worst = max(errors, key=lambda name: abs(errors[name]))
+def _validation(part: Part, simulated: Points, formula: Points) -> str:
+    rates = _errors(part, beyond.MEASURED, beyond.PREDICTED)
+    times = _errors(part, beyond.SPENT, beyond.SPENT_PREDICTED)
+    worst = max(rates, key=lambda name: abs(rates[name]))
     differs = max(
         abs(formula[name][workers] / rate - 1)
         for name, points in simulated.items()
@@ -86,8 +87,9 @@ def _validation(errors: Mapping[str, float], simulated: Points, formula: Points)
         if workers in formula[name]
     )
     return (
-        f"The model misses the fleets that were measured here by {percent(abs(errors[worst]))} at most ({worst}), and "
-        f"the formula misses the simulation by {percent(differs)} at most."
+        f"The model misses the throughput of the fleets measured here by {percent(abs(rates[worst]))} at most "
+        f"({worst}), and their processor time by {percent(max(map(abs, times.values())))}; the formula misses the "
+        f"simulation by {percent(differs)} at most."
     )
 
 
