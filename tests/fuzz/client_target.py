@@ -78,7 +78,7 @@ class _Application:
         submissions = self.core._submissions
         assert set(submissions._unanswered) <= set(submissions._jobs) <= set(self._outcomes)
         assert set(self.core._fetching) <= set(self._outcomes)
-        assert set(self._shelf.files._files) <= set(self.core._blobs)
+        assert set(self._shelf.files._files) <= set(self.core._fetching._of_blob)
         flow = submissions._flow
         assert min(flow._jobs, flow._bytes, flow._held, flow._window) >= 0
         assert flow._jobs == len(submissions._unanswered)
