@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from starlette.responses import Response, StreamingResponse
 
@@ -60,15 +59,15 @@ class Files:
         if self._folder is None or output is None:
             raise NoPictureError("This result is not in a folder of this machine.")
         try:
-            descriptor = open_below(self._folder, output.path)
+            file = os.fdopen(open_below(self._folder, output.path), "rb")
         except (OSError, ValueError):
             raise NoPictureError("This result is not in the output folder any more.") from None
-        size = os.fstat(descriptor).st_size
+        size = os.fstat(file.fileno()).st_size
         headers = {"Content-Length": str(size)}
         if output.format not in SHOWN:
             headers["Content-Disposition"] = "attachment"
         kind = SHOWN.get(output.format, "application/octet-stream")
-        return StreamingResponse(_parts(descriptor, size), media_type=kind, headers=headers)
+        return StreamingResponse(_parts(file, size), media_type=kind, headers=headers)
 
     def _previews(self, job: Job) -> dict[str, Any] | None:
         try:
@@ -96,9 +95,9 @@ class Files:
         return self.has_files and output.format in SHOWN and output.size <= LARGEST_SHOWN
 
 
-def _parts(descriptor: int, size: int) -> Iterator[bytes]:
-    """size bytes of the file, which is closed at the end."""
-    with contextlib.closing(os.fdopen(descriptor, "rb")) as file:
+def _parts(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """size bytes of the file, which is closed at the end, or when nobody wants the rest."""
+    with file:
         while size > 0 and (part := file.read(min(STEP, size))):
             size -= len(part)
             yield part
