@@ -280,6 +280,8 @@ class ListenerNode(Peer):
         """A glance and a list run one after the other, looks beside them. They show an earlier state of the source than
         that at their end."""
         seen, told = self.world.rng.uniform(0.0, 0.1), self.world.rng.uniform(0.0, 0.1)
+        if isinstance(action, List) and self.world.rng.random() < 0.3:
+            told += 1.0  # a large folder: what is seen of it may be old when it is told
         self.later(seen, self._see, action, told)
 
     def _see(self, action: Glance | List | Look, told: float) -> None:
