@@ -23,7 +23,7 @@ PATIENCE = 300.0  # seconds that a program may take
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A running program, with its standard input and output. errors is a file of what it says on standard error."""
+    """A running program, with its standard input and output. errors is a file with its standard error."""
 
     name: str
     process: subprocess.Popen[str]

@@ -176,7 +176,7 @@ def _no_frame(width: int, height: int, **_values: Any) -> str | None:
     height=Integer(0, 0, MAX_SIDE, "pixels; 0 keeps the image's"),
     gravity=_GRAVITY,
     color=Color("#ffffff"),
-    opacity=Number(1.0, 0.0, 1.0, "of what is added, in images with transparency"),
+    opacity=Number(1.0, 0.0, 1.0, "opacity of the border, in images with transparency"),
 )
 def pad(image: Image, color: str, opacity: float, place: Place, **values: Any) -> Image:
     """Adds a border of one colour until the image is width x height pixels; a larger image stays as it is.

@@ -53,7 +53,7 @@ def brightness_contrast(image: Image, brightness: float, contrast: float) -> Ima
     refuses=_black_above_white,
     black=Number(0.0, 0.0, 100.0, "percent of the full range that becomes black"),
     white=Number(100.0, 0.0, 100.0, "percent of the full range that becomes white"),
-    gamma=Number(1.0, 0.05, 20.0, "of what is between; above 1 is brighter"),
+    gamma=Number(1.0, 0.05, 20.0, "of the levels between; above 1 is brighter"),
 )
 def levels(image: Image, black: float, white: float, gamma: float) -> Image:
     """Moves black, white and, by gamma, what lies between."""

@@ -50,7 +50,9 @@ class Worker(Process):
         self._image = image
         self._outcome = outcome
         self._rng = rng
-        self._actions: list[tuple[int, list[Action]]] = []  # of what threads have done since the last turn
+        self._actions: list[
+            tuple[int, list[Action]]
+        ] = []  # those that follow from the threads' work since the last turn
 
     def start(self) -> None:
         self._actions = [(n, session.start(self.clock.now)) for n, session in enumerate(self._sessions)]

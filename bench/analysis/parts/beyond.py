@@ -140,7 +140,7 @@ def _measured(setting: Setting, folder: Path) -> Found:
             room.mkdir()
             fleets[name] = stack.enter_context(warm_fleet(room, room / "output", workers, shared=shared))
         threads = ImageThreads(stack, photographs, cores())
-        for number in setting.laps(8, 60):
+        for number in setting.laps(8, 40):
             setting.say(f"beyond this machine, round {number + 1}")
             found.alone.append(threads.alone())
             found.together.append(threads.together())

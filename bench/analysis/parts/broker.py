@@ -54,7 +54,7 @@ def measure(setting: Setting) -> Part:
     with _both() as (fleet, client, queues):
         flow = Flow(client)
         flow.run(2000, TINY)
-        for number in setting.laps(20, 160):
+        for number in setting.laps(20, 90):
             setting.say(f"broker, round {number + 1}")
             _ours(found, fleet, client, flow, tasks, trips)
             for name, queue in queues.items():

@@ -27,7 +27,7 @@ def measure(setting: Setting) -> Part:
         fleet = stack.enter_context(warm_fleet(folder, folder / "output", WORKERS, ports, reached))
         used: dict[str, list[float]] = {}
         passed: list[float] = []
-        for number in setting.laps(5, 60):
+        for number in setting.laps(5, 30):
             setting.say(f"cost, round {number + 1}")
             staged = folder / f"photographs-{number}"
             setting.photographs(staged, images, 1.0, 2.0, seed=20 + number)

@@ -197,7 +197,7 @@ def _recorded_twice(ledger: Path) -> int:
 
 
 def _too_many(expected: Path, found: Path) -> int:
-    """Files in the output that nobody asked for, but the listener's own and those of what was done before."""
+    """Files in the output that nobody asked for, but the listener's own and those that were there before."""
     files = {file for file in files_of(found) if file.parts[0] != PRIVATE and not file.name.startswith(WARM)}
     return len(files - set(files_of(expected)))
 

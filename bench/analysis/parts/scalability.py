@@ -34,7 +34,7 @@ def measure(setting: Setting) -> Part:
             room = folder / f"fleet-{workers}"
             room.mkdir()
             fleets[workers] = stack.enter_context(warm_fleet(room, room / "output", workers))
-        for number in setting.laps(22, 280):
+        for number in setting.laps(22, 150):
             simple.measure(photographs, folder / "plain")
             for workers, fleet in fleets.items():
                 setting.say(f"scalability, round {number + 1}: {workers} workers")

@@ -56,15 +56,15 @@ def _loads(setting: Setting) -> Iterator[Load]:
     fleets = (1, WORKERS) if setting.quick else FLEETS
     cold = [contenders.cold(peer, WORKERS) for peer in systems]
     field = _field(fleets, systems, slow=not setting.quick)
-    yield Load("small", setting.count(24, 100), 1, 2, (30, 330), [*field, *cold])
+    yield Load("small", setting.count(24, 100), 1, 2, (30, 180), [*field, *cold])
     field = _field(fleets, systems, slow=not setting.quick)
-    yield Load("medium", setting.count(3, 16), 8, 12, (20, 220), field)
+    yield Load("medium", setting.count(3, 16), 8, 12, (20, 130), field)
     if not setting.quick:
         fast = installed(SYSTEMS, quick=True)
-        yield Load("large", 2, 100, 120, (0, 170), _field((WORKERS,), fast, slow=False))
+        yield Load("large", 2, 100, 120, (0, 100), _field((WORKERS,), fast, slow=False))
     if tools:
         field = [*_field((), (), slow=False), *(contenders.cold(peer, WORKERS) for peer in tools)]
-        yield Load("few small", 24, 1, 2, (0, 60), field)
+        yield Load("few small", 24, 1, 2, (0, 40), field)
 
 
 def _field(fleets: Sequence[int], peers: Sequence[Peer], *, slow: bool) -> list[Contender]:

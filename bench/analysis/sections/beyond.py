@@ -13,7 +13,7 @@ from filterfleet.bench.analysis.record import Part
 from filterfleet.bench.analysis.words import listed, number, percent
 
 Points = dict[str, dict[float, float]]  # by name, over the number of workers
-SATURATED = 0.98  # of what the largest fleet does: from there on, more workers hardly help
+SATURATED = 0.98  # share of the largest fleet's rate: from there on, more workers hardly help
 MANY_BROKERS = " brokers"
 
 
