@@ -40,7 +40,6 @@ from filterfleet.common.wire.liveness import Liveness, Randomness
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
 WORKER_BYTES = 1000  # that a worker takes in a status report, or an outcome beside its outputs, roughly
-STATUS_LIFE = 0.02  # seconds for which a status report serves everybody; less lets strangers take more time
 BODY_LIMIT = FRAMES_LIMIT - len(wire.encode([]))  # frames that one TASK can carry
 
 
@@ -73,8 +72,6 @@ class ClientDesk:
         self._acks = acks
         self._delivery = delivery
         self._catalogue = wire.Catalogue((), 0)
-        self._status: wire.Status | None = None  # the latest one, and when it was made
-        self._status_at = 0.0
         self._handlers: dict[type, Callable[[Submitter, Any, float], None]] = {
             wire.Submits: self._on_submits,
             wire.Submit: self._on_submit,
@@ -136,13 +133,10 @@ class ClientDesk:
         self._timers.at(now + self._settings.opaque_life, Alarm.AGE, task)
 
     def _on_status_request(self, client: Submitter, _request: wire.StatusRequest, now: float) -> None:
-        """Many who ask within a moment get the same report."""
         if not self._relay.may_send(FRONT, client.peer, WORKER_BYTES * (1 + self._reporter.rows)):
             self._outbox.count("status_not_told")
             return
-        if self._status is None or not self._status_at <= now < self._status_at + STATUS_LIFE:
-            self._status, self._status_at = wire.Status(self._reporter.report(now).as_map()), now
-        self._outbox.send(FRONT, client.peer, self._status)
+        self._outbox.send(FRONT, client.peer, self._reporter.status(now))
 
     def _hello(self, client: Submitter) -> None:
         """Nothing for a client that does not read what it has asked for."""

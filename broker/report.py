@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +16,7 @@ from filterfleet.broker.departures import Departure, Departures
 from filterfleet.broker.lacking import lacking
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.state import Lease, LeaseState, Worker
+from filterfleet.common import wire
 
 # Running leases that a report names: the oldest ones. More shows more of a large fleet at once; less costs less, and a
 # report may take no more than a mebibyte.
@@ -90,6 +92,11 @@ class Report:
         return plain | lists | {"counters": dict(self.counters), "waits": list(self.waits)}
 
 
+# Status reports that are made in a moment, and its seconds; the last of them serves everybody who asks beyond that.
+# More reports, or a shorter moment, let strangers take more of the broker's time.
+STATUS_REPORTS, STATUS_MOMENT = 4, 0.02
+
+
 class Reporter:
     def __init__(
         self, life: bytes, books: Books, scheduler: Scheduler, counters: Counter[str], departures: Departures,
@@ -102,6 +109,9 @@ class Reporter:
         self.counters = counters
         self._departures = departures
         self._began = began
+        self._status = wire.Status({})  # the latest one
+        self._status_since = -math.inf  # the beginning of the moment for which they are counted
+        self._statuses = 0
 
     @property
     def rows(self) -> int:
@@ -113,6 +123,15 @@ class Reporter:
         oldest = islice(self._scheduler.leases.values(), NAMED_LEASES)  # they are in the order of their grants
         gone = tuple(_gone_report(departure, now) for departure in self._departures.recent(now))
         return self._with(now, workers.values(), gone, _running(oldest, workers, now))
+
+    def status(self, now: float) -> wire.Status:
+        """For one of many who may ask. When they ask within a moment, the last ones get the same report."""
+        if not self._status_since <= now < self._status_since + STATUS_MOMENT:
+            self._status_since, self._statuses = now, 0
+        if self._statuses < STATUS_REPORTS:
+            self._status = wire.Status(self.report(now).as_map())
+            self._statuses += 1
+        return self._status
 
     def brief(self, now: float, owner: str) -> Report:
         """What a worker may know: numbers, and the workers of its own owner."""

@@ -257,7 +257,7 @@ def test_no_broker_for_those_who_wait_longer(processes: Processes, few, tmp_path
     )
     for daemon in [processes.start(*command, "--frontend-port", port) for command in commands]:
         assert daemon.wait(20) == USAGE
-        assert f"No broker answers at 127.0.0.1:{port} within 5 s" in one_sentence(daemon.said)
+        assert f"No broker answers at 127.0.0.1, port {port}" in one_sentence(daemon.said)
 
 
 def test_a_listener_that_is_stopped_before_the_end_says_so(fleet: Fleet, few, tmp_path):

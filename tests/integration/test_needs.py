@@ -29,6 +29,8 @@ VALUES: dict[str, list[Any]] = {
     "resize": [["width", 3000]],
     "thumbnail": [["width", 3000], ["height", 3000]],
     "channel": [["channel", "green"]],
+    "crop": [["width", 3000], ["height", 3000]],
+    "pad": [["width", 5000]],
     "match_histogram": [["picture", LOGO]],
     "watermark_image": [["picture", LOGO]],
     "watermark_text": [["text", "filterfleet"]],
