@@ -155,6 +155,8 @@ class Discovery:
         agreed = {path: version for path, version in found.items() if path not in disputed} if disputed else found
         findings = self._scan.look(self._looked_at - disputed, agreed, now, self._look_began, written - disputed)
         self._news.end(self._looked_at, self._scan.is_unsettled, now)
+        if not self._looking:  # a store may tell of an object for a moment before it shows it
+            self._news.expect(written - found.keys(), now)
         for path in disputed:
             self.stir(path, now)
             if path in written:

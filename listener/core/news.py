@@ -28,7 +28,7 @@ class News:
         self.add(path, now)
 
     def expect(self, paths: Collection[str], now: float) -> None:
-        """A scan has found that these files may still grow."""
+        """These files may be others a moment later."""
         if not self._paths.issuperset(paths):
             self._paths.update(paths)
             self._rhythm.expect(now)

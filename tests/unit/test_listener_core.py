@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from filterfleet.common.payload import OpenFile
@@ -235,6 +237,19 @@ def test_a_fresh_upload_goes_first():
     (look,) = rig.tick(1.0)
     assert look == Look(frozenset({"c"}))
     assert rig.on(Looked({"c": V2})) == [Load("c", V2, urgent=True)]
+
+
+def test_an_object_that_a_store_tells_of_before_it_shows_it_is_looked_at_once_more():
+    rig = Rig(interval=1000.0)
+    rig.core.start(rig.now, watching=True, looking=False)
+    rig.lists(a=V1)
+    rig.core.on(Heard("b"), rig.now)
+    looks = 0
+    for action in itertools.chain.from_iterable(rig.tick(1.0) for _ in range(30)):
+        if action == Look(frozenset({"b"})):
+            looks += 1
+            rig.core.on(Looked({}), rig.now)
+    assert looks == 2
 
 
 @pytest.mark.parametrize("heard", ["a", ROOT])
