@@ -31,7 +31,7 @@ def drawn(data, found):
 
 
 @pytest.mark.parametrize("found", MOVED, ids=lambda found: found.name)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_strips_make_every_row_once(found, data):
     bound, image = drawn(data, found), data.draw(images())

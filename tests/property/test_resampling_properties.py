@@ -21,7 +21,7 @@ sides = st.integers(1, 400)
 
 
 @given(sides, sides, sides, sides, METHODS, st.sampled_from([1, 2, 3, 4]), st.booleans(), st.integers(32, 90))
-@settings(max_examples=150)
+@settings(max_examples=80)
 @example(400, 300, 100, 100, cv2.INTER_AREA, 3, False, 50)  # whole numbers both ways
 @example(400, 300, 100, 70, cv2.INTER_AREA, 3, True, 50)  # one way only
 @example(301, 399, 301, 77, cv2.INTER_AREA, 1, False, 32)
@@ -64,7 +64,7 @@ PILLOWS = {
 
 
 @given(sides, sides, sides, sides, st.sampled_from(list(PILLOWS)), st.sampled_from([1, 3]))
-@settings(max_examples=100)
+@settings(max_examples=50)
 @example(64, 64, 21, 21, "linear", 1)
 def test_it_is_what_pillow_makes(
     width: int, height: int, new_width: int, new_height: int, method: str, channels: int
@@ -79,7 +79,7 @@ def test_it_is_what_pillow_makes(
 
 
 @given(sides, sides, sides, sides, st.sampled_from(resampling.METHODS), st.integers(0, 65535))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_an_even_area_stays_as_it_is(
     width: int, height: int, new_width: int, new_height: int, method: str, level: int
 ) -> None:
@@ -88,7 +88,7 @@ def test_an_even_area_stays_as_it_is(
 
 
 @given(sides, sides, sides, sides, st.sampled_from(resampling.METHODS), st.sampled_from(GRAVITIES), st.integers(32, 90))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_covering_cuts_off_what_is_left(
     width: int, height: int, new_width: int, new_height: int, method: str, gravity: str, rows: int
 ) -> None:

@@ -14,7 +14,7 @@ from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.check import joined
 
-EXAMPLES = int(os.environ.get("FILTERFLEET_EXAMPLES", "12"))  # for each filter
+EXAMPLES = int(os.environ.get("FILTERFLEET_EXAMPLES", "8"))  # for each filter
 
 
 def png(height, width, channels):
