@@ -70,7 +70,7 @@ lock:
 		$(COMPILE) "$$@" --constraint requirements/dev.txt --output-file $$file; done; \
 	$(COMPILE) $(UPGRADE) requirements/tools.in --output-file requirements/tools.txt
 
-# The software bill of materials (CycloneDX) of what docs/operations.md installs. The tool validates it.
+# The software bill of materials (CycloneDX) of the installation in docs/operations.md. The tool validates it.
 sbom: venv
 	@mkdir -p dist
 	@$(WITH_TOOLS); \

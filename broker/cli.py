@@ -30,7 +30,7 @@ def broker(
 
     Speaks ZeroMQ RFC 6/PPP (Paranoid Pirate) on both ports. It keeps nothing on disk, so you may kill it at any time:
     clients submit again what has no result yet. With --keys, only peers whose keys are listed there can connect, and
-    everything is encrypted. SIGHUP makes it read the lists again and disconnect every peer that is no longer listed.
+    everything is encrypted. SIGHUP makes it read the lists again and disconnect every peer that has left them.
     """
     settings = Settings(log_images=tells_images())
     serve(bind, frontend_port, backend_port, keys, insecure=insecure, settings=settings, metrics=metrics)

@@ -7,7 +7,7 @@
                                   alone on an emptied worker (trials.py). A loss during a trial counts against
                                   the task only if the rest of the fleet was calm and the worker had said that
                                   it began; before that, the worker may have died of something else. The next
-                                  trial waits until this death is no longer recent, so that calm can be seen.
+                                  trial waits until this death is some time ago, so that calm can be seen.
                                   Given up after `trial_losses` of these, or after `total_losses` in all.
     failed transiently            Tried again after a delay that doubles. Given up after `failures` retries.
     expired: it took too long     Requeued, for another worker if another can do it. Given up after `expiries`
@@ -309,7 +309,7 @@ class Scheduler:
 
     def _requeue(self, task: Task) -> None:
         task.state = TaskState.WAITING
-        task.outcome = None  # its outputs were to be pulled from a worker that no longer has them
+        task.outcome = None  # its outputs were to be pulled from a worker that has lost them
         if task.losses >= self.settings.shared_losses:
             self.trials.suspects.append(task)
         else:

@@ -81,7 +81,7 @@ class _Queue:
             self._alarms.pop(subject, None)
 
     def take(self, subject: Subject, when: float) -> bool:
-        """Whether this alarm is still set; it no longer is."""
+        """Whether this alarm was still set; it is not any more."""
         if self._alarms.get(subject) != when:
             return False
         del self._alarms[subject]

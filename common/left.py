@@ -35,7 +35,7 @@ class LeftFile(FileBlob):
         """Give the file this name in another folder, and its mode. It can still be read.
 
         durable: it survives a power cut; else the caller sees to that. False: it has to be copied, since it has been
-        moved before, is no longer there, or lies on another file system. Raises OSError.
+        moved before, is gone, or lies on another file system. Raises OSError.
         """
         with self._lock:
             if self._moved:

@@ -62,7 +62,7 @@ class Source(Protocol):
         """Every selected image file. Trouble at the source does not raise: the listing's `unread` has the reasons."""
 
     def glance(self, most: int) -> Listing:
-        """Some of what list() would show, this many objects at most, in a moment."""
+        """A part of the listing that list() would give, this many objects at most, in a moment."""
 
     def look(self, paths: Iterable[str]) -> Mapping[str, Version]:
         """Those of these paths that list() would show, at the cost of these paths only."""
@@ -102,7 +102,7 @@ class Sink(Protocol):
         """Write all outputs of one source path, to be published. Raises TransferError, and leaves nothing then."""
 
     def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
-        """write() with the outputs of another source path with the same content. False: those are no longer there.
+        """write() with the outputs of another source path with the same content. False: those are gone.
         Raises TransferError."""
 
     def publish(self, sources: Sequence[str]) -> Mapping[str, TransferError]:

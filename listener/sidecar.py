@@ -19,7 +19,7 @@ from filterfleet.common.wire import Result
 from filterfleet.listener.core.sidecar import About
 
 OUTPUT = Output(SIDECAR, (), JSON)  # as recipes have them
-LONGEST = 255  # characters of what a worker says about itself
+LONGEST = 255  # characters of a text in which a worker tells of itself
 
 _TIMES = ("decode", "filter", "encode")
 

@@ -43,7 +43,7 @@ class Shares:
     """The shares that this process can reach. Any thread may call any method."""
 
     def __init__(self, shares: Iterable[Share], kernel_here: str | None = None) -> None:
-        """kernel_here: the boot id of this machine, for a process that can no longer look at it."""
+        """kernel_here: the boot id of this machine, for a process that cannot look at it any more."""
         self._shares: Mapping[str, Share] = {share.name: share for share in shares}
         self._secrets: dict[str, bytes] = {}
         self._kernel = kernel() if kernel_here is None else kernel_here
@@ -58,8 +58,8 @@ class Shares:
         reference: bytes,
         resources: Resources,
     ) -> Done | Failed | ByValue:
-        """The outcome of an image that this sealed reference names. Outputs that were left in the share are no longer
-        in Done.blobs. Raises nothing."""
+        """The outcome of an image that this sealed reference names. Outputs that were left in the share are not
+        in Done.blobs any more. Raises nothing."""
         job = ""
         try:
             where, secret = self._admit(reference)

@@ -105,7 +105,7 @@ class GuardedDoor(Door):
             self._say(side, "no CURVE key" if value == MISMATCH else "no handshake with this broker's key")
 
     def _read_again(self, side: Side) -> list[bytes]:
-        """Read the allow-list. Return the routing ids of peers that are no longer listed."""
+        """Read the allow-list. Return the routing ids of peers that have left it."""
         try:
             found = allow_list(self._folder, ROLES[side])
         except FleetError as error:

@@ -123,7 +123,7 @@ class Guests:
                 del self._taken_by[side, guest.owner]
 
     def dismiss(self, side: Side, allowed: Collection[str]) -> list[tuple[bytes, Guest]]:
-        """Forget this side's routing ids whose owners are no longer allowed, and return them with their guests."""
+        """Forget this side's routing ids whose owners are not allowed any more, and return them with their guests."""
         gone = [
             (peer, guest)
             for (where, peer), guest in self._guests.items()

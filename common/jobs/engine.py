@@ -19,7 +19,7 @@ def read_part(read: ReadImage, offset: int, length: int) -> bytes:
     try:
         data = read(offset, length)
     except OSError as error:
-        raise SourceChangedError(f"The image can no longer be read: {error.strerror}.") from None
+        raise SourceChangedError(f"The image cannot be read any more: {error.strerror}.") from None
     if len(data) != length:
         raise SourceChangedError("The image became shorter while it was being read.")
     return data

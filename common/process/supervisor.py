@@ -50,7 +50,7 @@ STABLE = 10.0
 # ready would do so again, so it is not restarted and ends the whole fleet.
 USAGE_EXIT = 2
 
-MESSAGE_LIMIT = 256 << 10  # bytes of a message of a child: Linux sends no longer ones, unless it is told to
+MESSAGE_LIMIT = 256 << 10  # bytes of a message of a child: Linux refuses to send more, unless it is told to
 
 TURN = 0.1  # seconds between looks at the children, if none of them ends before
 

@@ -84,8 +84,7 @@ class Hello(_Message, frozen=True):
     """The broker holds nothing of the peer: leases are void, and a client submits its jobs again.
 
     life identifies this run of the broker, session this registration. interval is the time between heartbeats in
-    seconds, and a peer that misses `missed` of them in a row is dead. inline_limit is in bytes.
-    """
+    seconds, and a peer that misses `missed` of them in a row is dead. inline_limit is in bytes."""
 
     life: f.Id
     session: f.Session

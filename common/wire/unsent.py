@@ -31,7 +31,7 @@ class Unsent:
 
     def lent(self, frames: Sequence[Payload]) -> Sequence[Payload]:
         """A message as it is to be sent, so that it counts until it has left. One that is not sent, or is lost with its
-        connection, counts no longer than it exists."""
+        connection, counts only while it exists."""
         size = sum(map(len, frames))
         if size < COUNTED:
             return frames

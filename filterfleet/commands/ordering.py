@@ -19,7 +19,7 @@ from filterfleet.listener.ledger.reading import knows, reader, sources_of
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.settings.location import parse_location
 
-PATIENCE = 5.0  # seconds that a listener has to carry out an order before we no longer wait for its answer
+PATIENCE = 5.0  # seconds that a listener has to carry out an order before we stop waiting for its answer
 
 Output = Annotated[
     str | None, typer.Option("--output", metavar="FOLDER", help="The listener's output: a local folder or REMOTE:PATH.")

@@ -329,7 +329,7 @@ class Desk:
         self._end(work)
 
     def _look_again(self, work: Work, now: float) -> None:
-        """The object is no longer the version that this work is about."""
+        """The object has changed or gone since this work began."""
         self.intake.release(work.path)
         self._end(work)
         self._discovery.look_again(work.path, work.version, now)

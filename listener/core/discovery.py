@@ -262,7 +262,7 @@ class Discovery:
         self._scan.depart(path)
 
     def look_again(self, path: str, version: Version, now: float) -> None:
-        """The object is no longer this version: the next look decides, unless an earlier one has already."""
+        """The object is not this version now: the next look decides, unless an earlier one has already."""
         if self._scan.forget(path, version):
             self._books.forget(path)
         self.stir(path, now)

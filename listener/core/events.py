@@ -74,7 +74,7 @@ class Written(Struct, frozen=True):
 
 
 class Copied(Struct, frozen=True):
-    """Copy has ended; found is False if the original's outputs were no longer there."""
+    """Copy has ended; found is False if the original's outputs were gone."""
 
     path: str
     found: bool
@@ -116,8 +116,8 @@ class Trouble(Struct, frozen=True):
 
 
 class TransferFailed(Struct, frozen=True):
-    """Load, Copy, Write, Tell, Clear or TakeAway has failed. Without trouble: the object is no longer the version that
-    was asked for."""
+    """Load, Copy, Write, Tell, Clear or TakeAway has failed. Without trouble: the object has changed or gone
+    since the version that was asked for."""
 
     path: str
     trouble: Trouble | None

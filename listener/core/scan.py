@@ -255,7 +255,7 @@ class Scan:
         return [Gone(path) for path in sorted(gone)]
 
     def forget(self, path: str, version: Version) -> bool:
-        """The object is no longer this version and is to be compared anew. False: another version has settled since."""
+        """The object is not this version now, and is compared anew. False: another version has settled since."""
         if self._settled.get(path) not in (version, _doubted(version)):
             return False
         del self._settled[path]
@@ -263,7 +263,7 @@ class Scan:
         return True
 
     def doubt(self, path: str, version: Version) -> None:
-        """The content is no longer known to be that of this version: the next look hands it on again."""
+        """The content may not be that of this version any more: the next look hands it on again."""
         if self._settled.get(path) == version and path not in self._departed:
             self._settled[path] = _doubted(version)
 
@@ -297,5 +297,5 @@ class Scan:
 
 
 def _doubted(version: Version) -> Version:
-    """What stands for a version whose content is no longer known."""
+    """What stands for a version whose content is in doubt."""
     return replace(version, ctime_ns=UNLIKE_ANY)

@@ -100,7 +100,7 @@ class _Handler(BoundedHandler):
     def do_POST(self) -> None:  # noqa: N802 - the name is http.server's
         if (length := self._length()) is None:
             return
-        body = self.rfile.read(length)  # in any case: what is not read may cost the sender our answer
+        body = self.rfile.read(length)  # in any case: bytes that nobody reads may cost the sender our answer
         if len(body) < length:
             return
         if (status := self.server.hints.refusal(self.headers, self.path)) is not None:

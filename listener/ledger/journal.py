@@ -1,4 +1,4 @@
-"""A second record of what is done, as lines of JSON beside the ledger, from which a damaged ledger is made anew.
+"""A second record of the images that are done, in JSON beside the ledger: a damaged ledger is made anew from it.
 
 It belongs to one source. The ledger's own triggers tell it what is recorded, so that nobody can forget to. Lines are
 written soon after the ledger's commit: what a kill keeps from the journal is done again after a rebuild, no more.

@@ -166,7 +166,7 @@ class Ledger:
         self._run("add", path, version, state="skipped", fresh=False)
 
     def forget(self, path: str) -> None:
-        """The object is no longer at the source. Its outputs stay recorded, and can still be copied."""
+        """The object has left the source. Its outputs stay recorded, and can still be copied."""
         self._run("vanished", path)
         self._run("forget", path)
 

@@ -1,4 +1,4 @@
-"""How long the ledger keeps what is no longer of use."""
+"""How long the ledger keeps what has lost its use."""
 
 from __future__ import annotations
 

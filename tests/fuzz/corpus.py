@@ -239,7 +239,7 @@ def _bombs() -> Iterator[list[Step]]:
 
 
 def _odd_messages() -> Iterator[list[Step]]:
-    """Messages at the edge of what the parser takes, and beyond it."""
+    """Messages at the limits of the parser, and beyond them."""
     inline, _ = JOBS
     yield [_said(1, *[Drain()] * 256)]
     yield [_said(1, Busy(inline.id, 3600.0))]

@@ -117,7 +117,7 @@ class Fleet:
                 raise InvariantError(f"{self._listener.name} was given {content[:32]!r} for {photo.key!r}")
 
     def check_recorded(self, message: Message) -> None:
-        """Raises InvariantError when this acknowledges what is not recorded."""
+        """Raises InvariantError when this acknowledges something before it is recorded."""
         for one in rows(message):
             if isinstance(one, ResultOk) and one.id in self.brought:
                 name = self._listener.name

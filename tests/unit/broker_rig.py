@@ -69,7 +69,7 @@ class Rig:
         self._do(self.core.on_unreachable(Side.BACKEND, peer, self.now))
 
     def silence(self, *workers):
-        """These workers still run, but are no longer heard."""
+        """These workers still run, but are not heard any more."""
         self.keeping_alive -= {(Side.BACKEND, worker) for worker in workers}
 
     # --- time ----

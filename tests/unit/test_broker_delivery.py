@@ -20,7 +20,7 @@ from tests.unit.broker_rig import BLOBS, JOB_BYTES, OUTPUTS, Rig
 CLIENT = b"fx1|client"
 A, B, C = b"fx1|worker-a", b"fx1|worker-b", b"fx1|worker-c"
 RESULT_BYTES = len(BLOBS[0]) + OBJECT
-DONE_BYTES = len(b"recipe") + len("canny") + OBJECT  # of a job whose image is no longer needed
+DONE_BYTES = len(b"recipe") + len("canny") + OBJECT  # of a job whose image is not needed any more
 
 
 @pytest.mark.parametrize("caps", [Settings(tasks=2), Settings(held_bytes=2 * JOB_BYTES)])

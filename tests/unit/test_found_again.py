@@ -1,4 +1,4 @@
-"""Files with the size and time of what is done: whether they are done again depends on their content."""
+"""Files with the size and time of files that are done: whether they are done again depends on their content."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class _Entry:
     trials: int = 0
 
     def settle(self, outcome: Result | Failed | FleetError) -> None:
-        """The image's outcome is known, or will never be: its copy on disk is no longer needed."""
+        """The image's outcome is known, or will never be: its copy on disk has served its purpose."""
         close_files([self.image])
         if isinstance(outcome, FleetError):
             self.future.set_exception(outcome)

@@ -57,7 +57,7 @@ def _placed(free: int, gravity: str, before: str, after: str) -> int:
 def _box(
     image_width: int, image_height: int, width: int, height: int, left: int, top: int, gravity: str
 ) -> tuple[int, int, int, int]:
-    """Left, top, width and height of what is kept. Raises ImageError where nothing of the image would be."""
+    """Left, top, width and height of the part that is kept. Raises ImageError if that lies beyond the image."""
     if left >= image_width or top >= image_height:
         raise ImageError(
             f"The image of {image_width} x {image_height} pixels has none at {max(left, 0)}, {max(top, 0)}, where "
@@ -101,7 +101,9 @@ def _nothing_to_crop(width: int, height: int, left: int, top: int, **_values: An
 def crop(image: Image, place: Place, **values: Any) -> Image:
     """Keeps a part of the image: width x height pixels, at left and top, or at one side, in a corner or in the middle.
 
-    A part that is larger than the image ends at the image's edges. Raises ImageError if it lies beyond them.
+    A part that is larger than the image ends at the image's edges, and one that lies beyond them is refused.
+
+    Raises ImageError for that.
     """
     left, top, width, height = _box(place.width, place.height, **values)
     start, stop = _overlap(place.top, place.top + len(image), top, top + height)
@@ -181,8 +183,9 @@ def _no_frame(width: int, height: int, **_values: Any) -> str | None:
 def pad(image: Image, color: str, opacity: float, place: Place, **values: Any) -> Image:
     """Adds a border of one colour until the image is width x height pixels; a larger image stays as it is.
 
-    Gray images become colour if the border does. The border of an opaque image is opaque. Raises ImageError when the
-    result has a side over MAX_SIDE or over 128 million pixels.
+    Gray images become colour if the border does. The border of an opaque image is opaque.
+
+    Raises ImageError when the result has a side over MAX_SIDE or over 128 million pixels.
     """
     left, top, width, _ = _frame(place.width, place.height, **values)
     first, last = _framed_rows(place.top, place.top + len(image), place.width, place.height, **values)

@@ -140,8 +140,8 @@ class Axis:
         return slice(int(firsts[0]), int(lasts[1]))
 
     def matrix(self, first: int, last: int, bits: int) -> Weights:
-        """For the new samples from first up to last: a column each with the weights of what they need, in units of
-        1 / 2^bits.
+        """For the new samples from first up to last: a column each, with the weights of the old samples that go
+        into it, in units of 1 / 2^bits.
         """
         needed = self.needs(first, last)
         centres, firsts, lasts = self._spans(np.arange(first, last))

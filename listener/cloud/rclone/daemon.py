@@ -136,7 +136,7 @@ class Daemon:
             self._set(ready=True)
             while self._read(process, PROBE):
                 if not self._answers(ANSWER):
-                    self._log.write(b"The server no longer answered and was killed.\n")
+                    self._log.write(b"The server had stopped answering and was killed.\n")
                     return
                 self._set(ready=True)
         finally:
