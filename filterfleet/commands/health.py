@@ -77,7 +77,8 @@ def _fleet(role: Part, answers: list[Answer]) -> Verdict:
         here = f"{socket.gethostname()}/"
         hosts = [str(worker.get("host")) for report in reports for worker in report.get("workers", ())]
         own = [host for host in hosts if host.startswith(here)]
-        with_it = f"{', '.join(own)} works for the broker" if own else f"no worker of {here[:-1]} is with the broker"
+        work = "works" if len(own) == 1 else "work"
+        with_it = f"{', '.join(own)} {work} for the broker" if own else f"no worker of {here[:-1]} is with the broker"
         return Verdict(bool(own), f"{with_it}. {says}")
     if role is Part.FLEET:
         return Verdict(not any(waits_of(report) for report in reports), says)

@@ -32,7 +32,7 @@ Source = Annotated[
     typer.Option(
         "--source",
         metavar="FOLDER",
-        help="The listener's source. Only needed when several sources share a ledger, or for an output in a cloud.",
+        help="The listener's source. Only needed when several sources share a ledger, or an output in a cloud.",
     ),
 ]
 Paths = Annotated[
