@@ -32,8 +32,9 @@ JOBS = (Job(b"inline", b"recipe", ("canny",), 3, (b"abc",)), Job(b"pulled", b"re
 class Counting:
     """Counts instead of rolling dice, so that a fuzzer can find and repeat the names that a core gives."""
 
-    def __init__(self) -> None:
-        self._number = 0
+    def __init__(self, number: int = 0) -> None:
+        """The first name is that of the next number."""
+        self._number = number
 
     def randbytes(self, n: int, /) -> bytes:
         """Several numbers of TOKEN bytes, or one of any other length."""
