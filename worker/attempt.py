@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import time
 from typing import Any, Literal
 
 import msgpack
@@ -16,6 +17,7 @@ from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.logs import about, get_logger, tells_images
 from filterfleet.common.process.system import host_and_pid
+from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.text import one_line
 from filterfleet.common.wire import Failed
 from filterfleet.common.wire.messages import INLINE_LIMIT
@@ -27,7 +29,12 @@ from filterfleet.worker.resources import Resources
 # grow with what a library chooses to say; a smaller one hides what helps to find the fault.
 _LONGEST_TEXT = 300
 
+# Failures that a process writes to its log in a period, and its seconds; the listener's log has each of its own. More
+# lets a client that submits rubbish fill the disk; less shows fewer of those that are worth reading.
+LINES, LINES_PERIOD = 100, 60.0
+
 log = get_logger("worker")
+_lines = RateLimit(LINES, LINES_PERIOD)
 
 
 def attempt(
@@ -44,7 +51,8 @@ def attempt(
     with about(job=functools.cache(lambda: _job_of(image)), worker=host_and_pid):
         outcome = _outcome(id, recipe, image, resources)
         if isinstance(outcome, Failed):
-            log.info("image failed", kind=outcome.kind, reason=outcome.reason)
+            if total := _lines.admit("image failed", time.monotonic()):
+                log.info("image failed", kind=outcome.kind, reason=outcome.reason, total=total)
         elif tells_images():
             log.info("image done")
     return outcome

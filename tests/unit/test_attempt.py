@@ -1,12 +1,14 @@
 """Whatever an image makes our code do, its user gets one line."""
 
 import hashlib
+import logging
 
 import numpy as np
 import pytest
 
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.log_lines import bounded_traceback
+from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Failed
 from filterfleet.worker import attempt as module
 from filterfleet.worker.attempt import attempt
@@ -52,3 +54,11 @@ def test_too_little_memory_is_called_so(monkeypatch):
 
     monkeypatch.setattr(module, "process", full)
     assert "too little memory" in attempt(b"1", DEFAULT.to_bytes(), FILE, default()).reason
+
+
+def test_rubbish_does_not_flood_the_log(monkeypatch, caplog):
+    monkeypatch.setattr(module, "_lines", RateLimit(module.LINES, module.LINES_PERIOD))
+    with caplog.at_level(logging.INFO):
+        for _ in range(3 * module.LINES):
+            assert isinstance(attempt(b"id", DEFAULT.to_bytes(), b"rubbish", default()), Failed)
+    assert len(caplog.records) == module.LINES
