@@ -39,8 +39,9 @@ def victims(client: Client, up: Daemon, output: Path) -> list[psutil.Process]:
 
 
 class Feed:
-    """Puts photographs into a source in batches, so that there is always work. Each batch repeats the same photographs
-    under other names, with a comment that makes every file different (ITU-T T.81, B.2.4.5)."""
+    """Puts photographs into a source, a folder of them at once: a disk may be slower than the workers, and one by one
+    they would never have several to do. Each batch repeats the same photographs under other names, with a comment that
+    makes every file different (ITU-T T.81, B.2.4.5)."""
 
     def __init__(self, photographs: Path, source: Path) -> None:
         self._photographs = sorted(photographs.rglob("*.jpg"))
@@ -51,33 +52,38 @@ class Feed:
     def images(self) -> int:
         return self._batches * len(self._photographs)
 
-    def put(self) -> None:
-        comment = b"\xff\xfe\x00\x06%04d" % self._batches
-        for photograph in self._photographs:
-            jpeg = photograph.read_bytes()
-            aside = self._source.with_name("aside")
-            aside.write_bytes(jpeg[:2] + comment + jpeg[2:])
-            aside.rename(self._source / f"{self._batches}-{photograph.name}")
-        self._batches += 1
+    def put(self, batches: int = 1) -> None:
+        aside = self._source.with_name("aside")
+        aside.mkdir()
+        for _ in range(batches):
+            comment = b"\xff\xfe\x00\x06%04d" % self._batches
+            for photograph in self._photographs:
+                jpeg = photograph.read_bytes()
+                (aside / f"{self._batches}-{photograph.name}").write_bytes(jpeg[:2] + comment + jpeg[2:])
+            self._batches += 1
+        aside.rename(self._source / f"until-{self._batches}")
 
 
 def kill_workers(up: Daemon, fleet: Fleet, output: Path, feed: Feed, patience: float) -> None:
-    """KILLS times, however fast the machine is."""
+    """KILLS times, however fast the machine is: as long as the workers are done before one is killed, they get more."""
     rng = random.Random(1)
     kills = 0
+    batches = 1
     deadline = time.monotonic() + patience
     with fleet.client() as client:
         while kills < KILLS:
             assert up.alive, up.said[-2000:]
             assert time.monotonic() < deadline, f"{kills} kills: {up.said[-2000:]}"
             if feed.images - count_done(output) < BATCH / 2:
-                feed.put()
+                feed.put(batches)
+                batches *= 2
             if victims(client, up, output):
                 time.sleep(rng.uniform(0, LONGEST))
             if found := victims(client, up, output):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     rng.choice(found).kill()
                     kills += 1
+                    batches = 1
             time.sleep(0.02)
 
 
