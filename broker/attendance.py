@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
+from filterfleet.broker.actions import Side
 from filterfleet.broker.departures import Departures, How
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.state import Worker
@@ -12,7 +13,8 @@ from filterfleet.common.jobs.ids import short_id
 
 NAMED_JOBS = 8  # of a worker that is gone, in the log
 
-Whereabouts = Callable[[bytes], tuple[str, str]]  # the name of a worker's key, if there are keys, and its address
+# The name of a peer's key, if there are keys, and its address.
+Whereabouts = Callable[[Side, bytes], tuple[str, str]]
 
 
 class Attendance:
@@ -22,7 +24,7 @@ class Attendance:
         self._whereabouts = whereabouts
 
     def registered(self, worker: Worker) -> None:
-        worker.name, worker.address = self._whereabouts(worker.peer)
+        worker.name, worker.address = self._whereabouts(Side.BACKEND, worker.peer)
         self._outbox.note("worker_registered", **worker.said, basic=worker.basic)
 
     def admitted(self, worker: Worker, now: float) -> None:

@@ -23,15 +23,17 @@ from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Lease, Task
 from filterfleet.broker.timers import Alarm, Subject, Timers
+from filterfleet.broker.versions import OtherVersions
 from filterfleet.common import wire
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire.liveness import Randomness
+from filterfleet.common.wire.majors import foreign
 
 
 class BrokerCore:
     """Its settings, books, scheduler and timers are there to be read, by an auditor for example. Only the core and its
     parts change them. backlog tells the bytes that a peer has not read, of those that were sent to it; whereabouts the
-    name of a worker's key and its address."""
+    name of a peer's key and its address."""
 
     def __init__(
         self,
@@ -39,7 +41,7 @@ class BrokerCore:
         rng: Randomness,
         now: float,
         backlog: Backlog = lambda *_: 0,
-        whereabouts: Whereabouts = lambda _: ("", ""),
+        whereabouts: Whereabouts = lambda *_: ("", ""),
     ) -> None:
         self.life = rng.randbytes(8)
         self.settings = settings
@@ -50,8 +52,10 @@ class BrokerCore:
         self.relay = Relay(settings, self.scheduler.leases, backlog)
         self._acks = {side: Acks(side, self._outbox, settings.hold) for side in Side}
         front = self._acks[Side.FRONTEND]
-        departures = Departures()
-        self.reporter = Reporter(self.life, self.books, self.scheduler, self._outbox.counters, departures, now)
+        departures, self._versions = Departures(), OtherVersions(self._outbox, whereabouts)
+        self.reporter = Reporter(
+            self.life, self.books, self.scheduler, self._outbox.counters, departures, self._versions.sentences, now
+        )
         self._delivery = Delivery(settings, self._outbox, self.timers, self.books, front)
         self._clients = ClientDesk(
             settings,
@@ -90,7 +94,10 @@ class BrokerCore:
         """A message from the peer with this routing id, which belongs to this owner. The frames are those behind it."""
         extended = peer.startswith(wire.TAG)
         try:
-            self._route(side, peer, frames, now, owner, extended=extended)
+            if (major := foreign(frames, peer)) is None:
+                self._route(side, peer, frames, now, owner, extended=extended)
+            else:
+                self._versions.meet(side, peer, major, now)
         except ProtocolError as error:
             self._outbox.count("malformed", side=side.value, peer=peer.hex(), error=str(error))
         return self._outbox.take()
@@ -181,6 +188,10 @@ class BrokerCore:
     def deadline(self) -> float:
         """When on_tick has something to do if no message comes before."""
         return min(self._next_beat, self._next_look, self.timers.next, *(acks.next for acks in self._acks.values()))
+
+    def other_versions(self, now: float) -> list[str]:
+        """A sentence for each peer of another major version that has been here of late."""
+        return self._versions.sentences(now)
 
     def report(self, now: float) -> Report:
         return self.reporter.report(now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from itertools import islice
 
@@ -65,7 +65,8 @@ class RunningReport(Struct, frozen=True, gc=False):
 class Report:
     """`tasks` counts everything that the broker holds, `waiting` the tasks without a worker, `running` the leases. The
     byte counts are those of the caps with the same names (settings.py). uptime is in seconds. waits: what waiting tasks
-    wait for, in words. gone: the workers that have gone in the last hour and not come back. leases: the oldest."""
+    wait for, in words. versions: a sentence for each peer of another major version that has tried to come in within the
+    last minute. gone: the workers that have gone in the last hour and not come back. leases: the oldest."""
 
     life: str
     tasks: int
@@ -78,6 +79,7 @@ class Report:
     workers: tuple[WorkerReport, ...]
     uptime: float = 0.0
     waits: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
     gone: tuple[GoneReport, ...] = ()
     leases: tuple[RunningReport, ...] = ()
 
@@ -89,7 +91,8 @@ class Report:
         """As STATUS carries it: plain maps, lists, strings and numbers. The keys are part of the wire."""
         plain = {one.name: getattr(self, one.name) for one in fields(self)}
         lists = {name: [asdict(row) for row in plain[name]] for name in ("workers", "gone", "leases")}
-        return plain | lists | {"counters": dict(self.counters), "waits": list(self.waits)}
+        words = {"waits": list(self.waits), "versions": list(self.versions)}
+        return plain | lists | words | {"counters": dict(self.counters)}
 
 
 # Status reports that are made in a moment, and its seconds; the last of them serves everybody who asks beyond that.
@@ -100,14 +103,15 @@ STATUS_REPORTS, STATUS_MOMENT = 4, 0.02
 class Reporter:
     def __init__(
         self, life: bytes, books: Books, scheduler: Scheduler, counters: Counter[str], departures: Departures,
-        began: float,
+        versions: Callable[[float], list[str]], began: float,
     ) -> None:  # fmt: skip
-        """began: when the broker started."""
+        """versions tells which peers of other versions there are. began: when the broker started."""
         self._life = life
         self._books = books
         self._scheduler = scheduler
         self.counters = counters
         self._departures = departures
+        self._versions = versions
         self._began = began
         self._status = wire.Status({})  # the latest one
         self._status_since = -math.inf  # the beginning of the moment for which they are counted
@@ -156,6 +160,7 @@ class Reporter:
             clients=len(self._books.clients),
             counters=dict(self.counters),
             waits=tuple(lacking(self._scheduler)),
+            versions=tuple(self._versions(now)),
             workers=tuple(_worker_report(worker, now) for worker in workers),
             gone=gone,
             leases=leases,

@@ -121,8 +121,8 @@ class BrokerService:
     def _families(self) -> list[Family]:
         return broker_families(self._core.report(time.monotonic()), self._door.connections)
 
-    def _whereabouts(self, peer: bytes) -> tuple[str, str]:
-        return self._door.whereabouts(Side.BACKEND, peer)
+    def _whereabouts(self, side: Side, peer: bytes) -> tuple[str, str]:
+        return self._door.whereabouts(side, peer)
 
     def _wait(self, poller: zmq.Poller) -> Collection[Ready]:
         """Wait for something to do. While nobody waits for us, messages gather for a moment: each turn costs time."""

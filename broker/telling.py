@@ -41,4 +41,5 @@ class Telling:
         counts = Counts(core.scheduler.waiting, counters["results"], counters["dead_lettered"])
         threads = sum(worker.threads for worker in workers)
         running, waits = len(core.scheduler.leases), lacking(core.scheduler)
-        return of_broker(len(workers), threads, len(core.books.clients), counts, running, waits)
+        versions = core.other_versions(time.monotonic())
+        return of_broker(len(workers), threads, len(core.books.clients), counts, running, waits, versions)

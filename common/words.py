@@ -66,11 +66,21 @@ def of_worker(
     return f"{drains}{work}. {'. '.join(map(of_contact, contacts))}"
 
 
-def of_broker(workers: int, threads: int, clients: int, counts: Counts, running: int, waits: Iterable[str]) -> str:
-    """Everything that a broker does, in one line. counts.pending: images that wait for a worker."""
+def of_broker(
+    workers: int,
+    threads: int,
+    clients: int,
+    counts: Counts,
+    running: int,
+    waits: Iterable[str],
+    versions: Iterable[str] = (),
+) -> str:
+    """Everything that a broker does, in one line. counts.pending: images that wait for a worker. versions: a sentence
+    for each peer of another major version."""
     fleet = f"{_number(workers, 'worker')} with {_number(threads, 'thread')}, {_number(clients, 'client')}"
     work = f"{counts.pending} waiting, {running} running, {counts.done} done, {counts.failed} failed"
-    return f"{work}. {fleet}{of_waits(waits)}"
+    strangers = "".join(f". {sentence[:1].upper()}{sentence[1:]}" for sentence in versions)
+    return f"{work}. {fleet}{of_waits(waits)}{strangers}"
 
 
 def of_processes(said: Iterable[tuple[str, str]]) -> str:
@@ -95,6 +105,11 @@ def duration(seconds: object) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"
+
+
+def another_version(who: str, theirs: int, me: str, mine: int) -> str:
+    """Two sides that do not understand each other: who speaks one major version of the wire, me another."""
+    return f"{who} speaks PPX{theirs}, {me} PPX{mine}: upgrade {me if theirs > mine else who}"
 
 
 # --- what work waits for ----

@@ -22,13 +22,17 @@ def broker_words(report: Mapping[str, Any]) -> str:
     counts = Counts(_int(report.get("waiting")), _int(counters.get("results")), _int(counters.get("dead_lettered")))
     threads = sum(_int(worker.get("threads")) for worker in workers)
     running, clients = _int(report.get("running")), _int(report.get("clients"))
-    return of_broker(len(workers), threads, clients, counts, running, waits_of(report))
+    return of_broker(len(workers), threads, clients, counts, running, waits_of(report), _sentences(report, "versions"))
 
 
 def waits_of(report: Mapping[str, Any]) -> list[str]:
     """What waiting work waits for, in words."""
-    waits = report.get("waits")
-    return [str(wait) for wait in waits] if isinstance(waits, list) else []
+    return _sentences(report, "waits")
+
+
+def _sentences(report: Mapping[str, Any], name: str) -> list[str]:
+    found = report.get(name)
+    return [str(sentence) for sentence in found] if isinstance(found, list) else []
 
 
 def broker_lines(answer: Answer) -> list[str]:

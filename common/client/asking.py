@@ -64,7 +64,7 @@ def _keys(folder: Path | None) -> PeerKeys | None:
 
 def _report(address: str, keys: PeerKeys | None) -> Mapping[str, Any]:
     """Raises FleetError."""
-    socket = PeerSocket(keys, role="status")
+    socket = PeerSocket(keys, role="command")
     try:
         socket.open(new_identity(random.SystemRandom()), address)
         socket.send(encode([StatusRequest()]))

@@ -6,6 +6,7 @@
 from filterfleet.common.wire.codec import encode, parse
 from filterfleet.common.wire.messages import (
     HEARTBEAT,
+    MAJOR,
     MINOR,
     PPX,
     READY,
@@ -46,6 +47,7 @@ from filterfleet.common.wire.messages import (
 
 __all__ = [
     "HEARTBEAT",
+    "MAJOR",
     "MINOR",
     "PPX",
     "READY",

@@ -26,9 +26,9 @@ from filterfleet.common.wire.fields import LEASES_LIMIT as LEASES_LIMIT
 from filterfleet.common.wire.fields import ROWS_LIMIT as ROWS_LIMIT
 from filterfleet.common.wire.liveness import Randomness
 
-READY, HEARTBEAT, PPX = b"\x01", b"\x02", b"PPX1"
-MINOR = 1  # the version of PPX beside the 1 of its name; a peer that tells none speaks 0
-TAG = b"fx1|"  # the routing id of a peer that speaks PPX begins with it
+MAJOR, MINOR = 1, 1  # the version of PPX; a peer that tells no minor version speaks 0
+READY, HEARTBEAT, PPX = b"\x01", b"\x02", b"PPX%d" % MAJOR
+TAG = b"fx%d|" % MAJOR  # the routing id of a peer that speaks PPX begins with it
 FRAME_LIMIT = INLINE_LIMIT + (1 << 20)  # bytes of one frame; a larger one costs its sender the connection
 CHUNK = 1 << 20  # bytes that one GET asks for
 

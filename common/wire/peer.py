@@ -17,8 +17,10 @@ from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import frames
 from filterfleet.common.wire.batches import batches
 from filterfleet.common.wire.codec import encode
+from filterfleet.common.wire.majors import foreign
 from filterfleet.common.wire.messages import FRAME_LIMIT, INLINE_LIMIT, Message
 from filterfleet.common.wire.unsent import Unsent
+from filterfleet.common.wire.versions import Versions
 
 # Bytes that may be on their way out of this process before another part of a blob is read. A larger value fills a
 # longer line; a smaller one costs less memory when the broker does not read.
@@ -67,6 +69,7 @@ class PeerSocket:
         self._owns_context = context is None
         self._socket: zmq.Socket[bytes] | None = None
         self._entrance: Entrance | None = None
+        self._versions = Versions(role)
         self._waiting: list[Message] = []
         self._unsent = Unsent()
         self._lines = RateLimit(1, QUIET)
@@ -92,14 +95,16 @@ class PeerSocket:
         socket.ipv6 = "[" in address
         show_keys(socket, self._keys)
         self._entrance = Entrance(socket, address, self._keys)
+        self._versions.opened(address)
         try:
             socket.connect(address)
         except zmq.ZMQError as error:
             self._log.error("cannot connect", broker=address, error=error.strerror)
 
     def refusal(self) -> str | None:
-        """Why the broker does not let this socket in. The sentence comes once for each socket."""
-        return None if self._entrance is None else self._entrance.refusal()
+        """Why the broker does not let this socket in, or does not understand it. The sentence comes once for each
+        socket."""
+        return self._versions.refusal() or (None if self._entrance is None else self._entrance.refusal())
 
     @property
     def has_room(self) -> bool:
@@ -109,14 +114,18 @@ class PeerSocket:
     def receive(self, hear: Callable[[list[Payload]], list[Action]]) -> list[Action]:
         """Give the messages that have arrived, AT_ONCE at most, to hear(), and return what that returns, joined.
 
-        A message that hear() refuses with ProtocolError is dropped, and logged now and then.
+        A message that hear() refuses with ProtocolError is dropped, and logged now and then. One of another major
+        version is a reason for refusal().
         """
         actions: list[Action] = []
         for _ in range(AT_ONCE):
             try:
                 if (message := frames.receive(self.pollable)) is None:
                     return actions
-                actions += hear(message)
+                if (major := foreign(message)) is None:
+                    actions += hear(message)
+                else:
+                    self._versions.met(major)
             except ProtocolError as error:
                 if total := self._lines.admit("malformed", time.monotonic()):
                     self._log.warning("the broker sent a malformed message", error=str(error), total=total)

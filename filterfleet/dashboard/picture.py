@@ -88,6 +88,7 @@ def _broker(sight: Sight) -> dict[str, Any]:
         "silent_since": sight.silent_since,
         "refusal": sight.refusal,
         "waits": list(report.get("waits", ())),
+        "versions": list(report.get("versions", ())),
         **{name: report.get(name) for name in ("uptime", "waiting", "running", "tasks", "clients")},
     }
 

@@ -137,6 +137,7 @@ def test_the_status_survives_the_wire():
         "clients": 1,
         "counters": {"submitted": 1},
         "waits": [],
+        "versions": [],
         "workers": [worker | {"name": "", "address": "", "since": 3.0, "heard": 1.0}],
         "gone": [],
         "leases": [{"job": b"job".hex(), "worker": 0, "seconds": 2.0, "begun": True}],

@@ -140,6 +140,7 @@ function banners({ at, ledger, listener, broker, trouble, broker_address: addres
   if (ledger && !listener.running) said.push(["warn", "No listener is running for this ledger", "Nothing new is taken up, and orders wait until one starts."]);
   else if (listener.paused != null) said.push(["warn", "The listener is paused", `since ${instant(listener.paused)}. It finishes what is running, and takes nothing new until somebody resumes it.`]);
   for (const wait of new Set([...listener.waits, ...broker.waits])) said.push(["warn", "Work waits:", `${wait}.`]);
+  for (const sentence of broker.versions) said.push(["warn", "Another version:", `${sentence}.`]);
   const host = $("banners");
   const key = JSON.stringify(said);
   if (host.dataset.said === key || (host.dataset.said && isBusy())) return; // it would move what one points at
