@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from filterfleet.broker.actions import Note, SendFrames, Side
-from filterfleet.broker.versions import KEPT, MOST, PAUSE, OtherVersions
 from filterfleet.broker.outbox import Outbox
+from filterfleet.broker.versions import KEPT, MOST, PAUSE, OtherVersions
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.wire import READY
 from filterfleet.common.wire.majors import NOTICE_LIMIT, foreign, notice
