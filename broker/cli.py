@@ -8,6 +8,7 @@ import typer
 
 from filterfleet.broker.service import serve
 from filterfleet.broker.settings import Settings
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.logs import tells_images
 from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
 from filterfleet.common.process.options import BackendPort, FrontendPort, Keys, Metrics
@@ -25,6 +26,7 @@ def broker(
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
     _log_images: LogImages = False,
+    _config: ConfigFile = None,
 ) -> None:
     """Queue the tasks of clients and lease them to workers.
 

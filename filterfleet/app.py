@@ -125,6 +125,11 @@ class _Commands(LazyGroup):
             "Show the filters that recipes can name, or one filter with its parameters.",
         ),
         LazyCommand(
+            "config",
+            "filterfleet.commands.config:config",
+            "Print, check and explain the settings of the daemons: filterfleet.toml.",
+        ),
+        LazyCommand(
             "keys",
             "filterfleet.commands.keys:keys",
             "Make the keys of a broker, and the keys of the machines that may connect to it.",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import typer
 
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.jobs.recipe_file import Check, unchecked
 from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
 from filterfleet.common.process.options import BackendPort
@@ -26,6 +27,7 @@ def command(check: Check) -> Callable[..., None]:
         _log_format: LogForm = None,
         _log_level: LogLevel = None,
         _log_images: LogImages = False,
+        _config: ConfigFile = None,
     ) -> None:
         """Watch a folder, local or in a cloud, and put the results of every image in it into the output folder.
 

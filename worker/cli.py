@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.keys.folders import Role, peer_keys
 from filterfleet.common.metrics.children import Children
 from filterfleet.common.metrics.serving import serving
@@ -62,6 +63,7 @@ def worker(
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
     _log_images: LogImages = False,
+    _config: ConfigFile = None,
 ) -> None:
     """Process images for a broker, on this machine or another.
 

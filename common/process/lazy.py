@@ -23,8 +23,10 @@ class LazyCommand(TyperCommand):
     first line of the real command's help.
     """
 
-    def __init__(self, name: str, place: str, short_help: str) -> None:
-        super().__init__(name, short_help=short_help)
+    def __init__(self, name: str, place: str, short_help: str, *, takes_more: bool = False) -> None:
+        """takes_more: options that the command does not know are left to it, as typer.Context.args."""
+        more: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args": True} if takes_more else {}
+        super().__init__(name, short_help=short_help, context_settings=more)
         self.place = place
 
     def load(self) -> Any:
@@ -35,7 +37,7 @@ class LazyCommand(TyperCommand):
         if isinstance(target, typer.Typer):
             return make_quick(typer.main.get_group(target))
         alone = typer.Typer(add_completion=False)
-        alone.command(self.name)(target)
+        alone.command(self.name, context_settings=dict(self.context_settings))(target)
         return make_quick(typer.main.get_command(alone))
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

@@ -34,6 +34,14 @@ def _into(variable: str) -> Callable[[Any], Any]:
     return take
 
 
+def set_level(level: LevelName | None) -> None:
+    """Write lines of this level and above from now on; None is for the usual one."""
+    os.environ.pop(LEVEL, None)
+    if level is not None:
+        os.environ[LEVEL] = level.value
+    configure()
+
+
 LogForm = Annotated[
     LogFormat | None,
     typer.Option(

@@ -12,6 +12,7 @@ import typer
 from filterfleet.commands.ordering import AsJson, Output, Source, State, place_of
 from filterfleet.common.client.asking import Answer, ask
 from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
 from filterfleet.common.text import json_text, one_line, printable
@@ -49,6 +50,7 @@ def health(
     state: State = None,
     source: Source = None,
     as_json: AsJson = False,
+    _config: ConfigFile = None,
 ) -> None:
     """Say in a sentence, and by the exit code, whether a part of a fleet is well.
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.process.parameters import takes_options
@@ -49,6 +50,7 @@ _PROCESSED = ("new", "changed", "pending", "again", "touched")
 def plan(
     options: ListenerOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    _config: ConfigFile = None,
 ) -> None:
     """Show what a listener with these options would do, without doing it.
 

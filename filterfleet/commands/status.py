@@ -14,6 +14,7 @@ import typer
 from filterfleet.commands.ordering import AsJson, Source, place_of
 from filterfleet.common.client.asking import Answer, ask
 from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
 from filterfleet.common.text import json_text, printable
@@ -45,6 +46,7 @@ def status(
     source: Source = None,
     as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")] = False,
+    _config: ConfigFile = None,
 ) -> None:
     """Show what a broker, its workers and a listener are doing.
 

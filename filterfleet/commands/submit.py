@@ -15,6 +15,7 @@ import typer
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.client.lack import lack
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
 from filterfleet.common.jobs.job import Job, check_outputs, job_id
 from filterfleet.common.jobs.notes import notes_of
@@ -62,6 +63,7 @@ def submit(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Also follow links to folders in the output folder.")
     ] = False,
+    _config: ConfigFile = None,
 ) -> None:
     """Send image files to a running broker and wait for the results.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from filterfleet.common.address import Address
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
 from filterfleet.common.process.options import BackendPort, Memory, NoSandbox
 from filterfleet.common.process.parameters import takes_options
@@ -51,6 +52,7 @@ def up(
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
     _log_images: LogImages = False,
+    _config: ConfigFile = None,
 ) -> None:
     """Run everything on this machine: broker, workers and listener.
 

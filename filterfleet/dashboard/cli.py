@@ -10,6 +10,8 @@ import typer
 
 from filterfleet.common.address import Address
 from filterfleet.common.client.brokers import check_brokers
+from filterfleet.common.config.option import ConfigFile
+from filterfleet.common.config.setting import Secret
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.log_options import LogForm, LogLevel
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
@@ -19,12 +21,15 @@ from filterfleet.dashboard.settings import Settings
 from filterfleet.listener.ledger.history import History
 from filterfleet.listener.ledger.opening import ledger_of
 from filterfleet.listener.ledger.reading import reader
+from filterfleet.listener.settings.connection import mask
 from filterfleet.listener.settings.location import parse_location
 
 
 def dashboard(
     output: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="The results of a listener: a local folder or REMOTE:PATH.")
+        str | None,
+        typer.Option(metavar="FOLDER", help="The results of a listener: a local folder or REMOTE:PATH."),
+        Secret(mask),
     ] = None,
     state: Annotated[
         Path | None, typer.Option(help="The folder of its ledger, for a listener that has one of its own.")
@@ -50,6 +55,7 @@ def dashboard(
     ] = None,
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
+    _config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", hidden=True)] = False,
 ) -> None:
     """Show what a fleet does on a web page: progress, workers, failures, jobs and pictures.

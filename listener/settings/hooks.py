@@ -14,8 +14,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.trust import read_secret
 from filterfleet.common.text import printable
 from filterfleet.listener.settings.hints import read_token
-
-FILE = "@"  # before the name of a file that holds an address
+from filterfleet.listener.settings.secrets import FILE, masked_address
 
 
 class Kind(enum.StrEnum):
@@ -40,9 +39,8 @@ class Webhook:
 
     @property
     def shown(self) -> str:
-        """The address as it may be shown: its path and query often hold a secret."""
-        parts = urlsplit(self.url)
-        return printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/...")
+        """The address as it may be shown."""
+        return masked_address(self.url)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from filterfleet.common.config.setting import Secret
 from filterfleet.common.process.options import (
     SHARE,
     BrokerHost,
@@ -21,7 +22,9 @@ from filterfleet.common.process.options import (
     positive_size,
 )
 from filterfleet.listener.core.settings import Backfill, Failures
+from filterfleet.listener.settings.connection import mask
 from filterfleet.listener.settings.retention import KEEP_DAYS
+from filterfleet.listener.settings.secrets import masked_address, masked_command
 
 # Headings in --help.
 _IMAGES, _AFTERWARDS, _HOOKS, _CLOUDS = "Which images", "What happens afterwards", "Who is told", "Clouds"
@@ -53,12 +56,14 @@ class ListenerOptions:
     source: Annotated[
         str,
         typer.Option(metavar="FOLDER", help="Images, with all subfolders: a local folder or REMOTE:PATH."),
+        Secret(mask),
     ]
     output: Annotated[
         str,
         typer.Option(
             metavar="FOLDER", help="Results, with a subfolder for each output: a local folder or REMOTE:PATH."
         ),
+        Secret(mask),
     ]
     recipe: RecipeChoice = "default"
     broker: BrokerHost = "127.0.0.1"
@@ -180,6 +185,7 @@ class ListenerOptions:
             help="Send each event here by POST, as JSON. @FILE names a file that holds the URL, which others cannot "
             "see then. May be given several times.",
         ),
+        Secret(masked_address),
     ] = field(default_factory=list)
     webhook_secret_file: Annotated[
         Path | None,
@@ -195,6 +201,7 @@ class ListenerOptions:
             help="Run this for each event, which it gets in its environment and, as JSON, on standard input. The "
             "command is split into words, and no shell sees it. May be given several times.",
         ),
+        Secret(masked_command),
     ] = field(default_factory=list)
     hook_events: Annotated[
         str,

@@ -44,6 +44,7 @@ LATE_IMPORTS = {
     "fleet.py": "the history of a ledger, for metrics",
     "listener/ends.py": "rclone, for a remote source or output",
     "listener/daemon.py": "Python's HTTP server for hints, its client for webhooks, a ledger's history for metrics",
+    "common/config/resolve.py": "Pydantic, for settings that are no flags",
     "common/metrics/serving.py": "Prometheus' library and Python's HTTP server, for metrics",
     "commands/auditing.py": "rclone, for a remote output",
     "commands/plan.py": "rclone, for a remote source",

@@ -1,0 +1,96 @@
+"""Where the settings of a running command come from, and what becomes of them when a daemon reads them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filterfleet.common.config.file import choose, read, standard_for
+from filterfleet.common.config.resolve import Resolved, resolve
+from filterfleet.common.config.setting import Setting, settings_of
+from filterfleet.common.errors import FleetError
+from filterfleet.common.logs import get_logger
+from filterfleet.common.process.log_options import set_level
+
+LOG_LEVEL = "_log_level"  # the parameter of every daemon that changes at once
+
+log = get_logger("settings")
+
+
+@dataclass(slots=True)
+class Config:
+    """path is what --config names. environment is as it was at the start, before the command itself changed it. context
+    is that of typer: it knows which options were given."""
+
+    command: str
+    path: Path | None
+    environment: Mapping[str, str]
+    context: Any
+    settings: tuple[Setting, ...] = ()
+    resolved: Resolved = field(default_factory=lambda: Resolved({}, ()))
+    values: dict[str, Any] = field(default_factory=dict)  # by parameter, as this process has them
+
+    def start(self) -> Resolved:
+        """What file and variables say. Raises FleetError for a file that cannot be read."""
+        self.resolved = self._read()
+        return self.resolved
+
+    def reload(self, live: Collection[str], check: Callable[[Mapping[str, Any]], None]) -> dict[str, Any] | None:
+        """Read everything again. Returns those of the parameters `live` that have another value now. The log's level
+        changes at once. check gets them before that, and raises FleetError if they are of no use. Then the result is
+        None and nothing has changed. Either is told in the log."""
+        if not self.values:
+            self.values = self._values(self.resolved)
+        try:
+            resolved = self._read()
+            if resolved.mistakes:
+                raise FleetError("\n".join(resolved.mistakes))
+            new = self._values(resolved)
+            changed = {name: value for name, value in new.items() if value != self.values[name]}
+            taken = {name: value for name, value in changed.items() if name in live}
+            check(taken)
+        except FleetError as error:
+            log.error("settings not reloaded, the old ones stay", reason=" ".join(str(error).split("\n")))
+            return None
+        if LOG_LEVEL in changed:
+            set_level(changed[LOG_LEVEL])
+            self.values[LOG_LEVEL] = changed[LOG_LEVEL]
+        self.values |= taken
+        log.info(
+            "settings reloaded",
+            changed=self._keys({*taken, *({LOG_LEVEL} & changed.keys())}),
+            needs_restart=self._keys(changed.keys() - taken.keys() - {LOG_LEVEL}),
+        )
+        return taken
+
+    def is_flag(self, setting: Setting) -> bool:
+        """Whether the command line says what it is."""
+        source = self.context.get_parameter_source(setting.name)
+        return source is not None and source.name == "COMMANDLINE"
+
+    def _read(self) -> Resolved:
+        file = read(choose(self.path, self.environment, standard_for(self.command)))
+        if file.path is None and not self.environment:
+            return Resolved({}, ())
+        return resolve(self.command, self.known(), file, self.environment)
+
+    def known(self) -> tuple[Setting, ...]:
+        self.settings = self.settings or settings_of(self.context.command.callback)
+        return self.settings
+
+    def _values(self, resolved: Resolved) -> dict[str, Any]:
+        """Of all settings that are no flags. Raises FleetError when one is nowhere that has to be somewhere."""
+        values = {}
+        for setting in self.known():
+            if self.is_flag(setting):
+                continue
+            if setting.required and setting.name not in resolved.found:
+                raise FleetError(f"{setting.key} is set nowhere any more.")
+            there = resolved.found.get(setting.name)
+            values[setting.name] = setting.default if there is None else there.value
+        return values
+
+    def _keys(self, names: Collection[str]) -> str:
+        return ", ".join(setting.key for setting in self.known() if setting.name in names) or "nothing"
