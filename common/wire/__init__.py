@@ -41,6 +41,7 @@ from filterfleet.common.wire.messages import (
     Submits,
     Task,
     Tasks,
+    Try,
     new_identity,
 )
 
@@ -81,6 +82,7 @@ __all__ = [
     "Submits",
     "Task",
     "Tasks",
+    "Try",
     "encode",
     "new_identity",
     "parse",
