@@ -18,7 +18,7 @@ from filterfleet.broker.frontend import ClientDesk
 from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.relay import Relay
 from filterfleet.broker.report import Reporter
-from filterfleet.broker.scheduler import Scheduler, lost_on_the_way
+from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import Lease, LeaseState, TaskState, Worker
 from filterfleet.broker.verdicts import GaveUp, Overran, Revoked, Verdict
@@ -159,9 +159,9 @@ class WorkerDesk:
         if self._relay.may_send(BACK, peer, STATUS_BYTES):
             self._outbox.send(BACK, peer, wire.Status(self._reporter.brief(now, owner).as_map()))
 
-    def _on_nack(self, worker: Worker, nack: wire.Nack, _now: float) -> None:
+    def _on_nack(self, worker: Worker, nack: wire.Nack, now: float) -> None:
         if (lease := self._lease(worker, nack.id)) is not None:
-            self._scheduler.give_back(lease)
+            self._scheduler.give_back(lease, now)
 
     def _on_drain(self, worker: Worker, _drain: wire.Drain, _now: float) -> None:
         self._catalogue = None
@@ -177,9 +177,9 @@ class WorkerDesk:
             self._hello(worker)  # the HELLO before was lost, or the CREDIT that answered it
             return
         held = set(beat.leases)
-        for lease in lost_on_the_way(worker, held, now - self._settings.dispatch_patience):
+        for lease in worker.lost_on_the_way(held, now - self._settings.dispatch_patience):
             self._outbox.count("lease_not_received", job=short_id(lease.task.id), worker=worker.host)
-            self._scheduler.give_back(lease)
+            self._scheduler.give_back(lease, now)
         waiting = set(beat.waiting)
         for lease in [worker.leases[token] for token in beat.leases if token in worker.leases]:
             if lease.token in waiting:

@@ -56,9 +56,14 @@ def task_messages(leases: Iterable[Lease], timeout: float) -> Iterator[Message]:
 
 def is_plain(lease: Lease) -> bool:
     """Whether its result needs nothing else than to be delivered: it is no trial, nothing else runs its task, and none
-    of its outputs is pulled."""
+    of its outputs is pulled, and it was not tried before."""
     task = lease.task
-    return len(task.leases) == 1 and task.state is _RUNNING and not lease.alone and task.needs is not OPAQUE
+    return (
+        len(task.leases) == 1
+        and task.state is _RUNNING
+        and not (lease.alone or task.tried)
+        and task.needs is not OPAQUE
+    )
 
 
 def all_fit(leases: Collection[Lease], results: Results, inline_limit: int) -> bool:

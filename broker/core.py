@@ -170,7 +170,7 @@ class BrokerCore:
     def _ring(self, alarm: Alarm, subject: Subject, now: float) -> None:
         match alarm, subject:
             case Alarm.EXPIRY, Lease() as lease:
-                self._workers.carry_out(self.scheduler.expire(lease), now)
+                self._workers.carry_out(self.scheduler.expire(lease, now), now)
             case Alarm.RETRY, Task() as task:
                 self.scheduler.retry(task)
             case Alarm.RESEND, Task() as task:

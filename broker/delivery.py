@@ -14,6 +14,7 @@ from filterfleet.broker.outbox import Outbox
 from filterfleet.broker.settings import Settings
 from filterfleet.broker.state import OBJECT, Task, TaskState, size_of
 from filterfleet.broker.timers import Alarm, Timers
+from filterfleet.broker.tries import told
 from filterfleet.common import wire
 from filterfleet.common.wire.columns import gather
 from filterfleet.common.wire.columns import results as results_of
@@ -38,7 +39,7 @@ class Delivery:
             freed = size_of(task.payload)
             task.payload = ()
         task.state = TaskState.DELIVERING
-        task.outcome = replace(outcome, id=task.id)
+        task.outcome = replace(outcome, id=task.id, tries=told(task.tried, now))
         task.held_bytes -= freed
         task.result_bytes = size_of(getattr(outcome, "payload", ()))
         self._books.hold(self._books.clients[task.client], -freed, task.result_bytes - result_before)

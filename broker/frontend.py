@@ -90,6 +90,9 @@ class ClientDesk:
         """PPX messages of one peer. Raises ProtocolError on one that a client may not send."""
         client = self._books.clients.get(peer)
         if client is None:
+            if messages and all(isinstance(message, wire.StatusRequest) for message in messages):
+                self._tell_status(peer, now)  # it is an observer, and wants nothing else
+                return
             if self._turned_away():
                 return
             liveness = Liveness(now, self._settings.interval, self._settings.missed)
@@ -133,10 +136,13 @@ class ClientDesk:
         self._timers.at(now + self._settings.opaque_life, Alarm.AGE, task)
 
     def _on_status_request(self, client: Submitter, _request: wire.StatusRequest, now: float) -> None:
-        if not self._relay.may_send(FRONT, client.peer, WORKER_BYTES * (1 + self._reporter.rows)):
+        self._tell_status(client.peer, now)
+
+    def _tell_status(self, peer: bytes, now: float) -> None:
+        if not self._relay.may_send(FRONT, peer, WORKER_BYTES * (1 + self._reporter.rows)):
             self._outbox.count("status_not_told")
             return
-        self._outbox.send(FRONT, client.peer, self._reporter.status(now))
+        self._outbox.send(FRONT, peer, self._reporter.status(now))
 
     def _hello(self, client: Submitter) -> None:
         """Nothing for a client that does not read what it has asked for."""

@@ -29,9 +29,10 @@ from filterfleet.broker.books import Books
 from filterfleet.broker.fairness import FairQueue
 from filterfleet.broker.repeats import Repeats, alike
 from filterfleet.broker.settings import Settings
-from filterfleet.broker.state import Lease, LeaseState, Task, TaskState, Worker
+from filterfleet.broker.state import Ending, Lease, LeaseState, Task, TaskState, Worker
 from filterfleet.broker.timers import Alarm, Timers
 from filterfleet.broker.trials import Trials
+from filterfleet.broker.tries import has_begun, note
 from filterfleet.broker.verdicts import GaveUp, Overran, Revoked, Verdict
 from filterfleet.common.wire.liveness import Randomness
 
@@ -157,6 +158,7 @@ class Scheduler:
         self._mean += (now - lease.began - self._mean) * self.settings.duration_weight
         rivals = [other for other in lease.task.leases if other is not lease]
         for other in rivals:
+            note(other, Ending.OVERTAKEN, now)
             self.release(other)
         if lease.alone:
             lease.alone = False
@@ -196,8 +198,10 @@ class Scheduler:
         if lease.pulled <= self.settings.pulls * whole:
             self.renew(lease, now)
 
-    def give_back(self, lease: Lease) -> None:
+    def give_back(self, lease: Lease, now: float) -> None:
         """Nobody is to blame. The task goes back to the head of its line, unless it also runs elsewhere."""
+        if has_begun(lease):
+            note(lease, Ending.RETURNED, now)
         self.release(lease)
         if not lease.task.leases:
             self._requeue(lease.task)
@@ -207,10 +211,11 @@ class Scheduler:
         task, limits = lease.task, self.settings
         self.release(lease)
         task.failures += 1
+        if task.failures > limits.failures and not task.leases:
+            return [GaveUp(task, reason, lease.worker)]
+        note(lease, Ending.TRANSIENT, now, reason)
         if task.leases:
             return []
-        if task.failures > limits.failures:
-            return [GaveUp(task, reason, lease.worker)]
         delay = limits.retry_delay * 2 ** (task.failures - 1) * (1 + self._rng.random() * limits.retry_jitter)
         self._requeue_at(now + delay, task)
         return []
@@ -228,8 +233,10 @@ class Scheduler:
             self.release(lease)
             task = lease.task
             if task.state is TaskState.DELIVERING:
+                note(lease, Ending.LOST, now)
                 self._requeue(task)
             elif task.leases:  # the other racer goes on
+                note(lease, Ending.LOST, now)
                 task.losses += 1
             else:
                 verdicts += self._after_loss(lease, now, alone=alone, blamed=blamed)
@@ -251,25 +258,28 @@ class Scheduler:
         if task.trial_losses >= limits.trial_losses or task.losses >= limits.total_losses:
             times = f"{task.losses} times, {task.trial_losses} of them with nothing else running"
             return [GaveUp(task, f"The worker process died while it worked on this image ({times}).", lease.worker)]
+        note(lease, Ending.LOST, now)
         if alone:
             self._requeue_at(now + limits.calm, task)
         else:
             self._requeue(task)
         return []
 
-    def expire(self, lease: Lease) -> list[Verdict]:
+    def expire(self, lease: Lease, now: float) -> list[Verdict]:
         """The time of this lease is over."""
         if lease.worker.basic:
             return [Overran(lease.worker)]
         task = lease.task
         self.release(lease)
         if task.leases:
+            note(lease, Ending.EXPIRED, now)
             return [Revoked(lease)]
         task.expiries += 1
         if task.expiries > self.settings.expiries:
             limit = f"{self.settings.task_timeout:g} s"
             reason = f"No worker finished this image within {limit} ({task.expiries} tries)."
             return [Revoked(lease), GaveUp(task, reason, lease.worker)]
+        note(lease, Ending.EXPIRED, now)
         task.avoid = lease.worker.peer
         self._requeue(task)
         return [Revoked(lease)]
@@ -336,11 +346,3 @@ def _serves(worker: Worker, task: Task) -> bool:
 
 def _has_free_thread(worker: Worker) -> bool:
     return worker.open and not worker.basic and worker.load < 1
-
-
-def lost_on_the_way(worker: Worker, held: set[bytes], old: float) -> list[Lease]:
-    """Leases that the worker will never receive. It holds a later one, and messages arrive in order; or they were
-    granted before the instant `old`. A shorter wait proves nothing, because a slow link may carry a task for long."""
-    leases = list(worker.leases.values())
-    last = max((n for n, lease in enumerate(leases) if lease.token in held), default=0)
-    return [lease for n, lease in enumerate(leases) if lease.token not in held and (n < last or lease.began < old)]

@@ -43,6 +43,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -67,6 +68,26 @@ class LeaseState(enum.Enum):
     SENT = "sent"  # the worker has not said that a thread works on it
     PULLING = "pulling"  # the worker is asking for parts of the image
     BEGUN = "begun"  # a thread of the worker works on it
+
+
+class Ending(enum.StrEnum):
+    """How a lease ended that brought no outcome."""
+
+    LOST = "lost"  # its worker died or was cut off
+    TRANSIENT = "transient"  # its worker reported a failure that may pass
+    EXPIRED = "expired"  # it took too long
+    RETURNED = "returned"  # its worker handed the task back after it had begun
+    OVERTAKEN = "overtaken"  # another worker was faster
+
+
+class Tried(NamedTuple):
+    """An attempt that is over. began and ended are instants of the broker's clock."""
+
+    worker: str
+    ending: Ending
+    began: float
+    ended: float
+    reason: str
 
 
 class Task(msgspec.Struct, eq=False, gc=False):
@@ -100,6 +121,7 @@ class Task(msgspec.Struct, eq=False, gc=False):
     place: int = 0  # in its line, while it waits in the queue
     held_bytes: int = 0
     result_bytes: int = 0
+    tried: tuple[Tried, ...] = ()  # attempts that brought no outcome, the latest last
 
     @property
     def output_bytes(self) -> int:
@@ -186,6 +208,13 @@ class Worker:
         if len(self.leases) <= self.threads:
             return []
         return [lease for lease in self.leases.values() if lease.task.state is TaskState.RUNNING][self.threads :]
+
+    def lost_on_the_way(self, held: set[bytes], old: float) -> list[Lease]:
+        """Leases that it will never receive. It holds a later one, and messages arrive in order; or they were granted
+        before the instant `old`. A shorter wait proves nothing, because a slow link may carry a task for long."""
+        leases = list(self.leases.values())
+        last = max((n for n, lease in enumerate(leases) if lease.token in held), default=0)
+        return [lease for n, lease in enumerate(leases) if lease.token not in held and (n < last or lease.began < old)]
 
     @property
     def portion(self) -> int:

@@ -195,7 +195,7 @@ class Sharing:
             again = self._by_value[job.id] = job.id + BY_VALUE
             self._begin(job, replace(job, id=again, reference=b""), read, future)
         else:
-            future.set_result(Result(job.id, result.outputs, result.report, files))
+            future.set_result(Result(job.id, result.outputs, result.report, files, tries=result.tries))
 
 
 def shares_between(source: Location, output: Location) -> list[str]:

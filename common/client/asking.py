@@ -23,8 +23,12 @@ from filterfleet.common.wire import Status, StatusRequest, encode, new_identity,
 from filterfleet.common.wire.frames import poll
 from filterfleet.common.wire.peer import PeerSocket
 
-PATIENCE = 5.0  # seconds that a broker has to answer
-LOOK = 0.1  # seconds between two looks at whether it lets us in
+# Seconds that a broker has to answer. More forgives a busier one; less says sooner that it is silent.
+PATIENCE = 5.0
+# Seconds that TCP has to connect, which is the work of kernels and not of a broker. More forgives a lost packet, which
+# is sent again after a second; less says sooner that a host is not there.
+REACH = 2.0
+LOOK = 0.02  # seconds between two looks at whether it lets us in
 
 
 class Answer(NamedTuple):
@@ -70,18 +74,24 @@ def _report(address: str, keys: PeerKeys | None) -> Mapping[str, Any]:
         socket.send(encode([StatusRequest()]))
         poller = zmq.Poller()
         poller.register(socket.pollable, zmq.POLLIN)
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < (PATIENCE if socket.reached else REACH):
             poll(poller, LOOK)
             if (refusal := socket.refusal()) is not None:
                 raise FleetError(refusal)
             if reports := socket.receive(_reports):
                 return reports[0]
+            if socket.turned_down and not socket.reached:
+                raise FleetError(_nobody(address, "because nothing listens there"))
     finally:
         socket.close()
-    raise FleetError(
-        f"No broker answers at {shown_address(address)} within {PATIENCE:g} s: start one there with "
-        "`filterfleet broker`, or name another with --broker and the ports."
+    raise FleetError(_nobody(address, f"within {waited:.0f} s"))
+
+
+def _nobody(address: str, why: str) -> str:
+    return (
+        f"No broker answers at {shown_address(address)} {why}: start one there with `filterfleet broker`, or name "
+        "another with --broker and the ports."
     )
 
 

@@ -24,6 +24,8 @@ MISMATCH = zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH  # only one end has keys
 # one.
 ACCIDENTS = 2
 
+REACHED = zmq.EVENT_CONNECTED | zmq.EVENT_CLOSED  # of TCP
+
 
 def show_keys(socket: zmq.Socket[bytes], keys: PeerKeys | None) -> None:
     """Have the socket connect with these keys and only to their broker, or without keys when they are None."""
@@ -77,18 +79,24 @@ class Monitor:
 
 
 class Entrance:
-    """Knows whether one connecting socket is let in."""
+    """Knows whether one connecting socket is let in. reached: TCP has connected it at least once. turned_down: a try to
+    connect it has failed, because nothing listens there or the host cannot be reached."""
 
     def __init__(self, socket: zmq.Socket[bytes], address: str, keys: PeerKeys | None) -> None:
-        self._monitor = Monitor(socket)
+        self._monitor = Monitor(socket, FAILED | REACHED)
         self._address = address
         self._keys = keys
         self._failures = 0
         self._told = False
+        self.reached = self.turned_down = False
 
     def refusal(self) -> str | None:
         """Why the socket is not let in. The sentence comes once."""
         for kind, value in self._monitor.take():
+            if kind & REACHED:
+                self.reached |= kind == zmq.EVENT_CONNECTED
+                self.turned_down |= kind == zmq.EVENT_CLOSED  # a connection that ends is DISCONNECTED instead
+                continue
             self._failures += 1
             certain = kind != zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL or self._failures > ACCIDENTS
             if certain and not self._told:

@@ -42,6 +42,7 @@ from filterfleet.common.wire.messages import (
     Submits,
     Task,
     Tasks,
+    Try,
     new_identity,
 )
 
@@ -83,6 +84,7 @@ __all__ = [
     "Submits",
     "Task",
     "Tasks",
+    "Try",
     "encode",
     "new_identity",
     "parse",

@@ -132,6 +132,17 @@ def _complete_result(message: m.Result, frames: Iterator[m.Payload]) -> None:
         raise ProtocolError("outputs that lie in a share do not travel as well")
     _check_size(not payload or [len(frame) for frame in payload] == [output.size for output in outputs])
     _complete_report(message, REPORT_LIMIT)
+    _complete_tries(message)
+
+
+def _complete_tries(message: m.Result | m.Failed) -> None:
+    if message.tries:
+        lines = ((one_line(one.worker, 255), one_line(one.ending, 16), one_line(one.reason)) for one in message.tries)
+        tries = [
+            replace(one, worker=worker, ending=ending, reason=reason)
+            for one, (worker, ending, reason) in zip(message.tries, lines, strict=True)
+        ]
+        force_setattr(message, "tries", tuple(tries))
 
 
 def _complete_results(message: m.Results, frames: Iterator[m.Payload]) -> None:
@@ -160,6 +171,7 @@ def _complete_credit(message: m.Credit, _frames: Iterator[m.Payload]) -> None:
 def _complete_failed(message: m.Failed, _frames: Iterator[m.Payload]) -> None:
     force_setattr(message, "reason", one_line(message.reason))
     force_setattr(message, "worker", one_line(message.worker, 255))
+    _complete_tries(message)
 
 
 _COMPLETE: dict[type, Callable[[Any, Iterator[m.Payload]], None]] = {

@@ -121,7 +121,7 @@ def _shape(message: m.Message) -> tuple[tuple[object, ...] | None, int]:
     if isinstance(message, m.Result):  # most of them
         outputs, report, payload = message.outputs, message.report, message.payload
         size = _joined_size(payload)
-        if message.left or size > JOINED or len(payload) != len(outputs) or len(outputs) > SIZES:
+        if message.left or message.tries or size > JOINED or len(payload) != len(outputs) or len(outputs) > SIZES:
             return None, 0
         if report and not _fits_columns(report):
             return None, 0

@@ -12,6 +12,7 @@ RECIPE_LIMIT = 64 << 10  # bytes
 NAMES_LIMIT = 1024  # filters that one message can name
 LEASES_LIMIT = 4096  # leases that one heartbeat can name
 OUTPUTS_LIMIT = 64  # of one result
+TRIES_LIMIT = 16  # earlier attempts that one outcome can tell of
 ROWS_LIMIT = 1024  # jobs, leases or results in one message that has them in columns
 SHORTEST_INTERVAL = 0.1  # seconds between heartbeats
 
@@ -42,3 +43,5 @@ Host = Annotated[str, Meta(max_length=255)]
 Version = Annotated[str, Meta(max_length=64)]
 Reason = Annotated[str, Meta(max_length=2000)]
 Kind = Literal["permanent", "transient"]
+Ending = Annotated[str, Meta(max_length=16)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]

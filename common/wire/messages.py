@@ -24,6 +24,7 @@ from filterfleet.common.wire.fields import BLOB_LIMIT as BLOB_LIMIT
 from filterfleet.common.wire.fields import INLINE_LIMIT as INLINE_LIMIT
 from filterfleet.common.wire.fields import LEASES_LIMIT as LEASES_LIMIT
 from filterfleet.common.wire.fields import ROWS_LIMIT as ROWS_LIMIT
+from filterfleet.common.wire.fields import TRIES_LIMIT as TRIES_LIMIT
 from filterfleet.common.wire.liveness import Randomness
 
 MAJOR, MINOR = 1, 1  # the version of PPX; a peer that tells no minor version speaks 0
@@ -198,11 +199,26 @@ class OutputFile(Struct, frozen=True, gc=False, array_like=True):
     size: f.Size
 
 
+class Try(Struct, frozen=True, gc=False, array_like=True):
+    """An earlier attempt at a job, which brought no outcome: the worker as its CREDIT named it, how it ended (lost,
+    transient, expired, returned or overtaken), how many seconds it took, and how many before the outcome it ended."""
+
+    worker: f.Host
+    ending: f.Ending
+    seconds: f.Seconds
+    ago: f.Seconds
+    reason: f.Reason = ""
+
+
+Tries = Annotated[tuple[Try, ...], Meta(max_length=TRIES_LIMIT)]
+
+
 class Result(_Message, frozen=True):
     """The work is done.
 
     The payload is one frame for each output, in order, or nothing: then each output is pulled by its name. A result
     that an application gets as its outcome has a blob for each output, unless `left` says where they lie in a share.
+    tries are the broker's, the latest last.
     """
 
     id: f.Id
@@ -210,16 +226,18 @@ class Result(_Message, frozen=True):
     report: Report
     payload: Blobs = field(default=(), name="frames")
     left: f.Left = b""
+    tries: Tries = ()
 
 
 class Failed(_Message, frozen=True):
     """The work failed. A permanent failure would be the same anywhere and at any time. reason is a sentence. The broker
-    names the worker that was the last to try, as its CREDIT did."""
+    names the worker that was the last to try, as its CREDIT did, and the tries before, the latest last."""
 
     id: f.Id
     kind: f.Kind
     reason: f.Reason
     worker: f.Host = ""
+    tries: Tries = ()
 
 
 class ResultOk(_Message, frozen=True):

@@ -107,6 +107,16 @@ class PeerSocket:
         return self._versions.refusal() or (None if self._entrance is None else self._entrance.refusal())
 
     @property
+    def reached(self) -> bool:
+        """Whether TCP has connected this socket, as of the last refusal()."""
+        return self._entrance is not None and self._entrance.reached
+
+    @property
+    def turned_down(self) -> bool:
+        """Whether a try to connect this socket has failed, as of the last refusal()."""
+        return self._entrance is not None and self._entrance.turned_down
+
+    @property
     def has_room(self) -> bool:
         """Whether the broker reads fast enough for another part of a blob."""
         return self._unsent.size < UNSENT

@@ -19,6 +19,16 @@ _DEPARTURES = {
     "theirs": "vanished from the source",
 }
 
+_ENDINGS = {
+    "done": "done",
+    "failed": "failed",
+    "transient": "failed, may pass",
+    "lost": "worker lost",
+    "expired": "timed out",
+    "returned": "handed back",
+    "overtaken": "another was faster",
+}
+
 
 @takes_options(Where)
 def job(
@@ -73,5 +83,5 @@ def _lines(story: Story) -> list[str]:
 
 def _attempt_row(attempt: Attempt) -> tuple[str, ...]:
     reason = one_line(attempt.reason) if attempt.reason else ""
-    ending = "failed, may pass" if attempt.ending == "transient" else attempt.ending
+    ending = _ENDINGS.get(attempt.ending, printable(attempt.ending))
     return when(attempt.ended), attempt.id or "", ending, took(attempt.seconds), attempt.worker or "", reason

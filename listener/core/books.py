@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from filterfleet.common.wire import Result
+from filterfleet.common.wire import Result, Try
 from filterfleet.listener.core.scan import Version
 
 
 class Attempt(NamedTuple):
-    """What is known of an attempt that has failed: the job, the worker as host/process, and the seconds from submission
-    to outcome."""
+    """What is known of an attempt that has failed: the job, the worker as host/process, the seconds from submission to
+    outcome, and what the broker tried before."""
 
     job: bytes = b""
     worker: str = ""
     seconds: float = 0.0
+    earlier: tuple[Try, ...] = ()
 
 
 UNKNOWN = Attempt()

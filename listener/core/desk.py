@@ -266,7 +266,7 @@ class Desk:
         """Go on with one path after the outcome of its job."""
         work.turnaround = job.turnaround
         if isinstance(job.outcome, Failed):
-            work.worker = job.outcome.worker
+            work.worker, work.tries = job.outcome.worker, job.outcome.tries
             self._fail(work, job.outcome.reason, transient=job.outcome.kind == "transient", now=now)
             return
         assert job.outcome is not None

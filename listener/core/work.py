@@ -32,7 +32,7 @@ import enum
 from dataclasses import dataclass
 
 from filterfleet.common.payload import Blob
-from filterfleet.common.wire import Result
+from filterfleet.common.wire import Result, Try
 from filterfleet.listener.core.books import Attempt
 from filterfleet.listener.core.events import Cleared, Copied, Loaded, Refused, Success, TakenAway, Told, Written
 from filterfleet.listener.core.scan import Version
@@ -96,6 +96,7 @@ class Work:
     writing: float = 0.0  # seconds
     reason: str = ""
     worker: str = ""  # host/process of the one at which it has failed
+    tries: tuple[Try, ...] = ()  # what the broker had tried before it failed
     sidecar: Sidecar | None = None  # that was written last
 
     @property
@@ -107,7 +108,7 @@ class Work:
     @property
     def attempt(self) -> Attempt:
         """For the record of a failure."""
-        return Attempt(self.job, self.worker, self.turnaround)
+        return Attempt(self.job, self.worker, self.turnaround, self.tries)
 
     def enter(self, state: State) -> None:
         """Raises AssertionError for a transition that the table does not have."""

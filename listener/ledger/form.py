@@ -19,6 +19,7 @@ LATER = (
     ("objects", "ctime_ns", "INTEGER"),
     ("objects", "inode", "INTEGER"),
     ("objects", "job_id", "TEXT"),
+    ("attempts", "how", "TEXT"),
 )  # columns that came later
 
 # The first of the tables that came later. Triggers count in it, also for a program that does not know of it.

@@ -88,6 +88,10 @@ WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
 SELECT job, worker, turnaround, finished_at FROM results
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) ORDER BY finished_at DESC LIMIT :limit;
 
--- name: attempts
+-- name: attempts_without_how
 SELECT job, worker, ending, seconds, ended, reason FROM attempts
+WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) ORDER BY ended DESC LIMIT :limit;
+
+-- name: attempts
+SELECT job, worker, ifnull(how, ending), seconds, ended, reason FROM attempts
 WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT) ORDER BY ended DESC LIMIT :limit;

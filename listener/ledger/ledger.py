@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.notes import notes_of, sums_of
 from filterfleet.common.wire import OutputFile, Result
 from filterfleet.listener.core.books import UNKNOWN, Attempt
 from filterfleet.listener.core.scan import Version
+from filterfleet.listener.ledger.attempts import earlier, failure
 from filterfleet.listener.ledger.form import make_tables
 from filterfleet.listener.ledger.journal import Journal
 from filterfleet.listener.ledger.minutes import Minutes, stages_of
@@ -226,6 +226,7 @@ class Ledger:
             sums=json.dumps(sums) if (sums := sums_of(report, len(result.outputs))) else None,
             **numbers,
         )
+        self._attempts(path, earlier(result.id, result.tries))
         work = (numbers["decode"], numbers["filter"], numbers["encode"])
         self._minutes.done(at, version.size, stages_of(*work, write, turnaround))
         self._jobs.pop(path, None)
@@ -242,9 +243,7 @@ class Ledger:
         values = {"reason": reason, "transient": transient, "departure": None, "job": attempt.job.hex() or None}
         if self._run("set_state", path, version, state="failed", **values).rowcount:
             self._minutes.failed(time.time())
-        ending = "transient" if transient else "failed"
-        known = attempt._asdict() | {"job": short_id(attempt.job), "worker": attempt.worker[:255]}
-        self._run("attempt", path, ending=ending, reason=reason, **known)
+        self._attempts(path, [*earlier(attempt.job, attempt.earlier), failure(attempt, reason, transient=transient)])
 
     def due(self) -> list[tuple[str, Version]]:
         """Every object that is done and still to be taken away from the source."""
@@ -331,6 +330,9 @@ class Ledger:
     def _run_all(self, query: str, rows: Iterable[dict[str, Any]]) -> None:
         with in_words():
             self._db.executemany(self._queries[query], rows)
+
+    def _attempts(self, path: str, rows: Iterable[dict[str, Any]]) -> None:
+        self._run_all("attempt", [self._row(path, None) | row for row in rows])
 
     def _row(self, path: str, version: Version | None) -> dict[str, Any]:
         """The values of an object."""

@@ -112,8 +112,8 @@ WHERE source = CAST(:source AS TEXT) AND path = CAST(:path AS TEXT)
   AND (:ctime_ns = 0 OR ifnull(ctime_ns, 0) IN (0, :ctime_ns));
 
 -- name: attempt
-INSERT INTO attempts (source, path, job, worker, ending, seconds, ended, reason)
-VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), nullif(:job, ''), nullif(:worker, ''), :ending, nullif(:seconds, 0), :now, :reason);
+INSERT INTO attempts (source, path, job, worker, ending, seconds, ended, reason, how)
+VALUES (CAST(:source AS TEXT), CAST(:path AS TEXT), nullif(:job, ''), nullif(:worker, ''), :ending, nullif(:seconds, 0), ifnull(:ended, :now), nullif(:reason, ''), :how);
 
 -- name: due
 SELECT path, size, mtime_ns, tag, ifnull(ctime_ns, 0), ifnull(inode, 0) FROM objects

@@ -57,7 +57,8 @@ CREATE TABLE IF NOT EXISTS attempts (
     ending TEXT NOT NULL CHECK (ending IN ('done', 'failed', 'transient')),
     seconds REAL,                     -- from submission to outcome, or NULL if it was not submitted
     ended REAL NOT NULL,              -- seconds since the epoch
-    reason TEXT
+    reason TEXT,
+    how TEXT                          -- of a transient one that the broker saw, and after which it tried again
 );
 
 CREATE INDEX IF NOT EXISTS attempts_by_path ON attempts (source, path, ended);

@@ -35,10 +35,8 @@ def text(data: bytes) -> str:
 
 def is_damage(error: Exception) -> bool:
     """Whether SQLite says that a file is no whole ledger, rather than that it cannot be had."""
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode in (
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-    )
+    code = getattr(error, "sqlite_errorcode", None)  # the errors of Python's own module have none
+    return isinstance(error, sqlite3.Error) and code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 from pathlib import Path
@@ -245,7 +246,24 @@ def test_no_broker_there(processes: Processes):
     port, _ = free_ports()
     code, said = processes.run("status", "--frontend-port", port)
     assert code == USAGE
-    assert f"No broker answers at 127.0.0.1:{port} within 5 s" in one_sentence(said)
+    assert f"No broker answers at 127.0.0.1:{port} because nothing listens there" in one_sentence(said)
+
+
+@pytest.mark.slow
+def test_a_host_that_does_not_answer_at_all(processes: Processes):
+    """A port whose line of waiting connections is full lets the next ones wait for ever."""
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind((LOOPBACK, 0))
+        listening.listen(0)
+        port = listening.getsockname()[1]
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex((LOOPBACK, port))
+        code, said = processes.run("status", "--frontend-port", port)
+    assert code == USAGE
+    assert f"No broker answers at 127.0.0.1:{port} within 2 s" in one_sentence(said)
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ from filterfleet.common.wire import (
     Submits,
     Task,
     Tasks,
+    Try,
 )
 from filterfleet.common.wire.codec import SHORTEST_INTERVAL
 from filterfleet.common.wire.messages import BLOB_LIMIT, INLINE_LIMIT, LEASES_LIMIT
@@ -45,6 +46,12 @@ scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | finite 
 reports = st.dictionaries(words, scalars | st.lists(scalars, max_size=3), max_size=4)
 name_lists = st.lists(names, max_size=4).map(tuple)
 id_lists = st.lists(ids, max_size=4).map(tuple)
+
+
+spans = st.floats(0, 1e9)
+tries = st.lists(
+    st.builds(Try, words, words.map(lambda text: one_line(text, 16)), spans, spans, sentences), max_size=3
+).map(tuple)
 
 
 @st.composite
@@ -77,7 +84,7 @@ def results(draw):
     outputs = tuple(OutputFile(name, draw(formats), len(blob)) for name, blob in zip(called, payload, strict=True))
     if draw(st.booleans()):
         payload = ()  # to be pulled, or in a share
-        return Result(draw(ids), outputs, draw(reports), left=draw(blobs))
+        return Result(draw(ids), outputs, draw(reports), left=draw(blobs), tries=draw(tries))
     return Result(draw(ids), outputs, draw(reports), payload)
 
 
@@ -132,7 +139,7 @@ worker_messages = st.one_of(
     many_results(),
     st.builds(Beat, st.binary(max_size=32), id_lists, id_lists),
     st.builds(Credit, st.integers(0, LEASES_LIMIT), st.integers(1, LEASES_LIMIT), name_lists, words, words),
-    st.builds(Failed, ids, st.sampled_from(("permanent", "transient")), sentences, sentences),
+    st.builds(Failed, ids, st.sampled_from(("permanent", "transient")), sentences, sentences, tries),
     st.builds(Nack, ids),
     st.builds(Drain),
     st.builds(Get, ids, names, sizes, st.integers(1, INLINE_LIMIT)),

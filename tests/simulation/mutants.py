@@ -39,7 +39,7 @@ from tests.simulation.share_mutants import SHARE_MUTANTS
 Patch = tuple[type | ModuleType, str, Any]
 
 
-def _expiry_off(self: Scheduler, lease: Lease) -> list[Verdict]:
+def _expiry_off(self: Scheduler, lease: Lease, now: float) -> list[Verdict]:
     """Leases never expire: a task whose thread hangs is waited for until its worker gives up."""
     return []
 

@@ -7,7 +7,6 @@ import pytest
 from filterfleet.broker.actions import Send, SendFrames, Side
 from filterfleet.broker.batching import multiparts
 from filterfleet.broker.core import BrokerCore
-from filterfleet.broker.report import STATUS_MOMENT, STATUS_REPORTS
 from filterfleet.broker.settings import Settings
 from filterfleet.common.wire import (
     MINOR,
@@ -325,18 +324,3 @@ def test_a_bad_message_does_not_undo_the_good_ones_before_it():
     rig = Rig()
     rig.from_client(CLIENT, Submit(b"job", b"", (), 5, 0), Drain())
     assert (rig.core.report(rig.now).tasks, rig.counters["malformed"]) == (1, 1)
-
-
-def test_those_who_ask_for_the_status_again_and_again_get_one_report():
-    rig = Rig()
-    other = b"fx1|other client"
-    for peer in (CLIENT, other):
-        rig.client(peer)
-    for _ in range(STATUS_REPORTS):
-        rig.from_client(CLIENT, StatusRequest())
-    rig.submit(b"job", client=CLIENT)
-    rig.from_client(other, StatusRequest())
-    rig.after(STATUS_MOMENT)
-    rig.from_client(other, StatusRequest())
-    assert [status.report["tasks"] for status in rig.take(CLIENT, Status)] == [0] * STATUS_REPORTS
-    assert [status.report["tasks"] for status in rig.take(other, Status)] == [0, 1]

@@ -47,7 +47,7 @@ def leased(scheduler, now=0.0):
 def test_a_lease_that_expires_is_revoked_before_its_task_is_given_up(scheduler, task):
     add_worker(scheduler, b"worker")
     lease = leased(scheduler)
-    revoked, gave_up = scheduler.expire(lease)
+    revoked, gave_up = scheduler.expire(lease, now=1.0)
     assert revoked == Revoked(lease)
     assert gave_up == GaveUp(task, "No worker finished this image within 10 s (1 tries).", lease.worker)
     assert (scheduler.leases, scheduler.waiting) == ({}, 0)
@@ -67,7 +67,7 @@ def test_a_basic_worker_overruns_and_keeps_its_lease_until_it_is_lost(scheduler,
     task.needs = OPAQUE
     scheduler.queue.push(task)
     lease = leased(scheduler)
-    assert scheduler.expire(lease) == [Overran(worker)]
+    assert scheduler.expire(lease, now=1.0) == [Overran(worker)]
     assert scheduler.leases == {lease.token: lease}
     (gave_up,) = scheduler.lose(worker, 10.0)
     assert gave_up.task is task

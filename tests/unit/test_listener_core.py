@@ -6,12 +6,10 @@ import itertools
 
 import pytest
 
-from filterfleet.common.payload import OpenFile
 from filterfleet.common.wire import Failed, OutputFile, Result
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Clear,
-    Close,
     Copy,
     List,
     Load,
@@ -41,7 +39,7 @@ from filterfleet.listener.core.events import (
 )
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.core.settings import FIRST_PAUSE, Backfill, Failures
-from tests.unit.listener_rig import AWAY, DIGEST, DONE, JOB, OUTPUTS, V1, V2, Rig, of
+from tests.unit.listener_rig import AWAY, DIGEST, DONE, JOB, V1, V2, Rig, of
 
 
 def test_the_way_of_an_image():
@@ -307,40 +305,6 @@ def test_an_event_that_does_not_fit_its_work_is_a_bug():
     rig.lists(a=V1)
     with pytest.raises(AssertionError, match="a is loading"):
         rig.core.on(Written("a", 0.5), rig.now)
-
-
-class File(OpenFile):
-    """Bytes that pass for those of a file."""
-
-    def __len__(self) -> int:
-        return 10
-
-    def read(self, offset: int, length: int) -> bytes:
-        return b"0123456789"[offset : offset + length]
-
-    def close(self) -> None: ...
-
-
-def test_files_are_closed_when_nobody_needs_them():
-    rig = Rig()
-    rig.lists(a=V1, b=V2)
-    first, second, output = File(), File(), File()
-    rig.on(Loaded("a", DIGEST, first))
-    assert rig.on(Loaded("b", DIGEST, second)) == [Close(second)], "the engine reads the first one"
-    assert of(Close, rig.on(Ended(JOB, Result(JOB, OUTPUTS, {}, (output,))))) == [Close(first)]
-    assert of(Close, rig.on(Written("a", 0.5))) == []
-    assert of(Close, rig.on(Written("b", 0.5))) == [Close(output)]
-
-
-def test_the_image_of_a_twin_is_closed_when_its_outputs_are_copied():
-    rig = Rig()
-    rig.lists(a=V1)
-    for event in (Loaded("a", DIGEST, b"image"), DONE, Written("a", 0.5)):
-        rig.on(event)
-    rig.lists_next({"a": V1, "b": V2})
-    image = File()
-    assert of(Close, rig.on(Loaded("b", DIGEST, image))) == []
-    assert of(Close, rig.on(Copied("b", found=True))) == [Close(image)]
 
 
 def test_a_listener_that_is_to_end_waits_for_a_store_that_asks_for_fewer_requests():

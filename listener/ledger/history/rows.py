@@ -74,8 +74,10 @@ class Page(Struct, frozen=True):
 
 
 class Attempt(Struct, frozen=True):
-    """ending: done, failed, or transient, which is a failure that may pass. id: the short id of the job, if the content
-    was known. seconds: from submission to outcome, if it was submitted."""
+    """ending: done, failed, or transient, which is a failure that may pass; or how an attempt of the broker ended after
+    which it tried again, as its wire calls it: lost, transient, expired, returned or overtaken. id: the short id of the
+    job, if the content was known. seconds: from submission to outcome, if it was submitted; of an attempt of the
+    broker, those at the worker."""
 
     ending: str
     ended: float

@@ -161,6 +161,12 @@ def _attempts(db: sqlite3.Connection, key: dict[str, Any]) -> tuple[Attempt, ...
     ]
     others = [
         Attempt(ending, ended, job, worker or None, seconds, reason)
-        for job, worker, ending, seconds, ended, reason in db.execute(STATEMENTS["attempts"], key)
+        for job, worker, ending, seconds, ended, reason in db.execute(STATEMENTS[_statement(db)], key)
     ]
     return tuple(sorted([*done, *others], key=lambda attempt: attempt.ended)[-SHOWN:])
+
+
+def _statement(db: sqlite3.Connection) -> str:
+    """A ledger that no listener of this version has opened does not know how the broker's attempts ended."""
+    columns = {name for _, name, *_ in db.execute("PRAGMA table_info(attempts)")}
+    return "attempts" if "how" in columns else "attempts_without_how"

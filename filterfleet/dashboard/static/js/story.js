@@ -74,11 +74,17 @@ export function stack(stages) {
   return host;
 }
 
+const ENDINGS = {
+  done: ["done", "ok"], failed: ["failed", "bad"], transient: ["may pass", "warn"], lost: ["worker lost", "bad"],
+  expired: ["timed out", "bad"], returned: ["handed back", "warn"], overtaken: ["overtaken", ""],
+};
+const endingOf = (ending) => ENDINGS[ending] ?? [ending, "bad"];
+
 function attempts(all) {
   if (!all.length) return null;
   return element("div", {}, element("h3", {}, all.length === 1 ? "One attempt" : `${number(all.length)} attempts`),
     element("ol", {}, ...all.toReversed().map(({ ended: at, ending, worker, reason, seconds: took }) => element("li", {},
       element("span", { class: "soft", title: exactly(at) }, instant(at)),
-      element("span", { class: `tag ${ending === "done" ? "ok" : ending === "transient" ? "warn" : "bad"}` }, ending === "transient" ? "may pass" : ending),
+      element("span", { class: `tag ${endingOf(ending)[1]}` }, endingOf(ending)[0]),
       element("span", {}, [worker && visible(worker), took != null && seconds(took), reason && visible(reason)].filter(Boolean).join(" · "))))));
 }
