@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from itertools import islice
 
@@ -65,7 +65,8 @@ class RunningReport(Struct, frozen=True, gc=False):
 class Report:
     """`tasks` counts everything that the broker holds, `waiting` the tasks without a worker, `running` the leases. The
     byte counts are those of the caps with the same names (settings.py). uptime is in seconds. waits: what waiting tasks
-    wait for, in words. gone: the workers that have gone in the last hour and not come back. leases: the oldest."""
+    wait for, in words. gone: the workers that have gone in the last hour and not come back. leases: the oldest.
+    clock: the broker's time of day, in seconds since the epoch; 0 if it tells none."""
 
     life: str
     tasks: int
@@ -80,6 +81,7 @@ class Report:
     waits: tuple[str, ...] = ()
     gone: tuple[GoneReport, ...] = ()
     leases: tuple[RunningReport, ...] = ()
+    clock: float = 0.0
 
     @property
     def threads(self) -> int:
@@ -100,15 +102,16 @@ STATUS_REPORTS, STATUS_MOMENT = 4, 0.02
 class Reporter:
     def __init__(
         self, life: bytes, books: Books, scheduler: Scheduler, counters: Counter[str], departures: Departures,
-        began: float,
+        began: float, clock: Callable[[], float],
     ) -> None:  # fmt: skip
-        """began: when the broker started."""
+        """began: when the broker started. clock: the time of day, which is told and never used."""
         self._life = life
         self._books = books
         self._scheduler = scheduler
         self.counters = counters
         self._departures = departures
         self._began = began
+        self._clock = clock
         self._status = wire.Status({})  # the latest one
         self._status_since = -math.inf  # the beginning of the moment for which they are counted
         self._statuses = 0
@@ -159,6 +162,7 @@ class Reporter:
             workers=tuple(_worker_report(worker, now) for worker in workers),
             gone=gone,
             leases=leases,
+            clock=round(self._clock(), 3),
         )
 
 
