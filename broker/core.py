@@ -7,6 +7,8 @@ back at deadline() at the latest. Instants are seconds of one monotonic clock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from filterfleet.broker.acks import Acks
 from filterfleet.broker.actions import Action, Side
 from filterfleet.broker.attendance import Attendance, Whereabouts
@@ -33,7 +35,7 @@ from filterfleet.common.wire.majors import foreign
 class BrokerCore:
     """Its settings, books, scheduler and timers are there to be read, by an auditor for example. Only the core and its
     parts change them. backlog tells the bytes that a peer has not read, of those that were sent to it; whereabouts the
-    name of a peer's key and its address."""
+    name of a peer's key and its address; clock the time of day, which is only for reports."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class BrokerCore:
         now: float,
         backlog: Backlog = lambda *_: 0,
         whereabouts: Whereabouts = lambda *_: ("", ""),
+        clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.life = rng.randbytes(8)
         self.settings = settings
@@ -54,7 +57,14 @@ class BrokerCore:
         front = self._acks[Side.FRONTEND]
         departures, self._versions = Departures(), OtherVersions(self._outbox, whereabouts)
         self.reporter = Reporter(
-            self.life, self.books, self.scheduler, self._outbox.counters, departures, self._versions.sentences, now
+            self.life,
+            self.books,
+            self.scheduler,
+            self._outbox.counters,
+            departures,
+            self._versions.sentences,
+            now,
+            clock,
         )
         self._delivery = Delivery(settings, self._outbox, self.timers, self.books, front)
         self._clients = ClientDesk(

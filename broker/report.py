@@ -66,7 +66,8 @@ class Report:
     """`tasks` counts everything that the broker holds, `waiting` the tasks without a worker, `running` the leases. The
     byte counts are those of the caps with the same names (settings.py). uptime is in seconds. waits: what waiting tasks
     wait for, in words. versions: a sentence for each peer of another major version that has tried to come in within the
-    last minute. gone: the workers that have gone in the last hour and not come back. leases: the oldest."""
+    last minute. gone: the workers that have gone in the last hour and not come back. leases: the oldest. clock: the
+    broker's time of day, in seconds since the epoch; 0 if it tells none."""
 
     life: str
     tasks: int
@@ -82,6 +83,7 @@ class Report:
     versions: tuple[str, ...] = ()
     gone: tuple[GoneReport, ...] = ()
     leases: tuple[RunningReport, ...] = ()
+    clock: float = 0.0
 
     @property
     def threads(self) -> int:
@@ -103,9 +105,10 @@ STATUS_REPORTS, STATUS_MOMENT = 4, 0.02
 class Reporter:
     def __init__(
         self, life: bytes, books: Books, scheduler: Scheduler, counters: Counter[str], departures: Departures,
-        versions: Callable[[float], list[str]], began: float,
+        versions: Callable[[float], list[str]], began: float, clock: Callable[[], float],
     ) -> None:  # fmt: skip
-        """versions tells which peers of other versions there are. began: when the broker started."""
+        """versions tells which peers of other versions there are. began: when the broker started. clock: the time of
+        day, which is told and never used."""
         self._life = life
         self._books = books
         self._scheduler = scheduler
@@ -113,6 +116,7 @@ class Reporter:
         self._departures = departures
         self._versions = versions
         self._began = began
+        self._clock = clock
         self._status = wire.Status({})  # the latest one
         self._status_since = -math.inf  # the beginning of the moment for which they are counted
         self._statuses = 0
@@ -164,6 +168,7 @@ class Reporter:
             workers=tuple(_worker_report(worker, now) for worker in workers),
             gone=gone,
             leases=leases,
+            clock=round(self._clock(), 3),
         )
 
 

@@ -68,7 +68,9 @@ class BrokerService:
         ctypes.CDLL(None).srand(secrets.randbits(32))
         self._context = zmq.Context()
         self._backlog = Backlog()
-        self._core = BrokerCore(settings, random.SystemRandom(), time.monotonic(), self._backlog, self._whereabouts)
+        self._core = BrokerCore(
+            settings, random.SystemRandom(), time.monotonic(), self._backlog, self._whereabouts, time.time
+        )
         self._board = board or Board()
         self._memory = MemoryWatch(settings.spare)
         self._lines = RateLimit(LOG_LINES, LOG_PERIOD)

@@ -60,6 +60,11 @@ class _Commands(LazyGroup):
             "Say in a sentence, and by the exit code, whether a part of a fleet is well.",
         ),
         LazyCommand(
+            "doctor",
+            "filterfleet.commands.doctor:doctor",
+            "Say whether this machine is fit for a fleet, and what to do where it is not.",
+        ),
+        LazyCommand(
             "jobs",
             "filterfleet.commands.jobs:jobs",
             "List the images of a listener with what has become of them, the newest first.",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import os
 import resource
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
+from filterfleet.common.process.system import memory
 from filterfleet.worker.settings import LEAST_MEMORY, MEMORY_PARTS, RESERVE
 
 
@@ -57,7 +56,7 @@ def share(processes: int) -> int:
     """Bytes for the images of each process. Together the processes take 1/MEMORY_PARTS of the machine's memory, or of
     their control group's.
     """
-    return max(LEAST_MEMORY, _installed() // MEMORY_PARTS // processes)
+    return max(LEAST_MEMORY, memory() // MEMORY_PARTS // processes)
 
 
 def confine(total: int) -> None:
@@ -68,11 +67,3 @@ def confine(total: int) -> None:
     wanted = total + RESERVE
     if soft == resource.RLIM_INFINITY or wanted < soft:
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
-
-
-def _installed() -> int:
-    """Bytes of the machine, or of its control group if that is limited."""
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with contextlib.suppress(OSError, ValueError):  # it says "max", or there is no such hierarchy
-        return min(physical, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return physical

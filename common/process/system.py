@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import resource
 import signal
 import socket
 import sys
+
+from filterfleet.common.process import cgroups
 
 VERSION = "0.1.0"  # of the package: pyproject.toml reads it here
 
@@ -24,8 +27,16 @@ def host_and_pid() -> str:
 
 
 def cores() -> int:
-    """Processors that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processors that this process may use: those that it may run on, or as many as its control group may keep busy.
+    A part of a processor counts as one."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return math.ceil(min(here, cgroups.limits().processors))
+
+
+def memory() -> int:
+    """Bytes of memory of this machine, or of this process's control group if that may have less."""
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return int(min(installed, cgroups.limits().memory))
 
 
 def die_with_parent(parent: int) -> None:

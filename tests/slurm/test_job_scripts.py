@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,68 @@ def test_killed_rank_ends_the_mpi_job_and_the_next_one_goes_on(work: Work) -> No
     ended = work.slurm.wait(work.submit(MPI, output))
     assert (ended.state, ended.code) == ("COMPLETED", 0), ended.said
     check_outputs(output, work.expected)
+
+
+# --- workers that a cluster lends to a fleet outside ----
+
+ELASTIC = SCRIPTS / "workers.sbatch"
+HEAD = "10.99.77.1"  # the machine on which jobs are submitted, as boot.sh has it
+
+
+class Outside:
+    """A broker and a listener on the head, which is no node; and the keys of its workers, for all nodes to see."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        self._work = work
+        self.keys = folder / "keys"
+        self.cluster = self.keys / "machines" / "cluster"
+        self.output = work.output("lent")
+        work.slurm.run("filterfleet", "keys", self.keys, "--worker", "cluster")
+        places = ("--source", work.source, "--output", self.output, "--recipe", work.recipe)
+        self._start("broker", "--bind", HEAD)
+        self._start("listener", *places, "--broker", HEAD)
+
+    def _start(self, *words: object) -> None:
+        command = " ".join(map(str, ("filterfleet", *words, "--keys", self.keys)))
+        self._work.slurm.run("sh", "-c", f"setsid {command} >{self.keys.parent}/{words[0]}.log 2>&1 </dev/null &")
+
+    def status(self) -> dict[str, Any]:
+        words = ("filterfleet", "status", "--json", "--broker", HEAD, "--keys", self.keys)
+        found: dict[str, Any] = json.loads(self._work.slurm.run(*words))
+        return found
+
+    def stop(self) -> None:
+        for role in ("listener", "broker"):
+            self._work.slurm.run("pkill", "--full", f"bin/filterfleet {role} .*{self.keys}", check=False)
+        wait_until(lambda: not self._work.slurm.run("pgrep", "--full", str(self.keys), check=False), 30, "their end")
+
+
+@pytest.fixture
+def outside(work: Work, tmp_path: Path) -> Iterator[Outside]:
+    made = Outside(work, tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.mark.slow
+def test_lent_workers_drain_and_wait_for_their_next_turn(work: Work, outside: Outside) -> None:
+    slurm = work.slurm
+    job = slurm.submit("--array=1-2", "--cpus-per-task=2", ELASTIC, HEAD, outside.cluster)
+    work.wait_for_some(outside.output)
+    assert len(outside.status()["workers"]) == 2
+    slurm.run("scancel", "--batch", "--signal=USR1", f"{job}_1")  # what --signal has Slurm send before the time is up
+    wait_until(lambda: slurm._shown(f"{job}_1", "Restarts") == "1", 60, "a job that is queued again")
+    counters = outside.status()["counters"]
+    assert counters["workers_left"] == 1
+    assert "workers_lost" not in counters
+    wait_until(lambda: count_done(outside.output) == work.images, 120, "all images")
+    check_outputs(outside.output, work.expected)
+    slurm.run("scancel", job)
+    wait_until(lambda: not slurm.processes("bin/filterfleet worker"), 40, "the end of all workers")
+
+
+@pytest.mark.slow
+def test_lending_without_a_broker_s_name_says_how_to_submit_it(work: Work) -> None:
+    ended = work.slurm.wait(work.slurm.submit("--cpus-per-task=2", ELASTIC, HEAD))
+    assert (ended.state, ended.code) == ("FAILED", 2), ended.said
+    assert ended.said.startswith("usage: sbatch")

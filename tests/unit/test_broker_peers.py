@@ -140,6 +140,7 @@ def test_the_status_survives_the_wire():
         "workers": [worker | {"name": "", "address": "", "since": 3.0, "heard": 1.0}],
         "gone": [],
         "leases": [{"job": b"job".hex(), "worker": 0, "seconds": 2.0, "begun": True}],
+        "clock": 0.0,
     }
     assert parse(encode([status]), extended=True) == [status]
 

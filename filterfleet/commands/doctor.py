@@ -1,0 +1,103 @@
+"""`filterfleet doctor`: is this machine fit for a fleet? What is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.process.options import BackendPort, FrontendPort, Keys
+from filterfleet.common.text import json_text
+from filterfleet.doctor.brokers import check_brokers
+from filterfleet.doctor.disks import check_temporary
+from filterfleet.doctor.finding import Finding, Level, has_problem, problem
+from filterfleet.doctor.imaging import check_fonts, check_formats
+from filterfleet.doctor.keys import check_keys
+from filterfleet.doctor.machine import check_memory, check_shared
+from filterfleet.doctor.places import check_places
+from filterfleet.doctor.programs import check_programs
+
+_WIDTH = max(map(len, Level))
+
+
+class Part(enum.StrEnum):
+    INSTALLATION = "installation"
+    MEMORY = "memory"
+    DISK = "disk"
+    FORMATS = "formats"
+    KEYS = "keys"
+    BROKER = "broker"
+    FOLDERS = "folders"
+
+
+def doctor(
+    source: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Images of a listener: a local folder or REMOTE:PATH.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Its results: a local folder or REMOTE:PATH.")
+    ] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="HOST[,HOST...]", help="The brokers that should answer.", show_default="this machine"),
+    ] = None,
+    frontend_port: FrontendPort = 5555,
+    backend_port: BackendPort = 5556,
+    keys: Keys = None,
+    rclone_config: Annotated[
+        Path | None, typer.Option(help="rclone's configuration file.", show_default="rclone's own")
+    ] = None,
+    only: Annotated[list[Part] | None, typer.Option(help="Only this part; may be given several times.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say whether this machine is fit for a fleet, and what to do where it is not.
+
+    It changes nothing. The exit code is 0 when there is no problem, warnings or not, and 1 when there is one. Give it
+    the options of the daemon that will not work.
+    """
+    parts: dict[Part, Callable[[], Iterator[Finding]]] = {
+        Part.INSTALLATION: lambda: check_programs(os.environ.get("PATH", os.defpath)),
+        Part.MEMORY: lambda: _all(check_memory, check_shared),
+        Part.DISK: check_temporary,
+        Part.FORMATS: lambda: _all(check_formats, check_fonts),
+        Part.KEYS: lambda: check_keys(keys) if keys is not None else iter(()),
+        Part.BROKER: lambda: check_brokers(
+            broker or "127.0.0.1", frontend_port, backend_port, keys, expected=broker is not None
+        ),
+        Part.FOLDERS: lambda: check_places(source, output, rclone_config),
+    }
+    findings: list[Finding] = []
+    for part, check in parts.items():
+        if only is None or part in only:
+            for finding in _carried_out(part, check):
+                findings.append(finding)
+                if not as_json:
+                    _print(finding)
+    if as_json:
+        rows: list[dict[str, Any]] = [finding._asdict() for finding in findings]
+        typer.echo(json_text({"well": not has_problem(findings), "findings": rows}, indent=2))
+    raise typer.Exit(int(has_problem(findings)))
+
+
+def _carried_out(part: Part, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """A check that cannot be made is a finding, and the others are made all the same."""
+    try:
+        yield from check()
+    except FleetError as error:
+        yield problem(part.value, str(error))
+
+
+def _all(*checks: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    for check in checks:
+        yield from check()
+
+
+def _print(finding: Finding) -> None:
+    typer.echo(f"{finding.level.value:{_WIDTH}}  {finding.check}: {finding.says}")
+    if finding.do:
+        typer.echo(f"{'':{_WIDTH}}  -> {finding.do}")

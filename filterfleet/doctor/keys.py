@@ -1,0 +1,48 @@
+"""A folder of keys: what it is good for, and whether others can get at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.folders import BROKER, SECRET, Role, allow_list, broker_pair, has_secret, peer_keys
+from filterfleet.common.text import printable
+from filterfleet.doctor.finding import Finding, ok, problem, warning
+
+CHECK = "keys"
+
+
+def check_keys(folder: Path) -> Iterator[Finding]:
+    found = 0
+    if (folder / (BROKER + SECRET)).exists():
+        found += 1
+        yield from _broker(folder)
+    for role in Role:
+        if has_secret(folder, role):
+            found += 1
+            try:
+                peer_keys(folder, role)
+            except FleetError as error:
+                yield problem(CHECK, str(error))
+            else:
+                yield ok(CHECK, f"The key of a {role.value} in {printable(str(folder))} can be used.")
+    if not found:
+        yield problem(
+            CHECK,
+            f"{printable(str(folder))} has no secret key.",
+            "Make keys on the broker's machine with `filterfleet keys`, and copy this machine's folder here.",
+        )
+
+
+def _broker(folder: Path) -> Iterator[Finding]:
+    try:
+        broker_pair(folder)
+        lists = {role: allow_list(folder, role) for role in Role}
+    except FleetError as error:
+        yield problem(CHECK, str(error))
+        return
+    for told in lists.values():
+        yield from (warning(CHECK, says) for says in told.problems)
+    count = " and ".join(f"{len(told.names)} {role.value}s" for role, told in lists.items())
+    yield ok(CHECK, f"The keys of a broker in {printable(str(folder))} can be used; it lets in {count}.")

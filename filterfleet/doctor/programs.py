@@ -1,0 +1,54 @@
+"""Other installations of filterfleet, which a shell or a unit may start instead of this one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from filterfleet.common.process.system import VERSION
+from filterfleet.common.text import one_line, printable
+from filterfleet.doctor.finding import Finding, ok, warning
+
+CHECK = "installation"
+PATIENCE = 20.0  # seconds that a program has to tell its version
+
+
+def check_programs(path: str) -> Iterator[Finding]:
+    """path: folders, as in PATH."""
+    found = {program: _version(program) for program in programs(path)}
+    others = {program: told for program, told in found.items() if told != f"filterfleet {VERSION}"}
+    for program, told in others.items():
+        yield warning(
+            CHECK,
+            f"{printable(str(program))} is another version: it says {one_line(told, 80)!r}, and this is {VERSION}.",
+            "Upgrade or remove it: units and shells start the first one that they find.",
+        )
+    if not others:
+        yield ok(CHECK, f"filterfleet {VERSION} is the only version on PATH.")
+
+
+def programs(path: str) -> list[Path]:
+    """Each program of this name that can be run, once, in the order in which a shell finds them."""
+    found: dict[Path, Path] = {}
+    for folder in path.split(os.pathsep):
+        program = Path(folder or ".", "filterfleet")
+        if program.is_file() and os.access(program, os.X_OK):
+            found.setdefault(program.resolve(), program)
+    return list(found.values())
+
+
+def _version(program: Path) -> str:
+    try:
+        done = subprocess.run(
+            [str(program.absolute()), "--version"],
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "nothing"
+    return done.stdout.strip() or "nothing"

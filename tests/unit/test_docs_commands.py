@@ -1,0 +1,107 @@
+"""Every command line of filterfleet in the documentation exists, with its options and their values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.command_lines import UnparsableError, commands_in, mentions_in, parse, words_of
+from tests.unit.docs_pages import PAGES as RUN
+from tests.unit.docs_pages import blocks_of
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_of_a_page_can_be_parsed(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    lines = [(line, True) for line in commands_in(text)] + [(line, False) for line in mentions_in(text)]
+    assert [wrong for line, whole in lines if (wrong := trouble(line, whole=whole))] == []
+
+
+def trouble(line: str, *, whole: bool) -> str:
+    try:
+        parse(words_of(line), whole=whole)
+    except UnparsableError as error:
+        return f"{line}: {error}"
+    return ""
+
+
+def test_commands_are_found_wherever_a_page_has_them() -> None:
+    page = """
+```sh
+sudo -u filterfleet /opt/filterfleet/bin/filterfleet redo a.jpg \\
+    --state /var/lib/filterfleet   # again
+docker exec broker filterfleet status --json && A=b filterfleet health --role worker
+sudo -u filterfleet ls
+useradd filterfleet --shell /bin/sh
+```
+
+    filterfleet up --source in --output out            # everything
+    filterfleet up … --exec-hook x
+
+The user filterfleet runs `filterfleet status --watch`, and `filterfleet jobs --output
+out`; `filterfleet up …` is a part only.
+
+```toml
+filterfleet nothing
+```
+"""
+    assert [words_of(line) for line in commands_in(page)] == [
+        ["redo", "a.jpg", "--state", "/var/lib/filterfleet"],
+        ["status", "--json"],
+        ["health", "--role", "worker"],
+        ["up", "--source", "in", "--output", "out"],
+    ]
+    assert [words_of(line) for line in mentions_in(page)] == [["status", "--watch"], ["jobs", "--output", "out"]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "filterfleet statsu",
+        "filterfleet bench nothing",
+        "filterfleet up --sourc in",
+        "filterfleet up --source in --memory little",
+        "filterfleet health --role cook",
+        "filterfleet worker --threads many",
+        "filterfleet status --output",
+    ],
+)
+def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
+    with pytest.raises(UnparsableError):
+        parse(words_of(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "filterfleet --version",
+        "filterfleet bench compare --small 200 && echo done",
+        "filterfleet run in out --engine mpi > log 2>&1 &",
+        "filterfleet up --help",
+    ],
+)
+def test_a_command_that_exists_is_not(line: str) -> None:
+    parse(words_of(line))
+
+
+# --- pages whose blocks are run (tests/integration/test_pages_for_users.py, tests/containers/test_page.py) ----
+
+
+def test_what_is_not_run_says_why_or_which_test_runs_it() -> None:
+    notes = [(page, block.note) for page in RUN for block in blocks_of(page) if block.note]
+    assert ("containers", "needs another machine") in notes
+    for page, note in notes:
+        named = [word for word in note.split() if word.startswith("tests/")]
+        assert named or note.startswith("needs "), f"{page}: {note}"
+        assert all((ROOT / name).is_file() for name in named), f"{page}: {note}"
+
+
+def test_blocks_know_their_machine_and_their_note() -> None:
+    assert [block.machine for block in blocks_of("lan")] == ["hub", "desk", "hub"]
+    first, second = blocks_of("kubernetes")[:2]
+    assert (first.note, second.note) == ("", "needs a Kubernetes cluster")
+    assert second.commands[0] == "kubectl create namespace filterfleet"
