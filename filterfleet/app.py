@@ -137,7 +137,22 @@ class _Commands(LazyGroup):
         LazyCommand(
             "keys",
             "filterfleet.commands.keys:keys",
-            "Make the keys of a broker, and the keys of the machines that may connect to it.",
+            "Make the keys of a broker and of the machines that may connect to it, and list them.",
+        ),
+        LazyCommand(
+            "revoke",
+            "filterfleet.commands.revoke:revoke",
+            "Take the keys of a machine back.",
+        ),
+        LazyCommand(
+            "join",
+            "filterfleet.commands.join:join",
+            "Make this machine a part of a fleet.",
+        ),
+        LazyCommand(
+            "systemd",
+            "filterfleet.commands.systemd:systemd",
+            "Install the daemons as services of this machine, or remove them.",
         ),
         LazyCommand(
             "remotes",

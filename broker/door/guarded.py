@@ -1,5 +1,6 @@
-"""A door with keys. It lets in listed peers, each in the role it is listed for, and after SIGHUP only those that are
-still listed. Nothing is sent to a connection on which nobody has spoken."""
+"""A door with keys. It lets in listed peers, each in the role it is listed for, as long as they are listed: it looks at
+the lists once a second, and reads them again after SIGHUP. Nothing is sent to a connection on which nobody has
+spoken."""
 
 from __future__ import annotations
 
@@ -15,10 +16,13 @@ from filterfleet.broker.door.door import Door, log
 from filterfleet.broker.door.guests import Known
 from filterfleet.broker.door.handshakes import Handshakes
 from filterfleet.common.errors import FleetError
-from filterfleet.common.keys.folders import AllowList, Role, allow_list, broker_pair
+from filterfleet.common.keys.folders import AllowList, Role, allow_list, broker_pair, fingerprint
 from filterfleet.common.keys.handshakes import MISMATCH
 from filterfleet.common.process.wakeup import ReloadSignal
 from filterfleet.common.wire import Payload
+
+# Seconds between two looks at the lists. More leaves a key that was struck off in use for longer; less costs more.
+LOOK = 1.0
 
 ROLES = {Side.FRONTEND: Role.CLIENT, Side.BACKEND: Role.WORKER}
 
@@ -36,6 +40,8 @@ class GuardedDoor(Door):
         if problems := [problem for found in lists.values() for problem in found.problems]:
             raise FleetError("\n".join(problems))
         self._names = {side: _texts(found) for side, found in lists.items()}
+        self._seen = {side: fingerprint(folder, role) for side, role in ROLES.items()}
+        self._next_look = 0.0
         self._handshakes = Handshakes(context)
         self._reload = ReloadSignal()
 
@@ -55,10 +61,17 @@ class GuardedDoor(Door):
         gone = super().turn(now)  # looks at the monitors: an answer's stamp is later than what has happened so far
         for denied in self._handshakes.answer(now, self._names, self._next_stamp):
             self._say(denied.side, denied.reason, address=denied.address, key=denied.key)
-        if self._reload.take():
-            for side in ROLES:
+        told = self._reload.take()
+        if told or now >= self._next_look:
+            self._next_look = now + LOOK
+            for side in self._changed(always=told):
                 gone += [(side, peer) for peer in self._read_again(side)]
         return gone
+
+    def _changed(self, *, always: bool) -> list[Side]:
+        """The sides whose lists may have changed since the last look, or all of them."""
+        before, self._seen = self._seen, {side: fingerprint(self._folder, role) for side, role in ROLES.items()}
+        return [side for side, seen in self._seen.items() if always or seen not in (before[side], None)]
 
     def send(self, side: Side, router: zmq.Socket[bytes], peer: bytes, frames: Sequence[Payload]) -> None:
         """The routing id goes first, and libzmq chooses the connection by it. If that is another one than the one we

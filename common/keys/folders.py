@@ -118,6 +118,16 @@ def allow_list(folder: Path, role: Role) -> AllowList:
     return AllowList(names, tuple(problems))
 
 
+def fingerprint(folder: Path, role: Role) -> object:
+    """Another value whenever something in the list of this role may have changed; None if it cannot be looked at."""
+    try:
+        with os.scandir(folder / role.list_name) as entries:
+            found = {entry.name: entry.stat() for entry in entries if entry.name.endswith(PUBLIC)}
+    except OSError:
+        return None
+    return {name: (stat.st_ino, stat.st_ctime_ns, stat.st_size) for name, stat in found.items()}
+
+
 def _secret_file(folder: Path, name: str) -> Path:
     """The file in the folder. Under systemd it is the credential of that name (LoadCredential=), if the unit has
     one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from pathlib import Path
 
 import zmq
@@ -13,6 +14,7 @@ from filterfleet.common.keys.folders import BROKER, PUBLIC, SECRET, KeyPair, Rol
 from filterfleet.common.text import printable
 
 MACHINES = "machines"  # folders to hand out
+INVITATION = ".join"  # a file to hand out, behind the name of its machine
 LOCAL = "local"  # what the broker's lists call its own machine
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -28,10 +30,10 @@ def make_broker_folder(folder: Path) -> bool:
             f"{printable(str(folder))} has the public key of a broker, but not its secret: it belongs to a worker or a "
             "client. Make keys where the broker is."
         )
-    _make_folder(folder, 0o755)
-    _make_folder(folder / MACHINES, 0o700)
+    make_folder(folder, 0o755)
+    make_folder(folder / MACHINES, 0o700)
     for role in Role:
-        _make_folder(folder / role.list_name, 0o755)
+        make_folder(folder / role.list_name, 0o755)
         _make_pair(folder / role.secret_name, folder / role.list_name / (LOCAL + PUBLIC), f"{role.value} {LOCAL}")
     _make_pair(folder / (BROKER + SECRET), folder / (BROKER + PUBLIC), BROKER)
     return True
@@ -40,11 +42,7 @@ def make_broker_folder(folder: Path) -> bool:
 def add_machine(folder: Path, role: Role, name: str) -> Path:
     """Make a key for one more peer and list it for the broker of this folder. Returns the folder for that peer's
     machine."""
-    if not _NAME.fullmatch(name):
-        raise FleetError(
-            f"{printable(name)!r} cannot be the name of a machine: use up to 63 letters, digits, dots, dashes and "
-            "underscores, and begin with a letter or a digit."
-        )
+    _check_name(name)
     handout = folder / MACHINES / name
     listed = folder / role.list_name / (name + PUBLIC)
     secret = handout / role.secret_name
@@ -55,18 +53,42 @@ def add_machine(folder: Path, role: Role, name: str) -> Path:
                 f"{printable(str(listed))} and {printable(str(secret))} first."
             )
     pair = broker_pair(folder)
-    _make_folder(handout, 0o700)
+    make_folder(handout, 0o700)
     if not (handout / (BROKER + PUBLIC)).exists():
-        _write(handout / (BROKER + PUBLIC), _certificate(BROKER, pair.public), 0o644)
+        write_new(handout / (BROKER + PUBLIC), _certificate(BROKER, pair.public), 0o644)
     _make_pair(secret, listed, f"{role.value} {name}")
     return handout
+
+
+def strike_off(folder: Path, role: Role, name: str) -> Path | None:
+    """Take a machine from the list of a role, and remove what was made for it and not handed out. Returns the file that
+    was its entry, or None if it had none."""
+    _check_name(name)
+    listed = folder / role.list_name / (name + PUBLIC)
+    try:
+        listed.unlink()
+        for left in (folder / MACHINES / name / role.secret_name, folder / MACHINES / (name + INVITATION)):
+            left.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FleetError(f"{printable(str(listed))} cannot be removed: {error.strerror}.") from None
+    return listed
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise FleetError(
+            f"{printable(name)!r} cannot be the name of a machine: use up to 63 letters, digits, dots, dashes and "
+            "underscores, and begin with a letter or a digit."
+        )
 
 
 def _make_pair(secret: Path, public: Path, whose: str) -> None:
     """The secret is written first, because a listed key that nobody has would be useless."""
     pair = KeyPair(*zmq.curve_keypair())
-    _write(secret, _certificate(whose, pair.public, pair.secret), 0o600)
-    _write(public, _certificate(whose, pair.public), 0o644)
+    write_new(secret, _certificate(whose, pair.public, pair.secret), 0o600)
+    write_new(public, _certificate(whose, pair.public), 0o644)
 
 
 def _certificate(whose: str, public: bytes, secret: bytes | None = None) -> str:
@@ -79,7 +101,7 @@ def _certificate(whose: str, public: bytes, secret: bytes | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _make_folder(folder: Path, mode: int) -> None:
+def make_folder(folder: Path, mode: int) -> None:
     try:
         missing = [parent for parent in folder.absolute().parents if not parent.exists()]
         for parent in reversed(missing):
@@ -89,12 +111,18 @@ def _make_folder(folder: Path, mode: int) -> None:
         raise FleetError(f"The folder {printable(str(folder))} cannot be made: {error.strerror}.") from None
 
 
-def _write(file: Path, text: str, mode: int) -> None:
+def write_new(file: Path, text: str, mode: int) -> None:
+    """A file that nobody sees before it is complete, and that replaces none. Raises FleetError."""
+    aside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+                opened.write(text)
+                opened.flush()
+                os.fsync(opened.fileno())
+            os.link(aside, file)
+        finally:
+            aside.unlink()
     except OSError as error:
-        raise FleetError(f"The key {printable(str(file))} cannot be written: {error.strerror}.") from None
+        raise FleetError(f"{printable(str(file))} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,116 @@
+"""An invitation: one file with which a machine joins a fleet. It holds where the broker is, and the machine's keys.
+
+It is TOML, and secret, because the keys in it are. Keys come from a folder that making.py has made for the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.folders import BROKER, PUBLIC, Role
+from filterfleet.common.keys.making import make_folder, write_new
+from filterfleet.common.keys.trust import read_public, read_secret
+from filterfleet.common.text import printable
+
+FORMAT = 1
+BROKER_KEY = BROKER + PUBLIC
+_FILES = {BROKER_KEY: 0o644} | {role.secret_name: 0o600 for role in Role}  # and their modes
+
+
+_Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Invitation(Struct, frozen=True):
+    """machine is the name in the broker's lists, broker the value of --broker. keys: text by the name of its file."""
+
+    machine: str
+    broker: str
+    frontend_port: _Port
+    backend_port: _Port
+    keys: dict[str, str]
+
+    @property
+    def roles(self) -> list[Role]:
+        """What the machine may do."""
+        return [role for role in Role if role.secret_name in self.keys]
+
+    def __repr__(self) -> str:  # secrets must not get into a log
+        return f"Invitation({self.machine!r}, {self.broker!r})"
+
+
+def gather(folder: Path, machine: str, broker: str, frontend_port: int, backend_port: int) -> Invitation:
+    """An invitation with the keys in a folder. Raises FleetError."""
+    keys = {}
+    for name in _FILES:
+        file = folder / name
+        try:
+            keys[name] = (read_public if name == BROKER_KEY else read_secret)(file).decode("ascii")
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise FleetError(f"{printable(str(file))} cannot be read: {error}.") from None
+    return Invitation(machine, broker, frontend_port, backend_port, keys)
+
+
+def as_text(invitation: Invitation) -> str:
+    """The file. Strings of JSON are strings of TOML."""
+    lines = [
+        f"# For `filterfleet join` on the machine {invitation.machine}. It holds secret keys: keep it to yourself.",
+        f"format = {FORMAT}",
+        f"machine = {json.dumps(invitation.machine)}",
+        f"broker = {json.dumps(invitation.broker)}",
+        f"frontend_port = {invitation.frontend_port}",
+        f"backend_port = {invitation.backend_port}",
+        "",
+        "[keys]",
+        *(f"{json.dumps(name)} = {json.dumps(text)}" for name, text in invitation.keys.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def read(file: Path) -> Invitation:
+    """Raises FleetError for a file that is no invitation, or that others could have read."""
+    try:
+        found = tomllib.loads(read_secret(file).decode())
+    except OSError as error:
+        raise FleetError(f"{printable(str(file))} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise _no_invitation(file) from None
+    if isinstance(number := found.get("format"), int) and number > FORMAT:
+        raise FleetError(
+            f"{printable(str(file))} was made by a newer version of filterfleet: install that version here as well."
+        )
+    if found.get("format") != FORMAT or not {*(keys := found.get("keys", {}))} <= {*_FILES} or BROKER_KEY not in keys:
+        raise _no_invitation(file)
+    try:
+        return msgspec.convert({name: found[name] for name in Invitation.__struct_fields__}, Invitation)
+    except (KeyError, msgspec.ValidationError):
+        raise _no_invitation(file) from None
+
+
+def accept(invitation: Invitation, folder: Path) -> None:
+    """Put the keys into a folder. Those that are there already, with the same text, stay. Raises FleetError."""
+    make_folder(folder, 0o755)
+    for name, text in invitation.keys.items():
+        file = folder / name
+        if not file.exists():
+            write_new(file, text, _FILES[name])
+        elif (read_public if name == BROKER_KEY else read_secret)(file).decode(errors="replace") != text:
+            raise FleetError(
+                f"{printable(str(file))} is there already, with another key: this machine has joined a fleet before. "
+                "Move the folder away, or name another one with --keys."
+            )
+
+
+def _no_invitation(file: Path) -> FleetError:
+    return FleetError(
+        f"{printable(str(file))} is no invitation: make one on the broker's machine with `filterfleet keys FOLDER "
+        "--worker NAME --broker ADDRESS`."
+    )

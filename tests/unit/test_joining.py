@@ -1,0 +1,205 @@
+"""Invitations, revoked keys and the list of them, and what `systemd install` would write."""
+
+from __future__ import annotations
+
+import configparser
+import itertools
+import json
+import shutil
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import pytest
+from typer.testing import CliRunner
+
+from filterfleet.app import app
+from filterfleet.common.errors import FleetError
+from filterfleet.common.keys.folders import Role, allow_list, fingerprint, peer_keys
+from filterfleet.common.keys.invitation import accept, read
+from filterfleet.common.keys.making import add_machine, make_broker_folder, strike_off
+from filterfleet.units import machine
+from filterfleet.units.plan import ROLES, Wish, drop_in, plan
+
+PROGRAM = PurePosixPath("/opt/filterfleet/bin/filterfleet")
+
+
+def run(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    return done.exit_code, str(done.exception or "") + done.output
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    folder = tmp_path / "hub"
+    make_broker_folder(folder)
+    return folder
+
+
+@pytest.fixture
+def invitation(hub: Path) -> Path:
+    """For a machine that works and submits."""
+    code, said = run(
+        "keys", hub, "--worker", "desk", "--client", "desk", "--broker", "10.0.0.1", "--backend-port", 7000
+    )
+    assert code == 0, said
+    return hub / "machines" / "desk.join"
+
+
+def test_a_machine_joins_with_one_file(hub: Path, invitation: Path, tmp_path: Path):
+    assert invitation.stat().st_mode & 0o777 == 0o600
+    assert not (hub / "machines" / "desk").exists(), "there is one copy of its secrets"
+    code, said = run("join", invitation, "--keys", tmp_path / "desk")
+    assert code == 0
+    assert f"filterfleet worker --broker 10.0.0.1 --keys {tmp_path / 'desk'} --backend-port 7000" in said
+    for role in Role:
+        own = peer_keys(tmp_path / "desk", role).own
+        assert allow_list(hub, role).names[own.public] == "desk"
+        assert (tmp_path / "desk" / role.secret_name).stat().st_mode & 0o777 == 0o600
+        assert own.secret.decode() not in said
+    assert run("join", invitation, "--keys", tmp_path / "desk")[0] == 0, "a second time changes nothing"
+
+
+def test_a_machine_of_another_fleet_keeps_its_keys(invitation: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    make_broker_folder(other)
+    secret = (other / "worker.key_secret").read_text()
+    with pytest.raises(FleetError, match="joined a fleet before"):
+        accept(read(invitation), other)
+    assert (other / "worker.key_secret").read_text() == secret
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda text: "", "is no invitation"),
+        (lambda text: "not TOML", "is no invitation"),
+        (lambda text: text.replace("format = 1", "format = 2"), "newer version"),
+        (lambda text: text.replace("7000", "70000"), "is no invitation"),
+        (lambda text: text.replace('"broker.key"', '"../../broker.key"'), "is no invitation"),
+        (lambda text: text.replace('"worker.key_secret"', '"/etc/passwd"'), "is no invitation"),
+        (lambda text: text[: text.index("[keys]")], "is no invitation"),
+    ],
+)
+def test_files_that_are_no_invitations(invitation: Path, tmp_path: Path, change, sentence):
+    invitation.write_text(change(invitation.read_text()))
+    with pytest.raises(FleetError, match=sentence):
+        read(invitation)
+
+
+def test_an_invitation_that_others_could_have_read_is_refused(invitation: Path):
+    invitation.chmod(0o644)
+    with pytest.raises(FleetError, match="open to others"):
+        read(invitation)
+
+
+def test_a_machine_that_was_asked_twice_keeps_its_first_invitation(hub: Path, invitation: Path):
+    before = invitation.read_text()
+    (hub / "clients" / "desk.key").unlink()
+    code, said = run("keys", hub, "--client", "desk", "--broker", "10.0.0.1")
+    assert code != 0
+    assert "is there already" in said
+    assert invitation.read_text() == before
+
+
+def test_revoked_keys_leave_the_lists_and_what_was_to_be_handed_out(hub: Path, invitation: Path):
+    add_machine(hub, Role.WORKER, "attic")
+    assert run("revoke", "desk", "--keys", hub, "--role", "client")[0] == 0
+    assert sorted(allow_list(hub, Role.CLIENT).names.values()) == ["local"]
+    assert sorted(allow_list(hub, Role.WORKER).names.values()) == ["attic", "desk", "local"]
+    assert not invitation.exists()
+    assert run("revoke", "attic", "--keys", hub)[0] == 0
+    assert not (hub / "machines" / "attic" / "worker.key_secret").exists()
+    code, said = run("revoke", "nobody", "--keys", hub)
+    assert code != 0
+    assert "No machine is called 'nobody'" in said
+    code, said = run("revoke", "../local", "--keys", hub)
+    assert code != 0
+    assert (hub / "workers" / "local.key").exists()
+
+
+def test_the_list_of_keys(hub: Path, invitation: Path):
+    (hub / "workers" / "broken.key").write_text("nothing")
+    code, said = run("keys", "list", hub, "--json")
+    assert code == 0
+    found = json.loads(said)
+    assert [(row["name"], row["role"]) for row in found["keys"]] == [
+        ("desk", "client"),
+        ("desk", "worker"),
+        ("local", "client"),
+        ("local", "worker"),
+    ]
+    assert "broken.key" in found["problems"][0]
+    assert "secret" not in said
+
+
+def test_every_change_of_a_list_is_seen(hub: Path):
+    seen = [fingerprint(hub, Role.WORKER)]
+    add_machine(hub, Role.WORKER, "desk")
+    seen.append(fingerprint(hub, Role.WORKER))
+    (hub / "workers" / "desk.key").chmod(0o666)
+    seen.append(fingerprint(hub, Role.WORKER))
+    strike_off(hub, Role.WORKER, "desk")
+    seen.append(fingerprint(hub, Role.WORKER))
+    assert all(one != another for one, another in itertools.pairwise(seen))
+    assert seen[0] == seen[-1]
+    shutil.rmtree(hub / "workers")
+    assert fingerprint(hub, Role.WORKER) is None
+
+
+# --- units ----
+
+
+def settings(text: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read_string(text)
+    return parser
+
+
+def test_the_units_of_a_machine_that_works_for_others(tmp_path: Path):
+    wish = Wish(["worker"], PROGRAM, "10.0.0.1", ["10.0.0.1"], (5555, 7000), PurePosixPath("/etc/filterfleet/keys"))
+    files = plan(wish, machine.shipped())
+    assert sorted(files) == [
+        "etc/systemd/system/filterfleet-worker.service",
+        "etc/systemd/system/filterfleet-worker.service.d/50-install.conf",
+        "etc/systemd/system/filterfleet.target",
+    ]
+    text = files[drop_in("worker")]
+    service = settings(text)["Service"]
+    assert service["LoadCredential"] == "worker.key_secret:/etc/filterfleet/keys/worker.key_secret"
+    assert service["IPAddressAllow"] == "10.0.0.1"
+    assert "Environment=BROKER=10.0.0.1\n" in text
+    assert 'Environment="OPTIONS=--keys /etc/filterfleet/keys --backend-port 7000"\n' in text
+    machine.write(files, tmp_path)
+    (tmp_path / "etc/systemd/system/filterfleet-worker.service.d/override.conf").write_text("[Service]\n")
+    machine.write(files, tmp_path)
+    assert {str(file.relative_to(tmp_path)) for file in machine.remove(tmp_path)} == {*files}
+    left = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert [file.name for file in left] == ["override.conf"], "what a person has written stays"
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        (Wish(["broker"], PurePosixPath("/home/ann/bin/filterfleet")), "cannot see /home"),
+        (Wish(["broker"], PurePosixPath("/opt/with space/filterfleet")), "cannot stand in a unit"),
+        (Wish(["broker"], PROGRAM, keys=PurePosixPath("/etc/%h")), "cannot stand in a unit"),
+        (Wish(["broker"], PROGRAM, "10.0.0.1"), "needs keys"),
+    ],
+)
+def test_wishes_that_cannot_work(wish: Wish, sentence: str):
+    with pytest.raises(FleetError, match=sentence):
+        plan(wish, machine.shipped())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
+def test_what_is_installed_is_confined_as_what_ships(tmp_path: Path):
+    """systemd's own figure: 10 is open to everything."""
+    there = [role for role in ROLES if f"filterfleet-{role}.service" in machine.shipped()]
+    keys = PurePosixPath("/etc/filterfleet/keys")
+    machine.write(plan(Wish(there, PROGRAM, "10.0.0.1", ["10.0.0.1"], keys=keys), machine.shipped()), tmp_path)
+    for role in there:
+        command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", f"--root={tmp_path}"]
+        done = subprocess.run([*command, f"filterfleet-{role}.service"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-600:] + done.stderr
