@@ -65,14 +65,15 @@ def write(files: Mapping[str, str], root: Path) -> None:
 
 
 def start(roles: Sequence[str]) -> None:
-    """Have systemd use what has been written. Services that ran already start again. Raises FleetError."""
+    """Have systemd use what has been written. Services that ran already start again. Returns when all of them say that
+    they are ready. Raises FleetError."""
     if "listener" in roles:
         _run("systemd-sysusers", "/etc/sysusers.d/filterfleet.conf")
         _run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/filterfleet.conf")
     _run(SYSTEMCTL, "daemon-reload")
     _run(SYSTEMCTL, "enable", "--quiet", TARGET)
-    _run(SYSTEMCTL, "restart", "--no-block", *map(unit, roles))
-    _run(SYSTEMCTL, "start", "--no-block", TARGET)
+    _run(SYSTEMCTL, "restart", *map(unit, roles))
+    _run(SYSTEMCTL, "start", TARGET)
 
 
 def remove(root: Path) -> list[Path]:
