@@ -9,6 +9,7 @@ import numpy as np
 from filterfleet.bench.photographs import shipped
 from filterfleet.common.files import write_atomically
 from filterfleet.worker.filters import Image
+from filterfleet.worker.formats import Target
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.strips.plan import BAND_UNIT
@@ -21,7 +22,7 @@ _QUALITY = 92
 def make_huge_jpeg(target: Path, side: int) -> None:
     """A baseline JPEG of side x side pixels. Raises OSError."""
     tiles = [_noisy(photograph, seed) for seed, photograph in enumerate(shipped())]
-    writer = JpegWriter(side, side, _QUALITY)
+    writer = JpegWriter(side, side, Target("jpeg", _QUALITY))
     for top in range(0, side, BAND_UNIT):
         rows = np.arange(top, min(top + BAND_UNIT, side))
         writer.append(writer.encode(_band(tiles, rows, side)))

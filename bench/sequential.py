@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.files import write_atomically
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.worker.pipeline import process
 from filterfleet.worker.pixels.opencv import prepare_process
@@ -23,7 +23,7 @@ def main(source: Path, output: Path) -> None:
             contextlib.closing(process(image, DEFAULT)) as done,
         ):
             for made, blob in zip(done.outputs, done.blobs, strict=True):
-                write_atomically(output / output_path(made.name, path.name, made.format), blob, output / "tmp")
+                write_atomically(output / place_of(made, path.name), blob, output / "tmp")
 
 
 if __name__ == "__main__":

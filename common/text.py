@@ -13,6 +13,9 @@ from typing import Any
 # them from filling a screen.
 LONGEST = 2000
 
+# Known words that are all named where none is near. More: fewer people have to look them up. Less: shorter sentences.
+_FEW = 10
+
 # Letters and marks by their category, but nothing is to be seen of them: names that differ only in these look alike.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 
@@ -65,12 +68,26 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def did_you_mean(word: str, known: Collection[str]) -> str:
+def did_you_mean(word: str, known: Collection[str], listing: str = "") -> str:
     """The rest of a sentence that begins with "there is no ...: ". It names the nearest known word, or else all of
-    them."""
-    if close := difflib.get_close_matches(word, known, 1):
+    them; if these are more than a few, it names what lists them."""
+    if close := difflib.get_close_matches(word.lower(), known, 1):
         return f"did you mean {close[0]!r}?"
+    if listing and len(known) > _FEW:
+        return f"{listing} lists those that there are."
     return f"there are {', '.join(known)}." if known else "it has none."
+
+
+def shown_value(value: Any) -> str:
+    """Any value, as text for a sentence, on one line."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"  # which may be nested too deeply for repr
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and not -(2**64) < value < 2**64:
+        return "a number of over 64 bits"  # Python may even refuse to print it
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def size_text(size: int) -> str:

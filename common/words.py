@@ -114,11 +114,22 @@ def another_version(who: str, theirs: int, me: str, mine: int) -> str:
 
 # --- what work waits for ----
 
+# Stands before what a worker can do besides filters, among the names of filters that it tells. No filter's name has it.
+ABILITY = "output."
+
 
 def no_filter(names: Collection[str]) -> str:
-    """No worker has these, each of which the work needs."""
-    named = ", ".join(f"`{name}`" for name in sorted(names))
-    return f"no worker has the filter{'s' * (len(names) > 1)} {named}"
+    """No worker has these filters and abilities, each of which the work needs."""
+    filters = sorted(name for name in names if not name.startswith(ABILITY))
+    options = sorted(name.removeprefix(ABILITY) for name in names if name.startswith(ABILITY))
+    lacking = [f"has the filter{'s' * (len(filters) > 1)} {_quoted(filters)}"] if filters else []
+    if options:
+        lacking.append(f"is new enough for the output option{'s' * (len(options) > 1)} {_quoted(options)}")
+    return f"no worker {' and none '.join(lacking)}"
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def no_worker_for(needs: Collection[str], filters: Collection[str], threads: int) -> str:

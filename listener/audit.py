@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filterfleet.common.blob import FileBlob, checksum
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.opening import open_file, opened_below
 from filterfleet.listener.ledger.reading import Made, made, reader
 
@@ -58,7 +58,7 @@ def is_intact(image: Made, output: LocalOutput) -> bool:
 def faults(image: Made, size: Size, sum_of: Sum | None = None) -> Iterator[Found]:
     """Everything that is wrong with the outputs of one image."""
     for number, output in enumerate(image.outputs):
-        path = output_path(output.name, image.path, output.format)
+        path = place_of(output, image.path)
         known = image.sums[number] if image.sums is not None and sum_of is not None else None
         if (fault := _fault(path, output.size, known, size, sum_of)) is not None:
             yield Found(path, image.path, fault, image.at_source)

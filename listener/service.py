@@ -83,7 +83,7 @@ class ListenerService:
         self._once = options.once
         self._recipe_bytes = recipe.to_bytes()
         self._names = recipe.names
-        self._needs = tuple(sorted(recipe.filters))
+        self._needs = tuple(sorted(recipe.needs))
         self._engine = engine
         self._ledger = ledger
         self._source = source

@@ -9,7 +9,7 @@ from typing import Any
 
 from filterfleet.common.blob import Blob, parts
 from filterfleet.common.jobs.job import content_of
-from filterfleet.common.jobs.names import JSON, SIDECAR, output_path
+from filterfleet.common.jobs.names import JSON, SIDECAR, place_of
 from filterfleet.common.jobs.notes import notes_of
 from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.common.process.system import VERSION
@@ -30,7 +30,7 @@ def sidecar_of(path: str, result: Result, about: About, recipe: Recipe, sums: Se
     outputs = [
         {
             "name": output.name,
-            "path": output_path(output.name, path, output.format),
+            "path": place_of(output, path),
             "format": output.format,
             "bytes": output.size,
             "sha256": digest,
@@ -79,7 +79,7 @@ def _described(output: Output) -> dict[str, Any]:
         "encoding": output.encoding,
         "quality": output.quality,
         "effort": output.effort,
-    }
+    } | output.options.given()
 
 
 def _whole(value: object) -> int | None:

@@ -42,7 +42,7 @@ class Telling:
         file: PresentFile,
     ) -> None:
         self._source, self._output = source, output
-        self._filters = recipe.filters
+        self._needs = recipe.needs
         self._fleet = fleet
         self._count = count
         self._is_paused = is_paused
@@ -59,7 +59,7 @@ class Telling:
             return
         counts = self._count()
         # The core speaks of source and output itself.
-        lacks = lack(self._fleet, self._filters, counts.pending)
+        lacks = lack(self._fleet, self._needs, counts.pending)
         _write([*self._contacts.look(self._fleet.contact, time.time()), *self._waits.look(lacks, counts.pending, now)])
         present = self._present(counts, troubles, now)
         notifier.status(lambda: present.says)

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Sequence
 
+from filterfleet.common.jobs.recipe import ABILITIES
 from filterfleet.common.keys.folders import PeerKeys
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.system import VERSION, host_and_pid
@@ -34,7 +35,8 @@ def serve(
     memory is in bytes.
     """
     resources = Resources(threads, Memory(memory))
-    profile = Profile(threads, PREFETCH, filters.names(), host_and_pid(), VERSION, BLOB_LIMIT, bool(shares))
+    able = (*filters.names(), *sorted(ABILITIES))
+    profile = Profile(threads, PREFETCH, able, host_and_pid(), VERSION, BLOB_LIMIT, bool(shares))
     with contextlib.closing(StopSignal()) as stop:
         service = WorkerService(backends, profile, resources, drain_limit, keys, resolve, shares)
         service.run(stop, notifier)

@@ -27,6 +27,9 @@ DECODER_ROWS = 200
 # Rows around which filters that weigh by alpha compute at once, and the bytes that each of their pixels takes.
 _WEIGHED_ROWS, _WEIGHED_BYTES = 320, 64
 
+# Bytes for each pixel that the lossless encoders take, and the rows that tiles wait for.
+_LOSSLESS_WEBP, _LOSSLESS_AVIF, _TILED_ROWS = 64, 96, 512
+
 # Bytes that a resize takes besides for each transparent pixel, before and after.
 _RESIZED_FROM, _RESIZED_TO = 12, 24
 
@@ -71,7 +74,7 @@ def worst(node: Node, image: Pixels, targets: Mapping[str, Target]) -> int:
     """
     held = most = 0
     for output in node.outputs:
-        most = max(most, held + encoding(targets[output.name].format, image, bilevel=node.bilevel))
+        most = max(most, held + encoding(targets[output.name], image, bilevel=node.bilevel))
         held += min(INLINE_LIMIT, image.size + image.size // 8)  # what is larger goes to a file
     for bound, child in node.children:
         result, work = step(bound, image)
@@ -107,22 +110,36 @@ def step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
     return result, work
 
 
-def encoding(image_format: str, image: Pixels, *, bilevel: bool = False) -> int:
-    """Bytes that an encoder takes for an output in this format, its file included."""
+def encoding(target: Target, image: Pixels, *, bilevel: bool = False) -> int:
+    """Bytes that an encoder takes for an output like this, its file included."""
+    again = image.size if target.options.max_bytes is not None else 0  # the best file that fits waits for the last one
+    return again + _encoding(target, image, bilevel=bilevel)
+
+
+def _encoding(target: Target, image: Pixels, *, bilevel: bool) -> int:
     samples = image.count * image.bands
     reduced = samples if image.depth == 2 else 0  # the copy in 8 bits
-    match image_format:
+    options = target.options
+    match target.format:
         case "png":
             return image.count * 2 if bilevel and image.bands == 1 else image.size * 5
         case "tiff":
             return image.size * 5
         case "webp":
+            if options.lossless:
+                return image.count * _LOSSLESS_WEBP + reduced
             return image.count * (44 if image.alpha else 22 if image.bands == 1 else 28) + reduced
+        case "avif" if options.lossless:
+            return image.count * _LOSSLESS_AVIF * image.depth
         case "avif":
             return image.count * (16 * image.bands + 20 if image.depth == 1 else 16 * image.bands + 40)
+        case "szi":
+            rows = replace(image, height=min(image.height, _TILED_ROWS), depth=1)
+            return 3 * samples + reduced + 4 * rows.size
         case "bmp":
             return samples * 5 // 2 + reduced + (2 * image.count if image.bands == 2 else 0)
-    return max(5 * image.count, 7 * samples // 2) + reduced
+    planes = (4 if options.progressive else 0) + (2 if options.chroma in ("4:4:4", "4:2:2") else 0)
+    return max(5 * image.count, 7 * samples // 2) + planes * samples + reduced
 
 
 def _decoding(header: Header, image: Pixels, length: int) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from filterfleet.common.blob import Blob, checksum, stowed
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.output_options import ALL, DEEPZOOM
+from filterfleet.common.jobs.patterns import needs_size
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.system import VERSION, host_and_pid
@@ -15,9 +18,11 @@ from filterfleet.common.wire import OutputFile
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker import formats
 from filterfleet.worker.admission import Way, admit
+from filterfleet.worker.all_pages import BOUND, open_book
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.done import Done, close_files
 from filterfleet.worker.filters import check_recipe
+from filterfleet.worker.formats.pages import ONLY_PAGE
 from filterfleet.worker.needs import whole_need
 from filterfleet.worker.resources import Resources, default
 from filterfleet.worker.sizes import check_sizes
@@ -26,6 +31,14 @@ from filterfleet.worker.tree import Node, grow
 from filterfleet.worker.whole import outputs_of
 
 log = get_logger("worker")
+
+
+class _Made(NamedTuple):
+    """Files of outputs, and their width and height in pixels, by name; seconds by kind of work."""
+
+    files: Mapping[str, Blob]
+    sizes: Mapping[str, tuple[int, int]]
+    seconds: Mapping[str, float]
 
 
 @functools.lru_cache(maxsize=64)
@@ -41,14 +54,76 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
 
     The report has the image's width and height in pixels after rotation, its format, the worker (host/pid) and its
     version, and the seconds spent in decode, filter and encode; for an image in strips they are summed over threads.
-    sums are the CRC-32 of the outputs, for whoever keeps them. It has notes where something of the file was left out.
-    Raises ImageError and RecipeError, both permanent, MemoryError, and OSError when there is no room for temporary
-    files.
+    sums are the CRC-32 of the outputs, for whoever keeps them, and sizes their width and height where a name has them.
+    An output that the recipe does not make of such an image is empty. The report has notes where something of the file
+    was left out. Raises ImageError and RecipeError, both permanent, MemoryError, and OSError when there is no room for
+    temporary files.
     """
     resources = resources or default()
     header = formats.read_header(blob)
+    width, height = header.upright
+    made = tuple(output for output in recipe.outputs if output.options.when.admits(width, height, header.format))
+    targets = {output.name: target_of(output, header.format) for output in recipe.outputs}
+    files, sizes, seconds = _made(blob, header, replace(recipe, outputs=made), targets, resources)
+    blobs = tuple(files.get(output.name, b"") for output in recipe.outputs)
+    outputs = tuple(
+        OutputFile(output.name, stored_as(output, targets[output.name]), len(file))
+        for output, file in zip(recipe.outputs, blobs, strict=True)
+    )
+    report: dict[str, Any] = {
+        "width": width,
+        "height": height,
+        "format": header.format,
+        "worker": host_and_pid(),
+        "version": VERSION,
+        "sums": [checksum(file) for file in blobs],
+    }
+    if any(needs_size(output.options.name) for output in recipe.outputs):
+        report["sizes"] = [list(sizes.get(output.name, (0, 0))) for output in recipe.outputs]
+    if notes := _notes(header, made):
+        report["notes"] = " ".join(notes)
+        log.info("a file was not kept in full", notes=report["notes"], outputs=[output.name for output in outputs])
+    return Done(outputs, blobs, report | dict(seconds))
+
+
+def _made(
+    blob: Blob,
+    header: formats.Header,
+    recipe: Recipe,
+    targets: Mapping[str, formats.Target],
+    resources: Resources,
+) -> _Made:
+    """recipe has only the outputs that this image gets."""
+    of_all = tuple(output for output in recipe.outputs if output.options.pages == ALL)
+    of_one = tuple(output for output in recipe.outputs if output.options.pages != ALL)
+    result = _Made({}, {}, {"decode": 0.0, "filter": 0.0, "encode": 0.0})
+    book = None
+    if of_all:
+        theirs = {output.name: targets[output.name] for output in of_all}
+        book = open_book(blob, header, replace(recipe, outputs=of_all), theirs, resources.memory.total)
+    if of_one:
+        result = _of_one_page(blob, header, replace(recipe, outputs=of_one), targets, resources)
+    if book is not None:
+        clock = Clock()
+        try:
+            with resources.memory.hold(book.need):
+                files, sizes = book.bound(clock)
+        except BaseException:
+            close_files(result.files.values())
+            raise
+        seconds = {kind: result.seconds[kind] + spent for kind, spent in clock.seconds.items()}
+        result = _Made({**result.files, **files}, {**result.sizes, **sizes}, seconds)
+    return result
+
+
+def _of_one_page(
+    blob: Blob,
+    header: formats.Header,
+    recipe: Recipe,
+    targets: Mapping[str, formats.Target],
+    resources: Resources,
+) -> _Made:
     root = grow(recipe)
-    targets = {output.name: _target(output, header.format) for output in recipe.outputs}
     check_sizes(root, *header.upright, targets)
     total = resources.memory.total
     cost = functools.cache(lambda: cheapest(header, root, targets, resources.threads, total))
@@ -56,44 +131,29 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
     admission = admit(header, need, lambda: obstacle(header, root, targets), lambda: cost().need, total)
     with resources.memory.hold(admission.need):
         if admission.way is Way.STRIPS:
-            files, seconds = _in_strips(blob, header, root, targets, recipe, cost())
-        else:
-            files, seconds = _whole(blob, header, root, targets, recipe)
-    outputs = tuple(OutputFile(o.name, targets[o.name].format, len(files[o.name])) for o in recipe.outputs)
-    width, height = header.upright
-    report: dict[str, Any] = {
-        "width": width,
-        "height": height,
-        "format": header.format,
-        "worker": host_and_pid(),
-        "version": VERSION,
-        "sums": [checksum(files[output.name]) for output in recipe.outputs],
-    }
-    if header.notes:
-        report["notes"] = " ".join(header.notes)
-        log.info("a file was not kept in full", notes=report["notes"], outputs=[output.name for output in outputs])
-    return Done(outputs, tuple(files[output.name] for output in recipe.outputs), report | dict(seconds))
+            return _in_strips(blob, header, root, targets, recipe, cost())
+        return _whole(blob, header, root, targets, recipe)
 
 
 def _whole(
     blob: Blob, header: formats.Header, root: Node, targets: Mapping[str, formats.Target], recipe: Recipe
-) -> tuple[Mapping[str, Blob], Mapping[str, float]]:
-    """Files of the outputs by name, and seconds by kind of work. A large output goes to disk as soon as it is made, so
-    that outputs never wait for each other in memory.
-    """
+) -> _Made:
+    """A large output goes to disk as soon as it is made, so that outputs never wait for each other in memory."""
     clock = Clock()
     with clock.of("decode"):
         image = formats.decode(blob, header, recipe.damaged)
     carried = formats.carried(header, recipe.metadata)
     files: dict[str, Blob] = {}
+    sizes: dict[str, tuple[int, int]] = {}
     try:
-        for name, file in outputs_of(root, image, targets, carried, clock):
+        for name, file, size in outputs_of(root, image, targets, carried, clock):
+            sizes[name] = size
             files[name] = stowed(file, INLINE_LIMIT)
             del file  # it would be held while the next one is made
     except BaseException:
         close_files(files.values())
         raise
-    return files, clock.seconds
+    return _Made(files, sizes, clock.seconds)
 
 
 def _in_strips(
@@ -103,8 +163,7 @@ def _in_strips(
     targets: Mapping[str, formats.Target],
     recipe: Recipe,
     cost: Cost,
-) -> tuple[Mapping[str, Blob], Mapping[str, float]]:
-    """As _whole."""
+) -> _Made:
     carried = formats.carried(header, recipe.metadata)
     streamed = process_in_strips(
         blob,
@@ -116,11 +175,25 @@ def _in_strips(
         threads=cost.threads,
         limit=cost.limit,
     )
-    return streamed.files, streamed.seconds
+    return _Made(streamed.files, streamed.sizes, streamed.seconds)
 
 
-def _target(output: Output, source_format: str) -> formats.Target:
+def target_of(output: Output, source_format: str) -> formats.Target:
+    """How an output is stored, for a source of this format."""
     image_format = source_format if output.encoding == SAME else output.encoding
-    if image_format not in EXTENSION_OF_FORMAT:
+    if image_format == DEEPZOOM:
+        image_format = "szi"
+    elif image_format not in EXTENSION_OF_FORMAT:
         image_format = "png"  # a format that is only read is stored without loss
-    return formats.Target(image_format, output.quality, output.effort)
+    return formats.Target(image_format, output.quality, output.effort, output.options)
+
+
+def stored_as(output: Output, target: formats.Target) -> str:
+    """The format of the output's file, whose pixels are stored as the target says."""
+    return BOUND if output.options.pages == ALL and target.format != "tiff" else target.format
+
+
+def _notes(header: formats.Header, made: Sequence[Output]) -> list[str]:
+    """What is said of the pages that were not processed is left out if some output has them."""
+    has_all = any(output.options.pages == ALL for output in made)
+    return [note for note in header.notes if not (has_all and note.startswith(ONLY_PAGE))]

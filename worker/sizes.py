@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from filterfleet.worker.filters.merge import Moved, Resampled, Whole
 from filterfleet.worker.formats import Target
 from filterfleet.worker.formats.sides import check_sides
+from filterfleet.worker.naming import said_of
 from filterfleet.worker.tree import Node
 
 
@@ -21,7 +22,9 @@ def check_sizes(node: Node, width: int, height: int, targets: Mapping[str, Targe
     for bound, child in node.children:
         match bound.filter.merge:
             case Resampled() | Moved() as merge:
-                check_sizes(child, *merge.target(width, height, **bound.values), targets)
+                with said_of(child.where):
+                    size = merge.target(width, height, **bound.values)
+                check_sizes(child, *size, targets)
             case Whole(keeps_size=False):
                 pass
             case _:

@@ -18,6 +18,7 @@ class Node:
     outputs: list[Output] = field(default_factory=list)
     children: list[tuple[Bound, Node]] = field(default_factory=list)
     bilevel: bool = False  # every pixel is 0 or 255
+    where: str = ""  # what made its image, for sentences: the output, the number of the step and the filter
 
 
 @functools.lru_cache(maxsize=64)
@@ -31,7 +32,9 @@ def grow(recipe: Recipe) -> Node:
             if chain not in nodes:
                 bound = bind(chain[-1])
                 before = nodes[chain[:-1]]
-                nodes[chain] = Node(bilevel=bound.filter.bilevel or (before.bilevel and bound.filter.keeps_bilevel))
+                bilevel = bound.filter.bilevel or (before.bilevel and bound.filter.keeps_bilevel)
+                where = f"Output {output.name!r}, step {end}, filter {bound.filter.name!r}"
+                nodes[chain] = Node(bilevel=bilevel, where=where)
                 before.children.append((bound, nodes[chain]))
         nodes[output.steps].outputs.append(output)
     return root

@@ -20,7 +20,7 @@ from filterfleet.common.client.settings import REVIEW_INTERVAL, ROOM_PATIENCE, S
 from filterfleet.common.client.state import Entry, JobState
 from filterfleet.common.client.submissions import Submissions
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT, Job, check_outputs
+from filterfleet.common.jobs.job import EXTENSION_OF_OUTPUT, Job, check_outputs
 from filterfleet.common.wire import columns
 from filterfleet.common.wire.actions import Discard, Open, Send
 from filterfleet.common.wire.gets import Gets
@@ -268,7 +268,7 @@ class ClientCore:
     def _on_results(self, message: wire.Results, now: float) -> None:
         """All together, but for those about whose jobs there is something to think."""
         jobs, actions, ended = self._jobs, self._actions, []
-        known = all(column.format in EXTENSION_OF_FORMAT for column in message.outputs)
+        known = all(column.format in EXTENSION_OF_OUTPUT for column in message.outputs)
         fitting = {(), tuple(column.name for column in message.outputs) if known else ()}
         open_, delivered = JobState.OPEN, JobState.DELIVERED
         for result in columns.results(message):

@@ -14,6 +14,8 @@ from filterfleet.common.wire.messages import BLOB_LIMIT
 
 # The formats that can be written, and their extensions.
 EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif", "tiff": "tiff", "bmp": "bmp"}
+# Those of all outputs: a zip holds the pages of a file, an szi the tiles of a picture.
+EXTENSION_OF_OUTPUT = EXTENSION_OF_FORMAT | {"zip": "zip", "szi": "szi"}
 
 
 # Bytes that an output of any image may have, and how many times as large as its image it may be if that is more. A
@@ -60,7 +62,7 @@ def check_outputs(names: Sequence[str], outputs: Sequence[OutputFile], largest: 
     `largest` bytes. Names and formats become file names."""
     if [output.name for output in outputs] != [*names]:
         raise ProtocolError("The worker's outputs are not those of the recipe.")
-    if any(output.format not in EXTENSION_OF_FORMAT for output in outputs):
+    if any(output.format not in EXTENSION_OF_OUTPUT for output in outputs):
         raise ProtocolError("The worker's outputs have an unknown format.")
     if (size := max(output.size for output in outputs)) > largest:
         raise ProtocolError(f"The worker's output has {size} bytes; an output of this image may have {largest}.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from filterfleet.common.jobs.extensions import FORMAT_OF_EXTENSION
-from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
+from filterfleet.common.jobs.job import EXTENSION_OF_OUTPUT
+from filterfleet.common.jobs.patterns import of_source
+from filterfleet.common.wire import OutputFile
 
 SIDECAR, JSON = "sidecar", "json"  # name and format of an output that no recipe makes (listener.core.sidecar)
-EXTENSIONS = EXTENSION_OF_FORMAT | {JSON: "json"}  # of everything that has an output path, by its format
+EXTENSIONS = EXTENSION_OF_OUTPUT | {JSON: "json"}  # of everything that has an output path, by its format
 
 
 def format_of_name(path: str) -> str | None:
@@ -43,3 +45,19 @@ def output_path(output: str, source: str, image_format: str) -> str:
     if own and not is_image_name(source[: source.rfind(".")]):
         return f"{output}/{source}"
     return f"{output}/{source}.{EXTENSIONS[image_format]}"
+
+
+class NamedFile(OutputFile, frozen=True, gc=False, array_like=True):
+    """An output whose recipe names its file: a pattern (common.jobs.patterns) without fields but those of the source.
+    It never travels: whoever places outputs makes it of the recipe."""
+
+    file: str = ""
+
+
+def place_of(output: OutputFile, source: str) -> str:
+    """The path of an output below the output root, for a path below the source root. The file is in the same folder
+    as it would be without a name of its own."""
+    if not isinstance(output, NamedFile):
+        return output_path(output.name, source, output.format)
+    folder, slash, name = source.rpartition("/")
+    return f"{output.name}/{folder}{slash}{of_source(output.file, name)}"

@@ -16,9 +16,12 @@ from typing import Any
 import msgpack
 
 from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.output_options import DEEPZOOM, KEYS, NO_OPTIONS, Options, read_options
+from filterfleet.common.words import ABILITY
 
 SAME = "same"  # encode in the format of the source
-ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff")
+ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff", DEEPZOOM)
+ABILITIES = frozenset(ABILITY + name for name in (*KEYS, DEEPZOOM))  # of this version's workers
 MAX_EFFORT = 9
 MAX_OUTPUTS = 64
 MAX_STEPS = 64
@@ -59,7 +62,8 @@ class Output:
     """A named result, which becomes a folder in the output.
 
     encoding is one of ENCODINGS. quality, 1 to 100, is for JPEG, WebP and AVIF: more looks better, less makes smaller
-    files. effort goes from 0 to 9: more makes smaller files, less is faster, and None leaves it to the format.
+    files. effort goes from 0 to 9: more makes smaller files, less is faster, and None leaves it to the format. options
+    are all else that it may say.
     """
 
     name: str
@@ -67,6 +71,13 @@ class Output:
     encoding: str = SAME
     quality: int = 90
     effort: int | None = None
+    options: Options = NO_OPTIONS
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What a worker must be able to do for this output, besides filters."""
+        given = {*self.options.given()} | ({DEEPZOOM} if self.encoding == DEEPZOOM else set())
+        return frozenset(ABILITY + name for name in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +92,19 @@ class Recipe:
         return frozenset(step.filter for output in self.outputs for step in output.steps)
 
     @property
+    def needs(self) -> frozenset[str]:
+        """All that a worker needs to run this recipe: filters, and abilities that workers have not always had."""
+        return self.filters.union(*(output.abilities for output in self.outputs))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of the outputs, in order."""
         return tuple(output.name for output in self.outputs)
 
     def to_bytes(self) -> bytes:
-        """The canonical form: equal recipes give equal bytes."""
-        outputs = [
-            [o.name, [[s.filter, dict(sorted(s.parameters))] for s in o.steps], o.encoding, o.quality, o.effort]
-            for o in self.outputs
-        ]
-        packed: bytes = msgpack.packb([outputs, self.metadata, self.damaged])
+        """The canonical form: equal recipes give equal bytes. An output without options has the form that it had before
+        there were any, so that its digest stays."""
+        packed: bytes = msgpack.packb([[_plain(output) for output in self.outputs], self.metadata, self.damaged])
         return packed
 
     @property
@@ -122,9 +135,15 @@ class Recipe:
         return recipe
 
 
+def _plain(output: Output) -> list[Any]:
+    steps = [[step.filter, dict(sorted(step.parameters))] for step in output.steps]
+    options = output.options.given()
+    return [output.name, steps, output.encoding, output.quality, output.effort, *([options] if options else [])]
+
+
 def _output(raw: Any) -> Output:
     match raw:
-        case [str(name), list(steps), str(encoding), int(quality), effort] if OUTPUT_NAME.fullmatch(name):
+        case [str(name), list(steps), str(encoding), int(quality), effort, *rest] if OUTPUT_NAME.fullmatch(name):
             if encoding not in ENCODINGS:
                 raise RecipeError(f"Output {name!r} has the unknown encoding {encoding!r}.")
             if isinstance(quality, bool) or not 1 <= quality <= 100:
@@ -133,8 +152,21 @@ def _output(raw: Any) -> Output:
                 raise RecipeError(f"Output {name!r} has effort {effort!r}; it goes from 0 to {MAX_EFFORT}.")
             if len(steps) > MAX_STEPS:
                 raise RecipeError(f"Output {name!r} has more than {MAX_STEPS} steps.")
-            return Output(name, tuple(_step(step) for step in steps), encoding, quality, effort)
+            return Output(name, tuple(map(_step, steps)), encoding, quality, effort, _options(name, encoding, rest))
     raise RecipeError("An output of the recipe lacks a valid name, steps, encoding, quality or effort.")
+
+
+def _options(name: str, encoding: str, rest: list[Any]) -> Options:
+    match rest:
+        case []:
+            return NO_OPTIONS
+        case [dict(options)] if options and options.keys() <= {*KEYS}:
+            problems: list[str] = []
+            found = read_options(options, encoding, problems.append)
+            if problems:
+                raise RecipeError(*(f"Output {name!r}: {problem}" for problem in problems))
+            return found
+    raise RecipeError(f"Output {name!r} has options that this version does not know.")
 
 
 def _step(raw: Any) -> Step:

@@ -5,9 +5,10 @@ damaged = "refuse"        # refuse (default) or accept
 
 [outputs.soft]
 steps = ["grayscale", { filter = "gaussian_blur", size = 9, sigma = 2.0 }]
-encoding = "jpeg"         # same (default), jpeg, png, webp, avif or tiff
+encoding = "jpeg"         # same (default), jpeg, png, webp, avif, tiff or deepzoom
 quality = 85
 effort = 4
+max_bytes = 200000        # and the other options of common.jobs.output_options
 
 A parameter is a number, a text, true or false, a list of numbers, a matrix (a list of rows of numbers), or
 { file = "logo.png" }, which stands for the bytes of a file. Its path starts at the recipe's folder.
@@ -16,6 +17,7 @@ A parameter is a number, a text, true or false, a list of numbers, a matrix (a l
 from __future__ import annotations
 
 import enum
+import json
 import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.output_options import KEYS, read_options
 from filterfleet.common.jobs.recipe import (
     ENCODINGS,
     MAX_EFFORT,
@@ -41,6 +44,7 @@ from filterfleet.common.jobs.recipe import (
 )
 from filterfleet.common.opening import NotAFileError, read_file
 from filterfleet.common.text import did_you_mean, printable
+from filterfleet.common.text import shown_value as _short
 from filterfleet.common.wire.codec import RECIPE_LIMIT
 
 Check = Callable[[str, Mapping[str, Value | None]], Iterable[str]]
@@ -49,11 +53,13 @@ Check = Callable[[str, Mapping[str, Value | None]], Iterable[str]]
 A parameter is None when its value was wrong in itself, which has been reported already.
 """
 
+_PAGE = "docs/recipes.md"
+
 FILE_LIMIT = 256 << 10  # bytes of the TOML, far more than a recipe of RECIPE_LIMIT bytes can take
 QUALITIES = (1, 100)
 _QUALITY = Output.__dataclass_fields__["quality"].default
 _TOP = ("metadata", "damaged", "outputs")
-_OUTPUT = ("steps", "encoding", "quality", "effort")
+_OUTPUT = ("steps", "encoding", "quality", "effort", *KEYS)
 
 
 def unchecked(_filter: str, _parameters: Mapping[str, Value | None]) -> Iterable[str]:
@@ -123,18 +129,29 @@ class _Reader:
             self._say(where, "It has to be a table [outputs.NAME] with steps.")
             return Output(name, ())
         self._unknown_keys(where, table, _OUTPUT)
-        steps = table.get("steps")
-        if not isinstance(steps, list) or len(steps) > MAX_STEPS:
-            self._say(where, f"It needs steps, a list of 0 to {MAX_STEPS} filters.")
-            steps = steps if isinstance(steps, list) else []
+        steps = self._steps(where, table)
         built = [self._step(f"{where}, step {number}", step) for number, step in enumerate(steps, 1)]
+        encoding = self._choice(where, table, "encoding", ENCODINGS, SAME)
         return Output(
             name,
             tuple(step for step in built if step is not None),
-            self._choice(where, table, "encoding", ENCODINGS, SAME),
+            encoding,
             self._integer(where, table, "quality", QUALITIES, _QUALITY),
             self._integer(where, table, "effort", (0, MAX_EFFORT), None),
+            read_options(table, encoding, lambda problem: self._say(where, problem)),
         )
+
+    def _steps(self, where: str, table: dict[str, Any]) -> list[Any]:
+        steps = table.get("steps")
+        if "steps" not in table:
+            self._say(where, "It has no steps: write steps = [] if the image is only to be stored anew.")
+        elif isinstance(steps, str):
+            self._say(where, f"Its steps are a text; they have to be a list: steps = [{json.dumps(steps[:60])}].")
+        elif not isinstance(steps, list):
+            self._say(where, f"Its steps are {_short(steps)}; they have to be a list of filters.")
+        elif len(steps) > MAX_STEPS:
+            self._say(where, f"It has {len(steps)} steps; it may have {MAX_STEPS}.")
+        return steps if isinstance(steps, list) else []
 
     def _step(self, where: str, raw: Any) -> Step | None:
         table = {"filter": raw} if isinstance(raw, str) else raw
@@ -149,7 +166,8 @@ class _Reader:
         if len(given) > MAX_PARAMETERS or any(len(key) > MAX_NAME for key in given):
             self._say(where, f"A step has at most {MAX_PARAMETERS} parameters, with names of {MAX_NAME} characters.")
             return None
-        values = {key: self._value(f"{where}: Parameter {_short(key)}", value) for key, value in given.items()}
+        of_filter = f"of filter {_short(name)}"
+        values = {key: self._value(f"{where}: Parameter {_short(key)} {of_filter}", raw) for key, raw in given.items()}
         for problem in self._check(name, values):
             self._say(where, problem)
         return Step(name, tuple(sorted((key, value) for key, value in values.items() if value is not None)))
@@ -221,7 +239,7 @@ class _Reader:
     def _unknown_keys(self, where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
         for key in table:
             if key not in known:
-                self._say(where, f"There is no setting {_short(key)}: {did_you_mean(key, known)}")
+                self._say(where, f"There is no setting {_short(key)}: {did_you_mean(key, known, _PAGE)}")
 
     def _say(self, where: str, problem: str) -> None:
         self.problems.append(f"{where}: {problem}" if where else problem)
@@ -229,13 +247,3 @@ class _Reader:
 
 def _values(choices: type[enum.StrEnum]) -> tuple[str, ...]:
     return tuple(choice.value for choice in choices)
-
-
-def _short(value: Any) -> str:
-    """Any value, as text for a sentence, on one line."""
-    if isinstance(value, dict | list):
-        return "a table" if isinstance(value, dict) else "a list"  # which may be nested too deeply for repr
-    if isinstance(value, int) and not -(2**64) < value < 2**64:
-        return "a number of over 64 bits"  # Python may even refuse to print it
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from filterfleet.common.blob import whole
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.listener.state import PRIVATE
@@ -51,7 +51,7 @@ def wrong_in_outputs(
             break
         with contextlib.closing(process((source / image).read_bytes(), recipe)) as done:
             for made, blob in zip(done.outputs, done.blobs, strict=True):
-                place = str(output_path(made.name, image, made.format))
+                place = str(place_of(made, image))
                 if place not in surplus:
                     missing.append(place)
                     continue

@@ -17,7 +17,8 @@ from filterfleet.common.client.client import Client, require_broker
 from filterfleet.common.client.lack import lack
 from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
-from filterfleet.common.jobs.job import Job, check_outputs, job_id
+from filterfleet.common.jobs.job import Job, job_id
+from filterfleet.common.jobs.made import as_in
 from filterfleet.common.jobs.notes import notes_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
@@ -149,7 +150,7 @@ class _Submission:
             return str(error)
         job = job_id(loaded.digest, self._recipe)
         if job not in self._jobs:
-            needs = tuple(sorted(self._recipe.filters))
+            needs = tuple(sorted(self._recipe.needs))
             payload, read = payload_of(loaded.blob)
             names = self._recipe.names
             work = Job(job, self._recipe.to_bytes(), needs, version.size, payload, outputs=names)
@@ -165,7 +166,7 @@ class _Submission:
     def _collect(self) -> Iterator[tuple[Path, Outcome]]:
         """Wait for one job to end, and place its outputs for every file that shares it."""
         while not (done := wait(self._under_way, LOOK, FIRST_COMPLETED).done):
-            lacks = lack(self._client, self._recipe.filters, len(self._under_way))
+            lacks = lack(self._client, self._recipe.needs, len(self._under_way))
             for line in self._waits.look(lacks, len(self._under_way), time.monotonic()):
                 log.at(line.level, line.event, line.fields)
         future = done.pop()
@@ -187,9 +188,9 @@ class _Submission:
         if isinstance(outcome, Failed):
             return outcome.reason
         try:
-            check_outputs(self._recipe.names, outcome.outputs)
-            self._tree.put(file.name, outcome.outputs, outcome.payload)
+            made = as_in(self._recipe, outcome)
+            self._tree.put(file.name, made.outputs, made.payload)
         except FleetError as error:
             return str(error)
-        places = [self._tree.place(file.name, output) for output in outcome.outputs]
+        places = [self._tree.place(file.name, output) for output in made.outputs]
         return Written(places, notes_of(outcome.report))

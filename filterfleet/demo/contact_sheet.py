@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.listener.ledger.ledger import Processed
 from filterfleet.worker.filters import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -25,7 +25,7 @@ def write_contact_sheet(source: Path, output: Path, images: Sequence[Processed],
     rows = [_header(titles)]
     for image in sorted(images, key=lambda image: image.path):
         files = [source / image.path]
-        files += [output / output_path(made.name, image.path, made.format) for made in image.outputs]
+        files += [output / place_of(made, image.path) for made in image.outputs]
         rows.append(np.hstack([_cell(file) for file in files]))
     cv2.imwrite(str(target), np.vstack(rows))
     return target

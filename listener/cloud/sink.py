@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from filterfleet.common.blob import Blob, parts
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
 from filterfleet.listener.cloud.folders import RemoteFolders
@@ -60,14 +60,14 @@ class CloudSink:
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
         with self._whole() as placed:
             for output, blob in zip(outputs, blobs, strict=True):
-                place = output_path(output.name, source, output.format)
+                place = place_of(output, source)
                 self._upload(place, blob)
                 placed.append(place)
 
     def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
         originals = []
         for output in outputs:
-            entry = self._rclone.stat(self._root, output_path(output.name, original, output.format))
+            entry = self._rclone.stat(self._root, place_of(output, original))
             if entry is None or entry.size != output.size:
                 return False
             originals.append(entry)
@@ -75,7 +75,7 @@ class CloudSink:
             with self._whole() as placed:
                 for output, entry in zip(outputs, originals, strict=True):
                     put = functools.partial(self._rclone.copy, self._root, entry.path, self._root)
-                    place = output_path(output.name, source, output.format)
+                    place = place_of(output, source)
                     self._put(place, put, functools.partial(_is_like, entry))
                     placed.append(place)
         except ChangedError:  # an original is gone by now

@@ -20,6 +20,7 @@ from filterfleet.listener.core.intake import Intake
 from filterfleet.listener.core.jobs import JobInHand, Jobs
 from filterfleet.listener.core.place import Place
 from filterfleet.listener.core.retries import NEVER_FOUND, Retries
+from filterfleet.listener.core.rivals import Rivals
 from filterfleet.listener.core.settings import Failures, Settings
 from filterfleet.listener.core.work import AT_SOURCE, State, Work
 
@@ -39,13 +40,13 @@ class Desk:
         self._discovery = discovery
         self._actions = actions
         patience = settings.once_patience if settings.once else float("inf")
-        self.source = Place("source", patience)
-        self.output = Place("output", patience)
+        self.source, self.output = Place("source", patience), Place("output", patience)
         self._agenda: Agenda[str] = Agenda()  # paths whose transfers are tried again
         self.works: dict[str, Work] = {}  # by path
         self.jobs = Jobs(recipe, actions, copies=not settings.sidecar)
         self._groups = Groups()
         self._copies = Copies()
+        self._rivals = Rivals(recipe, books)
         self._after_commit: list[Work | bytes] = []  # transfers to begin, and jobs to acknowledge
 
     @property
@@ -197,7 +198,9 @@ class Desk:
             case State.LOADING if trouble is None and self.retries.missed(work.path, work.version, now):
                 self._look_again(work, now)
             case State.LOADING if trouble is not None and trouble.alone and trouble.transient:
-                self._set_aside(work, trouble, now)
+                work.reason = trouble.reason  # others can be loaded: it leaves the window
+                pause = self.retries.wait_alone(work.path, trouble)
+                self._record_failure(work, transient=True, now=now, pause=pause)
             case State.LOADING | State.WRITING:
                 why = trouble or NEVER_FOUND
                 self._fail(work, why.reason, transient=why.transient, now=now)
@@ -230,11 +233,6 @@ class Desk:
             self.retries.add(work.path, work.version, now + self.retries.wait_alone(work.path, trouble))
         return True
 
-    def _set_aside(self, work: Work, trouble: Trouble, now: float) -> None:
-        """This object cannot be loaded, and others can. It leaves the window, with its reason in the ledger."""
-        work.reason = trouble.reason
-        self._record_failure(work, transient=True, now=now, pause=self.retries.wait_alone(work.path, trouble))
-
     # --- through the engine ----
 
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
@@ -243,6 +241,9 @@ class Desk:
         if work.again and not self._again.is_new(work):
             self._leave_window(work)
             self._after_clearing(work)
+            return
+        if lost := self._rivals.lost(work.path, self.works):
+            self._fail(work, lost, transient=False, now=now)
             return
         twin = self._books.same_job(work.job) if self.jobs.may_copy(work) else None
         other = self.works.get(twin[0]) if twin else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from filterfleet.common.errors import ProtocolError
-from filterfleet.common.jobs.job import check_outputs
+from filterfleet.common.jobs.made import as_in
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.payload import Blob, OpenFile
 from filterfleet.common.wire import Failed, Result
@@ -57,16 +57,20 @@ class Jobs:
         return job
 
     def ended(self, id_: bytes, outcome: Result | Failed, now: float) -> JobInHand:
-        """The engine has an outcome. Outputs that are not those of the recipe are a failure that may pass."""
+        """The engine has an outcome. Outputs that are not those of the recipe are a failure that may pass.
+        Those that the image does not get by the rules of the recipe are left out."""
         job = self.in_hand[id_]
         self.close([job.image])
         job.turnaround = now - job.submitted_at
         job.outcome = outcome
         if isinstance(outcome, Result):
             try:
-                check_outputs(self._recipe.names, outcome.outputs)
+                job.outcome = as_in(self._recipe, outcome)
             except ProtocolError as error:
                 job.outcome = Failed(id_, "transient", str(error))
+            else:
+                kept = {id(blob) for blob in job.outcome.payload}
+                self.close(blob for blob in outcome.payload if id(blob) not in kept)
         return job
 
     def source_changed(self, id_: bytes) -> list[str]:

@@ -5,12 +5,12 @@ So the ledger itself is the queue of those who want to be told. A reader keeps a
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import dataclass
 
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.wire import OutputFile
+from filterfleet.listener.ledger.outputs import from_text
 from filterfleet.listener.ledger.sql import octets
 
 # "state <> 'done'" beside another state has SQLite use the index undone_by_time.
@@ -58,7 +58,7 @@ class Done:
 
     def places(self) -> list[str]:
         """The path of each output below the output's root."""
-        return [output_path(output.name, self.path, output.format) for output in self.outputs]
+        return [place_of(output, self.path) for output in self.outputs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,6 @@ def _done(
 ) -> Done:
     stages = {"decode": decode, "filter": filter_, "encode": encode, "write": write, "turnaround": turnaround}
     seconds = {stage: value for stage, value in stages.items() if value is not None}
-    files = tuple(OutputFile(*output) for output in json.loads(outputs))
+    files = from_text(outputs)
     mtime = mtime_ns / 1e9
     return Done(at, path, size, mtime, job, files, width, height, engine, worker or "", seconds, notes or "")

@@ -12,13 +12,14 @@ from typing import Any
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.notes import notes_of, sums_of
-from filterfleet.common.wire import OutputFile, Result
+from filterfleet.common.wire import Result
 from filterfleet.listener.core.books import UNKNOWN, Attempt
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.ledger.attempts import earlier, failure
 from filterfleet.listener.ledger.form import make_tables
 from filterfleet.listener.ledger.journal import Journal
 from filterfleet.listener.ledger.minutes import Minutes, stages_of
+from filterfleet.listener.ledger.outputs import from_text, to_text
 from filterfleet.listener.ledger.rows import REPORT, Failure, Processed, Progress
 from filterfleet.listener.ledger.sql import DAMAGED, in_words, is_damage, named_statements, octets, text
 
@@ -216,7 +217,7 @@ class Ledger:
             path,
             version,
             job=result.id.hex(),
-            outputs=json.dumps([[output.name, output.format, output.size] for output in result.outputs]),
+            outputs=to_text(result.outputs),
             engine=engine,
             worker=str(report.get("worker", ""))[:255],
             write=write,
@@ -281,7 +282,11 @@ class Ledger:
         path, outputs, width, height, worker, notes, sums = row
         report = {"width": width, "height": height, "worker": worker} | ({"notes": notes} if notes else {})
         report |= {"sums": json.loads(sums)} if sums else {}
-        return path, Result(job, _outputs(outputs), report)
+        return path, Result(job, from_text(outputs), report)
+
+    def of_stem(self, stem: str) -> list[tuple[str, str]]:
+        """(path, state) of every object with this path, or this path and extensions."""
+        return self._run("of_stem", stem, suffixed=octets(f"{stem}."), beyond=octets(f"{stem}/")).fetchall()
 
     # --- what the listener is told ----
 
@@ -313,7 +318,7 @@ class Ledger:
         """Every object whose present version is done, in the order of completion."""
         return [
             Processed(
-                path, size, width or 0, height or 0, worker, seconds or 0.0, turnaround, _outputs(outputs), finished
+                path, size, width or 0, height or 0, worker, seconds or 0.0, turnaround, from_text(outputs), finished
             )
             for path, size, width, height, worker, seconds, turnaround, outputs, finished in self._run("processed")
         ]
@@ -338,10 +343,6 @@ class Ledger:
         """The values of an object."""
         row = self._key | {"path": octets(path), "now": time.time()}
         return row if version is None else row | {name: getattr(version, name) for name in VERSION}
-
-
-def _outputs(text: str) -> tuple[OutputFile, ...]:
-    return tuple(OutputFile(*item) for item in json.loads(text))
 
 
 def _number(value: Any) -> int | float | None:

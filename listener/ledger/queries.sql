@@ -148,6 +148,13 @@ FROM results JOIN objects USING (source, path, size, mtime_ns, tag, recipe)
 WHERE source = CAST(:source AS TEXT) AND job = :job AND state = 'done'
 LIMIT 1;
 
+-- / follows . in ASCII
+-- name: of_stem
+SELECT path, state FROM objects
+WHERE source = CAST(:source AS TEXT) AND recipe = :recipe
+  AND (path = CAST(:path AS TEXT) OR (path > CAST(:suffixed AS TEXT) AND path < CAST(:beyond AS TEXT)))
+ORDER BY path;
+
 -- name: progress
 SELECT state, n FROM counts WHERE source = CAST(:source AS TEXT) AND recipe = :recipe;
 

@@ -13,6 +13,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.text import printable
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.ledger.form import form_of, is_counted
+from filterfleet.listener.ledger.outputs import from_text
 from filterfleet.listener.ledger.sql import DAMAGED, is_damage, octets, text
 
 PAGE = 1000  # rows
@@ -79,7 +80,7 @@ def made(db: sqlite3.Connection, source: str) -> Iterator[Made]:
     after = ""
     while rows := db.execute(query, {"source": octets(source), "after": octets(after), "page": PAGE}).fetchall():
         for path, outputs, sums, at_source, finished_at in rows:
-            files = tuple(OutputFile(*output) for output in json.loads(outputs))
+            files = from_text(outputs)
             known = tuple(json.loads(sums)) if sums else None
             sums_known = known if known and len(known) == len(files) else None
             yield Made(path, files, sums_known, bool(at_source), finished_at)

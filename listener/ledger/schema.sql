@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS results (
     tag TEXT NOT NULL,
     recipe TEXT NOT NULL,
     job TEXT NOT NULL,
-    outputs TEXT NOT NULL,            -- JSON: [name, format, size in bytes] of each
+    outputs TEXT NOT NULL,            -- JSON: [name, format, size in bytes] of each, and its pattern if its recipe names it
     width INTEGER, height INTEGER,    -- pixels
     engine TEXT NOT NULL,             -- sequential, threads, processes, mpi, dask or cluster
     worker TEXT,                      -- host/process

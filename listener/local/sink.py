@@ -14,7 +14,7 @@ from typing import NamedTuple
 from filterfleet.common.blob import Blob, FileBlob
 from filterfleet.common.errors import FleetError
 from filterfleet.common.files import sweep_folder
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.opening import LinkError, open_file, opened_below
 from filterfleet.common.ours import folder_in, own_folder
 from filterfleet.common.private import FOLDER, close_to_others
@@ -93,10 +93,10 @@ class OutputTree:
 
     def place(self, source: str, output: OutputFile) -> Path:
         """The path of one output of the image with the path source."""
-        return self.root / output_path(output.name, source, output.format)
+        return self.root / place_of(output, source)
 
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
-        places = [output_path(output.name, source, output.format) for output in outputs]
+        places = [place_of(output, source) for output in outputs]
         self._staged[source] = self._staged_set([_File(*pair) for pair in zip(places, blobs, strict=True)])
 
     def put(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
@@ -110,7 +110,7 @@ class OutputTree:
             blobs = []
             for output in outputs:
                 try:
-                    blob = closing.enter_context(self._read(output_path(output.name, original, output.format)))
+                    blob = closing.enter_context(self._read(place_of(output, original)))
                 except OSError:
                     return False
                 if len(blob) != output.size:

@@ -64,7 +64,7 @@ class Previewing:
         extended = with_previews(recipe)
         self._recipe = extended.recipe.to_bytes()
         self._all = extended.recipe.names
-        self._needs = tuple(sorted(extended.recipe.filters))
+        self._needs = tuple(sorted(extended.recipe.needs))
         self._names = extended.names
         self._thread = ThreadPoolExecutor(1, "previews")
         self._room = threading.Semaphore(WAITING)
@@ -111,8 +111,9 @@ class Previewing:
         pictures = result.payload[number:]
         self._offer(result.id, pictures)
         report = {**result.report}
-        if isinstance(sums := report.get("sums"), list | tuple):
-            report["sums"] = list(sums[:number])
+        for name in ("sums", "sizes"):
+            if isinstance(each := report.get(name), list | tuple):
+                report[name] = list(each[:number])
         return replace(result, outputs=result.outputs[:number], payload=result.payload[:number], report=report)
 
     def _offer(self, job: bytes, pictures: tuple[Blob, ...]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from filterfleet import process
 from filterfleet.common.blob import whole
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.wire import OutputFile
@@ -80,7 +80,7 @@ def contents(source: CloudSource) -> list[bytes]:
 
 
 def places(*paths: str) -> set[str]:
-    return {f"Results/{output_path(output.name, path, output.format)}" for path in paths for output in OUTPUTS}
+    return {f"Results/{place_of(output, path)}" for path in paths for output in OUTPUTS}
 
 
 def insist(action: Callable[[], object]) -> None:

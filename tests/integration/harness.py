@@ -19,7 +19,7 @@ import psutil
 
 from filterfleet.common.blob import whole
 from filterfleet.common.client.client import Client, require_broker
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.jobs.recipe import DEFAULT, Recipe
 from filterfleet.common.process.ports import free_ports
 from filterfleet.listener.failed import FAILED
@@ -192,7 +192,7 @@ def expected_outputs(source: Path, recipe: Recipe = DEFAULT) -> dict[str, bytes]
     for path in Folder(source).list().objects:
         done = process((source / path).read_bytes(), recipe)
         for output, blob in zip(done.outputs, done.blobs, strict=True):
-            expected[output_path(output.name, path, output.format)] = bytes(whole(blob))
+            expected[place_of(output, path)] = bytes(whole(blob))
     return expected
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.output_options import Options
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.worker import pipeline
 from filterfleet.worker.memory import Memory
@@ -41,7 +42,7 @@ def measured(case: dict[str, Any]) -> dict[str, Any]:
             return super().hold(amount)
 
     steps = tuple(Step(name, tuple((key, unpacked(value)) for key, value in values)) for name, values in case["steps"])
-    recipe = Recipe((Output("o", steps, case["encoding"]),))
+    recipe = Recipe((Output("o", steps, case["encoding"], options=Options(**case.get("options", {}))),))
     ctypes.CDLL(None).malloc_trim(0)
     with FileBlob(os.open(case["file"], os.O_RDONLY)) as blob:
         before = memory("VmRSS")

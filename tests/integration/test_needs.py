@@ -57,9 +57,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         file.unlink()
 
 
-def check(cases: dict[str, tuple[Path, list[Any], str]], threads: int = 1) -> None:
+def check(cases: dict[str, tuple[Path, list[Any], str]], threads: int = 1, **options: object) -> None:
     lines = [
-        json.dumps({"file": str(file), "steps": steps, "encoding": encoding, "threads": threads})
+        json.dumps({"file": str(file), "steps": steps, "encoding": encoding, "threads": threads, "options": options})
         for file, steps, encoding in cases.values()
     ]
     child = subprocess.run(
@@ -94,6 +94,21 @@ def test_each_filter_takes_what_is_set_aside_for_it(kind: str, folder: Path) -> 
 @pytest.mark.parametrize("encoding", ["jpeg", "png", "webp", "avif", "tiff"])
 def test_so_does_each_encoder(encoding: str, folder: Path) -> None:
     check({kind: (folder / f"{kind}.png", [], encoding) for kind in KINDS})
+
+
+@pytest.mark.parametrize(
+    ("encoding", "options"),
+    [
+        ("jpeg", {"progressive": True, "chroma": "4:4:4"}),
+        ("jpeg", {"max_bytes": 4_000_000}),
+        ("webp", {"lossless": True}),
+        ("avif", {"lossless": True}),
+        ("deepzoom", {"lossless": True}),
+        ("deepzoom", {}),
+    ],
+)
+def test_so_does_each_way_to_store(encoding: str, options: dict[str, object], folder: Path) -> None:
+    check({kind: (folder / f"{kind}.png", [], encoding) for kind in KINDS}, **options)
 
 
 def test_so_does_a_chain_with_several_images_at_once(folder: Path) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 
 from filterfleet.common.blob import Blob, whole
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.core.scan import ROOT, Listing, Version
 from filterfleet.listener.interfaces import ChangedError, Loaded, TransferError
@@ -81,15 +81,15 @@ class MemorySink(Troubled):
     def write(self, source: str, outputs: Sequence[OutputFile], blobs: Sequence[Blob]) -> None:
         self.begin(f"write {source}")
         for output, blob in zip(outputs, blobs, strict=True):
-            self.files[output_path(output.name, source, output.format)] = bytes(whole(blob))
+            self.files[place_of(output, source)] = bytes(whole(blob))
 
     def copy(self, original: str, source: str, outputs: Sequence[OutputFile]) -> bool:
         self.begin(f"copy {original} {source}")
-        places = {output: output_path(output.name, original, output.format) for output in outputs}
+        places = {output: place_of(output, original) for output in outputs}
         if not all(place in self.files for place in places.values()):
             return False
         for output, place in places.items():
-            self.files[output_path(output.name, source, output.format)] = self.files[place]
+            self.files[place_of(output, source)] = self.files[place]
         return True
 
     def publish(self, sources: Sequence[str]) -> dict[str, TransferError]:

@@ -12,7 +12,7 @@ import pytest
 from filterfleet.chaos.photographs import Photographs
 from filterfleet.chaos.verdict import images_in, survivors, wrong_in_ledger, wrong_in_outputs
 from filterfleet.common.files import write_atomically
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.wire import OutputFile, Result
@@ -48,7 +48,7 @@ class Batch:
         ledger.close()
 
     def place(self, image: str, made: OutputFile):
-        return self.output / output_path(made.name, image, made.format)
+        return self.output / place_of(made, image)
 
     def sql(self, statement: str, *values: object) -> None:
         database = sqlite3.connect(self.ledger)

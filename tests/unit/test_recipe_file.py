@@ -129,19 +129,20 @@ def test_all_problems_at_once_each_with_its_place_and_a_suggestion(tmp_path):
         "Output 'soft': Its encoding cannot be 'jpg': did you mean 'jpeg'?",
         "Output 'soft': Its quality is 0; it has to be an integer from 1 to 100.",
         f"Output 'a/b': {name}",
-        f"Output 'a/b', step 1: Parameter 'low': {plain}",
-        "Output 'a/b', step 1: Parameter 'high': It has to be a finite number of at most 64 bits.",
+        f"Output 'a/b', step 1: Parameter 'low' of filter 'canny': {plain}",
+        "Output 'a/b', step 1: Parameter 'high' of filter 'canny': It has to be a finite number of at most 64 bits.",
         "Output 'a/b', step 2: Filter 'resize' needs a width, a height or both.",
         "Output 'a/b': Its effort is 10; it has to be an integer from 0 to 9.",
         "Output 'late': There is no setting 'step': did you mean 'steps'?",
-        f"Output 'late': It needs steps, a list of 0 to {MAX_STEPS} filters.",
+        "Output 'late': It has no steps: write steps = [] if the image is only to be stored anew.",
     ]
 
 
 def test_a_value_that_is_no_value_is_not_missed_as_well(tmp_path):
     """The kernel has no default; that it is wrong is all there is to say."""
     (found,) = problems(tmp_path, '[outputs.a]\nsteps = [{filter = "convolve", kernel = [["x"]]}]')
-    assert found == "Output 'a', step 1: Parameter 'kernel': A list has to hold numbers, or rows of numbers."
+    where = "Output 'a', step 1: Parameter 'kernel' of filter 'convolve'"
+    assert found == f"{where}: A list has to hold numbers, or rows of numbers."
 
 
 @pytest.mark.parametrize(
@@ -159,11 +160,15 @@ def test_a_value_that_is_no_value_is_not_missed_as_well(tmp_path):
         ("a = " + "9" * 5000, "It is not TOML"),
         ("a = " + "[" * 5000, "nested too deeply"),
         ("metadata = 1\n[outputs.a]\nsteps = []", "Its metadata cannot be 1: there are keep, strip-gps, strip."),
-        ("damaged = true\n[outputs.a]\nsteps = []", "Its damaged cannot be True: there are refuse, accept."),
+        ("damaged = true\n[outputs.a]\nsteps = []", "Its damaged cannot be true: there are refuse, accept."),
         ("[outputs]\na = 1", "'a': It has to be a table"),
-        ("[outputs.a]", "'a': It needs steps"),
-        ("[outputs.a]\nsteps = 'grayscale'", "'a': It needs steps"),
-        (f"[outputs.a]\nsteps = {['invert'] * (MAX_STEPS + 1)}", "'a': It needs steps"),
+        ("[outputs.a]", "'a': It has no steps: write steps = []"),
+        (
+            "[outputs.a]\nsteps = 'grayscale'",
+            "'a': Its steps are a text; they have to be a list: steps = [\"grayscale\"].",
+        ),
+        ("[outputs.a]\nsteps = 3", "'a': Its steps are 3; they have to be a list of filters."),
+        (f"[outputs.a]\nsteps = {['invert'] * (MAX_STEPS + 1)}", "'a': It has 65 steps; it may have 64."),
         ("[outputs.a]\nsteps = [1]", "step 1: A step is the name of a filter, or a table"),
         ("[outputs.a]\nsteps = [[]]", "step 1: A step is the name of a filter, or a table"),
         ("[outputs.a]\nsteps = ['']", "needs filter ="),
@@ -178,16 +183,19 @@ def test_a_value_that_is_no_value_is_not_missed_as_well(tmp_path):
         ("[outputs.a]\nsteps = []\nencoding = 1", "Its encoding cannot be 1"),
         ("[outputs.a]\nsteps = []\nquality = 101", "quality is 101"),
         ("[outputs.a]\nsteps = []\nquality = 50.5", "quality is 50.5"),
-        ("[outputs.a]\nsteps = []\nquality = true", "quality is True"),
+        ("[outputs.a]\nsteps = []\nquality = true", "quality is true"),
         (f"[outputs.a]\nsteps = []\nquality = {'9' * 1000}", "quality is a number of over 64 bits"),
         ("[outputs.a]\nsteps = []\nquality" + ".a" * 2000 + " = 1", "quality is a table"),
         ("[outputs.a]\nsteps = []\neffort = 'most'", "effort is 'most'"),
         ("[outputs.'../a']\nsteps = []", "Its name has to be"),
         ("[outputs.'']\nsteps = []", "Its name has to be"),
         ('[outputs."a\\nb"]\nsteps = []', "Its name has to be"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = 07:32:00}]", "'low': It has to be a number, a text"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = {}}]", "'low': It has to be a number, a text"),
-        ("[outputs.a]\nsteps = [{filter = 'x', low = {file = 'a', size = 1}}]", "'low': It has to be a number, a text"),
+        ("[outputs.a]\nsteps = [{filter = 'x', low = 07:32:00}]", "'low' of filter 'x': It has to be a number, a text"),
+        ("[outputs.a]\nsteps = [{filter = 'x', low = {}}]", "'low' of filter 'x': It has to be a number, a text"),
+        (
+            "[outputs.a]\nsteps = [{filter = 'x', low = {file = 'a', size = 1}}]",
+            "'low' of filter 'x': It has to be a number, a text",
+        ),
         ("[outputs.a]\nsteps = [{filter = 'x', low = -inf}]", "finite number"),
         ("[outputs.a]\nsteps = [{filter = 'x', low = 99999999999999999999999}]", "finite number"),
         ("[outputs.a]\nsteps = [{filter = 'x', low = [[1, nan]]}]", "finite number"),
@@ -209,7 +217,7 @@ def test_files_in_a_recipe_that_cannot_be_had(tmp_path):
     files = ("missing.png", "large.png", "folder", "a\\u0000b", "x" * 300)
     steps = ", ".join(f'{{ filter = "watermark_image", picture = {{ file = "{file}" }} }}' for file in files)
     found = problems(tmp_path, f"[outputs.a]\nsteps = [{steps}]")
-    starts = [f"Output 'a', step {n}: Parameter 'picture': " for n in range(1, 6)]
+    starts = [f"Output 'a', step {n}: Parameter 'picture' of filter 'watermark_image': " for n in range(1, 6)]
     assert [problem.removeprefix(start) for start, problem in zip(starts, found, strict=True)] == [
         "The file missing.png cannot be read: No such file or directory.",
         "The file large.png is over 64 KiB, which is all a recipe may take.",
@@ -243,3 +251,13 @@ def test_a_file_that_is_no_recipe_at_all(name, content, words, tmp_path):
     with pytest.raises(RecipeError, match=words) as raised:
         read_recipe(tmp_path / name)
     assert len(raised.value.problems) == 1
+
+
+def test_a_misspelt_word_gets_one_suggestion_and_no_list_of_all(tmp_path):
+    for written, meant in {"grop": "crop", "GrayScale": "grayscale", "gausian_blur": "gaussian_blur"}.items():
+        (found,) = problems(tmp_path, f"[outputs.a]\nsteps = ['{written}']")
+        assert found == f"Output 'a', step 1: There is no filter '{written}': did you mean '{meant}'?"
+    (found,) = problems(tmp_path, "[outputs.a]\nsteps = ['zzzzzz']")
+    assert found == "Output 'a', step 1: There is no filter 'zzzzzz': `filterfleet filters` lists those that there are."
+    (found,) = problems(tmp_path, "[outputs.a]\nsteps = []\nzzzzzz = 1")
+    assert found == "Output 'a': There is no setting 'zzzzzz': docs/recipes.md lists those that there are."

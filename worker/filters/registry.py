@@ -250,7 +250,7 @@ def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[
     """
     found = _found(name)
     if found is None:
-        yield f"There is no filter {name!r}: {did_you_mean(name, names())}"
+        yield f"There is no filter {name!r}: {did_you_mean(name, names(), '`filterfleet filters`')}"
         return
     if problems := tuple(_parameter_problems(found, parameters)):
         yield from problems

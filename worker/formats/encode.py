@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from filterfleet.common.blob import whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import MAX_EFFORT
 from filterfleet.worker.formats.bilevel import encode_bilevel_png
@@ -15,8 +17,10 @@ from filterfleet.worker.formats.bmp_colour import with_statements
 from filterfleet.worker.formats.chunks import with_jpeg_segments, with_png_chunks, with_webp_chunks
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.lazy import to_vips
-from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
+from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to, stating
+from filterfleet.worker.formats.target import Target
 from filterfleet.worker.formats.tiff_exif import with_entries
+from filterfleet.worker.formats.tiles import Tiles
 from filterfleet.worker.pixels import opencv, vips
 from filterfleet.worker.pixels.channels import channels_of, over_white
 from filterfleet.worker.pixels.depth import to_8_bits
@@ -26,18 +30,15 @@ from filterfleet.worker.pixels.vips import pyvips
 
 _COLOUR_ONLY = ("webp", "avif")  # gray becomes colour, which a gray profile does not describe
 
+_WITH_QUALITY = ("jpeg", "webp", "avif")
+
+_SAMPLING = {
+    "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+}
+
 _USUAL_DENSITY = 72 / 0.0254  # pixels per metre: what EXIF has to say of a density that is unknown (EXIF 2.32, 4.6.4)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """How to store an image. quality, 1 to 100, is for JPEG, WebP and AVIF. effort goes from 0 (fast) to 9 (small);
-    None leaves it to the format.
-    """
-
-    format: str
-    quality: int = 90
-    effort: int | None = None
 
 
 def encode(image: Image, target: Target, carried: Carried = NOTHING, *, bilevel: bool = False) -> bytes:
@@ -45,11 +46,40 @@ def encode(image: Image, target: Target, carried: Carried = NOTHING, *, bilevel:
     where the format can.
 
     16 bits stay in PNG, TIFF and AVIF (which has 12) and become 8 elsewhere. Alpha stays, except in JPEG, where the
-    image is laid over white. A profile goes along only if it describes such pixels, gray or colour. Raises ImageError
-    if the image is too large for the format, and MemoryError.
+    image is laid over white. A profile goes along only if it describes such pixels, gray or colour. With
+    max_bytes, the file has the best quality, up to that of the target, with which it is that small. Raises ImageError
+    if the image is too large for the format, or the file at the lowest quality; and MemoryError.
     """
     image = np.ascontiguousarray(image)
-    carried = _fitting(carried, target, gray=channels_of(image) < 3)
+    carried = _fitting(stating(carried, target.options.dpi), target, gray=channels_of(image) < 3)
+    file = _encoded(image, target, carried, bilevel=bilevel)
+    most = target.options.max_bytes
+    return file if most is None or len(file) <= most else _within(most, image, target, carried)
+
+
+def _within(most: int, image: Image, target: Target, carried: Carried) -> bytes:
+    """A file of at most this many bytes, which it has not with the quality of the target: by bisection, for which it is
+    enough that some quality fits and a higher one does not."""
+    if target.format not in _WITH_QUALITY:
+        raise ImageError(f"The file has more than {most} bytes, and {target.format.upper()} has no quality to lower.")
+    low, high = 1, target.quality
+    fits = _encoded(image, dataclasses.replace(target, quality=low), carried)
+    if len(fits) > most:
+        raise ImageError(
+            f"The file has {len(fits)} bytes even at the lowest quality, and may have {most}: make the image smaller "
+            "first, or max_bytes larger."
+        )
+    while high - low > 1:
+        middle = (low + high) // 2
+        file = _encoded(image, dataclasses.replace(target, quality=middle), carried)
+        if len(file) <= most:
+            low, fits = middle, file
+        else:
+            high = middle
+    return fits
+
+
+def _encoded(image: Image, target: Target, carried: Carried, *, bilevel: bool = False) -> bytes:
     try:
         if bilevel and target.format == "png" and image.ndim == 2:
             return with_png_chunks(encode_bilevel_png(image), carried)
@@ -79,10 +109,20 @@ def _too_large(image: Image, target: Target) -> ImageError:
 
 
 def _jpeg(image: Image, target: Target, carried: Carried) -> bytes:
-    options = [cv2.IMWRITE_JPEG_QUALITY, target.quality]
+    options = jpeg_options(target)
+    if target.options.progressive:
+        options += [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
     if target.effort is not None and target.effort > MAX_EFFORT // 2:
         options += [cv2.IMWRITE_JPEG_OPTIMIZE, 1]  # Huffman tables made for this image
     return with_jpeg_segments(_by_opencv(".jpg", over_white(to_8_bits(image)), options), carried)
+
+
+def jpeg_options(target: Target) -> list[int]:
+    """For cv2.imencode: the quality, and how densely colour is stored."""
+    options: list[int] = [cv2.IMWRITE_JPEG_QUALITY, target.quality]
+    if target.options.chroma is not None:
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SAMPLING[target.options.chroma]]
+    return options
 
 
 def _png(image: Image, target: Target, carried: Carried) -> bytes:
@@ -96,7 +136,9 @@ def _png(image: Image, target: Target, carried: Carried) -> bytes:
 
 def _webp(image: Image, target: Target, carried: Carried) -> bytes:
     effort = 4 if target.effort is None else target.effort * 6 // MAX_EFFORT  # libwebp's method
-    file = to_vips(to_8_bits(image)).webpsave_buffer(Q=target.quality, effort=effort, keep="none")
+    # exact: colours that nobody can see are samples as well.
+    how = {"lossless": True, "exact": True} if target.options.lossless else {"Q": target.quality}
+    file = to_vips(to_8_bits(image)).webpsave_buffer(**how, effort=effort, keep="none")
     return with_webp_chunks(bytes(file), carried, image.shape[1], image.shape[0])
 
 
@@ -105,7 +147,10 @@ def _avif(image: Image, target: Target, carried: Carried) -> bytes:
     effort = 1 if target.effort is None else target.effort * 2 // 3  # at most 6: 7 to 9 take minutes
     lazy, keep = _with_metadata(image, carried)
     depth = 12 if image.dtype == np.uint16 else 8
-    return bytes(lazy.heifsave_buffer(compression="av1", Q=target.quality, effort=effort, bitdepth=depth, keep=keep))
+    how: dict[str, Any] = {"lossless": True} if target.options.lossless else {"Q": target.quality}
+    if target.options.chroma is not None:
+        how["subsample_mode"] = "on" if target.options.chroma == "4:2:0" else "off"
+    return bytes(lazy.heifsave_buffer(compression="av1", **how, effort=effort, bitdepth=depth, keep=keep))
 
 
 def _tiff(image: Image, target: Target, carried: Carried) -> bytes:
@@ -114,6 +159,18 @@ def _tiff(image: Image, target: Target, carried: Carried) -> bytes:
     level = 6 if target.effort is None else max(1, target.effort)
     file = bytes(lazy.tiffsave_buffer(compression="deflate", predictor="horizontal", level=level, keep=keep))
     return with_entries(file, carried.exif, carried.density)
+
+
+def open_tiles(width: int, height: int, target: Target) -> Tiles:
+    """The tiles of an image of this size: JPEG, or PNG if nothing may be lost. Raises OSError."""
+    kind = dataclasses.replace(target, format="png" if target.options.lossless else "jpeg")
+    return Tiles(width, height, kind.format, lambda tile: encode(tile, kind))
+
+
+def _szi(image: Image, target: Target, _: Carried) -> bytes:
+    with contextlib.closing(open_tiles(image.shape[1], image.shape[0], target)) as tiles:
+        tiles.put(tiles.prepared(image))
+        return bytes(whole(tiles.finish()))
 
 
 def _bmp(image: Image, _: Target, carried: Carried) -> bytes:
@@ -149,4 +206,5 @@ _ENCODERS: dict[str, Callable[[Image, Target, Carried], bytes]] = {
     "avif": _avif,
     "tiff": _tiff,
     "bmp": _bmp,
+    "szi": _szi,
 }

@@ -13,10 +13,11 @@ from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_THUMBNAILS
 PREFIX = b"Exif\0\0"  # stands before the TIFF structure in JPEG, and in some files of other formats
 
 _ORIENTATION = 0x0112
+_RESOLUTIONS, _RESOLUTION_UNIT, _INCH = (0x011A, 0x011B), 0x0128, 2
 _EXIF_IFD, _GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202  # of a thumbnail that is a JPEG file
 _STRIPS, _STRIP_LENGTHS = 0x0111, 0x0117  # of one that is plain rows
-_SHORT, _LONG, _IFD = 3, 4, 13
+_SHORT, _LONG, _RATIONAL, _IFD = 3, 4, 5, 13
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # bytes, by type
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
@@ -82,6 +83,20 @@ def edited(exif: bytes, *, gps: bool) -> bytes | None:
     except UnusableExif:
         return None
     return editor.result()
+
+
+def with_density(exif: bytes, dpi: int) -> bytes:
+    """The EXIF that edited() returned, with this density wherever it says one."""
+    try:
+        reader = _Reader(bytearray(exif))
+    except UnusableExif:
+        return exif
+    for entry in reader.main.entries:
+        if entry.tag in _RESOLUTIONS and (entry.kind, entry.count) == (_RATIONAL, 1):
+            reader.pack_into("II", entry.value, dpi, 1)
+        elif entry.tag == _RESOLUTION_UNIT and (entry.kind, entry.count) == (_SHORT, 1):
+            reader.pack_into("H", entry.value, _INCH)
+    return bytes(reader.data)
 
 
 class _Reader:

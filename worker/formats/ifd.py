@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from filterfleet.common.blob import Blob, read
+from filterfleet.common.blob import Blob, Payload, read
 from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_METADATA
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16  # types of the values of an entry
@@ -87,14 +87,29 @@ class Directories:
         """The offset that follows the directory at an offset, 0 behind the last one; None where there is no directory.
         Raises OSError.
         """
-        counter, size, pointer = ("Q", 20, "Q") if self._big else ("H", 12, "I")
+        place = self.end_of(at)
         try:
-            (count,) = struct.unpack(self._order + counter, read(self._blob, at, struct.calcsize(f"={counter}")))
-            place = at + struct.calcsize(f"={counter}") + size * count
-            (found,) = struct.unpack(self._order + pointer, read(self._blob, place, struct.calcsize(f"={pointer}")))
+            return None if place is None else int(struct.unpack(*self._pointer_at(place))[0])
         except struct.error:
             return None
-        return int(found)
+
+    def end_of(self, at: int) -> int | None:
+        """Where the offset that follows the directory at an offset stands. Raises OSError."""
+        counter, size = ("Q", 20) if self._big else ("H", 12)
+        width = struct.calcsize(f"={counter}")
+        try:
+            (count,) = struct.unpack(self._order + counter, read(self._blob, at, width))
+        except struct.error:
+            return None
+        return int(at + width + size * count)
+
+    def offset(self, value: int) -> bytes:
+        """An offset as it stands in this file."""
+        return struct.pack(self._order + ("Q" if self._big else "I"), value)
+
+    def _pointer_at(self, place: int) -> tuple[str, Payload]:
+        pointer = "Q" if self._big else "I"
+        return self._order + pointer, read(self._blob, place, struct.calcsize(f"={pointer}"))
 
     def _value(self, kind: int, count: int, field: bytes, room: int) -> bytes | None:
         if kind not in _SIZES:

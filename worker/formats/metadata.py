@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from filterfleet.common.jobs.recipe import Metadata
-from filterfleet.worker.formats.exif import edited
+from filterfleet.worker.formats.exif import edited, with_density
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.tone import gray_of
@@ -69,6 +69,14 @@ def _without_text(header: Header) -> Carried:
 def is_profile(icc: bytes | None) -> bool:
     """Whether the bytes have the length and the signature of a profile (ICC.1:2022, 7.2)."""
     return icc is not None and len(icc) >= 132 and icc[36:40] == b"acsp" and int.from_bytes(icc[:4], "big") <= len(icc)
+
+
+def stating(carried: Carried, dpi: int | None) -> Carried:
+    """The same with this density, in dots an inch; None leaves it as it is."""
+    if dpi is None:
+        return carried
+    exif = with_density(carried.exif, dpi) if carried.exif else None
+    return dataclasses.replace(carried, density=(dpi / 0.0254, dpi / 0.0254), exif=exif)
 
 
 def fitting_to(carried: Carried, *, gray: bool) -> Carried:

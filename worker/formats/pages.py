@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from filterfleet.common.blob import Blob, read
+from filterfleet.common.payload import OpenFile
 from filterfleet.worker.formats import jxl
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.formats.facts import Header, only
@@ -20,6 +21,8 @@ _MOST_BLOCKS = 100_000
 
 _APP2 = 0xE2
 _ENTRIES = 0xB002  # the tag of the list of pictures in a multi-picture file
+ONLY_PAGE = "Only page "  # how the note about pages that are not processed begins
+
 _THUMBNAIL = 1  # the class of a picture that is a smaller version of another one
 _UNDEFINED = 0  # a picture without a class: in an Ultra HDR file, its gain map
 _GAIN_MAP = b"http://ns.adobe.com/hdr-gain-map/"
@@ -40,19 +43,60 @@ def with_pages(blob: Blob, header: Header) -> Header:
 def _tiff(blob: Blob, _: Header) -> str | None:
     """Smaller versions of a page do not count, as far as page_of() looks at pages."""
     directories = Directories(blob)
-    at, seen, reduced = directories.first, set[int](), list[int]()
-    while at and at not in seen and len(seen) < MAX_PARTS:
-        following = directories.behind(at)
-        if following is None:
-            break
-        if len(seen) < MAX_PAGES and _is_reduced(directories.entries(at)):
-            reduced.append(len(seen))
-        seen.add(at)
-        at = following
+    places = list(_places(directories))
+    reduced = [number for number, at in enumerate(places[:MAX_PAGES]) if _is_reduced(directories.entries(at))]
     page = page_of(blob)
     chosen = page.number if page else 0
     before = sum(number < chosen for number in reduced)
-    return only("page", chosen + 1 - before, len(seen) - len(reduced), more=len(seen) == MAX_PARTS)
+    return only("page", chosen + 1 - before, len(places) - len(reduced), more=len(places) == MAX_PARTS)
+
+
+def _places(directories: Directories) -> Iterator[int]:
+    """The offset of each directory of a TIFF, in order."""
+    at, seen = directories.first, set[int]()
+    while at and at not in seen and len(seen) < MAX_PARTS:
+        following = directories.behind(at)
+        if following is None:
+            return
+        seen.add(at)
+        yield at
+        at = following
+
+
+def pages_of(blob: Blob, image_format: str) -> list[Blob]:
+    """Each page of a TIFF as a file of its own, which reads from the blob: those that are no smaller versions of
+    others. Any other file is its only page. Raises OSError.
+    """
+    if image_format != "tiff":
+        return [blob]
+    directories = Directories(blob)
+    places = [at for at in _places(directories) if not _is_reduced(directories.entries(at))]
+    return [_Page(blob, directories, at) for at in places] if len(places) > 1 else [blob]
+
+
+class _Page(OpenFile):
+    """A TIFF file that begins with another of its directories, and ends with it."""
+
+    def __init__(self, blob: Blob, directories: Directories, at: int) -> None:
+        self._blob = blob
+        end = directories.end_of(at)
+        assert end is not None  # it has been followed
+        first = directories.offset(at)
+        self._changes = ((len(first), first), (end, directories.offset(0)))  # a file says its first one at 4, or at 8
+
+    def __len__(self) -> int:
+        return len(self._blob)
+
+    def read(self, offset: int, length: int) -> bytes:
+        data = bytearray(read(self._blob, offset, length))
+        for place, change in self._changes:
+            start, end = max(place, offset), min(place + len(change), offset + len(data))
+            if start < end:
+                data[start - offset : end - offset] = change[start - place : end - place]
+        return bytes(data)
+
+    def close(self) -> None:
+        """The blob belongs to somebody else."""
 
 
 def _is_reduced(entries: dict[int, Entry]) -> bool:

@@ -98,7 +98,7 @@ def _band(node: Node, band: Pixels, image: Pixels, targets: Mapping[str, Target]
     """Bytes that one thread takes for a band of the node's image, besides its rows. image is all of it."""
     most = 0
     for output in node.outputs:
-        most = max(most, encoding(targets[output.name].format, band, bilevel=node.bilevel))
+        most = max(most, encoding(targets[output.name], band, bilevel=node.bilevel))
     for bound, child in node.children:
         match bound.filter.merge:
             case Hysteresis():

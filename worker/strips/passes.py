@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.filters import Place
+from filterfleet.worker.naming import said_of
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.strips import plan
 from filterfleet.worker.strips.barriers import Barrier
@@ -104,6 +105,6 @@ class Pass:
                 with self._clock.of("filter"):
                     self._barriers[child].put(taken.index, taken.band, given, wanted)
                 continue
-            with self._clock.of("filter"):
+            with self._clock.of("filter"), said_of(child.where):
                 result = bound(given, Place(wanted.top, self._size.width, self._size.height))
             self._node(child, taken, result, wanted)

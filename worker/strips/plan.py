@@ -134,7 +134,7 @@ def check(node: Node, size: Size, targets: Mapping[str, Target], limit: int) -> 
     and is not checked further.
     """
     for output in node.outputs:
-        check_output(output.name, targets[output.name].format, size.width, size.height)
+        check_output(output.name, targets[output.name], size.width, size.height)
     for bound, child in node.children:
         match bound.filter.merge:
             case Whole(why=why):

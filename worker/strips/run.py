@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from filterfleet.common.blob import Blob, FileBlob
 from filterfleet.common.errors import ImageError
@@ -39,11 +39,12 @@ from filterfleet.worker.whole import outputs_of
 @dataclass(frozen=True, slots=True)
 class Streamed:
     """Files by the name of their output, which the caller closes; seconds by kind of work (decode, filter, encode),
-    summed over threads.
+    summed over threads; and width and height in pixels by the name of the output.
     """
 
     files: Mapping[str, FileBlob]
     seconds: Mapping[str, float]
+    sizes: Mapping[str, tuple[int, int]]
 
 
 def obstacle(header: Header, root: Node, targets: Mapping[str, Target], limit: int = WHOLE_PIXELS) -> str | None:
@@ -83,7 +84,7 @@ def process_in_strips(
         source = upright(decoded, header.orientation)
     opened = time.perf_counter() - began
     streamed = stream(source, root, targets, carried=carried, threads=threads, limit=limit)
-    return Streamed(streamed.files, {**streamed.seconds, "decode": streamed.seconds["decode"] + opened})
+    return replace(streamed, seconds={**streamed.seconds, "decode": streamed.seconds["decode"] + opened})
 
 
 def stream(
@@ -104,7 +105,7 @@ def stream(
         run = _Run(targets, carried, threads, limit, rows, unfinished)
         run.tree(source, root)
         unfinished.pop_all()
-    return Streamed(run.files, run.clock.seconds)
+    return Streamed(run.files, run.clock.seconds, run.sizes)
 
 
 @dataclass(slots=True)
@@ -118,6 +119,7 @@ class _Run:
     rows: int | None
     unfinished: contextlib.ExitStack
     files: dict[str, FileBlob] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
 
     def tree(self, source: RowSource, root: Node) -> None:
@@ -156,6 +158,7 @@ class _Run:
 
     def _writer(self, output: Output, node: Node, size: Size, rows: int) -> Ordered:
         target = self.targets[output.name]
+        self.sizes[output.name] = size.width, size.height
         writer = open_writer(target, self.carried, size.width, size.height, rows, bilevel=node.bilevel)
         self.unfinished.callback(writer.close)
         return Ordered(writer)
@@ -167,9 +170,10 @@ class _Run:
             return
         with contextlib.closing(result):
             image = result.read(Span(0, result.height))
-        for name, data in outputs_of(child, image, self.targets, self.carried, self.clock):
+        for name, data, size in outputs_of(child, image, self.targets, self.carried, self.clock):
             file = FileBlob()
             self.unfinished.callback(file.close)
             file.append(data)
+            self.sizes[name] = size
             del data  # it would be held while the next one is made
             self.files[name] = file

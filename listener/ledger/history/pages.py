@@ -11,11 +11,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.listener.ledger.histogram import STAGES
 from filterfleet.listener.ledger.history.rows import Job, Output, Page
 from filterfleet.listener.ledger.history.statements import STATEMENTS, Place
 from filterfleet.listener.ledger.minutes import stages_of
+from filterfleet.listener.ledger.outputs import from_text
 from filterfleet.listener.ledger.sql import octets
 
 # Rows of an index that one page looks at, for each source and state. More: a search that finds little needs fewer
@@ -111,7 +112,7 @@ def seconds_of(*recorded: float | None) -> dict[str, float]:
 
 def outputs_of(path: str, outputs: str) -> tuple[Output, ...]:
     """What the ledger says of the outputs of an image."""
-    return tuple(Output(name, form, size, output_path(name, path, form)) for name, form, size in json.loads(outputs))
+    return tuple(Output(one.name, one.format, one.size, place_of(one, path)) for one in from_text(outputs))
 
 
 def _literally(text: str) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.cloud.staging import STAGING
 from filterfleet.listener.interfaces import TransferError
@@ -31,7 +31,7 @@ def test_outputs_have_the_names_of_the_images_that_were_listed(rig: Rig) -> None
     for path, version in listed(source, len(images)).items():
         sink.write(path, OUTPUTS, (source.load(path, version, LIMIT).blob,) * 2)
     assert rig.results.files() == {
-        output_path(output.name, name, output.format): image for name, image in images.items() for output in OUTPUTS
+        place_of(output, name): image for name, image in images.items() for output in OUTPUTS
     }
     assert not list(rig.state.parent.rglob("canary"))
 

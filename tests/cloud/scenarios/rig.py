@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from filterfleet.common.blob import whole
-from filterfleet.common.jobs.names import output_path
+from filterfleet.common.jobs.names import place_of
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.listener.failed import FAILED
 from filterfleet.listener.state import PRIVATE
@@ -129,7 +129,7 @@ def expected_of(images: Mapping[str, bytes]) -> dict[str, bytes]:
     for path, data in images.items():
         done = process(data, DEFAULT)
         for output, blob in zip(done.outputs, done.blobs, strict=True):
-            expected[output_path(output.name, path, output.format)] = bytes(whole(blob))
+            expected[place_of(output, path)] = bytes(whole(blob))
     return expected
 
 

@@ -10,7 +10,9 @@ import struct
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.worker.formats.chunks import with_jpeg_segments
+from filterfleet.worker.formats.encode import jpeg_options
 from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to
+from filterfleet.worker.formats.target import Target
 from filterfleet.worker.pixels.channels import over_white
 from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image
@@ -21,19 +23,21 @@ _SOF = range(0xC0, 0xC3)
 
 
 class JpegWriter:
-    """quality goes from 1 to 100. Huffman tables are the standard's, since tables made for an image need all of it."""
+    """Of the target, quality and chroma count. Huffman tables are the standard's, since tables made for an image need
+    all of it.
+    """
 
-    def __init__(self, width: int, height: int, quality: int, carried: Carried = NOTHING) -> None:
+    def __init__(self, width: int, height: int, target: Target, carried: Carried = NOTHING) -> None:
         """Raises OSError."""
-        self._width, self._height, self._quality, self._carried = width, height, quality, carried
+        self._width, self._height, self._target, self._carried = width, height, target, carried
         self._file = FileBlob()
 
     def encode(self, rows: Image) -> bytes:
         """A JPEG file of its own."""
         rows = over_white(to_8_bits(rows))
-        block = 8 if rows.ndim == 2 else 16
+        block = 8 if rows.ndim == 2 or self._target.options.chroma == "4:4:4" else 16
         interval = -(-self._width // block)
-        options = [cv2.IMWRITE_JPEG_QUALITY, self._quality, cv2.IMWRITE_JPEG_RST_INTERVAL, interval]
+        options = [*jpeg_options(self._target), cv2.IMWRITE_JPEG_RST_INTERVAL, interval]
         encoded, buffer = cv2.imencode(".jpg", rows, options)
         assert encoded
         return buffer.tobytes()

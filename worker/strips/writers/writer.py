@@ -9,11 +9,13 @@ from filterfleet.common.blob import FileBlob
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats import Carried, Target
 from filterfleet.worker.formats.deflate import level_of
+from filterfleet.worker.formats.metadata import stating
 from filterfleet.worker.formats.sides import check_sides
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.strips.writers.jpeg import JpegWriter
 from filterfleet.worker.strips.writers.png import PngWriter
 from filterfleet.worker.strips.writers.tiff import TiffWriter
+from filterfleet.worker.strips.writers.tiles import TilesWriter
 
 
 class Writer(Protocol):
@@ -36,9 +38,12 @@ def open_writer(target: Target, carried: Carried, width: int, height: int, band_
     """A writer for an output that check_output lets pass, of width x height pixels. Every band but the last has
     band_rows rows. bilevel: all samples are 0 or 255. Raises OSError.
     """
+    carried = stating(carried, target.options.dpi)
     match target.format:
         case "jpeg":
-            return JpegWriter(width, height, target.quality, carried)
+            return JpegWriter(width, height, target, carried)
+        case "szi":
+            return TilesWriter(width, height, target)
         case "png":
             return PngWriter(width, height, level_of(target.effort), carried, bilevel=bilevel)
         case "tiff":
@@ -46,14 +51,27 @@ def open_writer(target: Target, carried: Carried, width: int, height: int, band_
     raise ValueError(f"{target.format} cannot be written in bands")
 
 
-def check_output(name: str, image_format: str, width: int, height: int) -> None:
+def check_output(name: str, target: Target, width: int, height: int) -> None:
     """Raises ImageError for an output that cannot be written in bands."""
-    if image_format not in ("jpeg", "png", "tiff"):
+    kind, advice = _whole_kind(target)
+    if kind:
         raise ImageError(
-            f"Output {name!r}: a {width} x {height} image cannot be stored as {image_format.upper()}, which needs all "
-            "of it in memory: choose jpeg, png or tiff."
+            f"Output {name!r}: a {width} x {height} image cannot be stored as {kind}, which needs all of it in memory: "
+            f"{advice}."
         )
-    check_sides(name, image_format, width, height)
+    check_sides(name, target.format, width, height)
+
+
+def _whole_kind(target: Target) -> tuple[str, str]:
+    """What an output is that cannot be written in bands, and what to do; "" for one that can."""
+    if target.format not in ("jpeg", "png", "tiff", "szi"):
+        return target.format.upper(), "choose jpeg, png or tiff"
+    if target.format == "jpeg" and target.options.progressive:
+        return "progressive JPEG", "leave progressive out"
+    if target.options.max_bytes is not None:
+        limit = f"{target.format.upper()} of at most {target.options.max_bytes} bytes"
+        return limit, "leave max_bytes out, or make the image smaller first"
+    return "", ""
 
 
 class Ordered:
