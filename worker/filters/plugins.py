@@ -17,6 +17,18 @@ log = get_logger("filters")
 
 _lock = threading.RLock()  # reentrant: a plugin may ask for the catalogue while it is being loaded
 _begun = threading.Event()
+_plugins: dict[str, str] = {}  # by filter
+_left_out: dict[str, str] = {}  # reasons, by plugin
+
+
+def plugin_of(name: str) -> str | None:
+    """The plugin that a filter belongs to; None for one that ships."""
+    return _plugins.get(name)
+
+
+def left_out() -> str:
+    """What a sentence about an unknown filter says of plugins that could not be loaded; empty if there are none."""
+    return "".join(f" The plugin {plugin} was left out: {reason}." for plugin, reason in _left_out.items())
 
 
 def load_plugins(filters: dict[str, Any]) -> None:
@@ -40,4 +52,7 @@ def load_plugins(filters: dict[str, Any]) -> None:
                 filters.clear()
                 filters.update(before)
                 reason = printable(f"{type(error).__name__}: {error}")
+                _left_out[printable(plugin.name)] = reason
                 log.error("plugin left out: none of its filters are available", plugin=plugin.name, reason=reason)
+            else:
+                _plugins.update(dict.fromkeys(filters.keys() - before.keys(), plugin.name))
