@@ -10,7 +10,7 @@ import numpy as np
 
 from filterfleet.common.errors import FilterError, FleetError
 from filterfleet.common.text import printable
-from filterfleet.worker.filters.merge import Hysteresis, Measured, Merge, Rows, Whole
+from filterfleet.worker.filters.merge import Hysteresis, Measured, Merge, Moved, Rows, Whole
 from filterfleet.worker.filters.plugins import plugin_of
 from filterfleet.worker.pixels.image import Image
 
@@ -52,7 +52,7 @@ def check_result(name: str, result: Any, image: Image, merge: Merge, *, adds_alp
         raise FilterError(f"{_title(name)} returns {type(result).__name__}, not a numpy array.")
     if result.dtype not in _DEPTHS:
         raise FilterError(f"{_title(name)} returns an array of {result.dtype}, not of uint8 or uint16.")
-    if not _is_image(result.shape, most=3 if adds_alpha else 4):
+    if not _is_image(result.shape, most=3 if adds_alpha else 4) or (not result.size and not isinstance(merge, Moved)):
         forms = "(h, w) or (h, w, 3)" if adds_alpha else "(h, w), (h, w, 2), (h, w, 3) or (h, w, 4)"
         raise FilterError(f"{_title(name)} returns an array of the shape {result.shape}, not {forms}.")
     if result.shape[:2] == image.shape[:2]:
@@ -82,10 +82,10 @@ def keeps_size(merge: Merge) -> bool:
 
 def _is_image(shape: tuple[int, ...], most: int) -> bool:
     match shape:
-        case (height, width) | (height, width, 3):
-            return bool(height and width)
-        case (height, width, 2 | 4):
-            return bool(height and width) and most == 4
+        case (_, _) | (_, _, 3):
+            return True
+        case (_, _, 2 | 4):
+            return most == 4
     return False
 
 

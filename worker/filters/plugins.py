@@ -5,6 +5,7 @@ Importing the module, or calling the function, registers their filters (docs/plu
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -26,9 +27,10 @@ def plugin_of(name: str) -> str | None:
     return _plugins.get(name)
 
 
-def left_out() -> str:
-    """What a sentence about an unknown filter says of plugins that could not be loaded; empty if there are none."""
-    return "".join(f" The plugin {plugin} was left out: {reason}." for plugin, reason in _left_out.items())
+def failures() -> Iterator[str]:
+    """A sentence for each plugin that could not be loaded."""
+    for plugin, reason in _left_out.items():
+        yield f"The plugin {plugin!r} was left out: {reason}."
 
 
 def load_plugins(filters: dict[str, Any]) -> None:

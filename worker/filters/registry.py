@@ -19,7 +19,7 @@ from filterfleet.common.text import did_you_mean
 from filterfleet.worker.filters.calling import called, check_result
 from filterfleet.worker.filters.merge import Measured, Merge, Moved, Resampled, Rows
 from filterfleet.worker.filters.parameters import Parameter
-from filterfleet.worker.filters.plugins import left_out, load_plugins
+from filterfleet.worker.filters.plugins import failures, load_plugins
 from filterfleet.worker.filters.registering import check_options, check_parameters
 from filterfleet.worker.filters.transparency import resized
 from filterfleet.worker.pixels.channels import has_alpha, over_white
@@ -275,7 +275,7 @@ def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[
     """
     found = _found(name)
     if found is None:
-        yield f"There is no filter {name!r}: {did_you_mean(name, names())}{left_out()}"
+        yield " ".join([f"There is no filter {name!r}: {did_you_mean(name, names())}", *failures()])
         return
     if problems := tuple(_parameter_problems(found, parameters)):
         yield from problems
