@@ -38,3 +38,7 @@ class RecipeError(FleetError):
 
 class ImageError(FleetError):
     """This image is damaged, unsupported or over a limit, and cannot be processed now or later."""
+
+
+class FilterError(FleetError):
+    """A filter breaks a promise that filters make: it is no fault of the image. Its author has to mend it."""

@@ -170,6 +170,11 @@ class _Commands(LazyGroup):
             "Write, check and show recipes, which say what becomes of every image.",
         ),
         LazyCommand(
+            "plugin",
+            "filterfleet.commands.plugin:plugin",
+            "Begin a package with filters of your own.",
+        ),
+        LazyCommand(
             "bench",
             "filterfleet.bench.cli:bench",
             "Measure speed, the start, the broker, huge images, scans, folders, flow control, stragglers, encryption.",

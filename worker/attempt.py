@@ -12,7 +12,7 @@ import msgpack
 from msgspec.structs import replace
 
 from filterfleet.common.blob import Blob, parts, stowed, whole
-from filterfleet.common.errors import FleetError
+from filterfleet.common.errors import FilterError, FleetError
 from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.logs import about, get_logger, tells_images
@@ -62,6 +62,9 @@ def _outcome(id: bytes, recipe: bytes, image: Blob, resources: Resources) -> Don
     kind: Literal["permanent", "transient"] = "transient"
     try:
         return _stowed(process(image, recipe_from(recipe), resources))
+    except FilterError as error:
+        log.exception("a filter breaks its promises")  # its author needs to know where
+        kind, reason = "permanent", str(error)
     except FleetError as error:
         kind, reason = "permanent", str(error)
     except MemoryError:
@@ -70,7 +73,8 @@ def _outcome(id: bytes, recipe: bytes, image: Blob, resources: Resources) -> Don
         reason = f"The worker cannot read or write a file: {error.strerror or error}."
     except (Exception, SystemExit) as error:  # a bug in a filter must cost one image, not the worker
         log.exception("unexpected failure")  # a fault of ours or of a plugin: its author needs to know where
-        reason = f"The worker failed unexpectedly: {_in_a_line(error)}"
+        where = "".join(f" {note}" for note in getattr(error, "__notes__", ())[:1])
+        reason = f"The worker failed unexpectedly{where}: {_in_a_line(error)}"
     return Failed(id, kind, one_line(reason), host_and_pid())
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filterfleet.catalogue import facts, gallery
+from filterfleet.catalogue.soundness import shipped
 from filterfleet.common.errors import FleetError
-from filterfleet.worker.filters import Filter, catalogue
+from filterfleet.worker.filters import Filter
 from filterfleet.worker.filters.merge import Whole
 from filterfleet.worker.filters.registry import Alpha
 
@@ -19,7 +20,7 @@ def write(page: Path) -> None:
     folder = page.with_suffix("")
     page.write_text(updated(page.read_text(encoding="utf-8"), folder.name), encoding="utf-8")
     folder.mkdir(exist_ok=True)
-    for found in _shipped():
+    for found in shipped():
         (folder / f"{found.name}.jpg").write_bytes(gallery.before_and_after(found.name))
 
 
@@ -33,17 +34,12 @@ def updated(text: str, folder: str) -> str:
     return head + marker + "\n" + "\n".join(_lines(folder)) + "\n"
 
 
-def _shipped() -> tuple[Filter, ...]:
-    """All filters except those of plugins."""
-    return tuple(found for found in catalogue() if found.function.__module__.startswith("filterfleet.worker.filters."))
-
-
 def _lines(folder: str) -> Iterator[str]:
     yield "| filter | what it does | 16 bits | alpha | any size |"
     yield "|---|---|---|---|---|"
-    for found in _shipped():
+    for found in shipped():
         yield f"| {' | '.join(_row(found))} |"
-    for found in _shipped():
+    for found in shipped():
         yield ""
         yield from _section(found, folder)
 

@@ -12,8 +12,11 @@ from rich.table import Table
 
 from filterfleet.catalogue import docs as filter_docs
 from filterfleet.catalogue import facts
+from filterfleet.catalogue.soundness import faults, is_shipped
+from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Step
-from filterfleet.worker.filters import bind, catalogue
+from filterfleet.worker.filters import Filter, bind, catalogue
+from filterfleet.worker.filters.plugins import failures as plugin_failures
 
 
 def filters(
@@ -21,11 +24,17 @@ def filters(
         str | None,
         typer.Argument(metavar="NAME", help="A filter, to show everything about it.", show_default=False),
     ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Try the filters of plugins on tiny images, and say what is wrong (exit code 2)."),
+    ] = False,
     docs: Annotated[Path | None, typer.Option(hidden=True, help="Bring this page and its pictures up to date.")] = None,
 ) -> None:
     """Show the filters that recipes can name, or one filter with its parameters."""
     if docs:
         filter_docs.write(docs)
+    elif check:
+        _check(name)
     elif name:
         _show(name)
     else:
@@ -36,11 +45,25 @@ def filters(
         typer.echo("More about one filter: filterfleet filters NAME")
 
 
-def _show(name: str) -> None:
+def _check(name: str | None) -> None:
+    """All filters of plugins, or the one that is named, which may be one of ours."""
+    checked = [_found(name)] if name else [found for found in catalogue() if not is_shipped(found)]
+    problems = [*plugin_failures(), *(fault for found in checked for fault in faults(found))]
+    if problems:
+        raise RecipeError(*problems)
+    names = ", ".join(found.name for found in checked)
+    typer.echo(f"Nothing is wrong with {names}." if names else "No plugin with filters is installed.")
+
+
+def _found(name: str) -> Filter:
     known = {found.name: found for found in catalogue()}
     if name not in known:
         bind(Step(name))  # raises, and says which filter may have been meant
-    found = known[name]
+    return known[name]
+
+
+def _show(name: str) -> None:
+    found = _found(name)
     typer.echo(f"{found.name}: {found.summary}")
     if found.parameters:
         table = Table("parameter", "takes", "default", box=box.SIMPLE_HEAD)

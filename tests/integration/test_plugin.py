@@ -15,6 +15,8 @@ from tests.integration.harness import COMMAND, LOOPBACK, Fleet, Processes, outpu
 EXAMPLE = Path(__file__).parents[2] / "examples/plugin"
 RECIPE = '[outputs.blue]\nsteps = [{ filter = "duotone", dark = "#000040" }]\nencoding = "png"\n'
 
+PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
+
 pytestmark = pytest.mark.slow
 
 
@@ -23,8 +25,11 @@ def with_plugin(tmp_path_factory) -> tuple[str, ...]:
     """The beginning of a command line whose filterfleet has the plugin. Other commands do not find it."""
     target, source = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("source") / "plugin"
     shutil.copytree(EXAMPLE, source)
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
-    subprocess.run([*pip, "--target", target, source], check=True, timeout=120)
+    subprocess.run([*PIP, "--target", target, source], check=True, timeout=120)
+    return command_with(target)
+
+
+def command_with(target: Path) -> tuple[str, ...]:
     path = os.pathsep.join([str(target), *filter(None, [os.environ.get("PYTHONPATH")])])
     return ("env", f"PYTHONPATH={path}", COMMAND)
 
@@ -47,6 +52,29 @@ def test_its_filter_is_one_of_the_catalogue(processes: Processes, with_plugin, p
     code, said = processes.run(*run, program=with_plugin)
     assert code == 0, said
     assert len(output_files(tmp_path / "out")) == 3
+
+
+def test_the_template_works_as_it_is_written(processes: Processes, photographs, tmp_path):
+    """Made, installed beside filterfleet, checked, tested, and used in a sandbox."""
+    package, target = tmp_path / "mine", tmp_path / "site"
+    code, said = processes.run("plugin", "init", "my_film", "--folder", package)
+    assert code == 0, said
+    subprocess.run([*PIP, "--target", target, package], check=True, timeout=120)
+    program = command_with(target)
+    code, said = processes.run("filters", "--check", program=program)
+    assert (code, said.strip()) == (0, "Nothing is wrong with my_film.")
+    ended = subprocess.run(
+        [*program[:2], sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(package)],
+        capture_output=True,
+        text=True,
+    )
+    assert "3 passed" in ended.stdout, ended.stdout
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[outputs.film]\nsteps = [{ filter = "my_film", dark = true }]\n')
+    run = ("run", photographs(2, 200, 300), tmp_path / "out", "--engine", "processes", "--recipe", recipe)
+    code, said = processes.run(*run, program=program)
+    assert code == 0, said
+    assert len(output_files(tmp_path / "out")) == 2
 
 
 def test_its_tests_are_right(with_plugin):

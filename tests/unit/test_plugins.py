@@ -1,5 +1,6 @@
 """Filters from other packages: found by their entry point, loaded once, and never the end of a worker."""
 
+import re
 import sys
 import textwrap
 import threading
@@ -9,9 +10,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from filterfleet.common.errors import RecipeError
-from filterfleet.common.jobs.recipe import Step
+from filterfleet.catalogue.soundness import faults
+from filterfleet.commands.recipe_check import check
+from filterfleet.common.errors import FilterError, RecipeError
+from filterfleet.common.jobs.recipe import Output, Recipe, Step
+from filterfleet.common.wire import Failed
+from filterfleet.worker.attempt import attempt
 from filterfleet.worker.filters import bind, names, plugins, registry
+from filterfleet.worker.pipeline import recipe_from
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.resources import default
+from filterfleet.worker.tree import grow
 
 EXAMPLE = Path(__file__).parents[2] / "examples/plugin"
 REGISTER = """
@@ -120,3 +129,151 @@ def test_the_example_is_right(install, monkeypatch):
     duotone = bind(Step("duotone"))
     deep = np.full((2, 2, 4), 65535, np.uint16)
     assert duotone(deep).tolist() == [[[0xC1, 0xE7, 0xF6, 255]] * 2] * 2
+
+
+# --- what a plugin does wrong, and who is told ----
+
+
+@pytest.fixture
+def registered():
+    """The filter that this source registers, which has NumPy and everything that authors import."""
+    before = dict(registry._filters)
+
+    def registered(source: str) -> registry.Filter:
+        exec(f"import numpy as np\nfrom filterfleet.worker.filters import *\n{textwrap.dedent(source)}", {})
+        (name,) = registry._filters.keys() - before.keys()
+        return registry._filters[name]
+
+    yield registered
+    grow.cache_clear()  # which knows recipes by the names of filters
+    recipe_from.cache_clear()
+    registry._filters.clear()
+    registry._filters.update(before)
+
+
+GRAY = np.full((4, 6), 100, np.uint8)
+
+
+def png(image) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+@pytest.mark.parametrize("body", ["image[:] = 0", "image += 1", "image.sort()", "cv2.blur(image, (3, 3), image)"])
+def test_an_image_cannot_be_written_into(registered, body):
+    bad = registered(f"""
+        import cv2
+        @register("bad", merge=Rows())
+        def bad(image):
+            "Writes."
+            {body}
+            return image
+    """)
+    image = GRAY.copy()
+    with pytest.raises(FilterError, match="The filter 'bad' writes into the image that it gets"):
+        bind(Step(bad.name))(image)
+    assert (image == 100).all()
+    assert any("writes into the image" in fault for fault in faults(bad))
+
+
+def test_another_output_is_not_ruined_by_a_filter_that_writes(registered):
+    registered('@register("bad", merge=Rows())\ndef bad(image):\n    image[:] = 0\n    return image')
+    ended = attempt(b"", Recipe((Output("one", (Step("bad"),)),)).to_bytes(), png(GRAY), default())
+    assert isinstance(ended, Failed)
+    assert (ended.kind, ended.reason[:16]) == ("permanent", "The filter 'bad'")
+
+
+def test_a_filter_that_fails_is_named_with_its_values(registered):
+    registered(
+        '@register("bad", merge=Rows(), size=Integer(3, 1, 9))\ndef bad(image, size):\n    raise KeyError("missing")'
+    )
+    ended = attempt(b"", Recipe((Output("one", (Step("bad"),)),)).to_bytes(), png(GRAY), default())
+    assert isinstance(ended, Failed)
+    assert ended.reason == "The worker failed unexpectedly in filter 'bad' (size=3): KeyError: 'missing'"
+
+
+@pytest.mark.parametrize(
+    ("options", "body", "fault"),
+    [
+        ("", "return image.astype(np.float32)", "an array of float32"),
+        ("", "return image[..., None, None]", "an array of the shape"),
+        ("", "return None", "returns NoneType"),
+        ("", "return image[:1]", "its merge rule says that it keeps the size"),
+        ("", "return image + np.random.default_rng().integers(0, 2, image.shape, image.dtype)", "different results"),
+        ("", "return np.full_like(image, image.mean())", "do not join"),
+        ("", "return image[5]", "IndexError"),
+        ("size=Integer(99, 1, 9)", "return image.copy()", "has a default that a recipe could not give"),
+        ("size=Integer(3, 1, 9)", "return image.copy()", None),
+        ("", "return image.copy()", "which is not registered as a parameter"),
+    ],
+)
+def test_what_is_wrong_with_a_filter_is_found(registered, options, body, fault):
+    takes = "" if "registered as a parameter" not in str(fault) else ", radius"
+    takes = takes or (", size" if options else "")
+    bad = registered(
+        f'@register("bad", merge=Rows(), {options})\ndef bad(image{takes}):\n    "What it does."\n    {body}'
+    )
+    found = list(faults(bad))
+    assert len(found) == (fault is not None), found
+    assert all("'bad'" in each and fault in each for each in found)
+
+
+def test_a_filter_needs_a_docstring_and_what_it_declares(registered):
+    bad = registered('@register("bad", merge=Rows(), size=Integer(3, 1, 9))\ndef bad(image):\n    return image')
+    assert [fault[:45] for fault in faults(bad)] == [
+        "The filter 'bad' has no docstring: its first ",
+        "The function of filter 'bad' does not take 's",
+    ]
+
+
+def test_a_filter_that_changes_the_size_says_what_becomes_of_transparency(registered):
+    half = (
+        '@register("half", merge=Whole("it halves"){alpha})\n'
+        'def half(image):\n    "Halves."\n    return image[::2, ::2]'
+    )
+    assert "alpha=Alpha.FILTERED" in next(faults(registered(half.format(alpha=""))))
+    registry._filters.pop("half")
+    good = registered(half.format(alpha=", alpha=Alpha.FILTERED"))
+    assert list(faults(good)) == []
+    assert bind(Step("half"))(np.zeros((4, 6, 4), np.uint8)).shape == (2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("alpha=Number(1, 0, 1)", "register() has an option of this name"),
+        ("gray=Boolean(True)", "register() has an option of this name"),
+        ("deep=1", "the option 'deep' of the filter 'bad' is of type int: use bool"),
+        ("image=Text('x', 9)", "this name is reserved"),
+        ("filter=Text('x', 9)", "this name is reserved"),
+        ("size=3", "it is of type int, not Integer"),
+        ("**{'a b': Text('x', 9)}", "use a Python name"),
+    ],
+)
+def test_reserved_names_and_wrong_options_are_refused_in_words(registered, option, reason):
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        registered(f'@register("bad", merge=Rows(), {option})\ndef bad(image, **values):\n    return image')
+
+
+def test_name_is_a_name_for_a_parameter_and_true_or_false_is_a_value(registered):
+    found = registered(
+        '@register("signed", merge=Rows(), name=Text("x", 9), loud=Boolean(False))\n'
+        'def signed(image, name, loud):\n    "Signs."\n    return image.copy()'
+    )
+    assert list(faults(found)) == []
+    bind(Step("signed", (("loud", True), ("name", "y"))))(GRAY)
+    with pytest.raises(RecipeError, match="Parameter 'loud' of filter 'signed' takes true or false, not 1"):
+        bind(Step("signed", (("loud", 1),)))
+
+
+def test_every_filter_that_ships_keeps_one_of_its_promises():
+    """Those with few values; tests/property holds all of them to all."""
+    for name in ("gaussian_blur", "crop", "otsu", "background", "sepia"):
+        assert list(faults(registry._filters[name])) == []
+
+
+def test_a_recipe_check_tells_what_is_wrong_with_a_plugin(registered, tmp_path):
+    registered('@register("bad", merge=Rows())\ndef bad(image):\n    "Wrong."\n    return image.astype(np.float64)')
+    file = tmp_path / "recipe.toml"
+    file.write_text('[outputs.one]\nsteps = ["bad"]\n')
+    with pytest.raises(RecipeError, match="returns an array of float64"):
+        check(str(file))

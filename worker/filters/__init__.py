@@ -18,6 +18,7 @@ from filterfleet.worker.filters import (
 )
 from filterfleet.worker.filters.merge import Measured, Moved, Resampled, Rows, Whole
 from filterfleet.worker.filters.parameters import (
+    Boolean,
     Choice,
     Color,
     Integer,
@@ -45,6 +46,7 @@ from filterfleet.worker.pixels.image import Image, Place
 
 __all__ = [
     "Alpha",
+    "Boolean",
     "Border",
     "Bound",
     "Choice",

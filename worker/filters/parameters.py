@@ -69,6 +69,19 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Boolean:
+    """true or false."""
+
+    default: bool | None
+
+    def check(self, value: Value) -> str | None:
+        return None if isinstance(value, bool) else f"takes {self.describe()}, not {_short(value)}"
+
+    def describe(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One of several words."""
 

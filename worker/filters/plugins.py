@@ -5,6 +5,7 @@ Importing the module, or calling the function, registers their filters (docs/plu
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,19 @@ log = get_logger("filters")
 
 _lock = threading.RLock()  # reentrant: a plugin may ask for the catalogue while it is being loaded
 _begun = threading.Event()
+_plugins: dict[str, str] = {}  # by filter
+_left_out: dict[str, str] = {}  # reasons, by plugin
+
+
+def plugin_of(name: str) -> str | None:
+    """The plugin that a filter belongs to; None for one that ships."""
+    return _plugins.get(name)
+
+
+def failures() -> Iterator[str]:
+    """A sentence for each plugin that could not be loaded."""
+    for plugin, reason in _left_out.items():
+        yield f"The plugin {plugin!r} was left out: {reason}."
 
 
 def load_plugins(filters: dict[str, Any]) -> None:
@@ -40,4 +54,7 @@ def load_plugins(filters: dict[str, Any]) -> None:
                 filters.clear()
                 filters.update(before)
                 reason = printable(f"{type(error).__name__}: {error}")
+                _left_out[printable(plugin.name)] = reason
                 log.error("plugin left out: none of its filters are available", plugin=plugin.name, reason=reason)
+            else:
+                _plugins.update(dict.fromkeys(filters.keys() - before.keys(), plugin.name))

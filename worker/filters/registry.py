@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Recipe, Step, Value
 from filterfleet.common.text import did_you_mean
+from filterfleet.worker.filters.calling import called, check_result
 from filterfleet.worker.filters.merge import Measured, Merge, Moved, Resampled, Rows
 from filterfleet.worker.filters.parameters import Parameter
-from filterfleet.worker.filters.plugins import load_plugins
+from filterfleet.worker.filters.plugins import failures, load_plugins
+from filterfleet.worker.filters.registering import check_options, check_parameters
 from filterfleet.worker.filters.transparency import resized
 from filterfleet.worker.pixels.channels import has_alpha, over_white
 from filterfleet.worker.pixels.depth import to_8_bits
@@ -100,21 +102,24 @@ class Bound:
 
     def __call__(self, image: Image, place: Place | None = None) -> Image:
         """The filtered image. The given one is not changed. place says where its rows lie in the whole image; None
-        means that it is the whole image. Raises ImageError if the filter cannot take an image like this.
+        means that it is the whole image. Raises ImageError if the filter cannot take an image like this, and
+        FilterError if it breaks its promises.
         """
         merge = self.filter.merge
         if isinstance(merge, Moved) or (isinstance(merge, Rows) and merge.positioned):
             place = place or Place(0, image.shape[1], image.shape[0])
             return self.apply(image, self.filter.function, place=place)
         if isinstance(merge, Resampled):
-            return resized(self.prepare(image)[0], partial(self.filter.function, **self.values))
+            return resized(self.prepare(image)[0], partial(self._called, self.filter.function))
         return self.apply(image, self.filter.function)
 
     def apply(self, image: Image, function: Callable[..., Image], **more: Any) -> Image:
         """function(image, **values, **more) on the image prepared for this filter, with alpha added if it is kept."""
         prepared, alpha = self.prepare(image)
-        result = function(prepared, **self.values, **self.weights(alpha), **more)
-        if alpha is None or self.filter.alpha is Alpha.ON_WHITE:
+        result: Image = self._called(function, prepared, **self.weights(alpha), **more)
+        adds_alpha = alpha is not None and self.filter.alpha is not Alpha.ON_WHITE
+        check_result(self.filter.name, result, prepared, self.filter.merge, adds_alpha=adds_alpha)
+        if alpha is None or not adds_alpha:
             return result
         if alpha.dtype != result.dtype:
             alpha = to_8_bits(alpha)
@@ -123,7 +128,10 @@ class Bound:
     def measure(self, merge: Measured, image: Image) -> Any:
         """What the merge rule measures of the image, or of some of its rows."""
         prepared, alpha = self.prepare(image)
-        return merge.measure(prepared, **self.values, **self.weights(alpha))
+        return self._called(merge.measure, prepared, **self.weights(alpha))
+
+    def _called(self, function: Callable[..., Any], image: Image, **more: Any) -> Any:
+        return called(self.filter.name, function, image, self.values, **more)
 
     def weights(self, alpha: Image | None) -> dict[str, Any]:
         """The argument alpha for filters that take it."""
@@ -152,6 +160,7 @@ class Bound:
 # run at once. Less: they take more memory than was set aside.
 USUAL_WORK = 4.0
 
+_FUNCTION: Any = Callable  # what is callable, as isinstance() takes it
 _NAME = re.compile(r"[a-z0-9_]{1,64}")
 _filters: dict[str, Filter] = {}
 
@@ -166,6 +175,7 @@ def _always(work: float) -> Callable[..., float]:
 
 def register(
     name: str,
+    /,
     *,
     merge: Merge,
     alpha: Alpha = Alpha.KEPT,
@@ -180,8 +190,9 @@ def register(
     doubts: Callable[..., str | None] = _nothing,
     **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
-    """Decorates function(image, **parameters) -> image, which must not change its input. The options are explained at
-    Filter. Raises ValueError if the name is taken, or is not 1 to 64 lower-case letters, digits and _.
+    """Decorates function(image, **parameters) -> image, which gets an array that it cannot change. The options are
+    explained at Filter. Raises ValueError if the name is taken, or is not 1 to 64 lower-case letters, digits and _; and
+    for an option or a parameter that cannot be.
     """
 
     def decorate(function: Callable[..., Image]) -> Callable[..., Image]:
@@ -189,6 +200,20 @@ def register(
             raise ValueError(f"{name!r} is not a valid filter name: use 1 to 64 lower-case letters, digits and _")
         if name in _filters:
             raise ValueError(f"a filter named {name!r} exists already")
+        flags = {"deep": deep, "gray": gray, "bilevel": bilevel, "keeps_bilevel": keeps_bilevel, "tints": tints}
+        check_options(
+            name,
+            {
+                "merge": (merge, get_args(Merge)),
+                "alpha": (alpha, Alpha),
+                "border": (border, Border),
+                "work": (work, (int, float, _FUNCTION)),
+                "refuses": (refuses, _FUNCTION),
+                "doubts": (doubts, _FUNCTION),
+                **{option: (value, bool) for option, value in flags.items()},
+            },
+        )
+        check_parameters(name, parameters, merge)
         need = work if callable(work) else _always(work)
         _filters[name] = Filter(
             name,
@@ -250,7 +275,8 @@ def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[
     """
     found = _found(name)
     if found is None:
-        yield f"There is no filter {name!r}: {did_you_mean(name, names(), '`filterfleet filters`')}"
+        suggestion = did_you_mean(name, names(), "`filterfleet filters`")
+        yield " ".join([f"There is no filter {name!r}: {suggestion}", *failures()])
         return
     if problems := tuple(_parameter_problems(found, parameters)):
         yield from problems
