@@ -33,8 +33,8 @@ class Cable:
         self.one = Host(f"ff-{name}-1", "10.77.91.1")
         self.two = Host(f"ff-{name}-2", "10.77.91.2")
         for host in (self.one, self.two):
-            _ip("netns", "add", host.namespace)
-        _ip(
+            ip("netns", "add", host.namespace)
+        ip(
             "-n",
             self.one.namespace,
             "link",
@@ -48,21 +48,21 @@ class Cable:
             self.two.namespace,
         )
         for host in (self.one, self.two):
-            _ip("-n", host.namespace, "address", "add", f"{host.address}/24", "dev", "cable")
-            _ip("-n", host.namespace, "link", "set", "lo", "up")
-            _ip("-n", host.namespace, "link", "set", "cable", "up")
+            ip("-n", host.namespace, "address", "add", f"{host.address}/24", "dev", "cable")
+            ip("-n", host.namespace, "link", "set", "lo", "up")
+            ip("-n", host.namespace, "link", "set", "cable", "up")
 
     def pull(self) -> None:
         """Packets are lost both ways without an error: the sockets at both ends stay open."""
-        _ip("-n", self.two.namespace, "link", "set", "cable", "down")
+        ip("-n", self.two.namespace, "link", "set", "cable", "down")
 
     def plug(self) -> None:
-        _ip("-n", self.two.namespace, "link", "set", "cable", "up")
+        ip("-n", self.two.namespace, "link", "set", "cable", "up")
 
     def close(self) -> None:
         for host in (self.one, self.two):
-            _ip("netns", "delete", host.namespace)
+            ip("netns", "delete", host.namespace)
 
 
-def _ip(*arguments: str) -> None:
+def ip(*arguments: str) -> None:
     subprocess.run(("ip", *arguments), check=True, capture_output=True, text=True)
