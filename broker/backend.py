@@ -198,10 +198,10 @@ class WorkerDesk:
         worker.slots = credit.slots
         worker.threads = credit.threads
         worker.needs_served = frozenset(credit.filters)
-        worker.host = credit.host
-        worker.version = credit.version
         worker.minor = credit.minor
-        if first:
+        if first:  # these two do not change while a process lives
+            worker.host = credit.host
+            worker.version = credit.version
             self._attendance.admitted(worker, now)
 
     def _on_results(self, worker: Worker, results: wire.Results, now: float) -> None:

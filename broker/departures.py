@@ -14,7 +14,7 @@ another routing id. So it counts as lost, which means dead, when it has stayed a
 from __future__ import annotations
 
 import enum
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 from filterfleet.broker.state import Worker
@@ -55,17 +55,24 @@ class Departures:
     def __init__(self) -> None:
         self._all: deque[Departure] = deque(maxlen=MOST)  # in the order of departure
         self._missing: dict[str, Departure] = {}  # those that may still come back, by host
+        self._present: Counter[str] = Counter()  # registrations by host
         self._next = float("inf")
 
     def went(self, worker: Worker, how: How, now: float) -> None:
         gone = Departure(worker.host, worker.version, worker.name, worker.address, now, how)
         self._all.append(gone)
+        self._present[gone.host] -= 1
+        if self._present[gone.host] > 0:  # the same process is here under another routing id
+            gone.how = How.RETURNED
+            return
+        del self._present[gone.host]
         if how in (How.CLOSED, How.SILENT) and gone.host:
             self._missing[gone.host] = gone
             self._next = min(self._next, _verdict_at(gone))
 
     def came(self, worker: Worker, now: float) -> float | None:
         """A worker has told its host. Returns for how many seconds it was away, if it was missed."""
+        self._present[worker.host] += 1
         if (gone := self._missing.pop(worker.host, None)) is None:
             return None
         gone.how = How.RETURNED

@@ -45,6 +45,20 @@ def test_a_worker_that_stays_away_has_died():
     assert rig.said("worker_lost")[0]["worker"] == "one/1"
 
 
+def test_a_worker_that_is_here_twice_for_a_moment_has_not_gone():
+    """A cable is mended: a new connection comes first, and the end of the old one is seen later."""
+    rig = Hearing()
+    rig.introduce(A, "one/1")
+    rig.introduce(AGAIN, "one/1")
+    rig.die(A)
+    rig.after(CLOSED + 1)
+    assert rig.core.report(rig.now).gone == ()
+    assert "workers_lost" not in rig.counters
+    rig.die(AGAIN)
+    rig.after(CLOSED + 1)
+    assert [row.how for row in rig.core.report(rig.now).gone] == ["lost"]
+
+
 def test_a_worker_that_comes_back_was_only_cut_off():
     rig = Hearing()
     rig.introduce(A, "one/1")
