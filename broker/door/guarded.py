@@ -1,5 +1,5 @@
-"""A door with keys. It lets in listed peers, each in the role it is listed for, and after SIGHUP only those that are
-still listed. Nothing is sent to a connection on which nobody has spoken."""
+"""A door with keys. It lets in listed peers, each in the role it is listed for, and when it has read its lists again
+only those that are still listed. Nothing is sent to a connection on which nobody has spoken."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from filterfleet.broker.door.handshakes import Handshakes
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import AllowList, Role, allow_list, broker_pair
 from filterfleet.common.keys.handshakes import MISMATCH
-from filterfleet.common.process.wakeup import ReloadSignal
 from filterfleet.common.wire import Payload
 
 ROLES = {Side.FRONTEND: Role.CLIENT, Side.BACKEND: Role.WORKER}
@@ -37,7 +36,6 @@ class GuardedDoor(Door):
             raise FleetError("\n".join(problems))
         self._names = {side: _texts(found) for side, found in lists.items()}
         self._handshakes = Handshakes(context)
-        self._reload = ReloadSignal()
 
     def guard(self, router: zmq.Socket[bytes], side: Side) -> None:
         super().guard(router, side)
@@ -48,17 +46,17 @@ class GuardedDoor(Door):
         router.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without our answer nobody gets in
 
     def pollable(self) -> list[zmq.Socket[bytes] | int]:
-        return [*super().pollable(), self._handshakes.socket, self._reload.fileno()]
+        return [*super().pollable(), self._handshakes.socket]
 
     def turn(self, now: float) -> list[tuple[Side, bytes]]:
         self._handshakes.take()
         gone = super().turn(now)  # looks at the monitors: an answer's stamp is later than what has happened so far
         for denied in self._handshakes.answer(now, self._names, self._next_stamp):
             self._say(denied.side, denied.reason, address=denied.address, key=denied.key)
-        if self._reload.take():
-            for side in ROLES:
-                gone += [(side, peer) for peer in self._read_again(side)]
         return gone
+
+    def read_again(self) -> list[tuple[Side, bytes]]:
+        return [(side, peer) for side in ROLES for peer in self._left(side)]
 
     def send(self, side: Side, router: zmq.Socket[bytes], peer: bytes, frames: Sequence[Payload]) -> None:
         """The routing id goes first, and libzmq chooses the connection by it. If that is another one than the one we
@@ -76,7 +74,6 @@ class GuardedDoor(Door):
 
     def close(self) -> None:
         self._handshakes.close()
-        self._reload.close()
 
     def _next_stamp(self) -> int:
         self._stamp += 1
@@ -104,7 +101,7 @@ class GuardedDoor(Door):
         if kind == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
             self._say(side, "no CURVE key" if value == MISMATCH else "no handshake with this broker's key")
 
-    def _read_again(self, side: Side) -> list[bytes]:
+    def _left(self, side: Side) -> list[bytes]:
         """Read the allow-list. Return the routing ids of peers that have left it."""
         try:
             found = allow_list(self._folder, ROLES[side])
