@@ -26,13 +26,19 @@ def broker(
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
     _log_images: LogImages = False,
-    _config: ConfigFile = None,
+    config: ConfigFile = None,
 ) -> None:
     """Queue the tasks of clients and lease them to workers.
 
     Speaks ZeroMQ RFC 6/PPP (Paranoid Pirate) on both ports. It keeps nothing on disk, so you may kill it at any time:
     clients submit again what has no result yet. With --keys, only peers whose keys are listed there can connect, and
-    everything is encrypted. SIGHUP makes it read the lists again and disconnect every peer that has left them.
+    everything is encrypted. SIGHUP makes it read its settings and the lists again, and disconnect every peer that has
+    left these.
     """
+
+    def reread() -> None:
+        if config is not None:
+            config.reload((), lambda _values: None)
+
     settings = Settings(log_images=tells_images())
-    serve(bind, frontend_port, backend_port, keys, insecure=insecure, settings=settings, metrics=metrics)
+    serve(bind, frontend_port, backend_port, keys, insecure=insecure, settings=settings, metrics=metrics, reread=reread)

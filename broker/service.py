@@ -9,7 +9,8 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import zmq
@@ -41,13 +42,27 @@ from filterfleet.common.metrics.processes import process_families
 from filterfleet.common.metrics.serving import serving
 from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
-from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.process.wakeup import ReloadSignal, StopSignal
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire.frames import Ready, poll
 
 FLOOD = "messages without end: all connections are closed"
 
 log = get_logger("broker")
+
+
+@dataclass(frozen=True, slots=True)
+class Rereading:
+    """settings() reads them again, when the signal has come."""
+
+    signal: ReloadSignal
+    settings: Callable[[], object]
+
+    def take(self) -> bool:
+        """Whether the signal has come since the last call. If so, the settings have been read again."""
+        if came := self.signal.take():
+            self.settings()
+        return came
 
 
 class BrokerService:
@@ -94,9 +109,10 @@ class BrokerService:
         knows, peers = self._core.knows, self._core.settings.peers
         return GuardedDoor(self._context, keys, knows, peers) if keys else Door(knows, peers)
 
-    def run(self, stop: StopSignal, notifier: Notifier) -> None:
-        """Serve until told to stop."""
-        poller = self._poller(stop)
+    def run(self, stop: StopSignal, notifier: Notifier, reread: Rereading | None = None) -> None:
+        """Serve until told to stop. reread: when files are to be read again."""
+        signals = [stop.fileno(), *((reread.signal.fileno(),) if reread else ())]
+        poller = self._poller(signals)
         teller = Teller(notifier)
         telling = Telling(self._core, notifier)
         notifier.ready()
@@ -107,13 +123,13 @@ class BrokerService:
             teller.turn(self._families)
             telling.look()
             try:
-                self._turn(ready)
+                self._turn(ready, again=reread is not None and reread.take())
                 flooded = self._memory.exceeded(self._core.known_bytes, time.monotonic())
             except FloodError:
                 flooded = True
             if flooded:
                 self._hang_up()
-                poller = self._poller(stop)
+                poller = self._poller(signals)
         report = self._core.report(time.monotonic())
         log.info("broker stopped", tasks=report.tasks, workers=len(report.workers), **report.counters)
         self._sockets.close()
@@ -136,16 +152,17 @@ class BrokerService:
         self._next_turn = time.monotonic() + GATHER
         return ready
 
-    def _poller(self, stop: StopSignal) -> zmq.Poller:
+    def _poller(self, signals: Iterable[int]) -> zmq.Poller:
         poller = zmq.Poller()
-        for waited_for in (*map(self._sockets.__getitem__, Side), *self._door.pollable(), stop.fileno()):
+        for waited_for in (*map(self._sockets.__getitem__, Side), *self._door.pollable(), *signals):
             poller.register(waited_for, zmq.POLLIN)
         return poller
 
-    def _turn(self, ready: Collection[Ready]) -> None:
-        """Raises FloodError. Actions that were still to be carried out are lost then, like everybody's connections."""
+    def _turn(self, ready: Collection[Ready], *, again: bool) -> None:
+        """again: read the keys again. Raises FloodError. Actions that were still to be carried out are lost then, like
+        everybody's connections."""
         actions: list[Action] = []
-        for side, peer in self._door.turn(time.monotonic()):
+        for side, peer in (*self._door.turn(time.monotonic()), *(self._door.read_again() if again else ())):
             actions += self._core.on_dismissed(side, peer, time.monotonic())
         for side in Side:
             if self._sockets[side] in ready:
@@ -198,9 +215,10 @@ def serve(
     insecure: bool = False,
     settings: Settings | None = None,
     metrics: str | None = None,
+    reread: Callable[[], object] = lambda: None,
 ) -> None:
     """Run a broker until SIGTERM or SIGINT. Without keys it listens on loopback only, unless `insecure` is set.
-    metrics is where they are served, as in common.metrics.serving."""
+    metrics is where they are served, as in common.metrics.serving. SIGHUP has the keys read again, after reread()."""
     if frontend_port == backend_port:
         raise FleetError("The frontend and the backend need two different ports.")
     if not keys and not _is_loopback(bind):
@@ -210,11 +228,11 @@ def serve(
                 "FOLDER` and pass them with --keys FOLDER, or add --insecure if you trust everybody who can connect."
             )
         log.warning("no keys: everybody who can reach the ports can use the fleet", bind=bind)
-    with contextlib.closing(StopSignal()) as stop:
+    with contextlib.closing(StopSignal()) as stop, contextlib.closing(ReloadSignal()) as reload:
         board = Board()
         with serving(metrics, lambda: lambda: [*board.ask(), *process_families({"broker": os.getpid()})]):
             service = BrokerService(bind, frontend_port, backend_port, settings or Settings(), keys, board)
-            service.run(stop, Notifier())
+            service.run(stop, Notifier(), Rereading(reload, reread))
 
 
 def _is_loopback(bind: str) -> bool:

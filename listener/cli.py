@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import typer
 
+from filterfleet.common.config.config import Config
 from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.jobs.recipe_file import Check, unchecked
 from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
@@ -27,14 +28,15 @@ def command(check: Check) -> Callable[..., None]:
         _log_format: LogForm = None,
         _log_level: LogLevel = None,
         _log_images: LogImages = False,
-        _config: ConfigFile = None,
+        config: ConfigFile = None,
     ) -> None:
         """Watch a folder, local or in a cloud, and put the results of every image in it into the output folder.
 
         A ledger remembers what has been done, so you may stop, kill and start it at any time. With --once the exit code
-        is 0 when every image succeeded and 1 when some failed.
+        is 0 when every image succeeded and 1 when some failed. SIGHUP has it read its settings, its recipe and its
+        secrets again.
         """
-        raise typer.Exit(run(options, check))
+        raise typer.Exit(run(options, check, config))
 
     return listener
 
@@ -42,11 +44,11 @@ def command(check: Check) -> Callable[..., None]:
 listener = command(unchecked)
 
 
-def run(options: ListenerOptions, check: Check) -> int:
+def run(options: ListenerOptions, check: Check, config: Config | None = None) -> int:
     """Run a listener. If it is to end by itself, say what was left alone and what failed. Returns the exit code. Raises
     FleetError.
     """
-    ending = run_listener(options, check)
+    ending = run_listener(options, check, config)
     if not options.once:
         return 0
     if said := sentence(ending.left_alone):

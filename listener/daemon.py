@@ -6,15 +6,19 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filterfleet.common.address import Address
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.config.config import Config
 from filterfleet.common.errors import FleetError, InterruptedRunError
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
+from filterfleet.common.keys.folders import PeerKeys, Role, peer_keys
 from filterfleet.common.metrics.board import Board
 from filterfleet.common.metrics.families import Family
 from filterfleet.common.metrics.processes import process_families
@@ -34,13 +38,15 @@ from filterfleet.listener.metrics import disk_families, fleet_families
 from filterfleet.listener.orders.box import Box
 from filterfleet.listener.present import PresentFile
 from filterfleet.listener.previews.store import PreviewStore
-from filterfleet.listener.service import Hints
-from filterfleet.listener.settings.aftermath import Keep, parse_after
+from filterfleet.listener.reloading import Reloading
+from filterfleet.listener.service import Hints, ReopenError
+from filterfleet.listener.settings.aftermath import After, Keep, parse_after
 from filterfleet.listener.settings.hints import parse_hints, read_token
 from filterfleet.listener.settings.listener_options import ListenerOptions
-from filterfleet.listener.settings.location import Location, check_locations
+from filterfleet.listener.settings.location import Location, Remote, check_locations
 from filterfleet.listener.settings.options import LOCAL_INTERVAL, REMOTE_INTERVAL, Options
-from filterfleet.listener.setup import guard_of, selection_of, serve
+from filterfleet.listener.settings.selection import Selection
+from filterfleet.listener.setup import check_recipe_for, guard_of, selection_of, serve
 from filterfleet.listener.shares import open_exchange
 from filterfleet.listener.telling import Telling
 from filterfleet.listener.upkeep import Upkeep
@@ -59,16 +65,60 @@ class Ending:
     left_alone: Mapping[str, int]
 
 
-def run_listener(options: ListenerOptions, check: Check) -> Ending:
-    """Run the listener that a user asked for, on the fleet of a broker, as serve does. check is for a recipe in a file.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What options mean, and what is in the files that they name."""
 
-    Raises FleetError, and with options.once InterruptedRunError when it was stopped before the end of the work.
-    """
+    recipe: Recipe
+    source: Location
+    output: Location
+    selection: Selection
+    after: After
+    hooks: HookOptions | None
+    hints: tuple[Address, bytes | None] | None
+    keys: PeerKeys | None
+
+
+def prepare(options: ListenerOptions, check: Check) -> Prepared:
+    """Raises FleetError for whatever can be seen to be wrong before anything is opened."""
     check_brokers(options.broker)
     recipe = find_recipe(options.recipe, check)
     there, here = check_locations(options.source, options.output)
-    selection = selection_of(options, there)
+    hints = None
+    if options.hints is not None and not options.once:
+        token = None if options.hints_token is None else read_token(options.hints_token)
+        hints = parse_hints(options.hints, options.hints_token), token
     after = parse_after(options.after)
+    check_recipe_for(_for_service(options, remote=isinstance(there, Remote), departs=after != Keep()), recipe)
+    keys = peer_keys(options.keys, Role.CLIENT) if options.keys else None
+    return Prepared(recipe, there, here, selection_of(options, there), after, _parsed_hooks(options), hints, keys)
+
+
+def run_listener(options: ListenerOptions, check: Check, config: Config | None = None) -> Ending:
+    """Run the listener that a user asked for, on the fleet of a broker, as serve does. check is for a recipe in a file.
+    config: where its settings come from. At SIGHUP they are read again, and so is what they name.
+
+    Raises FleetError, and with options.once InterruptedRunError when it was stopped before the end of the work.
+    """
+    with contextlib.ExitStack() as stack:
+        reloading = Reloading(options, config, partial(prepare, check=check))
+        stack.enter_context(contextlib.closing(reloading))
+        stop = stack.enter_context(contextlib.closing(StopSignal()))
+        while True:
+            try:
+                return _run(reloading, stop)
+            except ReopenError:
+                pass
+            except FleetError as error:
+                if not reloading.falls_back(error):
+                    raise
+
+
+def _run(reloading: Reloading[Prepared], stop: StopSignal) -> Ending:
+    """Open everything, serve, and close it. Raises FleetError, and ReopenError when all of that is to be done again."""
+    options, prepared = reloading.options, reloading.prepared
+    recipe, there, here, after = prepared.recipe, prepared.source, prepared.output, prepared.after
+    selection, links = prepared.selection, options.follow_links
     cloud = Cloud(options.rclone_config, options.bandwidth, options.transfers)
     state, once = options.state, options.once
     failures: list[Failure] = []
@@ -76,14 +126,12 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
     with contextlib.ExitStack() as stack:
         if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
             stack.enter_context(contextlib.suppress(InterruptedRunError))
-        stop = stack.enter_context(contextlib.closing(StopSignal()))
         home = ledger_file(there, here, state).parent
         folders = {"state": home, **({"output": here} if isinstance(here, Path) else {})}
         board, teller = Board(), Teller(Notifier())
         stack.enter_context(serving(options.metrics, lambda: _metrics(board, home / LEDGER, str(there), folders)))
-        hooks = _parsed_hooks(options)
         ends = stack.enter_context(
-            open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
+            open_ends(there, here, state, cloud, selection, after, links=links, stop=stop, once=once)
         )
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
         upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
@@ -92,8 +140,8 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         if options.heal:
             folder = LocalOutput(_healed(here), links=options.follow_links)
             stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
-        office = stack.enter_context(_open_office(hooks, home / LEDGER, str(there), recipe))
-        hints = stack.enter_context(_open_hints(options, ends.source))
+        office = stack.enter_context(_open_office(prepared.hooks, home / LEDGER, str(there), recipe))
+        hints = stack.enter_context(_open_hints(prepared.hints, ends.source))
         exchange = stack.enter_context(open_exchange(options.share, there, here))
         previews = stack.enter_context(contextlib.closing(PreviewStore(home))) if options.previews else None
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
@@ -109,6 +157,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         guard = guard_of(there, here, state)
 
         def turned() -> None:
+            reloading.look()
             guard.look()
             upkeep.turn()
 
@@ -176,16 +225,15 @@ def _open_office(options: HookOptions | None, ledger: Path, source: str, recipe:
 
 
 @contextlib.contextmanager
-def _open_hints(options: ListenerOptions, source: Source) -> Iterator[Hints | None]:
+def _open_hints(place: tuple[Address, bytes | None] | None, source: Source) -> Iterator[Hints | None]:
     """Raises FleetError."""
-    if options.hints is None or options.once:
+    if place is None:
         yield None
         return
     # Here, because Python's HTTP server takes 0.03 s to import, and few listeners need it.
     from filterfleet.listener.hints.server import HintServer
 
-    address = parse_hints(options.hints, options.hints_token)
-    token = None if options.hints_token is None else read_token(options.hints_token)
+    address, token = place
     with contextlib.closing(HintServer(address, token, source.place)) as server:
         yield server
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Protocol
 
-from filterfleet.common.errors import SourceChangedError
+from filterfleet.common.errors import FleetError, SourceChangedError
 from filterfleet.common.jobs.engine import Engine
 from filterfleet.common.jobs.job import Job, content_of
 from filterfleet.common.jobs.recipe import Recipe
@@ -50,6 +50,10 @@ from filterfleet.listener.transfers import Transfers, payload_of
 TURN = 0.5  # seconds between two signs of life for the supervisor, and looks at the stop signal, at most
 
 log = get_logger("listener")
+
+
+class ReopenError(FleetError):
+    """The settings have changed: this service ends, and one with the new settings begins."""
 
 
 class Hints(Protocol):
@@ -102,8 +106,8 @@ class ListenerService:
     ) -> None:
         """Serve until told to stop or, with once, until everything is done.
 
-        turned is called in every turn, and may raise FleetError to stop; interrupt at the end, to cut short what takes
-        long at the source or the sink.
+        turned is called in every turn, and may raise FleetError to stop, or ReopenError if this process goes on with
+        another service; interrupt at the end, to cut short what takes long at the source or the sink.
         """
         if not self._once:  # that scans until nothing is left
             self._watch = self._start_watch()
@@ -112,13 +116,19 @@ class ListenerService:
         notifier.ready()
         log.info("listener started", listener=host_and_pid(), source=self._source.name, pending=self._core.pending)
         self._turn(0.0)
+        comes_back = False
         try:
             while not stop.is_set and not self.finished:
                 self._turn(min(TURN, self._core.wait(time.monotonic())))
                 turned()
                 notifier.alive()
+        except ReopenError:
+            comes_back = True
+            raise
         finally:
-            self._end(notifier, interrupt)
+            if not comes_back:
+                notifier.stopping()
+            self._end(interrupt)
 
     def _start_watch(self) -> Watch | None:
         def heard(path: str) -> None:
@@ -130,8 +140,7 @@ class ListenerService:
         self._hints.serve(heard)
         return watch or Watch(lambda: None)
 
-    def _end(self, notifier: Notifier, interrupt: Callable[[], None]) -> None:
-        notifier.stopping()
+    def _end(self, interrupt: Callable[[], None]) -> None:
         if self._watch is not None:
             self._watch.stop()
         self._core.stop()

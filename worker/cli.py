@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.config.option import ConfigFile
-from filterfleet.common.keys.folders import Role, peer_keys
 from filterfleet.common.metrics.children import Children
 from filterfleet.common.metrics.serving import serving
 from filterfleet.common.metrics.telling import WANTED
@@ -23,11 +21,8 @@ from filterfleet.common.process.options import (
     NoSandbox,
     ShareFolders,
 )
-from filterfleet.common.process.supervisor import Spec, supervise
-from filterfleet.common.process.system import cores
-from filterfleet.common.shares.names import parse_shares
-from filterfleet.worker.launch import arguments
-from filterfleet.worker.memory import share
+from filterfleet.common.process.supervisor import supervise
+from filterfleet.worker.processes import Given, Processes
 
 GRACE = 10.0  # seconds that a process gets to end beyond its drain limit, before it is killed
 
@@ -63,24 +58,16 @@ def worker(
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
     _log_images: LogImages = False,
-    _config: ConfigFile = None,
+    config: ConfigFile = None,
 ) -> None:
     """Process images for a broker, on this machine or another.
 
     Each process is supervised and restarted when it dies. SIGTERM finishes the images in hand and ends; a second
-    SIGTERM gives them back to the broker at once.
+    SIGTERM gives them back to the broker at once. SIGHUP reads the settings and the keys again. If they have changed,
+    the processes are replaced one after another, each when it has finished the images in hand.
     """
-    check_brokers(broker)
-    if keys:
-        peer_keys(keys, Role.WORKER)  # if they cannot be used, this says so once, and not each process
-    parse_shares(shares or [])  # as above
-    threads = threads or max(1, cores() // processes)
-    memory = memory or share(processes)
-    argv = arguments(
-        broker, backend_port, threads, memory, drain_limit, keys, sandbox=not no_sandbox, shares=shares or []
-    )
-    told = {WANTED: "1"} if metrics else {}
-    specs = [Spec(f"worker-{n + 1}", argv, environment=told) for n in range(processes)]
+    given = Given(broker, backend_port, threads, memory, drain_limit, keys, tuple(shares or ()), no_sandbox)
+    fleet = Processes(given, processes, {WANTED: "1"} if metrics else {}, config)
     children = Children(lambda _name: True)
     with serving(metrics, lambda: children.families):
-        supervise(specs, patience=drain_limit + GRACE, watch=children.look)
+        supervise(fleet.specs(given), patience=drain_limit + GRACE, watch=children.look, reread=fleet.reread)

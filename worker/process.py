@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def _prepared(texts: Iterable[str]) -> list[Share]:
 
 
 def _serve() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is to be read again is its parent's
     options = _options()
     keys = peer_keys(options.keys, Role.WORKER) if options.keys else None
     confine(options.memory)

@@ -108,6 +108,10 @@ class Door:
         for connection in self._connections.leave(side):
             self._guests.ended(connection)
 
+    def read_again(self) -> list[tuple[Side, bytes]]:
+        """Read the keys again. Return the routing ids of peers that may not be here any more."""
+        return []
+
     def close(self) -> None:
         """Comes after both sides have been left."""
 

@@ -1,10 +1,10 @@
 """A door with keys. It lets in listed peers, each in the role it is listed for, as long as they are listed: it looks at
-the lists once a second, and reads them again after SIGHUP. Nothing is sent to a connection on which nobody has
+the lists once a second, and reads them again when it is told to. Nothing is sent to a connection on which nobody has
 spoken."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import zmq
@@ -18,7 +18,6 @@ from filterfleet.broker.door.handshakes import Handshakes
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import AllowList, Role, allow_list, broker_pair, fingerprint
 from filterfleet.common.keys.handshakes import MISMATCH
-from filterfleet.common.process.wakeup import ReloadSignal
 from filterfleet.common.wire import Payload
 
 # Seconds between two looks at the lists. More leaves a key that was struck off in use for longer; less costs more.
@@ -43,7 +42,6 @@ class GuardedDoor(Door):
         self._seen = {side: fingerprint(folder, role) for side, role in ROLES.items()}
         self._next_look = 0.0
         self._handshakes = Handshakes(context)
-        self._reload = ReloadSignal()
 
     def guard(self, router: zmq.Socket[bytes], side: Side) -> None:
         super().guard(router, side)
@@ -54,24 +52,29 @@ class GuardedDoor(Door):
         router.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without our answer nobody gets in
 
     def pollable(self) -> list[zmq.Socket[bytes] | int]:
-        return [*super().pollable(), self._handshakes.socket, self._reload.fileno()]
+        return [*super().pollable(), self._handshakes.socket]
 
     def turn(self, now: float) -> list[tuple[Side, bytes]]:
         self._handshakes.take()
         gone = super().turn(now)  # looks at the monitors: an answer's stamp is later than what has happened so far
         for denied in self._handshakes.answer(now, self._names, self._next_stamp):
             self._say(denied.side, denied.reason, address=denied.address, key=denied.key)
-        told = self._reload.take()
-        if told or now >= self._next_look:
+        if now >= self._next_look:
             self._next_look = now + LOOK
-            for side in self._changed(always=told):
-                gone += [(side, peer) for peer in self._read_again(side)]
+            gone += self._reread(self._changed())
         return gone
 
-    def _changed(self, *, always: bool) -> list[Side]:
-        """The sides whose lists may have changed since the last look, or all of them."""
+    def read_again(self) -> list[tuple[Side, bytes]]:
+        self._changed()
+        return self._reread(ROLES)
+
+    def _changed(self) -> list[Side]:
+        """The sides whose lists may have changed since the last look."""
         before, self._seen = self._seen, {side: fingerprint(self._folder, role) for side, role in ROLES.items()}
-        return [side for side, seen in self._seen.items() if always or seen not in (before[side], None)]
+        return [side for side, seen in self._seen.items() if seen not in (before[side], None)]
+
+    def _reread(self, sides: Iterable[Side]) -> list[tuple[Side, bytes]]:
+        return [(side, peer) for side in sides for peer in self._left(side)]
 
     def send(self, side: Side, router: zmq.Socket[bytes], peer: bytes, frames: Sequence[Payload]) -> None:
         """The routing id goes first, and libzmq chooses the connection by it. If that is another one than the one we
@@ -89,7 +92,6 @@ class GuardedDoor(Door):
 
     def close(self) -> None:
         self._handshakes.close()
-        self._reload.close()
 
     def _next_stamp(self) -> int:
         self._stamp += 1
@@ -117,7 +119,7 @@ class GuardedDoor(Door):
         if kind == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
             self._say(side, "no CURVE key" if value == MISMATCH else "no handshake with this broker's key")
 
-    def _read_again(self, side: Side) -> list[bytes]:
+    def _left(self, side: Side) -> list[bytes]:
         """Read the allow-list. Return the routing ids of peers that have left it."""
         try:
             found = allow_list(self._folder, ROLES[side])

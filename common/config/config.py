@@ -11,10 +11,12 @@ from filterfleet.common.config.file import choose, read, standard_for
 from filterfleet.common.config.resolve import Resolved, resolve
 from filterfleet.common.config.setting import Setting, settings_of
 from filterfleet.common.errors import FleetError
-from filterfleet.common.logs import get_logger
-from filterfleet.common.process.log_options import set_level
+from filterfleet.common.logs import FORMAT, IMAGES, LEVEL, get_logger
+from filterfleet.common.process.log_options import set_variable
 
-LOG_LEVEL = "_log_level"  # the parameter of every daemon that changes at once
+# Parameters that every daemon takes while it runs. Ports with such names are those that a command has no use for.
+AT_ONCE = ("_log_level", "_log_format", "_frontend_port", "_backend_port")
+VARIABLES = {"_log_level": LEVEL, "_log_format": FORMAT, "_log_images": IMAGES}
 
 log = get_logger("settings")
 
@@ -37,33 +39,37 @@ class Config:
         self.resolved = self._read()
         return self.resolved
 
-    def reload(self, live: Collection[str], check: Callable[[Mapping[str, Any]], None]) -> dict[str, Any] | None:
-        """Read everything again. Returns those of the parameters `live` that have another value now. The log's level
-        changes at once. check gets them before that, and raises FleetError if they are of no use. Then the result is
-        None and nothing has changed. Either is told in the log."""
-        if not self.values:
-            self.values = self._values(self.resolved)
+    def reload(self, live: Collection[str], check: Callable[[Mapping[str, Any]], None]) -> bool:
+        """Read everything again. The parameters `live` get their new values in `values`, and the log's level and form
+        change at once. check is given all values as they would be, and raises FleetError if they are of no use. Then
+        the result is False and nothing has changed. Either is told in the log."""
+        self.begin()
         try:
             resolved = self._read()
             if resolved.mistakes:
                 raise FleetError("\n".join(resolved.mistakes))
             new = self._values(resolved)
             changed = {name: value for name, value in new.items() if value != self.values[name]}
-            taken = {name: value for name, value in changed.items() if name in live}
-            check(taken)
+            taken = {name: value for name, value in changed.items() if name in live or name in AT_ONCE}
+            check(self.values | taken)
         except FleetError as error:
-            log.error("settings not reloaded, the old ones stay", reason=" ".join(str(error).split("\n")))
-            return None
-        if LOG_LEVEL in changed:
-            set_level(changed[LOG_LEVEL])
-            self.values[LOG_LEVEL] = changed[LOG_LEVEL]
+            tell_refusal(error)
+            return False
         self.values |= taken
+        for name in taken.keys() & VARIABLES.keys():
+            set_variable(VARIABLES[name], taken[name])
+        keys = {setting.name: setting.key for setting in self.known()}
         log.info(
             "settings reloaded",
-            changed=self._keys({*taken, *({LOG_LEVEL} & changed.keys())}),
-            needs_restart=self._keys(changed.keys() - taken.keys() - {LOG_LEVEL}),
+            changed=", ".join(keys[name] for name in taken) or "nothing",
+            needs_restart=", ".join(keys[name] for name in changed if name not in taken) or "nothing",
         )
-        return taken
+        return True
+
+    def begin(self) -> None:
+        """Note what this process has now. To be called when the command line has been read."""
+        if not self.values:
+            self.values = self._values(self.resolved)
 
     def is_flag(self, setting: Setting) -> bool:
         """Whether the command line says what it is."""
@@ -92,5 +98,7 @@ class Config:
             values[setting.name] = setting.default if there is None else there.value
         return values
 
-    def _keys(self, names: Collection[str]) -> str:
-        return ", ".join(setting.key for setting in self.known() if setting.name in names) or "nothing"
+
+def tell_refusal(error: FleetError) -> None:
+    """That a daemon cannot use the settings that it has read again, and goes on with those that it had."""
+    log.error("settings not reloaded, the old ones stay", reason=" ".join(str(error).split("\n")))

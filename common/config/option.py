@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +23,8 @@ log = get_logger("settings")
 
 def _take(context: typer.Context, value: Any) -> Any:
     """Before any other option: what it finds are the defaults of the others."""
+    for parameter in context.command.params:
+        parameter.consume_value = partial(_consume, parameter, type(parameter).consume_value)  # type: ignore[method-assign]
     if context.resilient_parsing or SUPERVISOR in os.environ:  # whose parent has read them, and told us the result
         return None
     command = str(context.command.name)
@@ -35,6 +39,13 @@ def _take(context: typer.Context, value: Any) -> Any:
         name: str(found.raw) if name in parsers else found.value for name, found in resolved.found.items()
     }
     return config
+
+
+def _consume(parameter: Any, usual: Any, context: Any, given: Mapping[str, Any]) -> Any:
+    """An option whose value is empty counts as not given. A unit or a script may then pass on what somebody may set."""
+    if given.get(parameter.name) in ("", [""]):
+        given = {**given, parameter.name: None}
+    return usual(parameter, context, given)
 
 
 def _tell_strangers(config: Config) -> None:

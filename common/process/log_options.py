@@ -27,18 +27,17 @@ def _into(variable: str) -> Callable[[Any], Any]:
 
     def take(value: Any) -> Any:
         if value:
-            os.environ[variable] = "1" if value is True else str(value)
-            configure()
+            set_variable(variable, value)
         return value
 
     return take
 
 
-def set_level(level: LevelName | None) -> None:
-    """Write lines of this level and above from now on; None is for the usual one."""
-    os.environ.pop(LEVEL, None)
-    if level is not None:
-        os.environ[LEVEL] = level.value
+def set_variable(variable: str, value: Any) -> None:
+    """Log as the value says from now on; one that is None or False is for the usual way."""
+    os.environ.pop(variable, None)
+    if value:
+        os.environ[variable] = "1" if value is True else str(value)
     configure()
 
 

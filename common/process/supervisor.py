@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -28,7 +28,8 @@ from filterfleet.common.logs import get_logger, handed_down
 from filterfleet.common.private import open_log
 from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.process.notify import NUMBERS, STATUS_LIMIT, Notifier
-from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.process.renewal import Renewal
+from filterfleet.common.process.wakeup import Caught, ReloadSignal, StopSignal
 from filterfleet.common.process.zygote import Birth, Forked, claim, fork
 from filterfleet.common.text import one_line
 from filterfleet.common.words import of_processes
@@ -89,6 +90,7 @@ class Child:
     process: Process | None = None
     ended: int | None = None  # a descriptor that becomes readable when the process ends, where the system has one
     ready: bool = False
+    leaving: bool = False  # it was told to end, and the next one is to be started as soon as it has
     served: bool = False  # it was ready once, so whatever keeps it from starting now (a full disk) may pass
     heard: float = 0.0
     started: float = 0.0
@@ -108,6 +110,7 @@ class Supervisor:
         self._patience = patience
         self.children = [self._child(spec, n) for n, spec in enumerate(specs)]
         self._forked = False
+        self._renewal = Renewal(patience)
 
     def _child(self, spec: Spec, number: int) -> Child:
         # An abstract address leaves no file behind, however we end, and nobody else can guess it.
@@ -151,10 +154,16 @@ class Supervisor:
                 log.error("process hangs, killing it", process=child.spec.name, pid=child.process.pid)
                 child.process.kill()
 
-    def wait(self, stop: StopSignal) -> None:
+        self._renewal.turn()
+
+    def renew(self, specs: Iterable[Spec]) -> None:
+        """Replace children, one after another, by processes with the specs of the same names."""
+        self._renewal.begin(self.children, specs)
+
+    def wait(self, *signals: Caught) -> None:
         """Until a child ends, a signal comes, or TURN seconds have passed."""
         ends = [child.ended for child in self.children if child.ended is not None]
-        select.select([*ends, stop.fileno()], [], [], TURN)
+        select.select([*ends, *(caught.fileno() for caught in signals)], [], [], TURN)
 
     def _fork(self) -> None:
         """Have the zygotes that wait fork all the children that they can. The other children are started one by one."""
@@ -223,6 +232,10 @@ class Supervisor:
         assert child.process is not None
         pid = child.process.pid
         _forget(child)
+        if child.leaving:
+            child.leaving = child.ready = False
+            child.start_at = child.started = time.monotonic()
+            return
         if code in child.spec.final:
             child.exit_code = code
             return
@@ -300,12 +313,26 @@ def sentence_of(line: str) -> str:
     return re.sub(r"^(<\d>)?filterfleet: ", "", line)
 
 
-def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Supervisor], bool] | None = None) -> None:
-    """Keep processes running until SIGTERM or SIGINT comes, or watch(supervisor) returns True."""
+def supervise(
+    specs: Sequence[Spec],
+    *,
+    patience: float,
+    watch: Callable[[Supervisor], bool] | None = None,
+    reread: Callable[[], Sequence[Spec]] | None = None,
+) -> None:
+    """Keep processes running until SIGTERM or SIGINT comes, or watch(supervisor) returns True.
+
+    With reread, SIGHUP replaces the processes for which it returns other specs.
+    """
     notifier = Notifier()
     announced = False
-    with contextlib.closing(StopSignal()) as stop, Supervisor(specs, patience) as supervisor:
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(contextlib.closing(StopSignal()))
+        reload = stack.enter_context(contextlib.closing(ReloadSignal())) if reread else None
+        supervisor = stack.enter_context(Supervisor(specs, patience))
         while not stop.is_set:
+            if reread and reload and reload.take():
+                supervisor.renew(reread())
             supervisor.turn()
             if watch and watch(supervisor):
                 break
@@ -314,6 +341,6 @@ def supervise(specs: Sequence[Spec], *, patience: float, watch: Callable[[Superv
                 notifier.ready()
             notifier.alive()
             notifier.status(lambda: supervisor.status)
-            supervisor.wait(stop)
+            supervisor.wait(stop, *((reload,) if reload else ()))
         notifier.stopping()
         supervisor.stop(hurry=lambda: stop.count > 1)

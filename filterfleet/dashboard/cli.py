@@ -55,7 +55,7 @@ def dashboard(
     ] = None,
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
-    _config: ConfigFile = None,
+    config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", hidden=True)] = False,
 ) -> None:
     """Show what a fleet does on a web page: progress, workers, failures, jobs and pictures.
@@ -90,7 +90,11 @@ def dashboard(
             typer.echo("Who can read this network's traffic sees the token: let a proxy with HTTPS stand before it.")
         typer.echo(f"The dashboard is at {url_of(address, settings.prefix, token)}")
 
-    serve(settings, (lambda *_: None) if quiet else say)
+    def reread() -> None:
+        if config is not None:
+            config.reload((), lambda _values: None)
+
+    serve(settings, (lambda *_: None) if quiet else say, reread)
 
 
 def _output_in(ledger: Path) -> str:

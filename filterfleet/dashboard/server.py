@@ -37,8 +37,11 @@ HEAD_LIMIT = 16 << 10  # bytes of the head of a request
 log = get_logger("dashboard")
 
 
-def serve(settings: Settings, listening: Callable[[Address, str], None]) -> None:
-    """Until SIGTERM or SIGINT. listening(address, token) is called as soon as browsers can come. Raises FleetError."""
+def serve(
+    settings: Settings, listening: Callable[[Address, str], None], reread: Callable[[], object] = lambda: None
+) -> None:
+    """Until SIGTERM or SIGINT. listening(address, token) is called as soon as browsers can come, and reread() at each
+    SIGHUP. Raises FleetError."""
     token = token_in(settings.state)
     bound = listen(settings.bind)
     with contextlib.closing(bound):
@@ -46,10 +49,13 @@ def serve(settings: Settings, listening: Callable[[Address, str], None]) -> None
         address = Address(settings.bind.host, bound.getsockname()[1])
         rules = Rules(token, hosts_of(address, settings.hosts), is_everywhere(address), settings.read_only)
         listening(address, token)
-        asyncio.run(_serve(settings, address, rules, bound))
+        asyncio.run(_serve(settings, address, rules, bound, reread))
 
 
-async def _serve(settings: Settings, address: Address, rules: Rules, bound: socket.socket) -> None:
+async def _serve(
+    settings: Settings, address: Address, rules: Rules, bound: socket.socket, reread: Callable[[], object]
+) -> None:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reread)
     reader, questions = Reader(settings.state / LEDGER), Reader(settings.state / LEDGER)
     desk = Desk(settings.state)
     eye = Eye(settings, reader)

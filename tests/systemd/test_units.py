@@ -123,6 +123,21 @@ def test_units_start_and_photographs_are_filtered(fleet: Fleet) -> None:
 
 
 @pytest.mark.slow
+def test_units_take_their_settings_from_the_file_and_a_reload_takes_new_ones(fleet: Fleet) -> None:
+    file = fleet.box.root / "etc/filterfleet/filterfleet.toml"
+    before, pids = file.read_text(), [fleet.main_pid(unit) for unit in (BROKER, WORKER, LISTENER)]
+    file.write_text(before + '[worker]\nthreads = 7\n[fleet]\nlog_level = "debug"\n')
+    fleet.box.run("systemctl", "reload", BROKER, WORKER, LISTENER)
+    for unit in (BROKER, WORKER, LISTENER):
+        fleet.box.wait_until(lambda: "settings reloaded" in fleet.box.journal(unit), f"{unit} has read them")  # noqa: B023
+    fleet.box.wait_until(lambda: "threads=7" in fleet.box.journal(BROKER), "seven threads")
+    fleet.wait_for_results(fleet.drop(len(PHOTOS)))
+    assert pids == [fleet.main_pid(unit) for unit in (BROKER, WORKER, LISTENER)]
+    file.write_text(before)
+    fleet.box.run("systemctl", "reload", BROKER, WORKER, LISTENER)
+
+
+@pytest.mark.slow
 def test_worker_processes_confine_themselves_within_the_unit(fleet: Fleet) -> None:
     fleet.wait_for_results(fleet.drop(len(PHOTOS)))
     assert re.search(r"sandbox confinement='no_new_privs, Landlock ABI \d+, seccomp\b", fleet.box.journal(WORKER))
