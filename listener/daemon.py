@@ -22,7 +22,7 @@ from filterfleet.common.metrics.serving import serving
 from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.common.words import Counts
+from filterfleet.common.words import LOOKS_AT_SOURCE, OPENS_LEDGER, Counts, no_broker
 from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
 from filterfleet.listener.ends import Cloud, open_ends
@@ -42,6 +42,7 @@ from filterfleet.listener.settings.location import Location, check_locations
 from filterfleet.listener.settings.options import LOCAL_INTERVAL, REMOTE_INTERVAL, Options
 from filterfleet.listener.setup import guard_of, selection_of, serve
 from filterfleet.listener.shares import open_exchange
+from filterfleet.listener.starting import Starting
 from filterfleet.listener.telling import Telling
 from filterfleet.listener.upkeep import Upkeep
 
@@ -82,9 +83,12 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         board, teller = Board(), Teller(Notifier())
         stack.enter_context(serving(options.metrics, lambda: _metrics(board, home / LEDGER, str(there), folders)))
         hooks = _parsed_hooks(options)
+        starting = stack.enter_context(Starting(home, str(there), str(here)))
+        links, say = options.follow_links, starting.say
         ends = stack.enter_context(
-            open_ends(there, here, state, cloud, selection, after, links=options.follow_links, stop=stop, once=once)
+            open_ends(there, here, state, cloud, selection, after, links=links, stop=stop, once=once, say=say)
         )
+        say(OPENS_LEDGER)
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
         upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
         orders = stack.enter_context(contextlib.closing(Box(home, str(there))))
@@ -98,6 +102,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
         previews = stack.enter_context(contextlib.closing(PreviewStore(home))) if options.previews else None
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
+            say(no_broker(options.broker))
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
         present = stack.enter_context(contextlib.closing(PresentFile(home, str(there))))
 
@@ -107,6 +112,11 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
 
         telling = Telling(str(there), str(here), recipe, client, count, lambda: ledger.is_paused, present)
         guard = guard_of(there, here, state)
+        say(LOOKS_AT_SOURCE)
+
+        def present_itself(troubles: Mapping[str, str], notifier: Notifier) -> None:
+            telling.look(troubles, notifier)
+            starting.over()
 
         def turned() -> None:
             guard.look()
@@ -134,7 +144,7 @@ def run_listener(options: ListenerOptions, check: Check) -> Ending:
             exchange=exchange,
             previews=previews,
             tell=tell,
-            telling=telling.look,
+            telling=present_itself,
         )
         telling.end()
         left_alone = ledger.left_alone()
