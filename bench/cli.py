@@ -55,6 +55,11 @@ class _Bench(LazyGroup):
             "Make a large ledger, and measure what commands and the page ask of it.",
         ),
         LazyCommand(
+            "page",
+            "filterfleet.bench.page:page",
+            "Measure what an open page costs the broker, and how quickly the page answers beside a large ledger.",
+        ),
+        LazyCommand(
             "folder",
             "filterfleet.bench.folder:folder",
             "Start a fleet on a large local folder: time to its first output, memory, and the cost of a scan.",
@@ -90,5 +95,5 @@ class _Bench(LazyGroup):
 bench = typer.Typer(
     cls=_Bench,
     no_args_is_help=True,
-    help="Measure speed, the start, the broker, huge images, scans, folders, flow control, stragglers, encryption.",
+    help="Measure speed, the start, the broker, the page, huge images, scans, flow control, stragglers, encryption.",
 )

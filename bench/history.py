@@ -51,7 +51,7 @@ def history(
     """
     with tempfile.TemporaryDirectory() as room:
         file = Path(room) / "ledger.sqlite3"
-        _make(file, jobs)
+        make_ledger(file, jobs)
         began = time.perf_counter()
         ledger = Ledger(file, SOURCE, RECIPE)
         migrated = time.perf_counter() - began
@@ -65,7 +65,8 @@ def history(
     Console().print(table)
 
 
-def _make(file: Path, jobs: int) -> None:
+def make_ledger(file: Path, jobs: int) -> None:
+    """As an earlier version had it: opening it brings it up to date."""
     values = {"jobs": jobs, "source": SOURCE, "recipe": RECIPE, "now": time.time(), "day": DAY}
     with contextlib.closing(sqlite3.connect(file)) as db:
         make_tables(db, file)

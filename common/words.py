@@ -146,6 +146,15 @@ def of_place(place: str, reason: str) -> str:
     return f"{place} cannot be {cannot}: {_inside(reason.rpartition(': ')[2])}"
 
 
+# What a listener does before its loop runs.
+OPENS_LEDGER = "Opening the ledger"
+LOOKS_AT_SOURCE = "Beginning to watch the source"
+
+
+def no_broker(broker: str) -> str:
+    return f"Waiting for the broker at {broker}"
+
+
 def no_remote(name: str, reason: str) -> str:
     """A listener that cannot begin before a remote can be reached. reason is a sentence."""
     return f"Waiting: the remote {name} cannot be reached: {_inside(reason)}"
@@ -159,3 +168,8 @@ def _inside(sentence: str) -> str:
     """A sentence as a part of another one."""
     text = sentence.removesuffix(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def of_dashboard(address: str, browsers: int) -> str:
+    """browsers: those that have the page open; all tabs of one count once."""
+    return f"At {address}, {browsers} {'browser has' if browsers == 1 else 'browsers have'} the page open"

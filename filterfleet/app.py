@@ -177,7 +177,7 @@ class _Commands(LazyGroup):
         LazyCommand(
             "bench",
             "filterfleet.bench.cli:bench",
-            "Measure speed, the start, the broker, huge images, scans, folders, flow control, stragglers, encryption.",
+            "Measure speed, the start, the broker, the page, huge images, scans, flow control, stragglers, encryption.",
         ),
     )
 

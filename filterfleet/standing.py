@@ -7,8 +7,9 @@ from typing import Any
 
 from filterfleet.common.client.asking import Answer
 from filterfleet.common.text import one_line, printable
-from filterfleet.common.words import Counts, duration, of_broker, time_left
+from filterfleet.common.words import Counts, duration, moment, of_broker, time_left
 from filterfleet.listener.present import Known
+from filterfleet.listener.starting import Start
 
 Row = Sequence[object]
 
@@ -56,6 +57,15 @@ def listener_lines(known: Known) -> list[str]:
     speed = [f"  {rate}{f', about {left} left' if left else ''}"] if known.runs else []
     where = f"  {printable(present.source)} -> {printable(present.output)}"
     return [f"Listener {printable(present.listener)}: {one_line(state)}", where, *speed]
+
+
+def starting_lines(start: Start) -> list[str]:
+    """Of a listener whose loop does not run yet."""
+    where = f"  {printable(start.source)} -> {printable(start.output)}"
+    return [
+        f"Listener {printable(start.listener)}, starting since {moment(start.began_at)}: {one_line(start.says)}",
+        where,
+    ]
 
 
 def table(heads: Row, rows: Iterable[Row]) -> list[str]:

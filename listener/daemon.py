@@ -26,7 +26,7 @@ from filterfleet.common.metrics.serving import serving
 from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
-from filterfleet.common.words import Counts
+from filterfleet.common.words import LOOKS_AT_SOURCE, OPENS_LEDGER, Counts, no_broker
 from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
 from filterfleet.listener.ends import Cloud, open_ends
@@ -48,6 +48,7 @@ from filterfleet.listener.settings.options import LOCAL_INTERVAL, REMOTE_INTERVA
 from filterfleet.listener.settings.selection import Selection
 from filterfleet.listener.setup import check_recipe_for, guard_of, selection_of, serve
 from filterfleet.listener.shares import open_exchange
+from filterfleet.listener.starting import Starting
 from filterfleet.listener.telling import Telling
 from filterfleet.listener.upkeep import Upkeep
 
@@ -130,9 +131,12 @@ def _run(reloading: Reloading[Prepared], stop: StopSignal) -> Ending:
         folders = {"state": home, **({"output": here} if isinstance(here, Path) else {})}
         board, teller = Board(), Teller(Notifier())
         stack.enter_context(serving(options.metrics, lambda: _metrics(board, home / LEDGER, str(there), folders)))
+        starting = stack.enter_context(Starting(home, str(there), str(here)))
+        say = starting.say
         ends = stack.enter_context(
-            open_ends(there, here, state, cloud, selection, after, links=links, stop=stop, once=once)
+            open_ends(there, here, state, cloud, selection, after, links=links, stop=stop, once=once, say=say)
         )
+        say(OPENS_LEDGER)
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
         upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
         orders = stack.enter_context(contextlib.closing(Box(home, str(there))))
@@ -146,6 +150,7 @@ def _run(reloading: Reloading[Prepared], stop: StopSignal) -> Ending:
         previews = stack.enter_context(contextlib.closing(PreviewStore(home))) if options.previews else None
         client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
         if once:
+            say(no_broker(options.broker))
             require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
         present = stack.enter_context(contextlib.closing(PresentFile(home, str(there))))
 
@@ -155,6 +160,11 @@ def _run(reloading: Reloading[Prepared], stop: StopSignal) -> Ending:
 
         telling = Telling(str(there), str(here), recipe, client, count, lambda: ledger.is_paused, present)
         guard = guard_of(there, here, state)
+        say(LOOKS_AT_SOURCE)
+
+        def present_itself(troubles: Mapping[str, str], notifier: Notifier) -> None:
+            telling.look(troubles, notifier)
+            starting.over()
 
         def turned() -> None:
             reloading.look()
@@ -183,7 +193,7 @@ def _run(reloading: Reloading[Prepared], stop: StopSignal) -> Ending:
             exchange=exchange,
             previews=previews,
             tell=tell,
-            telling=telling.look,
+            telling=present_itself,
         )
         telling.end()
         left_alone = ledger.left_alone()

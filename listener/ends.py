@@ -65,11 +65,12 @@ def open_ends(
     links: bool,
     stop: StopSignal,
     once: bool,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Ends]:
     """Both ends, for as long as the context lasts.
 
     source and output are as check_locations() returned them; state is the folder that the user chose for the ledger;
-    links: links in local folders are followed where they lead out.
+    links: links in local folders are followed where they lead out; say: told in words what is waited for.
     Unless once is set, this waits for a remote that cannot be reached. For one that is busy it waits with once as well,
     though not for ever. Raises InterruptedRunError when stop is set meanwhile, and FleetError.
     """
@@ -83,7 +84,7 @@ def open_ends(
             return
         home = state_folder(source, output, state)
         rclone = stack.enter_context(_open_rclone([source, output], home, cloud))
-        check_roots(*(_root(end, rclone, stop, once=once) for end in (source, output)))
+        check_roots(*(_root(end, rclone, stop, say, once=once) for end in (source, output)))
         origin = _open_source(source, rclone, home, selection, after, links=links)
         target = stack.enter_context(contextlib.closing(_open_sink(output, rclone, home, links=links)))
 
@@ -145,7 +146,7 @@ def _open_sink(output: Location, rclone: Rclone, folder: Path, *, links: bool) -
     return CloudSink(rclone, output, folder / "spool" / "out", output_lock(output))
 
 
-def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str:
+def _root(end: Location, rclone: Rclone, stop: StopSignal, say: Callable[[str], None], *, once: bool) -> str:
     """The place behind a location, when its remote is another name for that. Waits for the remote as open_ends()."""
     if isinstance(end, Path):
         return str(end)
@@ -164,6 +165,7 @@ def _root(end: Location, rclone: Rclone, stop: StopSignal, *, once: bool) -> str
             if str(error) != said:
                 said = str(error)
                 log.error("waiting for a remote", remote=str(end), reason=said)
+                say(no_remote(str(end), said))
         notifier.ready()  # the listener is up, even though the remote is not
         notifier.status(partial(no_remote, str(end), said))
         _wait(backoff.next(), stop, notifier)

@@ -17,6 +17,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
 from filterfleet.common.text import json_text, one_line, printable
 from filterfleet.listener.present import known
+from filterfleet.listener.starting import starting
 from filterfleet.standing import broker_words, waits_of
 
 UNWELL = 1  # exit code
@@ -93,6 +94,8 @@ def _listener(output: str | None, state: Path | None, source: str | None) -> Ver
     if output is None and state is None:
         raise FleetError("Say which listener is meant: --output names its output, --state the folder of its ledger.")
     folder = place_of(output, state, source).parent
+    if starts := starting(folder):
+        return Verdict(well=False, says=" ".join(f"it starts. {start.says}." for start in starts))
     running = [one.present for one in known(folder) if one.runs]
     if not running:
         return Verdict(well=False, says=f"no listener is running with the state folder {printable(str(folder))}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -21,7 +22,8 @@ from filterfleet.common.text import json_text, printable
 from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.ledger.overview import Standing, overview
 from filterfleet.listener.present import Known, known
-from filterfleet.standing import broker_lines, listener_lines, table
+from filterfleet.listener.starting import Start, starting
+from filterfleet.standing import broker_lines, listener_lines, starting_lines, table
 
 EVERY = 2.0  # seconds between two looks of --watch
 CLEAR = "\x1b[H\x1b[2J"  # for a terminal
@@ -61,29 +63,48 @@ def status(
         answers = ask(broker, frontend_port, backend_port, keys)
         if ledger is None and not watch and all(answer.report is None for answer in answers):
             raise FleetError("\n".join(answer.problem for answer in answers))
-        listeners, standings = ([], []) if ledger is None else (known(ledger.parent), overview(ledger))
+        here = _Here() if ledger is None else _look(ledger)
         if as_json:
-            _print_json(answers, listeners, standings, named=named)
+            _print_json(answers, here, named=named)
         else:
-            lines = _lines(answers, listeners, standings, named=named)
+            lines = _lines(answers, here, named=named)
             typer.echo((CLEAR if watch and sys.stdout.isatty() else "") + "\n".join(lines))
         if not watch:
             return
         time.sleep(EVERY)
 
 
-def _lines(answers: list[Answer], listeners: list[Known], standings: list[Standing], *, named: bool) -> list[str]:
+class _Here(NamedTuple):
+    """What the state folder says."""
+
+    starts: Sequence[Start] = ()
+    listeners: Sequence[Known] = ()
+    standings: Sequence[Standing] = ()
+
+
+def _look(ledger: Path) -> _Here:
+    """A listener that starts for the first time has no ledger yet. Raises FleetError."""
+    starts = starting(ledger.parent)
+    begun = not starts or ledger.is_file()
+    anew = {start.source for start in starts}
+    listeners = [one for one in known(ledger.parent) if one.present.source not in anew]
+    return _Here(starts, listeners, overview(ledger) if begun else ())
+
+
+def _lines(answers: list[Answer], here: _Here, *, named: bool) -> list[str]:
     lines: list[str] = []
     for answer in answers:
         lines += [*broker_lines(answer), ""]
-    for one in listeners:
+    for start in here.starts:
+        lines += [*starting_lines(start), ""]
+    for one in here.listeners:
         lines += [*listener_lines(one), ""]
-    if named and not any(one.runs for one in listeners):
+    if named and not here.starts and not any(one.runs for one in here.listeners):
         lines += ["No listener is running here.", ""]
-    if standings:
+    if here.standings:
         heads = ("source", "done", "failed", "pending", "skipped", "left alone")
-        lines += table(heads, map(_standing_row, standings))
-        lines += [printable(said) for one in standings if (said := sentence(one.left_alone))]
+        lines += table(heads, map(_standing_row, here.standings))
+        lines += [printable(said) for one in here.standings if (said := sentence(one.left_alone))]
     return lines
 
 
@@ -92,7 +113,7 @@ def _standing_row(standing: Standing) -> tuple[object, ...]:
     return standing.source, standing.done, standing.failed, standing.pending, standing.skipped, alone
 
 
-def _print_json(answers: list[Answer], listeners: list[Known], standings: list[Standing], *, named: bool) -> None:
+def _print_json(answers: list[Answer], here: _Here, *, named: bool) -> None:
     """The report of the first broker that answers, and beside it what there is to say of all of them."""
     report = next((answer.report for answer in answers if answer.report is not None), None)
     shown: dict[str, Any] = dict(report or {})
@@ -100,8 +121,9 @@ def _print_json(answers: list[Answer], listeners: list[Known], standings: list[S
         {"broker": answer.broker, "answers": answer.report is not None, "problem": answer.problem} for answer in answers
     ]
     if named:
-        shown["ledger"] = [_row(standing) for standing in standings]
-        shown["listeners"] = [_listener_row(one) for one in listeners]
+        shown["ledger"] = [_row(standing) for standing in here.standings]
+        shown["listeners"] = [_listener_row(one) for one in here.listeners]
+        shown["starting"] = [msgspec.to_builtins(start) for start in here.starts]
     typer.echo(json_text(shown, indent=2))
 
 

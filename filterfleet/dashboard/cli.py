@@ -53,10 +53,20 @@ def dashboard(
             "times.",
         ),
     ] = None,
+    behind_https: Annotated[
+        bool,
+        typer.Option(
+            "--behind-https",
+            help="A proxy with HTTPS stands before the page, and says so in X-Forwarded-Proto: browsers then send the "
+            "token over HTTPS only.",
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Do not print the address, so that its token gets into no log.")
+    ] = False,
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
     config: ConfigFile = None,
-    quiet: Annotated[bool, typer.Option("--quiet", hidden=True)] = False,
 ) -> None:
     """Show what a fleet does on a web page: progress, workers, failures, jobs and pictures.
 
@@ -81,6 +91,7 @@ def dashboard(
         hosts=tuple(allow_host or ()),
         prefix=parse_prefix(prefix),
         read_only=read_only,
+        behind_https=behind_https,
     )
     # Here, because a server and an event loop take 0.1 s to import.
     from filterfleet.dashboard.server import serve

@@ -70,14 +70,14 @@ class Door:
         if asked.path == "":  # the page's own addresses are relative to a path that ends with a slash
             return RedirectResponse(f"{self._prefix}/", HTTPStatus.PERMANENT_REDIRECT)
         if (given := self._rules.token_in(asked)) is not None and self._rules.is_token(given):
-            return self._welcome()
+            return self._welcome(secure=self._rules.came_by_https(asked))
         if refusal is None:
             return None
         if asked.path == "/":
             return HTMLResponse(_STRANGER.format(prefix=self._prefix), refusal.status)
         return _said(refusal.status, refusal.sentence)
 
-    def _welcome(self) -> Response:
+    def _welcome(self, *, secure: bool) -> Response:
         """The token leaves the address, so that neither the history nor a copied link has it."""
         answer = RedirectResponse(f"{self._prefix}/", HTTPStatus.SEE_OTHER)
         answer.set_cookie(
@@ -86,6 +86,7 @@ class Door:
             max_age=365 * 86_400,
             path=f"{self._prefix}/",
             httponly=True,
+            secure=secure,
             samesite="strict",
         )
         return answer

@@ -50,6 +50,11 @@ class Feed:
         self._newest: bytes | None = None  # while somebody looks
         self._ended = False
 
+    @property
+    def viewers(self) -> int:
+        """How many look now."""
+        return len(self._viewers)
+
     async def picture(self) -> bytes:
         """One picture, for somebody who only glances: the newest, if somebody else looks. Raises FullError."""
         if self._newest is not None:

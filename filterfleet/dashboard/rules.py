@@ -60,12 +60,14 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class Rules:
     """hosts: as address.hosts_of() makes them. any_number: an address in numbers is ours as well, because we listen
-    on all of them; nobody can make a name out of numbers point elsewhere."""
+    on all of them; nobody can make a name out of numbers point elsewhere. behind_https: a proxy says how browsers have
+    come; else nobody is believed who says that."""
 
     token: str
     hosts: frozenset[str]
     any_number: bool = False
     read_only: bool = False
+    behind_https: bool = False
 
     @property
     def cookie(self) -> str:
@@ -102,6 +104,11 @@ class Rules:
         except ValueError:
             return None
         return found[0] if asked.path == "/" and asked.method in READS and found else None
+
+    def came_by_https(self, asked: Asked) -> bool:
+        """Whether the browser speaks HTTPS, as far as the proxy before us says."""
+        said = asked.headers.get("x-forwarded-proto", "").lower().split(",")
+        return self.behind_https and "https" in map(str.strip, said)
 
     def _refused_write(self, asked: Asked) -> Refusal | None:
         if self.read_only:

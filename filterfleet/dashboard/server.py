@@ -15,6 +15,7 @@ import uvicorn
 from filterfleet.common.address import Address
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.notify import Notifier
+from filterfleet.common.words import of_dashboard
 from filterfleet.dashboard.address import hosts_of, is_everywhere, listen
 from filterfleet.dashboard.api import Api
 from filterfleet.dashboard.app import application
@@ -47,7 +48,9 @@ def serve(
     with contextlib.closing(bound):
         limit_unread(bound)
         address = Address(settings.bind.host, bound.getsockname()[1])
-        rules = Rules(token, hosts_of(address, settings.hosts), is_everywhere(address), settings.read_only)
+        rules = Rules(
+            token, hosts_of(address, settings.hosts), is_everywhere(address), settings.read_only, settings.behind_https
+        )
         listening(address, token)
         asyncio.run(_serve(settings, address, rules, bound, reread))
 
@@ -62,7 +65,7 @@ async def _serve(
     feed = Feed(eye.take, eye.rest)
     api = Api(questions, feed, desk, Files(settings.state, settings.folder))
     server = _Server(_config(Door(application(api, feed), rules, settings.prefix)), feed)
-    beating = asyncio.create_task(_beat(server))
+    beating = asyncio.create_task(_beat(server, feed, address))
     try:
         log.info("dashboard started", address=str(address))
         await server.serve(sockets=[bound])
@@ -115,11 +118,12 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-async def _beat(server: uvicorn.Server) -> None:
+async def _beat(server: uvicorn.Server, feed: Feed, address: Address) -> None:
     notifier = Notifier()
     while not server.started:
         await asyncio.sleep(0.02)
     notifier.ready()
     while True:
         notifier.alive()
+        notifier.status(lambda: of_dashboard(str(address), feed.viewers))
         await asyncio.sleep(BEAT)

@@ -31,7 +31,8 @@ LOOKED_AT = 200
 @dataclass(frozen=True, slots=True)
 class Settings:
     """state is the folder of the ledger. output is where results are, for people; folder is the same if it is a local
-    folder, from which results can be shown. broker, frontend_port and keys are how the broker is reached."""
+    folder, from which results can be shown. broker, frontend_port and keys are how the broker is reached. behind_https:
+    a proxy says how browsers have come."""
 
     state: Path
     output: str
@@ -43,3 +44,4 @@ class Settings:
     hosts: tuple[str, ...] = ()
     prefix: str = ""
     read_only: bool = False
+    behind_https: bool = False

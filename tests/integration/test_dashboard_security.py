@@ -40,7 +40,7 @@ def pages(output, tmp_path_factory) -> Iterator[tuple[Page, Page]]:
     """One as everybody starts it, and a read-only one behind a proxy."""
     processes = Processes(tmp_path_factory.mktemp("logs"))
     try:
-        options = ("--prefix", "/fleet", "--read-only", "--allow-host", "fleet.example")
+        options = ("--behind-https", "--prefix", "/fleet", "--read-only", "--allow-host", "fleet.example")
         yield start_page(processes, output), start_page(processes, output, *options)
     finally:
         processes.close()
@@ -176,6 +176,9 @@ def test_behind_a_proxy_and_read_only(pages):
     welcome = page.ask(f"/fleet/?token={page.token}")
     assert welcome.headers["location"] == "/fleet/"
     assert "Path=/fleet/" in welcome.headers["set-cookie"]
+    assert "Secure" not in welcome.headers["set-cookie"]
+    over_https = page.ask(f"/fleet/?token={page.token}", {"X-Forwarded-Proto": "https"})
+    assert "Secure" in over_https.headers["set-cookie"]
     assert page.ask("/fleet", page.bearer).headers["location"] == "/fleet/"
     assert page.ask("/fleet/api/now", page.bearer).json["read_only"] is True
     assert page.ask("/api/now", {**page.bearer, "Host": "fleet.example"}).status == 200, "the proxy removed the prefix"

@@ -13,6 +13,7 @@ from filterfleet.broker.telling import PAUSE as BROKER_PAUSE
 from filterfleet.common.backoff import Backoff
 from filterfleet.common.contacts import PATIENCE as ANSWER
 from filterfleet.common.keys.folders import Role
+from filterfleet.common.process.ports import free_ports
 from filterfleet.common.waiting import PATIENCE as WAITING
 from filterfleet.common.wire.liveness import HEARTBEAT_INTERVAL, MISSED_BEATS
 from filterfleet.listener.telling import PAUSE as LISTENER_PAUSE
@@ -143,3 +144,25 @@ def test_up_says_how_far_it_is_and_what_it_waits_for(
     assert " to do, " in up.said
     up.terminate()
     assert up.wait() == 0, up.said
+
+
+@pytest.mark.slow
+def test_a_listener_that_waits_for_a_remote_says_so_before_there_is_a_ledger(fleet: Fleet, tmp_path: Path):
+    """Nothing listens where its remote should be."""
+    state, config = tmp_path / "state", tmp_path / "rclone.conf"
+    fleet.frontend, fleet.backend = free_ports()
+    config.write_text(f"[away]\ntype = webdav\nurl = http://127.0.0.1:{free_ports()[0]}\nvendor = other\n")
+    places = ("--source", "away:in", "--output", tmp_path / "out", "--state", state)
+    listener = fleet.processes.start("listener", *places, "--rclone-config", config, "--frontend-port", fleet.frontend)
+
+    def status(*options: object) -> str:
+        return fleet.processes.run("status", "--state", state, "--frontend-port", fleet.frontend, *options)[1]
+
+    wait_until(lambda: "the remote away:in cannot be reached" in status(), what="the wait")
+    (start,) = json.loads(status("--json"))["starting"]
+    assert (start["source"], start["says"][:8]) == ("away:in", "Waiting:")
+    code, said = fleet.processes.run("health", "--role", "listener", "--state", state)
+    assert (code, "it starts. Waiting: the remote away:in" in said) == (1, True), said
+    listener.terminate()
+    assert listener.wait() == 0
+    assert "starting since" not in status()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ PROGRAM = "/opt/filterfleet/bin/filterfleet"
 BROKER, WORKER, LISTENER = "filterfleet-broker", "filterfleet-worker", "filterfleet-listener"
 UNITS = (BROKER, WORKER, LISTENER)
 STATE = ("--state", "/var/lib/filterfleet")
+SOON = 10.0  # seconds within which everybody is told
+AWAY = 12.0  # seconds that the broker is stopped
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +47,10 @@ def status(box: Any) -> str:
     return str(box.run(PROGRAM, "status", *STATE))
 
 
+def warnings(box: Any, unit: str) -> str:
+    return str(box.run("journalctl", "--quiet", "--priority=warning", f"--unit={unit}", "--output=cat"))
+
+
 def number(pattern: str, text: str) -> int:
     found = re.search(pattern, text)
     return int(found[1]) if found else -1
@@ -64,19 +71,46 @@ def test_each_unit_says_in_numbers_what_it_does(box: Any, photographs: int) -> N
     assert shown.count("Status: ") == len(UNITS)
 
 
-def test_a_stopped_broker_is_told_by_all_and_forgotten_when_it_is_back(box: Any, photographs: int) -> None:
+def test_a_broker_stopped_for_twelve_seconds_is_told_by_all_and_forgotten_when_it_is_back(
+    box: Any, photographs: int
+) -> None:
     box.run("systemctl", "stop", BROKER)
+    stopped = time.monotonic()
     for unit in (LISTENER, WORKER):
-        box.wait_until(lambda: "Cut off from the broker" in says(box, unit), f"{unit} says so")  # noqa: B023
-        warnings = box.run("journalctl", "--quiet", "--priority=warning", f"--unit={unit}", "--output=cat")
-        assert "broker lost broker=" in warnings
-    box.wait_until(lambda: "Cut off from the broker" in status(box), "the status says so")
+        box.wait_until(lambda: "Cut off from the broker" in says(box, unit), f"{unit} says so", SOON)  # noqa: B023
+        box.wait_until(lambda: "broker lost broker=" in warnings(box, unit), f"{unit} logs it", SOON)  # noqa: B023
+    box.wait_until(lambda: "Cut off from the broker" in status(box), "the status says so", SOON)
     assert "No broker answers at" in status(box)
+    box.wait_until(lambda: time.monotonic() - stopped >= AWAY, "the time is over", AWAY)
     box.run("systemctl", "start", BROKER)
     for unit in (LISTENER, WORKER):
-        box.wait_until(lambda: "Connected to the broker" in says(box, unit), f"{unit} is back")  # noqa: B023
-        box.wait_until(lambda: "broker regained broker=" in box.journal(unit), f"{unit} has told it")  # noqa: B023
-    box.wait_until(lambda: "Cut off" not in status(box), "the status says so")
+        # Their pauses have doubled meanwhile: 1, 2, 4 and 8 seconds, the last of which may just have begun.
+        box.wait_until(lambda: "Connected to the broker" in says(box, unit), f"{unit} is back", 2 * SOON)  # noqa: B023
+        box.wait_until(lambda: "broker regained broker=" in box.journal(unit), f"{unit} has told it", SOON)  # noqa: B023
+    box.wait_until(lambda: "Cut off" not in status(box), "the status says so", SOON)
+
+
+def test_a_worker_whose_network_is_cut_is_told_and_forgotten_when_it_is_mended(box: Any, photographs: int) -> None:
+    """Every packet from and to the control group of the worker's unit is dropped, by the kernel."""
+    box.wait_until(lambda: "1 worker with " in says(box, BROKER), "the worker is there")
+    before = len(re.findall("worker_disconnected", box.journal(BROKER)))
+    box.run("systemctl", "set-property", "--runtime", WORKER, "IPAddressAllow=", "IPAddressDeny=any")
+    try:
+        box.wait_until(lambda: "Cut off from the broker" in says(box, WORKER), "the worker says so", SOON)
+        box.wait_until(lambda: "broker lost broker=" in warnings(box, WORKER), "the worker logs it", SOON)
+        box.wait_until(
+            lambda: len(re.findall("worker_disconnected", warnings(box, BROKER))) > before, "the broker logs it", SOON
+        )
+        box.wait_until(lambda: "0 workers" in says(box, BROKER), "the broker says so", SOON)
+        assert "0 workers with 0 threads" in status(box)
+        assert re.search(r"^gone ", status(box), re.MULTILINE)
+    finally:
+        box.run("systemctl", "set-property", "--runtime", WORKER, "IPAddressAllow=localhost", "IPAddressDeny=any")
+    box.wait_until(lambda: "Connected to the broker" in says(box, WORKER), "the worker is back", 2 * SOON)
+    box.wait_until(lambda: "1 worker with " in says(box, BROKER), "the broker has it again", SOON)
+    assert not re.search(r"^gone ", status(box), re.MULTILINE), "it has come back"
+    results = drop(box)
+    box.wait_until(lambda: results.is_dir() and len(list(results.iterdir())) == len(PHOTOS), "the results", 90)
 
 
 def test_a_full_disk_is_told_and_forgotten_when_there_is_space(box: Any) -> None:
@@ -89,8 +123,9 @@ def test_a_full_disk_is_told_and_forgotten_when_there_is_space(box: Any) -> None
         box.run("sh", "-c", f"cat /dev/zero >{output}/filler; true")
         drop(box)
         trouble = "output cannot be written: no space left on device"
-        box.wait_until(lambda: trouble in says(box, LISTENER), "the unit says so")
-        box.wait_until(lambda: trouble in status(box), "the status says so")
+        box.wait_until(lambda: trouble in says(box, LISTENER), "the unit says so", SOON)
+        box.wait_until(lambda: "No space left" in warnings(box, LISTENER), "the log says so", SOON)
+        box.wait_until(lambda: trouble in status(box), "the status says so", SOON)
         box.run("sh", "-c", f"rm {output}/filler; mount -o remount,size=300m {output}")
         box.wait_until(lambda: trouble not in says(box, LISTENER), "the end of it", 120)
         assert "going on" in box.journal(LISTENER)

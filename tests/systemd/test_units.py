@@ -17,6 +17,7 @@ UNIT_FILES = sorted(Path(__file__).resolve().parents[2].glob("systemd/*.service"
 PHOTOS = sorted(Path(__file__).resolve().parents[2].glob("filterfleet/demo/photos/*.*g"))
 PROGRAM = "/opt/filterfleet/bin/filterfleet"
 BROKER, WORKER, LISTENER = "filterfleet-broker", "filterfleet-worker", "filterfleet-listener"
+DASHBOARD = "filterfleet-dashboard"
 WATCHDOG_LIMIT = 3  # seconds
 WATCHDOG = f"[Service]\nWatchdogSec={WATCHDOG_LIMIT}s\n"
 STORM = 400  # images, which are some seconds of work
@@ -28,8 +29,8 @@ SYSTEM = ("var/log/", "var/lib/systemd/", "var/tmp/systemd-private-", "var/lib/p
 needs_analyze = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs the apt package systemd")
 
 
-def test_there_are_three_units() -> None:
-    assert [file.stem for file in UNIT_FILES] == [BROKER, LISTENER, WORKER]
+def test_there_is_a_unit_for_each_daemon() -> None:
+    assert [file.stem for file in UNIT_FILES] == [BROKER, DASHBOARD, LISTENER, WORKER]
 
 
 @needs_analyze

@@ -131,6 +131,21 @@ def test_a_token_in_the_address_is_for_the_page_alone():
     assert not RULES.is_token("")
 
 
+@pytest.mark.parametrize(
+    ("behind", "said", "is_https"),
+    [
+        (True, {"x-forwarded-proto": "https"}, True),
+        (True, {"x-forwarded-proto": "HTTPS, http"}, True),
+        (True, {"x-forwarded-proto": "http"}, False),
+        (True, {}, False),
+        (False, {"x-forwarded-proto": "https"}, False),
+    ],
+)
+def test_only_a_proxy_that_was_announced_is_believed_about_https(behind, said, is_https):
+    rules = dataclasses.replace(RULES, behind_https=behind)
+    assert rules.came_by_https(Asked("GET", "/", "", said)) is is_https
+
+
 def test_each_fleet_has_a_cookie_of_its_own():
     other = dataclasses.replace(RULES, token="u" * 32)
     assert other.cookie != RULES.cookie
