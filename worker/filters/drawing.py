@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from filterfleet.worker.filters.merge import Drawing, Source
-from filterfleet.worker.pixels.channels import over_white
+from filterfleet.worker.pixels.channels import channels_of, has_alpha, over
 from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -45,14 +45,14 @@ def part(source: Source, left: int, top: int, width: int, height: int) -> Drawin
 
 
 def pieces(source: Source, unit: int = 1) -> list[tuple[int, int]]:
-    """The image's rows, cut into pieces of a multiple of unit rows: the first row of each, and the one after its last."""
+    """The image's rows in pieces of a multiple of unit rows: the first row of each, and the one after its last."""
     rows = max(1, _AT_ONCE // (unit * source.width)) * unit
     return [(top, min(top + rows, source.height)) for top in range(0, source.height, rows)]
 
 
-def reduced(source: Source, side: int) -> tuple[Image, int]:
-    """The image, laid over white, at 8 bits and not much longer than side; and how many of its pixels, across and down,
-    became one. What is left at the right and below is cut off.
+def reduced(source: Source, side: int, paper: int) -> tuple[Image, int]:
+    """The image, laid over paper of this level, gray or white, at 8 bits and not much longer than side; and how many of
+    its pixels, across and down, became one. What is left at the right and below is cut off.
     """
     block = max(1, min(-(-max(source.width, source.height) // side), source.width, source.height))
     width, height = source.width // block, source.height // block
@@ -61,6 +61,9 @@ def reduced(source: Source, side: int) -> tuple[Image, int]:
         count = (min(bottom, height * block) - top) // block
         if count > 0:
             rows = source.read(0, top, width * block, top + count * block)
-            rows = np.ascontiguousarray(over_white(to_8_bits(rows)))
+            rows = to_8_bits(rows)
+            if has_alpha(rows):
+                rows = over(rows, np.full(channels_of(rows) - 1, paper))
+            rows = np.ascontiguousarray(rows)
             parts.append(cv2.resize(rows, (width, count), interpolation=cv2.INTER_AREA))
     return np.concatenate(parts), block

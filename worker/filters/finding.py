@@ -25,7 +25,7 @@ def _trimmed(source: Source, color: str, threshold: float, margin: int, empty: s
     if box is None and empty == "refuse":
         raise ImageError(
             "The filter 'trim' leaves nothing of the image, which is all border: give a lower threshold or another "
-            "color, or let it keep such images with empty = \"keep\"."
+            'color, or let it keep such images with empty = "keep".'
         )
     left, top, right, bottom = box or (0, 0, source.width, source.height)
     left, top = max(0, left - margin), max(0, top - margin)
@@ -94,9 +94,9 @@ def _as_it_is(width: int, height: int, **_values: Any) -> tuple[int, int]:
 def trim(image: Image, **values: Any) -> Image:
     """Cuts off the border: what is of one colour on each side, up to the first pixel that is not.
 
-    The colour is given, or that of the upper left pixel. A pixel is border if, laid over that colour, no channel differs
-    from it by more than a threshold; so transparent pixels are border. An image that is nothing but border is refused,
-    or kept as it is.
+    The colour is given, or that of the upper left pixel. A pixel is border if, laid over that colour, no channel
+    differs from it by more than a threshold; so transparent pixels are border. An image that is nothing but border is
+    refused, or kept as it is.
 
     Raises ImageError for an image that is refused.
     """
@@ -119,7 +119,7 @@ def _interesting(source: Source, width: int, height: int, by: str) -> Drawing:
     width, height = _kept_size(source.width, source.height, width, height)
     if (width, height) == (source.width, source.height):
         return part(source, 0, 0, width, height)
-    copy, block = reduced(source, _SIDE)
+    copy, block = reduced(source, _SIDE, 128)
     left, top = _corner(copy, max(1, round(width / block)), max(1, round(height / block)), by)
     left, top = min(left * block, source.width - width), min(top * block, source.height - height)
     return part(source, left, top, width, height)

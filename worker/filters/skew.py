@@ -8,6 +8,7 @@ and orientation", SPIE 2422, 1995).
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -18,12 +19,16 @@ from filterfleet.worker.filters.merge import Source
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-# The longest side of the copy that is looked at, in pixels. A larger value finds the lines of smaller letters, and takes
-# more time.
+# The longest side of the copy that is looked at, in pixels. A larger value finds the lines of smaller letters, and
+# takes more time.
 _SIDE = 1600
 
 # Pixels of ink that are counted at most. A larger value takes more time; a smaller one makes the angle less certain.
 _INK = 100_000
+
+# Pixels of ink without which there are no lines. A larger value leaves pages with a few letters as they are; with a
+# smaller one, some specks of dust turn a page.
+_LEAST_INK = 200
 
 _STEPS = (0.2, 0.05, 0.01)  # degrees between the angles that are tried: all of them, then around the best one
 
@@ -34,8 +39,8 @@ _CLEARLY = 2.0
 
 def angle_of_lines(source: Source, most: float) -> float:
     """The angle in degrees, clockwise, from -most to most; 0 if there are no clear lines."""
-    across, down = _ink(reduced(source, _SIDE)[0])
-    if len(across) < 2:
+    across, down = _ink(reduced(source, _SIDE, 255)[0])
+    if len(across) < _LEAST_INK:
         return 0.0
     count = round(most / _STEPS[0])
     angles = np.unique(np.clip(np.arange(-count - 1, count + 2) * _STEPS[0], -most, most))
@@ -43,7 +48,7 @@ def angle_of_lines(source: Source, most: float) -> float:
     best, score = float(angles[int(np.argmax(scores))]), max(scores)
     if score < _CLEARLY * float(np.median(scores)) + 1e-9:
         return 0.0
-    for coarse, fine in zip(_STEPS, _STEPS[1:], strict=False):
+    for coarse, fine in itertools.pairwise(_STEPS):
         reach = round(coarse / fine)
         around = np.clip(best + np.arange(-reach, reach + 1) * fine, -most, most)
         best = float(max(around, key=lambda angle: _contrast(across, down, angle)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from filterfleet.worker.filters.drawing import drawn
@@ -57,14 +58,14 @@ def rotate(image: Image, **values: Any) -> Image:
 def _straightened_size(width: int, height: int, most: float, fit: str, **_values: Any) -> tuple[int, int]:
     if fit == "keep":
         return width, height
-    size = turned_size(width, height, most, "expand")
+    # Each side is longest when its diagonal lies along it, if the image is turned that far.
+    across, down = (min(most, math.degrees(math.atan2(*sides))) for sides in ((height, width), (width, height)))
+    size = turned_size(width, height, across, "expand")[0], turned_size(width, height, down, "expand")[1]
     check_enlarged(*size, width * height)
     return size
 
 
-def _straightened(
-    source: Source, most: float, fit: str, interpolation: str, color: str, opacity: float
-) -> Drawing:
+def _straightened(source: Source, most: float, fit: str, interpolation: str, color: str, opacity: float) -> Drawing:
     return _turned(source, -angle_of_lines(source, most), fit, interpolation, color, opacity)
 
 

@@ -155,19 +155,21 @@ class _Turn:
             top = np.iinfo(image.dtype).max
             samples = image.astype(np.float64)
             samples[:, :, :-1] *= samples[:, :, -1:] / top
-            found = self._remapped(samples, across, down, [*(level * paper[-1] / top for level in paper[:-1]), paper[-1]])
+            weighed = [*(level * paper[-1] / top for level in paper[:-1]), paper[-1]]
+            found = self._remapped(samples, across, down, weighed)
             alpha = found[:, :, -1:]
             np.divide(found[:, :, :-1] * top, alpha, out=found[:, :, :-1], where=alpha > 0)
             return nearest_levels(found, image.dtype)
         if image.dtype == np.uint16:
             return nearest_levels(self._remapped(image.astype(np.float64), across, down, paper), image.dtype)
-        return self._remapped(image, across, down, paper)
+        made: Image = self._remapped(image, across, down, paper)
+        return made
 
     def _remapped(self, samples: Any, across: Any, down: Any, paper: list[Any]) -> Any:
-        half = _PARTS // 2 if self.interpolation == cv2.INTER_NEAREST else 0
-        across, down = across + half, down + half
+        parts: Any = (down % _PARTS * _PARTS + across % _PARTS).astype(np.uint16)
+        if self.interpolation == cv2.INTER_NEAREST:
+            across, down, parts = across + _PARTS // 2, down + _PARTS // 2, None
         whole = np.dstack([across // _PARTS, down // _PARTS]).astype(np.int16)
-        parts = (down % _PARTS * _PARTS + across % _PARTS).astype(np.uint16)
         return cv2.remap(
             samples, whole, parts, self.interpolation, borderMode=cv2.BORDER_CONSTANT, borderValue=paper
         ).reshape(*across.shape, *samples.shape[2:])
