@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Moved, Resampled
+from filterfleet.worker.filters.merge import Resampled, Resizing
 from filterfleet.worker.filters.registry import Alpha
 from filterfleet.worker.formats import Header, Target
 from filterfleet.worker.tree import Node
@@ -97,7 +97,7 @@ def step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
         copied += given.size
     work = copied + round(given.count * given.bands * kind.work(**bound.values))
     result = replace(given, bands=3) if kind.tints else given
-    if isinstance(kind.merge, Resampled | Moved):
+    if isinstance(kind.merge, Resizing):
         width, height = kind.merge.target(image.width, image.height, **bound.values)
         result = replace(result, width=width, height=height)
         if image.alpha and isinstance(kind.merge, Resampled):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from filterfleet.worker.filters.merge import Moved, Resampled, Whole
+from filterfleet.worker.filters.merge import Gathered, Moved, Resampled, Whole
 from filterfleet.worker.formats import Target
 from filterfleet.worker.formats.sides import check_sides
 from filterfleet.worker.naming import said_of
@@ -21,7 +21,10 @@ def check_sizes(node: Node, width: int, height: int, targets: Mapping[str, Targe
         check_sides(output.name, targets[output.name].format, width, height)
     for bound, child in node.children:
         match bound.filter.merge:
-            case Resampled() | Moved() as merge:
+            case Gathered(certain=False) as merge:
+                with said_of(child.where):
+                    merge.target(width, height, **bound.values)  # what comes out may be smaller, and fit
+            case Resampled() | Moved() | Gathered() as merge:
                 with said_of(child.where):
                     size = merge.target(width, height, **bound.values)
                 check_sizes(child, *size, targets)

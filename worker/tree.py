@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.worker.filters import Bound, bind
+from filterfleet.worker.filters.registry import spelled_out
 
 
 @dataclass(slots=True, eq=False)
@@ -27,8 +28,9 @@ def grow(recipe: Recipe) -> Node:
     root = Node()
     nodes: dict[tuple[Step, ...], Node] = {(): root}
     for output in recipe.outputs:
-        for end in range(1, len(output.steps) + 1):
-            chain = output.steps[:end]
+        steps = tuple(spelled_out(output.steps))
+        for end in range(1, len(steps) + 1):
+            chain = steps[:end]
             if chain not in nodes:
                 bound = bind(chain[-1])
                 before = nodes[chain[:-1]]
@@ -36,5 +38,5 @@ def grow(recipe: Recipe) -> Node:
                 where = f"Output {output.name!r}, step {end}, filter {bound.filter.name!r}"
                 nodes[chain] = Node(bilevel=bilevel, where=where)
                 before.children.append((bound, nodes[chain]))
-        nodes[output.steps].outputs.append(output)
+        nodes[steps].outputs.append(output)
     return root

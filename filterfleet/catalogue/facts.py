@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from filterfleet.worker.filters.merge import Hysteresis, Measured, Moved, Resampled, Rows, Whole
+from filterfleet.worker.filters.merge import Chain, Gathered, Hysteresis, Measured, Moved, Resampled, Rows, Whole
 from filterfleet.worker.filters.parameters import Parameter
 from filterfleet.worker.filters.registry import Alpha, Border, Filter
 
@@ -14,7 +14,7 @@ def default(parameter: Parameter) -> str:
 def size(found: Filter) -> str:
     """Whether images of any size can be filtered."""
     match found.merge:
-        case Rows() | Resampled() | Moved():
+        case Rows() | Resampled() | Moved() | Gathered() | Chain():
             return "Takes images of any size: strips of rows join to the same pixels."
         case Measured():
             return "Takes images of any size: a first pass over strips measures, a second one joins to the same pixels."

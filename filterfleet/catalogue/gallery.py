@@ -25,7 +25,8 @@ _QUALITY = 72  # of the JPEG
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What a filter is shown on. What is added first: noise, whose standard deviation is in 8-bit levels; a share of
-    black and white specks; a round hole. Of what is left, crop keeps this many rows and columns in the middle.
+    black and white specks; a round hole; a white frame, in pixels. Of what is left, crop keeps this many rows and
+    columns in the middle. With page, it is a skewed page of text instead of the photograph.
     """
 
     photo: str
@@ -33,6 +34,8 @@ class Sample:
     noise: float = 0.0
     specks: float = 0.0
     hole: bool = False
+    frame: int = 0
+    page: bool = False
     crop: int = _CELL
 
 
@@ -66,6 +69,7 @@ SAMPLES = {
     "convolve": Sample("coffee.jpg", {"kernel": _DIAGONAL, "divisor": 9}),
     "crop": Sample("astronaut.jpg", {"width": 100, "height": 130, "gravity": "top"}),
     "curves": Sample("coffee.jpg", {"points": ((0, 0), (25, 10), (75, 90), (100, 100))}),
+    "deskew": Sample("camera.png", page=True),
     "despeckle": Sample("camera.png", {"size": 5}, specks=0.03),
     "dilate": Sample("hubble_deep_field.jpg", {"size": 5}),
     "dither": Sample("camera.png"),
@@ -78,6 +82,7 @@ SAMPLES = {
     "grayscale": Sample("astronaut.jpg"),
     "invert": Sample("hubble_deep_field.jpg"),
     "laplacian": Sample("camera.png", {"scale": 4.0}),
+    "letterbox": Sample("rocket.jpg", {"width": 200, "height": 120, "color": "#203040"}),
     "levels": Sample("rocket.jpg", {"black": 4, "white": 70, "gamma": 1.3}),
     "match_histogram": Sample("chelsea.png", {"picture": _sunset()}),
     "median_blur": Sample("astronaut.jpg", {"size": 5}, noise=25),
@@ -89,14 +94,17 @@ SAMPLES = {
     "pixelate": Sample("astronaut.jpg", {"block": 10}),
     "posterize": Sample("chelsea.png", {"levels": 3}),
     "resize": Sample("chelsea.png", {"width": 100, "height": 180}),
+    "rotate": Sample("chelsea.png", {"angle": 20, "color": "#203040"}, crop=140),
     "saturation": Sample("coffee.jpg", {"factor": 2}),
     "scharr": Sample("camera.png", {"scale": 4.0}),
     "sepia": Sample("astronaut.jpg"),
     "sharpen": Sample("chelsea.png", {"amount": 2}),
+    "smart_crop": Sample("astronaut.jpg", {"width": 90, "height": 90}),
     "sobel": Sample("camera.png", {"scale": 2.0}),
     "stretch": Sample("hubble_deep_field.jpg"),
     "threshold": Sample("coffee.jpg", {"level": 110}),
     "thumbnail": Sample("rocket.jpg", {"width": 90, "height": 90}),
+    "trim": Sample("coffee.jpg", {"threshold": 20}, frame=30),
     "watermark_image": Sample("coffee.jpg", {"picture": _logo(), "opacity": 0.8}),
     "watermark_text": Sample("rocket.jpg", {"text": "Lift-off", "size": 10}),
     "white_balance": Sample("retina.jpg", {"strength": 0.7}),
@@ -136,7 +144,18 @@ def _shown(value: Value) -> str:
     return str(value)
 
 
+def _page() -> Image:
+    """Lines of text that rise by 6 degrees."""
+    page = np.full((_CELL, _CELL, 3), 235, np.uint8)
+    for line in range(-20, _CELL + 40, 22):
+        text = "to be level again is what a page wants"
+        cv2.putText(page, text, (-30, line), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (40, 30, 20), 1, cv2.LINE_AA)
+    return bind(Step("rotate", (("angle", -6.0), ("color", "#ebebeb"), ("fit", "keep"))))(page)
+
+
 def _photo(sample: Sample) -> Image:
+    if sample.page:
+        return _page()
     data = np.fromfile(_PHOTOS / sample.photo, np.uint8)
     image: Any = cv2.imdecode(data, cv2.IMREAD_COLOR)
     side = min(image.shape[:2])
@@ -152,6 +171,8 @@ def _photo(sample: Sample) -> Image:
     if sample.hole:
         image = cv2.merge([*cv2.split(image), np.full(image.shape[:2], 255, np.uint8)])
         cv2.circle(image, (_CELL // 2, _CELL // 2), _CELL // 3, (255, 255, 255, 0), -1)
+    if frame := sample.frame:
+        image[:frame] = image[-frame:] = image[:, :frame] = image[:, -frame:] = 255
     edge = (_CELL - sample.crop) // 2
     return np.ascontiguousarray(image[edge : _CELL - edge, edge : _CELL - edge])
 

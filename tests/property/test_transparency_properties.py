@@ -50,7 +50,9 @@ def see_through(draw, largest):
 
 def values_of(data, found):
     values = drawn(data, found)
-    if found.name == "resize":
+    if found.name == "trim":
+        values["empty"] = "keep"
+    if found.name in ("resize", "letterbox"):
         values |= {"width": data.draw(st.integers(1, 90)), "height": data.draw(st.integers(1, 90))}
     if found.name == "clahe":
         values["tiles"] = data.draw(st.integers(1, 8))  # each tile of a deep image counts 65,536 levels

@@ -7,10 +7,11 @@ import scipy.ndimage
 
 from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.worker.filters import Border, bind, catalogue, check_filter, doubts
-from filterfleet.worker.filters.merge import Hysteresis, Resampled, Rows, no_rows
+from filterfleet.worker.filters.merge import Chain, Hysteresis, Resampled, Rows, no_rows
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.tree import grow
-from tests.unit.test_filters import IMAGES, as_levels, neighbours, step, top_of
+from tests.unit.filter_cases import step
+from tests.unit.filter_definitions import IMAGES, as_levels, neighbours, top_of
 
 OPAQUE = [kind for kind in IMAGES if "A" not in kind and "alpha" not in kind]
 GRAY = ["gray 8", "gray 16"]
@@ -179,7 +180,7 @@ def test_beyond_the_edges_is_what_the_filter_says(found):
 
 def test_a_filter_that_looks_at_neighbours_says_what_is_beyond_the_edges():
     for found in catalogue():
-        assert (found.border is not Border.NONE) == (looks_around(found) or isinstance(found.merge, Resampled))
+        assert (found.border is not Border.NONE) == (looks_around(found) or isinstance(found.merge, Resampled | Chain))
 
 
 # --- one bit, doubts, letters ---------------------------------------------------------------------------------------

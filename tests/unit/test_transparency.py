@@ -7,22 +7,18 @@ import pytest
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters import bind
 from filterfleet.worker.pixels.opencv import cv2
-from tests.unit.test_filters import (
-    CASES,
+from tests.unit.filter_cases import CASES, as_declared, opaque, step, weighs
+from tests.unit.filter_definitions import (
     IMAGES,
     LAPLACE,
     RELIEF,
     SCHARR,
     SOBEL,
     USERS,
-    as_declared,
     as_levels,
     neighbours,
-    opaque,
     soft,
-    step,
     top_of,
-    weighs,
     weighted,
 )
 
@@ -149,10 +145,17 @@ def disc(dtype, hidden):
     return image
 
 
+NEEDED = {
+    "letterbox": {"width": 90, "height": 90, "color": "#ffffff"},
+    "resize": {"width": 41},
+    "smart_crop": {"width": 90},
+}
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("name", sorted(MIXING - DERIVATIVES - {"convolve"}))
 def test_a_white_disc_stays_white_on_a_transparent_ground(name, dtype):
-    for values in (CASES[name].values, {} if name != "resize" else {"width": 41}):
+    for values in (CASES[name].values, NEEDED.get(name, {})):
         result = bind(step(name, **values))(disc(dtype, 0))
         visible = result[:, :, 3] > 0
         assert visible.any()

@@ -7,7 +7,8 @@ from filterfleet.worker.filters import bind
 from filterfleet.worker.filters.clahe import clahe_by_tables
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.check import joined
-from tests.unit.test_filters import IMAGES, opaque, step, top_of
+from tests.unit.filter_cases import opaque, step
+from tests.unit.filter_definitions import IMAGES, top_of
 
 LEVELS = np.random.default_rng(3).normal(120, 40, (90, 60)).clip(0, 255).astype(np.uint8)
 GROUNDS = (0, 90, 255)  # levels under transparency

@@ -61,7 +61,7 @@ def check_result(name: str, result: Any, image: Image, merge: Merge, *, adds_alp
     if keeps_size(merge):
         raise FilterError(
             f"{_title(name)} turns {sizes}, but its merge rule says that it keeps the size: filters that do not use "
-            "Whole, Moved or Resampled."
+            "Whole, Moved, Resampled or Gathered."
         )
     if adds_alpha:
         raise FilterError(

@@ -7,9 +7,12 @@ the joined result equals the whole image's byte for byte, or that there is no su
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
+
+from filterfleet.common.jobs.recipe import Step
+from filterfleet.worker.pixels.image import Image
 
 
 def no_rows(**_values: Any) -> int:
@@ -90,6 +93,48 @@ class Moved(Struct, frozen=True):
     made: Callable[..., tuple[int, int]]
 
 
+class Source(Protocol):
+    """An image of which any part can be read, in any order, from several threads at once."""
+
+    width: int
+    height: int
+
+    def read(self, left: int, top: int, right: int, bottom: int) -> Image:
+        """The pixels from left up to right, and from top up to bottom, which all lie in the image. The caller must not
+        change them.
+        """
+
+
+class Drawing(Struct, frozen=True):
+    """The result of a filter, in pixels. rows(top, bottom) makes the rows from top up to bottom; it may be called from
+    several threads at once, and every row comes out the same whichever others are made with it.
+    """
+
+    width: int
+    height: int
+    rows: Callable[[int, int], Image]
+
+
+class Gathered(Struct, frozen=True):
+    """Pixels of the result come from far away in the image, or where they come from follows from all of its pixels.
+
+    draw(source, **values) looks at the image, a Source, as far as it needs to, and returns the Drawing. Strips wait in
+    a temporary file until all of them are there. target(width, height, **values) returns the (width, height) of the
+    result in pixels; unless it is certain, what comes out may be smaller. The filter's function must equal all rows of
+    the drawing.
+    """
+
+    draw: Callable[..., Drawing]
+    target: Callable[..., tuple[int, int]]
+    certain: bool = True
+
+
+class Chain(Struct, frozen=True):
+    """The filter is short for others, one after the other: steps(**values) names them. Its function must equal them."""
+
+    steps: Callable[..., tuple[Step, ...]]
+
+
 class Whole(Struct, frozen=True):
     """The filter needs the whole image at once. why completes the sentence "The filter 'x' needs the whole image at
     once, because {why}." keeps_size: the result has the size of the image.
@@ -99,4 +144,7 @@ class Whole(Struct, frozen=True):
     keeps_size: bool = False
 
 
-Merge = Rows | Measured | Hysteresis | Resampled | Moved | Whole
+# Rules by which the result has another size, which target() says before a pixel is decoded.
+Resizing = Resampled | Moved | Gathered
+
+Merge = Rows | Measured | Hysteresis | Resizing | Chain | Whole

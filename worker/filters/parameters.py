@@ -115,17 +115,20 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Color:
-    """Red, green and blue in sRGB, as "#rrggbb"."""
+    """Red, green and blue in sRGB, as "#rrggbb"; or the word, if there is one."""
 
     default: str | None
+    word: str = ""
 
     def check(self, value: Value) -> str | None:
+        if self.word and value == self.word:
+            return None
         if not isinstance(value, str) or not re.fullmatch("#[0-9a-fA-F]{6}", value):
             return f"takes a {self.describe()}, not {_short(value)}"
         return None
 
     def describe(self) -> str:
-        return 'color "#rrggbb"'
+        return f'color "#rrggbb" or "{self.word}"' if self.word else 'color "#rrggbb"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -17,7 +17,7 @@ from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Recipe, Step, Value
 from filterfleet.common.text import did_you_mean
 from filterfleet.worker.filters.calling import called, check_result
-from filterfleet.worker.filters.merge import Measured, Merge, Moved, Resampled, Rows
+from filterfleet.worker.filters.merge import Chain, Measured, Merge, Moved, Resampled, Rows
 from filterfleet.worker.filters.parameters import Parameter
 from filterfleet.worker.filters.plugins import failures, load_plugins
 from filterfleet.worker.filters.registering import check_options, check_parameters
@@ -300,6 +300,16 @@ def bind(step: Step) -> Bound:
         raise RecipeError(*problems)
     found = _filters[step.filter]
     return Bound(found, _values(found, parameters))
+
+
+def spelled_out(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps, with those that a filter is short for in its place. Raises RecipeError."""
+    for step in steps:
+        bound = bind(step)
+        if isinstance(bound.filter.merge, Chain):
+            yield from spelled_out(bound.filter.merge.steps(**bound.values))
+        else:
+            yield step
 
 
 def _values(found: Filter, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Hysteresis, Measured, Moved, Resampled
+from filterfleet.worker.filters.merge import Gathered, Hysteresis, Measured, Moved, Resampled
 from filterfleet.worker.filters.transparency import resized
 from filterfleet.worker.pixels.image import Image, Place
 from filterfleet.worker.strips import plan, resample
+from filterfleet.worker.strips.blocks import Blocks, Drawn
 from filterfleet.worker.strips.edges import Edges
 from filterfleet.worker.strips.plan import Size
 from filterfleet.worker.strips.span import Span
@@ -43,6 +44,8 @@ def open_barrier(bound: Bound, size: Size, bands: Sequence[Span]) -> Barrier:
             return _Resampling(bound, plan.resampling(bound, merge, size))
         case Moved() as merge:
             return _Moving(bound, merge, size)
+        case Gathered() as merge:
+            return _Gathering(bound, merge, size)
     raise TypeError(f"{bound.filter.name} is not a barrier")
 
 
@@ -132,3 +135,20 @@ class _Moving:
 
     def close(self) -> None:
         self._spool.close()
+
+
+class _Gathering:
+    """Keeps all bands in blocks of columns, of which any part can be read; then the result is drawn."""
+
+    def __init__(self, bound: Bound, merge: Gathered, size: Size) -> None:
+        self._bound, self._merge = bound, merge
+        self._blocks = Blocks(size.width, size.height)
+
+    def put(self, index: int, band: Span, rows: Image, span: Span) -> None:  # noqa: ARG002 - the order does not matter
+        self._blocks.write(band.top, self._bound.prepare(rows[band.within(span)])[0])
+
+    def finish(self) -> RowSource:
+        return Drawn(self._blocks, self._merge.draw(self._blocks, **self._bound.values))
+
+    def close(self) -> None:
+        self._blocks.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Hysteresis, Moved, Resampled
+from filterfleet.worker.filters.merge import Gathered, Hysteresis, Moved, Resampled, Resizing
 from filterfleet.worker.formats import Header, Target
 from filterfleet.worker.needs import DECODER_ROWS, Pixels, decoded, encoding, step, worst
 from filterfleet.worker.settings import STRIPS_NEED, WHOLE_PIXELS
@@ -80,10 +80,13 @@ def _passes(root: Node, image: Pixels, targets: Mapping[str, Target], threads: i
         if isinstance(bound.filter.merge, Hysteresis):
             count = -(-image.height // rows)
             kept += 2 * count * image.width * _BORDER + 2 * rows * image.width
-        if isinstance(bound.filter.merge, Resampled | Moved) and result.count <= limit:
+        merge = bound.filter.merge
+        if isinstance(merge, Resizing) and result.count <= limit:
             later = max(later, result.size + worst(child, result, targets))
-        else:
-            later = max(later, _passes(child, result, targets, threads, limit))
+            continue
+        later = max(later, _passes(child, result, targets, threads, limit))
+        if isinstance(merge, Gathered) and not merge.certain:  # it may come out small enough to go on whole
+            later = max(later, (result.size + worst(child, result, targets)) * limit // result.count)
     return kept + max(first, later)
 
 
@@ -108,7 +111,7 @@ def _band(node: Node, band: Pixels, image: Pixels, targets: Mapping[str, Target]
                 means = 8 * width * band.height * band.bands
                 weighed = 12 * band.count + 3 * means if band.alpha else 0
                 most = max(most, means + 2 * band.size + weighed)
-            case Moved() as merge:
+            case Moved() | Gathered() as merge:
                 width, _ = merge.target(image.width, image.height, **bound.values)
                 most = max(most, 2 * replace(band, width=width).size)
             case _:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Hysteresis, Measured, Moved, Resampled, Rows, Whole
+from filterfleet.worker.filters.merge import Gathered, Hysteresis, Measured, Moved, Resampled, Rows, Whole
 from filterfleet.worker.formats import Target
 from filterfleet.worker.formats.limits import LONGEST_WRITTEN
 from filterfleet.worker.strips import resample
@@ -143,7 +143,7 @@ def check(node: Node, size: Size, targets: Mapping[str, Target], limit: int) -> 
                 below = resampling(bound, merge, size)
                 if below.width * below.height > limit:
                     check(child, Size(below.width, below.height), targets, limit)
-            case Moved() as merge:
+            case Moved() | Gathered() as merge:
                 width, height = merge.target(size.width, size.height, **bound.values)
                 if width * height > limit:
                     check(child, Size(width, height), targets, limit)

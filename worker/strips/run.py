@@ -19,7 +19,7 @@ from filterfleet.common.jobs.recipe import Damaged, Output
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.closing import closed_on_error
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Moved, Resampled
+from filterfleet.worker.filters.merge import Resizing
 from filterfleet.worker.formats import Carried, Header, Target
 from filterfleet.worker.formats.metadata import NOTHING
 from filterfleet.worker.settings import WHOLE_PIXELS
@@ -165,7 +165,7 @@ class _Run:
 
     def _go_on(self, result: RowSource, bound: Bound, child: Node) -> None:
         """Everything behind a barrier, whose result is given: whole if the step has made it small enough."""
-        if not isinstance(bound.filter.merge, Resampled | Moved) or result.width * result.height > self.limit:
+        if not isinstance(bound.filter.merge, Resizing) or result.width * result.height > self.limit:
             self.tree(result, child)
             return
         with contextlib.closing(result):
