@@ -17,6 +17,7 @@ from filterfleet.common.process.options import (
     BackendPort,
     BrokerHost,
     FrontendPort,
+    GroupRead,
     Keys,
     Memory,
     Metrics,
@@ -51,6 +52,7 @@ def worker(
     ] = 1,
     memory: Memory = None,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     drain_limit: Annotated[
         float,
         typer.Option(
