@@ -11,7 +11,7 @@ from filterfleet.broker.settings import Settings
 from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.logs import tells_images
 from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
-from filterfleet.common.process.options import BackendPort, FrontendPort, Keys, Metrics
+from filterfleet.common.process.options import BackendPort, FrontendPort, GroupRead, Keys, Metrics
 
 
 def broker(
@@ -19,6 +19,7 @@ def broker(
     frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Without keys, listen even on an address other than loopback.")
     ] = False,

@@ -9,6 +9,7 @@ from io import FileIO
 from pathlib import Path
 
 FOLDER, FILE = 0o700, 0o600  # modes
+GROUP_READ = "FILTERFLEET_ALLOW_GROUP_READ"  # environment: 1 if the groups of this process may read its secrets
 
 
 def make_private_folder(folder: Path) -> None:

@@ -152,7 +152,7 @@ class _Commands(LazyGroup):
         LazyCommand(
             "systemd",
             "filterfleet.commands.systemd:systemd",
-            "Install the daemons as services of this machine, or remove them.",
+            "Install the daemons as services of this machine, upgrade or remove them.",
         ),
         LazyCommand(
             "remotes",

@@ -15,6 +15,7 @@ from filterfleet.common.process.options import (
     BackendPort,
     BrokerHost,
     FrontendPort,
+    GroupRead,
     Keys,
     Memory,
     Metrics,
@@ -46,6 +47,7 @@ def worker(
     ] = 1,
     memory: Memory = None,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     drain_limit: Annotated[
         float,
         typer.Option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from filterfleet.common.config.setting import settings_of
 from filterfleet.common.process.log_options import LogForm, LogImages, LogLevel
-from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
+from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, GroupRead, Keys
 
 SHARED = "fleet"
 READS = {
@@ -36,6 +36,7 @@ def _fleet(
     frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     _log_format: LogForm = None,
     _log_level: LogLevel = None,
     _log_images: LogImages = False,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.opening import open_file
+from filterfleet.common.private import GROUP_READ
 from filterfleet.common.text import printable
 
 _LINKS = 40  # links on the way to a file; more must lead in a circle (Linux has the same limit)
@@ -110,14 +111,20 @@ def _check_writers(place: Path, found: os.stat_result) -> None:
 
 def _check_secret(file: Path, found: os.stat_result) -> None:
     """A file of root may be open to the group of the process: container platforms hand out secrets like that. systemd
-    guards a credential with an access control list, which looks as if the group could read it."""
-    handed_out = found.st_uid != os.geteuid() or str(file.parent) == _credentials()
+    guards a credential with an access control list, which looks as if the group could read it. For any other file,
+    somebody has to have said that the group is trusted."""
+    handed_out = found.st_uid != os.geteuid() or str(file.parent) == _credentials() or _is_trusted(found.st_gid)
     others = stat.S_IRWXO | (stat.S_IWGRP | stat.S_IXGRP if handed_out else stat.S_IRWXG)
     if found.st_mode & others:
         raise FleetError(
             f"The secret key {_shown(file)} is open to others (mode {stat.S_IMODE(found.st_mode):04o}): "
-            f"if nobody has read it, chmod 600 {_shown(file)}; else make a new key."
+            f"if nobody has read it, chmod 600 {_shown(file)}; else make a new key. If only a group that you trust can "
+            "read it (mode 0440, as in Kubernetes), add --allow-group-read."
         )
+
+
+def _is_trusted(group: int) -> bool:
+    return os.environ.get(GROUP_READ) == "1" and group in (os.getegid(), *os.getgroups())
 
 
 def _credentials() -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from filterfleet.common.private import GROUP_READ
 from filterfleet.common.text import parse_size
 
 SMALLEST_MEMORY = 64 << 20  # bytes
@@ -27,6 +29,13 @@ def _memory(text: str) -> int:
     return size
 
 
+def _trust_group(value: bool) -> bool:
+    """At once, before a key is read, and for the processes that the command starts."""
+    if value:
+        os.environ[GROUP_READ] = "1"
+    return value
+
+
 BrokerHost = Annotated[
     str,
     typer.Option(
@@ -41,6 +50,14 @@ BackendPort = Annotated[int, typer.Option("--backend-port", min=1, max=65535, he
 Keys = Annotated[
     Path | None,
     typer.Option("--keys", metavar="FOLDER", help="Folder with the keys to connect with; see `filterfleet keys`."),
+]
+GroupRead = Annotated[
+    bool,
+    typer.Option(
+        "--allow-group-read",
+        callback=_trust_group,
+        help="Take secret keys that a group of this process may read (mode 0440, as with the fsGroup of Kubernetes).",
+    ),
 ]
 NoSandbox = Annotated[
     bool,

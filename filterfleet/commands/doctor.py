@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.process.options import BackendPort, FrontendPort, Keys
+from filterfleet.common.process.options import BackendPort, FrontendPort, GroupRead, Keys
 from filterfleet.common.text import json_text
 from filterfleet.doctor.brokers import check_brokers
 from filterfleet.doctor.disks import check_temporary
@@ -49,6 +49,7 @@ def doctor(
     frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     rclone_config: Annotated[
         Path | None, typer.Option(help="rclone's configuration file.", show_default="rclone's own")
     ] = None,

@@ -14,7 +14,7 @@ from filterfleet.common.client.asking import Answer, ask
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError
-from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
+from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, GroupRead, Keys
 from filterfleet.common.text import json_text, one_line, printable
 from filterfleet.listener.present import known
 from filterfleet.listener.starting import starting
@@ -47,6 +47,7 @@ def health(
     frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     output: Output = None,
     state: State = None,
     source: Source = None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import sys
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -50,9 +50,9 @@ def join(
         peer_keys(folder, role)  # raises FleetError when they cannot be used
     typer.echo(f"The keys are in {printable(str(folder))}. Remove {printable(str(file))} now.")
     if systemd:
-        program = PurePosixPath(sys.prefix) / "bin" / "filterfleet"
         addresses, ports = machine.addresses_of(invitation.broker), (invitation.frontend_port, invitation.backend_port)
-        install_units(Wish(["worker"], program, invitation.broker, addresses, ports, PurePosixPath(folder)))
+        wish = Wish(["worker"], machine.program(), invitation.broker, addresses, ports, PurePosixPath(folder))
+        install_units(dataclasses.replace(wish, python=machine.python()))
         return
     for command in commands(invitation, folder):
         typer.echo(f"  {command}")

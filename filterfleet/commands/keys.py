@@ -23,6 +23,10 @@ class _Keys(LazyGroup):
         ),
     )
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Options may come before FOLDER."""
+        return super().parse_args(ctx, ["make", *args] if args and args[0][:1] == "-" and args[0] != "--help" else args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """`filterfleet keys FOLDER` is short for `filterfleet keys make FOLDER`."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):

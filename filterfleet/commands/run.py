@@ -18,6 +18,7 @@ from filterfleet.common.process.options import (
     BackendPort,
     BrokerHost,
     FrontendPort,
+    GroupRead,
     Keys,
     Memory,
     NoSandbox,
@@ -64,6 +65,7 @@ def run(
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     scheduler: Annotated[
         str | None,
         typer.Option(help="Address of a Dask scheduler, tls://HOST:PORT.", show_default="one that is started here"),

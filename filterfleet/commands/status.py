@@ -17,7 +17,7 @@ from filterfleet.common.client.asking import Answer, ask
 from filterfleet.common.client.brokers import check_brokers
 from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError
-from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
+from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, GroupRead, Keys
 from filterfleet.common.text import json_text, printable
 from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.ledger.overview import Standing, overview
@@ -34,6 +34,7 @@ def status(
     frontend_port: FrontendPort = 5555,
     backend_port: BackendPort = 5556,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     output: Annotated[
         str | None,
         typer.Option(

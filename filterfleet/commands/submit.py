@@ -24,7 +24,7 @@ from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.opening import check_file
 from filterfleet.common.payload import close
-from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys, RecipeChoice
+from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, GroupRead, Keys, RecipeChoice
 from filterfleet.common.text import one_line, printable
 from filterfleet.common.waiting import WaitLog
 from filterfleet.common.wire import Failed, Result
@@ -61,6 +61,7 @@ def submit(
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Also follow links to folders in the output folder.")
     ] = False,

@@ -15,6 +15,11 @@ class _Systemd(LazyGroup):
             "Install the daemons as services of this machine, and start them.",
         ),
         LazyCommand(
+            "upgrade",
+            "filterfleet.commands.systemd_files:upgrade",
+            "Bring the units of this machine up to this version, and start the services again.",
+        ),
+        LazyCommand(
             "uninstall",
             "filterfleet.commands.systemd_files:uninstall",
             "End the services of this machine, and remove their units.",
@@ -23,5 +28,5 @@ class _Systemd(LazyGroup):
 
 
 systemd = typer.Typer(
-    cls=_Systemd, no_args_is_help=True, help="Install the daemons as services of this machine, or remove them."
+    cls=_Systemd, no_args_is_help=True, help="Install the daemons as services of this machine, upgrade or remove them."
 )

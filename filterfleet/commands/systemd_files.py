@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-import sys
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
 
+from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
 from filterfleet.common.text import printable
 from filterfleet.units import machine
-from filterfleet.units.plan import LOOPBACK, Wish, plan
+from filterfleet.units.plan import LOOPBACK, Wish, plan, renewed
 
 ROOT = Path("/")
 
@@ -43,7 +44,9 @@ def install(
     allow: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NETWORK", help="Who may reach the broker, such as 192.168.1.0/24; for the broker's unit."
+            metavar="NETWORK",
+            help="Who may reach the broker, such as 192.168.1.0/24; may be given several times. Default: whoever has a "
+            "key.",
         ),
     ] = None,
     root: Root = ROOT,
@@ -53,7 +56,7 @@ def install(
     """Install the daemons as services of this machine, and start them.
 
     The units run the filterfleet of this command. `--broker` is also the address that the broker listens on. Run it
-    again to change something: the units are replaced, and what `systemctl edit` has written stays.
+    again to change something: the units of these roles are replaced, and what `systemctl edit` has written stays.
     """
     if not print_ and root == ROOT:
         machine.check_systemd()
@@ -61,12 +64,13 @@ def install(
     install_units(
         Wish(
             roles,
-            PurePosixPath(sys.prefix) / "bin" / "filterfleet",
+            machine.program(),
             broker,
             machine.addresses_of(broker),
             (frontend_port, backend_port),
             None if keys is None else PurePosixPath(keys.absolute()),
             allow or (),
+            machine.python(),
         ),
         root,
         print_=print_,
@@ -75,7 +79,7 @@ def install(
 
 def install_units(wish: Wish, root: Path = ROOT, *, print_: bool = False) -> None:
     """Raises FleetError."""
-    files = plan(wish, machine.shipped())
+    files = plan(dataclasses.replace(wish, present=machine.present(root)), machine.shipped())
     for name, text in files.items():
         typer.echo(f"# /{name}\n{text}" if print_ else f"Written: {printable(str(root / name))}")
     if print_:
@@ -84,6 +88,25 @@ def install_units(wish: Wish, root: Path = ROOT, *, print_: bool = False) -> Non
     if root == ROOT:
         machine.start(wish.roles)
         typer.echo("Started. `systemctl status 'filterfleet-*'` shows what each service does.")
+
+
+def upgrade(root: Root = ROOT) -> None:
+    """Bring the units of this machine up to this version, and start the services again.
+
+    Run it after each upgrade of filterfleet. Keys, addresses and what `systemctl edit` has written stay as they are.
+    """
+    if root == ROOT:
+        machine.check_systemd()
+    roles = machine.present(root)
+    if not roles:
+        raise FleetError("No service of filterfleet is installed here: `filterfleet systemd install` does that.")
+    files = renewed(Wish(roles, machine.program(), python=machine.python()), machine.shipped())
+    machine.write(files, root)
+    for name in files:
+        typer.echo(f"Written: {printable(str(root / name))}")
+    if root == ROOT:
+        machine.start(roles)
+        typer.echo("Started again. `systemctl status 'filterfleet-*'` shows what each service does.")
 
 
 def uninstall(root: Root = ROOT) -> None:

@@ -14,7 +14,7 @@ from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.config.setting import Secret
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.log_options import LogForm, LogLevel
-from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
+from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, GroupRead, Keys
 from filterfleet.dashboard.address import DEFAULT, parse_bind, parse_prefix
 from filterfleet.dashboard.launch import url_of
 from filterfleet.dashboard.settings import Settings
@@ -39,6 +39,7 @@ def dashboard(
     frontend_port: FrontendPort = 5555,
     _backend_port: BackendPort = 5556,
     keys: Keys = None,
+    _allow_group_read: GroupRead = False,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Show everything, and take no orders: no retry, no pause.")
     ] = False,

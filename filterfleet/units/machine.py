@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import filterfleet
 from filterfleet.common.client.brokers import hosts
 from filterfleet.common.errors import FleetError
 from filterfleet.common.text import printable
-from filterfleet.units.plan import ROLES, TARGET, removals, unit
+from filterfleet.units.plan import ROLES, TARGET, needs_account, removals, unit
 
 SYSTEMCTL = "systemctl"
 
@@ -42,6 +42,16 @@ def addresses_of(brokers: str) -> list[str]:
     return list(found)
 
 
+def program() -> PurePosixPath:
+    """The filterfleet of this process's environment."""
+    return PurePosixPath(sys.prefix) / "bin" / "filterfleet"
+
+
+def python() -> PurePosixPath:
+    """Where its interpreter really is."""
+    return PurePosixPath(Path(sys.executable).resolve())
+
+
 def check_systemd() -> None:
     """Raises FleetError unless this is root on a machine that systemd runs."""
     if not Path("/run/systemd/system").is_dir():
@@ -64,10 +74,15 @@ def write(files: Mapping[str, str], root: Path) -> None:
             raise FleetError(f"{printable(str(file))} cannot be written: {error.strerror}.") from None
 
 
+def present(root: Path) -> list[str]:
+    """The roles that are installed."""
+    return [role for role in ROLES if (root / "etc/systemd/system" / unit(role)).exists()]
+
+
 def start(roles: Sequence[str]) -> None:
     """Have systemd use what has been written. Services that ran already start again. Returns when all of them say that
     they are ready. Raises FleetError."""
-    if "listener" in roles:
+    if needs_account(roles):
         _run("systemd-sysusers", "/etc/sysusers.d/filterfleet.conf")
         _run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/filterfleet.conf")
     _run(SYSTEMCTL, "daemon-reload")
@@ -91,7 +106,7 @@ def remove(root: Path) -> list[Path]:
 
 def stop() -> None:
     """End the services, and start them no more. Raises FleetError."""
-    there = [unit(role) for role in ROLES if Path("/etc/systemd/system", unit(role)).exists()]
+    there = [unit(role) for role in present(Path("/"))]
     if Path("/etc/systemd/system", TARGET).exists():
         _run(SYSTEMCTL, "disable", "--quiet", "--now", TARGET)
     if there:

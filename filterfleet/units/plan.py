@@ -21,6 +21,8 @@ _ACCOUNTS = {  # a shipped file, and where it goes: for the listener's user and 
     "filterfleet.tmpfiles.conf": "etc/tmpfiles.d/filterfleet.conf",
 }
 _SECRETS = {"broker": "broker", "worker": "worker", "listener": "client", "dashboard": "client"}
+# From every daemon: ProtectHome=, PrivateTmp=.
+_HIDDEN = ("/root", "/home", "/tmp", "/var/tmp")  # noqa: S108 - nothing is written there
 _PLAIN = re.compile(r"/[A-Za-z0-9._+/@-]*")  # a path that means the same in every place of a unit
 
 Files = Mapping[str, str]  # text by path, which is relative to the root
@@ -30,7 +32,8 @@ Files = Mapping[str, str]  # text by path, which is relative to the root
 class Wish:
     """What a person wants installed. program is the command; broker the value of --broker, and addresses are its
     addresses; ports are those for clients and for workers; networks may reach the broker, as IPAddressAllow= has them.
-    keys is a key folder, or None for a fleet within this machine."""
+    keys is a key folder, or None for a fleet within this machine. python is where the program's interpreter really is,
+    and present are the roles that are installed already."""
 
     roles: Sequence[str]
     program: PurePosixPath
@@ -39,6 +42,8 @@ class Wish:
     ports: tuple[int, int] = PORTS
     keys: PurePosixPath | None = None
     networks: Sequence[str] = ()
+    python: PurePosixPath | None = None
+    present: Sequence[str] = ()
 
 
 def unit(role: str) -> str:
@@ -53,14 +58,28 @@ def drop_in(role: str) -> str:
 def plan(wish: Wish, shipped: Mapping[str, str]) -> dict[str, str]:
     """The files, from the shipped ones by name. Raises FleetError for a wish that cannot work."""
     _check(wish)
-    files = {}
-    for role in wish.roles:
-        files[f"{_SYSTEM}/{unit(role)}"] = shipped[unit(role)].replace(SHIPPED_PROGRAM, str(wish.program))
-        files[drop_in(role)] = _settings(wish, role)
-    if "listener" in wish.roles:
-        files |= {place: shipped[name] for name, place in _ACCOUNTS.items()}
-    files[f"{_SYSTEM}/{TARGET}"] = _target(wish.roles)
+    files = renewed(wish, shipped)
+    files |= {drop_in(role): _settings(wish, role) for role in wish.roles}
+    files[f"{_SYSTEM}/{TARGET}"] = _target([role for role in ROLES if role in {*wish.roles, *wish.present}])
     return files
+
+
+def renewed(wish: Wish, shipped: Mapping[str, str]) -> dict[str, str]:
+    """The files that do not depend on the fleet: those that another version may bring. Of the wish, only the roles and
+    the program count. Raises FleetError."""
+    _check_program(wish)
+    files = {
+        f"{_SYSTEM}/{unit(role)}": shipped[unit(role)].replace(SHIPPED_PROGRAM, str(wish.program))
+        for role in wish.roles
+    }
+    if needs_account(wish.roles):
+        files |= {place: shipped[name] for name, place in _ACCOUNTS.items()}
+    return files
+
+
+def needs_account(roles: Sequence[str]) -> bool:
+    """Whether one of them runs as the user filterfleet. The users of the others exist as long as they run."""
+    return "listener" in roles or "dashboard" in roles
 
 
 def removals() -> list[str]:
@@ -69,17 +88,32 @@ def removals() -> list[str]:
     return [*ours, f"{_SYSTEM}/{TARGET}", *_ACCOUNTS.values()]
 
 
-def _check(wish: Wish) -> None:
-    for path in (wish.program, wish.keys):
-        if path is not None and not _PLAIN.fullmatch(str(path)):
+def _check_program(wish: Wish) -> None:
+    _check_path(wish.program)
+    for path in (wish.program, wish.python):
+        if path is not None and any(path.is_relative_to(hidden) for hidden in _HIDDEN):
             raise FleetError(
-                f"{printable(str(path))} cannot stand in a unit: give the absolute path of a folder whose name has "
-                "letters, digits and . _ + @ - only."
+                f"The daemons cannot see {', '.join(_HIDDEN)}, and {printable(str(path))} is there: make the "
+                "environment somewhere else, and with the system's Python, for example with "
+                "`/usr/bin/python3 -m venv /opt/filterfleet`."
             )
-    if wish.program.is_relative_to("/home") or wish.program.is_relative_to("/root"):
+
+
+def _check_path(path: PurePosixPath) -> None:
+    if not _PLAIN.fullmatch(str(path)):
         raise FleetError(
-            f"The daemons cannot see /home and /root, and {wish.program} is there: make the environment somewhere "
-            "else, for example with `python3 -m venv /opt/filterfleet`."
+            f"{printable(str(path))} cannot stand in a unit: give the absolute path of a folder whose name has "
+            "letters, digits and . _ + @ - only."
+        )
+
+
+def _check(wish: Wish) -> None:
+    if wish.keys is not None:
+        _check_path(wish.keys)
+    if "broker" in wish.roles and "," in wish.broker:
+        raise FleetError(
+            "A broker listens on one address: give that with --broker. Install the other daemons of this machine by "
+            "another command, with the whole list."
         )
     if wish.keys is None and wish.broker != LOOPBACK:
         raise FleetError(
@@ -92,7 +126,7 @@ def _settings(wish: Wish, role: str) -> str:
     variables, options, allowed = {}, [], list(wish.addresses)
     if role == "broker":
         variables["BIND"] = wish.broker
-        allowed = list(wish.networks)
+        allowed = list(wish.networks) or (["any"] if wish.keys is not None and wish.broker != LOOPBACK else [])
     else:
         variables["BROKER"] = wish.broker
     lines = [f"# Written by `filterfleet systemd install`; for other settings: systemctl edit {unit(role)}.", "[Unit]"]

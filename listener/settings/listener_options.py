@@ -16,6 +16,7 @@ from filterfleet.common.process.options import (
     SHARE,
     BrokerHost,
     FrontendPort,
+    GroupRead,
     Keys,
     Metrics,
     RecipeChoice,
@@ -69,6 +70,7 @@ class ListenerOptions:
     broker: BrokerHost = "127.0.0.1"
     frontend_port: FrontendPort = 5555
     keys: Keys = None
+    allow_group_read: GroupRead = False
     state: Annotated[
         Path | None,
         typer.Option(

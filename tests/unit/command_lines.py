@@ -64,13 +64,15 @@ def parse(words: list[str], *, whole: bool = True) -> None:
     while hasattr(command, "get_command"):
         if not words or words[0].startswith("-"):
             break
-        name, *words = words
-        found = command.get_command(context, name)
-        if found is None:
-            raise UnparsableError(f"{' '.join(path)} has no command {name}")
+        try:
+            name, found, words = command.resolve_command(context, words)
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise
+            raise UnparsableError(f"{' '.join(path)} has no command {words[0]}") from None
         path.append(name)
         command = _loaded(tuple(path), found)
-        context = command.context_class(command, context, info_name=name)
+        context = command.context_class(command, context, info_name=name, **command.context_settings)
     try:
         values, _, _ = command.make_parser(context).parse_args(args=list(words))
         for parameter in command.params:

@@ -178,10 +178,53 @@ def test_the_units_of_a_machine_that_works_for_others(tmp_path: Path):
     assert [file.name for file in left] == ["override.conf"], "what a person has written stays"
 
 
+@pytest.fixture
+def installed_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if filterfleet were where the daemons can see it."""
+    monkeypatch.setattr(machine, "program", lambda: PROGRAM)
+    monkeypatch.setattr(machine, "python", lambda: PurePosixPath("/usr/bin/python3"))
+
+
+@pytest.mark.usefixtures("installed_for_all")
+def test_a_second_role_leaves_the_first_in_the_target(tmp_path: Path):
+    for role in ("broker", "worker"):
+        assert run("systemd", "install", "--role", role, "--root", tmp_path)[0] == 0
+    target = settings((tmp_path / "etc/systemd/system/filterfleet.target").read_text())
+    assert target["Unit"]["Wants"] == "filterfleet-broker.service filterfleet-worker.service"
+
+
+@pytest.mark.usefixtures("installed_for_all")
+def test_an_upgrade_brings_the_units_of_this_version_and_keeps_what_is_said_about_the_fleet(tmp_path: Path):
+    assert run("systemd", "upgrade", "--root", tmp_path)[0] != 0
+    keys = ("--keys", "/etc/filterfleet/keys", "--broker", "10.0.0.1")
+    assert run("systemd", "install", "--role", "worker", *keys, "--root", tmp_path)[0] == 0
+    unit = tmp_path / "etc/systemd/system/filterfleet-worker.service"
+    said = tmp_path / drop_in("worker")
+    before, about = unit.read_text(), said.read_text()
+    unit.write_text(before.replace("WatchdogSec", "OldWatchdogSec"))
+    code, shown = run("systemd", "upgrade", "--root", tmp_path)
+    assert code == 0, shown
+    assert (unit.read_text(), said.read_text()) == (before, about)
+    assert not (tmp_path / "etc/systemd/system/filterfleet-broker.service").exists()
+
+
+@pytest.mark.parametrize(
+    ("networks", "allowed"), [((), "any"), (("10.0.0.0/24", "fd00::/64"), "10.0.0.0/24 fd00::/64")]
+)
+def test_who_reaches_a_broker_with_keys(networks: tuple[str, ...], allowed: str):
+    keys = PurePosixPath("/etc/filterfleet/keys")
+    files = plan(Wish(["broker"], PROGRAM, "10.0.0.1", keys=keys, networks=networks), machine.shipped())
+    assert settings(files[drop_in("broker")])["Service"]["IPAddressAllow"] == allowed
+    alone = plan(Wish(["broker"], PROGRAM), machine.shipped())
+    assert "IPAddressAllow" not in settings(alone[drop_in("broker")])["Service"]
+
+
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        (Wish(["broker"], PurePosixPath("/home/ann/bin/filterfleet")), "cannot see /home"),
+        (Wish(["broker"], PROGRAM, python=PurePosixPath("/root/.pyenv/bin/python3")), "cannot see /root"),
+        (Wish(["broker"], PROGRAM, "10.0.0.1,10.0.0.2", keys=PurePosixPath("/etc/k")), "listens on one address"),
+        (Wish(["broker"], PurePosixPath("/home/ann/bin/filterfleet")), "cannot see /root, /home"),
         (Wish(["broker"], PurePosixPath("/opt/with space/filterfleet")), "cannot stand in a unit"),
         (Wish(["broker"], PROGRAM, keys=PurePosixPath("/etc/%h")), "cannot stand in a unit"),
         (Wish(["broker"], PROGRAM, "10.0.0.1"), "needs keys"),

@@ -18,6 +18,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import KeyPair, PeerKeys, Role, allow_list, broker_pair, peer_keys
 from filterfleet.common.keys.handshakes import explain
 from filterfleet.common.keys.making import add_machine, make_broker_folder
+from filterfleet.common.private import GROUP_READ
 from filterfleet.common.ratelimit import RateLimit
 
 FRONT, BACK = Side.FRONTEND, Side.BACKEND
@@ -72,6 +73,31 @@ def test_certificates_of_other_programs_are_read(folder: Path):
     secret.chmod(0o600)
     secret.rename(folder / "machines/desk/worker.key_secret")
     assert peer_keys(folder / "machines/desk", Role.WORKER).own.public == key
+
+
+@pytest.mark.parametrize(
+    ("mode", "told", "taken"),
+    [(0o440, True, True), (0o640, True, True), (0o440, False, False), (0o460, True, False), (0o444, True, False)],
+)
+def test_a_secret_for_a_group_is_taken_when_the_group_is_trusted(folder: Path, monkeypatch, mode, told, taken):
+    monkeypatch.setenv(GROUP_READ, "1" if told else "0")
+    secret = folder / "machines/desk/worker.key_secret"
+    secret.chmod(mode)
+    if taken:
+        assert peer_keys(secret.parent, Role.WORKER)
+    else:
+        with pytest.raises(FleetError, match=r"is open to others|Others can write"):
+            peer_keys(secret.parent, Role.WORKER)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other groups")
+def test_a_secret_for_a_group_that_we_are_not_in_is_refused(folder: Path, monkeypatch):
+    monkeypatch.setenv(GROUP_READ, "1")
+    secret = folder / "machines/desk/worker.key_secret"
+    os.chown(secret, -1, 40_003)
+    secret.chmod(0o440)
+    with pytest.raises(FleetError, match="--allow-group-read"):
+        peer_keys(secret.parent, Role.WORKER)
 
 
 def test_what_is_handed_out_fits_what_is_listed(folder: Path):
