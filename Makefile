@@ -7,7 +7,7 @@ SECONDS ?= 60
 # Every package that is installed here is one of requirements/*.txt, with the version and one of the hashes that stand there.
 PIP := $(BIN)/pip --quiet --disable-pip-version-check install
 
-.PHONY: venv demo test test-slow test-all simulate fuzz check bench lock sbom clean
+.PHONY: venv demo test test-slow test-all simulate fuzz check bench lock sbom audit release clean
 venv: .venv/ready
 
 .venv/ready: pyproject.toml requirements/build.txt requirements/dev.txt
@@ -46,24 +46,30 @@ check: venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/unit/test_requirements.py
+	@$(MAKE) --no-print-directory audit
 
 bench: venv
 	$(BIN)/filterfleet bench all --output docs
 
 # --- which packages ----
 
-# The tools come from their own lock, into a folder that is removed at the end.
-WITH_TOOLS = set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; $(PYTHON) -m venv "$$tools"; \
-	"$$tools/bin/pip" --quiet --disable-pip-version-check install --require-hashes --requirement requirements/tools.txt
+# Tools that run beside the package and not with it have an environment and a lock of their own.
+TOOLS := .venv/tools
+
+$(TOOLS)/ready: requirements/tools.txt | .venv/ready
+	rm -rf $(TOOLS)
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/tools.txt
+	@touch $@
 
 # For Python 3.11 and later, on Linux and macOS, on any processor. Versions stay as they are, unless UPGRADE says
 # otherwise: make lock UPGRADE=--upgrade, or UPGRADE='--upgrade-package numpy'.
 UPGRADE ?=
-COMPILE = "$$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+COMPILE = $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --custom-compile-command 'make lock'
 
-lock:
-	@$(WITH_TOOLS); \
+lock: $(TOOLS)/ready
+	@set -e; \
 	$(COMPILE) $(UPGRADE) --extra dev --extra fuzz pyproject.toml requirements/build.in --output-file requirements/dev.txt; \
 	for part in 'run.txt pyproject.toml --extra heic --extra jxl --extra raw' 'build.txt requirements/build.in'; do \
 		set -- $$part; file=requirements/$$1; shift; rm -f $$file; \
@@ -71,12 +77,27 @@ lock:
 	$(COMPILE) $(UPGRADE) requirements/tools.in --output-file requirements/tools.txt
 
 # The software bill of materials (CycloneDX) of the installation in docs/operations.md. The tool validates it.
-sbom: venv
+sbom: venv $(TOOLS)/ready
 	@mkdir -p dist
-	@$(WITH_TOOLS); \
-	"$$tools/bin/cyclonedx-py" requirements --output-reproducible --pyproject pyproject.toml \
+	@$(TOOLS)/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
 		--output-file dist/filterfleet.cdx.json requirements/run.txt
 	$(BIN)/python -m tests.sbom dist/filterfleet.cdx.json
+
+# Without its tools, or without anybody who knows, it says so and goes on: a machine without a network can check the rest.
+audit: venv
+	@PIP_RETRIES=1 $(MAKE) --silent $(TOOLS)/ready || echo "Vulnerabilities were not looked up: pip-audit cannot be installed here."
+	@[ ! -e $(TOOLS)/ready ] || $(BIN)/python -m tests.audit $(TOOLS)/bin/pip-audit
+
+# Everything that is published, in dist/, checked. PYTHONS: interpreters to install the wheel with; those that are not here
+# are named.
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
+
+release: venv $(TOOLS)/ready
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(TOOLS)/bin/twine check --strict dist/*.whl dist/*.tar.gz
+	@$(MAKE) --no-print-directory sbom
+	$(BIN)/python -m tests.release dist $(PYTHONS)
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist demo-output

@@ -14,6 +14,7 @@ READS = {
     "dashboard": ("dashboard", SHARED),
     "up": ("up", "listener", "worker", SHARED),
     "plan": ("listener", SHARED),
+    "doctor": (SHARED,),
     "status": (SHARED,),
     "health": (SHARED,),
     "submit": (SHARED,),

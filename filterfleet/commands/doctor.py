@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, FrontendPort, GroupRead, Keys
 from filterfleet.common.text import json_text
@@ -55,6 +56,7 @@ def doctor(
     ] = None,
     only: Annotated[list[Part] | None, typer.Option(help="Only this part; may be given several times.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    _config: ConfigFile = None,
 ) -> None:
     """Say whether this machine is fit for a fleet, and what to do where it is not.
 

@@ -14,6 +14,7 @@ from filterfleet.common.client.asking import Answer, ask
 from filterfleet.common.client.brokers import hosts
 from filterfleet.common.process.system import VERSION
 from filterfleet.common.text import one_line
+from filterfleet.common.wire import MAJOR
 from filterfleet.doctor.finding import Finding, ok, problem, warning
 from filterfleet.doctor.listening import listener_on
 
@@ -47,6 +48,9 @@ def about(answer: Answer, now: float, *, expected: bool) -> Iterator[Finding]:
         yield (problem if expected else warning)(BROKER, answer.problem)
         return
     yield _version(answer.broker, answer.report)
+    foreign = answer.report.get("versions")
+    for said in foreign if isinstance(foreign, list) else ():
+        yield warning(BROKER, f"At the broker, {one_line(str(said))}.")
     apart = _apart(answer.report, now)
     if apart is None:
         return
@@ -78,7 +82,8 @@ def check_ports(ports: Iterable[int], machine: Path = Path("/")) -> Iterator[Fin
 def _version(broker: str, report: Mapping[str, Any]) -> Finding:
     workers = report.get("workers")
     versions = sorted({str(one.get("version")) for one in workers or () if isinstance(one, Mapping)} - {""})
-    says = f"The broker at {broker} answers; it has {len(workers or ())} workers."
+    count = len(workers or ())
+    says = f"The broker at {broker} answers in PPX{MAJOR}, as we do; it has {count} worker{'s' * (count != 1)}."
     others = [version for version in versions if version != VERSION]
     if others:
         found = one_line(", ".join(others), 200)

@@ -9,7 +9,7 @@ import numpy as np
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.extensions import EXTRA_OF_FORMAT, FORMAT_OF_EXTENSION, unreadable_formats
-from filterfleet.common.jobs.recipe import ENCODINGS, SAME
+from filterfleet.common.jobs.recipe import ENCODINGS
 from filterfleet.doctor.finding import Finding, ok, problem, warning
 from filterfleet.worker.formats import Target, decode, encode, read_header
 from filterfleet.worker.pixels.opencv import cv2
@@ -17,7 +17,8 @@ from filterfleet.worker.pixels.opencv import cv2
 FORMATS, FONTS = "formats", "fonts"
 
 _ANEW = "Install filterfleet anew, in a new environment."
-_WRITTEN = sorted(set(ENCODINGS) - {SAME})
+_READ = frozenset(FORMAT_OF_EXTENSION.values())
+_WRITTEN = sorted(_READ & set(ENCODINGS))
 
 
 def check_formats() -> Iterator[Finding]:
@@ -29,7 +30,7 @@ def check_formats() -> Iterator[Finding]:
     failed = [*filter(None, map(_written_and_read, _WRITTEN)), *_broken_extras(missing)]
     yield from failed
     if not failed:
-        readable = sorted(set(FORMAT_OF_EXTENSION.values()) - missing)
+        readable = sorted(_READ - missing)
         yield ok(FORMATS, f"This machine reads {', '.join(readable)}. It writes {', '.join(_WRITTEN)}.")
 
 

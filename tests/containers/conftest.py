@@ -59,9 +59,14 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+def base(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of an image with Python."""
+    return USUAL if engine.has(USUAL) else _debian(engine, tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine, base: str) -> str:
     """The name of the image of this tree."""
-    base = USUAL if engine.has(USUAL) else _debian(engine, tmp_path_factory.mktemp("base"))
     built = ("--network", "host", "--build-arg", f"BASE={base}", "--build-arg", f"UID={UID}")
     engine.run("build", *built, "--file", CONTAINERS / "Dockerfile", "--tag", NAME, REPOSITORY)
     return NAME

@@ -6,6 +6,7 @@ The machines of a page are home folders here, and have one address. `scp` copies
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,8 +25,8 @@ PHOTOS = Path(filterfleet.__file__).parent / "demo" / "photos"
 DAEMONS = {"up", "broker", "worker", "listener", "dashboard"}
 NETWORK = "ip link set lo up && ip address add 192.168.1.10/24 dev lo && echo up && exec sleep infinity"
 SCP = """#!/bin/sh
-# scp -rp FROM MACHINE:TO
-[ "$1" = -rp ] && exec cp -rp "$2" "$HOME/../${3%%:*}/${3#*:}"
+# scp FROM MACHINE:TO
+exec cp -p "$1" "$HOME/../${2%%:*}/${2#*:}"
 """
 
 
@@ -119,3 +120,15 @@ def test_every_command_of_a_page_works_in_its_order(page: str, where: str, machi
             machines.run(block.machine, command)
     images = len(list((home / "in").iterdir()))
     wait_until(lambda: count_done(home / "out") == images, what="all images")
+
+
+@pytest.mark.slow
+def test_the_keys_that_the_page_for_kubernetes_makes_are_those_that_it_hands_out(machines: Machines) -> None:
+    blocks = blocks_of("kubernetes")
+    for block in blocks:
+        if not block.note:
+            for command in block.commands:
+                machines.run("", command)
+    named = re.findall(r"--from-file=(?:\w+=)?(\S+)", "\n".join(block.body for block in blocks))
+    assert len(named) >= 8
+    assert all((machines.home("") / path).exists() for path in named)

@@ -67,22 +67,32 @@ def parse(words: list[str], *, whole: bool = True) -> None:
         try:
             name, found, words = command.resolve_command(context, words)
         except Exception as error:
-            if not hasattr(error, "format_message"):
-                raise
-            raise UnparsableError(f"{' '.join(path)} has no command {words[0]}") from None
+            raise UnparsableError(f"{' '.join(path)}: {_sentence(error)}") from None
         path.append(name)
         command = _loaded(tuple(path), found)
         context = command.context_class(command, context, info_name=name, **command.context_settings)
+    if complaint := _complaint(command, context, words, whole=whole):
+        raise UnparsableError(f"{' '.join(path)}: {complaint}")
+
+
+def _complaint(command: Any, context: Any, words: list[str], *, whole: bool) -> str:
+    """What the command's parser says; nothing if the words are in order."""
     try:
-        values, _, _ = command.make_parser(context).parse_args(args=list(words))
+        values, rest, _ = command.make_parser(context).parse_args(args=list(words))
         for parameter in command.params:
             if parameter.name in values and parameter.callback is None:
                 parameter.process_value(context, values[parameter.name])
     except Exception as error:
-        if not hasattr(error, "format_message"):  # Typer's own copy of Click has no public name
-            raise
-        if whole or type(error).__name__ != "MissingParameter":
-            raise UnparsableError(f"{' '.join(path)}: {error.format_message()}") from None
+        said = _sentence(error)
+        return "" if type(error).__name__ == "MissingParameter" and not whole else said
+    return f"it does not take {' '.join(rest)}" if rest and not context.allow_extra_args else ""
+
+
+def _sentence(error: Exception) -> str:
+    """What a parser complains of. Anything else is raised again."""
+    if not hasattr(error, "format_message"):  # Typer's own copy of Click has no public name
+        raise error
+    return str(error.format_message())
 
 
 def _exists(command: str) -> bool:

@@ -68,6 +68,7 @@ filterfleet nothing
         "filterfleet health --role cook",
         "filterfleet worker --threads many",
         "filterfleet status --output",
+        "filterfleet status in out",
     ],
 )
 def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
@@ -101,7 +102,7 @@ def test_what_is_not_run_says_why_or_which_test_runs_it() -> None:
 
 
 def test_blocks_know_their_machine_and_their_note() -> None:
-    assert [block.machine for block in blocks_of("lan")] == ["hub", "desk", "hub"]
+    assert [block.machine for block in blocks_of("lan")] == ["hub", "desk", "hub", "hub"]
     first, second = blocks_of("kubernetes")[:2]
     assert (first.note, second.note) == ("", "needs a Kubernetes cluster")
     assert second.commands[0] == "kubectl create namespace filterfleet"
