@@ -31,12 +31,19 @@ def check(name: str, settings: Mapping[str, Setting], given: Mapping[str, Any], 
         mistakes = {key: _sentence(key, settings, given[key], wrong[key]) for key in given if key in wrong}
         rest = {key: value for key, value in given.items() if key not in mistakes}
         return Checked(check(name, settings, rest, text=text).values, mistakes)
-    return Checked({key: getattr(found, key) for key in found.model_fields_set}, {})
+    return Checked({key: getattr(found, _field(key)) for key in settings if _field(key) in found.model_fields_set}, {})
 
 
 def _model(name: str, settings: Iterable[Setting], *, strict: bool) -> type[BaseModel]:
-    fields: dict[str, Any] = {setting.key: (_annotation(setting) | None, None) for setting in settings}
+    fields: dict[str, Any] = {
+        _field(setting.key): (_annotation(setting) | None, Field(None, alias=setting.key)) for setting in settings
+    }
     return create_model(name, __config__=ConfigDict(extra="forbid", strict=strict), **fields)
+
+
+def _field(key: str) -> str:
+    """A name that no method of a model has."""
+    return f"the_{key}"
 
 
 def _annotation(setting: Setting) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from typer.models import OptionInfo
 
 PREFIX = "FILTERFLEET_"
+_ABOUT_ONE_CALL = {"--config", "--json", "--only", "--watch"}  # what nobody sets for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _setting(parameter: inspect.Parameter) -> Setting | None:
     if option is None or option.hidden:
         return None
     flag = _flag(parameter.name, option)
-    if flag == "--config":
+    if flag in _ABOUT_ONE_CALL:
         return None
     kind, many = _kind(annotation)
     required = parameter.default is inspect.Parameter.empty

@@ -14,7 +14,7 @@ READS = {
     "dashboard": ("dashboard", SHARED),
     "up": ("up", "listener", "worker", SHARED),
     "plan": ("listener", SHARED),
-    "doctor": (SHARED,),
+    "doctor": ("listener", SHARED),
     "status": (SHARED,),
     "health": (SHARED,),
     "submit": (SHARED,),
@@ -26,7 +26,7 @@ TABLES = {
     SHARED: "What all roles share. The table of a role may have each of these keys too, for that role alone.",
     "broker": "`filterfleet broker`",
     "worker": "`filterfleet worker`, and `up` where both have the key",
-    "listener": "`filterfleet listener`, `up` and `plan`",
+    "listener": "`filterfleet listener`, `up`, `plan` and `doctor`",
     "dashboard": "`filterfleet dashboard`",
     "up": "`filterfleet up`: it takes each key from here, else from [listener], else from [worker], else from [fleet].",
 }

@@ -274,3 +274,9 @@ def test_lines_are_those_of_the_table_they_stand_in(write):
     assert found.place("worker", "threads") == f"{file}, line 1"
     assert found.place(SHARED, "keys") == f"{file}, line 4"
     assert found.place(SHARED, "nothing") == f"{file}, line 3"
+
+
+@pytest.mark.parametrize("command", sorted(READS))
+def test_every_command_that_reads_settings_takes_config(command: str):
+    loaded = typer.main.get_command(app).commands[command].load()
+    assert "--config" in {flag for parameter in loaded.params for flag in parameter.opts}

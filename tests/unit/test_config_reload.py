@@ -17,6 +17,7 @@ from filterfleet.common.config.config import Config
 from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError
 from filterfleet.common.logs import ALL, LEVEL, configure
+from filterfleet.common.process.command import SUPERVISOR
 from filterfleet.common.process.log_options import LogLevel
 from filterfleet.common.process.supervisor import Spec, Supervisor, supervise
 from tests.unit.test_supervisor import FOREVER, READY, turn_until
@@ -134,6 +135,24 @@ def test_an_option_with_an_empty_value_is_not_given(tmp_path: Path):
         assert config.context.params["_keys"] is None
 
     session(script, "--config", file, "--threads", "", "--keys", "")
+
+
+def test_a_process_of_ours_has_its_settings_from_its_parent_alone(tmp_path: Path):
+    file = tmp_path / "f.toml"
+    file.write_text("[worker]\nnonsense = 1\n")
+    app = typer.Typer(add_completion=False)
+
+    @app.command("worker")
+    def worker(
+        threads: Annotated[int, typer.Option("--threads")] = 0,
+        config: ConfigFile = None,
+    ) -> None:
+        assert (threads, config) == (0, None)
+
+    environment = {"FILTERFLEET_CONFIG": str(file), "FILTERFLEET_WORKER_THREADS": "3", SUPERVISOR: "1"}
+    assert CliRunner(env=environment).invoke(app, []).exit_code == 0
+    del environment[SUPERVISOR]
+    assert CliRunner(env=environment).invoke(app, []).exit_code != 0
 
 
 # --- processes ----
