@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,12 +13,13 @@ from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.worker import formats
 from filterfleet.worker.admission import Way, admit
 from filterfleet.worker.clock import Clock
+from filterfleet.worker.formats.about import about
 from filterfleet.worker.formats.binding import Binder, open_binder
 from filterfleet.worker.formats.pages import pages_of
 from filterfleet.worker.naming import said_of
 from filterfleet.worker.needs import whole_need
 from filterfleet.worker.sizes import check_sizes
-from filterfleet.worker.tree import Node, grow
+from filterfleet.worker.tree import Node, grow, informed
 from filterfleet.worker.whole import outputs_of
 
 BOUND = "zip"  # the format of pages that are not bound as a TIFF
@@ -60,7 +62,8 @@ class Book:
                 with clock.of("decode"), said_of(f"Page {number} of {len(self.pages)}"):
                     image = formats.decode(page.blob, page.header, self.recipe.damaged)
                 carried = formats.carried(page.header, self.recipe.metadata)
-                for name, file, size in outputs_of(self.root, image, self.targets, carried, clock):
+                root = informed(self.root, functools.partial(about, page.header))
+                for name, file, size in outputs_of(root, image, self.targets, carried, clock):
                     with said_of(f"Output {name!r}"):
                         binders[name].add(file)
                     sizes.setdefault(name, size)

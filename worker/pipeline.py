@@ -22,12 +22,13 @@ from filterfleet.worker.all_pages import BOUND, open_book
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.done import Done, close_files
 from filterfleet.worker.filters import check_recipe
+from filterfleet.worker.formats.about import about
 from filterfleet.worker.formats.pages import ONLY_PAGE
 from filterfleet.worker.needs import whole_need
 from filterfleet.worker.resources import Resources, default
 from filterfleet.worker.sizes import check_sizes
 from filterfleet.worker.strips import Cost, cheapest, obstacle, process_in_strips
-from filterfleet.worker.tree import Node, grow
+from filterfleet.worker.tree import Node, grow, informed
 from filterfleet.worker.whole import outputs_of
 
 log = get_logger("worker")
@@ -123,7 +124,7 @@ def _of_one_page(
     targets: Mapping[str, formats.Target],
     resources: Resources,
 ) -> _Made:
-    root = grow(recipe)
+    root = informed(grow(recipe), lambda: about(header))
     check_sizes(root, *header.upright, targets)
     total = resources.memory.total
     cost = functools.cache(lambda: cheapest(header, root, targets, resources.threads, total))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.worker.filters import Bound, bind
 from filterfleet.worker.filters.registry import spelled_out
+from filterfleet.worker.formats.spaces import colours_in
+from filterfleet.worker.pixels.image import About
 
 
 @dataclass(slots=True, eq=False)
@@ -19,6 +23,7 @@ class Node:
     outputs: list[Output] = field(default_factory=list)
     children: list[tuple[Bound, Node]] = field(default_factory=list)
     bilevel: bool = False  # every pixel is 0 or 255
+    space: str | None = None  # its colour space, one of worker.formats.spaces.SPACES; None: as in the file
     where: str = ""  # what made its image, for sentences: the output, the number of the step and the filter
 
 
@@ -36,7 +41,29 @@ def grow(recipe: Recipe) -> Node:
                 before = nodes[chain[:-1]]
                 bilevel = bound.filter.bilevel or (before.bilevel and bound.filter.keeps_bilevel)
                 where = f"Output {output.name!r}, step {end}, filter {bound.filter.name!r}"
-                nodes[chain] = Node(bilevel=bilevel, where=where)
+                space = bound.filter.space(**bound.values) or before.space
+                nodes[chain] = Node(bilevel=bilevel, space=space, where=where)
                 before.children.append((bound, nodes[chain]))
         nodes[steps].outputs.append(output)
     return root
+
+
+def informed(node: Node, about: Callable[[], About]) -> Node:
+    """The same tree, in which each filter that wants to knows what is known of one file. about is that of the node's
+    image.
+    """
+    return _informed(node, about()) if _asks(node) else node
+
+
+def _asks(node: Node) -> bool:
+    return any(bound.filter.informed or _asks(child) for bound, child in node.children)
+
+
+def _informed(node: Node, about: About) -> Node:
+    children = []
+    for bound, child in node.children:
+        space = bound.filter.space(**bound.values)
+        later = about if space is None else dataclasses.replace(about, colour=colours_in(space), gray=None)
+        told = dataclasses.replace(bound, about=about) if bound.filter.informed else bound
+        children.append((told, _informed(child, later)))
+    return dataclasses.replace(node, children=children)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.filters import Bound
 from filterfleet.worker.formats import Carried, Target, encode
+from filterfleet.worker.formats.spaces import stating_space
 from filterfleet.worker.naming import said_of
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.tree import Node
@@ -32,7 +33,8 @@ def outputs_of(
     was taken. Raises ImageError and MemoryError.
     """
     for output in node.outputs:
-        yield _made(output.name, image, targets[output.name], carried, clock, bilevel=node.bilevel)
+        stated = stating_space(carried, node.space)
+        yield _made(output.name, image, targets[output.name], stated, clock, bilevel=node.bilevel)
     for bound, child in node.children:
         yield from outputs_of(child, _filtered(bound, image, clock, child.where), targets, carried, clock)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import Step, Value
-from filterfleet.worker.filters import Image, bind
+from filterfleet.worker.filters import About, Image, bind
+from filterfleet.worker.formats.colour import ADOBE_RGB
 from filterfleet.worker.pixels.channels import over_white
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -26,7 +27,8 @@ _QUALITY = 72  # of the JPEG
 class Sample:
     """What a filter is shown on. What is added first: noise, whose standard deviation is in 8-bit levels; a share of
     black and white specks; a round hole; a white frame, in pixels. Of what is left, crop keeps this many rows and
-    columns in the middle. With page, it is a skewed page of text instead of the photograph.
+    columns in the middle. With page, it is a skewed page of text instead of the photograph; with wide, its numbers are
+    taken for colours of Adobe RGB.
     """
 
     photo: str
@@ -36,6 +38,7 @@ class Sample:
     hole: bool = False
     frame: int = 0
     page: bool = False
+    wide: bool = False
     crop: int = _CELL
 
 
@@ -104,6 +107,8 @@ SAMPLES = {
     "stretch": Sample("hubble_deep_field.jpg"),
     "threshold": Sample("coffee.jpg", {"level": 110}),
     "thumbnail": Sample("rocket.jpg", {"width": 90, "height": 90}),
+    "to_profile": Sample("astronaut.jpg", {"profile": "gray"}),
+    "to_srgb": Sample("coffee.jpg", wide=True),
     "trim": Sample("coffee.jpg", {"threshold": 20}, frame=30),
     "watermark_image": Sample("coffee.jpg", {"picture": _logo(), "opacity": 0.8}),
     "watermark_text": Sample("rocket.jpg", {"text": "Lift-off", "size": 10}),
@@ -117,7 +122,8 @@ def before_and_after(name: str) -> bytes:
     """
     sample = _sample(name)
     before = _photo(sample)
-    after = bind(Step(name, tuple(sorted(sample.values.items()))))(before)
+    bound = bind(Step(name, tuple(sorted(sample.values.items()))))
+    after = replace(bound, about=About(ADOBE_RGB.profile()) if sample.wide else About())(before)
     sheet = np.hstack([_cell(before), np.full((_CELL, _MARGIN, 3), 255, np.uint8), _cell(after)])
     return cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters import bind, catalogue, check_filter
 from filterfleet.worker.filters.merge import Measured, Rows
-from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Points, Text
+from filterfleet.worker.filters.parameters import Boolean, Choice, Color, Integer, Kernel, Number, Picture, Points, Text
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.check import joined
 
@@ -35,6 +35,8 @@ def valid(parameter):
             return st.floats(parameter.minimum, parameter.maximum) | st.sampled_from(
                 [parameter.minimum, parameter.maximum]
             )
+        case Boolean():
+            return st.booleans()
         case Choice():
             return st.sampled_from(parameter.choices)
         case Text():

@@ -243,6 +243,17 @@ def boxed(image):
     return result
 
 
+def by_lightness(image):
+    """Gray with the luminance of sRGB under the white of ICC profiles, D50, and with the tone curve of sRGB."""
+    if image.ndim == 2:
+        return image
+    levels = image[:, :, ::-1] / top_of(image)
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    light = linear @ [0.22249, 0.71690, 0.06061]
+    gray = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return as_levels(gray * top_of(image), image)
+
+
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
 SCHARR = np.array([[-3, 0, 3], [-10, 0, 10], [-3, 0, 3]]) / 16
 LAPLACE = np.array([[2, 0, 2], [0, -8, 0], [2, 0, 2]]) / 8

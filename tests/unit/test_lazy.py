@@ -32,6 +32,8 @@ LATE_IMPORTS = {
     "worker/process.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/engines/child.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/engines/select.py": "OpenCV, ZeroMQ and what starts processes, each for the engines that need it",
+    "worker/filters/finding.py": "libvips, for a filter that few recipes have",
+    "worker/filters/profiles.py": "libvips, for filters that few recipes have",
     "worker/filters/plugins.py": "importlib.metadata, for a filter that does not ship",
     "listener/local/source.py": "Watchdog, for a source that is watched",
     "worker/sandbox/rules.py": "importlib.metadata, which a process that only starts others has no use for",

@@ -15,6 +15,7 @@ from filterfleet.worker.filters import (
     letterboxing,
     levels,
     morphology,
+    profiles,
     tone,
     turning,
     watermark,
@@ -45,9 +46,10 @@ from filterfleet.worker.filters.registry import (
     names,
     register,
 )
-from filterfleet.worker.pixels.image import Image, Place
+from filterfleet.worker.pixels.image import About, Image, Place
 
 __all__ = [
+    "About",
     "Alpha",
     "Boolean",
     "Border",
@@ -89,6 +91,7 @@ __all__ = [
     "levels",
     "morphology",
     "names",
+    "profiles",
     "register",
     "tone",
     "turning",

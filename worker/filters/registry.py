@@ -24,7 +24,7 @@ from filterfleet.worker.filters.registering import check_options, check_paramete
 from filterfleet.worker.filters.transparency import resized
 from filterfleet.worker.pixels.channels import has_alpha, over_white
 from filterfleet.worker.pixels.depth import to_8_bits
-from filterfleet.worker.pixels.image import Image, Place
+from filterfleet.worker.pixels.image import NOTHING_KNOWN, About, Image, Place
 from filterfleet.worker.pixels.opencv import cv2
 
 # Problems of a recipe from the wire that one failure tells. A larger value makes a longer sentence; with a smaller one,
@@ -63,6 +63,8 @@ class Filter:
     tints: the result of a gray image is colour.
     refuses(**values): what is wrong with the values together, "needs ...", or None. It may be called with values that
     are wrong on their own.
+    informed: the function takes about=About(...), what is known of the file besides its pixels.
+    space(**values): the colour space of the result, one of worker.formats.spaces.SPACES; None if it stays.
     doubts(**values): why valid values may not do what their author wants, "takes low above high ...", or None.
     """
 
@@ -80,6 +82,8 @@ class Filter:
     border: Border
     refuses: Callable[..., str | None]
     doubts: Callable[..., str | None]
+    informed: bool
+    space: Callable[..., str | None]
 
     @property
     def summary(self) -> str:
@@ -99,6 +103,7 @@ class Bound:
 
     filter: Filter
     values: Mapping[str, Any]
+    about: About = NOTHING_KNOWN
 
     def __call__(self, image: Image, place: Place | None = None) -> Image:
         """The filtered image. The given one is not changed. place says where its rows lie in the whole image; None
@@ -116,7 +121,8 @@ class Bound:
     def apply(self, image: Image, function: Callable[..., Image], **more: Any) -> Image:
         """function(image, **values, **more) on the image prepared for this filter, with alpha added if it is kept."""
         prepared, alpha = self.prepare(image)
-        result: Image = self._called(function, prepared, **self.weights(alpha), **more)
+        known = {"about": self.about} if self.filter.informed else {}
+        result: Image = self._called(function, prepared, **self.weights(alpha), **known, **more)
         adds_alpha = alpha is not None and self.filter.alpha is not Alpha.ON_WHITE
         check_result(self.filter.name, result, prepared, self.filter.merge, adds_alpha=adds_alpha)
         if alpha is None or not adds_alpha:
@@ -188,6 +194,8 @@ def register(
     border: Border = Border.NONE,
     refuses: Callable[..., str | None] = _nothing,
     doubts: Callable[..., str | None] = _nothing,
+    informed: bool = False,
+    space: Callable[..., str | None] = _nothing,
     **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
     """Decorates function(image, **parameters) -> image, which gets an array that it cannot change. The options are
@@ -201,6 +209,7 @@ def register(
         if name in _filters:
             raise ValueError(f"a filter named {name!r} exists already")
         flags = {"deep": deep, "gray": gray, "bilevel": bilevel, "keeps_bilevel": keeps_bilevel, "tints": tints}
+        flags["informed"] = informed
         check_options(
             name,
             {
@@ -210,6 +219,7 @@ def register(
                 "work": (work, (int, float, _FUNCTION)),
                 "refuses": (refuses, _FUNCTION),
                 "doubts": (doubts, _FUNCTION),
+                "space": (space, _FUNCTION),
                 **{option: (value, bool) for option, value in flags.items()},
             },
         )
@@ -230,6 +240,8 @@ def register(
             border,
             refuses,
             doubts,
+            informed,
+            space,
         )
         return function
 

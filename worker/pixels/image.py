@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -21,3 +22,18 @@ class Place:
     top: int
     width: int
     height: int
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a filter may know of the file that its image is from. colour and gray are the profiles (ICC.1) of pixels in
+    colour and of gray ones; None stands for sRGB and its tone curve. fields are what the camera has written down, by
+    the names that a text can have.
+    """
+
+    colour: bytes | None = None
+    gray: bytes | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_KNOWN = About()

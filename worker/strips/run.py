@@ -22,6 +22,7 @@ from filterfleet.worker.filters import Bound
 from filterfleet.worker.filters.merge import Resizing
 from filterfleet.worker.formats import Carried, Header, Target
 from filterfleet.worker.formats.metadata import NOTHING
+from filterfleet.worker.formats.spaces import stating_space
 from filterfleet.worker.settings import WHOLE_PIXELS
 from filterfleet.worker.strips import plan
 from filterfleet.worker.strips.barriers import Barrier, open_barrier
@@ -159,7 +160,8 @@ class _Run:
     def _writer(self, output: Output, node: Node, size: Size, rows: int) -> Ordered:
         target = self.targets[output.name]
         self.sizes[output.name] = size.width, size.height
-        writer = open_writer(target, self.carried, size.width, size.height, rows, bilevel=node.bilevel)
+        carried = stating_space(self.carried, node.space)
+        writer = open_writer(target, carried, size.width, size.height, rows, bilevel=node.bilevel)
         self.unfinished.callback(writer.close)
         return Ordered(writer)
 
