@@ -28,7 +28,7 @@ DECODER_ROWS = 200
 _WEIGHED_ROWS, _WEIGHED_BYTES = 320, 64
 
 # Bytes for each pixel that the lossless encoders take, and the rows that tiles wait for.
-_LOSSLESS_WEBP, _LOSSLESS_AVIF, _TILED_ROWS = 64, 96, 512
+_LOSSLESS_WEBP, _LOSSLESS_AVIF, _TILED_ROWS = 64, 104, 512
 
 # Bytes that a resize takes besides for each transparent pixel, before and after.
 _RESIZED_FROM, _RESIZED_TO = 12, 24

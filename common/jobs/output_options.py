@@ -24,7 +24,7 @@ SIDE = (1, 1_000_000)  # pixels
 # The encodings that know an option. "same" may turn out to be any of them.
 _KNOWING = {
     "lossless": ("same", "webp", "avif", DEEPZOOM),
-    "chroma": ("same", "jpeg", "avif"),
+    "chroma": ("same", "jpeg", "avif", DEEPZOOM),
     "progressive": ("same", "jpeg"),
     "dpi": ("same", "jpeg", "png", "tiff"),
     "max_bytes": ("same", "jpeg", "webp", "avif"),
@@ -58,10 +58,10 @@ ALWAYS = When()
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """lossless, for WebP, AVIF and the tiles of a deep zoom: no sample changes. chroma, for JPEG and AVIF, is how
-    densely colour is stored. progressive is for JPEG. dpi is what JPEG, PNG and TIFF claim of dots an inch. max_bytes
-    lowers the quality until the file is that small. pages: "first", or "all" that a TIFF has. name is a pattern
-    (common.jobs.patterns) for the names of files; "" leaves them as they are.
+    """lossless, for WebP, AVIF and the tiles of a deep zoom: no sample changes. chroma, for JPEG, AVIF and tiles, is
+    how densely colour is stored. progressive is for JPEG. dpi is what JPEG, PNG and TIFF claim of dots an inch.
+    max_bytes lowers the quality until the file is that small. pages: "first", or "all" that a TIFF has. name is a
+    pattern (common.jobs.patterns) for the names of files; "" leaves them as they are.
     """
 
     lossless: bool = False

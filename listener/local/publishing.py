@@ -106,24 +106,25 @@ class _Folders:
 
 
 def _place(files: Set, folders: _Folders, litter: list[Staged]) -> None:
-    """Rename a set to its places, or leave everything as it was. Raises PlaceError. What is left in the stages is added
-    to litter."""
+    """Rename a set, which may be empty, to its places, or leave everything as it was. Raises PlaceError. What is left
+    in the stages is added to litter."""
     places: list[tuple[Staged, int, str]] = []
-    done = 0
-    file = files[0]
+    done, target = 0, ""
     try:
         for file in files:
+            target = file.target
             folder, name = folders.of(file)
             litter += _keep_old(file, folder, name)
             places.append((file, folder, name))
         for file, folder, name in places:
+            target = file.target
             os.rename(file.name, name, src_dir_fd=file.stage.folder, dst_dir_fd=folder)
             done += 1
     except OSError as error:
         for placed in places[:done]:
             _put_back(*placed)
         litter += files
-        raise PlaceError(error, file.target) from None
+        raise PlaceError(error, target) from None
 
 
 def _keep_old(file: Staged, folder: int, name: str) -> list[Staged]:

@@ -114,7 +114,11 @@ def test_a_worker_refuses_options_that_it_does_not_know():
         ("lossless = 1", "webp", "Its lossless is 1; it has to be true or false."),
         ("lossless = true", "jpeg", "Its encoding jpeg knows no lossless = true: that is for webp, avif and deepzoom."),
         ('chroma = "4:4:0"', "jpeg", "Its chroma cannot be '4:4:0': did you mean '4:4:4'?"),
-        ('chroma = "4:4:4"', "webp", "Its encoding webp knows no chroma = '4:4:4': that is for jpeg and avif."),
+        (
+            'chroma = "4:4:4"',
+            "webp",
+            "webp knows no chroma = '4:4:4': that is for jpeg, avif and deepzoom.",
+        ),
         ('chroma = "4:2:2"', "avif", "AVIF is stored with chroma 4:4:4 or 4:2:0."),
         ('lossless = true\nchroma = "4:2:0"', "avif", "With chroma 4:2:0 colour is lost"),
         ("progressive = true", "png", "knows no progressive = true: that is for jpeg."),

@@ -21,6 +21,9 @@ from filterfleet.worker.pixels.opencv import cv2
 # make tiles of 256 x 256. More: fewer files. Less: a viewer loads less that it does not show.
 TILE, OVERLAP = 254, 1
 
+# Rows that are worked on at once. More: more memory. Less: more calls of libraries for each pixel.
+_ROWS = 256
+
 _NAME = "image"  # a source's name cannot be known here: images of the same content share their outputs
 
 
@@ -33,7 +36,8 @@ class Tiles:
         self._width, self._height, self._opaque = width, height, image_format == "jpeg"
         self._extension = {"jpeg": "jpg", "png": "png"}[image_format]
         self._encode = encode
-        levels = (max(width, height) - 1).bit_length()
+        self._levels = levels = (max(width, height) - 1).bit_length()
+        self._ready: list[tuple[int, int, str, bytes]] = []  # tiles that have come with the last rows
         self._archive = Archive()
         below: _Level | None = None
         for level in range(levels + 1):
@@ -50,7 +54,11 @@ class Tiles:
 
     def put(self, rows: Image) -> None:
         """Takes all rows of the image, in order. Raises OSError."""
-        self._full.put(rows)
+        for top in range(0, len(rows), _ROWS):
+            self._full.put(rows[top : top + _ROWS])
+            for _, _, name, tile in sorted(self._ready, key=lambda made: made[:2]):
+                self._archive.add(name, tile)
+            self._ready.clear()
 
     def finish(self) -> FileBlob:
         """The file, once all rows are in, which is now the caller's to close. Raises OSError."""
@@ -62,8 +70,11 @@ class Tiles:
         self._archive.close()
 
     def _add(self, level: int, column: int, row: int, tile: Image) -> None:
+        """Tiles are in the order in which rows of the image complete them, and not in that of the pieces in which these
+        rows come: so strips make the very bytes of the whole image."""
         name = f"{_NAME}/{_NAME}_files/{level}/{column}_{row}.{self._extension}"
-        self._archive.add(name, self._encode(tile))
+        rows = min(((row + 1) * TILE + OVERLAP) << (self._levels - level), self._height)
+        self._ready.append((rows, -level, name, self._encode(tile)))
 
     def _description(self) -> str:
         return (
