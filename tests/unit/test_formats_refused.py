@@ -30,6 +30,13 @@ def frame(marker, bits=8):
     return bytes(file)
 
 
+def with_components(count):
+    """A gray JPEG whose frame names more components."""
+    file = bytearray(saved(pil(GRAY), "JPEG"))
+    file[file.index(b"\xff\xc0") + 9] = count
+    return bytes(file)
+
+
 WEBP_OF_SIZE = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + (59_999).to_bytes(3, "little") * 2
 NO_ROWS = (b"IDAT", zlib.compress(b""))
 REFUSED = {
@@ -39,7 +46,6 @@ REFUSED = {
     ),
     "signed tiff": (vips(BGR).cast("short").tiffsave_buffer(), "The TIFF file has signed 16-bit samples"),
     "uint32 tiff": (vips(BGR).cast("uint").tiffsave_buffer(), "The TIFF file has 32-bit samples"),
-    "five bands": (vips(BGR).bandjoin([1, 2]).tiffsave_buffer(), "The TIFF file has 5 samples per pixel; at most 4"),
     "wide png": (
         samples.png(samples.ihdr(1_000_001, 1), NO_ROWS),
         "The image is 1000001 x 1 pixels; a side of a PNG file may have at most 1000000.",
@@ -58,6 +64,21 @@ REFUSED = {
     "lossless jpeg": (frame(0xC3), "The file is a lossless JPEG, which cannot be read."),
     "hierarchical jpeg": (frame(0xC5), "The file is a hierarchical JPEG, which cannot be read."),
     "jpeg-ls": (frame(0xF7), "The file is a JPEG-LS image, which cannot be read."),
+    "jpeg of two components": (
+        with_components(2),
+        "The file is a JPEG of 2 colour components, which cannot be read.",
+    ),
+    "jpeg xr": (b"II\xbc\1" + bytes(40), "The file is a JPEG XR image, which cannot be read."),
+    "qoi": (b"qoif" + bytes(40), "The file is a QOI image, which cannot be read."),
+    "radiance": (b"#?RADIANCE\n" + bytes(40), "The file is a Radiance image (HDR), which cannot be read."),
+    "dds": (b"DDS " + bytes(200), "The file is a DirectDraw surface (DDS), which cannot be read."),
+    "dicom": (bytes(128) + b"DICM" + bytes(40), "The file is a DICOM image, which cannot be read."),
+    "fits": (b"SIMPLE  =                    T", "The file is a FITS image, which cannot be read."),
+    "pam": (b"P7\nWIDTH 1\n", "The file is a PAM image, which cannot be read."),
+    "pfm": (b"PF\n1 1\n-1.0\n" + bytes(12), "The file is a floating-point image (PFM), which cannot be read."),
+    "avi": (b"RIFF" + bytes(4) + b"AVI " + bytes(40), "The file is a film, which cannot be read."),
+    "gzip": (b"\x1f\x8b\x08" + bytes(40), "The file is a gzip archive, which cannot be read."),
+    "git lfs": (b"version https://git-lfs.github.com/spec/v1\n", "The file is a pointer of Git LFS, which stands for"),
     "mp4": (samples.box(b"ftyp", b"isom\0\0\0\0isommp42"), "The file is a film, which cannot be read."),
     "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "The file is a PostScript file (EPS), which cannot be read."),
     "xcf": (b"gimp xcf v011\0" + bytes(40), "The file is a GIMP file (XCF), which cannot be read."),

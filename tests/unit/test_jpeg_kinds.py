@@ -23,8 +23,8 @@ def read(file, damaged=Damaged.REFUSE):
 @pytest.mark.parametrize("damaged", Damaged)
 @pytest.mark.parametrize(
     "factors",
-    [(0x31, 0x11, 0x11), (0x24, 0x11, 0x11), (0x22, 0x12, 0x21), (0x22, 0x21, 0x11)],
-    ids=["3x1", "2x4", "own factors", "one full"],
+    [(0x31, 0x11, 0x11), (0x24, 0x11, 0x11), (0x22, 0x12, 0x21), (0x22, 0x21, 0x11), (0x14, 0x11, 0x11)],
+    ids=["3x1", "2x4", "own factors", "one full", "1x4"],
 )
 def test_any_sampling_is_read(factors, damaged):
     """The factors are changed afterwards. The picture is then another one, which needs fewer blocks; its golden pixels
@@ -47,10 +47,19 @@ def test_any_sampling_is_read(factors, damaged):
         PLAIN[:-2],
         PLAIN[:-2] + TAIL,
         PLAIN[:-2] + bytes(5000),
+        PLAIN[:-2] + b"text \xff\xffwith markers" * 9,
         PLAIN[:-2] + b"stray bytes" + PLAIN[-2:],
         PLAIN[:TABLE] + b"ab" + PLAIN[TABLE:-2] + TAIL,
     ],
-    ids=["stray bytes", "no end", "no end and a tail", "no end and zeros", "strays in front of the end", "both"],
+    ids=[
+        "stray bytes",
+        "no end",
+        "no end and a tail",
+        "no end and zeros",
+        "no end and text",
+        "strays in front of the end",
+        "both",
+    ],
 )
 def test_harmless_faults_change_no_pixel(file, damaged):
     assert np.array_equal(read(file, damaged), read(PLAIN))

@@ -53,6 +53,16 @@ def test_orientation_is_read_and_then_set_to_upright(orientation):
     assert pillow_tags(edited(data, gps=True))[0x010F] == "Camera & Co"
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("number", "expected"), [(6, 6), (0, 1), (9, 1), (6 << 16, 1)])
+def test_an_orientation_of_the_type_long_counts(number, expected, order):
+    """The standard has it short. Pillow and ImageMagick take both."""
+    head = struct.pack(order + "2sHIH", b"II" if order == "<" else b"MM", 42, 8, 1)
+    data = head + struct.pack(order + "HHIII", 0x0112, 4, 1, number, 0)
+    assert orientation_of(data) == expected
+    assert orientation_of(edited(data, gps=True)) == 1
+
+
 def test_the_position_is_gone_from_the_bytes_not_only_from_the_tags():
     data = exif(6, gps=True)
     assert SECONDS in data

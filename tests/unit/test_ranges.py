@@ -83,6 +83,38 @@ def test_heic(span, mode):
         assert np.array_equal(decode(file, read_header(file))[:, :, 3], RAMP)
 
 
+# --- colours multiplied by alpha ----
+
+ALPHA = np.tile(np.linspace(0, 255, 64).round().astype(np.uint8), (64, 1))
+RED = np.dstack([np.full((64, 64), level, np.uint8) for level in (200, 60, 10)] + [ALPHA])
+
+
+def multiplied_heic():
+    """pillow_heif marks the alpha, and stores the colours as it gets them."""
+    stored = np.dstack([np.rint(RED[:, :, :3] * (ALPHA[:, :, None] / 255)).astype(np.uint8), ALPHA])
+    heif = pillow_heif.from_pillow(Image.fromarray(stored))
+    heif.premultiplied_alpha = True
+    packed = io.BytesIO()
+    heif.save(packed, quality=-1, chroma="444")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["avif", "heic"])
+def test_colours_that_are_multiplied_by_alpha_are_divided(kind):
+    """The golden value is the picture that was multiplied; Pillow (libavif) does it for AVIF."""
+    file = (
+        saved(Image.fromarray(RED), "AVIF", quality=100, subsampling="4:4:4", alpha_premultiplied=True)
+        if kind == "avif"
+        else multiplied_heic()
+    )
+    assert b"prem" in file
+    image = decode(file, read_header(file))
+    assert np.array_equal(image[:, :, 3], ALPHA)
+    error = np.abs(image[:, :, 2::-1].astype(float) - RED[:, :, :3])
+    stored = error * ALPHA[:, :, None] / 255  # in levels of the numbers in the file, which are rounded and encoded
+    assert stored[ALPHA > 0].max() <= 2
+
+
 def test_the_range_in_the_stream_is_found_whatever_precedes_it():
     """A temporal delimiter, an extension of the unit's header, and a unit without a size."""
     stream = avif_files.full_range(10)

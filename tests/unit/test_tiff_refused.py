@@ -64,6 +64,30 @@ REFUSED = {
         tiff(GRAY.astype(np.float32).tobytes(), 32, 1, 1, _339=(3, 1, 3)),
         "The TIFF file has floating-point samples; only unsigned integers of up to 16 bits can be read.",
     ),
+    "float in 64 bits": (
+        tiff(GRAY.astype(np.float64).tobytes(), 64, 1, 1, _339=(3, 1, 3)),
+        "The TIFF file has floating-point samples; only unsigned integers of up to 16 bits can be read.",
+    ),
+    "integers of 64 bits": (
+        tiff(GRAY.astype(np.uint64).tobytes(), 64, 1, 1),
+        "The TIFF file has 64-bit samples; only unsigned integers of up to 16 bits can be read.",
+    ),
+    "integers of 24 bits": (
+        tiff(bytes(3 * GRAY.size), 24, 1, 1),
+        "The TIFF file has 24-bit samples; only unsigned integers of up to 16 bits can be read.",
+    ),
+    "six inks": (
+        tiff(bytes(6 * GRAY.size), 8, 6, 5),
+        "The TIFF file has 6 samples per pixel; at most 4 can be read.",
+    ),
+    "complex": (
+        tiff(GRAY.astype(np.complex64).tobytes(), 64, 1, 1, _339=(3, 1, 6)),
+        "The TIFF file has complex samples; only unsigned integers of up to 16 bits can be read.",
+    ),
+    "JPEG XR (34934)": (
+        tiff(bytes(99), 8, 3, 2, compression=34934),
+        "The TIFF file has JPEG XR compression, which cannot be read.",
+    ),
     "sixteen-bit ycbcr": (
         tiff(bytes(9999), 16, 3, 6),
         "The TIFF file has YCbCr colours of 16 bits; only 8 can be read.",

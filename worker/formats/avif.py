@@ -8,7 +8,7 @@ import numpy as np
 
 from filterfleet.common.blob import Blob, read
 from filterfleet.worker.formats.av1 import says_full_range
-from filterfleet.worker.formats.boxes import primary_properties, primary_start
+from filterfleet.worker.formats.boxes import is_multiplied, primary_properties, primary_start
 from filterfleet.worker.formats.damage import DamagedHeader
 from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
@@ -16,7 +16,29 @@ from filterfleet.worker.pixels.image import Image
 _MONOCHROME = 0x10  # in the third byte of av1C
 _CHROMA = 16  # the byte of hvcC whose last two bits are chroma_format_idc, 0 for gray
 _FULL_RANGE = 0x80  # in the last byte of a colour box of the type nclx
+_BAND = 64  # rows whose samples are in memory as 32 bits at once
 _LONGEST = 4096  # bytes of a property or of the stream that are looked at; both begin with what is looked for
+
+
+def divided_by_alpha(image: Image, blob: Blob) -> Image:
+    """The image as it is meant, if its file stores colours multiplied by alpha, which libheif leaves as they are."""
+    try:
+        multiplied = image.ndim == 3 and image.shape[2] in (2, 4) and is_multiplied(blob)
+    except DamagedHeader:
+        return image
+    return _divided(image) if multiplied else image
+
+
+def _divided(image: Image) -> Image:
+    """Each colour divided by its alpha and rounded; where alpha is 0, colours are 0."""
+    top = np.uint32(np.iinfo(image.dtype).max)
+    result = np.empty_like(image)
+    for start in range(0, len(image), _BAND):
+        band = image[start : start + _BAND].astype(np.uint32)
+        alpha = band[:, :, -1:]
+        colours = np.where(alpha > 0, (band[:, :, :-1] * top + alpha // 2) // np.maximum(alpha, 1), 0)
+        result[start : start + _BAND] = np.dstack([np.minimum(colours, top), alpha])
+    return result
 
 
 def limited_gray(blob: Blob) -> bool:

@@ -50,6 +50,21 @@ def primary_start(blob: Blob, most: int) -> bytes:
     return bytes(read(blob, places[0][0], min(most, places[0][1]))) if places else b""
 
 
+def is_multiplied(blob: Blob) -> bool:
+    """Whether the colours of the primary image are stored multiplied by its alpha: a reference of the kind "prem"
+    (ISO 23008-12, 6.10.1.2) leads from it. Raises DamagedHeader and OSError.
+    """
+    meta = _meta(blob)
+    references = [box for box in meta if box.kind == b"iref"]
+    if not references:
+        return False
+    primary = _primary(blob, meta)
+    start, stop = references[0].start, references[0].stop
+    number = ">I" if unpack(">B", blob, start)[0] else ">H"
+    inside = boxes(blob, start + _FULL, stop)
+    return any(box.kind == b"prem" and unpack(number, blob, box.start)[0] == primary for box in inside)
+
+
 def exif_items(blob: Blob) -> list[ExifItem]:
     """The items that hold EXIF; those after the first without their data. Raises DamagedHeader and OSError."""
     found: list[ExifItem] = []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Damaged
-from filterfleet.worker.formats import bmp, gif, heic, ico, jp2, jpeg, jxl, pnm, psd, raw, tga
+from filterfleet.worker.formats import avif, bmp, gif, heic, ico, jp2, jpeg, jxl, pnm, psd, raw, tga
 from filterfleet.worker.formats.damage import damaged as damaged_file
 from filterfleet.worker.formats.damage import damaged_pixels
 from filterfleet.worker.formats.facts import Header
@@ -70,6 +70,10 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
         raise damaged_pixels(header.format, damaged) from None
 
 
+def _avif(blob: Blob, header: Header, damaged: Damaged) -> Image:
+    return avif.divided_by_alpha(_by_vips(blob, header, damaged), blob)
+
+
 def _gif(blob: Blob, header: Header, damaged: Damaged) -> Image:
     return gif.on_its_canvas(_by_vips(blob, header, damaged), blob)
 
@@ -97,7 +101,7 @@ _DECODERS: dict[str, Callable[[Blob, Header, Damaged], Image]] = {
     "jpeg": _jpeg,
     "png": _by_vips,
     "tiff": _by_vips,
-    "avif": _by_vips,
+    "avif": _avif,
     "gif": _gif,
     "webp": _webp,  # twice as fast as libvips
     "bmp": _bmp,

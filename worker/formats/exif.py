@@ -64,8 +64,10 @@ def orientation_of(exif: bytes | None) -> int:
         (start,) = struct.unpack_from(order + "I", exif, 4)
         (count,) = struct.unpack_from(order + "H", exif, start)
         for index in range(min(count, MAX_EXIF_ENTRIES)):
-            tag, kind, _, value = struct.unpack_from(order + "HHIH", exif, start + 2 + 12 * index)
-            if (tag, kind) == (_ORIENTATION, _SHORT):
+            at = start + 2 + 12 * index
+            tag, kind = struct.unpack_from(order + "HH", exif, at)
+            if tag == _ORIENTATION and kind in (_SHORT, _LONG):  # the standard has short, and some writers long
+                (value,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), exif, at + 8)
                 return int(value) if 1 <= value <= 8 else 1
     except struct.error:
         pass

@@ -10,7 +10,7 @@ import numpy as np
 from filterfleet.common.blob import Blob, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.extensions import needs_extra
-from filterfleet.worker.formats.avif import limited_gray, spread_gray
+from filterfleet.worker.formats.avif import divided_by_alpha, limited_gray, spread_gray
 from filterfleet.worker.formats.damage import damaged
 from filterfleet.worker.formats.exif import PREFIX
 from filterfleet.worker.formats.facts import Header, only
@@ -51,7 +51,7 @@ def decode(blob: Blob) -> Image:
     except Exception:  # noqa: BLE001 - pillow_heif has no error class of its own, and raises many
         raise damaged("heic") from None
     samples = stored.reshape(*stored.shape[:2], -1)
-    return from_rgb_order(_in_full_range(samples, heif, limited=limited_gray(blob)))
+    return divided_by_alpha(from_rgb_order(_in_full_range(samples, heif, limited=limited_gray(blob))), blob)
 
 
 def _in_full_range(samples: Image, heif: Any, *, limited: bool) -> Image:

@@ -18,7 +18,7 @@ from filterfleet.worker.settings import WHOLE_PIXELS
 
 _MARKER = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")  # with a length, or EOI; restarts and escapes belong to a scan
 _SEGMENT = re.compile(rb"\xff[\xc0-\xfe]")  # a marker between segments, behind the bytes that may fill up before it
-_SOS, _END = 0xDA, b"\xff\xd9"
+_SOS, _SCAN, _END = 0xDA, b"\xff\xda", b"\xff\xd9"
 _TOO_SHORT = "premature end of data segment"  # libjpeg's warning when a scan has fewer blocks than the image
 _ODD_SAMPLING = "subsampling level"  # simplejpeg knows six samplings of colour
 _FILLING = 16  # equal bytes at the end of a scan: somebody has filled up what was missing
@@ -50,9 +50,10 @@ def _variants(data: Payload, header: Header) -> Iterator[Payload]:
     yield clean
     yield bytes(clean) + _END
     if header.bounded and header.pixels <= WHOLE_PIXELS:
-        end = _end_of_the_last_block(clean, header)
-        if end is not None and len(set(clean[end - _FILLING : end])) > 1:
-            yield clean[:end] + _END
+        scan = _until_a_foreign_marker(clean)
+        end = _end_of_the_last_block(scan, header)
+        if end is not None and len(set(scan[end - _FILLING : end])) > 1:
+            yield scan[:end] + _END
 
 
 def _decoded(data: Payload, header: Header, *, strict: bool) -> tuple[Image | None, str]:
@@ -90,11 +91,17 @@ def _without_strays(data: Payload) -> bytes:
     return bytes(data)
 
 
+def _until_a_foreign_marker(data: bytes) -> bytes:
+    """The file up to the first marker in or behind its scan: what follows may be no JPEG."""
+    found = _MARKER.search(data, data.find(_SCAN) + len(_SCAN))
+    return data[: found.start()] if found else data
+
+
 def _end_of_the_last_block(data: bytes, header: Header) -> int | None:
     """Where a baseline scan has as many blocks as the image needs, found by halving: decoders do not tell. None if it
     never has.
     """
-    low, high = data.find(b"\xff\xda"), len(data)
+    low, high = data.find(_SCAN), len(data)
     if low < 0 or not _complete(data, header):
         return None
     while high - low > 1:

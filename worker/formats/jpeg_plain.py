@@ -60,7 +60,7 @@ def _decoders(head: bytes) -> tuple[int, int, int] | None:
     """Height, width and samples of a pixel as the decoder finds them; None if it refuses the file."""
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(head)
-    except ValueError:
+    except (ValueError, KeyError):  # it has no name for some samplings
         return None
     return height, width, _SAMPLES.get(colours, 0)
 

@@ -27,7 +27,10 @@ OF_PIXELS = (
     *(JPEG_TABLES, COEFFICIENTS, SUBSAMPLING, _POSITIONS, REFERENCES, PROFILE),
 )
 
-_GRAYS_AND_RGB = (0, 1, 2)  # values of PHOTOMETRIC
+_GRAYS, _GRAYS_AND_RGB = (0, 1), (0, 1, 2)  # values of PHOTOMETRIC
+_ALPHA = (1, 2)  # values of EXTRA: multiplied, plain
+_UNSIGNED = (1, 4)  # values of FORMAT: unsigned integers, and what the file does not say
+_SAMPLE_KINDS = {2: "signed {}-bit", 3: "floating-point", 5: "complex", 6: "complex"}  # the others
 _YCBCR, CIELAB, ICCLAB, ITULAB = 6, 8, 9, 10
 _OLD_JPEG, _JPEG = 6, 7  # values of COMPRESSION
 _WHOLE_BYTES = (1, 5, 8, 32773, 32946)  # compressions of bytes, whatever they stand for: none, LZW, deflate, PackBits
@@ -44,6 +47,8 @@ _UNREAD = {
     34677: "SGI LogLuv",
     34712: "JPEG 2000",
     34887: "LERC",
+    22610: "JPEG XR",
+    34934: "JPEG XR",
     34892: "lossy JPEG of a camera",
     34925: "LZMA",
     34933: "PNG",
@@ -76,7 +81,7 @@ class Kind(enum.Enum):
     LAB = "CIELAB as if it were RGB"
     JPEG_INSIDE = "the JPEG file that old-style JPEG compression left whole"
     PACKED = "the bytes, which hold samples of other sizes than 8 and 16 bits"
-    PLANES = "each plane of tiles as if it were gray"
+    PLANES = "each plane as if it were gray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,7 @@ class Directory:
 @dataclass(frozen=True, slots=True)
 class Page:
     """number: of the page whose pixels are read. bits, samples: per sample, per pixel. spare: the samples at the end of
-    each pixel of which the file does not say what they are.
+    each pixel that are neither colour nor alpha.
     """
 
     directory: Directory
@@ -144,8 +149,22 @@ def page_of(blob: Blob) -> Page | None:
         return None
     if kind is Kind.PACKED and len(set(bits)) > 1:
         raise ImageError("The TIFF file has samples of different depths, which cannot be read.")
-    spare = len(extra) if extra and not any(extra) and len(extra) < samples else 0
-    return Page(directory, number, kind, bits[0], samples, spare)
+    return Page(directory, number, kind, bits[0], samples, _spare(directory, extra, samples))
+
+
+def _spare(directory: Directory, extra: tuple[int, ...], samples: int) -> int:
+    """How many samples at the end of a pixel are neither colour nor alpha. Raises ImageError if there are some before
+    the alpha.
+    """
+    if not extra:
+        return samples - 1 if samples > 2 and directory.value(PHOTOMETRIC, 1) in _GRAYS else 0
+    if len(extra) >= samples:
+        return 0
+    if extra[0] in _ALPHA:
+        return len(extra) - 1
+    if any(kind in _ALPHA for kind in extra):
+        raise ImageError("The TIFF file has samples of an unknown meaning before its alpha, which cannot be read.")
+    return len(extra)
 
 
 def _full_picture(blob: Blob) -> tuple[int, Directory]:
@@ -170,19 +189,31 @@ def _kind(directory: Directory, bits: int, samples: int) -> Kind:
         if bits != 8:
             raise ImageError(f"The TIFF file has YCbCr colours of {bits} bits; only 8 can be read.")
         return Kind.YCBCR
-    if directory.value(FORMAT, 1) != 1:
-        return Kind.PLAIN
+    if directory.value(FORMAT, 1) not in _UNSIGNED or bits > 16:
+        return _of_other_samples(directory, photometric, bits)
     if photometric in (CIELAB, ICCLAB, ITULAB):
         _check_lab(directory, bits, samples)
         return Kind.LAB
     if bits < 16 and bits != 8 and not (bits in (1, 2, 4) and samples == 1):
         _check_packed(directory, bits, samples)
         return Kind.PACKED
-    if directory.value(PLANES, 1) == 2 and TILES in directory.entries and samples > 1:
-        if photometric not in _GRAYS_AND_RGB or 1 in directory.values(EXTRA, ()) or bits > 16:
-            raise ImageError("The TIFF file has tiles of separate planes; only gray and RGB of 8 or 16 bits can be so.")
+    tiled = TILES in directory.entries
+    if directory.value(PLANES, 1) == 2 and samples > 1 and (tiled or photometric in _GRAYS):
+        if photometric not in _GRAYS_AND_RGB or 1 in directory.values(EXTRA, ()):
+            parts = "tiles" if tiled else "strips"
+            raise ImageError(
+                f"The TIFF file has {parts} of separate planes; only gray and RGB of 8 or 16 bits can be so."
+            )
         return Kind.PLANES
     return Kind.PLAIN
+
+
+def _of_other_samples(directory: Directory, photometric: int, bits: int) -> Kind:
+    """Raises ImageError for samples that are not read. Those of CIELAB may be called signed, since some of them are."""
+    if photometric in (CIELAB, ICCLAB, ITULAB) and bits <= 16:
+        return Kind.PLAIN
+    kind = _SAMPLE_KINDS.get(directory.value(FORMAT, 1), f"{bits}-bit").format(bits)
+    raise ImageError(f"The TIFF file has {kind} samples; only unsigned integers of up to 16 bits can be read.")
 
 
 def _check_lab(directory: Directory, bits: int, samples: int) -> None:

@@ -25,7 +25,7 @@ _BAND = 64  # rows whose single bits are in memory at once
 # Of the directory that is put in front for libvips, what is taken from the file's own.
 _OF_A_PLANE = (
     *(tiff.WIDTH, tiff.HEIGHT, tiff.COMPRESSION, tiff.FILL_ORDER, tiff.PREDICTOR),
-    *(tiff.TILE_WIDTH, tiff.TILE_HEIGHT, tiff.JPEG_TABLES),
+    *(tiff.TILE_WIDTH, tiff.TILE_HEIGHT, tiff.ROWS, tiff.JPEG_TABLES),
 )
 _SHORT, _LONG = 3, 4
 _Entries = dict[int, tuple[int, int, int] | Entry]  # of a directory, as tiff.with_directory takes them
@@ -125,9 +125,8 @@ def _lab(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
 
 def _joined(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
     directory = page.directory
-    offsets, sizes = directory.entries.get(tiff.TILES), directory.entries.get(tiff.TILE_BYTES)
-    if offsets is None or sizes is None:
-        raise damaged("tiff")
+    tags = (tiff.TILES, tiff.TILE_BYTES) if tiff.TILES in directory.entries else (tiff.STRIPS, tiff.STRIP_BYTES)
+    places = [directory.entries.get(tag) for tag in tags]
     planes = []
     for plane in range(page.samples):
         entries: _Entries = _shared(page, _OF_A_PLANE)
@@ -136,9 +135,11 @@ def _joined(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
             tiff.BITS: (_SHORT, 1, page.bits),
             tiff.PHOTOMETRIC: (_SHORT, 1, gray),
             tiff.SAMPLES: (_SHORT, 1, 1),
-            tiff.TILES: _part(directory, offsets, plane, page.samples),
-            tiff.TILE_BYTES: _part(directory, sizes, plane, page.samples),
         }
+        for tag, place in zip(tags, places, strict=True):
+            if place is None:
+                raise damaged("tiff")
+            entries[tag] = _part(directory, place, plane, page.samples)
         planes.append(_opened(blob, page, entries, fail_on, disk))
     joined = planes[0].bandjoin(planes[1:])
     colours = page.samples - len(directory.values(tiff.EXTRA, ())) >= 3

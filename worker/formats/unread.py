@@ -16,7 +16,28 @@ _BY_MAGIC = (
     (b"%!PS", "a PostScript file (EPS)"),
     (b"\xc5\xd0\xd3\xc6", "a PostScript file (EPS)"),
     (b"gimp xcf", "a GIMP file (XCF)"),
+    (b"II\xbc", "a JPEG XR image"),
+    (b"qoif", "a QOI image"),
+    (b"#?RADIANCE", "a Radiance image (HDR)"),
+    (b"#?RGBE", "a Radiance image (HDR)"),
+    (b"DDS ", "a DirectDraw surface (DDS)"),
+    (b"icns", "an Apple icon (ICNS)"),
+    (b"AT&TFORM", "a DjVu document"),
+    (b"SIMPLE  =", "a FITS image"),
+    (b"BPG\xfb", "a BPG image"),
+    (b"FLIF", "a FLIF image"),
+    (b"\x8aMNG", "an MNG animation"),
+    (b"\x8bJNG", "a JNG image"),
+    (b"PF\n", "a floating-point image (PFM)"),
+    (b"Pf\n", "a floating-point image (PFM)"),
+    (b"P7\n", "a PAM image"),
+    (b"\xd7\xcd\xc6\x9a", "a Windows metafile (WMF)"),
+    (b"\x1a\x45\xdf\xa3", "a film"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a Microsoft Office document"),
+    (b"version https://git-lfs", "a pointer of Git LFS, which stands for a file that was not fetched"),
 )
+_INSIDE = ((128, b"DICM", "a DICOM image"), (8, b"AVI ", "a film"), (8, b"WAVE", "a sound"))  # where, what, its name
 _FILMS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"M4V ", b"avc1", b"3gp4", b"3gp5", b"qt  ")
 _BY_TAG = ((b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"), (b"<svg", "an SVG drawing"))
 
@@ -24,6 +45,7 @@ _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # the markers that start a fra
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 _HIERARCHICAL = (0xC5, 0xC6, 0xCD, 0xCE)
 _DEEP = (12, 16)  # bits a sample that the standard knows besides 8
+_COMPONENTS = (1, 3, 4)  # gray, YCbCr or RGB, YCCK or CMYK
 _JPEG_LS = 0xF7
 _NO_LENGTH = (0x01, *range(0xD0, 0xD9))
 _SOS, _EOI = 0xDA, 0xD9
@@ -33,6 +55,9 @@ def named(head: bytes) -> str | None:
     """What a file is that begins with head and is of no format that is read; None if that is not known."""
     for magic, name in _BY_MAGIC:
         if head.startswith(magic):
+            return name
+    for at, magic, name in _INSIDE:
+        if head.startswith(magic, at):
             return name
     if head[4:8] == b"ftyp" and head[8:12] in _FILMS:
         return "a film"
@@ -53,7 +78,7 @@ def check_jpeg(blob: Blob) -> None:
 def _kind_of_jpeg(blob: Blob) -> str | None:
     at = 2
     for _ in range(MAX_PARTS):
-        segment = bytes(read(blob, at, 5))
+        segment = bytes(read(blob, at, 10))
         if len(segment) < 5 or segment[0] != 0xFF:
             return None
         marker = segment[1]
@@ -68,7 +93,14 @@ def _kind_of_jpeg(blob: Blob) -> str | None:
         elif marker in _HIERARCHICAL:
             return "a hierarchical JPEG"
         elif marker in _SOF:
-            return f"a {segment[4]}-bit JPEG" if segment[4] in _DEEP else None
+            return _kind_of_frame(segment)
         else:
             at += 2 + int.from_bytes(segment[2:4], "big")
     return None
+
+
+def _kind_of_frame(segment: bytes) -> str | None:
+    """segment: the first bytes of a start of frame (ITU-T T.81, B.2.2)."""
+    if segment[4] in _DEEP:
+        return f"a {segment[4]}-bit JPEG"
+    return f"a JPEG of {segment[9]} colour components" if len(segment) == 10 and segment[9] not in _COMPONENTS else None
