@@ -162,7 +162,7 @@ class BrokerService:
         """again: read the keys again. Raises FloodError. Actions that were still to be carried out are lost then, like
         everybody's connections."""
         actions: list[Action] = []
-        for side, peer in (*self._door.turn(time.monotonic()), *(self._door.read_again() if again else ())):
+        for side, peer in self._door.turn(time.monotonic(), again=again):
             actions += self._core.on_dismissed(side, peer, time.monotonic())
         for side in Side:
             if self._sockets[side] in ready:

@@ -134,7 +134,14 @@ def _run(reloading: Reloading[Prepared], stop: StopSignal) -> Ending:
         starting = stack.enter_context(Starting(home, str(there), str(here)))
         say = starting.say
         ends = stack.enter_context(
-            open_ends(there, here, state, cloud, selection, after, links=links, stop=stop, once=once, say=say)
+            open_ends(
+                *(there, here, state, cloud, selection, after),
+                links=links,
+                stop=stop,
+                once=once,
+                say=say,
+                waiting=reloading.take,
+            )
         )
         say(OPENS_LEDGER)
         ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))

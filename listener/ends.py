@@ -66,13 +66,15 @@ def open_ends(
     stop: StopSignal,
     once: bool,
     say: Callable[[str], None] = lambda _: None,
+    waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[Ends]:
     """Both ends, for as long as the context lasts.
 
     source and output are as check_locations() returned them; state is the folder that the user chose for the ledger;
     links: links in local folders are followed where they lead out; say: told in words what is waited for.
     Unless once is set, this waits for a remote that cannot be reached. For one that is busy it waits with once as well,
-    though not for ever. Raises InterruptedRunError when stop is set meanwhile, and FleetError.
+    though not for ever. waiting() is called meanwhile, once a second or so. Raises InterruptedRunError when stop is set
+    meanwhile, FleetError, and what waiting() raises.
     """
     with contextlib.ExitStack() as stack:
         if after != Keep():
@@ -84,7 +86,7 @@ def open_ends(
             return
         home = state_folder(source, output, state)
         rclone = stack.enter_context(_open_rclone([source, output], home, cloud))
-        check_roots(*(_root(end, rclone, stop, say, once=once) for end in (source, output)))
+        check_roots(*(_root(end, rclone, stop, say, waiting, once=once) for end in (source, output)))
         origin = _open_source(source, rclone, home, selection, after, links=links)
         target = stack.enter_context(contextlib.closing(_open_sink(output, rclone, home, links=links)))
 
@@ -146,7 +148,15 @@ def _open_sink(output: Location, rclone: Rclone, folder: Path, *, links: bool) -
     return CloudSink(rclone, output, folder / "spool" / "out", output_lock(output))
 
 
-def _root(end: Location, rclone: Rclone, stop: StopSignal, say: Callable[[str], None], *, once: bool) -> str:
+def _root(
+    end: Location,
+    rclone: Rclone,
+    stop: StopSignal,
+    say: Callable[[str], None],
+    waiting: Callable[[], None],
+    *,
+    once: bool,
+) -> str:
     """The place behind a location, when its remote is another name for that. Waits for the remote as open_ends()."""
     if isinstance(end, Path):
         return str(end)
@@ -168,13 +178,14 @@ def _root(end: Location, rclone: Rclone, stop: StopSignal, say: Callable[[str], 
                 say(no_remote(str(end), said))
         notifier.ready()  # the listener is up, even though the remote is not
         notifier.status(partial(no_remote, str(end), said))
-        _wait(backoff.next(), stop, notifier)
+        _wait(backoff.next(), stop, notifier, waiting)
 
 
-def _wait(seconds: float, stop: StopSignal, notifier: Notifier) -> None:
+def _wait(seconds: float, stop: StopSignal, notifier: Notifier, waiting: Callable[[], None]) -> None:
     """Raises InterruptedRunError as soon as stop is set."""
     while seconds > 0:
         notifier.alive()
+        waiting()
         readable(min(seconds, BEAT), stop)
         if stop.is_set:
             raise InterruptedRunError("Stopped before the remote could be reached.")

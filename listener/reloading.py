@@ -42,11 +42,14 @@ class Reloading(Generic[Prepared]):
         self._signal.close()
 
     def look(self) -> None:
-        """To be called in every turn of a listener that is open. Raises ReopenError when the signal has come and
-        something has changed."""
+        """To be called in every turn of a listener that is open. Raises ReopenError, as take() does."""
         self._before = None
+        self.take()
+
+    def take(self) -> None:
+        """Raises ReopenError when the signal has come and something has changed."""
         if self._signal.take() and not self.options.once and (new := self._read()) is not None:
-            self._before = (self.options, self.prepared)
+            self._before = self._before or (self.options, self.prepared)
             self.options, self.prepared = new
             self._images = tells_images()
             log.info("everything is opened anew")

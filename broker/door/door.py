@@ -68,9 +68,9 @@ class Door:
         """How many are open."""
         return len(self._connections)
 
-    def turn(self, now: float) -> list[tuple[Side, bytes]]:
+    def turn(self, now: float, *, again: bool = False) -> list[tuple[Side, bytes]]:  # noqa: ARG002 - for doors with keys
         """Note what has become of connections. Return the routing ids of peers that are not reached under them any
-        more, or that have lost the right to be here."""
+        more, or that have lost the right to be here. again: read the keys again, if there are some."""
         self._look()
         if now >= self._next_tidying:
             self._next_tidying = now + TIDY_INTERVAL
@@ -107,10 +107,6 @@ class Door:
         self._monitors.pop(side).close()
         for connection in self._connections.leave(side):
             self._guests.ended(connection)
-
-    def read_again(self) -> list[tuple[Side, bytes]]:
-        """Read the keys again. Return the routing ids of peers that may not be here any more."""
-        return []
 
     def close(self) -> None:
         """Comes after both sides have been left."""

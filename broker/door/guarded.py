@@ -4,7 +4,7 @@ spoken."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import zmq
@@ -54,27 +54,21 @@ class GuardedDoor(Door):
     def pollable(self) -> list[zmq.Socket[bytes] | int]:
         return [*super().pollable(), self._handshakes.socket]
 
-    def turn(self, now: float) -> list[tuple[Side, bytes]]:
+    def turn(self, now: float, *, again: bool = False) -> list[tuple[Side, bytes]]:
         self._handshakes.take()
         gone = super().turn(now)  # looks at the monitors: an answer's stamp is later than what has happened so far
         for denied in self._handshakes.answer(now, self._names, self._next_stamp):
             self._say(denied.side, denied.reason, address=denied.address, key=denied.key)
-        if now >= self._next_look:
+        if again or now >= self._next_look:
             self._next_look = now + LOOK
-            gone += self._reread(self._changed())
+            for side in self._changed(always=again):
+                gone += [(side, peer) for peer in self._read_again(side)]
         return gone
 
-    def read_again(self) -> list[tuple[Side, bytes]]:
-        self._changed()
-        return self._reread(ROLES)
-
-    def _changed(self) -> list[Side]:
-        """The sides whose lists may have changed since the last look."""
+    def _changed(self, *, always: bool) -> list[Side]:
+        """The sides whose lists may have changed since the last look, or all of them."""
         before, self._seen = self._seen, {side: fingerprint(self._folder, role) for side, role in ROLES.items()}
-        return [side for side, seen in self._seen.items() if seen not in (before[side], None)]
-
-    def _reread(self, sides: Iterable[Side]) -> list[tuple[Side, bytes]]:
-        return [(side, peer) for side in sides for peer in self._left(side)]
+        return [side for side, seen in self._seen.items() if always or seen not in (before[side], None)]
 
     def send(self, side: Side, router: zmq.Socket[bytes], peer: bytes, frames: Sequence[Payload]) -> None:
         """The routing id goes first, and libzmq chooses the connection by it. If that is another one than the one we
@@ -119,7 +113,7 @@ class GuardedDoor(Door):
         if kind == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
             self._say(side, "no CURVE key" if value == MISMATCH else "no handshake with this broker's key")
 
-    def _left(self, side: Side) -> list[bytes]:
+    def _read_again(self, side: Side) -> list[bytes]:
         """Read the allow-list. Return the routing ids of peers that have left it."""
         try:
             found = allow_list(self._folder, ROLES[side])

@@ -76,8 +76,13 @@ class Config:
         source = self.context.get_parameter_source(setting.name)
         return source is not None and source.name == "COMMANDLINE"
 
+    @property
+    def file(self) -> Path | None:
+        """The one that counts now, which may not be there."""
+        return choose(self.path, self.environment, standard_for(self.command))
+
     def _read(self) -> Resolved:
-        file = read(choose(self.path, self.environment, standard_for(self.command)))
+        file = read(self.file)
         if file.path is None and not self.environment:
             return Resolved({}, ())
         return resolve(self.command, self.known(), file, self.environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -32,8 +33,10 @@ def _take(context: typer.Context, value: Any) -> Any:
     resolved = config.start()
     if resolved.mistakes:
         raise FleetError("\n".join(resolved.mistakes))
-    if command in DAEMONS and config.environment:
+    if command in DAEMONS:
         _tell_strangers(config)
+        if (file := config.file) is not None and file.stat().st_mode & stat.S_IWOTH:
+            log.warning("everybody can write the settings", file=str(file))
     parsers = {setting.name for setting in config.settings if setting.option.parser is not None}
     context.default_map = {
         name: str(found.raw) if name in parsers else found.value for name, found in resolved.found.items()
@@ -49,6 +52,8 @@ def _consume(parameter: Any, usual: Any, context: Any, given: Mapping[str, Any])
 
 
 def _tell_strangers(config: Config) -> None:
+    if not config.environment:
+        return
     known = known_variables(config.command, config.settings)
     others = TABLES.keys() - READS[config.command]
     for name, suggestion in strangers(config.environment, known, others).items():

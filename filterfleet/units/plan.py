@@ -124,11 +124,10 @@ def _check(wish: Wish) -> None:
 
 def _settings(wish: Wish, role: str) -> str:
     variables, options, allowed = {}, [], list(wish.addresses)
+    if wish.broker != LOOPBACK:  # else it is as the file of settings says, or the default
+        variables["BIND" if role == "broker" else "BROKER"] = wish.broker
     if role == "broker":
-        variables["BIND"] = wish.broker
         allowed = list(wish.networks) or (["any"] if wish.keys is not None and wish.broker != LOOPBACK else [])
-    else:
-        variables["BROKER"] = wish.broker
     lines = [f"# Written by `filterfleet systemd install`; for other settings: systemctl edit {unit(role)}.", "[Unit]"]
     lines += [f"PartOf={TARGET}", "", "[Service]"]
     if wish.keys is not None:

@@ -45,10 +45,13 @@ class Site:
 
     def start(self, *roles: str) -> None:
         for role in roles:
-            daemon = self._processes.start(role, "--config", self.file)
-            self.daemons[role] = daemon
+            daemon = self.begin(role)
             wait_until(lambda: f"{role} started" in daemon.said or not daemon.alive, what=role)  # noqa: B023
             assert daemon.alive, daemon.said
+
+    def begin(self, role: str) -> Daemon:
+        self.daemons[role] = self._processes.start(role, "--config", self.file)
+        return self.daemons[role]
 
     def reload(self, says: str) -> None:
         """Sends SIGHUP to all. Each one says that in its log, and lives."""
@@ -140,3 +143,18 @@ def test_a_worker_replaces_its_processes_one_by_one_with_work_in_hand(site: Site
     assert "worker_lost" not in broker.said
     assert "process died" not in worker.said
     assert not list(site.output.glob("failed/*"))
+
+
+@pytest.mark.slow
+def test_a_listener_that_waits_for_a_remote_takes_another_source(site: Site) -> None:
+    site.write()
+    good = site.file.read_text()
+    site.file.write_text(good.replace(f'"{site.source}"', "\":webdav,url='http://127.0.0.1:1':photos\""))
+    site.start("broker", "worker")
+    listener = site.begin("listener")
+    wait_until(lambda: "waiting for a remote" in listener.said or not listener.alive, what="the remote")
+    site.put("a.jpg")
+    site.file.write_text(good)
+    listener.process.send_signal(signal.SIGHUP)
+    site.wait_for("gray/a.jpg")
+    assert "settings reloaded changed=source" in listener.said

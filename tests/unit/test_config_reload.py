@@ -137,6 +137,17 @@ def test_an_option_with_an_empty_value_is_not_given(tmp_path: Path):
     session(script, "--config", file, "--threads", "", "--keys", "")
 
 
+def test_settings_that_everybody_can_write_and_variables_that_mean_nothing_are_told(tmp_path: Path):
+    file = tmp_path / "f.toml"
+    file.touch(0o644)
+    configure()
+    assert session(lambda _config: None, "--config", file) == ""
+    file.chmod(0o666)
+    said = session(lambda _config: None, "--config", file, FILTERFLEET_WORKER_TREADS="1")
+    assert "everybody can write the settings" in said
+    assert "did you mean FILTERFLEET_WORKER_THREADS?" in said
+
+
 def test_a_process_of_ours_has_its_settings_from_its_parent_alone(tmp_path: Path):
     file = tmp_path / "f.toml"
     file.write_text("[worker]\nnonsense = 1\n")
