@@ -123,12 +123,9 @@ def _check(wish: Wish) -> None:
 
 
 def _settings(wish: Wish, role: str) -> str:
-    variables, options, allowed = {}, [], list(wish.addresses)
+    options, allowed = [], list(wish.addresses)
     if role == "broker":
-        variables["BIND"] = wish.broker
         allowed = list(wish.networks) or (["any"] if wish.keys is not None and wish.broker != LOOPBACK else [])
-    else:
-        variables["BROKER"] = wish.broker
     lines = [f"# Written by `filterfleet systemd install`; for other settings: systemctl edit {unit(role)}.", "[Unit]"]
     lines += [f"PartOf={TARGET}", "", "[Service]"]
     if wish.keys is not None:
@@ -141,7 +138,8 @@ def _settings(wish: Wish, role: str) -> str:
             and role in {"frontend": ("broker", "listener", "dashboard"), "backend": ("broker", "worker")}[name]
         ):
             options += [f"--{name}-port", str(port)]
-    lines += [f"Environment={name}={value}" for name, value in variables.items()]
+    if wish.broker != LOOPBACK:  # which is what they use if nobody says anything else
+        lines.append(f"Environment={'BIND' if role == 'broker' else 'BROKER'}={wish.broker}")
     if options:
         lines.append(f'Environment="OPTIONS={" ".join(options)}"')
     if allowed:
