@@ -6,6 +6,8 @@ It is TOML, and secret, because the keys in it are. Keys come from a folder that
 from __future__ import annotations
 
 import json
+import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +19,11 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import BROKER, PUBLIC, Role
 from filterfleet.common.keys.making import make_folder, write_new
 from filterfleet.common.keys.trust import read_public, read_secret
+from filterfleet.common.opening import open_file
 from filterfleet.common.text import printable
 
 FORMAT = 1
+_LARGEST = 1 << 16  # bytes of an invitation; the rest of a larger file is not read
 BROKER_KEY = BROKER + PUBLIC
 _FILES = {BROKER_KEY: 0o644} | {role.secret_name: 0o600 for role in Role}  # and their modes
 
@@ -76,9 +80,18 @@ def as_text(invitation: Invitation) -> str:
 
 
 def read(file: Path) -> Invitation:
-    """Raises FleetError for a file that is no invitation, or that others could have read."""
+    """Raises FleetError for a file that is no invitation, or that others could have read. It may belong to anybody, and
+    lie anywhere: whoever names it has brought it here, perhaps as another user."""
     try:
-        found = tomllib.loads(read_secret(file).decode())
+        with os.fdopen(open_file(file), "rb") as opened:
+            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
+            text = opened.read(_LARGEST).decode()
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise FleetError(
+                f"{printable(str(file))} is open to others (mode {mode:04o}): if nobody has read it, "
+                f"chmod 600 {printable(str(file))}; else revoke this machine where the broker is, and make another one."
+            )
+        found = tomllib.loads(text)
     except OSError as error:
         raise FleetError(f"{printable(str(file))} cannot be read: {error.strerror}.") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):

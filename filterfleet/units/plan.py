@@ -123,9 +123,7 @@ def _check(wish: Wish) -> None:
 
 
 def _settings(wish: Wish, role: str) -> str:
-    variables, options, allowed = {}, [], list(wish.addresses)
-    if wish.broker != LOOPBACK:  # else it is as the file of settings says, or the default
-        variables["BIND" if role == "broker" else "BROKER"] = wish.broker
+    options, allowed = [], list(wish.addresses)
     if role == "broker":
         allowed = list(wish.networks) or (["any"] if wish.keys is not None and wish.broker != LOOPBACK else [])
     lines = [f"# Written by `filterfleet systemd install`; for other settings: systemctl edit {unit(role)}.", "[Unit]"]
@@ -140,7 +138,8 @@ def _settings(wish: Wish, role: str) -> str:
             and role in {"frontend": ("broker", "listener", "dashboard"), "backend": ("broker", "worker")}[name]
         ):
             options += [f"--{name}-port", str(port)]
-    lines += [f"Environment={name}={value}" for name, value in variables.items()]
+    if wish.broker != LOOPBACK:  # else it is as the file of settings says, or the default
+        lines.append(f"Environment={'BIND' if role == 'broker' else 'BROKER'}={wish.broker}")
     if options:
         lines.append(f'Environment="OPTIONS={" ".join(options)}"')
     if allowed:

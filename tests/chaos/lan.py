@@ -3,15 +3,18 @@ root."""
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 
 from tests.chaos.cable import Host, ip
 
 
 class Lan:
-    """The switch is a namespace of its own, with a bridge. Nothing outside the namespaces is changed."""
+    """The switch is a namespace of its own, with a bridge. Nothing outside the namespaces is changed. first is the
+    address of the first host; those of the others follow it."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, first: str = "10.77.92.1") -> None:
+        self._first = ipaddress.ip_address(first)
         self._prefix = f"ff-{secrets.token_hex(3)}"
         self._switch = f"{self._prefix}-switch"
         self.hosts: dict[str, Host] = {}
@@ -24,7 +27,7 @@ class Lan:
     def add(self, name: str) -> Host:
         """One more host, with its cable plugged in."""
         number = len(self.hosts) + 1
-        host = self.hosts[name] = Host(f"{self._prefix}-{name}", f"10.77.92.{number}")
+        host = self.hosts[name] = Host(f"{self._prefix}-{name}", str(self._first + number - 1))
         ip("netns", "add", host.namespace)
         ends = ("type", "veth", "peer", f"to-{number}", "netns", self._switch)
         ip("-n", host.namespace, "link", "add", "cable", *ends)

@@ -20,6 +20,7 @@ from typing import Any, Self
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+HOME = "/opt/filterfleet"
 UNITS = ("filterfleet-broker", "filterfleet-worker", "filterfleet-listener")
 PACKAGES = {"systemd-nspawn": "systemd-container", "systemctl": "systemd-sysv", "dbus-daemon": "dbus"}
 CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")  # of cgroup v1, where nspawn mounts them read-only
@@ -42,11 +43,13 @@ def _own_cgroups(name: str) -> list[Path]:
 
 
 class Box:
-    """A context manager: the box boots on entering and leaves no trace. `root` is its root folder as seen from here."""
+    """A context manager: the box boots on entering and leaves no trace. `root` is its root folder as seen from here.
+    namespace is a network namespace that it is to be in, instead of a network of its own."""
 
-    def __init__(self, folder: Path, binds: dict[Path, str]) -> None:
+    def __init__(self, folder: Path, binds: dict[Path, str], namespace: str = "") -> None:
         self._folder = folder
-        self._name = f"filterfleet-test-{os.getpid()}"
+        self._name = f"filterfleet-test-{os.getpid()}-{folder.name}"
+        self._network = f"--network-namespace-path=/run/netns/{namespace}" if namespace else "--private-network"
         self._binds = [f"--bind-ro={source}:{target}" for source, target in binds.items()]
         self._cgroups = _own_cgroups(self._name)
         self._stack = contextlib.ExitStack()
@@ -123,7 +126,7 @@ class Box:
             [
                 *("sh", "-c", enter + 'exec "$@"', "sh"),
                 *("systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine={self._name}", "--boot"),
-                *("--keep-unit", "--register=no", "--private-network", *self._binds),
+                *("--keep-unit", "--register=no", self._network, *self._binds),
                 # bpf for IPAddressDeny; nspawn knows nothing of Landlock, for the sandbox of worker processes.
                 "--system-call-filter=bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self",
                 "--capability=CAP_BPF,CAP_PERFMON,CAP_NET_ADMIN",  # for IPAddressDeny
@@ -165,15 +168,14 @@ class Box:
                 group.rmdir()
 
 
-@pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """A booted box. filterfleet is installed in /opt/filterfleet as docs/operations.md says, and its units run."""
+def needed(folder: Path) -> tuple[dict[Path, str], Path]:
+    """What a box needs to install filterfleet: folders, by where they are to be in it, and the Python there. Skips the
+    test where there can be no box."""
     missing = sorted({package for tool, package in PACKAGES.items() if shutil.which(tool) is None})
     if platform.system() != "Linux" or missing:
         pytest.skip(f"needs Linux with the apt packages {', '.join(missing)}")
     if os.geteuid() != 0:
         pytest.skip("needs root, for mounts and namespaces")
-    folder = tmp_path_factory.mktemp("box")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
         cwd=REPOSITORY, check=True, capture_output=True,
@@ -188,26 +190,30 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         python = Path("/opt/python/bin", python.name)
     for target in binds.values():
         assert not Path(target).exists(), f"{target} is in the way"
+    return binds, python
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A booted box. filterfleet is installed in /opt/filterfleet as docs/operations.md says, and its units run."""
+    folder = tmp_path_factory.mktemp("box")
+    binds, python = needed(folder)
     with Box(folder, binds) as made:
-        _install(made, python)
+        install_program(made, python)
+        said = made.run(f"{HOME}/bin/filterfleet", "systemd", "install")
+        assert "Started." in said
+        assert all(made.show(unit, "ActiveState") == "active" for unit in UNITS)
+        made.run("systemctl", "stop", *UNITS)
+        made.run("sh", "-c", "rm -r /var/lib/filterfleet/*")
         made.written_before = made.written()
         made.run("systemctl", "start", *UNITS)  # returns when all three have reported READY=1
         yield made
 
 
-def _install(box: Box, python: Path) -> None:
+def install_program(box: Box, python: Path) -> None:
     """The dependencies are those of this test run, because the box has no network."""
-    home = "/opt/filterfleet"
-    box.run(str(python), "-m", "venv", home)
-    site = box.run(f"{home}/bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
+    box.run(str(python), "-m", "venv", HOME)
+    site = box.run(f"{HOME}/bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))")
     (box.root / site.lstrip("/") / "dependencies.pth").write_text("/mnt/dependencies\n")
-    box.run("sh", "-c", f"{home}/bin/pip install --quiet --no-index --no-deps --force-reinstall /mnt/dist/*.whl")
-    shutil.copy(Path(sys.executable).with_name("rclone"), box.root / f"{home}/bin/rclone".lstrip("/"))
-    share = f"{home}/share/filterfleet/systemd"
-    box.run("sh", "-c", f"cp {share}/*.service /etc/systemd/system/")
-    box.run("install", "-D", "-m", "644", f"{share}/filterfleet.sysusers.conf", "/etc/sysusers.d/filterfleet.conf")
-    box.run("install", "-D", "-m", "644", f"{share}/filterfleet.tmpfiles.conf", "/etc/tmpfiles.d/filterfleet.conf")
-    box.run("systemd-sysusers", "/etc/sysusers.d/filterfleet.conf")
-    box.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/filterfleet.conf")
-    box.run("systemctl", "daemon-reload")
-    box.run("systemctl", "enable", "--quiet", *UNITS)
+    box.run("sh", "-c", f"{HOME}/bin/pip install --quiet --no-index --no-deps --force-reinstall /mnt/dist/*.whl")
+    shutil.copy(Path(sys.executable).with_name("rclone"), box.root / f"{HOME}/bin/rclone".lstrip("/"))

@@ -26,7 +26,7 @@ def test_the_unit_shows_the_fleet_and_keeps_its_token_out_of_the_journal(box: An
     drop_in = box.root / f"etc/systemd/system/{DASHBOARD}.service.d/library.conf"
     drop_in.parent.mkdir(exist_ok=True)
     drop_in.write_text("[Service]\nEnvironment=LD_LIBRARY_PATH=/opt/python/lib\n")
-    box.run("systemctl", "daemon-reload")
+    box.run("/opt/filterfleet/bin/filterfleet", "systemd", "install", "--role", "dashboard")
     box.run("systemctl", "start", *UNITS, DASHBOARD)  # returns when the page can be had
     assert "At 127.0.0.1:8765, 0 browsers have the page open" in box.show(DASHBOARD, "StatusText")
     now = json.loads(ask(box, "now"))

@@ -203,6 +203,28 @@ def test_stopped_worker_drains(fleet: Fleet) -> None:
 
 
 @pytest.mark.slow
+def test_an_upgrade_in_place_loses_nothing(fleet: Fleet) -> None:
+    """As docs/operations.md says, while images are fed."""
+    box, units = fleet.box, (BROKER, WORKER, LISTENER)
+    old = box.root / f"etc/systemd/system/{WORKER}.service"
+    shipped = old.read_text()
+    old.write_text(shipped.replace("WatchdogSec=20s", "WatchdogSec=25s"))
+    box.run("systemctl", "daemon-reload")
+    before = [fleet.main_pid(unit) for unit in units]
+    folder = fleet.drop(STORM)
+    fleet.wait_for_work()
+    pip = "/opt/filterfleet/bin/pip install --quiet --no-index --no-deps --force-reinstall /mnt/dist/*.whl"
+    box.run("sh", "-c", pip)
+    fleet.box.run(PROGRAM, "systemd", "upgrade")
+    assert old.read_text() == shipped
+    assert not set(before) & {fleet.main_pid(unit) for unit in units}
+    assert box.show(WORKER, "WatchdogUSec") == "20s"
+    fleet.wait_for_results(folder)
+    assert fleet.is_active(*units)
+    assert "0 failed" in box.run(PROGRAM, "status", "--state", "/var/lib/filterfleet")
+
+
+@pytest.mark.slow
 def test_units_stop_cleanly(fleet: Fleet) -> None:
     units = (LISTENER, WORKER, BROKER)
     fleet.box.run("systemctl", "stop", *units)

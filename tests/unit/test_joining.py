@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import itertools
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
@@ -90,6 +91,18 @@ def test_an_invitation_that_others_could_have_read_is_refused(invitation: Path):
     invitation.chmod(0o644)
     with pytest.raises(FleetError, match="open to others"):
         read(invitation)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to other users")
+def test_an_invitation_in_the_home_of_another_user_is_taken(invitation: Path, tmp_path: Path):
+    """`sudo filterfleet join desk.join`, where somebody has copied it as themselves."""
+    home = tmp_path / "ann"
+    home.mkdir()
+    theirs = shutil.copy(invitation, home)
+    for path in (home, theirs):
+        os.chown(path, 40_001, 40_001)
+    assert run("join", theirs, "--keys", tmp_path / "desk")[0] == 0
+    assert peer_keys(tmp_path / "desk", Role.WORKER)
 
 
 def test_a_machine_that_was_asked_twice_keeps_its_first_invitation(hub: Path, invitation: Path):
