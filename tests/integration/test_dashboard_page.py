@@ -174,6 +174,10 @@ def pictures_of(page, browser, address: Address):
             playwright.expect(shown.locator("#throughput rect").first).to_be_attached()
             assert shown.evaluate("document.documentElement.dataset.theme") == theme
             assert shown.evaluate("document.documentElement.scrollWidth") <= width
+            for picture in shown.locator("#gallery .strip img").all():
+                picture.scroll_into_view_if_needed()
+                wait_until(lambda: picture.evaluate("one => one.naturalWidth") > 0, what="a preview")  # noqa: B023
+            shown.evaluate("scrollTo(0, 0)")
             shown.screenshot(path=SHOTS / f"{width}-{theme}.png", full_page=True)
             context.close()
 
@@ -209,6 +213,8 @@ def test_a_failed_image_is_retried_by_button_when_its_cause_is_gone(fleet: Fleet
     job(page, "large.jpg").click()
     expect(page.locator("#story ol li")).to_have_count(2)
     expect(page.locator("#story ol")).to_contain_text("64 MiB")
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / "1280-story.png")
     page.keyboard.press("Escape")
     expect(page.locator("#story")).to_be_hidden()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -80,6 +81,11 @@ class Prometheus:
         found = self.query(expression)
         return float(found[0]["value"][1]) if found else None
 
+    def shows(self, expression: str) -> bool:
+        """Whether a panel with this expression has something to draw: numbers, and none that is none."""
+        found = self.query(expression)
+        return bool(found) and all(math.isfinite(float(one["value"][1])) for one in found)
+
     @property
     def firing(self) -> set[str]:
         return {alert["labels"]["alertname"] for alert in self.ask("alerts")["alerts"] if alert["state"] == "firing"}
@@ -151,7 +157,9 @@ def test_a_fleet_is_seen_and_its_trouble_as_well(fleet: Fleet, processes: Proces
     assert prometheus.value("filterfleet_listener_broker_connected") == 1
     assert prometheus.value("sum(filterfleet_worker_brokers_connected)") == 2
     for expression in expressions():
-        assert prometheus.query(expression), expression
+        wait_until(lambda: prometheus.shows(expression), what=expression)  # noqa: B023
+    instances = prometheus.query("count by (instance) (filterfleet_build_info)")  # among which one may choose
+    assert {one["metric"]["instance"] for one in instances} == {f"{LOOPBACK}:{port}" for port in ports}
 
     killed = worker.worker_processes()[0]
     killed.kill()

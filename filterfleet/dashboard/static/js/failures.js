@@ -2,7 +2,7 @@
 
 import { ask, repeated } from "./api.js";
 import { $, element, named, say, visible } from "./dom.js";
-import { instant, number } from "./format.js";
+import { counted, instant, number } from "./format.js";
 import { retry, retryAfterQuestion } from "./orders.js";
 import { reconcile, steady } from "./steady.js";
 import { story } from "./story.js";
@@ -19,7 +19,7 @@ export function failures(readOnly) {
   return repeated(async () => {
     const found = await ask("failures");
     total = found.reasons.reduce((sum, reason) => sum + reason.n, 0);
-    say($("failed-sub"), found.reasons.length ? `${number(found.reasons.length)} ${found.reasons.length === 1 ? "reason" : "reasons"}` : "");
+    say($("failed-sub"), found.reasons.length ? counted(found.reasons.length, "reason") : "");
     $("retry-all").hidden = readOnly() || found.reasons.length < 2;
     list(found, { now: ordered });
     ordered = false;
@@ -32,6 +32,8 @@ function draw(reasons, readOnly) {
     host.replaceChildren(element("div", { class: "empty", data: { key: "" } }, "Nothing has failed."));
     return;
   }
+  const digits = Math.max(...reasons.map(({ n }) => number(n).length));
+  host.style.setProperty("--digits", digits); // the counts stand in a column that is as wide as the largest
   reconcile(host, reasons, { key: (reason) => `r${reason.reason}`, make: (reason) => make(reason, readOnly), change });
 }
 

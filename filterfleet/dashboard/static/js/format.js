@@ -5,6 +5,10 @@ const THIN = "\u202f";
 
 export const number = (value) => digits.format(value).replaceAll(",", THIN);
 
+// The noun for this number of things.
+export const noun = (count, one, many = `${one}s`) => (count === 1 ? one : many);
+export const counted = (count, one) => `${number(count)} ${noun(count, one)}`;
+
 // Three significant digits are enough for a rate.
 export const rate = (value) => (value >= 10 ? number(value) : String(+value.toFixed(1)));
 
@@ -19,7 +23,7 @@ export function span(value) {
   const units = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
   const [size, unit] = units.find(([size]) => value >= 1.5 * size) ?? units[3];
   const count = Math.max(1, Math.round(value / size));
-  return `${number(count)} ${unit}${count === 1 ? "" : "s"}`;
+  return counted(count, unit);
 }
 
 export function bytes(value) {

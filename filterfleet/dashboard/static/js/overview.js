@@ -2,7 +2,7 @@
 
 import { spark } from "./charts.js";
 import { $, element, named, say, visible } from "./dom.js";
-import { bytes, exactly, instant, number, rate, seconds, span, zone } from "./format.js";
+import { bytes, counted, exactly, instant, noun, number, rate, seconds, span, zone } from "./format.js";
 import { isBusy } from "./steady.js";
 
 const COUNTS = [["done", "done"], ["failed", "failed"], ["pending", "to do"]];
@@ -32,12 +32,13 @@ function headline(picture) {
   route.dataset.said = places;
   const sources = picture.ledger?.sources ?? [];
   const from = sources.length > 1 ? element("span", { title: sources.map(visible).join("\n") }, `${sources.length} sources`) : sources[0] && code(sources[0]);
-  route.replaceChildren(...[from, from && picture.output && "→", picture.output && code(picture.output)].filter(Boolean));
+  const to = picture.output && element("span", { class: "to" }, from ? "→" : "", code(picture.output));
+  route.replaceChildren(...[from, to].filter(Boolean));
 }
 
 // The end of a long path tells more than its beginning.
 function short(place) {
-  const longest = innerWidth <= 720 ? 22 : 36;
+  const longest = 36;
   return place.length > longest ? `…${place.slice(1 - longest)}` : place;
 }
 const code = (place) => element("code", { class: "path", title: visible(place) }, ...named(short(place)));
@@ -48,10 +49,10 @@ function words({ ledger, listener, broker }) {
   const { pending } = ledger.counts;
   const togo = pending ? `${number(pending)} to go` : "";
   if (listener.paused != null) return ["Paused", togo || "nothing to do"];
-  if (!pending) return ["Everything is done", listener.running ? "new images are processed as they come" : ""];
+  if (!pending) return ["Everything is done", listener.running ? "waiting for new images" : ""];
   if (!listener.running) return ["No listener is running", togo];
   if (broker.asked && !broker.answers) return ["Waiting for the broker", togo];
-  if (ledger.rate > 0) return [`${rate(ledger.rate)} images a minute`, ledger.left == null ? togo : `about ${span(Math.max(1, ledger.left))} to go`];
+  if (ledger.rate > 0) return [`${rate(ledger.rate)} ${noun(ledger.rate, "image")} a minute`, ledger.left == null ? togo : `about ${span(Math.max(1, ledger.left))} to go`];
   return ["Waiting", togo];
 }
 
@@ -65,7 +66,7 @@ function progress(ledger) {
     track.children[i].style.width = `${total ? counts[state] / total * 100 : 0}%`;
     track.children[i].hidden = !counts[state];
   });
-  track.setAttribute("aria-label", `${counts.done} of ${total} images are done, ${counts.failed} have failed`);
+  track.setAttribute("aria-label", `${counts.done} of ${counted(total, "image")} done, ${counts.failed} failed`);
   const legend = $("legend");
   if (!legend.children.length) {
     legend.append(...COUNTS.map(([state, name]) => element("span", {}, element("i", { class: `s-${state}` }), element("b"), ` ${name}`)));
@@ -94,8 +95,8 @@ function tiles(picture, charts) {
     { name: "To do", value: number(ledger?.counts.pending ?? 0), detail: broker.waiting != null && known ? `${number(broker.waiting)} wait at the broker` : "" },
     { name: "Turnaround p95", value: p95 == null ? "–" : seconds(p95).replace(/ s$/, ""), unit: p95 == null || p95 >= 120 ? "" : "s", detail: p95 == null ? "" : "from sent to finished", kind: "k-p95", values: charts?.p95 },
     { name: "Failed", value: number(ledger?.counts.failed ?? 0), detail: failedDetail(charts), kind: "k-failed", values: charts?.failed, alarm: ledger?.counts.failed > 0 },
-    { name: "Workers", value: known ? String(alive.length) : "?", unit: known && alive.length < workers.length ? `of ${workers.length}` : "", detail: slots ? `${busy} of ${slots} threads ${known ? "are" : "were"} busy` : known ? "start one with filterfleet worker" : "" },
-    { name: "Today", value: number(charts?.today?.done ?? 0), unit: "images", detail: charts?.today ? `${size} ${unit} of originals` : "" },
+    { name: "Workers", value: known ? String(alive.length) : "?", unit: known && alive.length < workers.length ? `of ${workers.length}` : "", detail: slots ? `${busy} of ${counted(slots, "thread")} ${known ? "busy" : "busy then"}` : known ? "start one with filterfleet worker" : "" },
+    { name: "Today", value: number(charts?.today?.done ?? 0), unit: noun(charts?.today?.done ?? 0, "image"), detail: charts?.today ? `${size} ${unit} of originals` : "" },
   ];
   const host = $("tiles");
   if (!host.children.length) host.append(...shown.map(tile));
@@ -173,9 +174,9 @@ function footer(picture) {
   }
   const [version, broker, ledger, times, toggle] = host.children;
   say(version, `filterfleet ${picture.version}`);
-  say(broker, `Broker ${visible(picture.broker_address)}${picture.broker.answers ? `, ${number(picture.broker.tasks ?? 0)} tasks` : ""}`);
+  say(broker, `Broker ${visible(picture.broker_address)}${picture.broker.answers ? `, ${counted(picture.broker.tasks ?? 0, "task")}` : ""}`);
   const total = Object.values(picture.ledger?.counts ?? {}).reduce((sum, one) => sum + one, 0);
-  say(ledger, `Ledger ${number(total)} images`);
+  say(ledger, `Ledger ${counted(total, "image")}`);
   say(times, `Times in ${zone.name}`);
   times.title = exactly(picture.at);
   say(toggle, zone.utc ? "show local time" : "show UTC");

@@ -1,7 +1,7 @@
 // The workers, and what each of them runs now.
 
 import { $, element, fileOf, named, say, visible } from "./dom.js";
-import { instant, number, rate, seconds } from "./format.js";
+import { counted, instant, number, rate, seconds } from "./format.js";
 import { reconcile, steady } from "./steady.js";
 
 const LONG = 30; // seconds after which a running image is worth a look
@@ -19,7 +19,7 @@ export function workers() {
     const { broker } = picture;
     $("workers").classList.toggle("stale", broker.asked && !broker.answers);
     say($("workers-sub"), !broker.asked ? "" : !broker.answers ? (broker.heard_at ? `as of ${instant(broker.heard_at)}` : "unknown")
-      : `${number(alive.length)} alive on ${number(hosts)} ${hosts === 1 ? "machine" : "machines"}${gone ? `, ${number(gone)} gone` : ""}`);
+      : `${number(alive.length)} alive on ${counted(hosts, "machine")}${gone ? `, ${number(gone)} gone` : ""}`);
     list(picture);
   };
 }
@@ -63,14 +63,14 @@ function slots(host, { threads, leases = 0, slots: offered, gone }) {
   host.dataset.said = wanted;
   const on = gone ? 0 : Math.min(leases, count);
   host.replaceChildren(...Array.from({ length: count }, (_, i) => element("i", { class: i < on ? "on" : "" })));
-  host.setAttribute("aria-label", `${on} of ${count} threads busy${ahead ? `, ${ahead} images fetched ahead` : ""}`);
+  host.setAttribute("aria-label", `${on} of ${counted(count, "thread")} busy${ahead ? `, ${counted(ahead, "image")} fetched ahead` : ""}`);
 }
 
 function running(host, worker) {
   const lines = worker.gone ? [gone(worker)] : worker.jobs.slice(0, SHOWN).map(job);
   if (!worker.gone) {
     const more = (worker.leases ?? 0) - lines.length;
-    if (!lines.length) lines.push(element("div", {}, element("span", { class: "quiet" }, worker.draining ? "finishes what it has" : worker.leases ? `works on ${number(worker.leases)} images` : "waits for work")));
+    if (!lines.length) lines.push(element("div", {}, element("span", { class: "quiet" }, worker.draining ? "finishes what it has" : worker.leases ? `works on ${counted(worker.leases, "image")}` : "waits for work")));
     else if (more > 0) lines.push(element("div", {}, element("span", { class: "quiet" }, `and ${number(more)} more in hand`)));
     if (worker.draining) lines.unshift(element("div", {}, element("span", { class: "tag warn" }, "draining")));
   }
