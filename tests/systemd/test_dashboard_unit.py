@@ -38,6 +38,13 @@ def test_the_unit_shows_the_fleet_and_keeps_its_token_out_of_the_journal(box: An
     assert len(token) >= 32
     assert token not in box.journal(DASHBOARD)
     assert box.run("stat", "--format=%a %U", TOKEN) == "600 filterfleet"
+
+    file = box.root / "etc/filterfleet/filterfleet.toml"
+    before = file.read_text()
+    file.write_text(f"{before}\n[dashboard]\nread_only = true\n")
+    box.run("systemctl", "restart", DASHBOARD)
+    assert json.loads(ask(box, "now"))["read_only"], "as the file says"
+    file.write_text(before)
     box.run("systemctl", "stop", DASHBOARD)
     assert box.show(DASHBOARD, "Result") == "success"
 
