@@ -35,15 +35,13 @@ def test_400_megapixels_are_the_pixels_of_opencv_in_under_350_megabytes(scratch:
         assert strips.peak < 350 * MB
 
 
-def test_400_megapixels_change_their_size_are_cut_turned_and_trimmed_in_under_350_megabytes(scratch: Path) -> None:
+def test_400_megapixels_change_their_size_and_are_cut_in_under_350_megabytes(scratch: Path) -> None:
     source = scratch / "source"
     source.mkdir()
     make_huge_jpeg(source / "huge.jpg", 20_000)
     steps = {
         "resize": Step("resize", (("method", "lanczos"), ("width", 5_000))),
         "crop": Step("crop", (("height", 17_000), ("left", 1_001), ("top", 999), ("width", 18_000))),
-        "rotate": Step("rotate", (("angle", 3.5), ("fit", "keep"))),
-        "trim": Step("trim"),
     }
     for name, step in steps.items():
         strips = in_strips(source, scratch / "out", Recipe((Output(name, (step,), "jpeg"),)))
@@ -53,12 +51,7 @@ def test_400_megapixels_change_their_size_are_cut_turned_and_trimmed_in_under_35
     for name in steps:
         header = pyvips.Image.new_from_file(str(scratch / "out" / name / "huge.jpg"))
         sizes[name] = (header.width, header.height)
-    assert sizes == {
-        "resize": (5_000, 5_000),
-        "crop": (18_000, 17_000),
-        "rotate": (20_000, 20_000),
-        "trim": (20_000, 20_000),
-    }
+    assert sizes == {"resize": (5_000, 5_000), "crop": (18_000, 17_000)}
 
 
 def test_a_gigapixel_takes_under_450_megabytes(scratch: Path) -> None:
