@@ -57,7 +57,7 @@ def _corners(size: int) -> Image:
 
 _FULL = 2  # disks after which the corners of disks are enough
 
-_Operation = Callable[..., Any]  # cv2.erode or cv2.dilate
+_Operation = Callable[..., Image]  # cv2.erode or cv2.dilate
 
 
 def _repeated(operation: _Operation, image: Image, shape: str, size: int, iterations: int, outside: int) -> Image:
