@@ -23,6 +23,7 @@ from rich.table import Table
 from filterfleet.bench.huge_image import make_huge_jpeg, make_tiled_tiff
 from filterfleet.bench.processes import high_water
 from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.recipe import DEFAULT, Recipe
 from filterfleet.common.process.system import cores
 from filterfleet.worker.pixels.vips import pyvips
 
@@ -81,9 +82,12 @@ def whole_image(source: Path, output: Path, threads: int) -> Measurement:
     return _measured("filterfleet.bench.plain", str(source), str(output), str(threads))
 
 
-def in_strips(source: Path, output: Path) -> Measurement:
+def in_strips(source: Path, output: Path, recipe: Recipe = DEFAULT) -> Measurement:
     """Our pipeline in a process of its own, with one thread for each core. Raises FleetError."""
-    return _measured("filterfleet.bench.sequential", str(source), str(output))
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(recipe.to_bytes())
+        file.flush()
+        return _measured("filterfleet.bench.sequential", str(source), str(output), file.name)
 
 
 def in_libvips(source: Path, output: Path) -> Measurement:

@@ -11,6 +11,7 @@ import pyvips
 
 from filterfleet.bench.huge import check_same_pixels, huge_images, in_strips, whole_image
 from filterfleet.bench.huge_image import make_huge_jpeg, make_panorama
+from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.process.system import cores
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -32,6 +33,25 @@ def test_400_megapixels_are_the_pixels_of_opencv_in_under_350_megabytes(scratch:
         print(f"strips {strips.seconds:.1f} s, {strips.peak / MB:.0f} MB")
         check_same_pixels(scratch / f"{image_format}-whole", scratch / f"{image_format}-strips")
         assert strips.peak < 350 * MB
+
+
+def test_400_megapixels_change_their_size_and_are_cut_in_under_350_megabytes(scratch: Path) -> None:
+    source = scratch / "source"
+    source.mkdir()
+    make_huge_jpeg(source / "huge.jpg", 20_000)
+    steps = {
+        "resize": Step("resize", (("method", "lanczos"), ("width", 5_000))),
+        "crop": Step("crop", (("height", 17_000), ("left", 1_001), ("top", 999), ("width", 18_000))),
+    }
+    for name, step in steps.items():
+        strips = in_strips(source, scratch / "out", Recipe((Output(name, (step,), "jpeg"),)))
+        print(f"{name}: strips {strips.seconds:.1f} s, {strips.peak / MB:.0f} MB")
+        assert strips.peak < 350 * MB
+    sizes = {}
+    for name in steps:
+        header = pyvips.Image.new_from_file(str(scratch / "out" / name / "huge.jpg"))
+        sizes[name] = (header.width, header.height)
+    assert sizes == {"resize": (5_000, 5_000), "crop": (18_000, 17_000)}
 
 
 def test_a_gigapixel_takes_under_450_megabytes(scratch: Path) -> None:

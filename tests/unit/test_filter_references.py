@@ -66,6 +66,20 @@ def test_an_ellipse_is_a_disk(kind, size):
         assert np.array_equal(apply(name, IMAGES[kind], shape="ellipse", size=size), expected)
 
 
+@pytest.mark.parametrize("kind", ["gray 8", "BGR 16"])
+@pytest.mark.parametrize(("size", "iterations"), [(3, 10), (5, 3), (7, 4), (15, 3), (21, 5), (51, 3)])
+def test_many_disks_in_a_row_are_one_disk_after_the_other(kind, size, iterations):
+    """At the edges as well, where a disk reaches beyond the image."""
+    for image in (IMAGES[kind], np.where(IMAGES[kind] > 0.97 * top_of(IMAGES[kind]), IMAGES[kind], 0)):
+        for name in ("erode", "dilate", "open", "close"):
+            once = image
+            steps = {"open": ("erode", "dilate"), "close": ("dilate", "erode")}.get(name, (name,))
+            for each in steps:
+                for _ in range(iterations):
+                    once = apply(each, once, size=size)
+            assert np.array_equal(apply(name, image, size=size, iterations=iterations), once)
+
+
 @pytest.mark.parametrize("kind", GRAY)
 def test_gradients_are_those_of_scipy_divided_by_the_gain(kind):
     image = IMAGES[kind].astype(np.float64)

@@ -4,6 +4,7 @@ neither do wholly transparent ones.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,21 +46,58 @@ def _reach_twice(size: int, iterations: int, **_values: Any) -> int:
     return 2 * _reach(size, iterations)
 
 
+def _corners(size: int) -> Image:
+    """The corners of the convex hull of a disk, as an element of the same size."""
+    down, across = np.nonzero(_disk(size))
+    hull = cv2.convexHull(np.column_stack([across, down]).astype(np.int32))[:, 0]
+    corners = np.zeros((size, size), np.uint8)
+    corners[hull[:, 1], hull[:, 0]] = 1
+    return corners
+
+
+_FULL = 2  # disks after which the corners of disks are enough
+
+_Operation = Callable[..., Image]  # cv2.erode or cv2.dilate
+
+
+def _repeated(operation: _Operation, image: Image, shape: str, size: int, iterations: int, outside: int) -> Image:
+    """A disk n times over is a shape P n times as large. Any point of n P, with n above 2, is a mean of three of its
+    corners (Caratheodory), one of which counts for a third or more; so it lies in (n - 1) P moved to a corner of P, and
+    the whole numbers among these points lie there, too. So each disk after the second one needs no more than its
+    corners, 4 % of its pixels at size 51. The image gets a border that does not count, since the way by the corners may
+    lead beyond its edges.
+    """
+    if shape != "ellipse" or iterations <= _FULL or size < 3:
+        return operation(image, _SHAPES[shape](size), iterations=iterations)
+    reach = size // 2 * iterations
+    wide = cv2.copyMakeBorder(image, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=[outside] * 4)
+    wide = operation(wide, _disk(size), iterations=_FULL)
+    wide = operation(wide, _corners(size), iterations=iterations - _FULL)
+    return np.ascontiguousarray(wide[reach:-reach, reach:-reach])
+
+
+def _work(iterations: int, **_values: Any) -> float:
+    return 8.0 if iterations > _FULL else 2.0
+
+
+def _work_twice(**values: Any) -> float:
+    return 2 + _work(**values)
+
+
 def _eroded(image: Image, alpha: Image | None, shape: str, size: int, iterations: int) -> Image:
-    element = _SHAPES[shape](size)
-    return cv2.erode(without(image, alpha, np.iinfo(image.dtype).max), element, iterations=iterations)
+    white = int(np.iinfo(image.dtype).max)
+    return _repeated(cv2.erode, without(image, alpha, white), shape, size, iterations, white)
 
 
 def _dilated(image: Image, alpha: Image | None, shape: str, size: int, iterations: int) -> Image:
-    element = _SHAPES[shape](size)
-    return cv2.dilate(without(image, alpha, 0), element, iterations=iterations)
+    return _repeated(cv2.dilate, without(image, alpha, 0), shape, size, iterations, 0)
 
 
 @register(
     "erode",
     border=Border.LEFT_OUT,
     merge=Rows(halo=_reach),
-    work=2.0,
+    work=_work,
     alpha=Alpha.WEIGHED,
     keeps_bilevel=True,
     shape=_SHAPE,
@@ -75,7 +113,7 @@ def erode(image: Image, shape: str, size: int, iterations: int, alpha: Image | N
     "dilate",
     border=Border.LEFT_OUT,
     merge=Rows(halo=_reach),
-    work=2.0,
+    work=_work,
     alpha=Alpha.WEIGHED,
     keeps_bilevel=True,
     shape=_SHAPE,
@@ -91,7 +129,7 @@ def dilate(image: Image, shape: str, size: int, iterations: int, alpha: Image | 
     "open",
     border=Border.LEFT_OUT,
     merge=Rows(halo=_reach_twice),
-    work=4.0,
+    work=_work_twice,
     alpha=Alpha.WEIGHED,
     keeps_bilevel=True,
     shape=_SHAPE,
@@ -107,7 +145,7 @@ def opening(image: Image, shape: str, size: int, iterations: int, alpha: Image |
     "close",
     border=Border.LEFT_OUT,
     merge=Rows(halo=_reach_twice),
-    work=4.0,
+    work=_work_twice,
     alpha=Alpha.WEIGHED,
     keeps_bilevel=True,
     shape=_SHAPE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters import picture as pictures
 from filterfleet.worker.filters.merge import Rows
-from filterfleet.worker.filters.parameters import Choice, Color, Number, Picture, Text
+from filterfleet.worker.filters.parameters import Boolean, Choice, Color, Number, Picture, Text
 from filterfleet.worker.filters.registry import register
+from filterfleet.worker.filters.stamping import Mark, outline, stamped
+from filterfleet.worker.filters.wording import has_fields, problem, worded
 from filterfleet.worker.pixels.channels import LUMA
-from filterfleet.worker.pixels.image import Image, Place
+from filterfleet.worker.pixels.image import About, Image, Place
 from filterfleet.worker.pixels.opencv import cv2
 
 _POSITIONS = ("top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right")
@@ -23,6 +28,13 @@ _UNBOUNDED = (1 << 24, 1 << 24)  # pixels of a canvas so large that no text is w
 _POSITION = Choice("bottom-right", _POSITIONS)
 _MARGIN = Number(2.0, 0.0, 50.0, "percent of the image's height")
 _OPACITY = Number(0.5, 0.0, 1.0)
+_ANGLE = Number(0.0, -180.0, 180.0, "degrees, clockwise")
+_TILE = Boolean(False)
+_SPACING = Number(100.0, 0.0, 1000.0, "percent of the mark's height, between two of them")
+
+# The largest letters that are drawn before they are turned, in pixels; larger ones are enlarged. A larger value takes
+# more memory; with a smaller one, turned letters in large images are blurred.
+_LARGEST_LETTERS = 160
 
 Samples = NDArray[np.float32]
 
@@ -38,6 +50,11 @@ def _picture_work(scale: float, **_values: Any) -> float:
 
 
 def _unreadable(text: str, **_values: Any) -> str | None:
+    return problem(text) or _unwritable(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _unwritable(text: str) -> str | None:
     """cv2.putText sets one letter after the other from left to right, and draws "?" for those that its font lacks."""
     font = cv2.FontFace("sans")
     missing = _glyph(font, "?")
@@ -60,31 +77,111 @@ def _glyph(font: Any, letter: str) -> Image:
     merge=Rows(positioned=True),
     work=_text_work,
     refuses=_unreadable,
+    informed=True,
     text=Text(None, 200),
     size=Number(5.0, 0.1, 50.0, "percent of the image's height"),
     color=Color("#ffffff"),
     opacity=_OPACITY,
     position=_POSITION,
     margin=_MARGIN,
+    angle=_ANGLE,
+    tile=_TILE,
+    spacing=_SPACING,
+    missing=Choice("empty", ("empty", "skip", "refuse")),
 )
-def watermark_text(
-    image: Image, text: str, size: float, color: str, opacity: float, position: str, margin: float, place: Place
+def watermark_text(image: Image, text: str, missing: str, place: Place, about: About, **values: Any) -> Image:
+    """A line of text over the image; the letters shrink until the line fits the width.
+
+    It may have fields, which each image fills with what its camera wrote down: {date}, also as {date:%Y-%m-%d}, {make},
+    {model}, {lens}, {artist}, {copyright}, {iso}, {exposure}, {aperture} and {focal}. missing says what becomes of a
+    field of which nothing is known: empty leaves it out, skip leaves out the text, and refuse refuses the image. For
+    braces, write {{ and }}.
+
+    With tile, the text covers the image, spacing apart in percent of its height, and position does not matter.
+
+    Raises ImageError for an image that is refused, and for letters from a camera that cannot be written.
+    """
+    if has_fields(text):
+        text = _filled_in(text, missing, about)
+    return _written(image, text, place, **values) if text else image
+
+
+def _filled_in(text: str, missing: str, about: About) -> str:
+    """Empty if there is nothing to write."""
+    filled, lacking = worded(text, about.fields)
+    if lacking and missing == "refuse":
+        raise ImageError(
+            f"The image does not say its {lacking[0]}, which the filter 'watermark_text' is to write: give a text "
+            "without {" + lacking[0] + '}, or let it go on with missing = "empty".'
+        )
+    if lacking and missing == "skip":
+        return ""
+    if wrong := _unwritable(filled):
+        raise ImageError(f"The filter 'watermark_text' {wrong}.")
+    return filled
+
+
+def _written(
+    image: Image,
+    text: str,
+    place: Place,
+    size: float,
+    color: str,
+    opacity: float,
+    angle: float,
+    tile: bool,
+    **layout: Any,
 ) -> Image:
-    """A line of text over the image; the letters shrink until the line fits the width."""
     font = cv2.FontFace("sans")  # it has state, and several threads are here at once: each call makes its own, in 2 ms
     pixels, box = _fitted(font, text, max(1, round(place.height * size / 100)), place.width)
+    ink = np.array([*reversed(bytes.fromhex(color[1:]))], np.float32) / np.float32(255)
+    if angle or tile:
+        return _laid(image, _inked(font, text, pixels, ink, opacity), place, angle, tile=tile, **layout)
     pad = _overhang(pixels)
     stamp = (box[2] + 2 * pad, box[3])
-    left, top = _corner(stamp, place, position, margin)
+    left, top = _corner(stamp, place, layout["position"], layout["margin"])
     first, last = max(top, place.top), min(top + stamp[1], place.top + image.shape[0])
     if first >= last:
         return image
     canvas = np.zeros((last - first, stamp[0]), np.uint8)
     cv2.putText(canvas, text, (pad, top - box[1] - first), (255, 255, 255), font, pixels)
     cover = canvas.astype(np.float32) * np.float32(opacity / 255)
-    rgb = bytes.fromhex(color[1:])
-    ink = np.array([*reversed(rgb)], np.float32) / np.float32(255)
     return _blended(image, cover[:, :, None] * ink, cover, left, first - place.top)
+
+
+def _inked(font: Any, text: str, pixels: int, ink: Samples, opacity: float) -> tuple[Samples, float, float]:
+    """The text as samples of a Mark, and its width and height in the image. Large letters are drawn smaller."""
+    drawn = min(pixels, _LARGEST_LETTERS)
+    box = cv2.getTextSize(_UNBOUNDED, text, (0, 0), font, drawn)
+    pad = _overhang(drawn)
+    canvas = np.zeros((box[3] + 2, box[2] + 2 * pad), np.uint8)
+    cv2.putText(canvas, text, (pad, 1 - box[1]), (255, 255, 255), font, drawn)
+    cover = canvas.astype(np.float32) * np.float32(opacity / 255)
+    samples = np.dstack([cover[:, :, None] * ink, cover])
+    return samples, canvas.shape[1] * pixels / drawn, canvas.shape[0] * pixels / drawn
+
+
+def _laid(
+    image: Image,
+    mark: tuple[Samples, float, float],
+    place: Place,
+    angle: float,
+    *,
+    tile: bool,
+    position: str,
+    margin: float,
+    spacing: float,
+) -> Image:
+    """The mark turned at its position, in a size at which it fits; or all over the image."""
+    samples, width, height = mark
+    if tile:
+        gap = height * spacing / 100
+        return stamped(image, Mark(samples, width, height, angle, place.width / 2, place.height / 2, gap), place)
+    across, down = outline(width, height, angle)
+    fits = min(1.0, place.width / across, place.height / down)
+    width, height, across, down = (side * fits for side in (width, height, across, down))
+    left, top = _corner((math.ceil(across), math.ceil(down)), place, position, margin)
+    return stamped(image, Mark(samples, width, height, angle, left + across / 2, top + down / 2, None), place)
 
 
 def _fitted(font: Any, text: str, pixels: int, width: int) -> tuple[int, Sequence[int]]:
@@ -113,21 +210,37 @@ def _overhang(pixels: int) -> int:
     opacity=_OPACITY,
     position=_POSITION,
     margin=_MARGIN,
+    angle=_ANGLE,
+    tile=_TILE,
+    spacing=_SPACING,
 )
 def watermark_image(
-    image: Image, picture: bytes, scale: float, opacity: float, position: str, margin: float, place: Place
+    image: Image,
+    picture: bytes,
+    scale: float,
+    opacity: float,
+    angle: float,
+    tile: bool,
+    place: Place,
+    **layout: Any,
 ) -> Image:
-    """A picture, such as a logo, over the image; it keeps its transparency and never exceeds the image."""
+    """A picture, such as a logo, over the image; it keeps its transparency and never exceeds the image.
+
+    With tile, it covers the image, spacing apart in percent of its height, and position does not matter.
+    """
     logo = pictures.decode(picture)
     width, height = _stamp_size(logo, place, scale)
-    left, top = _corner((width, height), place, position, margin)
-    first, last = max(top, place.top), min(top + height, place.top + image.shape[0])
-    if first >= last:
-        return image
     samples = _premultiplied(logo)
     shrunk = (min(width, logo.shape[1]), min(height, logo.shape[0]))
     if shrunk != (logo.shape[1], logo.shape[0]):
         samples = cv2.resize(samples, shrunk, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    if angle or tile:
+        faint = samples * np.float32(opacity)
+        return _laid(image, (faint, width, height), place, angle, tile=tile, **layout)
+    left, top = _corner((width, height), place, layout["position"], layout["margin"])
+    first, last = max(top, place.top), min(top + height, place.top + image.shape[0])
+    if first >= last:
+        return image
     rows = _stretched(_stretched(samples, height, first - top, last - top, axis=0), width, 0, width, axis=1)
     rows *= np.float32(opacity)
     return _blended(image, rows[:, :, :3], rows[:, :, 3], left, first - place.top)

@@ -1,0 +1,61 @@
+"""Texts with fields: "© {date:%Y} {artist}", where each image has what its camera wrote down."""
+
+from __future__ import annotations
+
+import datetime as dt
+import string
+from collections.abc import Iterator, Mapping
+
+FIELDS = ("date", "make", "model", "lens", "artist", "copyright", "iso", "exposure", "aperture", "focal")
+
+_NAMES = ("name", "stem", "path", "ext")  # of files, which people look for
+
+
+def problem(text: str) -> str | None:
+    """What is wrong with a text's fields, as the end of a sentence; None if nothing is."""
+    try:
+        for _, field, form, conversion in string.Formatter().parse(text):
+            if field is None:
+                continue
+            if field in _NAMES:
+                return (
+                    f"cannot write {{{field}}}: files with the same content share one result, whatever they are called"
+                )
+            if field not in FIELDS:
+                return f"has no field {{{field}}}: it knows {', '.join(FIELDS)}; write {{{{ and }}}} for braces"
+            if conversion or (form and field != "date") or (form and ("{" in form or not form.isascii())):
+                return f"cannot write {{{field}}} in another form: only date has one, as in {{date:%Y-%m-%d}}"
+    except ValueError:
+        return "has a text with a single brace: write {{ and }} for braces"
+    return None
+
+
+def has_fields(text: str) -> bool:
+    """The text has no problem."""
+    return any(field is not None for _, field, _, _ in string.Formatter().parse(text))
+
+
+def worded(text: str, known: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The text with what is known in its fields, and the names of the fields of which nothing is known. The text has no
+    problem; known has a date as 2026-11-28 09:30:00.
+    """
+    return "".join(_parts(text, known)).strip(), tuple(
+        field for _, field, _, _ in string.Formatter().parse(text) if field is not None and not known.get(field)
+    )
+
+
+def _parts(text: str, known: Mapping[str, str]) -> Iterator[str]:
+    for literal, field, form, _ in string.Formatter().parse(text):
+        yield literal
+        if field == "date" and form and known.get("date"):
+            yield _dated(known["date"], form)
+        elif field is not None:
+            yield known.get(field, "")
+
+
+def _dated(date: str, form: str) -> str:
+    """Cameras without a clock write days that no calendar has."""
+    try:
+        return dt.datetime.strptime(date, "%Y-%m-%d %H:%M:%S").strftime(form)  # noqa: DTZ007 - a camera's own time
+    except ValueError:
+        return date
