@@ -33,14 +33,15 @@ def grow(recipe: Recipe) -> Node:
     root = Node()
     nodes: dict[tuple[Step, ...], Node] = {(): root}
     for output in recipe.outputs:
-        steps = tuple(spelled_out(output.steps))
-        for end in range(1, len(steps) + 1):
+        written = [(part, n, step) for n, step in enumerate(output.steps, 1) for part in spelled_out([step])]
+        steps = tuple(part for part, _, _ in written)
+        for end, (_, number, step) in enumerate(written, 1):
             chain = steps[:end]
             if chain not in nodes:
                 bound = bind(chain[-1])
                 before = nodes[chain[:-1]]
                 bilevel = bound.filter.bilevel or (before.bilevel and bound.filter.keeps_bilevel)
-                where = f"Output {output.name!r}, step {end}, filter {bound.filter.name!r}"
+                where = f"Output {output.name!r}, step {number}, filter {step.filter!r}"
                 space = bound.filter.space(**bound.values) or before.space
                 nodes[chain] = Node(bilevel=bilevel, space=space, where=where)
                 before.children.append((bound, nodes[chain]))

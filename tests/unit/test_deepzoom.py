@@ -155,5 +155,6 @@ def test_what_strips_cannot_do_is_named(options, words):
 def test_a_step_that_fails_is_named_with_its_output_and_its_filter():
     step = Step("crop", (("height", 10), ("left", 90), ("width", 10)))
     file = encode(smooth(50, 50, 3), Target("png"))
-    with pytest.raises(ImageError, match=r"^Output 'o', step 2, filter 'crop': The image of 50 x 50 pixels"):
-        process(file, Recipe((Output("o", (Step("invert"), step)),)))
+    boxed = Step("letterbox", (("height", 60), ("width", 60)))  # which stands for two filters
+    with pytest.raises(ImageError, match=r"^Output 'o', step 2, filter 'crop': The image of 60 x 60 pixels"):
+        process(file, Recipe((Output("o", (boxed, step)),)))

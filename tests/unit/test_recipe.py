@@ -7,6 +7,7 @@ from filterfleet.common.errors import ProtocolError, RecipeError
 from filterfleet.common.jobs.job import check_outputs, job_id
 from filterfleet.common.jobs.names import is_image_name, output_path
 from filterfleet.common.jobs.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Output, Recipe, Step
+from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.wire import OutputFile
 
 
@@ -14,6 +15,11 @@ def test_the_default_recipe_keeps_its_digest():
     """It is part of every job id and of every ledger: a change makes users process everything again."""
     assert DEFAULT.digest.hex() == "76d195bbadc8e1ad"
     assert DEFAULT.filters == {"grayscale", "gaussian_blur", "canny"}
+
+
+def test_recipes_that_ship_keep_the_digests_that_they_had_before_outputs_had_options():
+    digests = {"web": "9b73e971c413bd96", "archive": "d9b2d28edc6ef181", "proof": "a66de8bbceb11a3e"}
+    assert {name: find_recipe(name).digest.hex() for name in digests} == digests
 
 
 @pytest.mark.parametrize(
