@@ -16,11 +16,16 @@ class Clock:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def of(self, kind: str) -> Iterator[None]:
-        """Counts the time of the block as work of this kind: decode, filter or encode."""
+    def of(self, kind: str, where: str = "") -> Iterator[None]:
+        """Counts the time of the block as work of this kind: decode, filter or encode. where is a step, or the name
+        of an output."""
         began = time.perf_counter()
         try:
             yield
         finally:
             with self._lock:
-                self.seconds[kind] += time.perf_counter() - began
+                self.count(kind, where, time.perf_counter() - began)
+
+    def count(self, kind: str, _where: str, seconds: float) -> None:
+        """Seconds of a block that has ended; one thread at a time is here."""
+        self.seconds[kind] += seconds

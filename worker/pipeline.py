@@ -50,7 +50,7 @@ def recipe_from(data: bytes) -> Recipe:
     return recipe
 
 
-def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> Done:
+def process(blob: Blob, recipe: Recipe, resources: Resources | None = None, clock: Clock | None = None) -> Done:
     """Every output of the recipe for one image file. The caller closes the result; the blob stays the caller's.
 
     The report has the image's width and height in pixels after rotation, its format, the worker (host/pid) and its
@@ -58,14 +58,14 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None) -> D
     sums are the CRC-32 of the outputs, for whoever keeps them, and sizes their width and height where a name has them.
     An output that the recipe does not make of such an image is empty. The report has notes where something of the file
     was left out. Raises ImageError and RecipeError, both permanent, MemoryError, and OSError when there is no room for
-    temporary files.
+    temporary files. clock is told of each step of an image that goes whole.
     """
     resources = resources or default()
     header = formats.read_header(blob)
     width, height = header.upright
     made = tuple(output for output in recipe.outputs if output.options.when.admits(width, height, header.format))
     targets = {output.name: target_of(output, header.format) for output in recipe.outputs}
-    files, sizes, seconds = _made(blob, header, replace(recipe, outputs=made), targets, resources)
+    files, sizes, seconds = _made(blob, header, replace(recipe, outputs=made), targets, resources, clock or Clock())
     blobs = tuple(files.get(output.name, b"") for output in recipe.outputs)
     outputs = tuple(
         OutputFile(output.name, stored_as(output, targets[output.name]), len(file))
@@ -93,6 +93,7 @@ def _made(
     recipe: Recipe,
     targets: Mapping[str, formats.Target],
     resources: Resources,
+    clock: Clock,
 ) -> _Made:
     """recipe has only the outputs that this image gets."""
     of_all = tuple(output for output in recipe.outputs if output.options.pages == ALL)
@@ -103,16 +104,16 @@ def _made(
         theirs = {output.name: targets[output.name] for output in of_all}
         book = open_book(blob, header, replace(recipe, outputs=of_all), theirs, resources.memory.total)
     if of_one:
-        result = _of_one_page(blob, header, replace(recipe, outputs=of_one), targets, resources)
+        result = _of_one_page(blob, header, replace(recipe, outputs=of_one), targets, resources, clock)
     if book is not None:
-        clock = Clock()
+        pages = Clock()
         try:
             with resources.memory.hold(book.need):
-                files, sizes = book.bound(clock)
+                files, sizes = book.bound(pages)
         except BaseException:
             close_files(result.files.values())
             raise
-        seconds = {kind: result.seconds[kind] + spent for kind, spent in clock.seconds.items()}
+        seconds = {kind: result.seconds[kind] + spent for kind, spent in pages.seconds.items()}
         result = _Made({**result.files, **files}, {**result.sizes, **sizes}, seconds)
     return result
 
@@ -123,6 +124,7 @@ def _of_one_page(
     recipe: Recipe,
     targets: Mapping[str, formats.Target],
     resources: Resources,
+    clock: Clock,
 ) -> _Made:
     root = informed(grow(recipe), lambda: about(header))
     check_sizes(root, *header.upright, targets)
@@ -133,14 +135,13 @@ def _of_one_page(
     with resources.memory.hold(admission.need):
         if admission.way is Way.STRIPS:
             return _in_strips(blob, header, root, targets, recipe, cost())
-        return _whole(blob, header, root, targets, recipe)
+        return _whole(blob, header, root, targets, recipe, clock)
 
 
 def _whole(
-    blob: Blob, header: formats.Header, root: Node, targets: Mapping[str, formats.Target], recipe: Recipe
+    blob: Blob, header: formats.Header, root: Node, targets: Mapping[str, formats.Target], recipe: Recipe, clock: Clock
 ) -> _Made:
     """A large output goes to disk as soon as it is made, so that outputs never wait for each other in memory."""
-    clock = Clock()
     with clock.of("decode"):
         image = formats.decode(blob, header, recipe.damaged)
     carried = formats.carried(header, recipe.metadata)

@@ -40,10 +40,10 @@ def outputs_of(
 
 
 def _made(name: str, image: Image, target: Target, carried: Carried, clock: Clock, *, bilevel: bool) -> Made:
-    with clock.of("encode"), said_of(f"Output {name!r}"):
+    with clock.of("encode", name), said_of(f"Output {name!r}"):
         return Made(name, encode(image, target, carried, bilevel=bilevel), (image.shape[1], image.shape[0]))
 
 
 def _filtered(bound: Bound, image: Image, clock: Clock, where: str) -> Image:
-    with clock.of("filter"), said_of(where):
+    with clock.of("filter", where), said_of(where):
         return bound(image)

@@ -20,6 +20,11 @@ class _Recipe(LazyGroup):
             "Say what a recipe does, or everything that is wrong with it (exit code 2).",
         ),
         LazyCommand(
+            "try",
+            "filterfleet.commands.recipe_try:try_",
+            "Try a recipe on one photograph: results, a sheet to look at, and what each step costs.",
+        ),
+        LazyCommand(
             "list",
             "filterfleet.commands.recipe_files:list_",
             "List the recipes that ship with filterfleet.",

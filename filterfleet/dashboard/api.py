@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.text import json_text
 from filterfleet.dashboard import rows
+from filterfleet.dashboard.answers import JSON, Endpoint, body_of, in_words, json_of
 from filterfleet.dashboard.charts import charts
 from filterfleet.dashboard.feed import Feed, FullError
-from filterfleet.dashboard.files import Files, NoPictureError
+from filterfleet.dashboard.files import Files
 from filterfleet.dashboard.orders import Desk
 from filterfleet.dashboard.reader import Reader
-from filterfleet.dashboard.rules import BODY_LIMIT
 from filterfleet.dashboard.settings import LOOKED_AT, PICTURES
 from filterfleet.listener.core.order import Order, Pause, Resume, Retry
 
-BODY_PATIENCE = 10.0  # seconds that the body of a request may take
-JSON = "application/json"
 ORDERED = 100_000  # paths in one order
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Api:
@@ -56,8 +49,8 @@ class Api:
             "/api/resume": self.resume,
         }
         return [
-            *(Route(path, _answered(endpoint), methods=["GET"]) for path, endpoint in asked.items()),
-            *(Route(path, _answered(endpoint), methods=["POST"]) for path, endpoint in ordered.items()),
+            *(Route(path, in_words(endpoint), methods=["GET"]) for path, endpoint in asked.items()),
+            *(Route(path, in_words(endpoint), methods=["POST"]) for path, endpoint in ordered.items()),
         ]
 
     # --- looking ----
@@ -66,22 +59,22 @@ class Api:
         try:
             return Response(await self._feed.picture(), media_type=JSON)
         except FullError:
-            return _json({"error": "Too many look at this dashboard already."}, HTTPStatus.SERVICE_UNAVAILABLE)
+            return json_of({"error": "Too many look at this dashboard already."}, HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def charts(self, request: Request) -> Response:
         span = request.query_params.get("span", "1h")
-        return _json(await self._reader.ask(lambda history: charts(history, span, time.time())))
+        return json_of(await self._reader.ask(lambda history: charts(history, span, time.time())))
 
     async def failures(self, _request: Request) -> Response:
-        return _json(await self._reader.ask(rows.failures))
+        return json_of(await self._reader.ask(rows.failures))
 
     async def jobs(self, request: Request) -> Response:
-        return _json(await self._reader.ask(lambda history: rows.jobs(history, request.query_params)))
+        return json_of(await self._reader.ask(lambda history: rows.jobs(history, request.query_params)))
 
     async def job(self, request: Request) -> Response:
         key = request.query_params.get("id", "")
         found = await self._reader.ask(lambda history: rows.story(history, key))
-        return _json(found | {"has_files": self._files.has_files})
+        return json_of(found | {"has_files": self._files.has_files})
 
     # --- pictures ----
 
@@ -89,7 +82,7 @@ class Api:
         before = request.query_params.get("before") or None
         page = await self._reader.ask(lambda history: history.jobs(state="done", before=before, limit=LOOKED_AT))
         shown = await asyncio.to_thread(self._files.gallery, page.jobs, PICTURES)
-        return _json({"images": shown, "before": page.before})
+        return json_of({"images": shown, "before": page.before})
 
     async def preview(self, request: Request) -> Response:
         job, name = request.query_params.get("job", ""), request.query_params.get("name", "")
@@ -104,19 +97,19 @@ class Api:
     # --- orders ----
 
     async def retry(self, request: Request) -> Response:
-        return await self._order(_retry(await _body(request)))
+        return await self._order(_retry(await body_of(request)))
 
     async def pause(self, request: Request) -> Response:
-        await _body(request)
+        await body_of(request)
         return await self._order(Pause())
 
     async def resume(self, request: Request) -> Response:
-        await _body(request)
+        await body_of(request)
         return await self._order(Resume())
 
     async def _order(self, order: Order) -> Response:
         sources = await self._reader.ask(lambda history: [place.source for place in history.places()])
-        return _json(await asyncio.to_thread(self._desk.give, sources, order))
+        return json_of(await asyncio.to_thread(self._desk.give, sources, order))
 
 
 def _retry(asked: dict[str, Any]) -> Retry:
@@ -130,38 +123,3 @@ def _retry(asked: dict[str, Any]) -> Retry:
             if all(isinstance(path, str) for path in paths):
                 return Retry(paths=tuple(paths))
     raise FleetError('Say which failures: {"paths": [...]}, {"reason": TEXT} or {"all": true}.')
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """Raises FleetError for anything but a JSON object of BODY_LIMIT bytes at most."""
-    data = bytearray()
-    try:
-        async with asyncio.timeout(BODY_PATIENCE):
-            async for part in request.stream():
-                data += part
-                if len(data) > BODY_LIMIT:
-                    raise FleetError(f"A request has {BODY_LIMIT} bytes at most.")
-        found = json.loads(data)
-    except (TimeoutError, ClientDisconnect, ValueError, RecursionError):
-        raise FleetError("The request is no JSON.") from None
-    if not isinstance(found, dict):
-        raise FleetError("The request is no JSON object.")
-    return found
-
-
-def _answered(endpoint: Endpoint) -> Endpoint:
-    """An error that has a sentence becomes an answer with that sentence."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except NoPictureError as error:
-            return _json({"error": str(error)}, HTTPStatus.NOT_FOUND)
-        except FleetError as error:
-            return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-
-    return answer
-
-
-def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    return Response(json_text(value), status, media_type=JSON)

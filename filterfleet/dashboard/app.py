@@ -14,6 +14,7 @@ from starlette.routing import Route
 from filterfleet.dashboard.api import Api
 from filterfleet.dashboard.feed import Feed
 from filterfleet.dashboard.stream import Stream
+from filterfleet.dashboard.studio import StudioApi
 
 KINDS = {
     ".html": "text/html; charset=utf-8",
@@ -23,20 +24,25 @@ KINDS = {
 }
 
 
-def application(api: Api, feed: Feed) -> Starlette:
+def application(api: Api, feed: Feed, studio: StudioApi) -> Starlette:
     files = static_files()
 
     async def page(_request: Request) -> Response:
         return _file(files, "index.html")
+
+    async def studio_page(_request: Request) -> Response:
+        return _file(files, "studio.html")
 
     async def static(request: Request) -> Response:
         return _file(files, request.path_params["name"])
 
     routes = [
         Route("/", page),
+        Route("/studio", studio_page),
         Route("/static/{name:path}", static),
         Route("/api/stream", Stream(feed)),
         *api.routes(),
+        *studio.routes(),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _in_words})
 

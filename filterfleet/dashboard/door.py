@@ -14,6 +14,8 @@ from filterfleet.dashboard.rules import HEADERS, OPEN, Asked, Rules
 
 log = get_logger("dashboard")
 
+PAGES = ("/", "/studio")
+
 _STRANGER = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>filterfleet</title><link rel="stylesheet" href="{prefix}/static/css/base.css">
@@ -73,7 +75,7 @@ class Door:
             return self._welcome(secure=self._rules.came_by_https(asked))
         if refusal is None:
             return None
-        if asked.path == "/":
+        if asked.path in PAGES:
             return HTMLResponse(_STRANGER.format(prefix=self._prefix), refusal.status)
         return _said(refusal.status, refusal.sentence)
 

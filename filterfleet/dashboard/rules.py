@@ -4,7 +4,8 @@
   sends its own.
 - Everything but the page's scripts and styles needs the token: in a cookie that scripts cannot read and that no other
   site makes the browser send, or as a bearer token.
-- What changes something has to come from our own page, as the browser says it, and be JSON, which no form can send. A
+- What changes something has to come from our own page, as the browser says it, and be JSON, or bytes without a
+  kind, neither of which a form can send. A
   program may show the bearer token instead: no site can make a browser do that.
 """
 
@@ -23,6 +24,9 @@ from filterfleet.dashboard.address import ip_of
 READS, WRITES = frozenset({"GET", "HEAD"}), frozenset({"POST"})
 OPEN = "/static/"  # what anybody may read who knows our name: it is the same in every installation
 BODY_LIMIT = 1 << 20  # bytes of a request's body
+PHOTO = "/api/studio/photo"  # takes a file; everything else takes JSON
+TRIES = frozenset({PHOTO, "/api/studio/try"})  # they change nothing of the fleet
+PHOTO_LIMIT = 48 << 20  # bytes of it
 
 # What a browser may do with anything from here: nothing from elsewhere, no script or style in the page itself, no text
 # that becomes HTML, no frame around it.
@@ -111,11 +115,15 @@ class Rules:
         return self.behind_https and "https" in map(str.strip, said)
 
     def _refused_write(self, asked: Asked) -> Refusal | None:
-        if self.read_only:
+        if self.read_only and asked.path not in TRIES:
             return Refusal(HTTPStatus.FORBIDDEN, "This dashboard is read-only.")
         if not self._is_same_site(asked):
             return Refusal(HTTPStatus.FORBIDDEN, "Another site asked for this.")
-        if asked.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        kind = asked.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if asked.path == PHOTO:
+            if kind != "application/octet-stream":
+                return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a file, as application/octet-stream.")
+        elif kind != "application/json":
             return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send JSON, as application/json.")
         return None
 

@@ -28,8 +28,10 @@ from filterfleet.dashboard.orders import Desk
 from filterfleet.dashboard.reader import Reader
 from filterfleet.dashboard.rules import Rules
 from filterfleet.dashboard.settings import Settings
+from filterfleet.dashboard.studio import StudioApi
 from filterfleet.dashboard.token import token_in
 from filterfleet.listener.ledger.opening import LEDGER
+from filterfleet.studio.session import Studio
 
 BEAT = 1.0  # seconds between two signs of life
 GRACE = 2.0  # seconds that answers under way get at the end
@@ -64,13 +66,15 @@ async def _serve(
     eye = Eye(settings, reader)
     feed = Feed(eye.take, eye.rest)
     api = Api(questions, feed, desk, Files(settings.state, settings.folder))
-    server = _Server(_config(Door(application(api, feed), rules, settings.prefix)), feed)
+    studio = Studio()
+    server = _Server(_config(Door(application(api, feed, StudioApi(studio)), rules, settings.prefix)), feed)
     beating = asyncio.create_task(_beat(server, feed, address))
     try:
         log.info("dashboard started", address=str(address))
         await server.serve(sockets=[bound])
     finally:
         beating.cancel()
+        await studio.close()
         await feed.close()
         await eye.rest()
         reader.close()

@@ -169,3 +169,29 @@ def test_other_hosts_are_names():
     for text in ("http://a", "a b", "a/b", "a,b"):
         with pytest.raises(FleetError, match="--allow-host"):
             hosts_of(Address("127.0.0.1", 1), [text])
+
+
+def test_the_studio_takes_a_file_as_bytes_and_recipes_as_json_from_the_page_alone():
+    ours, bytes_ = {"sec_fetch_site": "same-origin"}, {"content_type": "application/octet-stream"}
+    json_ = {"content_type": "application/json"}
+    photo, tried = "/api/studio/photo", "/api/studio/try"
+    assert status("POST", photo, **COOKIE, **ours, **bytes_) is None
+    assert status("POST", tried, **COOKIE, **ours, **json_) is None
+    for kind in ({}, json_, {"content_type": "text/plain"}, {"content_type": "multipart/form-data; boundary=x"}):
+        assert status("POST", photo, **COOKIE, **ours, **kind) == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    assert status("POST", tried, **COOKIE, **ours, **bytes_) == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    assert status("POST", "/api/retry", **COOKIE, **ours, **bytes_) == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    for path in (photo, tried):
+        assert status("POST", path, **ours, **bytes_) == HTTPStatus.UNAUTHORIZED
+        assert status("POST", path, **COOKIE, sec_fetch_site="cross-site", **bytes_) == HTTPStatus.FORBIDDEN
+    for path in ("/studio", "/api/studio/filters", "/api/studio/picture"):
+        assert status("GET", path) == HTTPStatus.UNAUTHORIZED
+
+
+def test_who_may_only_look_may_try_recipes():
+    """They change nothing of the fleet."""
+    reading = dataclasses.replace(RULES, read_only=True)
+    ours = {"sec_fetch_site": "same-origin", "content_type": "application/json"}
+    assert status("POST", "/api/studio/try", reading, **COOKIE, **ours) is None
+    for path in ("/api/retry", "/api/studio/", "/api/studio/../retry"):
+        assert status("POST", path, reading, **COOKIE, **ours) == HTTPStatus.FORBIDDEN

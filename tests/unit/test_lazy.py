@@ -29,6 +29,7 @@ LATE_IMPORTS = {
     "cli.py": "Typer, beside which other processes load what they need",
     "recipes.py": "OpenCV, for a recipe that has to be checked",
     "dashboard/cli.py": "a web server and an event loop",
+    "studio/process.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/process.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/engines/child.py": "OpenCV, whose threads have to start inside the sandbox",
     "worker/engines/select.py": "OpenCV, ZeroMQ and what starts processes, each for the engines that need it",
@@ -88,7 +89,7 @@ finally:
         (["filterfleet", "li"], {"listener"}),
         (["filterfleet", "up", "--bac"], {"--backend-port", "--backfill"}),
         (["filterfleet", "up", "--backfill", ""], {"oldest", "newest", "none"}),
-        (["filterfleet", "recipe", ""], {"init", "check", "list", "show"}),
+        (["filterfleet", "recipe", ""], {"init", "check", "list", "show", "try"}),
         (["filterfleet", "bench", "huge", "--mega"], {"--megapixels"}),
     ],
 )

@@ -93,7 +93,7 @@ document.addEventListener("visibilitychange", () => { if (document.visibilitySta
 setInterval(() => { if (now.picture && Date.now() - now.at > STALE) connection("bad", "Dashboard away"); }, 1000);
 
 // The section that one looks at, in the navigation: the last one that begins in the upper third of the window.
-const links = new Map([...document.querySelectorAll("nav a")].map((link) => [$(link.getAttribute("href").slice(1)), link]));
+const links = new Map([...document.querySelectorAll('nav a[href^="#"]')].map((link) => [$(link.getAttribute("href").slice(1)), link]));
 function mark() {
   const begun = scrollY > 0 ? [...links.keys()].filter((section) => section.getBoundingClientRect().top < innerHeight / 3) : [];
   const current = begun.at(-1) ?? $("top");

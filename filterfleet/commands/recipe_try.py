@@ -1,0 +1,85 @@
+"""`filterfleet recipe try`: a recipe on one photograph."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from filterfleet.common.errors import FleetError
+from filterfleet.common.opening import NotAFileError, read_file
+from filterfleet.common.text import one_line, printable
+from filterfleet.recipes import load_recipe
+from filterfleet.studio.terminal import picture_in
+from filterfleet.studio.trial import Tried, rows, tried
+
+LIMIT = 1 << 30  # bytes of a photograph: it is held in memory
+SHEET = "sheet.png"
+
+
+def try_(
+    choice: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A TOML file, or a recipe that ships.")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="An image file.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the results go. The default is PHOTO-tried.", show_default=False),
+    ] = None,
+) -> None:
+    """Try a recipe on one photograph: results, a sheet to look at, and what each step costs."""
+    recipe = load_recipe(choice)
+    data = _read(photo)
+    try:
+        result = tried(recipe, data)
+    except FleetError:
+        raise
+    except MemoryError:
+        raise FleetError("There is too little memory for this photograph.") from None
+    except OSError as error:
+        raise FleetError(f"A temporary file cannot be written: {error.strerror}.") from None
+    except Exception as error:  # noqa: BLE001 - a filter of a plugin may raise anything
+        where = "".join(getattr(error, "__notes__", ())[:1])
+        raise FleetError(f"The recipe fails {where}: {one_line(f'{type(error).__name__}: {error}', 300)}") from None
+    folder = output or Path(f"{photo.stem}-tried")
+    _write(folder, result)
+    _tell(result, len(data), folder)
+
+
+def _read(photo: Path) -> bytes:
+    shown = printable(str(photo))
+    try:
+        data = read_file(photo, LIMIT + 1)
+    except (OSError, ValueError, NotAFileError) as error:
+        reason = getattr(error, "strerror", None) or "it is no file"
+        raise FleetError(f"The photograph {shown} cannot be read: {reason}.") from None
+    if len(data) > LIMIT:
+        raise FleetError(f"The photograph {shown} is over {LIMIT >> 30} GiB: process it with `filterfleet run`.")
+    return data
+
+
+def _write(folder: Path, result: Tried) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in {**result.files, SHEET: result.sheet}.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise FleetError(f"The results cannot be written to {printable(str(folder))}: {error.strerror}.") from None
+
+
+def _tell(result: Tried, size: int, folder: Path) -> None:
+    typer.echo(f"{result.width} x {result.height} pixels, {result.format}")
+    table = Table("step", "seconds", "bytes", box=box.SIMPLE_HEAD)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows(result, size):
+        table.add_row(*row)
+    Console().print(table)
+    if sys.stdout.isatty() and (picture := picture_in(result.sheet, os.environ)):
+        sys.stdout.write(picture)
+    shown = printable(str(folder))
+    typer.echo(f"Written to {shown}. {printable(str(folder / SHEET))} shows the photograph beside its results.")

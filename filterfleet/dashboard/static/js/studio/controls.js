@@ -1,0 +1,95 @@
+// A control for each kind of parameter. Its range and its unit are those of the catalogue.
+
+import { element, toast } from "../dom.js";
+
+const TICKS = 1000; // of a slider
+const WIDE = 300; // a range that is wider rises slowly at its beginning
+
+export function control(id, parameter, set) {
+  const make = { integer: range, number: range, boolean, choice, color, picture, numbers }[parameter.kind] ?? line;
+  return element("div", { class: `param ${parameter.kind}` },
+    element("label", { for: id, title: parameter.takes }, parameter.name, parameter.unit && element("small", {}, parameter.unit)),
+    make(id, parameter, set));
+}
+
+function range(id, { kind, minimum, maximum, odd, initial, takes, name }, set) {
+  const span = maximum - minimum;
+  const power = minimum >= 0 && span > WIDE ? 3 : 1;
+  const whole = kind === "integer";
+  const step = odd ? 2 : 1;
+  const legal = (value) => {
+    const inside = Math.min(maximum, Math.max(minimum, value));
+    if (!whole) return inside;
+    const from = odd && minimum % 2 === 0 ? minimum + 1 : minimum;
+    const found = from + Math.round((inside - from) / step) * step;
+    return found > maximum ? found - step : found;
+  };
+  const valueAt = (tick) => {
+    const value = minimum + span * (tick / TICKS) ** power;
+    return legal(whole ? value : Number(value.toPrecision(3)));
+  };
+  const tickOf = (value) => Math.round(TICKS * ((value - minimum) / span) ** (1 / power));
+  const slider = element("input", { type: "range", min: 0, max: TICKS, value: span ? tickOf(initial) : 0, "aria-label": `${name}, slider`, tabindex: "-1" });
+  const box = element("input", { type: "number", id, min: minimum, max: maximum, step: whole ? step : "any", value: initial, title: takes, inputmode: "decimal" });
+  slider.addEventListener("input", () => { box.value = valueAt(Number(slider.value)); box.setCustomValidity(""); set(Number(box.value)); });
+  box.addEventListener("input", () => {
+    const value = box.valueAsNumber;
+    const right = Number.isFinite(value) && legal(value) === value;
+    box.setCustomValidity(right ? "" : `This takes an ${takes}.`);
+    if (!right) return;
+    slider.value = tickOf(value);
+    set(value);
+  });
+  return [slider, box];
+}
+
+function boolean(id, { initial }, set) {
+  const box = element("input", { type: "checkbox", id, checked: initial });
+  box.addEventListener("change", () => set(box.checked));
+  return box;
+}
+
+function choice(id, { choices, initial }, set) {
+  const box = element("select", { id }, choices.map((each) => element("option", { value: each, selected: each === initial }, each)));
+  box.addEventListener("change", () => set(box.value));
+  return box;
+}
+
+function color(id, { initial }, set) {
+  const box = element("input", { type: "color", id, value: initial });
+  box.addEventListener("input", () => set(box.value));
+  return box;
+}
+
+function line(id, { initial, most }, set) {
+  const box = element("input", { type: "text", id, value: initial ?? "", maxlength: most, autocomplete: "off" });
+  box.addEventListener("input", () => set(box.value));
+  return box;
+}
+
+// Lists and matrices of numbers, as JSON and TOML write them.
+function numbers(id, { initial, takes }, set) {
+  const box = element("input", { type: "text", id, value: JSON.stringify(initial), title: takes, autocomplete: "off", spellcheck: "false" });
+  box.addEventListener("input", () => {
+    let value = null;
+    try { value = JSON.parse(box.value); } catch { /* it is being written */ }
+    box.setCustomValidity(value === null ? `This takes ${takes}.` : "");
+    if (value !== null) set(value);
+  });
+  return box;
+}
+
+const PICTURE = 192 << 10; // bytes: what a recipe has room for
+
+function picture(id, { takes }, set) {
+  const box = element("input", { type: "file", id, accept: "image/png,image/jpeg,image/webp", title: takes });
+  box.addEventListener("change", () => {
+    const [file] = box.files;
+    if (!file) return;
+    if (file.size > PICTURE) { toast(`${file.name} is too large for a recipe: ${PICTURE >> 10} KiB at most.`, true); return; }
+    const reader = new FileReader();
+    reader.addEventListener("load", () => set({ file: file.name, data: reader.result.slice(reader.result.indexOf(",") + 1) }));
+    reader.readAsDataURL(file);
+  });
+  return box;
+}
