@@ -87,6 +87,7 @@ def open_book(
     for number, view in enumerate(views, 1):
         with said_of(f"Page {number} of {len(views)}"):
             found = formats.read_header(view) if len(views) > 1 else header
+            found = found if recipe.auto_orient else found.unturned()
             check_sizes(root, *found.upright, targets)
             need = whole_need(found, len(blob), root, targets)
             admission = admit(found, need, lambda: why, lambda: 0, memory)

@@ -62,6 +62,8 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None, cloc
     """
     resources = resources or default()
     header = formats.read_header(blob)
+    if not recipe.auto_orient:
+        header = header.unturned()
     width, height = header.upright
     made = tuple(output for output in recipe.outputs if output.options.when.admits(width, height, header.format))
     targets = {output.name: target_of(output, header.format) for output in recipe.outputs}

@@ -21,7 +21,8 @@ from filterfleet.common.words import ABILITY
 
 SAME = "same"  # encode in the format of the source
 ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff", DEEPZOOM)
-ABILITIES = frozenset(ABILITY + name for name in (*KEYS, DEEPZOOM))  # of this version's workers
+_STORED = ABILITY + "auto_orient"
+ABILITIES = frozenset({_STORED, *(ABILITY + name for name in (*KEYS, DEEPZOOM))})  # of this version's workers
 MAX_EFFORT = 9
 MAX_OUTPUTS = 64
 MAX_STEPS = 64
@@ -85,6 +86,7 @@ class Recipe:
     outputs: tuple[Output, ...]
     metadata: Metadata = Metadata.STRIP_GPS
     damaged: Damaged = Damaged.REFUSE
+    auto_orient: bool = True  # whether pictures are turned as their metadata say; otherwise pixels stay as stored
 
     @property
     def filters(self) -> frozenset[str]:
@@ -94,7 +96,8 @@ class Recipe:
     @property
     def needs(self) -> frozenset[str]:
         """All that a worker needs to run this recipe: filters, and abilities that workers have not always had."""
-        return self.filters.union(*(output.abilities for output in self.outputs))
+        oriented = set() if self.auto_orient else {_STORED}
+        return self.filters.union(oriented, *(output.abilities for output in self.outputs))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,9 +105,11 @@ class Recipe:
         return tuple(output.name for output in self.outputs)
 
     def to_bytes(self) -> bytes:
-        """The canonical form: equal recipes give equal bytes. An output without options has the form that it had before
-        there were any, so that its digest stays."""
-        packed: bytes = msgpack.packb([[_plain(output) for output in self.outputs], self.metadata, self.damaged])
+        """The canonical form: equal recipes give equal bytes. What does not use an option has the form that it had
+        before there was one, so that its digest stays."""
+        outputs = [_plain(output) for output in self.outputs]
+        options = [] if self.auto_orient else [{"auto_orient": False}]
+        packed: bytes = msgpack.packb([outputs, self.metadata, self.damaged, *options])
         return packed
 
     @property
@@ -124,8 +129,11 @@ class Recipe:
         except (ValueError, msgpack.UnpackException) as error:
             raise RecipeError(f"The recipe cannot be read: {error}.") from None
         match raw:
-            case [list(outputs), str(metadata), str(damaged)] if metadata in set(Metadata) and damaged in set(Damaged):
-                recipe = cls(tuple(_output(item) for item in outputs), Metadata(metadata), Damaged(damaged))
+            case [list(outputs), str(metadata), str(damaged), *options] if (
+                metadata in set(Metadata) and damaged in set(Damaged) and options in ([], [{"auto_orient": False}])
+            ):
+                made = tuple(_output(item) for item in outputs)
+                recipe = cls(made, Metadata(metadata), Damaged(damaged), auto_orient=not options)
             case _:
                 raise RecipeError("The recipe is not outputs with a policy for metadata and for damaged files.")
         if not 1 <= len(recipe.outputs) <= MAX_OUTPUTS:

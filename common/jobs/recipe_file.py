@@ -2,6 +2,7 @@
 
 metadata = "strip-gps"    # keep, strip-gps (default) or strip
 damaged = "refuse"        # refuse (default) or accept
+auto_orient = true        # false leaves pictures as they are stored, and their metadata saying which way up they are
 
 [outputs.soft]
 steps = ["grayscale", { filter = "gaussian_blur", size = 9, sigma = 2.0 }]
@@ -58,7 +59,7 @@ _PAGE = "docs/recipes.md"
 FILE_LIMIT = 256 << 10  # bytes of the TOML, far more than a recipe of RECIPE_LIMIT bytes can take
 QUALITIES = (1, 100)
 _QUALITY = Output.__dataclass_fields__["quality"].default
-_TOP = ("metadata", "damaged", "outputs")
+_TOP = ("metadata", "damaged", "auto_orient", "outputs")
 _OUTPUT = ("steps", "encoding", "quality", "effort", *KEYS)
 
 
@@ -114,12 +115,16 @@ class _Reader:
         self._unknown_keys("", raw, _TOP)
         metadata = self._choice("", raw, "metadata", _values(Metadata), Metadata.STRIP_GPS)
         damaged = self._choice("", raw, "damaged", _values(Damaged), Damaged.REFUSE)
+        auto_orient = raw.get("auto_orient", True)
+        if not isinstance(auto_orient, bool):
+            self._say("", f"auto_orient is true or false, not {_short(auto_orient)}.")
+            auto_orient = True
         outputs = raw.get("outputs")
         if not isinstance(outputs, dict) or not 1 <= len(outputs) <= MAX_OUTPUTS:
             self._say("", f"It needs 1 to {MAX_OUTPUTS} outputs, each a table [outputs.NAME].")
             outputs = outputs if isinstance(outputs, dict) else {}
         built = tuple(self._output(name, table) for name, table in outputs.items())
-        return Recipe(built, Metadata(metadata), Damaged(damaged))
+        return Recipe(built, Metadata(metadata), Damaged(damaged), auto_orient)
 
     def _output(self, name: str, table: Any) -> Output:
         where = f"Output {_short(name)}"

@@ -34,6 +34,8 @@ def lines(recipe: Recipe) -> Iterator[str]:
     for output in recipe.outputs:
         yield f"{output.name}: {' -> '.join(['decode', *map(_step, output.steps), _encoding(output)])}"
         yield from (f"    {line}" for line in (*_options(output), _sizes(output)))
+    if not recipe.auto_orient:
+        yield "pictures stay as they are stored; their metadata say which way up they are, unless these are stripped"
     yield f"metadata: {_METADATA[recipe.metadata]}; {_DAMAGED[recipe.damaged]}"
     yield f"digest {recipe.digest.hex()}: when it changes, every image is processed again"
     for doubt in (*doubts(recipe), *filter(None, map(_unused_quality, recipe.outputs))):

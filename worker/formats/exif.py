@@ -74,13 +74,13 @@ def orientation_of(exif: bytes | None) -> int:
     return 1
 
 
-def edited(exif: bytes, *, gps: bool) -> bytes | None:
-    """The EXIF of a picture that has been turned upright and changed: with orientation 1, without a thumbnail, and
+def edited(exif: bytes, *, gps: bool, orientation: int = 1) -> bytes | None:
+    """The EXIF of a picture that has been changed: with its orientation, 1 if it is upright, without a thumbnail, and
     without a position unless gps. Removed parts are overwritten with zeros, and cut off at the end of the data. None if
     the structure cannot be understood, because then nothing can be promised of it.
     """
     try:
-        editor = _Editor(_Reader(bytearray(exif)), gps=gps)
+        editor = _Editor(_Reader(bytearray(exif)), gps=gps, orientation=orientation)
         editor.edit()
     except UnusableExif:
         return None
@@ -185,8 +185,9 @@ class _Reader:
 class _Editor:
     """Decides which bytes stay and which go, makes sure that no byte does both, and only then writes."""
 
-    def __init__(self, reader: _Reader, *, gps: bool) -> None:
+    def __init__(self, reader: _Reader, *, gps: bool, orientation: int) -> None:
         self._reader = reader
+        self._orientation = orientation
         self._gps = gps
         self._stays: list[tuple[int, int]] = [(0, 8)]  # (start, end) in the data; here the header
         self._goes: list[tuple[int, int]] = []
@@ -262,7 +263,7 @@ class _Editor:
 
     def _rewrite(self, ifd: _Ifd, *, last: bool) -> None:
         """Writes the directory anew without the entry of the position. last: it is the main directory, which now has
-        orientation 1 and no successor.
+        its orientation and no successor.
         """
         data = self._reader.data
         kept = [entry for entry in ifd.entries if not self._is_position(entry)]
@@ -275,7 +276,7 @@ class _Editor:
             self._reader.pack_into("I", ifd.at + 2 + len(raw), following)
         for index, entry in enumerate(kept):
             if entry.tag == _ORIENTATION and last:
-                self._reader.pack_into("HIHH", ifd.at + 4 + 12 * index, _SHORT, 1, 1, 0)
+                self._reader.pack_into("HIHH", ifd.at + 4 + 12 * index, _SHORT, 1, self._orientation, 0)
 
 
 def _check_apart(ifds: list[_Ifd]) -> None:

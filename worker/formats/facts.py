@@ -17,6 +17,7 @@ class Header:
     bands: samples per pixel of the decoded image, 1 to 4, alpha included.
     bits: bits per sample of the decoded image, 8 or 16.
     orientation: as in EXIF, 1 to 8. AVIF and HEIC files are turned by their decoders, and say 1.
+    stated: the orientation that outputs state: 1, since they are upright, unless the picture is not turned.
     bounded: the file can be decoded in strips, in bounded memory.
     colour: what the file states of its colours without a profile, or more exactly than by its profile.
     png_colours: the chunks of a PNG that state it, by kind.
@@ -33,6 +34,7 @@ class Header:
     bits: int = 8
     alpha: bool = False
     orientation: int = 1
+    stated: int = 1
     bounded: bool = False
     cmyk: bool = False
     icc: bytes | None = None
@@ -47,6 +49,10 @@ class Header:
     def noting(self, sentence: str) -> Header:
         """The same header with one more note, unless it has it already."""
         return self if sentence in self.notes else dataclasses.replace(self, notes=(*self.notes, sentence))
+
+    def unturned(self) -> Header:
+        """The same header for a picture that stays as it is stored, and says so."""
+        return dataclasses.replace(self, orientation=1, stated=self.orientation)
 
     @property
     def upright(self) -> tuple[int, int]:

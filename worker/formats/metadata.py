@@ -38,19 +38,19 @@ def carried(header: Header, policy: Metadata) -> Carried:
     """What still holds for an image whose pixels have been turned upright, and converted to sRGB if they were CMYK.
 
     Profile and density stay under every policy. Colours that are stated otherwise become a profile; from PNG to PNG,
-    they stay as they are stated. KEEP: EXIF with orientation 1 and without its thumbnail, which shows the unprocessed
-    picture; XMP with orientation 1, and without properties that point to pictures which are gone. STRIP_GPS: EXIF also
-    without its GPS part, and no XMP, because XMP may repeat the position in many ways. STRIP: neither EXIF nor XMP.
-    EXIF that cannot be understood is dropped.
+    they stay as they are stated. KEEP: EXIF without its thumbnail, which shows the unprocessed picture; XMP without
+    properties that point to pictures which are gone; both with orientation 1, or with that of a picture which was not
+    turned (header.stated). STRIP_GPS: EXIF also without its GPS part, and no XMP, because XMP may repeat the position
+    in many ways. STRIP: neither EXIF nor XMP. EXIF that cannot be understood is dropped.
     """
     with told(header.format):
         kept = _without_text(header)
         if policy is Metadata.STRIP:
             return kept
         keep = policy is Metadata.KEEP
-        exif = edited(header.exif, gps=keep) if header.exif else None
+        exif = edited(header.exif, gps=keep, orientation=header.stated) if header.exif else None
         xmp = of_the_picture(header.xmp) if keep and header.xmp else None
-        xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if xmp else None
+        xmp = _XMP_ORIENTATION.sub(rb"\g<1>%d" % header.stated, xmp) if xmp else None
         return dataclasses.replace(kept, exif=exif, xmp=xmp)
 
 

@@ -9,6 +9,7 @@ import struct
 
 from filterfleet.common.blob import Blob
 from filterfleet.worker.formats.ifd import LONG, LONG8, Directories, Entry, density_entries, entry, packed
+from filterfleet.worker.formats.tiff import ORIENTATION
 
 _EXIF, _GPS, _INTEROPERABILITY = 34665, 34853, 40965
 # Tags of the main directory that tell about the picture and not about its samples: names, description, make and
@@ -22,7 +23,7 @@ def exif_of(blob: Blob) -> bytes | None:
     """The EXIF of a TIFF file as a structure of its own; None if there is none. Raises OSError."""
     directories = Directories(blob)
     main = directories.entries(directories.first)
-    telling = [found for tag, found in main.items() if tag in _TELLING]
+    telling = _telling(main)
     if not telling and _EXIF not in main and _GPS not in main:
         return None
     head = b"II*\0\x08\0\0\0"
@@ -41,7 +42,14 @@ def entries_from(exif: bytes | None, start: int, *, big: bool = False) -> tuple[
     directories = Directories(exif)
     main = directories.entries(directories.first)
     pointers, below = _pointers(directories, main, start, big=big)
-    return [*(found for tag, found in main.items() if tag in _TELLING), *pointers], below
+    return [*_telling(main), *pointers], below
+
+
+def _telling(main: dict[int, Entry]) -> list[Entry]:
+    """Those of the main directory that tell about the picture. An orientation of 1 goes without saying."""
+    orientation = main.get(ORIENTATION)
+    turned = [orientation] if orientation and orientation.number not in (None, 1) else []
+    return turned + [found for tag, found in main.items() if tag in _TELLING]
 
 
 def _pointers(
@@ -68,9 +76,10 @@ def with_entries(file: bytes, exif: bytes | None, density: tuple[float, float] |
     """
     directories = Directories(file)
     old = directories.entries(directories.first)
-    kept = [found for tag, found in old.items() if tag not in (282, 283, 296)]
     padded = file + b"\0" * (len(file) % 2)
     entries, below = entries_from(exif, len(padded))
+    anew = {282, 283, 296, *(found.tag for found in entries)}
+    kept = [found for tag, found in old.items() if tag not in anew]
     start = len(padded) + len(below)
     directory = packed([*kept, *entries, *density_entries(density)], start)
     return b"".join((padded[:4], struct.pack("<I", start), padded[8:], below, directory))
