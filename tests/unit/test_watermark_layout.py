@@ -67,6 +67,14 @@ def test_strips_are_the_whole_of_turned_and_tiled_marks(name, kind):
             assert np.array_equal(whole[:, :, -1], image[:, :, -1])
 
 
+def test_marks_lie_over_images_that_are_wider_than_opencv_counts():
+    wide = np.zeros((8, 40_000), np.uint8)
+    for values in ({"tile": True, "spacing": 0, "angle": 3}, {"tile": True, "spacing": 0}):
+        for picture in (logo(), logo(1, 20_000)):
+            result = apply("watermark_image", wide, picture=picture, scale=100, opacity=1, **values)
+            assert result[:, 33_000:].max() > 150
+
+
 def test_a_turned_mark_stays_within_the_image():
     for angle in (45, 90):
         result = apply("watermark_text", BLACK, text="a long line of text", size=30, angle=angle, opacity=1, margin=0)

@@ -19,7 +19,8 @@ from filterfleet.worker.pixels.opencv import cv2
 
 Samples = NDArray[np.float32]
 
-_ROWS = 32  # computed at once, which takes some 60 bytes a pixel
+_BLOCK = (64, 2048)  # rows and columns computed at once, at some 100 bytes a pixel. cv2.remap counts in 16 bits
+_LONGEST = 16_384  # pixels of a mark's side, for the same reason
 _PARTS = 32  # of a pixel, as cv2.remap rounds
 
 
@@ -48,29 +49,38 @@ def outline(width: float, height: float, angle: float) -> tuple[float, float]:
 def stamped(image: Image, mark: Mark, place: Place) -> Image:
     """A copy of the image, or of the rows of it that lie at place, under the mark."""
     result = image.copy()
-    framed = np.pad(mark.samples, ((1, 1), (1, 1), (0, 0)))  # so that it fades at its edges
-    for top in range(0, len(image), _ROWS):
-        bottom = min(top + _ROWS, len(image))
-        across, down = _places(mark, place.top + top, place.top + bottom, place.width)
-        height, width = mark.samples.shape[:2]
-        inside = (across > -_PARTS) & (across < width * _PARTS) & (down > -_PARTS) & (down < height * _PARTS)
-        if inside.any():
-            _blend(result[top:bottom], _found(framed, across, down, inside))
+    samples = _shortened(mark.samples)
+    framed = np.pad(samples, ((1, 1), (1, 1), (0, 0)))  # so that it fades at its edges
+    height, width = samples.shape[:2]
+    for top in range(0, len(image), _BLOCK[0]):
+        for left in range(0, place.width, _BLOCK[1]):
+            under = result[top : top + _BLOCK[0], left : left + _BLOCK[1]]
+            across, down = _places(mark, (height, width), left, place.top + top, under.shape)
+            inside = (across > -_PARTS) & (across < width * _PARTS) & (down > -_PARTS) & (down < height * _PARTS)
+            if inside.any():
+                _blend(under, _found(framed, across, down, inside))
     return result
 
 
-def _places(mark: Mark, first: int, last: int, width: int) -> tuple[Any, Any]:
-    """Where pixels of the image lie in the mark, across and down, in parts of its pixels from the middle of its first
-    one; int64.
+def _shortened(samples: Samples) -> Samples:
+    rows, columns = (min(side, _LONGEST) for side in samples.shape[:2])
+    if (rows, columns) == samples.shape[:2]:
+        return samples
+    made: Any = cv2.resize(samples, (columns, rows), interpolation=cv2.INTER_AREA)
+    return made  # type: ignore[no-any-return]
+
+
+def _places(mark: Mark, sides: tuple[int, int], left: int, top: int, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Where pixels of the image, a block of this shape at left and top, lie in the mark, whose samples have these rows
+    and columns: across and down, in parts of its pixels from the middle of its first one; int64.
     """
     sine, cosine = math.sin(math.radians(mark.angle)), math.cos(math.radians(mark.angle))
-    x = (np.arange(width) + 0.5 - mark.x)[None, :]
-    y = (np.arange(first, last) + 0.5 - mark.y)[:, None]
+    x = (np.arange(left, left + shape[1]) + 0.5 - mark.x)[None, :]
+    y = (np.arange(top, top + shape[0]) + 0.5 - mark.y)[:, None]
     across, down = cosine * x + sine * y + mark.width / 2, cosine * y - sine * x + mark.height / 2
     if mark.gap is not None:
         across, down = across % (mark.width + mark.gap), down % (mark.height + mark.gap)
-    rows, columns = mark.samples.shape[:2]
-    across, down = across * columns / mark.width - 0.5, down * rows / mark.height - 0.5
+    across, down = across * sides[1] / mark.width - 0.5, down * sides[0] / mark.height - 0.5
     return np.rint(across * _PARTS).astype(np.int64), np.rint(down * _PARTS).astype(np.int64)
 
 
