@@ -123,25 +123,21 @@ def _check(wish: Wish) -> None:
 
 
 def _settings(wish: Wish, role: str) -> str:
-    options, allowed = [], list(wish.addresses)
+    """A drop-in. Its variables go before the file of settings, and what a person writes into BROKER or OPTIONS of the
+    unit goes before them."""
+    allowed = list(wish.addresses)
     if role == "broker":
         allowed = list(wish.networks) or (["any"] if wish.keys is not None and wish.broker != LOOPBACK else [])
     lines = [f"# Written by `filterfleet systemd install`; for other settings: systemctl edit {unit(role)}.", "[Unit]"]
     lines += [f"PartOf={TARGET}", "", "[Service]"]
     if wish.keys is not None:
-        options += ["--keys", str(wish.keys)]
         secret = f"{_SECRETS[role]}.key_secret"
-        lines.append(f"LoadCredential={secret}:{wish.keys}/{secret}")
-    for name, port, usual in zip(("frontend", "backend"), wish.ports, PORTS, strict=True):
-        if (
-            port != usual
-            and role in {"frontend": ("broker", "listener", "dashboard"), "backend": ("broker", "worker")}[name]
-        ):
-            options += [f"--{name}-port", str(port)]
+        lines += [f"Environment=FILTERFLEET_KEYS={wish.keys}", f"LoadCredential={secret}:{wish.keys}/{secret}"]
+    for name, port, usual in zip(("FRONTEND", "BACKEND"), wish.ports, PORTS, strict=True):
+        if port != usual:
+            lines.append(f"Environment=FILTERFLEET_{name}_PORT={port}")
     if wish.broker != LOOPBACK:  # else it is as the file of settings says, or the default
-        lines.append(f"Environment={'BIND' if role == 'broker' else 'BROKER'}={wish.broker}")
-    if options:
-        lines.append(f'Environment="OPTIONS={" ".join(options)}"')
+        lines.append(f"Environment=FILTERFLEET_{'BROKER_BIND' if role == 'broker' else 'BROKER'}={wish.broker}")
     if allowed:
         lines.append(f"IPAddressAllow={' '.join(allowed)}")
     return "\n".join(lines) + "\n"

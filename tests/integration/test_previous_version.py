@@ -34,6 +34,17 @@ FOLDERS = ("bench", "broker", "common", "filterfleet", "listener", "worker")
 ROLES = ("broker", "worker", "listener")
 MIXED = [{"broker"}, {"worker"}, {"listener"}, {"broker", "worker"}, {"broker", "listener"}, {"worker", "listener"}]
 NO_IMAGE = "broken.jpg"
+LOAD = 300  # images, for each listener
+# What nobody may say when the versions get along.
+MISLEADING = (
+    "Traceback",
+    "malformed",
+    "speaks PPX",
+    "upgrade",
+    "does not answer",
+    "no worker is new enough",
+    "broker lost",
+)
 
 Program = tuple[str, ...]
 
@@ -80,9 +91,17 @@ class MixedFleet:
     def _start(self, role: str, *options: object) -> Daemon:
         return self._fleet.processes.start(role, *options, program=self._programs[role])
 
-    def listen(self, source: Path, output: Path) -> Daemon:
+    def listen(self, source: Path, output: Path, program: Program | None = None) -> Daemon:
+        """program: another one than that of the role."""
         options = ("--settle", 0, "--once", "--frontend-port", self._fleet.frontend)
-        return self._start("listener", "--source", source, "--output", output, *options)
+        program = program or self._programs["listener"]
+        folders = ("--source", source, "--output", output)
+        return self._fleet.processes.start("listener", *folders, *options, program=program)
+
+    def work(self, program: Program) -> Daemon:
+        """One more worker, of this program."""
+        options = ("--backend-port", self._fleet.backend, "--threads", 1)
+        return self._fleet.processes.start("worker", *options, program=program)
 
     def status(self, program: Program) -> dict:
         form = () if program == self._previous else ("--json",)  # it knows no other
@@ -129,6 +148,28 @@ def test_a_fleet_of_both_versions_does_everything_right(mixed, previous: Program
         assert (status["tasks"], status["running"]) == (0, 0)
         assert not status["counters"].keys() & {"malformed", "stale_result", "workers_lost"}
         assert (status["counters"]["results"], status["counters"]["failures"]) == (13, 1)
+    fleet.stop()
+
+
+@pytest.mark.parametrize("old", [{"broker"}, set()], ids=["previous-broker", "todays-broker"])
+def test_both_versions_carry_a_load_together(mixed, previous: Program, photographs, expected, tmp_path, old):
+    """A worker and a listener of each version at one broker, with work for all of them; a worker of each is killed."""
+    source = photographs(LOAD, 200, 400)
+    fleet = mixed(old)  # and a worker of today
+    programs = {"previous": previous, "today": (COMMAND,)}
+    workers = [fleet.work(program) for program in programs.values()]
+    wait_until(lambda: len(fleet.status((COMMAND,))["workers"]) == 3, what="all workers")
+    outputs = {version: tmp_path / version for version in programs}
+    listeners = {version: fleet.listen(source, outputs[version], programs[version]) for version in programs}
+    wait_until(lambda: all(count_done(output) >= 20 for output in outputs.values()), what="work for both")
+    for worker in workers:
+        worker.kill()
+    for version, listener in listeners.items():
+        assert listener.wait(120) == 0, listener.said
+        check_outputs(outputs[version], expected(source))
+        assert ledger_rows(outputs[version], "SELECT count(*) FROM results") == [(LOAD,)]
+    said = "".join(daemon.said for daemon in (fleet.broker, fleet.worker, *workers, *listeners.values()))
+    assert not [word for word in MISLEADING if word in said]
     fleet.stop()
 
 

@@ -181,8 +181,8 @@ def test_the_units_of_a_machine_that_works_for_others(tmp_path: Path):
     service = settings(text)["Service"]
     assert service["LoadCredential"] == "worker.key_secret:/etc/filterfleet/keys/worker.key_secret"
     assert service["IPAddressAllow"] == "10.0.0.1"
-    assert "Environment=BROKER=10.0.0.1\n" in text
-    assert 'Environment="OPTIONS=--keys /etc/filterfleet/keys --backend-port 7000"\n' in text
+    for variable in ("BROKER=10.0.0.1", "KEYS=/etc/filterfleet/keys", "BACKEND_PORT=7000"):
+        assert f"Environment=FILTERFLEET_{variable}\n" in text
     machine.write(files, tmp_path)
     (tmp_path / "etc/systemd/system/filterfleet-worker.service.d/override.conf").write_text("[Service]\n")
     machine.write(files, tmp_path)
