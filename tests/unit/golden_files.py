@@ -177,6 +177,8 @@ GOLDEN = {
     "pnm, 16 bits": (b"P6 40 30 65535\n" + deep(BGR)[:, :, ::-1].astype(">u2").tobytes(), deep(BGR), SAME),
     "pnm, 15 is white": pnm(b"P5\n# a comment\n40 30\n15\n", GRAY // 16, 15),
     "pnm, 4095 is white": pnm(b"P5 40 30 4095\n", deep(GRAY) // 16, 4095),
+    "pnm, 1 is white": pnm(b"P6\n40 30\n1\n", BGR // 128, 1),
+    "pnm, text, 1 is white": pnm(b"P2\n40 30\n1\n", GRAY // 128, 1),
     "pnm, text": pnm(b"P3\n40 30\n255\n", BGR, 255),
     "pnm, gray text, 100 is white": pnm(b"P2\n40 30\n100\n", GRAY % 101, 100),
     "pnm, bits as text": (

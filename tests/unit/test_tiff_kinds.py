@@ -161,6 +161,13 @@ def test_colour_and_alpha_of_four_bits():
     assert np.array_equal(read(file), (values * 17)[:, :, [2, 1, 0, 3]].astype(np.uint8))
 
 
+def test_alpha_of_twelve_bits_stays_where_white_is_zero():
+    values = GRAY_ALPHA.astype(int) * 16
+    stored = np.dstack([4095 - values[:, :, 0], values[:, :, 1]])
+    expected = np.round(values * 65535 / 4095).astype(np.uint16)
+    assert np.array_equal(read(tiff(packed(stored, 12), 12, 2, 0, _338=(3, 1, 2))), expected)
+
+
 def test_twelve_bits_are_those_of_pillow():
     values = GRAY.astype(int) * 16
     file = tiff(packed(values, 12), 12, 1, 1, _274=(3, 1, 6))

@@ -76,6 +76,10 @@ REFUSED = {
         tiff(bytes(3 * GRAY.size), 24, 1, 1),
         "The TIFF file has 24-bit samples; only unsigned integers of up to 16 bits can be read.",
     ),
+    "a mask": (
+        tiff(GRAY.tobytes(), 8, 1, 4),
+        "The TIFF file has a mask in place of a picture, which cannot be read.",
+    ),
     "six inks": (
         tiff(bytes(6 * GRAY.size), 8, 6, 5),
         "The TIFF file has 6 samples per pixel; at most 4 can be read.",

@@ -61,6 +61,14 @@ def test_gray_with_alpha(wide, planes, order):
 
 
 @pytest.mark.parametrize("planes", [1, 2])
+@pytest.mark.parametrize("wide", [False, True])
+def test_alpha_stays_where_white_is_zero(wide, planes):
+    image = deep(GRAY_ALPHA) if wide else GRAY_ALPHA
+    inverted = np.dstack([np.invert(image[:, :, 0]), image[:, :, 1]])
+    assert np.array_equal(read(tiff(inverted, 0, (2,), planes=planes)), image)
+
+
+@pytest.mark.parametrize("planes", [1, 2])
 @pytest.mark.parametrize(
     ("image", "extra"),
     [

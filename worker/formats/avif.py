@@ -30,9 +30,11 @@ def divided_by_alpha(image: Image, blob: Blob) -> Image:
 
 
 def _divided(image: Image) -> Image:
-    """Each colour divided by its alpha and rounded; where alpha is 0, colours are 0."""
+    """Each colour divided by its alpha and rounded; where alpha is 0, colours are 0. In place where that is possible,
+    since a second image takes as much memory again.
+    """
     top = np.uint32(np.iinfo(image.dtype).max)
-    result = np.empty_like(image)
+    result = image if image.flags.writeable else image.copy()
     for start in range(0, len(image), _BAND):
         band = image[start : start + _BAND].astype(np.uint32)
         alpha = band[:, :, -1:]

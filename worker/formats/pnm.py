@@ -29,7 +29,8 @@ _HEADER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Raster:
-    """kind: the digit after "P". white: the sample that means white. start: the offset of the first sample."""
+    """kind: the digit after "P". white: the sample that means white, 255 for bits. start: the offset of the first
+    sample."""
 
     kind: int
     width: int
@@ -55,7 +56,7 @@ def decode(blob: Blob) -> Image:
     """The first image of the file. Its samples are scaled so that white is 255 or 65535. Raises ImageError."""
     raster = _raster(blob)
     samples = _samples(whole(blob), raster)
-    if raster.white not in (1, 255, 65535):
+    if raster.white not in (255, 65535):
         full = 255 if raster.white < 256 else 65535
         values = np.arange(raster.white + 1, dtype=np.uint32)
         table = ((values * full + raster.white // 2) // raster.white).astype(np.uint8 if full == 255 else np.uint16)
@@ -69,7 +70,7 @@ def _raster(blob: Blob) -> _Raster:
         raise damaged("pnm")
     kind = int(found[0][1:2])
     width, height, white = (
-        int(number) for number in ((*found.group(2, 3), 1) if found["bits"] else found.group(4, 5, 6))
+        int(number) for number in ((*found.group(2, 3), 255) if found["bits"] else found.group(4, 5, 6))
     )
     if not 1 <= white <= 65535:
         raise damaged("pnm")

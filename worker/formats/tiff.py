@@ -57,6 +57,7 @@ _UNREAD = {
     52546: "JPEG XL",
 }
 _UNREAD_COLOURS = {
+    4: "a mask in place of a picture",
     32803: "raw pixels of a camera",
     34892: "raw pixels of a camera",
     32844: "LogL samples",

@@ -130,7 +130,7 @@ def _joined(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Any:
     planes = []
     for plane in range(page.samples):
         entries: _Entries = _shared(page, _OF_A_PLANE)
-        gray = 0 if directory.value(tiff.PHOTOMETRIC, 1) == 0 else 1
+        gray = 0 if plane == 0 and directory.value(tiff.PHOTOMETRIC, 1) == 0 else 1  # alpha is never turned round
         entries |= {
             tiff.BITS: (_SHORT, 1, page.bits),
             tiff.PHOTOMETRIC: (_SHORT, 1, gray),
@@ -173,7 +173,10 @@ def _unpacked(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> Imag
     for top in range(0, height, _BAND):
         bits = np.unpackbits(rows[top : top + _BAND], axis=1)[:, : across * page.bits]
         image[top : top + _BAND] = levels[_numbers(bits.reshape(len(bits), across, page.bits))]
-    return image.reshape(height, -1, page.samples)[:, :, : page.samples - page.spare]
+    pixels = image.reshape(height, -1, page.samples)[:, :, : page.samples - page.spare]
+    if directory.value(tiff.PHOTOMETRIC, 1) == 0:  # white is zero; alpha is as ever
+        np.invert(pixels[:, :, 0], out=pixels[:, :, 0])
+    return pixels
 
 
 def _bytes_of_strips(blob: Blob, page: Page, fail_on: str, disk: list[OSError]) -> NDArray[np.uint8]:
@@ -228,8 +231,6 @@ def _levels(page: Page) -> NDArray[np.uint8 | np.uint16]:
     white = (1 << page.bits) - 1
     top = 255 if page.bits < 8 else 65535
     numbers = np.arange(white + 1, dtype=np.uint32)
-    if page.directory.value(tiff.PHOTOMETRIC, 1) == 0:  # white is zero
-        numbers = numbers[::-1]
     return ((numbers * top + white // 2) // white).astype(np.uint8 if page.bits < 8 else np.uint16)
 
 
