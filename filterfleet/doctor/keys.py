@@ -44,5 +44,6 @@ def _broker(folder: Path) -> Iterator[Finding]:
         return
     for told in lists.values():
         yield from (warning(CHECK, says) for says in told.problems)
-    count = " and ".join(f"{len(told.names)} {role.value}s" for role, told in lists.items())
+    counts = {role: len(told.names) for role, told in lists.items()}
+    count = " and ".join(f"{number} {role.value}{'s' * (number != 1)}" for role, number in counts.items())
     yield ok(CHECK, f"The keys of a broker in {printable(str(folder))} can be used; it lets in {count}.")

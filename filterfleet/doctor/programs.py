@@ -26,7 +26,7 @@ def check_programs(path: str) -> Iterator[Finding]:
             "Upgrade or remove it: units and shells start the first one that they find.",
         )
     if not others:
-        yield ok(CHECK, f"filterfleet {VERSION} is the only version on PATH.")
+        yield ok(CHECK, f"This is filterfleet {VERSION}, and no other version is on PATH.")
 
 
 def programs(path: str) -> list[Path]:

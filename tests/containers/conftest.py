@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.engines import CONTAINERS, NAME, REPOSITORY, UID, USUAL, Engine
+from tests.containers.engines import CONTAINERS, NAME, REPOSITORY, SLOW, UID, USUAL, Engine
 from tests.integration.harness import wait_until
 
 
@@ -61,14 +61,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def base(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of an image with Python."""
-    return USUAL if engine.has(USUAL) else _debian(engine, tmp_path_factory.mktemp("base"))
+    known = next(filter(engine.has, (USUAL, f"{NAME}-base")), None)
+    return known or _debian(engine, tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="session")
 def image(engine: Engine, base: str) -> str:
     """The name of the image of this tree."""
     built = ("--network", "host", "--build-arg", f"BASE={base}", "--build-arg", f"UID={UID}")
-    engine.run("build", *built, "--file", CONTAINERS / "Dockerfile", "--tag", NAME, REPOSITORY)
+    engine.run("build", *built, "--file", CONTAINERS / "Dockerfile", "--tag", NAME, REPOSITORY, patience=SLOW)
     return NAME
 
 
@@ -80,7 +81,7 @@ def _debian(engine: Engine, folder: Path) -> str:
     packages = "--include=python3,python3-venv,ca-certificates"
     slim = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale")]
     argv = ["mmdebstrap", "--quiet", "--variant=minbase", packages, *slim, release["VERSION_CODENAME"]]
-    done = subprocess.run([*argv, str(folder / "root.tar")], capture_output=True, text=True, timeout=170)
+    done = subprocess.run([*argv, str(folder / "root.tar")], capture_output=True, text=True, timeout=SLOW)
     if done.returncode != 0:
         pytest.skip(f"no base image can be made here: {done.stderr[-300:]}")
     engine.run("import", folder / "root.tar", f"{NAME}-debian")

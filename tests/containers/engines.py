@@ -12,6 +12,7 @@ CONTAINERS = REPOSITORY / "containers"
 USUAL = "python:3.13-slim"
 NAME = "filterfleet-test"
 UID = 10001
+SLOW = 800.0  # seconds for an image, where other programs are busy
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ import yaml
 from filterfleet.broker.core import BrokerCore
 from filterfleet.broker.metrics import broker_families
 from filterfleet.broker.settings import Settings
+from filterfleet.commands.config_tables import COMMANDS
+from filterfleet.common.config.file import File
+from filterfleet.common.config.option import known_variables
+from filterfleet.common.config.resolve import resolve
+from filterfleet.common.config.setting import settings_of
 from tests.containers.engines import CONTAINERS, UID
 from tests.unit.command_lines import parse
 
@@ -49,12 +54,16 @@ def pods(objects: dict[tuple[str, str], Any]) -> Iterator[tuple[str, Any, Any]]:
 # --- compose.yaml ----
 
 
-def test_every_role_of_the_stack_is_a_command_that_exists() -> None:
+def test_every_role_of_the_stack_is_a_command_with_settings_that_exist() -> None:
     services = compose()["services"]
     assert services.keys() == DAEMONS | {"keys"}
     for name in DAEMONS:
-        assert services[name]["command"][0] == name
-        parse(services[name]["command"])
+        assert services[name]["command"] == [name]
+        given = {key: str(value) for key, value in services[name]["environment"].items() if key != "HEALTH"}
+        known = known_variables(name, tuple(settings_of(COMMANDS[name])))
+        assert given.keys() <= set(known), name
+        resolved = resolve(name, settings_of(COMMANDS[name]), File(), given)
+        assert (len(resolved.found), list(resolved.mistakes)) == (len(given), []), name
 
 
 def test_every_role_of_the_stack_is_confined_and_limited() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import filterfleet
 from filterfleet.common.process.ports import free_ports
-from tests.containers.engines import REPOSITORY, Engine
+from tests.containers.engines import REPOSITORY, SLOW, Engine
 from tests.integration.harness import output_files, wait_until
 from tests.unit.docs_pages import blocks_of
 
@@ -35,7 +35,7 @@ docker() {
 type sudo >/dev/null 2>&1 || sudo() { "$@"; }
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2000)]
 
 
 @pytest.fixture
@@ -95,6 +95,6 @@ def run(script: str, folder: Path, environment: dict[str, str]) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=400,
+        timeout=SLOW,
     )
     assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}"

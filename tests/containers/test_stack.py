@@ -22,7 +22,7 @@ GIB = 1 << 30
 ROLES = ("broker", "worker", "listener")
 
 # Beside a busy machine, the image takes minutes to build.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2000)]
 
 
 @dataclass(frozen=True)
