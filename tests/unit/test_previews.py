@@ -17,6 +17,9 @@ from filterfleet.common.blob import whole
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.job import Job, check_outputs, job_id
+from filterfleet.common.jobs.made import as_in
+from filterfleet.common.jobs.names import place_of
+from filterfleet.common.jobs.output_options import Options, When
 from filterfleet.common.jobs.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Output, Recipe, Step
 from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.previews.engine import BURST, Budget, Previewing
@@ -87,6 +90,19 @@ def test_who_submits_sees_the_same_result_and_the_previews_are_kept(engine):
     assert list(pictures) == [BEFORE, *DEFAULT.names]
     for picture in pictures.values():
         assert cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR).shape[:2] == (299, 512)
+
+
+def test_previews_do_not_disturb_names_and_rules(engine):
+    named = Output("small", (), "png", options=Options(name="{stem}-{width}.{ext}"))
+    absent = Output("huge", (), "png", options=Options(when=When(min_width=1000)))
+    recipe = Recipe((named, absent))
+    previewing = Previewing(engine, recipe, lambda *_: None)
+    seen = previewing.submit(job_of(photograph(90, 60))).result()
+    previewing.finish()
+    assert isinstance(seen, Result)
+    made = as_in(recipe, seen)
+    assert [(file.name, place_of(file, "a.jpg")) for file in made.outputs] == [("small", "small/a-90.png")]
+    assert len(made.payload) == len(made.report["sums"]) == 1
 
 
 def test_a_failure_is_a_failure(engine):
