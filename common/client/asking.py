@@ -79,7 +79,7 @@ def _report(address: str, keys: PeerKeys | None) -> Mapping[str, Any]:
             poll(poller, LOOK)
             if (refusal := socket.refusal()) is not None:
                 raise FleetError(refusal)
-            if reports := socket.receive(_reports):
+            if reports := socket.receive(reports_in):
                 return reports[0]
             if socket.turned_down and not socket.reached:
                 raise FleetError(_nobody(address, "because nothing listens there"))
@@ -95,7 +95,7 @@ def _nobody(address: str, why: str) -> str:
     )
 
 
-def _reports(frames: list[Payload]) -> list[Mapping[str, Any]]:
-    """Raises ProtocolError."""
+def reports_in(frames: list[Payload]) -> list[Mapping[str, Any]]:
+    """The reports in one message of a broker. Raises ProtocolError."""
     parsed = parse(frames, extended=True)
     return [message.report for message in parsed if isinstance(message, Status)] if isinstance(parsed, list) else []

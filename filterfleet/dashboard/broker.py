@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from filterfleet.common.client.client import Client
+from filterfleet.common.client.observer import Observer
 from filterfleet.common.errors import FleetError
 
 # Seconds that the broker has to answer. More forgives a busy one; less says sooner that it is silent.
@@ -43,11 +43,11 @@ class Sight:
 
 
 class BrokerWatch:
-    """connect makes a client of the broker. look() asks it; rest() ends the connection until somebody looks again."""
+    """connect begins to observe the broker. look() asks it; rest() ends the connection until somebody looks again."""
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Callable[[], Observer]) -> None:
         self._connect = connect
-        self._client: Client | None = None
+        self._observer: Observer | None = None
         # Answers come in the order of the questions, and those that were lost with a connection never come. So an
         # answer always belongs to the oldest question, whichever it was meant for.
         self._asked: deque[Future[dict[str, Any]]] = deque()
@@ -66,7 +66,7 @@ class BrokerWatch:
                 self._opened_at = time.monotonic()
                 self.sight = Sight(report, time.time())
                 return self.sight
-            refusal = self._client.refusal if self._client is not None else None
+            refusal = self._observer.refusal if self._observer is not None else None
         except FleetError as error:  # no usable keys, or the connection was closed
             refusal = str(error)
             await self.rest()
@@ -78,10 +78,10 @@ class BrokerWatch:
         return self.sight
 
     async def rest(self) -> None:
-        client, self._client = self._client, None
+        observer, self._observer = self._observer, None
         self._asked.clear()
-        if client is not None:
-            await asyncio.to_thread(client.close)
+        if observer is not None:
+            await asyncio.to_thread(observer.close)
 
     @property
     def _patience(self) -> float:
@@ -90,9 +90,9 @@ class BrokerWatch:
 
     def _ask(self, now: float) -> None:
         """Raises FleetError."""
-        if self._client is None:
-            self._client = self._connect()
+        if self._observer is None:
+            self._observer = self._connect()
             self._opened_at = now
         if self.sight.answers or not self._asked or now - self._asked_at >= AGAIN:
-            self._asked.append(self._client.status())
+            self._asked.append(self._observer.status())
             self._asked_at = now

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from filterfleet.common.client.client import Client
+from filterfleet.common.client.observer import Observer
 from filterfleet.common.errors import FleetError
 from filterfleet.common.text import json_text
 from filterfleet.dashboard.broker import BrokerWatch, Sight
@@ -24,7 +24,7 @@ class Eye:
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._reader = reader
         self._state = settings.state
-        self._broker = BrokerWatch(lambda: Client(settings.broker, settings.frontend_port, settings.keys))
+        self._broker = BrokerWatch(lambda: Observer(settings.broker, settings.frontend_port, settings.keys))
         self._paths: dict[str, str] = {}  # of the jobs that run, by the beginnings of their ids
         self._place: Mapping[str, Any] = {
             "output": settings.output,

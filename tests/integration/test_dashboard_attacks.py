@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shutil
 import socket
@@ -129,6 +130,8 @@ def test_the_broker_is_asked_only_while_somebody_looks(page: Page, fleet: Fleet)
         head = b""
         while b'"answers": true' not in head:
             head += stream.recv(65536)
+        asked = fleet.processes.run("status", "--json", "--frontend-port", fleet.frontend)[1]
+        assert json.loads(asked)["clients"] == 1, "the listener; who only looks does not count"
     wait_until(lambda: connections() == 0, what="its end")
 
 
