@@ -26,6 +26,10 @@ from filterfleet.common.wire.fields import LEASES_LIMIT as LEASES_LIMIT
 from filterfleet.common.wire.fields import ROWS_LIMIT as ROWS_LIMIT
 from filterfleet.common.wire.fields import TRIES_LIMIT as TRIES_LIMIT
 from filterfleet.common.wire.liveness import Randomness
+from filterfleet.common.wire.parts import Column as Column
+from filterfleet.common.wire.parts import OutputFile as OutputFile
+from filterfleet.common.wire.parts import Tries
+from filterfleet.common.wire.parts import Try as Try
 
 MAJOR, MINOR = 1, 1  # the version of PPX; a peer that tells no minor version speaks 0
 READY, HEARTBEAT, PPX = b"\x01", b"\x02", b"PPX%d" % MAJOR
@@ -191,28 +195,6 @@ class StatusRequest(_Message, frozen=True):
 # --- PPX: relayed or symmetric ----
 
 
-class OutputFile(Struct, frozen=True, gc=False, array_like=True):
-    """One output of a result: its name, its image format and its size in bytes."""
-
-    name: f.Name
-    format: f.Format
-    size: f.Size
-
-
-class Try(Struct, frozen=True, gc=False, array_like=True):
-    """An earlier attempt at a job, which brought no outcome: the worker as its CREDIT named it, how it ended (lost,
-    transient, expired, returned or overtaken), how many seconds it took, and how many before the outcome it ended."""
-
-    worker: f.Host
-    ending: f.Ending
-    seconds: f.Seconds
-    ago: f.Seconds
-    reason: f.Reason = ""
-
-
-Tries = Annotated[tuple[Try, ...], Meta(max_length=TRIES_LIMIT)]
-
-
 class Result(_Message, frozen=True):
     """The work is done.
 
@@ -312,13 +294,6 @@ class Tasks(_Message, frozen=True):
     sizes: f.Sizes
     timeout: f.Timeout
     payload: Frames = field(default=(), name="frames")
-
-
-class Column(Struct, frozen=True, gc=False, array_like=True):
-    """The outputs of one name: that name, and their image format."""
-
-    name: f.Name
-    format: f.Format
 
 
 class Results(_Message, frozen=True):

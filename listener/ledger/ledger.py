@@ -227,7 +227,7 @@ class Ledger:
             sums=json.dumps(sums) if (sums := sums_of(report, len(result.outputs))) else None,
             **numbers,
         )
-        self._attempts(path, earlier(result.id, result.tries))
+        self._run_all("attempt", [self._row(path) | row for row in earlier(result.id, result.tries)])
         work = (numbers["decode"], numbers["filter"], numbers["encode"])
         self._minutes.done(at, version.size, stages_of(*work, write, turnaround))
         self._jobs.pop(path, None)
@@ -244,7 +244,8 @@ class Ledger:
         values = {"reason": reason, "transient": transient, "departure": None, "job": attempt.job.hex() or None}
         if self._run("set_state", path, version, state="failed", **values).rowcount:
             self._minutes.failed(time.time())
-        self._attempts(path, [*earlier(attempt.job, attempt.earlier), failure(attempt, reason, transient=transient)])
+        attempts = [*earlier(attempt.job, attempt.earlier), failure(attempt, reason, transient=transient)]
+        self._run_all("attempt", [self._row(path) | row for row in attempts])
 
     def due(self) -> list[tuple[str, Version]]:
         """Every object that is done and still to be taken away from the source."""
@@ -336,10 +337,7 @@ class Ledger:
         with in_words():
             self._db.executemany(self._queries[query], rows)
 
-    def _attempts(self, path: str, rows: Iterable[dict[str, Any]]) -> None:
-        self._run_all("attempt", [self._row(path, None) | row for row in rows])
-
-    def _row(self, path: str, version: Version | None) -> dict[str, Any]:
+    def _row(self, path: str, version: Version | None = None) -> dict[str, Any]:
         """The values of an object."""
         row = self._key | {"path": octets(path), "now": time.time()}
         return row if version is None else row | {name: getattr(version, name) for name in VERSION}
