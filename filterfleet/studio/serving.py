@@ -49,7 +49,6 @@ class _Desk:
         except FleetError as error:
             return {"error": str(error).replace(f"Output {NAME!r}, step", "Step")}  # there is but one output
         except MemoryError:
-            self._bench = None
             return {"error": "There is too little memory for this photograph."}
         except Exception as error:  # noqa: BLE001 - a library's fault, or a plugin's, must not end the studio
             return {"error": f"The studio failed unexpectedly: {type(error).__name__}."}
