@@ -10,7 +10,7 @@ from filterfleet.common.jobs.output_options import DEEPZOOM
 from filterfleet.common.jobs.recipe import ENCODINGS
 from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.studio.bench import SIDE, Bench
-from filterfleet.studio.form import Asked, described
+from filterfleet.studio.form import NAME, Asked, described
 from filterfleet.studio.frames import packed, read
 from filterfleet.worker.memory import Memory, confine, share
 from filterfleet.worker.pixels.opencv import prepare_process
@@ -47,9 +47,8 @@ class _Desk:
         try:
             return self._answer(question)
         except FleetError as error:
-            return {"error": str(error)}
+            return {"error": str(error).replace(f"Output {NAME!r}, step", "Step")}  # there is but one output
         except MemoryError:
-            self._bench = None
             return {"error": "There is too little memory for this photograph."}
         except Exception as error:  # noqa: BLE001 - a library's fault, or a plugin's, must not end the studio
             return {"error": f"The studio failed unexpectedly: {type(error).__name__}."}

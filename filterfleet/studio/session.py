@@ -22,9 +22,9 @@ IDLE = 600.0
 # Seconds that one question may take. More: slow filters can be tried on large photographs. Less: one that hangs
 # gives up its processor sooner.
 PATIENCE = 30.0
-# Seconds for which a newer try waits for the one before; then that is ended, and the photograph decoded anew. More: a
-# slider waits longer for a slow filter. Less: tries that were nearly done are thrown away.
-TURN = 1.0
+# Seconds that a try gets while a newer one waits; then it is ended, and the photograph decoded anew. More: a slider
+# waits longer for a slow filter. Less: tries that were nearly done are thrown away.
+TURN = 2.0
 PICTURES = 4  # results of a photograph that are kept until they are fetched
 
 MEDIA = frozenset({"image/jpeg", "image/png", "image/webp", "image/avif"})
@@ -92,6 +92,7 @@ class Session:
     child: _Child | None = None
     newest: int = 0  # number of the newest try
     running: int = 0  # number of the last one that has begun
+    began: float | None = None  # instant at which the process got its question
     gone: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     pictures: OrderedDict[int, tuple[bytes, str]] = field(default_factory=OrderedDict)
@@ -108,7 +109,7 @@ class Session:
         Raises FleetError."""
         self.newest = number = self.newest + 1
         if self.lock.locked():
-            asyncio.get_running_loop().call_later(TURN, self._overtake, number)
+            self._overtake(number)
         async with self.lock:
             self._check_newest(number)
             self.running = number
@@ -120,8 +121,14 @@ class Session:
         return self._kept(number, answer)
 
     def _overtake(self, number: int) -> None:
-        """The one before has had its time, if this try still waits."""
-        if number == self.newest and self.running < number and self.child is not None:
+        """Ends the try before this one when it has had its time. A process that is only starting has begun none."""
+        if number != self.newest or self.running >= number:
+            return
+        loop = asyncio.get_running_loop()
+        left = TURN if self.began is None else self.began + TURN - loop.time()
+        if left > 0:
+            loop.call_later(left, self._overtake, number)
+        elif self.child is not None:
             self.child.kill()
 
     def _check_newest(self, number: int) -> None:
@@ -135,7 +142,8 @@ class Session:
             if self.child is None:
                 self.child = await _Child.start()
                 if question["kind"] != "photo":
-                    _checked(await self.child.ask({"kind": "photo", "data": self.data}))
+                    await self._give_photo(self.child)
+            self.began = asyncio.get_running_loop().time()
             return _checked(await self.child.ask(question))
         except (_SaidError, frames.UnsendableError):
             raise
@@ -143,6 +151,15 @@ class Session:
             self._end_child()
             if self.gone:
                 raise GoneError(FORGOTTEN) from None
+            raise
+        finally:
+            self.began = None
+
+    async def _give_photo(self, child: _Child) -> None:
+        try:
+            _checked(await child.ask({"kind": "photo", "data": self.data}))
+        except _SaidError:  # it has none now, and could answer nothing else
+            self._end_child()
             raise
 
     def _kept(self, number: int, answer: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ export function control(id, parameter, set) {
 
 function range(id, { kind, minimum, maximum, odd, initial, takes, name }, set) {
   const span = maximum - minimum;
-  const power = minimum >= 0 && span > WIDE ? 3 : 1;
+  const power = minimum >= -1 && span > WIDE ? 3 : 1;
   const whole = kind === "integer";
   const step = odd ? 2 : 1;
   const legal = (value) => {
