@@ -22,7 +22,7 @@ GATHERED = [found for found in catalogue() if isinstance(found.merge, Gathered)]
 
 
 @pytest.mark.parametrize("found", GATHERED, ids=lambda found: found.name)
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_rows_that_are_drawn_alone_are_those_of_the_whole(found, data):
     bound, image = drawn(data, found), data.draw(images())
@@ -57,7 +57,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("limit", [0, 1 << 30])
+@pytest.mark.parametrize("limit", [0, pytest.param(1 << 30, marks=pytest.mark.slow)])
 def test_a_file_streams_through(name, limit):
     """Before a step that needs neighbours, and after one; what comes out goes on in strips, or whole."""
     image = np.full((600, 300, 4), 200, np.uint8)
@@ -73,6 +73,7 @@ def test_a_file_streams_through(name, limit):
     assert np.array_equal(decode(data, read_header(data)), expected)
 
 
+@pytest.mark.slow
 def test_a_page_is_straightened_in_strips():
     page = np.full((1400, 1000), 255, np.uint8)
     for line in range(100, 1300, 40):

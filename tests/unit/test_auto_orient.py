@@ -26,7 +26,7 @@ def stored(orientation, image_format):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("encoding", ["png", "tiff", "webp"])
 def test_pixels_stay_as_stored_and_say_so(encoding, orientation):
     outputs = (Output("o", (), encoding), Output("turned", (Step("rotate", (("angle", 90.0),)),), "png"))

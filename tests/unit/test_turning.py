@@ -1,5 +1,6 @@
 """Filters that turn the image or look for a part of it, against Pillow and scipy, and on pages whose skew is known."""
 
+import itertools
 import math
 
 import numpy as np
@@ -23,12 +24,15 @@ def smooth(image):
 
 
 @pytest.mark.parametrize("kind", IMAGES)
-@pytest.mark.parametrize(("interpolation", "order"), [("nearest", 0), ("linear", 1)])
-def test_rotate_is_scipys(kind, interpolation, order):
+def test_rotate_is_scipys(kind):
     """Within what 1/64 of a pixel, across and down, makes of the steepest slope. The nearest pixel is the same one,
     unless the place is in the middle between two.
     """
-    image = smooth(opaque(IMAGES[kind]))
+    for interpolation, order in (("nearest", 0), ("linear", 1)):
+        is_scipys(smooth(opaque(IMAGES[kind])), interpolation, order)
+
+
+def is_scipys(image, interpolation, order):
     height, width = image.shape[:2]
     turn = math.radians(17)
     y, x = np.mgrid[:height, :width] - np.array([height - 1, width - 1])[:, None, None] / 2
@@ -49,15 +53,18 @@ def test_rotate_is_scipys(kind, interpolation, order):
 
 
 @pytest.mark.parametrize("kind", IMAGES)
-@pytest.mark.parametrize("angle", [-360, -90, 0, 90, 180, 270])
-def test_quarter_turns_are_exact(kind, angle):
-    for fit in ("expand", "keep", "inside"):
+def test_quarter_turns_are_exact(kind):
+    for fit, angle in itertools.product(("expand", "keep", "inside"), (-360, -90, 0, 90, 180, 270)):
         assert np.array_equal(apply("rotate", IMAGES[kind], angle=angle, fit=fit), np.rot90(IMAGES[kind], -angle // 90))
 
 
 @pytest.mark.parametrize("angle", [1, 20, 45, 70, 89.5, 100, 200, -33])
-@pytest.mark.parametrize(("width", "height"), [(70, 45), (45, 70), (60, 60), (300, 7)])
-def test_inside_has_no_corner_and_expand_loses_nothing(angle, width, height):
+def test_inside_has_no_corner_and_expand_loses_nothing(angle):
+    for width, height in [(70, 45), (45, 70), (60, 60), (300, 7)]:
+        loses_nothing(angle, width, height)
+
+
+def loses_nothing(angle, width, height):
     white = np.full((height, width), 255, np.uint8)
     inside = apply("rotate", white, angle=angle, fit="inside", color="#000000")
     assert inside[1:-1, 1:-1].min(initial=255) >= 250
