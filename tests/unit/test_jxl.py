@@ -139,3 +139,18 @@ def test_gray_that_is_not_srgb_stays_gray(image, mode, monkeypatch):
     assert found.shape == image.shape
     assert difference(found[..., 0] if mode == "LA" else found, np.round(expected * 255).astype(np.uint8)) <= 1 / 255
     assert mode == "L" or np.array_equal(found[..., 1], image[..., 1])
+
+
+# Two frames of 8 x 8 pixels, (200, 30, 10) and (10, 60, 220) in RGB order, by imagecodecs.jpegxl_encode (libjxl), since
+# no encoder in the environment of the tests makes animations.
+ANIMATED = bytes.fromhex(
+    "ff0a41044d0020260804010064004b188b1500d48c313232c63b80883077f7c23da40e60ae4c050804050064004b188b1500d48c3146dec53b80f3"
+    "2956df4b9cf2adc1b51a52"
+)
+
+
+def test_of_an_animation_the_last_frame_is_shown_and_the_report_says_so():
+    """The golden value is the frame that was encoded. The package returns no other."""
+    header = read_header(ANIMATED)
+    assert header.notes == ("Only the last of several frames was processed.",)
+    assert (decode(ANIMATED, header) == (220, 60, 10)).all()

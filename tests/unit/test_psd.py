@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -115,10 +116,20 @@ def test_profile_resolution_and_metadata_go_along():
     assert said.xmp == b"<x:xmpmeta/>"
 
 
+def zipped(file):
+    """The file as if its merged picture were compressed in another way: all of it is in front of the planes."""
+    at = len(file) - BGR.size - 2
+    return file[:at] + b"\0\2" + zlib.compress(file[at + 2 :])
+
+
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
         (psd(planes_of(BGR), LAB), "The PSD file has CIELAB colours, which cannot be read."),
+        (
+            zipped(psd(planes_of(BGR), RGB)),
+            "The PSD file has ZIP compression of its merged picture, which cannot be read.",
+        ),
         (psd(planes_of(BGR), MULTICHANNEL), "The PSD file has separate channels of ink, which cannot be read."),
         (psd(planes_of(BGR.astype(np.uint32)), RGB), "The PSD file has floating-point samples; only integers"),
         (psd(planes_of(BGR), RGB)[:-1], "The PSD file is damaged or cut short."),

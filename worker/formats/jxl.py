@@ -72,7 +72,9 @@ def is_animated(blob: Blob) -> bool:
 
 
 def decode(blob: Blob) -> Image:
-    """The first frame, upright, in sRGB: other colours are converted. Raises ImageError and MemoryError."""
+    """The picture, of an animation the last frame, upright, in sRGB: other colours are converted. Raises ImageError and
+    MemoryError.
+    """
     data = bytes(whole(blob))
     try:
         is_jpeg, info, samples, profile, _ = _library().Decoder(num_threads=1)(data)

@@ -206,8 +206,8 @@ def _boxes(blob: Blob, at: int, end: int, path: tuple[bytes, ...], left: Iterato
 
 
 def _jxl(blob: Blob, _: Header) -> str | None:
-    """Only a decoder could count the frames."""
-    return "Only frame 1 of several was processed." if jxl.is_animated(blob) else None
+    """Only a decoder could count the frames, and ours keeps the last one."""
+    return "Only the last of several frames was processed." if jxl.is_animated(blob) else None
 
 
 _COUNTERS: dict[str, Callable[[Blob, Header], str | None]] = {

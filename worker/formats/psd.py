@@ -11,6 +11,7 @@ from filterfleet.worker.formats.psd_pixels import merged
 from filterfleet.worker.pixels.image import Image
 
 _PLAIN, _RUNS = 0, 1  # how the merged picture is stored
+_ZIP = (2, 3)  # plain, and as differences
 _LONGEST_RUN = 128  # bytes that two bytes of run lengths stand for
 
 
@@ -44,6 +45,8 @@ def decode(blob: Blob) -> Image:
 
 def _compression(blob: Blob, parts: Parts) -> int:
     found = int.from_bytes(read(blob, parts.pixels, 2), "big")
+    if found in _ZIP:
+        raise ImageError("The PSD file has ZIP compression of its merged picture, which cannot be read.")
     if found not in (_PLAIN, _RUNS):
         raise damaged("psd")
     return found
