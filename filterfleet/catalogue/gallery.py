@@ -26,7 +26,7 @@ _QUALITY = 72  # of the JPEG
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What a filter is shown on. What is added first: noise, whose standard deviation is in 8-bit levels; a share of
-    black and white specks; a round hole; a white frame, in pixels. Of what is left, crop keeps this many rows and
+    black and white specks; a round hole; a white frame, in pixels. From the rest, crop keeps this many rows and
     columns in the middle. With page, it is a skewed page of text instead of the photograph; with wide, its numbers are
     taken for colours of Adobe RGB.
     """

@@ -1,4 +1,4 @@
-"""Conversion of colours against LittleCMS as Pillow calls it, and the profiles of what is written."""
+"""Conversion of colours against LittleCMS as Pillow calls it, and the profiles that outputs carry."""
 
 import io
 

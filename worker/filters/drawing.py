@@ -30,7 +30,7 @@ class InMemory:
 
 
 def drawn(image: Image, draw: Callable[..., Drawing], **values: Any) -> Image:
-    """All rows of what draw makes of the image; draw and values are those of filters.merge.Gathered."""
+    """All rows that draw makes from the image; draw and values are those of filters.merge.Gathered."""
     drawing = draw(InMemory(image), **values)
     return drawing.rows(0, drawing.height)
 

@@ -57,7 +57,7 @@ class Blocks:
 
 
 class Drawn:
-    """A RowSource of what is drawn from the blocks, which it owns."""
+    """The RowSource that is drawn from the blocks, which it owns."""
 
     ordered = False
 
