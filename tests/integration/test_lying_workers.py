@@ -92,13 +92,13 @@ class Broker(OwnPeer):
 
 
 @contextlib.contextmanager
-def own_worker(fleet: Fleet, slots: int = 1) -> Iterator[OwnPeer]:
+def own_worker(fleet: Fleet, slots: int = 1, host: str = "liar", version: str = "0") -> Iterator[OwnPeer]:
     """Registers a worker. It sends no heartbeats: after four intervals of silence the broker takes it for dead."""
     with connected(zmq.DEALER, fleet.backend, new_identity(random.SystemRandom())) as socket:
         peer = OwnPeer(socket)
         socket.send(READY)
         peer.session = peer.next(Hello).session
-        peer.send(Credit(slots, slots, NEEDS, "liar", "0"))
+        peer.send(Credit(slots, slots, NEEDS, host, version))
         yield peer
 
 

@@ -10,10 +10,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from filterfleet.common.wire import Credit, Failed, Task
+from filterfleet.common.wire import Failed, Task
 from tests.conftest import MakePhotographs
 from tests.integration.harness import COMMAND, Fleet, wait_until
-from tests.integration.test_lying_workers import NEEDS, OwnPeer, own_worker
+from tests.integration.test_lying_workers import OwnPeer, own_worker
 
 ATTACK = "\x1b]0;owned\x07\x9b31m\b\r\u202e"
 NAME = f"a{ATTACK}\nfailed forged.jpg: [red]x[link=http:x] :heart:.jpg"
@@ -55,8 +55,7 @@ def test_submit_and_status_show_what_peers_say(fleet: Fleet, photographs: MakePh
     fleet.start_broker()
     reason = f"No.{ATTACK}\nfailed forged.jpg: x"
     photo = next(photographs(3, 60, 90).rglob("*.jpg"))
-    with own_worker(fleet) as liar:
-        liar.send(Credit(1, 1, NEEDS, f"host{ATTACK}", f"1\n{ATTACK}"))
+    with own_worker(fleet, host=f"host{ATTACK}", version=f"1\n{ATTACK}") as liar:
         wait_until(lambda: "owned" in fleet.status()["workers"][0]["host"], what="the worker's host")
         check_harmless(json.dumps(fleet.status(), ensure_ascii=False).encode())
         code, said = submit_to(liar, reason, photo, tmp_path, fleet)

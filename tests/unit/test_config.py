@@ -48,7 +48,7 @@ def values(found: Resolved) -> dict[str, Any]:
 
 
 def run(*arguments: str, **environment: str | None) -> tuple[int, str]:
-    done = CliRunner(env={"COLUMNS": "200", **environment}).invoke(app, ["config", *arguments])
+    done = CliRunner(env={"COLUMNS": "400", **environment}).invoke(app, ["config", *arguments])
     said = str(done.exception) if isinstance(done.exception, FleetError) else done.output
     return getattr(done.exception, "exit_code", done.exit_code), said
 

@@ -26,6 +26,7 @@ GIVEN = {
     "broker": "192.0.2.10",
     "frontend_port": 1234,
     "keys": Path("-keys"),
+    "allow_group_read": True,
     "state": Path("-state"),
     "share": ["lab=/nfs/lab", "cards=/media:ro"],
     "once": True,
@@ -89,7 +90,7 @@ def test_this_test_knows_every_setting():
 
 def test_listener_takes_every_setting(monkeypatch):
     seen = []
-    monkeypatch.setattr(cli_module, "run_listener", lambda options, _: seen.append(options) or Ending([], {}))
+    monkeypatch.setattr(cli_module, "run_listener", lambda options, *_: seen.append(options) or Ending([], {}))
     assert run("listener", *argv()) == 0
     assert seen == [OPTIONS]
 

@@ -37,6 +37,8 @@ def install(tmp_path, monkeypatch):
     """Installs a module with this source and this target of its entry point, as pip would. Nothing is loaded yet."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(plugins, "_begun", threading.Event())
+    for known in ("_plugins", "_left_out"):
+        monkeypatch.setattr(plugins, known, dict(getattr(plugins, known)))
     before = dict(registry._filters)
 
     def install(module: str, source: str, target: str | None = None) -> None:

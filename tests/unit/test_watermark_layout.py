@@ -149,3 +149,11 @@ def test_a_camera_says_all_fields_and_the_pipeline_writes_them():
     data = bytes(done.blobs[0])
     expected = apply("watermark_text", BLACK, text="28.11.2026 X100", size=12)
     assert np.array_equal(formats.decode(data, formats.read_header(data)), expected)
+
+
+def test_letters_are_as_thick_as_ever_whatever_else_has_been_written_in_the_process() -> None:
+    blank = np.zeros((60, 300, 3), np.uint8)
+    write = bind(step("watermark_text", text="panorama", size=40.0))
+    before = write(blank)
+    cv2.putText(np.zeros((60, 300), np.uint8), "panorama", (5, 40), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (255, 255, 255), 2)
+    assert np.array_equal(write(blank), before)

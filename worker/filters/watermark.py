@@ -36,6 +36,10 @@ _SPACING = Number(100.0, 0.0, 1000.0, "percent of the mark's height, between two
 # more memory; with a smaller one, turned letters in large images are blurred.
 _LARGEST_LETTERS = 160
 
+# Thickness of letters, the font's own. Without it, cv2 takes the one that anybody in this process has used last: a
+# plugin that writes with cv2.FONT_HERSHEY_SIMPLEX, for example.
+_WEIGHT = 300
+
 Samples = NDArray[np.float32]
 
 _BYTES = 120  # of a stamp's pixel, for each sample of the image, what allocators keep of it included
@@ -68,7 +72,7 @@ def _unwritable(text: str) -> str | None:
 
 def _glyph(font: Any, letter: str) -> Image:
     canvas = np.zeros((48, 64), np.uint8)
-    cv2.putText(canvas, letter, (16, 36), (255, 255, 255), font, 24)
+    cv2.putText(canvas, letter, (16, 36), (255, 255, 255), font, 24, _WEIGHT)
     return canvas
 
 
@@ -144,7 +148,7 @@ def _written(
     if first >= last:
         return image
     canvas = np.zeros((last - first, stamp[0]), np.uint8)
-    cv2.putText(canvas, text, (pad, top - box[1] - first), (255, 255, 255), font, pixels)
+    cv2.putText(canvas, text, (pad, top - box[1] - first), (255, 255, 255), font, pixels, _WEIGHT)
     cover = canvas.astype(np.float32) * np.float32(opacity / 255)
     return _blended(image, cover[:, :, None] * ink, cover, left, first - place.top)
 
@@ -152,10 +156,10 @@ def _written(
 def _inked(font: Any, text: str, pixels: int, ink: Samples, opacity: float) -> tuple[Samples, float, float]:
     """The text as samples of a Mark, and its width and height in the image. Large letters are drawn smaller."""
     drawn = min(pixels, _LARGEST_LETTERS)
-    box = cv2.getTextSize(_UNBOUNDED, text, (0, 0), font, drawn)
+    box = cv2.getTextSize(_UNBOUNDED, text, (0, 0), font, drawn, _WEIGHT)
     pad = _overhang(drawn)
     canvas = np.zeros((box[3] + 2, box[2] + 2 * pad), np.uint8)
-    cv2.putText(canvas, text, (pad, 1 - box[1]), (255, 255, 255), font, drawn)
+    cv2.putText(canvas, text, (pad, 1 - box[1]), (255, 255, 255), font, drawn, _WEIGHT)
     cover = canvas.astype(np.float32) * np.float32(opacity / 255)
     samples = np.dstack([cover[:, :, None] * ink, cover])
     return samples, canvas.shape[1] * pixels / drawn, canvas.shape[0] * pixels / drawn
@@ -189,7 +193,7 @@ def _fitted(font: Any, text: str, pixels: int, width: int) -> tuple[int, Sequenc
     its box in pixels, relative to the start of its baseline.
     """
     while True:
-        box = cv2.getTextSize(_UNBOUNDED, text, (0, 0), font, pixels)
+        box = cv2.getTextSize(_UNBOUNDED, text, (0, 0), font, pixels, _WEIGHT)
         needed = box[2] + 2 * _overhang(pixels)
         if needed <= width or pixels == 1:
             return pixels, box
