@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,9 @@ from rich.table import Table
 
 from filterfleet.catalogue import docs as filter_docs
 from filterfleet.catalogue import facts
+from filterfleet.catalogue.seconds import MEGAPIXELS, photograph, seconds
 from filterfleet.catalogue.soundness import faults, is_shipped
-from filterfleet.common.errors import RecipeError
+from filterfleet.common.errors import ImageError, RecipeError
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters import Filter, bind, catalogue
 from filterfleet.worker.filters.plugins import failures as plugin_failures
@@ -73,3 +75,9 @@ def _show(name: str) -> None:
     if found.details:
         typer.echo(found.details)
     typer.echo(facts.everything(found))
+    if all(parameter.default is not None for parameter in found.parameters.values()):
+        with contextlib.suppress(ImageError):  # it is not for every picture
+            spent, _ = seconds(Step(found.name), photograph())
+            typer.echo(
+                f"With its defaults it takes about {spent:.2g} s of one processor for {MEGAPIXELS} megapixels here."
+            )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from filterfleet.catalogue.recipe_report import lines
+from filterfleet.catalogue.seconds import told
 from filterfleet.catalogue.soundness import faults_of
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.text import printable
@@ -20,5 +21,5 @@ def check(
     recipe = load_recipe(choice)
     if problems := tuple(faults_of(recipe)):
         raise RecipeError(*problems)
-    for line in lines(recipe):
+    for line in (*lines(recipe), told(recipe)):
         typer.echo(printable(line))

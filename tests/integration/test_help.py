@@ -10,7 +10,7 @@ from tests.integration.harness import Processes
 
 OPTIONS = {
     "broker": ("--bind", "--frontend-port", "--backend-port", "--keys", "--insecure"),
-    "keys": ("FOLDER", "--worker", "--client"),
+    "keys": ("make", "list", "keys FOLDER"),
     "worker": ("--broker", "--backend-port", "--threads", "--processes", "--drain-limit", "--keys"),
     "listener": ("--source", "--output", "--recipe", "--broker", "--state", "--settle", "--interval", "--once"),
     "up": ("--source", "--output", "--recipe", "--workers", "--threads", "--frontend-port", "--backend-port", "--once"),
