@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,27 @@ def test_every_command_of_a_page_can_be_parsed(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     lines = [(line, True) for line in commands_in(text)] + [(line, False) for line in mentions_in(text)]
     assert [wrong for line, whole in lines if (wrong := trouble(line, whole=whole))] == []
+
+
+# Benchmarks of these sizes take minutes, and a quiet machine. Tests call their functions with small numbers.
+BENCH = {"--at-once", "--files", "--gigabytes", "--objects", "--tasks"}
+
+
+def test_every_option_of_the_pages_is_given_to_a_command_by_a_test() -> None:
+    run = "\n".join(block.body for page in RUN for block in blocks_of(page) if not block.note)
+    tested = set(re.findall(r"--[a-z][a-z0-9-]+", run))
+    for file in (ROOT / "tests").rglob("*.py"):
+        if file != Path(__file__):
+            tested |= set(re.findall(r"--[a-z][a-z0-9-]+", file.read_text(encoding="utf-8")))
+    shown = {
+        word.partition("=")[0]
+        for page in PAGES
+        for line in commands_in(page.read_text(encoding="utf-8"))
+        for word in words_of(line)
+        if word.startswith("--")
+    }
+    assert len(shown) > 40
+    assert shown - tested == BENCH
 
 
 def trouble(line: str, *, whole: bool) -> str:
