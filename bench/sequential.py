@@ -18,7 +18,7 @@ from filterfleet.worker.pipeline import process
 from filterfleet.worker.pixels.opencv import prepare_process
 
 
-def main(source: Path, output: Path, recipe: Recipe) -> None:
+def main(source: Path, output: Path, recipe: Recipe = DEFAULT) -> None:
     prepare_process()
     for path in sorted(source.iterdir()):
         with (

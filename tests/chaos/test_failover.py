@@ -60,4 +60,4 @@ def test_a_command_finds_the_broker_that_runs(fleet: Fleet):
     fleet.start_broker("--bind", OTHER)
     code, said = fleet.processes.run("status", "--json", "--frontend-port", fleet.frontend, *BOTH)
     assert code == 0, said
-    assert as_json(said)["clients"] == 1
+    assert as_json(said)["clients"] == 0, "who asks is no client"

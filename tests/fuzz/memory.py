@@ -24,6 +24,7 @@ from filterfleet.common.errors import ImageError, RecipeError
 from filterfleet.common.jobs.recipe import Damaged, Metadata, Output, Recipe, Step, Value
 from filterfleet.worker.filters import Filter, Measured, Rows, bind, catalogue
 from filterfleet.worker.filters.parameters import (
+    Boolean,
     Choice,
     Color,
     Integer,
@@ -128,6 +129,8 @@ def value(parameter: Parameter, rng: random.Random) -> Value:
             return chosen | 1 if parameter.odd else chosen
         case Number():
             return rng.choice((parameter.minimum, rng.uniform(parameter.minimum, parameter.maximum), parameter.maximum))
+        case Boolean():
+            return rng.random() < 0.5
         case Choice():
             return rng.choice(parameter.choices)
         case Text():
