@@ -41,4 +41,4 @@ class ImageError(FleetError):
 
 
 class FilterError(FleetError):
-    """A filter breaks a promise that filters make: it is no fault of the image. Its author has to mend it."""
+    """A filter breaks a promise that filters make. Its author has to mend that; the image is not to blame."""

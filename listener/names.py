@@ -12,7 +12,7 @@ from filterfleet.common.jobs.recipe import SAME, Output
 from filterfleet.common.text import printable
 
 NAME_LIMIT = 255  # bytes of UTF-8: the most that common file systems and stores accept
-LONGEST_PATTERN = 2 * patterns.LONGEST  # bytes of what a pattern adds to the name of a source, and more
+LONGEST_PATTERN = 2 * patterns.LONGEST  # bytes that a pattern may add to the name of a source, and more
 LONGEST_TAIL = 2 * max(len(f".{extension}") for extension in EXTENSIONS.values())  # that output_path() appends
 
 

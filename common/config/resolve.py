@@ -35,7 +35,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What was found, by parameter: what is not there has its default. mistakes are sentences."""
+    """The values that were found, by parameter; all others have their defaults. mistakes are sentences."""
 
     found: Mapping[str, Found]
     mistakes: Sequence[str]

@@ -18,7 +18,7 @@ from filterfleet.worker.resources import Resources
 
 # Bytes for images. More: larger photographs go whole instead of in strips. Less: they leave more to others.
 MEMORY = 2 << 30
-PARTS = 4  # and no more than this part of what workers may take
+PARTS = 4  # and at most a fourth of the memory that workers may take
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:

@@ -20,7 +20,7 @@ PHOTOS = Path(filterfleet.__file__).parent / "demo" / "photos"
 ROLES = ("bench", "broker", "common", "listener", "worker")
 COPIED = ("filterfleet", "systemd", "containers", "requirements", *ROLES)
 
-# An engine that runs for the tests has no bridge, so what an image is built of comes from the host's network. Compose
+# An engine that runs for the tests has no bridge, so the files of an image come from the host's network. Compose
 # may be a program of its own.
 SHELL = """
 set -e
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(2000)]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what an image is built of."""
+    """A copy of everything that an image is built from."""
     for name in COPIED:
         shutil.copytree(REPOSITORY / name, tmp_path / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "README.md", "LICENSE", ".dockerignore"):
