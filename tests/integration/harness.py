@@ -105,10 +105,12 @@ def is_running(process: psutil.Process) -> bool:
     return False
 
 
-def _command_line(process: psutil.Process) -> list[str]:
+def _command_line(process: psutil.Process) -> str:
+    """Empty for a process that is gone. One that has set its title has it in one argument or in many: joined, they are
+    the same."""
     with contextlib.suppress(psutil.Error):
-        return process.cmdline()
-    return []
+        return " ".join(process.cmdline())
+    return ""
 
 
 class Processes:
