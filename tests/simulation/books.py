@@ -24,7 +24,7 @@ class WatchedLedger(Ledger):
     def __init__(self, output: Output, *args: Any) -> None:
         super().__init__(*args)
         self._output = output
-        self.skippable: set[Key] = set()  # what was there when the source was first listed
+        self._skippable: set[Key] = set()  # what was there when the source was first listed, as _look() shows it
         self._unseen: set[str] = set()  # folders that no listing of this life could read
         self.stayed: set[Key] = set()  # what an outage, longer than anybody waits, has kept in the source
         self._failed_once: set[Key] = set()
@@ -85,11 +85,15 @@ class WatchedLedger(Ledger):
         if backfill is Backfill.NONE and ROOT not in listing.unread:
             self._skip(listing)
 
+    def is_skippable(self, path: str, version: Version) -> bool:
+        """What was skipped stays so while size and time are the same, even if it is touched while it is listed."""
+        return _look(path, version) in self._skippable
+
     def _skip(self, listing: Listing) -> None:
         """What the first listing shows is to be skipped, and what is in a folder that can be read for the first time
         since then."""
         if not self.was_listed:
-            self.skippable |= listing.objects.items()
+            self._skippable |= {_look(path, version) for path, version in listing.objects.items()}
             self._unseen = set(listing.unread)
             return
         seen = tuple(self._unseen - listing.unread.keys())
@@ -98,7 +102,7 @@ class WatchedLedger(Ledger):
                 path.startswith(seen)
                 and not self._db.execute("SELECT 1 FROM objects WHERE path = ?", (path,)).fetchone()
             ):
-                self.skippable.add((path, version))
+                self._skippable.add(_look(path, version))
         self._unseen.difference_update(seen)
 
     def check_listed(self) -> None:
@@ -134,7 +138,7 @@ class WatchedLedger(Ledger):
         super().add_all(objects)
 
     def done(self, path: str, version: Version, result: Result, **named: Any) -> None:
-        if (path, version) in self.skippable and self.state(path, version) == "skipped":
+        if self.is_skippable(path, version) and self.state(path, version) == "skipped":
             raise InvariantError(f"{path} was there before the first listing, and is processed")
         if self._output.durable.get(path) != result.id:
             raise InvariantError(f"{path} is recorded before its outputs are in their places")
@@ -220,3 +224,8 @@ class WatchedLedger(Ledger):
             (path, version.size, version.mtime_ns, version.tag, version.ctime_ns),
         ).fetchone()
         return None if row is None else str(row[0])
+
+
+def _look(path: str, version: Version) -> Key:
+    """Versions that resemble each other look alike."""
+    return path, replace(version, ctime_ns=0, inode=0)

@@ -169,7 +169,7 @@ def check_outcomes(listener: ListenerNode) -> None:
 
 def _wrong_end(listener: ListenerNode, photo: Photo, state: str | None, reason: str) -> str | None:
     path = photo.path
-    if (path, photo.version) in listener.ledger.skippable:
+    if listener.ledger.is_skippable(path, photo.version):
         return None if state == "skipped" else f"was there before the first listing, and is {state}"
     told = path in listener.output.failed
     if photo.kind in ENDS:

@@ -117,17 +117,11 @@ class ListenerNode(Peer):
 
     def rewrite(self) -> None:
         if (photo := self.source.rewrite()) is not None:
-            self._put_again(photo)
+            self._put(photo)
 
     def touch(self) -> None:
         if (photo := self.source.touch()) is not None:
-            self._put_again(photo)
-
-    def _put_again(self, photo: Photo) -> None:
-        """What was skipped stays so while size and time are the same."""
-        if (photo.path, self.source.photos[photo.path].version) in self.ledger.skippable:
-            self.ledger.skippable.add((photo.path, photo.version))
-        self._put(photo)
+            self._put(photo)
 
     def remove(self) -> None:
         if (path := self.source.remove()) is not None:

@@ -35,7 +35,7 @@ def large(photographs) -> dict[str, bytes]:
 def uploading(server: RcloneServer, proxy: FaultProxy, folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
     """An rclone that uploads a file to its final name in the server's folder `in`, and is killed at the end."""
     config = write_config(folder.parent / "uploader.conf", {server.kind: server.section(proxy.port)})
-    argv = [find_rclone(), f"--config={config}", "--inplace", "--retries=1", "--low-level-retries=1", "--timeout=60s"]
+    argv = [find_rclone(), f"--config={config}", "--inplace", "--retries=1", "--low-level-retries=1", "--timeout=20s"]
     places = [str(folder / name), f"{server.root.fs}/in/{name}"]
     with subprocess.Popen([*argv, "copyto", *places], stderr=subprocess.DEVNULL) as upload:
         try:
