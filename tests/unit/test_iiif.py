@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from filterfleet.catalogue.recipe_report import lines
 from filterfleet.common.blob import whole
 from filterfleet.common.jobs.output_options import Options
 from filterfleet.common.jobs.recipe import Output, Recipe
@@ -69,11 +70,11 @@ def pyramid(width: int, height: int) -> tuple[dict[str, Any], dict[str, tuple[in
 
 
 def asked_for(info: dict[str, Any]) -> Iterator[str]:
-    """The address of every tile that OpenSeadragon shows, in its arithmetic: levels are counted from the smallest, an
-    only scale factor is as good as none, and a level within a tile is asked for as the full region."""
+    """The address of every tile that OpenSeadragon shows, in its arithmetic: levels are counted from the smallest, and
+    what one tile holds is asked for as the full region."""
     width, height, (tiles,) = info["width"], info["height"], info["tiles"]
     side = tiles["width"]
-    levels = round(np.log2(max(tiles["scaleFactors"]))) or int(np.ceil(np.log2(max(width, height))))
+    levels = round(np.log2(max(tiles["scaleFactors"])))
     for level in range(levels + 1):
         scale = 0.5 ** (levels - level)
         wide, high = int(np.ceil(width * scale)), int(np.ceil(height * scale))
@@ -135,8 +136,7 @@ def test_the_tiles_are_those_of_libvips(shape, tmp_path):
     ours = served(encode(image, TARGET))
     info = json.loads(ours[f"{BASE}/{SOURCE}/info.json"])
     assert {*theirs} <= {*ours}
-    factors = info["tiles"][0]["scaleFactors"] if max(shape) > 256 else [1]  # it has one level of the smallest images
-    tiles = {address for factor in factors for address, _ in of_the_image(info, factor)}
+    tiles = {address for factor in info["tiles"][0]["scaleFactors"] for address, _ in of_the_image(info, factor)}
     only_here = tiles - {*theirs}  # newer versions call it full
     assert all(f"/0,0,{shape[1]},{shape[0]}/" in address for address in only_here)
     for address, file in theirs.items():
@@ -227,3 +227,12 @@ def test_the_id_is_the_address_of_the_recipe_with_the_sha256_of_the_source():
     files = served(bytes(whole(done.blobs[0])))
     assert json.loads(files[f"{address}/info.json"])["id"] == address
     assert f"{address}/full/max/0/default.jpg" in files
+
+
+def test_two_outputs_with_one_id_are_doubted():
+    """One would overwrite the other where both are unpacked."""
+    names = {"a": BASE, "b": f"{BASE}/b", "c": BASE}
+    outputs = (Output(name, (), "iiif", options=Options(id=address)) for name, address in names.items())
+    said = [line for line in lines(Recipe((*outputs, Output("d", ()), Output("e", ())))) if line.startswith("warning")]
+    assert len(said) == 1
+    assert said[0].startswith("warning: Outputs 'a' and 'c' have the same id")

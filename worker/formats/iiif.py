@@ -25,10 +25,7 @@ class Iiif:
         """address is that of the folder in which the image's folder will be, without a slash at its end. source is the
         SHA-256 of the source, in hexadecimal."""
         self._width, self._height, self._id, self._folder = width, height, f"{address}/{source}", source
-        longest = max(width, height)
-        fitting = (-(-longest // self.tile) - 1).bit_length()
-        # A viewer like OpenSeadragon takes an only scale factor for none, and asks for sizes that are not there.
-        self.halvings = fitting if longest == 1 else max(fitting, 1)
+        self.halvings = (-(-max(width, height) // self.tile) - 1).bit_length()
 
     def tile_name(self, halved: int, column: int, row: int) -> str:
         side = self.tile << halved
