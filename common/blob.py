@@ -6,6 +6,7 @@ close their files when they end, and an application closes the outputs that were
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import weakref
@@ -145,6 +146,14 @@ def _from_bytes(data: Payload) -> FileBlob:
     blob = FileBlob()
     blob.append(data)
     return blob
+
+
+def sha256_of(blob: Blob) -> str:
+    """The SHA-256 of all bytes, in hexadecimal. Raises OSError."""
+    digest = hashlib.sha256()
+    for part in parts(blob):
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def checksum(blob: Blob) -> int:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from filterfleet.common.blob import Blob, parts
 from filterfleet.common.jobs.job import content_of
 from filterfleet.common.jobs.names import JSON, SIDECAR, place_of
 from filterfleet.common.jobs.notes import notes_of
@@ -61,14 +59,6 @@ def sidecar_of(path: str, result: Result, about: About, recipe: Recipe, sums: Se
         "outputs": outputs,
     }
     return f"{json_text(content, indent=2)}\n".encode()
-
-
-def sha256_of(blob: Blob) -> str:
-    """Raises OSError."""
-    digest = hashlib.sha256()
-    for part in parts(blob):
-        digest.update(part)
-    return digest.hexdigest()
 
 
 def _described(output: Output) -> dict[str, Any]:

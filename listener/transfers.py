@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from filterfleet.common.blob import checksum
+from filterfleet.common.blob import checksum, sha256_of
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.names import JSON, SIDECAR
@@ -127,7 +127,7 @@ class Transfers:
             self._sink.write(path, result.outputs, result.payload)
             return Written(path, time.perf_counter() - began)
         try:
-            sums = [sidecars.sha256_of(blob) for blob in result.payload]
+            sums = [sha256_of(blob) for blob in result.payload]
         except OSError as error:
             raise TransferError(f"The outputs cannot be read: {error.strerror}.", transient=True) from None
         data = sidecars.sidecar_of(path, result, action.about, self._recipe, sums)

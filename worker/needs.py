@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from filterfleet.common.jobs.output_options import IIIF
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.filters import Bound
 from filterfleet.worker.filters.merge import Resampled, Resizing
 from filterfleet.worker.filters.registry import Alpha
 from filterfleet.worker.formats import Header, Target
+from filterfleet.worker.formats.iiif import LARGEST
 from filterfleet.worker.tree import Node
 
 # What the numbers of this page do not cover, in bytes: tables of libraries, and what malloc keeps between two blocks. A
@@ -29,6 +31,9 @@ _WEIGHED_ROWS, _WEIGHED_BYTES = 320, 64
 
 # Bytes for each pixel that the lossless encoders take, and the rows that tiles wait for.
 _LOSSLESS_WEBP, _LOSSLESS_AVIF, _TILED_ROWS = 64, 104, 512
+
+# Bytes for each sample of the largest version of an image that tiles of IIIF have whole.
+_GATHERED = 6
 
 # Bytes that a resize takes besides for each transparent pixel, before and after.
 _RESIZED_FROM, _RESIZED_TO = 12, 24
@@ -74,7 +79,8 @@ def worst(node: Node, image: Pixels, targets: Mapping[str, Target]) -> int:
     """
     held = most = 0
     for output in node.outputs:
-        most = max(most, held + encoding(targets[output.name], image, bilevel=node.bilevel))
+        target = targets[output.name]
+        most = max(most, held + encoding(target, image, bilevel=node.bilevel) + waiting(target, image))
         held += min(INLINE_LIMIT, image.size + image.size // 8)  # what is larger goes to a file
     for bound, child in node.children:
         result, work = step(bound, image)
@@ -116,6 +122,16 @@ def encoding(target: Target, image: Pixels, *, bilevel: bool = False) -> int:
     return again + _encoding(target, image, bilevel=bilevel)
 
 
+def waiting(target: Target, image: Pixels) -> int:
+    """Bytes of rows that wait in an encoder for those below them, also in strips: for a row of tiles, and for smaller
+    versions of the whole image."""
+    if target.format not in ("szi", IIIF):
+        return 0
+    rows = replace(image, height=min(image.height, _TILED_ROWS), depth=1)
+    gathered = min(image.count, LARGEST**2) * image.bands if target.format == IIIF else 0
+    return 4 * rows.size + _GATHERED * gathered
+
+
 def _encoding(target: Target, image: Pixels, *, bilevel: bool) -> int:
     samples = image.count * image.bands
     reduced = samples if image.depth == 2 else 0  # the copy in 8 bits
@@ -133,9 +149,8 @@ def _encoding(target: Target, image: Pixels, *, bilevel: bool) -> int:
             return image.count * _LOSSLESS_AVIF * image.depth
         case "avif":
             return image.count * (16 * image.bands + 20 if image.depth == 1 else 16 * image.bands + 40)
-        case "szi":
-            rows = replace(image, height=min(image.height, _TILED_ROWS), depth=1)
-            return 3 * samples + reduced + 4 * rows.size
+        case "szi" | "iiif":
+            return 3 * samples + reduced
         case "bmp":
             return samples * 5 // 2 + reduced + (2 * image.count if image.bands == 2 else 0)
     planes = (4 if options.progressive else 0) + (2 if options.chroma in ("4:4:4", "4:2:2") else 0)

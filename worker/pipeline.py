@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from filterfleet.common.blob import Blob, checksum, stowed
+from filterfleet.common.blob import Blob, checksum, sha256_of, stowed
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
-from filterfleet.common.jobs.output_options import ALL, DEEPZOOM
+from filterfleet.common.jobs.output_options import ALL, DEEPZOOM, IIIF
 from filterfleet.common.jobs.patterns import needs_size
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
 from filterfleet.common.logs import get_logger
@@ -67,6 +67,9 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None, cloc
     width, height = header.upright
     made = tuple(output for output in recipe.outputs if output.options.when.admits(width, height, header.format))
     targets = {output.name: target_of(output, header.format) for output in recipe.outputs}
+    if any(output.encoding == IIIF for output in made):
+        source = sha256_of(blob)
+        targets = {name: replace(target, source=source) for name, target in targets.items()}
     files, sizes, seconds = _made(blob, header, replace(recipe, outputs=made), targets, resources, clock or Clock())
     blobs = tuple(files.get(output.name, b"") for output in recipe.outputs)
     outputs = tuple(
@@ -187,14 +190,16 @@ def target_of(output: Output, source_format: str) -> formats.Target:
     image_format = source_format if output.encoding == SAME else output.encoding
     if image_format == DEEPZOOM:
         image_format = "szi"
-    elif image_format not in EXTENSION_OF_FORMAT:
+    elif image_format not in (*EXTENSION_OF_FORMAT, IIIF):
         image_format = "png"  # a format that is only read is stored without loss
     return formats.Target(image_format, output.quality, output.effort, output.options)
 
 
 def stored_as(output: Output, target: formats.Target) -> str:
     """The format of the output's file, whose pixels are stored as the target says."""
-    return BOUND if output.options.pages == ALL and target.format != "tiff" else target.format
+    if output.options.pages == ALL and target.format != "tiff":
+        return BOUND
+    return "zip" if target.format == IIIF else target.format
 
 
 def _notes(header: formats.Header, made: Sequence[Output]) -> list[str]:

@@ -14,7 +14,7 @@ from filterfleet.common.wire.messages import BLOB_LIMIT
 
 # The formats that can be written, and their extensions.
 EXTENSION_OF_FORMAT = {"jpeg": "jpg", "png": "png", "webp": "webp", "avif": "avif", "tiff": "tiff", "bmp": "bmp"}
-# Those of all outputs: a zip holds the pages of a file, an szi the tiles of a picture.
+# Those of all outputs: a zip holds the pages of a file or the tiles of IIIF, an szi those of a deep zoom.
 EXTENSION_OF_OUTPUT = EXTENSION_OF_FORMAT | {"zip": "zip", "szi": "szi"}
 
 

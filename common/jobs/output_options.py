@@ -4,6 +4,7 @@ called, and which images get it. Data, and the check of it, for recipes that peo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -14,21 +15,28 @@ from filterfleet.common.text import did_you_mean, shown_value
 
 CHROMA = ("4:4:4", "4:2:2", "4:2:0")
 FIRST, ALL = "first", "all"  # pages
-DEEPZOOM = "deepzoom"  # an encoding: a pyramid of tiles
+DEEPZOOM, IIIF = TILED = ("deepzoom", "iiif")  # encodings: a pyramid of tiles
 
 DPI = (1, 30_000)
 # Bytes. The least is more than the headers of any format take; the most is what nobody would call small.
 MAX_BYTES = (1_000, 1_000_000_000)
 SIDE = (1, 1_000_000)  # pixels
 
+ADDRESS = 500  # characters of an id. More: tiles could have addresses that servers refuse. Less: long ones are refused.
+_ADDRESS = re.compile(
+    r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/([A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?"
+)
+_EXAMPLE = 'id = "https://example.org/iiif"'
+
 # The encodings that know an option. "same" may turn out to be any of them.
 _KNOWING = {
     "lossless": ("same", "webp", "avif", DEEPZOOM),
-    "chroma": ("same", "jpeg", "avif", DEEPZOOM),
+    "chroma": ("same", "jpeg", "avif", *TILED),
     "progressive": ("same", "jpeg"),
     "dpi": ("same", "jpeg", "png", "tiff"),
     "max_bytes": ("same", "jpeg", "webp", "avif"),
     "pages": ("jpeg", "png", "webp", "avif", "tiff"),
+    "id": (IIIF,),
 }
 
 Say = Callable[[str], None]
@@ -61,7 +69,8 @@ class Options:
     """lossless, for WebP, AVIF and the tiles of a deep zoom: no sample changes. chroma, for JPEG, AVIF and tiles, is
     how densely colour is stored. progressive is for JPEG. dpi is what JPEG, PNG and TIFF claim of dots an inch.
     max_bytes lowers the quality until the file is that small. pages: "first", or "all" that a TIFF has. name is a
-    pattern (common.jobs.patterns) for the names of files; "" leaves them as they are.
+    pattern (common.jobs.patterns) for the names of files; "" leaves them as they are. id is the address below which
+    the tiles of IIIF will be on the web; these need one.
     """
 
     lossless: bool = False
@@ -72,6 +81,7 @@ class Options:
     pages: str = FIRST
     name: str = ""
     when: When = ALWAYS
+    id: str = ""
 
     def given(self) -> dict[str, Any]:
         """Those that are not as they are by default, as plain values."""
@@ -104,11 +114,14 @@ def read_options(table: Mapping[str, Any], encoding: str, say: Say) -> Options:
         pages=reader.choice("pages", (FIRST, ALL), FIRST) or FIRST,
         name=reader.name(),
         when=reader.when(),
+        id=reader.address("id"),
     )
     for key, value in found.given().items():
         knowing = _KNOWING.get(key)
         if knowing is not None and encoding not in knowing:
             say(f"Its encoding {encoding} knows no {key} = {shown_value(value)}: that is for {_either(knowing)}.")
+    if encoding == IIIF and "id" not in table:
+        say(f"Its encoding iiif needs the address below which its tiles will be on the web, such as {_EXAMPLE}.")
     if found.chroma == "4:2:2" and encoding == "avif":
         say("AVIF is stored with chroma 4:4:4 or 4:2:0.")
     if found.lossless and found.max_bytes is not None:
@@ -159,6 +172,16 @@ class _Reader:
         if problem is None:
             return str(value)
         self.say(f"Its name {shown_value(value)} cannot be used. {problem}.")
+        return ""
+
+    def address(self, key: str) -> str:
+        value = self.table.get(key, "")
+        if key not in self.table or (isinstance(value, str) and len(value) <= ADDRESS and _ADDRESS.fullmatch(value)):
+            return str(value).rstrip("/")
+        self.say(
+            f"Its {key} is {shown_value(value)}; it has to be an address of at most {ADDRESS} characters that begins "
+            f"with https:// or http:// and has neither ? nor #, such as {_EXAMPLE}."
+        )
         return ""
 
     def when(self) -> When:

@@ -16,13 +16,13 @@ from typing import Any
 import msgpack
 
 from filterfleet.common.errors import RecipeError
-from filterfleet.common.jobs.output_options import DEEPZOOM, KEYS, NO_OPTIONS, Options, read_options
+from filterfleet.common.jobs.output_options import KEYS, NO_OPTIONS, TILED, Options, read_options
 from filterfleet.common.words import ABILITY
 
 SAME = "same"  # encode in the format of the source
-ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff", DEEPZOOM)
+ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff", *TILED)
 _STORED = ABILITY + "auto_orient"
-ABILITIES = frozenset({_STORED, *(ABILITY + name for name in (*KEYS, DEEPZOOM))})  # of this version's workers
+ABILITIES = frozenset({_STORED, *(ABILITY + name for name in (*KEYS, *TILED))})  # of this version's workers
 MAX_EFFORT = 9
 MAX_OUTPUTS = 64
 MAX_STEPS = 64
@@ -77,7 +77,7 @@ class Output:
     @property
     def abilities(self) -> frozenset[str]:
         """What a worker must be able to do for this output, besides filters."""
-        given = {*self.options.given()} | ({DEEPZOOM} if self.encoding == DEEPZOOM else set())
+        given = {*self.options.given()} | ({self.encoding} & {*TILED})
         return frozenset(ABILITY + name for name in given)
 
 
@@ -167,14 +167,16 @@ def _output(raw: Any) -> Output:
 def _options(name: str, encoding: str, rest: list[Any]) -> Options:
     match rest:
         case []:
-            return NO_OPTIONS
+            options: dict[Any, Any] = {}
         case [dict(options)] if options and options.keys() <= {*KEYS}:
-            problems: list[str] = []
-            found = read_options(options, encoding, problems.append)
-            if problems:
-                raise RecipeError(*(f"Output {name!r}: {problem}" for problem in problems))
-            return found
-    raise RecipeError(f"Output {name!r} has options that this version does not know.")
+            pass
+        case _:
+            raise RecipeError(f"Output {name!r} has options that this version does not know.")
+    problems: list[str] = []
+    found = read_options(options, encoding, problems.append)
+    if problems:
+        raise RecipeError(*(f"Output {name!r}: {problem}" for problem in problems))
+    return found
 
 
 def _step(raw: Any) -> Step:

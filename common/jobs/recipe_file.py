@@ -6,7 +6,7 @@ auto_orient = true        # false leaves pictures as they are stored, and their 
 
 [outputs.soft]
 steps = ["grayscale", { filter = "gaussian_blur", size = 9, sigma = 2.0 }]
-encoding = "jpeg"         # same (default), jpeg, png, webp, avif, tiff or deepzoom
+encoding = "jpeg"         # same (default), jpeg, png, webp, avif, tiff, deepzoom or iiif
 quality = 85
 effort = 4
 max_bytes = 200000        # and the other options of common.jobs.output_options

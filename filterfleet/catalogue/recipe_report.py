@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.job import EXTENSION_OF_OUTPUT
-from filterfleet.common.jobs.output_options import ALL, DEEPZOOM
+from filterfleet.common.jobs.output_options import ALL, TILED
 from filterfleet.common.jobs.patterns import of_output, of_source
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe, Step, Value
 from filterfleet.worker.filters import doubts
@@ -23,8 +23,8 @@ _METADATA = {
     "strip": "no EXIF, no XMP",
 }
 _DAMAGED = {"refuse": "damaged files are refused", "accept": "damaged files are decoded as far as possible"}
-_WITH_QUALITY = (SAME, "jpeg", "webp", "avif", DEEPZOOM)
-_STORED = ("lossless", "chroma", "progressive", "dpi", "max_bytes")
+_WITH_QUALITY = (SAME, "jpeg", "webp", "avif", *TILED)
+_STORED = ("lossless", "chroma", "progressive", "dpi", "max_bytes", "id")
 
 
 def lines(recipe: Recipe) -> Iterator[str]:
@@ -38,7 +38,7 @@ def lines(recipe: Recipe) -> Iterator[str]:
         yield "pictures stay as they are stored; their metadata say which way up they are, unless these are stripped"
     yield f"metadata: {_METADATA[recipe.metadata]}; {_DAMAGED[recipe.damaged]}"
     yield f"digest {recipe.digest.hex()}: when it changes, every image is processed again"
-    for doubt in (*doubts(recipe), *filter(None, map(_unused_quality, recipe.outputs))):
+    for doubt in (*doubts(recipe), *filter(None, map(_unused_quality, recipe.outputs)), *_shared_ids(recipe)):
         yield f"warning: {doubt}"
 
 
@@ -92,6 +92,17 @@ def _unused_quality(output: Output) -> str | None:
         return None
     kind = "a lossless file" if output.options.lossless else output.encoding
     return f"Output {output.name!r} has a quality, which {kind} does not know."
+
+
+def _shared_ids(recipe: Recipe) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for output in recipe.outputs:
+        other = first.setdefault(output.options.id, output.name)
+        if output.options.id and other != output.name:
+            yield (
+                f"Outputs {other!r} and {output.name!r} have the same id, so the tiles of a picture that gets both "
+                "have the same addresses: give each an id of its own."
+            )
 
 
 def _has_quality(output: Output) -> bool:

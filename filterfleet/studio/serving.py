@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.output_options import DEEPZOOM
+from filterfleet.common.jobs.output_options import TILED
 from filterfleet.common.jobs.recipe import ENCODINGS
 from filterfleet.common.logs import quiet_unless_configured
 from filterfleet.studio.bench import SIDE, Bench
@@ -56,7 +56,7 @@ class _Desk:
     def _answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         match question:
             case {"kind": "filters"}:
-                return {"filters": described(), "encodings": [each for each in ENCODINGS if each != DEEPZOOM]}
+                return {"filters": described(), "encodings": [each for each in ENCODINGS if each not in TILED]}
             case {"kind": "photo", "data": bytes(data)}:
                 self._bench = bench = Bench(self._resources, data)
                 picture, media = bench.picture()

@@ -108,6 +108,7 @@ def test_so_does_each_encoder(encoding: str, folder: Path) -> None:
         ("webp", {"lossless": True}, ("colour", "transparent")),
         ("avif", {"lossless": True}, ("transparent",)),  # the kind that comes closest
         ("deepzoom", {"lossless": True}, ("gray", "transparent", "deep")),
+        ("iiif", {"id": "https://example.org"}, ("gray", "colour", "transparent", "deep")),
     ],
 )
 def test_so_does_each_way_to_store(
@@ -165,3 +166,4 @@ def test_so_do_strips(threads: int, tmp_path: Path) -> None:
         for name in ("canny", "gaussian_blur", "invert", "otsu", "thumbnail"):
             cases[f"{name}, {width} wide"] = (file, [[name, []]], "tiff")
     check(cases, threads)
+    check({kind: (file, [], kind) for kind in ("deepzoom", "iiif")}, threads, id="https://example.org")

@@ -32,6 +32,12 @@ encoding = "deepzoom"
 lossless = true
 when = { min_width = 1000 }
 
+[outputs.iiif]
+steps = []
+encoding = "iiif"
+id = "https://example.org/iiif"
+when = { min_width = 1000 }
+
 [outputs.tall]
 steps = ["invert"]
 when = { max_width = 299, min_height = 300 }
@@ -61,7 +67,12 @@ def expected(source: Path, recipe: Path, tmp_path: Path) -> dict[str, bytes]:
     output = tmp_path / "expected"
     assert {row["status"] for row in run(source, output, engine="sequential", recipe=recipe)} == {"done"}
     files = {path: file.read_bytes() for path, file in output_files(output).items()}
-    assert {"small/noise-40x40.webp", "huge/again/{width}.bmp.png", "zoom/noise.bmp.szi"} <= files.keys()
+    assert {
+        "small/noise-40x40.webp",
+        "huge/again/{width}.bmp.png",
+        "zoom/noise.bmp.szi",
+        "iiif/noise.bmp.zip",
+    } <= files.keys()
     assert any(path.startswith("tall/") for path in files)
     return files
 

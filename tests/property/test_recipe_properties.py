@@ -2,12 +2,14 @@
 
 import contextlib
 import random
+from dataclasses import replace
 
 import msgpack
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.output_options import IIIF, NO_OPTIONS, Options
 from filterfleet.common.jobs.recipe import DEFAULT, ENCODINGS, Output, Recipe, Step
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True)
@@ -19,7 +21,14 @@ scalars = (
 )
 parameters = st.dictionaries(st.text(max_size=20), scalars, max_size=3).map(lambda found: tuple(sorted(found.items())))
 steps = st.lists(st.builds(Step, st.text(max_size=20), parameters), max_size=3).map(tuple)
-outputs = st.builds(Output, names, steps, st.sampled_from(sorted(ENCODINGS)), st.integers(1, 100))
+
+
+def output(name, steps, encoding, quality):
+    options = Options(id="https://example.org/iiif") if encoding == IIIF else NO_OPTIONS
+    return Output(name, steps, encoding, quality, options=options)
+
+
+outputs = st.builds(output, names, steps, st.sampled_from(sorted(ENCODINGS)), st.integers(1, 100))
 recipes = st.lists(outputs, min_size=1, max_size=4, unique_by=lambda output: output.name).map(tuple).map(Recipe)
 plain = st.recursive(
     st.none() | scalars | st.binary(max_size=10),
@@ -40,7 +49,7 @@ def test_the_order_of_parameters_changes_neither_bytes_nor_digest(recipe, rng):
         rng.shuffle(parameters)
         return Step(step.filter, tuple(parameters))
 
-    other = Recipe(tuple(Output(o.name, tuple(map(shuffled, o.steps)), o.encoding, o.quality) for o in recipe.outputs))
+    other = Recipe(tuple(replace(found, steps=tuple(map(shuffled, found.steps))) for found in recipe.outputs))
     assert (other.to_bytes(), other.digest) == (recipe.to_bytes(), recipe.digest)
 
 

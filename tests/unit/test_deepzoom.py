@@ -14,13 +14,14 @@ from filterfleet.common.jobs.output_options import Options
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.worker import formats
 from filterfleet.worker.formats import Target, encode
-from filterfleet.worker.formats.tiles import OVERLAP, TILE
+from filterfleet.worker.formats.deepzoom import DeepZoom
 from filterfleet.worker.pipeline import process
 from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.strips.plan import bands
 from filterfleet.worker.strips.writers import Ordered, check_output, open_writer
 
 RNG = np.random.default_rng(3)
+TILE, OVERLAP = DeepZoom.tile, DeepZoom.overlap
 LOSSLESS = Target("szi", options=Options(lossless=True))
 
 

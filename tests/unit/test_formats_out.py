@@ -7,7 +7,7 @@ import pytest
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
-from filterfleet.common.jobs.output_options import DEEPZOOM
+from filterfleet.common.jobs.output_options import TILED
 from filterfleet.common.jobs.recipe import ENCODINGS, SAME
 from filterfleet.worker.formats import Carried, Target, encode
 from filterfleet.worker.pixels.channels import over_white
@@ -52,7 +52,7 @@ def eight(image):
 
 
 def test_all_encodings_of_recipes_are_written():
-    assert set(ENCODINGS) - {SAME, DEEPZOOM} <= set(FORMATS)
+    assert set(ENCODINGS) - {SAME, *TILED} <= set(FORMATS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

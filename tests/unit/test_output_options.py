@@ -93,6 +93,10 @@ def test_a_worker_that_does_not_know_an_option_does_not_get_the_job():
     keys = ["lossless", "chroma", "progressive", "dpi", "max_bytes", "pages", "name", "when"]
     assert needs == {f"output.{key}" for key in keys}
     assert needs | output("", "deepzoom").needs <= ABILITIES
+    tiles = output('id = "https://example.org/iiif/"', "iiif")
+    assert tiles.needs == {"output.iiif", "output.id"} <= ABILITIES
+    assert Recipe.from_bytes(tiles.to_bytes()) == tiles
+    assert tiles.outputs[0].options.id == "https://example.org/iiif"
     assert no_worker_for(needs, ABILITIES, 1) == ""
     old = no_worker_for(output("max_bytes = 9000").needs | {"canny"}, ("canny",), 1)
     assert old == "no worker is new enough for the output option `max_bytes`"
@@ -102,6 +106,8 @@ def test_a_worker_that_does_not_know_an_option_does_not_get_the_job():
 
 def test_a_worker_refuses_options_that_it_does_not_know():
     """As this version refuses those of a later one: it does not ignore them, whoever sends them."""
+    with pytest.raises(RecipeError, match=r"Output 'a': Its encoding iiif needs the address"):
+        Recipe.from_bytes(msgpack.packb([[["a", [], "iiif", 90, None]], "strip-gps", "refuse"]))
     for options in ({"colours": 16}, {}, {"dpi": 0}, {"name": "../{stem}.{ext}"}, {"when": {"colour": 1}}, [1], 3):
         raw = [[["a", [], "jpeg", 90, None, options]], "strip-gps", "refuse"]
         with pytest.raises(RecipeError, match=r"Output 'a'"):
@@ -117,7 +123,7 @@ def test_a_worker_refuses_options_that_it_does_not_know():
         (
             'chroma = "4:4:4"',
             "webp",
-            "webp knows no chroma = '4:4:4': that is for jpeg, avif and deepzoom.",
+            "webp knows no chroma = '4:4:4': that is for jpeg, avif, deepzoom and iiif.",
         ),
         ('chroma = "4:2:2"', "avif", "AVIF is stored with chroma 4:4:4 or 4:2:0."),
         ('lossless = true\nchroma = "4:2:0"', "avif", "With chroma 4:2:0 colour is lost"),
@@ -133,6 +139,29 @@ def test_a_worker_refuses_options_that_it_does_not_know():
         ("when = { min_width = 9, max_width = 8 }", "jpeg", "Its when: No image has a width from 9 to 8 pixels."),
         ('when = { format = ["jpg"] }', "jpeg", "Its when: There is no format 'jpg': did you mean 'jpeg'?"),
         ("when = { format = [3] }", "jpeg", "Its when: Its format has to be a list of names"),
+        ("", "iiif", 'the address below which its tiles will be on the web, such as id = "https://example.org/iiif".'),
+        (
+            'id = "https://example.org"\nlossless = true',
+            "iiif",
+            "lossless = true: that is for webp, avif and deepzoom.",
+        ),
+        ('id = "https://example.org"', "deepzoom", "knows no id = 'https://example.org': that is for iiif."),
+        *(
+            (f'id = "{address}"', "iiif", f"Its id is '{address}'; it has to be an address")
+            for address in (
+                "",
+                "example.org/iiif",
+                "ftp://example.org",
+                "https://",
+                "https://example.org/a b",
+                "https://example.org/?a",
+                "https://example.org/#a",
+                "https://example.org/ä",
+                "https://example.org/%zz",
+                "https://user:word@example.org/",
+            )
+        ),
+        ("id = 3", "iiif", "Its id is 3; it has to be an address of at most 500 characters"),
         ("losless = true", "webp", "There is no setting 'losless': did you mean 'lossless'?"),
     ],
 )

@@ -11,16 +11,19 @@ import numpy as np
 
 from filterfleet.common.blob import whole
 from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.output_options import IIIF
 from filterfleet.common.jobs.recipe import MAX_EFFORT
 from filterfleet.worker.formats.bilevel import encode_bilevel_png
 from filterfleet.worker.formats.bmp_colour import with_statements
 from filterfleet.worker.formats.chunks import with_jpeg_segments, with_png_chunks, with_webp_chunks
+from filterfleet.worker.formats.deepzoom import DeepZoom
 from filterfleet.worker.formats.exif import PREFIX
+from filterfleet.worker.formats.iiif import Iiif
 from filterfleet.worker.formats.lazy import to_vips
 from filterfleet.worker.formats.metadata import NOTHING, Carried, fitting_to, stating
 from filterfleet.worker.formats.target import Target
 from filterfleet.worker.formats.tiff_exif import with_entries
-from filterfleet.worker.formats.tiles import Tiles
+from filterfleet.worker.formats.tiles import Layout, Tiles
 from filterfleet.worker.pixels import opencv, vips
 from filterfleet.worker.pixels.channels import channels_of, over_white
 from filterfleet.worker.pixels.depth import to_8_bits
@@ -164,10 +167,15 @@ def _tiff(image: Image, target: Target, carried: Carried) -> bytes:
 def open_tiles(width: int, height: int, target: Target) -> Tiles:
     """The tiles of an image of this size: JPEG, or PNG if nothing may be lost. Raises OSError."""
     kind = dataclasses.replace(target, format="png" if target.options.lossless else "jpeg")
-    return Tiles(width, height, kind.format, lambda tile: encode(tile, kind))
+    layout: Layout
+    if target.format == IIIF:
+        layout = Iiif(width, height, target.options.id, target.source)
+    else:
+        layout = DeepZoom(width, height, kind.format)
+    return Tiles(width, height, layout, lambda tile: encode(tile, kind), opaque=kind.format == "jpeg")
 
 
-def _szi(image: Image, target: Target, _: Carried) -> bytes:
+def _tiled(image: Image, target: Target, _: Carried) -> bytes:
     with contextlib.closing(open_tiles(image.shape[1], image.shape[0], target)) as tiles:
         tiles.put(tiles.prepared(image))
         return bytes(whole(tiles.finish()))
@@ -206,5 +214,6 @@ _ENCODERS: dict[str, Callable[[Image, Target, Carried], bytes]] = {
     "avif": _avif,
     "tiff": _tiff,
     "bmp": _bmp,
-    "szi": _szi,
+    "szi": _tiled,
+    IIIF: _tiled,
 }

@@ -1,12 +1,14 @@
-"""A pyramid of tiles for viewers that zoom: Microsoft's Deep Zoom, in one file as SZI (the smart zoom image of
-Smart In Media): a zip without compression that holds image/image.dzi and image/image_files/LEVEL/COLUMN_ROW.
+"""A pyramid of tiles for viewers that zoom, in one zip: each level has half the sides of the one above it. A layout
+says which levels and tiles there are, and how their files are called.
 
-Rows come from the top, and each level keeps no more of them than its next row of tiles needs.
+Rows come from the top, and each level keeps no more of them than its next row of tiles needs, or all where the layout
+has the level as one image as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -17,33 +19,42 @@ from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-# Pixels of a tile's side without its overlap, and of the overlap with each neighbour. Deep Zoom's usual numbers, which
-# make tiles of 256 x 256. More: fewer files. Less: a viewer loads less that it does not show.
-TILE, OVERLAP = 254, 1
-
 # Rows that are worked on at once. More: more memory. Less: more calls of libraries for each pixel.
 _ROWS = 256
 
-_NAME = "image"  # a source's name cannot be known here: images of the same content share their outputs
+
+class Layout(Protocol):
+    """tile is a tile's side in pixels without its overlap, and overlap what it shares with each neighbour. halvings is
+    how often the smallest level is halved. A level is called by how often it is halved, from 0."""
+
+    tile: int
+    overlap: int
+    halvings: int
+
+    def tile_name(self, halved: int, column: int, row: int) -> str:
+        """The name of a tile's file."""
+
+    def whole_names(self, halved: int) -> Sequence[str]:
+        """The names of the files that have the level as one image, which is held in memory if there are any."""
+
+    def description(self) -> tuple[str, str]:
+        """The name and the text of the file that tells viewers of all others."""
 
 
 class Tiles:
-    """It owns a temporary file until finish() hands that over. encode makes a file of this format, jpeg or png, of a
-    tile."""
+    """It owns a temporary file until finish() hands that over. encode makes a file of an image. opaque: files have no
+    alpha."""
 
-    def __init__(self, width: int, height: int, image_format: str, encode: Callable[[Image], bytes]) -> None:
+    def __init__(
+        self, width: int, height: int, layout: Layout, encode: Callable[[Image], bytes], *, opaque: bool
+    ) -> None:
         """Raises OSError."""
-        self._width, self._height, self._opaque = width, height, image_format == "jpeg"
-        self._extension = {"jpeg": "jpg", "png": "png"}[image_format]
-        self._encode = encode
-        self._levels = levels = (max(width, height) - 1).bit_length()
-        self._ready: list[tuple[int, int, str, bytes]] = []  # tiles that have come with the last rows
+        self._height, self._layout, self._encode, self._opaque = height, layout, encode, opaque
+        self._ready: list[tuple[int, int, Sequence[str], bytes]] = []  # files that have come with the last rows
         self._archive = Archive()
         below: _Level | None = None
-        for level in range(levels + 1):
-            scale = levels - level
-            sides = (-(-width >> scale), -(-height >> scale))
-            below = _Level(level, *sides, below, self._add)
+        for halved in range(layout.halvings, -1, -1):
+            below = _Level(halved, -(-width >> halved), -(-height >> halved), layout, below, self._add)
         assert below is not None
         self._full = below
 
@@ -56,34 +67,26 @@ class Tiles:
         """Takes all rows of the image, in order. Raises OSError."""
         for top in range(0, len(rows), _ROWS):
             self._full.put(rows[top : top + _ROWS])
-            for _, _, name, tile in sorted(self._ready, key=lambda made: made[:2]):
-                self._archive.add(name, tile)
+            for _, _, names, file in sorted(self._ready, key=lambda made: made[:2]):
+                for name in names:
+                    self._archive.add(name, file)
             self._ready.clear()
 
     def finish(self) -> FileBlob:
         """The file, once all rows are in, which is now the caller's to close. Raises OSError."""
-        self._archive.add(f"{_NAME}/{_NAME}.dzi", self._description().encode())
+        name, text = self._layout.description()
+        self._archive.add(name, text.encode())
         return self._archive.finish()
 
     def close(self) -> None:
         """Ends the temporary file, of tiles that nobody will use. A second call does nothing."""
         self._archive.close()
 
-    def _add(self, level: int, column: int, row: int, tile: Image) -> None:
-        """Tiles are in the order in which rows of the image complete them, and not in that of the pieces in which these
-        rows come: so strips make the very bytes of the whole image."""
-        name = f"{_NAME}/{_NAME}_files/{level}/{column}_{row}.{self._extension}"
-        rows = min(((row + 1) * TILE + OVERLAP) << (self._levels - level), self._height)
-        self._ready.append((rows, -level, name, self._encode(tile)))
-
-    def _description(self) -> str:
-        return (
-            '<?xml version="1.0" encoding="UTF-8"?>\n'
-            f'<Image xmlns="http://schemas.microsoft.com/deepzoom/2008" Format="{self._extension}" '
-            f'Overlap="{OVERLAP}" TileSize="{TILE}">\n'
-            f'  <Size Width="{self._width}" Height="{self._height}"/>\n'
-            "</Image>\n"
-        )
+    def _add(self, halved: int, bottom: int, names: Sequence[str], image: Image) -> None:
+        """Files are in the order in which rows of the image complete them, and not in that of the pieces in which these
+        rows come: so strips make the very bytes of the whole image. bottom is below the last row of the level that the
+        file has."""
+        self._ready.append((min(bottom << halved, self._height), halved, names, self._encode(image)))
 
 
 class _Level:
@@ -91,13 +94,17 @@ class _Level:
 
     def __init__(
         self,
-        number: int,
+        halved: int,
         width: int,
         height: int,
+        layout: Layout,
         below: _Level | None,
-        add: Callable[[int, int, int, Image], None],
+        add: Callable[[int, int, Sequence[str], Image], None],
     ) -> None:
-        self._number, self._width, self._height, self._below, self._add = number, width, height, below, add
+        self._times, self._width, self._height, self._below, self._add = halved, width, height, below, add
+        self._layout, self._tile, self._overlap = layout, layout.tile, layout.overlap
+        self._whole_names = layout.whole_names(halved)
+        self._gathered: list[Image] = []  # all rows, of a level that is one image as well
         self._rows: Image | None = None  # those from self._top on that have come and are still needed
         self._top = 0
         self._row = 0  # of tiles, that comes next
@@ -106,21 +113,36 @@ class _Level:
     def put(self, rows: Image) -> None:
         self._rows = rows if self._rows is None else np.concatenate([self._rows, rows])
         bottom = self._top + len(self._rows)
-        while self._row * TILE < self._height and bottom >= min((self._row + 1) * TILE + OVERLAP, self._height):
+        while self._row * self._tile < self._height and bottom >= self._next_row()[1]:
             self._cut_row()
+        if self._whole_names:
+            self._gather(rows, bottom)
         self._halve(bottom)
-        needed = min(max(self._row * TILE - OVERLAP, 0), self._halved if self._below else bottom)
+        needed = min(self._next_row()[0], self._halved if self._below else bottom)
         self._rows = self._rows[max(needed - self._top, 0) :].copy()
         self._top = max(needed, self._top)
 
+    def _next_row(self) -> tuple[int, int]:
+        """Where the rows of pixels begin and end that the next row of tiles has."""
+        top = self._row * self._tile
+        return max(top - self._overlap, 0), min(top + self._tile + self._overlap, self._height)
+
     def _cut_row(self) -> None:
         assert self._rows is not None
-        top, bottom = max(self._row * TILE - OVERLAP, 0), min((self._row + 1) * TILE + OVERLAP, self._height)
+        top, bottom = self._next_row()
         rows = self._rows[top - self._top : bottom - self._top]
-        for column in range(-(-self._width // TILE)):
-            left, right = max(column * TILE - OVERLAP, 0), (column + 1) * TILE + OVERLAP
-            self._add(self._number, column, self._row, np.ascontiguousarray(rows[:, left:right]))
+        for column in range(-(-self._width // self._tile)):
+            left, right = max(column * self._tile - self._overlap, 0), (column + 1) * self._tile + self._overlap
+            name = self._layout.tile_name(self._times, column, self._row)
+            self._add(self._times, bottom, [name], np.ascontiguousarray(rows[:, left:right]))
         self._row += 1
+
+    def _gather(self, rows: Image, bottom: int) -> None:
+        self._gathered.append(rows.copy())
+        if bottom == self._height:
+            image = np.concatenate(self._gathered)
+            self._gathered.clear()
+            self._add(self._times, bottom, self._whole_names, image)
 
     def _halve(self, bottom: int) -> None:
         """Gives the level below the rows that are complete."""

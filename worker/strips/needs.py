@@ -11,7 +11,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters import Bound
 from filterfleet.worker.filters.merge import Gathered, Hysteresis, Moved, Resampled, Resizing
 from filterfleet.worker.formats import Header, Target
-from filterfleet.worker.needs import DECODER_ROWS, Pixels, decoded, encoding, step, worst
+from filterfleet.worker.needs import DECODER_ROWS, Pixels, decoded, encoding, step, waiting, worst
 from filterfleet.worker.settings import STRIPS_NEED, WHOLE_PIXELS
 from filterfleet.worker.strips import plan
 from filterfleet.worker.strips.plan import Size
@@ -63,7 +63,7 @@ def _need(header: Header, root: Node, targets: Mapping[str, Target], threads: in
     row = header.width * image.bands * image.depth
     turned = 3 * rows_at_once(header.width) * row if header.orientation > 2 else 0
     held = _SLACK + header.decoding + min(DECODER_ROWS, header.height) * row
-    return held + max(turned, _passes(root, image, targets, threads, limit))
+    return held + _waiting(root, image, targets) + max(turned, _passes(root, image, targets, threads, limit))
 
 
 def _passes(root: Node, image: Pixels, targets: Mapping[str, Target], threads: int, limit: int) -> int:
@@ -88,6 +88,12 @@ def _passes(root: Node, image: Pixels, targets: Mapping[str, Target], threads: i
         if isinstance(merge, Gathered) and not merge.certain:  # it may come out small enough to go on whole
             later = max(later, (result.size + worst(child, result, targets)) * limit // result.count)
     return kept + max(first, later)
+
+
+def _waiting(node: Node, image: Pixels, targets: Mapping[str, Target]) -> int:
+    """Bytes that outputs at the node and below keep from band to band."""
+    here = sum(waiting(targets[output.name], image) for output in node.outputs)
+    return here + sum(_waiting(child, step(bound, image)[0], targets) for bound, child in node.children)
 
 
 def _barriers(node: Node) -> list[tuple[Bound, Node]]:

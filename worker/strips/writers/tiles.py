@@ -1,4 +1,4 @@
-"""The tiles of a deep zoom from bands (worker.formats.tiles)."""
+"""A pyramid of tiles from bands (worker.formats.tiles)."""
 
 from __future__ import annotations
 

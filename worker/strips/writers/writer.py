@@ -42,7 +42,7 @@ def open_writer(target: Target, carried: Carried, width: int, height: int, band_
     match target.format:
         case "jpeg":
             return JpegWriter(width, height, target, carried)
-        case "szi":
+        case "szi" | "iiif":
             return TilesWriter(width, height, target)
         case "png":
             return PngWriter(width, height, level_of(target.effort), carried, bilevel=bilevel)
@@ -64,7 +64,7 @@ def check_output(name: str, target: Target, width: int, height: int) -> None:
 
 def _whole_kind(target: Target) -> tuple[str, str]:
     """What an output is that cannot be written in bands, and what to do; "" for one that can."""
-    if target.format not in ("jpeg", "png", "tiff", "szi"):
+    if target.format not in ("jpeg", "png", "tiff", "szi", "iiif"):
         return target.format.upper(), "choose jpeg, png or tiff"
     if target.format == "jpeg" and target.options.progressive:
         return "progressive JPEG", "leave progressive out"
