@@ -59,6 +59,9 @@ class Departures:
         self._next = float("inf")
 
     def went(self, worker: Worker, how: How, now: float) -> None:
+        """A connection that ends before its worker has told its host is none of these: the worker tries again."""
+        if not (worker.credited or worker.basic):
+            return
         gone = Departure(worker.host, worker.version, worker.name, worker.address, now, how)
         self._all.append(gone)
         self._present[gone.host] -= 1

@@ -45,6 +45,15 @@ def test_a_worker_that_stays_away_has_died():
     assert rig.said("worker_lost")[0]["worker"] == "one/1"
 
 
+def test_a_connection_that_ends_before_its_worker_has_told_its_host_is_no_departure():
+    """A cable is mended: the first connection breaks off again, and the worker is here by the second."""
+    rig = Hearing()
+    rig.frames(Side.BACKEND, A, [b"\x01"])
+    rig.introduce(AGAIN, "one/1")
+    rig.die(A)
+    assert rig.core.report(rig.now).gone == ()
+
+
 def test_a_worker_that_is_here_twice_for_a_moment_has_not_gone():
     """A cable is mended: a new connection comes first, and the end of the old one is seen later."""
     rig = Hearing()
