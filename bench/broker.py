@@ -16,7 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from filterfleet.bench.bound import Load, MessageCounter, compared, compared_trips
 from filterfleet.bench.processes import high_water
+from filterfleet.bench.raw_queue import PYTHON, RawClient, raw_queue
 from filterfleet.bench.slow_fleet import Cost, SlowFleet, client_of, fleet_of
 from filterfleet.bench.slow_worker import FILTER
 from filterfleet.common.client.client import Client
@@ -101,12 +103,14 @@ def broker(
     console = Console()
     console.print(f"One broker on this machine, {cores()} cores")
     table = Table("load", "tasks/s", *(f"{who}, µs a task" for who in ("broker", "workers", "client")))
-    with hurried(2) as fleet, client_of(fleet) as client:
+    counter, load = MessageCounter(None), Load(tasks, TINY, UNDER_WAY)
+    with hurried(2) as fleet, client_of(fleet, lambda _keys: counter) as client, raw_queue(PYTHON, 2) as bare:
         flow = Flow(client)
         flow.run(2000, TINY)
-        costs = [fleet.costs(lambda: flow.run(tasks, TINY)) for _ in range(rounds)]
-        table.add_row(f"{tasks:,} tasks of {TINY} bytes, 2 workers", *_row(costs, tasks))
-        trips = sorted(round_trip(client) for _ in range(ROUND_TRIPS))
+        found = compared(fleet, lambda: flow.run(tasks, TINY), counter, bare, load, rounds)
+        table.add_row(f"{tasks:,} tasks of {TINY} bytes, 2 workers", *_row(found.ours, tasks))
+        table.add_row(f"the same in bare sockets, {found.rows} tasks a message", *_row(found.bare, tasks))
+        trips, bare_trips = compared_trips(lambda: round_trip(client), lambda: bare_trip(bare), ROUND_TRIPS)
         large = [fleet.costs(lambda: flow.run(50, INLINE_LIMIT, 8)) for _ in range(rounds)]
         table.add_row(f"{size_text(INLINE_LIMIT)} each, 2 workers", *_row(large, 50))
         shares = shares_of(fleet, tasks // 2)
@@ -120,8 +124,11 @@ def broker(
         shared = [fleet.costs(lambda: flow.run(images, IMAGE_BYTES, in_share=True)) for _ in range(rounds)]
         table.add_row(f"{named}, {size_text(IMAGE_BYTES)} in a share", *_row(shared, images))
     console.print(table)
-    p50, p99 = trips[len(trips) // 2], trips[len(trips) * 99 // 100]
-    console.print(f"Round trip with nothing else to do: median {1000 * p50:.2f} ms, p99 {1000 * p99:.2f} ms.")
+    console.print(f"Of what bare sockets do in the same time, the broker does {found.share:.1%}.")
+    console.print(_most(found.ours, tasks))
+    console.print(
+        f"Round trip with nothing else to do: {_percentiles(trips)}; bare sockets: {_percentiles(bare_trips)}."
+    )
     console.print(f"Two clients at once: {shares[0]:.1%} and {shares[1]:.1%}.")
     console.print(_enough_for(statistics.median(cost.broker for cost in shared) / images))
     before, memory = memory_of(at_once)
@@ -142,6 +149,20 @@ def _row(costs: list[Cost], tasks: int) -> list[str]:
     rate = statistics.median(tasks / cost.seconds for cost in costs)
     each = (statistics.median(getattr(cost, who) for cost in costs) for who in ("broker", "workers", "client"))
     return [f"{rate:,.0f}", *(f"{seconds / tasks * 1e6:,.1f}" for seconds in each)]
+
+
+def _most(costs: list[Cost], tasks: int) -> str:
+    """What the processor time of a task allows, however busy the machine is now."""
+    each = statistics.median(cost.broker + cost.workers + cost.client for cost in costs) / tasks
+    if each <= 0:
+        return "The processor time of a task could not be measured."
+    return f"With {1e6 * each:.1f} µs for each task in all, {cores()} cores can do {cores() / each:,.0f} tasks/s."
+
+
+def _percentiles(seconds: list[float]) -> str:
+    """Of sorted durations."""
+    p50, p99 = seconds[len(seconds) // 2], seconds[len(seconds) * 99 // 100]
+    return f"median {1000 * p50:.2f} ms, p99 {1000 * p99:.2f} ms"
 
 
 def _enough_for(each: float) -> str:
@@ -166,6 +187,11 @@ def round_trip(client: Client) -> float:
     began = time.perf_counter()
     client.acknowledge(client.submit(job_of(TINY)).result(PATIENCE).id)
     return time.perf_counter() - began
+
+
+def bare_trip(bare: RawClient) -> float:
+    time.sleep(PAUSE)
+    return bare.round_trip(TINY)
 
 
 def shares_of(fleet: SlowFleet, tasks: int) -> list[float]:

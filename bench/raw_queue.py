@@ -1,8 +1,8 @@
 """A queue made of nothing but ZeroMQ's sockets: the limit for a broker on them.
 
-A client's DEALER, a queue of ROUTER and DEALER, and workers with a DEALER each, which send back a few bytes: all over
-TCP on loopback, as our fleets are. The queue is a loop in Python, or libzmq's own proxy. It has no leases, heartbeats
-or memory: what it has handed out is lost with the worker.
+A client's DEALER, a queue of ROUTER and DEALER, and workers with a DEALER each: all over TCP on loopback, as our fleets
+are. A worker sends back a few bytes, or the first frame of a message that has several. The queue is a loop in
+Python, or libzmq's own proxy. It has no leases, heartbeats or memory: what it has handed out is lost with the worker.
 
 `python -m filterfleet.bench.raw_queue ROLE FRONTEND BACKEND`
 """
@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -34,16 +34,23 @@ class RawClient:
     """A client of a running queue."""
 
     socket: zmq.Socket[bytes]
+    queue: int  # its process
+    workers: Sequence[int]  # theirs
 
     def rate(self, tasks: int, size: int, ahead: int = AHEAD) -> float:
         """Tasks of size bytes in a second, with that many under way. Raises FleetError."""
-        content, sent, began = bytes(size), 0, time.perf_counter()
-        for done in range(tasks):
-            while sent < min(tasks, done + ahead):
-                self.socket.send(content, copy=False)
+        return tasks / self.run(tasks, [bytes(size)], ahead)
+
+    def run(self, messages: int, frames: Sequence[bytes], ahead: int = AHEAD) -> float:
+        """Seconds until that many messages of these frames have come back, with `ahead` of them under way. Raises
+        FleetError."""
+        sent, began = 0, time.perf_counter()
+        for done in range(messages):
+            while sent < min(messages, done + ahead):
+                self.socket.send_multipart(frames, copy=False)
                 sent += 1
             self._receive()
-        return tasks / (time.perf_counter() - began)
+        return time.perf_counter() - began
 
     def round_trip(self, size: int) -> float:
         """Seconds that one task takes. Raises FleetError."""
@@ -54,7 +61,7 @@ class RawClient:
 
     def _receive(self) -> None:
         try:
-            self.socket.recv()
+            self.socket.recv_multipart(copy=False)
         except zmq.Again:
             raise FleetError("The queue of raw sockets gives nothing back.") from None
 
@@ -63,13 +70,15 @@ class RawClient:
 def raw_queue(queue: str, workers: int) -> Iterator[RawClient]:
     """Run a queue, PYTHON or PROXY, with that number of workers, as processes of their own."""
     ports = free_ports()
+    processes: list[int] = []
     with ExitStack() as stack:
         for role in (queue, *["worker"] * workers):
             command = [sys.executable, "-P", "-m", __spec__.name, role, str(ports.frontend), str(ports.backend)]
             process = stack.enter_context(subprocess.Popen(command, stdin=subprocess.DEVNULL))
             stack.callback(process.kill)
+            processes.append(process.pid)
         context = stack.enter_context(zmq.Context())
-        client = RawClient(stack.enter_context(_dealer(context, ports.frontend)))
+        client = RawClient(stack.enter_context(_dealer(context, ports.frontend)), processes[0], processes[1:])
         client.socket.rcvtimeo = PATIENCE
         client.rate(AHEAD * workers, 1)  # until all are connected
         yield client
@@ -113,8 +122,8 @@ def _move(one: zmq.Socket[bytes], other: zmq.Socket[bytes]) -> None:
 def _work(port: int) -> None:
     with zmq.Context() as context, _dealer(context, port) as socket:
         while True:
-            sender, _ = socket.recv_multipart(copy=False)
-            socket.send_multipart([sender, b"done"])
+            sender, first, *others = socket.recv_multipart(copy=False)
+            socket.send_multipart([sender, first if others else b"done"])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from filterfleet.bench.processes import cpu_seconds
@@ -44,13 +44,18 @@ class SlowFleet:
 
     def costs(self, what: Callable[[], float]) -> Cost:
         """What this takes, which returns its own seconds."""
-        before = self._cpu()
-        seconds = what()
-        return Cost(seconds, *(after - earlier for earlier, after in zip(before, self._cpu(), strict=True)))
+        return costs_of(self.broker.pid, [worker.pid for worker in self.workers], what)
 
-    def _cpu(self) -> tuple[float, float, float]:
-        workers = sum(cpu_seconds(worker.pid) for worker in self.workers)
-        return cpu_seconds(self.broker.pid), workers, time.process_time()
+
+def costs_of(broker: int, workers: Sequence[int], what: Callable[[], float]) -> Cost:
+    """What this takes, which returns its own seconds, of these processes and of this one, which is the client."""
+
+    def cpu() -> tuple[float, float, float]:
+        return cpu_seconds(broker), sum(map(cpu_seconds, workers)), time.process_time()
+
+    before = cpu()
+    seconds = what()
+    return Cost(seconds, *(after - earlier for earlier, after in zip(before, cpu(), strict=True)))
 
 
 @contextlib.contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from filterfleet.broker.actions import Action, Note, SendFrames, Side
-from filterfleet.common.wire import Message, Payload, encode
-from filterfleet.common.wire.batches import batches
+from filterfleet.common.wire import Message, Payload
+from filterfleet.common.wire import batches as wire
 
 
 def multiparts(actions: Iterable[Action], limit: int) -> Iterator[tuple[Side, bytes, list[Payload]] | Note]:
@@ -21,11 +21,11 @@ def multiparts(actions: Iterable[Action], limit: int) -> Iterator[tuple[Side, by
             continue
         key = (action.side, action.peer)
         if isinstance(action, SendFrames):
-            for batch in batches(waiting.pop(key, ()), limit):
-                yield (*key, encode(batch))
+            for frames in wire.multiparts(waiting.pop(key, ()), limit):
+                yield (*key, frames)
             yield (*key, list(action.frames))
         else:
             waiting.setdefault(key, []).append(action.message)
     for key, messages in waiting.items():
-        for batch in batches(messages, limit):
-            yield (*key, encode(batch))
+        for frames in wire.multiparts(messages, limit):
+            yield (*key, frames)

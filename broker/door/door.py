@@ -61,7 +61,7 @@ class Door:
 
     def pollable(self) -> list[zmq.Socket[bytes] | int]:
         """What to poll for input, which is a reason to call turn()."""
-        return [monitor.socket for monitor in self._monitors.values()]
+        return [monitor.fileno() for monitor in self._monitors.values()]
 
     @property
     def connections(self) -> int:

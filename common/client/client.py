@@ -16,11 +16,12 @@ from msgspec.structs import replace
 
 from filterfleet.common import wire
 from filterfleet.common.blob import BlobStore
+from filterfleet.common.client.acknowledgements import NEVER
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
 from filterfleet.common.client.brokers import addresses, hosts, shown_address
 from filterfleet.common.client.core import ClientCore
 from filterfleet.common.client.outcome import Outcome
-from filterfleet.common.client.settings import LINGER, QUIET, TURN
+from filterfleet.common.client.settings import HOLD, LINGER, QUIET, TURN
 from filterfleet.common.errors import FleetError, SourceChangedError
 from filterfleet.common.jobs.engine import ReadImage, read_part
 from filterfleet.common.jobs.job import Job
@@ -78,6 +79,8 @@ class Client:
         self._acknowledged: collections.deque[bytes] = collections.deque()
         self._outcomes: dict[bytes, Outcome] = {}  # by job
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
+        self._look_at = 0.0  # when to look for acknowledgements of what was delivered last
+        self._will_look = False  # this thread does that without being woken
         self._connected = threading.Event()
         self._closing = False
         self._ended = False
@@ -102,7 +105,7 @@ class Client:
     def acknowledge(self, job: bytes) -> None:
         """The outcome has been made permanent here."""
         self._acknowledged.append(job)
-        if not self._wakeup.is_set:
+        if not (self._wakeup.is_set or self._will_look) or self._ended:
             self._wake()
 
     @property
@@ -223,9 +226,11 @@ class Client:
 
     def _patience(self) -> float:
         """Seconds until there is something to do if nothing comes before."""
-        if self._has_news:
+        now = time.monotonic()
+        self._will_look = now < self._look_at  # first, since others add what they have and then look at this
+        if self._submitted or self._calls or (self._acknowledged and not self._will_look):
             return 0.0
-        patience = self._core.deadline() - time.monotonic()
+        patience = min(self._core.deadline(), self._look_at if self._will_look else NEVER) - now
         return min(patience, LOOK) if self._core.gets else patience
 
     def _look_at_entrance(self, now: float) -> list[Action]:
@@ -241,14 +246,18 @@ class Client:
         return self._core.on_refused(now)
 
     def _execute(self, actions: list[Action]) -> None:
+        delivered = False
         for action in actions:
             if type(action) is Deliver:  # most of them, and most of these have nothing on the disk
+                delivered = self._will_look = True
                 if not action.blobs and (waiting := self._outcomes.pop(action.job, None)) is not None:
                     waiting.set_result(action.outcome)
                 else:
                     self._deliver(action)
             else:
                 self._do(action)
+        if delivered:
+            self._look_at = time.monotonic() + HOLD
         self._socket.flush()
 
     def _do(self, action: Action) -> None:

@@ -53,25 +53,28 @@ class Monitor:
         self._events.connect(address)
         self._signal = select.poll()  # libzmq makes this descriptor readable when something comes to an empty socket
         self._signal.register(self._events.fileno(), select.POLLIN)
+        self._unread = can_read(self._events)  # what comes from now on gives the signal, and this has given none
 
-    @property
-    def socket(self) -> zmq.Socket[bytes]:
+    def fileno(self) -> int:
         """For a poller that waits for events."""
-        return self._events
+        return self._events.fileno()
 
     def take(self) -> list[tuple[int, int]]:
         """Kind and value of each event since the last call, as in zmq_socket_monitor(3)."""
-        found = []
+        found: list[tuple[int, int]] = []
+        if not self.has_news():
+            return found
         while can_read(self._events):
             event, _endpoint = self._events.recv_multipart(zmq.DONTWAIT)
             if (kind_and_value := _EVENT.unpack(event))[0] != zmq.EVENT_MONITOR_STOPPED:
                 found.append(kind_and_value)
+        self._unread = False
         return found
 
     def has_news(self) -> bool:
-        """Whether there may have been an event since the last call of take(). This is cheaper than take(). It must not
-        be asked after a poller has waited for the socket, which takes the signal away."""
-        return bool(self._signal.poll(0))
+        """Whether there may have been an event since the last call of take(). This is cheaper than the rest of
+        take()."""
+        return self._unread or bool(self._signal.poll(0))
 
     def close(self) -> None:
         self._watched.disable_monitor()

@@ -88,6 +88,8 @@ class ReloadSignal(Caught):
 
     def take(self) -> bool:
         """Whether the signal has come since the last call."""
+        if not self.count:  # as in almost every turn of a loop, and there is nothing to clear
+            return False
         self.clear()
         came, self.count = self.is_set, 0
         return came

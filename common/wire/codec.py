@@ -39,9 +39,15 @@ def encode(messages: Iterable[m.Message]) -> list[m.Payload]:
     return [b"", m.PPX, _pack(header), *payload]
 
 
-def map_size(message: m.Message) -> int:
-    """Bytes that a message takes in the map frame."""
-    return len(_pack(_item(message)))
+def assemble(messages: Iterable[m.Message], maps: Iterable[bytes]) -> list[m.Payload]:
+    """The same, of messages whose maps have been packed."""
+    payload = [frame for message in messages if type(message) in _PAYLOAD for frame in _payload(message)]
+    return [b"", m.PPX, _pack(list(map(msgspec.Raw, maps))), *payload]
+
+
+def pack(message: m.Message) -> bytes:
+    """The map of one message."""
+    return _pack(_item(message))
 
 
 def _item(message: m.Message) -> m.Message:

@@ -15,8 +15,7 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.payload import Payload
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import frames
-from filterfleet.common.wire.batches import batches
-from filterfleet.common.wire.codec import encode
+from filterfleet.common.wire.batches import multiparts
 from filterfleet.common.wire.majors import foreign
 from filterfleet.common.wire.messages import FRAME_LIMIT, INLINE_LIMIT, Message
 from filterfleet.common.wire.unsent import Unsent
@@ -153,8 +152,8 @@ class PeerSocket:
     def flush(self) -> None:
         """Send everything that waits, in as few multipart messages as its receiver accepts."""
         waiting, self._waiting = self._waiting, []
-        for batch in batches(waiting, INLINE_LIMIT):
-            self.send(encode(batch))
+        for message in multiparts(waiting, INLINE_LIMIT):
+            self.send(message)
 
     def send(self, message: Sequence[Payload]) -> None:
         """One multipart message. It is dropped when libzmq does not take it: the cores repeat what matters."""

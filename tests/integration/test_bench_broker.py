@@ -12,6 +12,9 @@ def test_the_broker_is_measured(capsys):
     output = " ".join(capsys.readouterr().out.split())
     for words in (
         "tasks/s",
+        "Of what bare sockets do",
+        "cores can do",
+        "Round trip of bare sockets",
         "Round trip",
         "Two clients at once",
         "One core of the broker",

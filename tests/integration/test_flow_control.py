@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,9 +14,13 @@ from filterfleet.bench.slow_worker import SlowWorker
 from filterfleet.broker.service import BrokerService
 from filterfleet.broker.settings import Settings
 from filterfleet.common.client.client import Client
+from filterfleet.common.client.settings import HOLD
+from filterfleet.common.payload import Payload
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.ports import free_ports
 from filterfleet.common.process.wakeup import Wakeup
+from filterfleet.common.wire import Message, ResultOk, ResultOks
+from filterfleet.common.wire.peer import Action, PeerSocket
 from tests.integration.harness import LOOPBACK, wait_until
 
 CAPS = Settings(tasks=500, held_bytes=64 << 20)
@@ -111,3 +116,42 @@ def test_who_comes_to_a_full_broker_gets_on_beside_who_fills_it(fleet: Fleet):
         assert of_hog.ended < 500  # its batch is still under way
         fleet.hurry()
         wait_until(lambda: of_hog.right == 3000, patience=60, what="all outcomes")
+
+
+class Story(PeerSocket):
+    """Notes what the client sends and hears, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[type | str] = []
+
+    def put(self, message: Message) -> None:
+        self.lines.append(type(message))
+        super().put(message)
+
+    def receive(self, hear: Callable[[list[Payload]], list[Action]]) -> list[Action]:
+        def noted(frames: list[Payload]) -> list[Action]:
+            self.lines.append("heard")
+            return hear(frames)
+
+        return super().receive(noted)
+
+
+@pytest.mark.parametrize("late", [0.0, 5 * HOLD])
+def test_an_acknowledgement_does_not_wait_until_something_else_happens(fleet: Fleet, late):
+    """Nobody wakes the client for one that follows an outcome at once. Without it, the next thing to come would be a
+    heartbeat, of either side."""
+    socket, images = Story(), Images(200)
+    fleet.hurry()
+
+    def next_line(number: int) -> type | str:
+        outcome = client.submit(images.job(number)).result(20)
+        before = len(socket.lines)
+        time.sleep(late)
+        client.acknowledge(outcome.id)
+        wait_until(lambda: len(socket.lines) > before, what="an acknowledgement or a heartbeat")
+        return socket.lines[before]
+
+    with Client(LOOPBACK, fleet.frontend, socket=lambda _keys: socket) as client:
+        assert client.wait_connected(20)
+        assert any(next_line(number) in (ResultOk, ResultOks) for number in range(5))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filterfleet.common.wire import Data, Failed, OutputFile, Result, Submit, encode, parse
-from filterfleet.common.wire.batches import MESSAGES_LIMIT, batches
+from filterfleet.common.wire.batches import MESSAGES_LIMIT, batches, multiparts
 from filterfleet.common.wire.messages import CHUNK
 from filterfleet.common.wire.pull import PATIENCE, SHORTEST, WINDOW, Pull
 from tests.memory_file import MemoryFile
@@ -78,6 +78,7 @@ def test_batches_keep_every_message_in_order_within_the_limit(sent, limit):
         weight = sum(len(frame) for message in batch for frame in getattr(message, "payload", ()))
         assert weight <= limit or len(batch) == 1
         assert parse(encode(batch), extended=True) == batch
+    assert list(multiparts(sent, limit)) == list(map(encode, cut))
 
 
 many = st.integers(1, 3 * MESSAGES_LIMIT)
