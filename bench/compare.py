@@ -56,6 +56,7 @@ def compare(
     measured = {load.name: _race(load, contenders(workers, peers), rounds, console) for load in loads}
     for load in loads:
         console.print(_table(load, measured[load.name]))
+        console.print(_bound(load, measured[load.name], min(workers, cores())))
     if report is not None:
         _write_report(report, measured, workers)
 
@@ -86,6 +87,18 @@ def _table(load: Workload, field: Sequence[Contender]) -> Table:
         speed = (f"{load.images / seconds:.1f}", f"{plain / seconds:.2f}")
         table.add_row(contender.name, f"{seconds:.2f}", *spread, *speed, cpu)
     return table
+
+
+def _bound(load: Workload, field: Sequence[Contender], cores: int) -> str:
+    """What the plain script would do if all of its processor time were spread over the cores."""
+    cpu = next(statistics.median(contender.cpu) for contender in field if contender.name == PLAIN)
+    plain = next(statistics.median(contender.seconds) for contender in field if contender.name == PLAIN)
+    seconds = cpu / cores
+    return (
+        f"The bound: the processor time of the plain script, {cpu / load.images * 1000:.1f} ms for each photograph, "
+        f"spread over {cores} cores, is {seconds:.2f} s ({load.images / seconds:.1f} images/s, {plain / seconds:.2f} "
+        "times the plain script)."
+    )
 
 
 def _write_report(file: Path, measured: dict[str, list[Contender]], workers: int) -> None:

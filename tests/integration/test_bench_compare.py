@@ -34,6 +34,7 @@ def test_every_contender_does_the_work(tmp_path: Path):
     ]
     ended = subprocess.run([*command, "--report", str(report)], capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stderr
+    assert "The bound: the processor time of the plain script" in " ".join(ended.stdout.split())
     measured = json.loads(report.read_text())
     expected = {contender.name for contender in contenders.contenders(2, installed(SYSTEMS))}
     assert {"Dask distributed, warm", "multiprocessing.Pool", "up --once", "fleet of 2, warm"} < expected
