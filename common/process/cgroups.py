@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,15 +59,26 @@ def _groups(machine: Path) -> Iterator[tuple[str, Path]]:
             for mount in mounts:
                 if name in mount.controllers:
                     top = machine / mount.place.relative_to("/")
-                    yield from ((name, top / below) for below in _up(PurePosixPath(path), mount.root))
+                    below = _below(PurePosixPath(path), mount.root, top)
+                    yield from ((name, top / group) for group in (below, *below.parents))
 
 
-def _up(path: PurePosixPath, root: PurePosixPath) -> Iterator[PurePosixPath]:
-    """A group as it is called below its mount, those above it, and at last the mount itself."""
+def _below(path: PurePosixPath, root: PurePosixPath, top: Path) -> PurePosixPath:
+    """This process's group as it is called below a mount. path: its name in our namespace; root: the name of the group
+    that is mounted at top. Where the mount does not show the group, the mount is the nearest that we see."""
+    if ".." in root.parts:
+        return _searched(len(root.parts) + len(path.parts) - 2, top)
     below = path.relative_to(root) if path.is_relative_to(root) else PurePosixPath()
-    if ".." in below.parts:  # outside of our namespace: the mount is the nearest group that we see
-        below = PurePosixPath()
-    yield from (below, *below.parents)
+    return PurePosixPath() if ".." in below.parts else below
+
+
+def _searched(depth: int, top: Path) -> PurePosixPath:
+    """This process's group, that many levels below a mount from outside of our namespace: a container that got the
+    /sys/fs/cgroup of its host. No name leads from there to our group, but the group has us in its list."""
+    for folder in top.glob("/".join("*" * depth)):
+        if str(os.getpid()) in _text(folder / "cgroup.procs").split():
+            return PurePosixPath(folder.relative_to(top))
+    return PurePosixPath()
 
 
 def _mounts(mountinfo: str) -> Iterator[_Mount]:

@@ -85,6 +85,27 @@ def test_a_group_outside_of_the_namespace_counts_as_the_top(machine: Machine) ->
     assert machine.limits.memory == GIB
 
 
+@pytest.mark.parametrize("path", ["/", "/below"])
+def test_a_namespace_with_the_mount_of_its_host(machine: Machine, path: str) -> None:
+    """As Linux 6.1 shows it to a process of the group outer/bare that unshared its namespace, in which /sys/fs/cgroup
+    is still the host's: `docker run --cgroupns=private --volume /sys/fs/cgroup:/sys/fs/cgroup`."""
+    none = {"memory__max": "max\n", "memory__high": "max\n", "cpu__max": "max 100000\n"}
+    machine.has(f"0::{path}\n", "38 37 0:28 /../.. /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw\n")
+    machine.group(".", cgroup__procs="1\n")
+    machine.group("outer", **none, cgroup__procs="")
+    machine.group("outer/inner", memory__max="4096\n", cpu__max="1000 100000\n", cgroup__procs=f"{os.getpid() + 1}\n")
+    machine.group(f"outer/inner{path}", cgroup__procs="")
+    machine.group("outer/bare", memory__max=f"{GIB}\n", memory__high="max\n", cpu__max="100000 100000\n")
+    machine.group(f"outer/bare{path}", cgroup__procs=f"1\n{os.getpid()}\n")
+    assert machine.limits == Limits(GIB, 1.0)
+
+
+def test_a_mount_from_outside_of_the_namespace_that_does_not_show_our_group(machine: Machine) -> None:
+    machine.has("0::/\n", "38 37 0:28 /../other /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw\n")
+    machine.group(".", memory__max=f"{GIB}\n").group("a/b", memory__max="4096\n", cgroup__procs="1\n")
+    assert machine.limits == Limits(GIB)
+
+
 @pytest.mark.parametrize(
     ("root", "path", "place"),
     [("/", "/docker/1f", "docker/1f"), ("/docker/1f", "/docker/1f", "."), ("/", "/", "."), ("/x", "/y", ".")],
