@@ -18,6 +18,11 @@ from filterfleet.common.process.system import allow_many_files, die_with_parent
 from filterfleet.common.text import printable, shortened
 
 BUG_EXIT = 70  # EX_SOFTWARE of sysexits.h; 1 means that images failed
+NO_THREAD = "can't start new thread"  # a RuntimeError of Python's threading
+CROWDED = (
+    "The limit on threads and processes is reached: raise it (ulimit -u, TasksMax= of a unit, --pids-limit of a"
+    " container), or lower --threads and --workers."
+)
 SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that must not be outlived
 
 
@@ -36,6 +41,9 @@ def guarded(function: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - a bug ends in a sentence, too
+        if NO_THREAD in str(error):
+            _say(CROWDED)
+            sys.exit(FleetError.exit_code)
         if not sys.stderr.isatty():  # in a log, somebody will look for the traceback
             with contextlib.suppress(OSError):
                 print(bounded_traceback(error), file=sys.stderr)  # noqa: T201
