@@ -14,7 +14,7 @@ def test_the_broker_is_measured(capsys):
         "tasks/s",
         "Of what bare sockets do",
         "cores can do",
-        "Round trip of bare sockets",
+        "bare sockets: median",
         "Round trip",
         "Two clients at once",
         "One core of the broker",
