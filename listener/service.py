@@ -85,7 +85,8 @@ class ListenerService:
         self._ordered: set[str] = set()  # ids of the orders that are being carried out
         self._next_look = 0.0  # for orders
         self._once = options.once
-        self._recipe_bytes = recipe.to_bytes()
+        self._recipe = recipe
+        self._recipe_bytes = b"" if recipe.mentioned else recipe.to_bytes()  # "": each image has its own
         self._names = recipe.names
         self._needs = tuple(sorted(recipe.needs))
         self._engine = engine
@@ -226,9 +227,8 @@ class ListenerService:
     def _submit(self, action: Submit) -> None:
         payload, read = payload_of(action.image)
         reference = self._exchange.refer(action.image, content_of(action.job)) if self._exchange else b""
-        job = Job(
-            action.job, self._recipe_bytes, self._needs, action.size, payload, action.priority, self._names, reference
-        )
+        recipe = self._recipe_bytes or self._recipe.of(action.path).to_bytes()
+        job = Job(action.job, recipe, self._needs, action.size, payload, action.priority, self._names, reference)
 
         def tell(future: Future[Result | Failed]) -> None:
             if not future.cancelled():  # as an engine does that is closed before it has begun the job

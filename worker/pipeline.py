@@ -131,7 +131,7 @@ def _of_one_page(
     resources: Resources,
     clock: Clock,
 ) -> _Made:
-    root = informed(grow(recipe), lambda: about(header))
+    root = informed(grow(recipe), lambda: about(header, dict(recipe.source)))
     check_sizes(root, *header.upright, targets)
     total = resources.memory.total
     cost = functools.cache(lambda: cheapest(header, root, targets, resources.threads, total))

@@ -48,7 +48,8 @@ class Job(Struct, frozen=True, gc=False):
 
 
 def job_id(content: bytes, recipe: Recipe) -> bytes:
-    """content is the sha256 of the image file, so the same file under the same recipe is the same job."""
+    """content is the sha256 of the image file, so the same file under the same recipe is the same job. A recipe that
+    mentions the image's name is Recipe.of(path)."""
     return content + recipe.digest
 
 

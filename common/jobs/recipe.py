@@ -10,19 +10,21 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgpack
 
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.output_options import KEYS, NO_OPTIONS, TILED, Options, read_options
+from filterfleet.common.jobs.sourced import mentioned, said_of, valid
 from filterfleet.common.words import ABILITY
 
 SAME = "same"  # encode in the format of the source
 ENCODINGS = (SAME, "jpeg", "png", "webp", "avif", "tiff", *TILED)
 _STORED = ABILITY + "auto_orient"
-ABILITIES = frozenset({_STORED, *(ABILITY + name for name in (*KEYS, *TILED))})  # of this version's workers
+_SOURCED = ABILITY + "source_name"
+ABILITIES = frozenset({_STORED, _SOURCED, *(ABILITY + name for name in (*KEYS, *TILED))})  # of this version's workers
 MAX_EFFORT = 9
 MAX_OUTPUTS = 64
 MAX_STEPS = 64
@@ -87,6 +89,7 @@ class Recipe:
     metadata: Metadata = Metadata.STRIP_GPS
     damaged: Damaged = Damaged.REFUSE
     auto_orient: bool = True  # whether pictures are turned as their metadata say; otherwise pixels stay as stored
+    source: tuple[tuple[str, str], ...] = ()  # what its texts mention of an image's name; () until it is completed
 
     @property
     def filters(self) -> frozenset[str]:
@@ -97,7 +100,18 @@ class Recipe:
     def needs(self) -> frozenset[str]:
         """All that a worker needs to run this recipe: filters, and abilities that workers have not always had."""
         oriented = set() if self.auto_orient else {_STORED}
-        return self.filters.union(oriented, *(output.abilities for output in self.outputs))
+        sourced = {_SOURCED} if self.mentioned else set()
+        return self.filters.union(oriented, sourced, *(output.abilities for output in self.outputs))
+
+    @property
+    def mentioned(self) -> frozenset[str]:
+        """What its texts mention of the name of an image: fields of common.jobs.sourced."""
+        return mentioned((step.filter, step.parameters) for output in self.outputs for step in output.steps)
+
+    def of(self, path: str) -> Recipe:
+        """The recipe for an image with this path below its source: this one, unless it mentions the image's name."""
+        fields = self.mentioned
+        return replace(self, source=tuple(said_of(path, fields).items())) if fields else self
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,8 +122,10 @@ class Recipe:
         """The canonical form: equal recipes give equal bytes. What does not use an option has the form that it had
         before there was one, so that its digest stays."""
         outputs = [_plain(output) for output in self.outputs]
-        options = [] if self.auto_orient else [{"auto_orient": False}]
-        packed: bytes = msgpack.packb([outputs, self.metadata, self.damaged, *options])
+        options: dict[str, Any] = {} if self.auto_orient else {"auto_orient": False}
+        if self.source:
+            options["source"] = dict(self.source)
+        packed: bytes = msgpack.packb([outputs, self.metadata, self.damaged, *([options] if options else [])])
         return packed
 
     @property
@@ -129,11 +145,11 @@ class Recipe:
         except (ValueError, msgpack.UnpackException) as error:
             raise RecipeError(f"The recipe cannot be read: {error}.") from None
         match raw:
-            case [list(outputs), str(metadata), str(damaged), *options] if (
-                metadata in set(Metadata) and damaged in set(Damaged) and options in ([], [{"auto_orient": False}])
+            case [list(outputs), str(metadata), str(damaged), *rest] if (
+                metadata in set(Metadata) and damaged in set(Damaged) and (whole := _whole(rest)) is not None
             ):
                 made = tuple(_output(item) for item in outputs)
-                recipe = cls(made, Metadata(metadata), Damaged(damaged), auto_orient=not options)
+                recipe = cls(made, Metadata(metadata), Damaged(damaged), *whole)
             case _:
                 raise RecipeError("The recipe is not outputs with a policy for metadata and for damaged files.")
         if not 1 <= len(recipe.outputs) <= MAX_OUTPUTS:
@@ -141,6 +157,18 @@ class Recipe:
         if len({output.name for output in recipe.outputs}) != len(recipe.outputs):
             raise RecipeError("Two outputs of the recipe have the same name.")
         return recipe
+
+
+def _whole(rest: list[Any]) -> tuple[bool, tuple[tuple[str, str], ...]] | None:
+    """auto_orient and source; None for what this version does not know."""
+    if not rest:
+        return True, ()
+    if len(rest) > 1 or not isinstance(rest[0], dict) or not rest[0] or not rest[0].keys() <= {"auto_orient", "source"}:
+        return None
+    said = valid(rest[0]["source"]) if "source" in rest[0] else {}
+    if said is None or rest[0].get("auto_orient", False) is not False:
+        return None
+    return "auto_orient" not in rest[0], tuple(sorted(said.items()))
 
 
 def _plain(output: Output) -> list[Any]:

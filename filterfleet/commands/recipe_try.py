@@ -35,7 +35,7 @@ def try_(
     recipe = load_recipe(choice)
     data = _read(photo)
     try:
-        result = tried(recipe, data)
+        result = tried(recipe.of(photo.name), data)
     except FleetError:
         raise
     except MemoryError:

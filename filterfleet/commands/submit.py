@@ -149,12 +149,13 @@ class _Submission:
             return f"The file cannot be read: {error.strerror}."
         except (TransferError, ImageError) as error:
             return str(error)
-        job = job_id(loaded.digest, self._recipe)
+        recipe = self._recipe.of(file.name)
+        job = job_id(loaded.digest, recipe)
         if job not in self._jobs:
             needs = tuple(sorted(self._recipe.needs))
             payload, read = payload_of(loaded.blob)
             names = self._recipe.names
-            work = Job(job, self._recipe.to_bytes(), needs, version.size, payload, outputs=names)
+            work = Job(job, recipe.to_bytes(), needs, version.size, payload, outputs=names)
             future = self._client.submit(work, read)
             self._jobs[job] = future
             self._under_way[future] = []

@@ -237,7 +237,7 @@ class Desk:
 
     def _on_loaded(self, work: Work, loaded: Loaded, now: float) -> None:
         self.retries.found(work.path)
-        work.job, work.image = job_id(loaded.digest, self._recipe), loaded.image
+        work.job, work.image = job_id(loaded.digest, self._recipe.of(work.path)), loaded.image
         if work.again and not self._again.is_new(work):
             self._leave_window(work)
             self._after_clearing(work)

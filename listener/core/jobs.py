@@ -34,6 +34,7 @@ class Jobs:
         """copies: a work may take the outputs of another object with the same content, as long as those are there."""
         self._copies = copies
         self._recipe = recipe
+        self._sourced = bool(recipe.mentioned)
         self._actions = actions
         self.in_hand: dict[bytes, JobInHand] = {}  # by id
         self.anew: set[str] = set()  # paths to be processed even if a twin is done
@@ -50,7 +51,8 @@ class Jobs:
         if job is None:
             job = self.in_hand[work.job] = JobInHand(now, image)
             priority = FRESH if work.fresh else BACKFILL
-            self._actions.append(Submit(work.job, work.version.size, image, priority, work.fresh))
+            path = work.path if self._sourced else ""
+            self._actions.append(Submit(work.job, work.version.size, image, priority, work.fresh, path))
         else:
             self.close([image])
         job.waiting.append(work.path)

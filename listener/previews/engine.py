@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -62,7 +63,9 @@ class Previewing:
         self._keep = keep
         self._outputs = len(recipe.outputs)
         extended = with_previews(recipe)
-        self._recipe = extended.recipe.to_bytes()
+        self._recipe = extended.recipe
+        self._recipe_bytes = extended.recipe.to_bytes()
+        self._sourced = bool(recipe.mentioned)
         self._all = extended.recipe.names
         self._needs = tuple(sorted(extended.recipe.needs))
         self._names = extended.names
@@ -79,10 +82,16 @@ class Previewing:
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
         if not self._budget.take(time.monotonic()):
             return self._engine.submit(job, read)
-        sent = replace(job, recipe=self._recipe, needs=self._needs, outputs=self._all)
+        sent = replace(job, recipe=self._extended(job.recipe), needs=self._needs, outputs=self._all)
         future: Future[Result | Failed] = Future()
         self._engine.submit(sent, read).add_done_callback(partial(self._ended, future))
         return future
+
+    def _extended(self, recipe: bytes) -> bytes:
+        """What the recipe of a job says of its image goes along."""
+        if not self._sourced:
+            return self._recipe_bytes
+        return dataclasses.replace(self._recipe, source=Recipe.from_bytes(recipe).source).to_bytes()
 
     def acknowledge(self, job: bytes) -> None:
         self._engine.acknowledge(job)

@@ -39,14 +39,15 @@ DONE = Ended(JOB, Result(JOB, OUTPUTS, {}, (b"png",)))
 class Rig:
     """A core with a ledger in memory, and a clock that is moved by hand."""
 
-    def __init__(self, **choices: object) -> None:
+    def __init__(self, recipe: Recipe = RECIPE, **choices: object) -> None:
         settings = replace(Settings(settle=0.0, interval=10.0), **choices)
         self.now = 0.0
-        self.ledger = Ledger(Path(":memory:"), "source", RECIPE.digest.hex())
+        self.ledger = Ledger(Path(":memory:"), "source", recipe.digest.hex())
+        self.recipe = recipe
         self.start(settings)
 
     def start(self, settings: Settings) -> None:
-        self.core = ListenerCore(settings, RECIPE, self.ledger, random.Random(1))
+        self.core = ListenerCore(settings, self.recipe, self.ledger, random.Random(1))
         self.core.start(self.now, watching=not settings.once, looking=not settings.once)
 
     def tick(self, seconds: float = 0.0) -> list[Action]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgpack
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from filterfleet.common.blob import whole
 from filterfleet.common.errors import FleetError
@@ -103,6 +104,16 @@ def test_previews_do_not_disturb_names_and_rules(engine):
     made = as_in(recipe, seen)
     assert [(file.name, place_of(file, "a.jpg")) for file in made.outputs] == [("small", "small/a-90.png")]
     assert len(made.payload) == len(made.report["sums"]) == 1
+
+
+def test_an_image_keeps_what_its_recipe_says_of_its_name(engine):
+    text = Step("watermark_text", (("text", "{stem}"),))
+    recipe = Recipe((Output("marked", (text,), "png"),))
+    job = replace(job_of(photograph(90, 60)), recipe=recipe.of("a.jpg").to_bytes(), outputs=recipe.names)
+    previewing = Previewing(engine, recipe, lambda *_: None)
+    plain, seen = engine.submit(job).result(), previewing.submit(job).result()
+    previewing.finish()
+    assert [bytes(whole(blob)) for blob in seen.payload] == [bytes(whole(blob)) for blob in plain.payload]
 
 
 def test_a_failure_is_a_failure(engine):

@@ -106,7 +106,7 @@ def test_a_field_that_is_missing_has_a_rule():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{name}", "files with the same content share one result"),
+        ("{path}", "has no field {path}: it knows date, make"),
         ("{modell}", "has no field {modell}: it knows date, make"),
         ("{model!r}", "cannot write {model} in another form"),
         ("{iso:>{iso}}", "cannot write {iso} in another form"),
@@ -133,7 +133,7 @@ def photograph():
 
 def test_a_camera_says_all_fields_and_the_pipeline_writes_them():
     file = photograph()
-    assert about(formats.read_header(file)).fields == {
+    assert about(formats.read_header(file), {}).fields == {
         "date": "2026-11-28 09:30:00",
         "make": "Maker",
         "model": "X100",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.sourced import FIELDS as NAMES
 from filterfleet.worker.filters import picture as pictures
 from filterfleet.worker.filters.merge import Rows
 from filterfleet.worker.filters.parameters import Boolean, Choice, Color, Number, Picture, Text
@@ -97,7 +98,8 @@ def watermark_text(image: Image, text: str, missing: str, place: Place, about: A
     """A line of text over the image; the letters shrink until the line fits the width.
 
     It may have fields, which each image fills with what its camera wrote down: {date}, also as {date:%Y-%m-%d}, {make},
-    {model}, {lens}, {artist}, {copyright}, {iso}, {exposure}, {aperture} and {focal}. missing says what becomes of a
+    {model}, {lens}, {artist}, {copyright}, {iso}, {exposure}, {aperture} and {focal}; and the {name} of its file, its
+    {stem} (the name without extension) and its {folder} below the source. missing says what becomes of a
     field of which nothing is known: empty leaves it out, skip leaves out the text, and refuse refuses the image. For
     braces, write {{ and }}.
 
@@ -112,7 +114,7 @@ def watermark_text(image: Image, text: str, missing: str, place: Place, about: A
 
 def _filled_in(text: str, missing: str, about: About) -> str:
     """Empty if there is nothing to write."""
-    filled, lacking = worded(text, about.fields)
+    filled, lacking = worded(text, _drawable(about.fields))
     if lacking and missing == "refuse":
         raise ImageError(
             f"The image does not say its {lacking[0]}, which the filter 'watermark_text' is to write: give a text "
@@ -123,6 +125,16 @@ def _filled_in(text: str, missing: str, about: About) -> str:
     if wrong := _unwritable(filled):
         raise ImageError(f"The filter 'watermark_text' {wrong}.")
     return filled
+
+
+def _drawable(known: Mapping[str, str]) -> Mapping[str, str]:
+    """A file may be called anything, and never fails for it: letters of its name that cannot be drawn become "?"."""
+    names = {
+        field: "".join("?" if _unwritable(letter) else letter for letter in known[field])
+        for field in NAMES
+        if field in known
+    }
+    return {**known, **names}
 
 
 def _written(

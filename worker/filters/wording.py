@@ -6,9 +6,10 @@ import datetime as dt
 import string
 from collections.abc import Iterator, Mapping
 
-FIELDS = ("date", "make", "model", "lens", "artist", "copyright", "iso", "exposure", "aperture", "focal")
+from filterfleet.common.jobs import sourced
 
-_NAMES = ("name", "stem", "path", "ext")  # of files, which people look for
+_CAMERA = ("date", "make", "model", "lens", "artist", "copyright", "iso", "exposure", "aperture", "focal")
+FIELDS = (*_CAMERA, *sourced.FIELDS)
 
 
 def problem(text: str) -> str | None:
@@ -17,10 +18,6 @@ def problem(text: str) -> str | None:
         for _, field, form, conversion in string.Formatter().parse(text):
             if field is None:
                 continue
-            if field in _NAMES:
-                return (
-                    f"cannot write {{{field}}}: files with the same content share one result, whatever they are called"
-                )
             if field not in FIELDS:
                 return f"has no field {{{field}}}: it knows {', '.join(FIELDS)}; write {{{{ and }}}} for braces"
             if conversion or (form and field != "date") or (form and ("{" in form or not form.isascii())):
@@ -40,7 +37,9 @@ def worded(text: str, known: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     problem; known has a date as 2026-11-28 09:30:00.
     """
     return "".join(_parts(text, known)).strip(), tuple(
-        field for _, field, _, _ in string.Formatter().parse(text) if field is not None and not known.get(field)
+        field
+        for _, field, _, _ in string.Formatter().parse(text)
+        if field is not None and not (known.get(field) or (field in known and field in sourced.FIELDS))
     )
 
 

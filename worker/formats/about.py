@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from filterfleet.common.jobs.recipe import Metadata
 from filterfleet.worker.formats.camera import fields
 from filterfleet.worker.formats.facts import Header
@@ -9,10 +11,11 @@ from filterfleet.worker.formats.metadata import carried, fitting_to
 from filterfleet.worker.pixels.image import About
 
 
-def about(header: Header) -> About:
-    """The profiles of its pixels, and what the camera has written down."""
+def about(header: Header, source: Mapping[str, str]) -> About:
+    """The profiles of its pixels, what the camera has written down, and what is said of the name of the file."""
     kept = carried(header, Metadata.STRIP)
-    return About(_of_space(kept.icc, b"RGB "), _of_space(fitting_to(kept, gray=True).icc, b"GRAY"), fields(header.exif))
+    colour, gray = _of_space(kept.icc, b"RGB "), _of_space(fitting_to(kept, gray=True).icc, b"GRAY")
+    return About(colour, gray, {**fields(header.exif), **source})
 
 
 def _of_space(profile: bytes | None, space: bytes) -> bytes | None:

@@ -1,0 +1,89 @@
+"""Texts that say how a file is called: what of its name is part of a job, and what becomes of hostile names."""
+
+from __future__ import annotations
+
+import msgpack
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filterfleet.common.errors import RecipeError
+from filterfleet.common.jobs.job import job_id
+from filterfleet.common.jobs.recipe import ABILITIES, DEFAULT, Output, Recipe, Step
+from filterfleet.common.jobs.sourced import LONGEST
+from filterfleet.listener.core.actions import Submit
+from filterfleet.listener.core.events import Loaded
+from filterfleet.worker.pipeline import process
+from filterfleet.worker.pixels.opencv import cv2
+from tests.unit.listener_rig import DIGEST, V1, Rig, of
+
+PNG = cv2.imencode(".png", np.zeros((40, 300, 3), np.uint8))[1].tobytes()
+
+
+def saying(text: str, **more: object) -> Recipe:
+    return Recipe((Output("marked", (Step("watermark_text", tuple(sorted({"text": text, **more}.items()))),), "png"),))
+
+
+def pixels(recipe: Recipe) -> bytes:
+    return bytes(process(PNG, Recipe.from_bytes(recipe.to_bytes())).blobs[0])
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_name_is_part_of_a_job_only_where_it_is_mentioned(one, other):
+    plain, dated = saying("Ada {{name}}"), saying("{date:%Y}")
+    assert plain.of(one) is plain
+    assert dated.of(one) is dated
+    assert DEFAULT.of(other) is DEFAULT
+    named = saying("{name}")
+    assert named.of(one).source != ()
+    assert Recipe.from_bytes(named.of(one).to_bytes()) == named.of(one)
+    same = named.of(one).source == named.of(other).source
+    assert (job_id(DIGEST, named.of(one)) == job_id(DIGEST, named.of(other))) == same
+
+
+def test_recipes_without_a_name_have_the_digests_that_they_had():
+    assert DEFAULT.digest.hex() == "76d195bbadc8e1ad"
+    assert saying("Ada").needs == {"watermark_text"}
+
+
+def test_only_workers_that_know_names_get_such_jobs():
+    assert saying("{stem}").needs == {"watermark_text", "output.source_name"}
+    assert "output.source_name" in ABILITIES
+
+
+def test_nothing_travels_but_what_is_mentioned():
+    assert dict(saying("{stem}").of("secret/a.b.jpg").source) == {"stem": "a.b"}
+    assert dict(saying("{folder} {name}").of("x/y/a.jpg").source) == {"folder": "x/y", "name": "a.jpg"}
+    assert saying("{stem}").of("one/a.jpg") == saying("{stem}").of("two/a.png")
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb", "\x1b[2J\udcff", "\u202egpj.exe", "م" * 120, "{date}", "x" * 255, "😀?", "\u0301"]
+)
+def test_no_name_fails_its_image(name):
+    recipe = saying("{name}").of(name)
+    assert len(recipe.source[0][1]) <= LONGEST
+    assert pixels(recipe) != pixels(saying("{name}").of(""))
+
+
+def test_what_is_written_is_the_name():
+    assert pixels(saying("{stem}!").of("trip/IMG 1.jpg")) == pixels(saying("IMG 1!"))
+    assert pixels(saying("a{folder}", missing="refuse").of("a.jpg")) == pixels(saying("a"))
+    assert pixels(saying("{name}").of("a\u0915.jpg")) == pixels(saying("a?.jpg"))
+
+
+@pytest.mark.parametrize("said", [{}, {"path": "a"}, {"name": 1}, {"name": "a\n"}, {"name": "x" * (LONGEST + 1)}, "a"])
+def test_what_no_listener_says_is_refused(said):
+    data = msgpack.packb([*msgpack.unpackb(saying("{name}").to_bytes()), {"source": said}])
+    with pytest.raises(RecipeError):
+        Recipe.from_bytes(data)
+
+
+@pytest.mark.parametrize(("text", "jobs"), [("{name}", 2), ("Ada", 1)])
+def test_copies_of_an_image_share_a_job_unless_their_names_are_mentioned(text, jobs):
+    rig = Rig(recipe=saying(text))
+    rig.lists(a=V1, b=V1)
+    submitted = of(Submit, [*rig.on(Loaded("a", DIGEST, b"image")), *rig.on(Loaded("b", DIGEST, b"image"))])
+    assert [each.path for each in submitted] == (["a", "b"] if jobs == 2 else [""])
+    assert len({each.job for each in submitted}) == jobs
