@@ -17,7 +17,7 @@ import msgpack
 
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.output_options import KEYS, NO_OPTIONS, TILED, Options, read_options
-from filterfleet.common.jobs.sourced import mentioned, said_of, valid
+from filterfleet.common.jobs.sourced import LONGEST, mentioned, said_of, valid
 from filterfleet.common.words import ABILITY
 
 SAME = "same"  # encode in the format of the source
@@ -112,6 +112,11 @@ class Recipe:
         """The recipe for an image with this path below its source: this one, unless it mentions the image's name."""
         fields = self.mentioned
         return replace(self, source=tuple(said_of(path, fields).items())) if fields else self
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes at most, whatever the image is called: a letter takes up to four, and a field's name some."""
+        return len(self.to_bytes()) + len(self.mentioned) * (4 * LONGEST + 16)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
     recipe = reader.recipe(raw)
     if reader.problems:
         raise RecipeError(*reader.problems)
-    if (size := len(recipe.to_bytes())) > RECIPE_LIMIT:
+    if (size := recipe.size) > RECIPE_LIMIT:
         raise RecipeError(
             f"With all its files it takes {size} bytes, but a recipe may take {RECIPE_LIMIT}: use smaller files."
         )

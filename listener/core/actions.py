@@ -44,8 +44,8 @@ class Load(Struct, frozen=True):
 
 class Submit(Struct, frozen=True):
     """Give an image to the engine; ends in Ended or SourceChanged. size is the image's in bytes; a lower priority
-    number goes first. path is the
-    object's if the recipe mentions it: other objects of the job differ in nothing that it mentions."""
+    number goes first. path is the object's if the recipe mentions it: other objects of the job differ in nothing that
+    it mentions."""
 
     job: bytes
     size: int

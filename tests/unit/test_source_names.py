@@ -87,3 +87,10 @@ def test_copies_of_an_image_share_a_job_unless_their_names_are_mentioned(text, j
     submitted = of(Submit, [*rig.on(Loaded("a", DIGEST, b"image")), *rig.on(Loaded("b", DIGEST, b"image"))])
     assert [each.path for each in submitted] == (["a", "b"] if jobs == 2 else [""])
     assert len({each.job for each in submitted}) == jobs
+
+
+def test_a_recipe_leaves_room_for_the_longest_name():
+    """A letter takes four bytes at most."""
+    recipe = Recipe((Output("o", (Step("watermark_text", (("text", "{name} {stem} {folder}"),)),)),))
+    name = "\U0001f40b" * 300
+    assert len(recipe.to_bytes()) < len(recipe.of(f"{name}/{name}.jpg").to_bytes()) <= recipe.size
