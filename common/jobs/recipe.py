@@ -115,7 +115,7 @@ class Recipe:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes at most, whatever the image is called: a letter takes up to four, and a field's name some."""
+        """Bytes that it takes at most, whatever the image is called: four for a letter, and some for the field."""
         return len(self.to_bytes()) + len(self.mentioned) * (4 * LONGEST + 16)
 
     @property
