@@ -13,8 +13,8 @@ import pytest
 import filterfleet
 from filterfleet.common.process.ports import free_ports
 from tests.containers.engines import REPOSITORY, SLOW, Engine
+from tests.docs.pages import blocks_of
 from tests.integration.harness import output_files, wait_until
-from tests.unit.docs_pages import blocks_of
 
 PHOTOS = Path(filterfleet.__file__).parent / "demo" / "photos"
 ROLES = ("bench", "broker", "common", "listener", "worker")
@@ -72,7 +72,7 @@ def test_every_command_of_the_page_works_in_its_order(
     engine: Engine, image: str, environment: dict[str, str], checkout: Path
 ) -> None:
     """image: it is there already, so that building it once more takes a moment."""
-    blocks = [block for block in blocks_of("containers") if not block.note]
+    blocks = [block for block in blocks_of("containers") if not block.notes]
     assert len(blocks) >= 4
     script = SHELL % (" ".join(engine.compose) if len(engine.compose) == 1 else "command docker compose")
     photos = sorted(PHOTOS.glob("*.jpg"))

@@ -14,6 +14,7 @@ from filterfleet.app import app
 from filterfleet.common.process.lazy import LazyCommand
 
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _INDENTED = re.compile(r"(?:^    .*\n?)+", re.MULTILINE)
 _SPAN = re.compile(r"`(filterfleet [^`]+)`")
 # At the beginning of a line or behind another command, with sudo or an assignment before it; or as an argument of a
@@ -41,7 +42,7 @@ def commands_in(page: str) -> Iterator[str]:
 
 def mentions_in(page: str) -> Iterator[str]:
     """The commands that the text of a Markdown page speaks of, perhaps without what they need."""
-    for span in _SPAN.findall(_FENCE.sub("", page)):
+    for span in _SPAN.findall(_COMMENT.sub("", _FENCE.sub("", page))):
         if _LEFT_OUT not in span:
             yield " ".join(span.split())
 

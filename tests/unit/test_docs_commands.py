@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import PAGES, shell_blocks
 from tests.unit.command_lines import UnparsableError, commands_in, mentions_in, parse, words_of
-from tests.unit.docs_pages import PAGES as RUN
-from tests.unit.docs_pages import blocks_of
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -27,7 +25,7 @@ BENCH = {"--at-once", "--files", "--gigabytes", "--objects", "--tasks"}
 
 
 def test_every_option_of_the_pages_is_given_to_a_command_by_a_test() -> None:
-    run = "\n".join(block.body for page in RUN for block in blocks_of(page) if not block.note)
+    run = "\n".join(command for page in PAGES for block in shell_blocks(page) for command in block.run)
     tested = set(re.findall(r"--[a-z][a-z0-9-]+", run))
     for file in (ROOT / "tests").rglob("*.py"):
         if file != Path(__file__):
@@ -109,22 +107,3 @@ def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
 )
 def test_a_command_that_exists_is_not(line: str) -> None:
     parse(words_of(line))
-
-
-# --- pages whose blocks are run (tests/integration/test_pages_for_users.py, tests/containers/test_page.py) ----
-
-
-def test_what_is_not_run_says_why_or_which_test_runs_it() -> None:
-    notes = [(page, block.note) for page in RUN for block in blocks_of(page) if block.note]
-    assert ("containers", "needs another machine") in notes
-    for page, note in notes:
-        named = [word for word in note.split() if word.startswith("tests/")]
-        assert named or note.startswith("needs "), f"{page}: {note}"
-        assert all((ROOT / name).is_file() for name in named), f"{page}: {note}"
-
-
-def test_blocks_know_their_machine_and_their_note() -> None:
-    assert [block.machine for block in blocks_of("lan")] == ["hub", "desk", "hub", "hub"]
-    first, second = blocks_of("kubernetes")[:2]
-    assert (first.note, second.note) == ("", "needs a Kubernetes cluster")
-    assert second.commands[0] == "kubectl create namespace filterfleet"

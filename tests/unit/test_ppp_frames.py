@@ -172,13 +172,13 @@ def test_routing_ids_are_tagged_fresh_and_short_enough():
 
 def test_the_example_of_the_protocol_is_what_the_codec_reads():
     text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
-    example = text[text.index("    frame 1  (empty)") : text.index("### Flow control")]
+    example = text[text.index("frame 1  (empty)") :].partition("```")[0]
     frames = [b""] * 4
     number = 0
     for line in example.splitlines():
-        if found := re.match(r" +frame (\d)", line):
+        if found := re.match(r"frame (\d)", line):
             number = int(found[1]) - 1
-        frames[number] += bytes.fromhex("".join(re.findall(r"(?<= )[0-9a-f]{2}(?= )", f"{line[:66]} "[12:])))
+        frames[number] += bytes.fromhex("".join(re.findall(r"(?<= )[0-9a-f]{2}(?= )", f"{line[:62]} "[8:])))
     (submits,) = parse(frames, extended=True)
     assert submits == Submits((b"job-1", b"job-2"), b"R", ("canny",), 5, (3, 2), (b"abcde",), ("edges",), 64)
     assert encode([submits]) == frames

@@ -1,0 +1,135 @@
+"""The commands of README.md, CONTRIBUTING.md and docs/, as they stand there, page by page in their order.
+
+The machines of a page are home folders here (machines.py). What a page takes for granted is in SUPPOSED: files, and
+daemons that it speaks of elsewhere. tests/containers/test_page.py runs the commands of docs/containers.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import filterfleet
+from tests.docs.machines import Machines
+from tests.docs.pages import PAGES, ROOT, blocks_of, shell_blocks
+from tests.integration.harness import count_done, wait_until
+
+PHOTOS = Path(filterfleet.__file__).parent / "demo" / "photos"
+OTHERS = {"containers", "one-machine", "lan", "kubernetes"}  # they have tests of their own
+HERE = {
+    page.relative_to(ROOT).with_suffix("").as_posix().removeprefix("docs/"): page
+    for page in PAGES
+    if page.stem not in OTHERS and any(block.run for block in shell_blocks(page))
+}
+
+# What the reader of a page has done before the command that begins so. A name and a colon: on that machine.
+SUPPOSED: dict[str, dict[str, tuple[str, ...]]] = {
+    "README": {
+        "filterfleet join": ("cp k/machines/desk.join .",),
+        "filterfleet run": ("rm -rf out",),
+        "filterfleet submit": ("filterfleet up --source in --output out",),
+    },
+    "cloud/hints": {"filterfleet listener --source in": ("filterfleet broker",)},
+    "cloud/index": {
+        'filterfleet up --source ":s3': (
+            "mkdir -p served/photos && cp -r in served/photos/incoming",
+            "rclone serve s3 --addr 127.0.0.1:9000 --auth-key an-id,a-secret served",
+            "mkdir .aws && echo '[default]' > .aws/credentials",
+            "echo aws_access_key_id=an-id >> .aws/credentials",
+            "echo aws_secret_access_key=a-secret >> .aws/credentials",
+        )
+    },
+    "cloud/s3": {"cp my-photographs": ("cp -r in my-photographs",)},
+    "cloud/sftp": {"ssh-keygen": ("mkdir .ssh",)},
+    "dashboard": {
+        "curl": (
+            "filterfleet up --source in --output out",
+            "until curl --silent --output answer http://127.0.0.1:8765/; do sleep 0.1; done",
+        )
+    },
+    "engines": {
+        "filterfleet run in out --engine cluster": (
+            "filterfleet keys k",
+            "filterfleet broker --bind 192.0.2.10 --keys k",
+            "filterfleet worker --broker 192.0.2.10 --keys k",
+        )
+    },
+    "events": {"sha256sum": ("cp -r in/trip .",)},
+    "operations": {"filterfleet broker --bind 192.168.1.10 --keys ~/fleet-keys    ": ("cp -r ../hub/fleet-keys .",)},
+    "recipes": {"filterfleet recipe try": ("filterfleet recipe init web.toml",)},
+    "security": {"filterfleet submit": ("filterfleet join attic.join --keys ~/fleet-keys",)},
+    "user-guide": {
+        "filterfleet up": ("mkdir -p Pictures && cp -r in Pictures",),
+        "filterfleet join": ("cp fleet-keys/machines/desk.join .",),
+        "filterfleet submit": (
+            "head -c 2000 in/trip/b.jpg > b && mv b in/trip/b.jpg",
+            "filterfleet up --source in --output out",
+        ),
+    },
+}
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[Machines]:
+    if os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "nsenter", "ip"))):
+        pytest.skip("needs root and the apt packages util-linux and iproute2, for a network of its own")
+    made = Machines(tmp_path)
+    yield made
+    made.close()
+
+
+def furnish(home: Path) -> None:
+    """The photographs that pages speak of."""
+    photos = sorted(PHOTOS.glob("*.jpg"))
+    shutil.copytree(PHOTOS, home / "in", ignore=shutil.ignore_patterns("*.md"))
+    for path, photo in zip(("trip/a.jpg", "trip/b.jpg", "raw/c.jpg"), photos, strict=False):
+        (home / "in" / path).parent.mkdir(exist_ok=True)
+        shutil.copy(photo, home / "in" / path)
+    shutil.copy(photos[0], home / "photo.jpg")
+    shutil.copy(next(PHOTOS.glob("*.png"), photos[1]), home / "other.png")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", HERE)
+def test_every_command_of_a_page_works_in_its_order(page: str, machines: Machines) -> None:
+    supposed = dict(SUPPOSED.get(page, {}))
+    blocks = shell_blocks(HERE[page])
+    for machine in {block.machine for block in blocks} | ({"attic"} if page == "security" else set()):
+        furnish(machines.home(machine))
+    for block in blocks:
+        for command in block.run:
+            for start in [start for start in supposed if command.startswith(start)]:
+                for before in supposed.pop(start):
+                    machines.run(block.machine, before)
+            machines.run(block.machine, command)
+    assert not supposed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "where"), [("one-machine", ""), ("lan", "hub")])
+def test_a_fleet_that_a_page_makes_does_its_work(page: str, where: str, machines: Machines) -> None:
+    for machine in {block.machine for block in blocks_of(page)}:
+        furnish(machines.home(machine))
+    for block in blocks_of(page):
+        assert block.run == block.commands
+        for command in block.run:
+            machines.run(block.machine, command)
+    home = machines.home(where)
+    images = sum(file.is_file() for file in (home / "in").rglob("*"))
+    wait_until(lambda: count_done(home / "out") == images, what="all images")
+
+
+@pytest.mark.slow
+def test_the_keys_that_the_page_for_kubernetes_makes_are_those_that_it_hands_out(machines: Machines) -> None:
+    blocks = blocks_of("kubernetes")
+    for block in blocks:
+        for command in block.run:
+            machines.run("", command)
+    named = re.findall(r"--from-file=(?:\w+=)?(\S+)", "\n".join(block.body for block in blocks))
+    assert len(named) >= 8
+    assert all((machines.home("") / path).exists() for path in named)
