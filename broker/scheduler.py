@@ -91,8 +91,7 @@ class Scheduler:
         return granted
 
     def _race(self, now: float) -> list[Lease]:
-        """When the queue is empty, let free threads race what is late; the first result wins. A task that has lost a
-        worker is not raced, because it may be poison."""
+        """When the queue is empty, let free threads race what is late; the first result wins."""
         if self.queue or not self.leases:
             return []
         oldest = next(iter(self.leases.values()))
@@ -102,7 +101,7 @@ class Scheduler:
         granted: list[Lease] = []
         for lease in self._late(now) if idle else ():
             task = lease.task
-            if task.state is TaskState.RUNNING and len(task.leases) == 1 and not (task.losses or task.opaque):
+            if task.state is TaskState.RUNNING and len(task.leases) == 1 and not task.doubtful:
                 worker = next((w for w in idle if w is not lease.worker and self.may_run(w, task)), None)
                 if worker is not None:
                     granted += self._grant([task], worker, now)
@@ -271,10 +270,10 @@ class Scheduler:
             return [Overran(lease.worker)]
         task = lease.task
         self.release(lease)
-        if task.leases:
+        task.expiries += 1
+        if task.leases:  # the other racer goes on
             note(lease, Ending.EXPIRED, now)
             return [Revoked(lease)]
-        task.expiries += 1
         if task.expiries > self.settings.expiries:
             limit = f"{self.settings.task_timeout:g} s"
             reason = f"No worker finished this image within {limit} ({task.expiries} tries)."

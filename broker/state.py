@@ -129,6 +129,12 @@ class Task(msgspec.Struct, eq=False, gc=False):
         return sum(output.size for output in getattr(self.outcome, "outputs", ()))
 
     @property
+    def doubtful(self) -> bool:
+        """A task that has lost a worker may be poison. One whose time was over may never end: with a new racer again
+        and again, it would never be given up. An opaque one may not bear to run twice."""
+        return bool(self.losses or self.expiries or self.opaque)
+
+    @property
     def opaque(self) -> bool:
         """Whether it came from a basic client, whose request the broker cannot read."""
         return self.needs is OPAQUE

@@ -260,6 +260,8 @@ class ClientCore:
             return
         if entry.fetch is not None and entry.fetch.result == result:
             return  # the broker repeats it while we are fetching
+        if not self._submissions.has_sent(result.id):
+            return  # of the same job, which was cancelled before: the broker forgets its outputs
         self._actions += self._fetching.end(entry)
         self._submissions.arrived(result.id, now)
         self._fetching.begin(entry, result)

@@ -28,6 +28,7 @@ class Submission(Struct, eq=False, gc=False):
     state: State = State.WAITING
     carried: int = 0  # bytes of its image that were sent to the broker and, as far as we know, are there
     lean: bool = False  # to be sent without its image, which the worker will pull
+    sent: bool = False  # in this session
     asked: bool = False  # sent, and not answered since
     ambiguous: bool = False  # sent again meanwhile, so an answer may be to either SUBMIT
 

@@ -49,6 +49,11 @@ class Submissions:
             self._jobs[job.id] = submission = Submission(job, number, image)
             self._line.add(submission)
 
+    def has_sent(self, job: bytes) -> bool:
+        """Whether the broker of this session has been sent the job, since it was last added."""
+        submission = self._jobs.get(job)
+        return submission is not None and submission.sent
+
     def again(self, job: bytes) -> None:
         """Submit an accepted job once more, to be told its outcome."""
         submission = self._jobs[job]
@@ -62,7 +67,7 @@ class Submissions:
         self._unanswered.clear()
         for submission in self._jobs.values():
             submission.state, submission.carried, submission.lean = State.WAITING, 0, False
-            submission.asked = submission.ambiguous = False
+            submission.sent = submission.asked = submission.ambiguous = False
         self._line = Line()
         for submission in sorted(self._jobs.values(), key=lambda each: each.number):
             self._line.add(submission)
@@ -131,6 +136,7 @@ class Submissions:
                 break
             submission.state, submission.carried = sent, carried
             submission.ambiguous, submission.asked = submission.asked, True
+            submission.sent = True
             unanswered[job.id] = submission
             if columns and fits_columns(job, carried):
                 small.append(job)

@@ -1,7 +1,9 @@
 """Second leases for stragglers: the first result wins."""
 
+from filterfleet.broker.settings import Settings
 from filterfleet.common.wire import (
     Cancel,
+    Failed,
     Result,
     Task,
 )
@@ -46,6 +48,17 @@ def test_the_death_of_one_racer_leaves_the_task_to_the_other():
     assert rig.core.report(rig.now).waiting == 0
     rig.result(A, first)
     assert rig.outcomes() == [(Result, b"job")]
+
+
+def test_a_task_that_never_ends_is_given_up_although_it_was_raced():
+    """A racer that begins whenever another one's time is over would keep it alive for ever."""
+    rig = Rig(Settings(task_timeout=10, expiries=2))
+    rig.worker(A)
+    rig.worker(B)
+    rig.submit(b"endless")
+    rig.after(40.0)
+    (failed,) = rig.take(CLIENT, Failed)
+    assert "3 tries" in failed.reason
 
 
 def test_nobody_races_while_something_waits():

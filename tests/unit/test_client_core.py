@@ -299,6 +299,17 @@ def test_a_cancelled_job_is_forgotten_whatever_comes_of_it(client):
     assert client.hears(RESULT) == [Send(ResultOk(b"job"))]
 
 
+def test_a_job_that_was_cancelled_and_has_come_again_is_not_fetched_before_it_is_sent_again(client):
+    """Its result was on the way when the broker was told to forget the job. Nobody would answer for its outputs."""
+    client.submit(JOB)
+    client.hears(Accepted(b"job"))
+    client.core.cancel(b"job", 0.0)
+    client.core.submit(JOB)
+    actions = client.hears(Result(b"job", RESULT.outputs, {}))
+    assert (sent(actions, Submit), sent(actions, Get)) == ([SUBMIT], [])
+    assert sent(client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {})), Get) != []
+
+
 def test_news_of_the_fleet_are_told(client):
     catalogue, status = Catalogue(("canny",), 2), Status({"tasks": 0})
     assert client.core.request_status(0.0) == [Send(StatusRequest())]
