@@ -101,9 +101,14 @@ class Scheduler:
         granted: list[Lease] = []
         for lease in self._late(now) if idle else ():
             task = lease.task
-            if task.state is TaskState.RUNNING and len(task.leases) == 1 and not task.doubtful:
+            if (
+                task.state is TaskState.RUNNING
+                and len(task.leases) == 1
+                and not (task.raced or task.losses or task.opaque)
+            ):
                 worker = next((w for w in idle if w is not lease.worker and self.may_run(w, task)), None)
                 if worker is not None:
+                    task.raced = True
                     granted += self._grant([task], worker, now)
                     if not _has_free_thread(worker):
                         idle.remove(worker)
@@ -202,6 +207,7 @@ class Scheduler:
         if has_begun(lease):
             note(lease, Ending.RETURNED, now)
         self.release(lease)
+        lease.task.raced = False
         if not lease.task.leases:
             self._requeue(lease.task)
 
@@ -270,10 +276,10 @@ class Scheduler:
             return [Overran(lease.worker)]
         task = lease.task
         self.release(lease)
-        task.expiries += 1
         if task.leases:  # the other racer goes on
             note(lease, Ending.EXPIRED, now)
             return [Revoked(lease)]
+        task.expiries += 1
         if task.expiries > self.settings.expiries:
             limit = f"{self.settings.task_timeout:g} s"
             reason = f"No worker finished this image within {limit} ({task.expiries} tries)."
@@ -318,6 +324,7 @@ class Scheduler:
 
     def _requeue(self, task: Task) -> None:
         task.state = TaskState.WAITING
+        task.raced = False
         task.outcome = None  # its outputs were to be pulled from a worker that has lost them
         if task.losses >= self.settings.shared_losses:
             self.trials.suspects.append(task)

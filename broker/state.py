@@ -115,6 +115,7 @@ class Task(msgspec.Struct, eq=False, gc=False):
     trial_losses: int = 0  # those of them that count: alone on a worker while the rest of the fleet was calm
     failures: int = 0  # transient ones
     expiries: int = 0
+    raced: bool = False  # since it was in the queue
     outcome: Message | None = None
     owner: str = ""  # the client's
     reference: bytes = b""  # where the image is in a share, for workers that see it
@@ -129,10 +130,11 @@ class Task(msgspec.Struct, eq=False, gc=False):
         return sum(output.size for output in getattr(self.outcome, "outputs", ()))
 
     @property
-    def doubtful(self) -> bool:
-        """A task that has lost a worker may be poison. One whose time was over may never end: with a new racer again
-        and again, it would never be given up. An opaque one may not bear to run twice."""
-        return bool(self.losses or self.expiries or self.opaque)
+    def can_race(self) -> bool:
+        """Whether a second worker may begin it as well. What has lost a worker may be poison, and what never ends would
+        have one racer after the other."""
+        alone = self.state is TaskState.RUNNING and len(self.leases) == 1
+        return alone and not (self.raced or self.losses or self.opaque)
 
     @property
     def opaque(self) -> bool:

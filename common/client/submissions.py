@@ -50,7 +50,8 @@ class Submissions:
             self._line.add(submission)
 
     def has_sent(self, job: bytes) -> bool:
-        """Whether the broker of this session has been sent the job, since it was last added."""
+        """Whether the broker of this session has been sent the job, since it was last added. Otherwise an answer is
+        to one before, which the broker has been told to forget."""
         submission = self._jobs.get(job)
         return submission is not None and submission.sent
 
@@ -105,7 +106,7 @@ class Submissions:
     def accepted(self, jobs: Sequence[bytes], now: float) -> None:
         for job in jobs[self._accepted_in_order(jobs, now) :]:
             submission = self._jobs.get(job)
-            if submission is not None and submission.state is not State.ACCEPTED:
+            if submission is not None and submission.sent and submission.state is not State.ACCEPTED:
                 self._answered(submission, now)
                 submission.state = State.ACCEPTED
                 self._flow.accepted(1, now)

@@ -56,7 +56,7 @@ def test_a_task_that_never_ends_is_given_up_although_it_was_raced():
     rig.worker(A)
     rig.worker(B)
     rig.submit(b"endless")
-    rig.after(40.0)
+    rig.after(55.0)
     (failed,) = rig.take(CLIENT, Failed)
     assert "3 tries" in failed.reason
 

@@ -310,6 +310,13 @@ def test_a_job_that_was_cancelled_and_has_come_again_is_not_fetched_before_it_is
     assert sent(client.hears(Accepted(b"job"), Result(b"job", RESULT.outputs, {})), Get) != []
 
 
+def test_a_job_that_was_cancelled_and_has_come_again_is_sent_again_whatever_was_accepted_before(client):
+    client.submit(JOB)
+    client.core.cancel(b"job", 0.0)
+    client.core.submit(JOB)
+    assert sent(client.hears(Accepted(b"job")), Submit) == [SUBMIT]
+
+
 def test_news_of_the_fleet_are_told(client):
     catalogue, status = Catalogue(("canny",), 2), Status({"tasks": 0})
     assert client.core.request_status(0.0) == [Send(StatusRequest())]

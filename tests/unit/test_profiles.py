@@ -115,7 +115,7 @@ def test_strips_convert_as_the_whole_does(source_format):
     file = file_of(image, ADOBE, source_format)
     header = formats.read_header(file)
     chain = (step("to_srgb", intent="perceptual"), step("box_blur"), step("to_profile", profile="gray"))
-    root = informed(grow(Recipe((Output("o", chain),))), lambda: about(header))
+    root = informed(grow(Recipe((Output("o", chain),))), lambda: about(header, {}))
     targets = {"o": formats.Target("png")}
     whole = process(file, Recipe((Output("o", chain, "png"),)))
     made = process_in_strips(file, header, root, targets, carried=formats.carried(header, Metadata.STRIP_GPS))
