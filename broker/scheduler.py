@@ -101,11 +101,7 @@ class Scheduler:
         granted: list[Lease] = []
         for lease in self._late(now) if idle else ():
             task = lease.task
-            if (
-                task.state is TaskState.RUNNING
-                and len(task.leases) == 1
-                and not (task.raced or task.losses or task.opaque)
-            ):
+            if task.can_race:
                 worker = next((w for w in idle if w is not lease.worker and self.may_run(w, task)), None)
                 if worker is not None:
                     task.raced = True
