@@ -74,10 +74,12 @@ def up(
         typer.echo(f"See what it does: {fleet.page_url}")
     if not options.once:
         source, output = printable(str(fleet.source)), printable(str(fleet.output))
-        typer.echo(f"Watching {source}; results appear in {output}. Ctrl-C ends it.")
+        greeting = [f"Watching {source}; results appear in {output}. Ctrl-C ends it."]
         with contextlib.closing(LiveLine()) as line:
 
             def watch(supervisor: Supervisor) -> bool:
+                if greeting:  # not before Ctrl-C is caught
+                    typer.echo(greeting.pop())
                 if supervisor.ready and line.is_due:
                     line.show(fleet.words(supervisor))
                 return False
