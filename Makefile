@@ -28,9 +28,10 @@ test: venv
 	$(PYTEST) -m "not slow"
 
 test-slow: venv
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not exhaustive"
 
-test-all: test test-slow
+test-all: test
+	$(PYTEST) -m slow
 
 simulate: venv
 	$(BIN)/pytest tests/simulation --seeds $(SEEDS) --timeout 0
