@@ -54,4 +54,4 @@ def check(cases: dict[str, tuple[Path, list[Any], str]], threads: int = 1, **opt
         least = need / 4 - CONSTANT if whole else 0
         if not least < taken <= need:
             wrong.append(f"{name}: {taken / 1e6:.0f} of {need / 1e6:.0f} MB")
-    assert wrong == []
+    assert not wrong, wrong
