@@ -30,6 +30,7 @@ def wait_for_outputs(work: Work, expected: Mapping[str, bytes]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("source_kind", "output_kind"),
     [("seaweed", "seaweed"), ("sftp", "local"), ("webdav", "sftp"), ("local", "webdav")],
