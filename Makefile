@@ -24,13 +24,17 @@ demo: venv
 # Two tests at once: many of them mostly wait, for processes to start or for outages to end.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 
+# In the order of tests/conftest.py: with the longest at the end, one process would wait for the other.
+LONGEST_FIRST := --no-loadscope-reorder
+
 test: venv
 	$(PYTEST) -m "not slow"
 
 test-slow: venv
-	$(PYTEST) -m slow
+	$(PYTEST) $(LONGEST_FIRST) -m "slow and not exhaustive"
 
-test-all: test test-slow
+test-all: test
+	$(PYTEST) $(LONGEST_FIRST) -m slow
 
 simulate: venv
 	$(BIN)/pytest tests/simulation --seeds $(SEEDS) --timeout 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,11 +20,30 @@ from tests.integration.harness import Fleet, Processes, expected_outputs
 settings.register_profile("filterfleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("filterfleet")
 
+# Seconds that a slow test may take, unless it says otherwise. With more, one that hangs holds up the others for longer.
+# With less, one that waits for several things in turn ends too early on a busy machine.
+PATIENCE = 600
+
 MakePhotographs = Callable[[int, int, int], Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=1000, help="seeds of the simulation in the slow tests")
+
+
+@pytest.hookimpl(trylast=True)  # when the others are deselected
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives slow tests their time. Files whose tests may take longest begin first, then those with most tests, so that
+    both processes of `make test-slow` end together."""
+    most: Counter[Path] = Counter()
+    tests = Counter(item.path for item in items)
+    for item in items:
+        own = item.get_closest_marker("timeout")
+        if own is not None:
+            most[item.path] = max(most[item.path], own.args[0])
+        elif item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(PATIENCE))
+    items.sort(key=lambda item: (-most[item.path], -tests[item.path], item.path))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -41,7 +41,7 @@ def test_a_short_storm_ends_clean(processes: Processes, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("seed", "brokers"), [(1, 1), (2, 2), (3, 2)])
+@pytest.mark.parametrize(("seed", "brokers"), [(1, 1), (2, 2), pytest.param(3, 2, marks=pytest.mark.exhaustive)])
 def test_a_longer_storm_ends_clean_and_leaves_nothing(processes: Processes, tmp_path, monkeypatch, seed, brokers):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     chaos = start(processes, 20, "--seed", seed, "--brokers", brokers)

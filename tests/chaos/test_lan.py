@@ -16,7 +16,7 @@ from tests.integration.harness import COMMAND, Daemon, Processes, check_ledger, 
 IMAGES = 240
 FIRST = ("desk", "attic", "cellar")
 
-pytestmark = [pytest.mark.slow, needs_root]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_root]
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ def check(old: Path, new: Path) -> tuple[int, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_slow_down_of_a_fifth_is_found_and_the_same_code_is_not(tmp_path):
     (tmp_path / "photographs").mkdir()
     make_photographs(tmp_path / "photographs", IMAGES, 1.0, 2.0)

@@ -1,5 +1,6 @@
 """sd_notify(3) as a real socket hears it."""
 
+import os
 import socket
 
 import pytest
@@ -7,11 +8,19 @@ import pytest
 from filterfleet.common.process.notify import Notifier
 
 
+@pytest.fixture
+def short(tmp_path):
+    """A name of the test's folder that is short enough for the path of a socket, within this process."""
+    folder = os.open(tmp_path, os.O_RDONLY)
+    yield f"/proc/self/fd/{folder}"
+    os.close(folder)
+
+
 @pytest.fixture(params=["path", "abstract"])
-def supervisor(request, tmp_path, monkeypatch):
+def supervisor(request, short, monkeypatch):
     """A socket that hears what our Notifier says."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        name = str(tmp_path / "notify") if request.param == "path" else f"@filterfleet-{tmp_path.name}-{id(request)}"
+        name = f"{short}/notify" if request.param == "path" else f"@filterfleet-{os.getpid()}-{id(request)}"
         listener.bind(name.replace("@", "\0", 1) if name.startswith("@") else name)
         listener.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", name)

@@ -22,7 +22,7 @@ FOREVER = "\nsignal.pause()\n"
 DEADLINE = 10.0  # seconds; far more than anything here takes
 
 
-pytestmark = pytest.mark.timeout(40)
+pytestmark = pytest.mark.timeout(120)
 
 
 def spec(code, log=None, final=()):

@@ -96,7 +96,7 @@ def test_no_link_to_a_folder_is_followed(ends, tmp_path):
     check_refused(ends, ends.forge(known, path=b"photos/trip/a.png"), "link")
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_named_pipe_or_a_folder_is_not_opened(ends):
     known = ends.refer(ends.put("a.png"))
     os.mkfifo(ends.photos / "pipe.png")
@@ -104,7 +104,7 @@ def test_a_named_pipe_or_a_folder_is_not_opened(ends):
     check_refused(ends, ends.forge(known, path=b"photos"), "Is a directory")
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @only_root
 def test_a_device_is_not_opened(ends):
     known = ends.refer(ends.put("a.png"))

@@ -11,7 +11,7 @@ from filterfleet.listener.interfaces import ChangedError, TransferError
 from tests.cloud.servers import KINDS
 from tests.integration.harness import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.slow
 
 HOSTILE = (
     "a'b\"c.jpg", "$(touch PWNED).jpg", "`touch PWNED`.jpg", "-rf.jpg", "--config=x.jpg", "back\\slash.jpg", "..x.jpg",

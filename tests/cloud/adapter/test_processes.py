@@ -18,7 +18,7 @@ from filterfleet.listener.interfaces import TransferError
 from tests.cloud.servers import PASSWORD
 from tests.integration.harness import wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.slow
 
 SLOW = "500k"  # bytes a second: a big file takes a quarter of a minute
 

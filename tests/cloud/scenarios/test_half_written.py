@@ -49,6 +49,7 @@ def size_of(file: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["sftp", "webdav"])
 def test_what_grows_slowly_is_processed_once_and_whole_and_what_breaks_off_not_at_all(
     kind: str, start_server: StartServer, make_work: MakeWork, large: dict[str, bytes], tmp_path: Path

@@ -30,6 +30,7 @@ def wait_for_outputs(work: Work, expected: Mapping[str, bytes]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("source_kind", "output_kind"),
     [("seaweed", "seaweed"), ("sftp", "local"), ("webdav", "sftp"), ("local", "webdav")],
@@ -80,6 +81,7 @@ def test_uploads_are_processed_and_later_changes_cause_exactly_their_work(
     source.put("last.jpg", images["0002.jpg"])
     wanted |= expected_of({"last.jpg": images["0002.jpg"]})
     wait_for_outputs(work, wanted)
+    wait_until(lambda: "last.jpg" in {path for path, *_ in work.results()}, PATIENCE, "its row in the ledger")
     listener.terminate()
     assert listener.wait() == 0, listener.said
     after = work.results()
