@@ -236,6 +236,11 @@ def _bombs() -> Iterator[list[Step]]:
     steps = [["x" * 64, {f"p{number}": number for number in range(64)}]] * 3
     yield [Step(0, 0, (b"", b"PPX1", msgpack.packb([[["a", steps, "png", 1, 9]], "keep", "accept"])))]
     yield [Step(0, 0, (b"", b"PPX1", DEFAULT.to_bytes()))]
+    steps = [["watermark_text", {"text": "{folder} {name}"}]]
+    for name in ("a.jpg", "é" * 200, "a" * 201, "a\nb", 1):
+        source = {"auto_orient": False, "source": {"folder": "trip", "name": name}}
+        raw = [[["a", steps, "same", 90, None]], "strip-gps", "refuse", source]
+        yield [Step(0, 0, (b"", b"PPX1", msgpack.packb(raw)))]
 
 
 def _odd_messages() -> Iterator[list[Step]]:

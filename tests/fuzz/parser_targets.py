@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from filterfleet.common.errors import ProtocolError, RecipeError
 from filterfleet.common.jobs.recipe import LISTS, MAX_NAME, MAX_OUTPUTS, MAX_PARAMETERS, MAX_STEPS, Recipe, Value
+from filterfleet.common.jobs.sourced import FIELDS, LONGEST
 from filterfleet.common.wire import (
     Accepteds,
     Busy,
@@ -134,6 +135,10 @@ def recipe(script: bytes) -> None:
                     for name, value in each.parameters:
                         assert len(name) <= MAX_NAME
                         _check_value(value)
+            for field, said in found.source:
+                assert field in FIELDS
+                assert len(said) <= LONGEST
+                assert len(said.splitlines()) <= 1
             assert Recipe.from_bytes(found.to_bytes()) == found
 
 

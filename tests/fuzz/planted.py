@@ -109,6 +109,11 @@ def _endless_value(name: str, raw: Any, levels: int) -> Any:
 _original_value = recipe._value
 
 
+def _any_source(raw: Any) -> Any:
+    """A file may be called anything."""
+    return raw
+
+
 # --- in the door ----
 
 
@@ -195,6 +200,7 @@ BUGS: dict[str, tuple[str, Plant]] = {
     "endless seconds": ("parser", _field(Busy, "retry_after")),
     "deep recipes": ("recipe", _patch(recipe, "_value", _any_depth)),
     "endless parameters": ("recipe", _patch(recipe, "_value", _endless_value)),
+    "names of any length": ("recipe", _patch(recipe, "valid", _any_source)),
     "parameters without limit": ("recipe", _patch(recipe, "MAX_PARAMETERS", 1 << 30)),
     "id of the latest key": ("door", _patch(Guests, "_is_bound", _latest_key)),
     "struck off and still there": ("door", _patch(Guests, "dismiss", _kept_when_struck_off)),

@@ -214,16 +214,25 @@ def test_todays_listener_goes_on_where_the_previous_one_was_killed(mixed, photog
     assert done.items() <= dict(ledger_rows(output, "SELECT path, finished_at FROM results")).items()
 
 
-def test_an_old_worker_gets_no_recipe_that_it_does_not_know(fleet: Fleet, previous: Program, photographs, tmp_path):
+@pytest.mark.parametrize(
+    ("recipe", "option"),
+    [
+        ("steps = []\nmax_bytes = 20_000", "max_bytes"),
+        ('steps = [{ filter = "watermark_text", text = "{name}" }]\nquality = 20', "source_name"),
+    ],
+)
+def test_an_old_worker_gets_no_recipe_that_it_does_not_know(
+    fleet: Fleet, previous: Program, photographs, tmp_path, recipe, option
+):
     """It would ignore the option, or refuse the image for good. The work waits, and the listener says what for."""
-    (tmp_path / "recipe.toml").write_text('[outputs.small]\nsteps = []\nencoding = "jpeg"\nmax_bytes = 20_000\n')
+    (tmp_path / "recipe.toml").write_text(f'[outputs.small]\nencoding = "jpeg"\n{recipe}\n')
     source, output = photographs(12, 200, 400), tmp_path / "out"
     fleet.start_broker()
     old = fleet.processes.start("worker", "--backend-port", fleet.backend, "--threads", 2, program=previous)
     fleet.wait_for_workers(1)
     options = ("--once", "--settle", 0, "--recipe", tmp_path / "recipe.toml")
     listener = fleet.start_listener(source, output, *options)
-    reason = "no worker is new enough for the output option `max_bytes`"
+    reason = f"no worker is new enough for the output option `{option}`"
     wait_until(lambda: reason in listener.said or not listener.alive, what="a reason")
     assert listener.alive, listener.said
     assert count_done(output) == 0

@@ -12,8 +12,10 @@ from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.job import job_id
 from filterfleet.common.jobs.recipe import ABILITIES, DEFAULT, Output, Recipe, Step
 from filterfleet.common.jobs.sourced import LONGEST
-from filterfleet.listener.core.actions import Submit
-from filterfleet.listener.core.events import Loaded
+from filterfleet.common.wire import OutputFile, Result
+from filterfleet.listener.core.actions import Copy, Submit
+from filterfleet.listener.core.events import Ended, Loaded, Ordered, Written
+from filterfleet.listener.core.order import Redo
 from filterfleet.worker.pipeline import process
 from filterfleet.worker.pixels.opencv import cv2
 from tests.unit.listener_rig import DIGEST, V1, Rig, of
@@ -73,7 +75,17 @@ def test_what_is_written_is_the_name():
     assert pixels(saying("{name}").of("a\u0915.jpg")) == pixels(saying("a?.jpg"))
 
 
-@pytest.mark.parametrize("said", [{}, {"path": "a"}, {"name": 1}, {"name": "a\n"}, {"name": "x" * (LONGEST + 1)}, "a"])
+def test_a_listener_may_know_letters_that_its_worker_does_not():
+    """Each has the Unicode of its own Python. No version knows U+0378, as this one knows none of the next version."""
+    recipe = saying("{name}").of("a.jpg")
+    newer = msgpack.packb([*msgpack.unpackb(recipe.to_bytes())[:3], {"source": {"name": "a\u0378.jpg"}}])
+    assert pixels(Recipe.from_bytes(newer)) == pixels(saying("a?.jpg"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"path": "a"}, {"name": 1}, {"name": "a\n"}, {"name": "\u2028"}, {"name": "x" * (LONGEST + 1)}, "a"],
+)
 def test_what_no_listener_says_is_refused(said):
     data = msgpack.packb([*msgpack.unpackb(saying("{name}").to_bytes()), {"source": said}])
     with pytest.raises(RecipeError):
@@ -87,6 +99,33 @@ def test_copies_of_an_image_share_a_job_unless_their_names_are_mentioned(text, j
     submitted = of(Submit, [*rig.on(Loaded("a", DIGEST, b"image")), *rig.on(Loaded("b", DIGEST, b"image"))])
     assert [each.path for each in submitted] == (["a", "b"] if jobs == 2 else [""])
     assert len({each.job for each in submitted}) == jobs
+
+
+def test_what_is_made_again_is_the_same_job_under_the_same_name():
+    rig = Rig(recipe=saying("{name}"))
+    rig.lists(a=V1, b=V1)
+    first = made(rig, "a")
+    rig.on(Ordered("id", Redo(("a",))))
+    assert made(rig, "a") == first
+
+
+@pytest.mark.parametrize(("path", "copied"), [("trip/a", True), ("trip/b", False)])
+def test_the_outputs_of_another_object_are_taken_only_if_they_say_the_same(path, copied):
+    rig = Rig(recipe=saying("{stem}"))
+    rig.lists(**{"a": V1, path: V1})
+    made(rig, "a")
+    actions = rig.on(Loaded(path, DIGEST, b"image"))
+    assert [each.original for each in of(Copy, actions)] == ["a"] * copied
+    assert [each.path for each in of(Submit, actions)] == [path] * (not copied)
+
+
+def made(rig: Rig, path: str) -> Submit:
+    (submitted,) = of(Submit, rig.on(Loaded(path, DIGEST, b"image")))
+    outputs = (OutputFile("marked", "png", 3),)
+    rig.on(Ended(submitted.job, Result(submitted.job, outputs, {}, (b"png",))))
+    rig.on(Written(path, 0.0))
+    assert rig.state(path) == "done"
+    return submitted
 
 
 def test_a_recipe_leaves_room_for_the_longest_name():
