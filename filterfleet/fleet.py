@@ -181,7 +181,11 @@ class Fleet:
 
         with serving(self._metrics, self._prepared):
             specs = [*self._brokers, *self._workers, *self._pages, listener]
-            supervise(specs, patience=DRAIN_LIMIT + GRACE, watch=look)
+            try:
+                supervise(specs, patience=DRAIN_LIMIT + GRACE, watch=look)
+            except FleetError:
+                guard.look_now()  # a process that ends because its files were removed says less
+                raise
 
     def _prepared(self) -> Callable[[], list[Family]]:
         """The metrics of all processes, which one page has for the whole fleet."""

@@ -74,6 +74,10 @@ class Guard:
         if now < self._next:
             return
         self._next = now + LOOK
+        self.look_now()
+
+    def look_now(self) -> None:
+        """The same, at once."""
         for file, identity in self._files.items():
             if _identity(file) != identity:
                 raise FleetError(

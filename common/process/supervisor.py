@@ -302,7 +302,10 @@ def _opened(log: Path) -> FileIO:
 
 def last_line(log: Path | None) -> str:
     """The sentence a child ended with, if its output goes to a file."""
-    lines = log.read_text(errors="replace").strip().splitlines() if log else []
+    lines: list[str] = []
+    if log is not None:
+        with contextlib.suppress(OSError):  # it has been removed
+            lines = log.read_text(errors="replace").strip().splitlines()
     return sentence_of(lines[-1]) if lines else ""
 
 
