@@ -12,6 +12,7 @@ import pytest
 import pyvips
 
 from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.settings import WHOLE_PIXELS
 from tests.integration.needs_rig import KINDS, check, noise
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -88,12 +89,13 @@ def test_so_does_each_decoder(files: Path) -> None:
 def test_so_do_strips(threads: int, tmp_path: Path) -> None:
     """At a width for which bands are low, and at one for which they are as high as for a JPEG."""
     cases: dict[str, tuple[Path, list[Any], str]] = {}
-    for width, height in ((9_000, 8_000), (80_000, 900)):
+    for width, height in ((9_000, 7_200), (80_000, 810)):
+        assert width * height > WHOLE_PIXELS
         file = tmp_path / f"{width}.tif"
         rows = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8)
         image = pyvips.Image.new_from_memory(rows, width, height, 3, "uchar").copy(interpretation="srgb")
         image.tiffsave(str(file), compression="deflate", level=1, tile_height=8)
-        for name in ("canny", "gaussian_blur", "invert", "otsu", "thumbnail"):
+        for name in ("canny", "gaussian_blur", "otsu", "thumbnail"):
             cases[f"{name}, {width} wide"] = (file, [[name, []]], "tiff")
     check(cases, threads)
     check({kind: (file, [], kind) for kind in ("deepzoom", "iiif")}, threads, id="https://example.org")

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.integration.harness import (
     ledger_rows,
     wait_until,
 )
-from tests.unit.rights_rig import NOBODY, let_in
+from tests.unit.rights_rig import NOBODY, open_folder
 
 QUICK = ("--settle", "0.1", "--interval", "0.2")
 
@@ -39,6 +40,13 @@ def few(images, tmp_path) -> Path:
     for image in images[:2]:
         shutil.copy(image, tmp_path / "in")
     return tmp_path / "in"
+
+
+@pytest.fixture
+def everywhere() -> Iterator[Path]:
+    """A folder that every user can enter."""
+    with open_folder() as folder:
+        yield folder
 
 
 def run(processes: Processes, source: Path, *options: object) -> tuple[int, str]:
@@ -145,13 +153,12 @@ def test_files_of_any_time_are_done(processes: Processes, few, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a listener for another user")
-def test_one_bad_file_and_one_bad_folder_are_nobody_elses_trouble(fleet: Fleet, images, tmp_path):
+def test_one_bad_file_and_one_bad_folder_are_nobody_elses_trouble(fleet: Fleet, images, everywhere):
     """The listener is an ordinary user, and root has put things into its source that it cannot read."""
-    source, output = tmp_path / "in", tmp_path / "out"
+    source, output = everywhere / "in", everywhere / "out"
     for folder in (source, output, source / "lost+found"):
         folder.mkdir()
     os.chown(output, NOBODY, NOBODY)
-    let_in(tmp_path)
     shutil.copy(images[0], source / "lost+found")
     (source / "lost+found").chmod(0o700)
     os.mkfifo(source / ".filterfleetignore")
@@ -164,9 +171,9 @@ def test_one_bad_file_and_one_bad_folder_are_nobody_elses_trouble(fleet: Fleet, 
     listener = fleet.processes.start("listener", *options, program=as_nobody)
     wait_until(lambda: "folder left out" in listener.said, what="the first listing")
 
-    shutil.copy(images[1], tmp_path / "locked.jpg")
-    (tmp_path / "locked.jpg").chmod(0o600)
-    (tmp_path / "locked.jpg").rename(source / "locked.jpg")
+    shutil.copy(images[1], everywhere / "locked.jpg")
+    (everywhere / "locked.jpg").chmod(0o600)
+    (everywhere / "locked.jpg").rename(source / "locked.jpg")
     rows = "SELECT state, reason FROM objects WHERE path = 'locked.jpg'"
     failed = [("failed", "The file cannot be read: Permission denied.")]
     wait_until(lambda: ledger_rows(output, rows) == failed, what="the reason in the ledger")

@@ -54,6 +54,11 @@ def test_its_filter_is_one_of_the_catalogue(processes: Processes, with_plugin, p
     assert len(output_files(tmp_path / "out")) == 3
 
 
+def pytest_below(folder: Path) -> tuple[str, ...]:
+    """Its temporary folders are its own: it would close ours to other users otherwise, and delete the oldest."""
+    return "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={folder / 'theirs'}"
+
+
 def test_the_template_works_as_it_is_written(processes: Processes, photographs, tmp_path):
     """Made, installed beside filterfleet, checked, tested, and used in a sandbox."""
     package, target = tmp_path / "mine", tmp_path / "site"
@@ -64,7 +69,7 @@ def test_the_template_works_as_it_is_written(processes: Processes, photographs, 
     code, said = processes.run("filters", "--check", program=program)
     assert (code, said.strip()) == (0, "Nothing is wrong with my_film.")
     ended = subprocess.run(
-        [*program[:2], sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(package)],
+        [*program[:2], sys.executable, *pytest_below(tmp_path), str(package)],
         capture_output=True,
         text=True,
     )
@@ -77,8 +82,8 @@ def test_the_template_works_as_it_is_written(processes: Processes, photographs, 
     assert len(output_files(tmp_path / "out")) == 2
 
 
-def test_its_tests_are_right(with_plugin):
-    pytest_of_theirs = ("-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE / "test_duotone.py"))
+def test_its_tests_are_right(with_plugin, tmp_path):
+    pytest_of_theirs = (*pytest_below(tmp_path), str(EXAMPLE / "test_duotone.py"))
     ended = subprocess.run([*with_plugin[:2], sys.executable, *pytest_of_theirs], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout
     assert "2 passed" in ended.stdout

@@ -10,7 +10,7 @@ from filterfleet.listener.cloud.source import CloudSource
 from filterfleet.listener.settings.aftermath import Keep
 from filterfleet.listener.settings.location import Remote
 from filterfleet.listener.settings.selection import Selection
-from tests.unit.rights_rig import NOBODY, acting_as, let_in
+from tests.unit.rights_rig import NOBODY, acting_as, open_folder
 
 KEEP = Keep()
 
@@ -35,11 +35,20 @@ def said(caplog, monkeypatch):
         yield caplog
 
 
+@pytest.fixture
+def tmp_path(request, tmp_path):
+    """A test that may act with the rights of another user has it where that user can come."""
+    if os.geteuid() != 0 or "rights" not in request.fixturenames:
+        yield tmp_path
+        return
+    with open_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(params=["root", "nobody"])
 def rights(request, tmp_path):
     """The test runs twice, with root's rights and with those of an ordinary user, to whom tmp_path belongs then."""
     if os.geteuid() == 0 and request.param == "nobody":
-        let_in(tmp_path)
         os.chown(tmp_path, NOBODY, NOBODY)
         with acting_as(NOBODY):
             if not os.access(tmp_path, os.W_OK | os.X_OK, effective_ids=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +23,10 @@ def acting_as(user: int) -> Iterator[None]:
         os.setegid(0)
 
 
-def let_in(folder: Path) -> None:
-    """Let every user come as far as this folder below $TMPDIR. pytest keeps its folders to the user who runs it."""
-    for parent in (folder, *folder.parents):
-        if Path(tempfile.gettempdir()) in parent.parents:
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that every user can enter. pytest keeps its own to the user who runs it, and closes them again
+    whenever another pytest starts."""
+    with tempfile.TemporaryDirectory(prefix="filterfleet-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
