@@ -79,7 +79,7 @@ class Client:
         self._acknowledged: collections.deque[bytes] = collections.deque()
         self._outcomes: dict[bytes, Outcome] = {}  # by job
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
-        self._look_at = 0.0  # when to look for acknowledgements of what was delivered last
+        self._look_at = 0.0  # when to look for acknowledgements of the latest delivery
         self._will_look = False  # this thread does that without being woken
         self._connected = threading.Event()
         self._closing = False

@@ -22,7 +22,7 @@ SHORTAGES = 5
 REVIEW_INTERVAL = 0.25
 
 # Seconds for which an acknowledgement waits for jobs that go to the broker, and before that, the client for
-# acknowledgements of what it has delivered. With a larger value, more of them travel in
+# acknowledgements of its deliveries. With a larger value, more of them travel in
 # one message, and the broker keeps their results for longer; with a smaller one, there are more messages.
 HOLD = 0.005
 

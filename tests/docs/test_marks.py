@@ -82,7 +82,7 @@ def _telling(command: str) -> list[str]:
 
 
 def _with_what_it_uses(file: Path, page: str) -> str:
-    """Its text, and that of its conftest and of what it imports from tests/; that of the page, if it reads it."""
+    """Its text, those of its conftest and of the modules in tests/ that it imports, and the page, if it reads it."""
     text = file.read_text(encoding="utf-8")
     names = re.findall(r"^from (tests[\w.]+) import", text, re.MULTILINE)
     used = [file.parent / "conftest.py", *(ROOT / f"{name.replace('.', '/')}.py" for name in names)]

@@ -13,7 +13,7 @@ import pyvips
 
 from filterfleet.worker.settings import STRIPS_NEED
 
-# More makes the tests slower. With less, worker.needs.SLACK hides more of what an estimate forgets.
+# More makes the tests slower. With less, worker.needs.SLACK hides more that an estimate forgets.
 WIDTH, HEIGHT = 2_800, 2_100
 CONSTANT = 24 << 20  # bytes by which allocators and libraries differ from one run to the next
 WORST_CASES = {"watermark_image"}  # what is set aside is for a picture as tall as the image

@@ -1,7 +1,7 @@
 """What the machine runs: `guest.py SOURCE OUTPUT`. It makes groups of version 2, and prints a line of JSON for each.
 
 What filterfleet finds out in a group is asked in a process that joins it. A whole fleet then works on the images of
-SOURCE in a container: a group with limits, a namespace of its own, and a mount of what is below.
+SOURCE in a container: a group with limits, a namespace of its own, and a mount of the groups below.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def group(name: str, limits: dict[str, str]) -> Path:
 
 
 def container(*, mounted: bool = True) -> None:
-    """This process's group becomes the top of what it sees, as engines do it. mounted: also of what is mounted."""
+    """This process's group becomes the highest that it sees, as engines do it. mounted: also in its mount."""
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.unshare(_NEW_GROUPS | _NEW_MOUNTS) == 0, os.strerror(ctypes.get_errno())
     assert libc.mount(None, b"/", None, _PRIVATE, None) == 0
