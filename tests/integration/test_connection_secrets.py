@@ -28,8 +28,10 @@ def obscured(password: str) -> str:
 
 @contextlib.contextmanager
 def arguments_seen(process: psutil.Process) -> Iterator[set[str]]:
-    """All arguments that a process's descendants have while this lasts."""
+    """All arguments that a process's descendants have while this lasts. One that was forked a moment ago still has the
+    command line of the process itself, which its user has typed."""
     seen: set[str] = set()
+    typed = process.cmdline()
     ended = threading.Event()
 
     def look() -> None:
@@ -37,7 +39,8 @@ def arguments_seen(process: psutil.Process) -> Iterator[set[str]]:
             with contextlib.suppress(psutil.Error):
                 for child in process.children(recursive=True):
                     with contextlib.suppress(psutil.Error):
-                        seen.update(child.cmdline())
+                        if (words := child.cmdline()) != typed:
+                            seen.update(words)
 
     watcher = threading.Thread(target=look)
     watcher.start()
