@@ -23,7 +23,7 @@ def main(source: Path, output: Path, workers: int) -> None:
         staged.mkdir()
         for photograph in source.iterdir():
             os.link(photograph, staged / photograph.name)
-        with warm_fleet(folder, output, workers) as fleet:
+        with warm_fleet(folder, output, workers, shared=True) as fleet:  # as `up` has it
             voice.wait_for_go()
             fleet.drop(sorted(staged.iterdir()))
             fleet.wait()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 import weakref
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from filterfleet.common.payload import OpenFile
 from filterfleet.common.payload import Payload as Payload
 
 STEP = 1 << 20  # bytes that parts() reads at once
+BUFFER = 1 << 18  # bytes that pass_to() reads at once: they stay in the processor's cache
+
+_own = threading.local()  # the buffer of each thread
 
 
 class FileBlob(OpenFile):
@@ -30,12 +34,12 @@ class FileBlob(OpenFile):
     its owner has failed, and such an owner cannot close anything.
     """
 
-    def __init__(self, descriptor: int | None = None) -> None:
-        """Raises OSError."""
+    def __init__(self, descriptor: int | None = None, size: int | None = None) -> None:
+        """size: of the descriptor's file, in bytes, if it is known. Raises OSError."""
         self._descriptor = _nameless() if descriptor is None else descriptor
         self._close = weakref.finalize(self, os.close, self._descriptor)
         self._close.atexit = False  # daemon threads may still be using the file then
-        self._size = os.fstat(self._descriptor).st_size
+        self._size = os.fstat(self._descriptor).st_size if size is None else size
 
     def __len__(self) -> int:
         return self._size
@@ -66,6 +70,10 @@ class FileBlob(OpenFile):
             offset += len(part)
             length -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read_into(self, buffer: bytearray, offset: int) -> int:
+        """Fill a buffer, and return how many bytes were read: fewer at the end. Raises OSError."""
+        return os.preadv(self._descriptor, [buffer], offset)
 
     def write(self, offset: int, data: Payload) -> None:
         """Raises OSError, for instance when the disk is full."""
@@ -148,17 +156,38 @@ def _from_bytes(data: Payload) -> FileBlob:
     return blob
 
 
-def sha256_of(blob: Blob) -> str:
-    """The SHA-256 of all bytes, in hexadecimal. Raises OSError."""
+def pass_to(use: Callable[[Payload], object], blob: Blob) -> None:
+    """Call use() with all of a blob, in order, in parts that change when it has returned. Raises OSError.
+
+    A buffer that is used again takes half the processor time of parts(), whose memory is new for each part.
+    """
+    if not isinstance(blob, FileBlob):
+        for part in parts(blob):
+            use(part)
+        return
+    buffer: bytearray | None = getattr(_own, "buffer", None)
+    if buffer is None:
+        buffer = _own.buffer = bytearray(BUFFER)
+    view, offset = memoryview(buffer), 0
+    while count := blob.read_into(buffer, offset):
+        use(view[:count])
+        offset += count
+
+
+def sha256_of(blob: Blob) -> bytes:
+    """The SHA-256 of all bytes. Raises OSError."""
     digest = hashlib.sha256()
-    for part in parts(blob):
-        digest.update(part)
-    return digest.hexdigest()
+    pass_to(digest.update, blob)
+    return digest.digest()
 
 
 def checksum(blob: Blob) -> int:
     """The CRC-32 of all bytes: it finds damage, not malice. Raises OSError."""
     value = 0
-    for part in parts(blob):
+
+    def add(part: Payload) -> None:
+        nonlocal value
         value = zlib.crc32(part, value)
+
+    pass_to(add, blob)
     return value

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import threading
 
 from filterfleet.common.blob import FileBlob
-from filterfleet.common.opening import open_file
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY | os.O_NOFOLLOW
 
 
 class LeftFile(FileBlob):
@@ -20,9 +22,11 @@ class LeftFile(FileBlob):
 
         Raises OSError unless it is a regular file of this user that has no other name.
         """
-        super().__init__(open_file(name, folder=folder, links=False))
-        found = os.fstat(self.fileno())
-        if found.st_uid != os.geteuid() or found.st_nlink != 1:
+        # Not open_file(), which looks before it opens: nobody else can have put something here that acts on that.
+        descriptor = os.open(name, _READ, dir_fd=folder)
+        found = os.fstat(descriptor)
+        super().__init__(descriptor, found.st_size)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink != 1:
             super().close()
             raise PermissionError(errno.EPERM, "it is not a file of this user alone")
         self._folder = folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
@@ -40,12 +41,15 @@ class Loop(Generic[Event]):
         if not self._stopping:
             pool.do(work, lambda event: self.post(event, urgent=urgent), urgent=urgent)
 
-    def events(self, wait: float) -> Iterator[Event]:
-        """The events that have come. If there are none yet, waits for one for at most `wait` seconds."""
+    def events(self, wait: float, gather: float = 0.0) -> Iterator[Event]:
+        """The events that have come. If there are none yet, waits for one for at most `wait` seconds, and gather
+        seconds longer for others to come with it."""
         try:
             item = self._events.get(timeout=wait)
         except queue.Empty:
             return
+        if gather > 0.0:
+            time.sleep(gather)
         yield from self._next(item)
         for _ in range(self._events.qsize()):
             yield from self._next(self._events.get())

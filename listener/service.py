@@ -174,7 +174,7 @@ class ListenerService:
         return self._core.unread
 
     def _turn(self, wait: float) -> None:
-        for event in self._loop.events(wait):
+        for event in self._loop.events(wait, self._core.gather):
             self._execute(self._core.on(event, time.monotonic()))
         self._take_orders(time.monotonic())
         self._execute(self._core.on_tick(time.monotonic()))

@@ -127,7 +127,7 @@ class Transfers:
             self._sink.write(path, result.outputs, result.payload)
             return Written(path, time.perf_counter() - began)
         try:
-            sums = [sha256_of(blob) for blob in result.payload]
+            sums = [sha256_of(blob).hex() for blob in result.payload]
         except OSError as error:
             raise TransferError(f"The outputs cannot be read: {error.strerror}.", transient=True) from None
         data = sidecars.sidecar_of(path, result, action.about, self._recipe, sums)

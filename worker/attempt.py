@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import time
 from typing import Any, Literal
 
 import msgpack
 from msgspec.structs import replace
 
-from filterfleet.common.blob import Blob, parts, stowed, whole
+from filterfleet.common.blob import Blob, sha256_of, stowed, whole
 from filterfleet.common.errors import FilterError, FleetError
 from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.jobs.recipe import DEFAULT
@@ -82,12 +81,9 @@ def _job_of(image: Blob) -> str:
     """The short id of the image's job, which a worker is not told: the broker's tokens say nothing of who asks for
     what. So it is computed, for a line of the log only."""
     try:
-        digest = hashlib.sha256()
-        for part in parts(image):
-            digest.update(part)
+        return short_id(sha256_of(image))
     except (OSError, MemoryError):
         return ""
-    return short_id(digest.digest())
 
 
 def _in_a_line(error: BaseException) -> str:

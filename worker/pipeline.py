@@ -68,7 +68,7 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None, cloc
     made = tuple(output for output in recipe.outputs if output.options.when.admits(width, height, header.format))
     targets = {output.name: target_of(output, header.format) for output in recipe.outputs}
     if any(output.encoding == IIIF for output in made):
-        source = sha256_of(blob)
+        source = sha256_of(blob).hex()
         targets = {name: replace(target, source=source) for name, target in targets.items()}
     files, sizes, seconds = _made(blob, header, replace(recipe, outputs=made), targets, resources, clock or Clock())
     blobs = tuple(files.get(output.name, b"") for output in recipe.outputs)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from filterfleet.common.blob import STEP, Blob, FileBlob, parts
+from filterfleet.common.blob import STEP, Blob, FileBlob, parts, sha256_of
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.jobs.ids import short_id
 from filterfleet.common.opening import open_file, opened, opened_below
@@ -135,10 +134,7 @@ def _check(source: FileBlob, reference: Reference) -> None:
 
 
 def _check_content(image: Blob, reference: Reference) -> None:
-    digest = hashlib.sha256()
-    for part in parts(image):
-        digest.update(part)
-    if digest.digest() != reference.content:
+    if sha256_of(image) != reference.content:
         raise ProtocolError("The image in the share has another content than the task says.")
 
 

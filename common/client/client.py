@@ -81,6 +81,7 @@ class Client:
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
         self._look_at = 0.0  # when to look for acknowledgements of the latest delivery
         self._will_look = False  # this thread does that without being woken
+        self._looks = True  # whether that is worth a turn: those who take the outcomes acknowledge them soon
         self._connected = threading.Event()
         self._closing = False
         self._ended = False
@@ -186,8 +187,9 @@ class Client:
             self._polled = socket
         if self._wakeup.fileno() in poll(self._poller, self._patience()):
             self._wakeup.clear()
-        actions = self._look_at_entrance(time.monotonic())
-        actions += self._socket.receive(lambda frames: self._core.on_message(frames, time.monotonic()))
+        actions = self._socket.receive(lambda frames: self._core.on_message(frames, time.monotonic()))
+        if not actions:  # a broker that we hear lets us in
+            actions = self._look_at_entrance(time.monotonic())
         actions += self._take_news(time.monotonic())
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
@@ -210,7 +212,10 @@ class Client:
     def _take_news(self, now: float) -> list[Action]:
         """Let the core know what other threads have asked for. A job that was acknowledged may be submitted again."""
         if self._acknowledged:
+            self._looks = now < self._look_at + HOLD
             self._core.acknowledge(_some(self._acknowledged), now)
+        elif self._will_look and now >= self._look_at:
+            self._looks = False
         if self._submitted:
             jobs = []
             for outcome in _some(self._submitted):
@@ -227,7 +232,8 @@ class Client:
     def _patience(self) -> float:
         """Seconds until there is something to do if nothing comes before."""
         now = time.monotonic()
-        self._will_look = now < self._look_at  # first, since others add what they have and then look at this
+        # First, since others add what they have and then look at this.
+        self._will_look = self._looks and now < self._look_at
         if self._submitted or self._calls or (self._acknowledged and not self._will_look):
             return 0.0
         patience = min(self._core.deadline(), self._look_at if self._will_look else NEVER) - now
@@ -249,7 +255,7 @@ class Client:
         delivered = False
         for action in actions:
             if type(action) is Deliver:  # most of them, and most of these have nothing on the disk
-                delivered = self._will_look = True
+                delivered, self._will_look = True, self._looks
                 if not action.blobs and (waiting := self._outcomes.pop(action.job, None)) is not None:
                     waiting.set_result(action.outcome)
                 else:

@@ -22,8 +22,8 @@ SHORTAGES = 5
 REVIEW_INTERVAL = 0.25
 
 # Seconds for which an acknowledgement waits for jobs that go to the broker, and before that, the client for
-# acknowledgements of its deliveries. With a larger value, more of them travel in
-# one message, and the broker keeps their results for longer; with a smaller one, there are more messages.
+# acknowledgements of its deliveries, if earlier ones have come as soon as that. With a larger value, more of them
+# travel in one message, and the broker keeps their results for longer; with a smaller one, there are more messages.
 HOLD = 0.005
 
 # Jobs, and acknowledgements, that are taken from the application in one turn. A larger value costs less for each; with

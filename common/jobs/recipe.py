@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import msgpack
@@ -83,7 +84,7 @@ class Output:
         return frozenset(ABILITY + name for name in given)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for the values that are computed once: a listener asks for them for each image
 class Recipe:
     outputs: tuple[Output, ...]
     metadata: Metadata = Metadata.STRIP_GPS
@@ -103,7 +104,7 @@ class Recipe:
         sourced = {_SOURCED} if self.mentioned else set()
         return self.filters.union(oriented, sourced, *(output.abilities for output in self.outputs))
 
-    @property
+    @cached_property
     def mentioned(self) -> frozenset[str]:
         """What its texts mention of the name of an image: fields of common.jobs.sourced."""
         return mentioned((step.filter, step.parameters) for output in self.outputs for step in output.steps)
@@ -133,7 +134,7 @@ class Recipe:
         packed: bytes = msgpack.packb([outputs, self.metadata, self.damaged, *([options] if options else [])])
         return packed
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         """8 bytes of a sha256, which change whenever the recipe does."""
         return hashlib.sha256(self.to_bytes()).digest()[:8]

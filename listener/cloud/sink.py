@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from filterfleet.common.blob import Blob, parts
+from filterfleet.common.blob import Blob, pass_to
 from filterfleet.common.jobs.names import place_of
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
@@ -177,8 +177,7 @@ def _is_content(blob: Blob, entry: Entry) -> bool:
     if kind not in _COMPARED:
         return True
     digest = hashlib.new(kind, usedforsecurity=False)
-    for part in parts(blob):
-        digest.update(part)
+    pass_to(digest.update, blob)
     return digest.hexdigest() == told
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from filterfleet.common.blob import FileBlob, parts, whole
+from filterfleet.common.blob import FileBlob, sha256_of, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.logs import get_logger
 from filterfleet.common.text import printable, size_text
@@ -155,12 +154,10 @@ class CloudSource:
         with contextlib.ExitStack() as closing:
             file = closing.enter_context(self._fetch(path, version))
             blob = whole(file) if version.size <= inline_limit else file
-            digest = hashlib.sha256()
-            for part in parts(blob):
-                digest.update(part)
+            digest = sha256_of(blob)
             if blob is file:
                 closing.pop_all()  # the caller closes it
-            return Loaded(digest.digest(), blob)
+            return Loaded(digest, blob)
 
     def _fetch(self, path: str, version: Version) -> FileBlob:
         """Download one version, for the caller to close. Raises ChangedError and TransferError."""

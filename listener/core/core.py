@@ -31,7 +31,7 @@ from filterfleet.listener.core.events import (
 )
 from filterfleet.listener.core.orders import Orders
 from filterfleet.listener.core.scan import ROOT, Finding, Gone, Listing, MassDisappearance, Same, Settled, Version
-from filterfleet.listener.core.settings import FINDINGS, FIRST_FINDINGS, Settings
+from filterfleet.listener.core.settings import BREATH, FINDINGS, FIRST_FINDINGS, MANY, Settings
 
 RESUME = "nothing new is begun before somebody says `filterfleet resume`"
 
@@ -117,6 +117,11 @@ class ListenerCore:
             return 0.0
         instant = min(self.desk.next, self._note_progress_at)
         return max(0.0, min(instant - now, self._discovery.wait(now)))
+
+    @property
+    def gather(self) -> float:
+        """Seconds for which the shell may let events gather before it hands them over."""
+        return BREATH if len(self.desk.works) >= MANY else 0.0
 
     def stop(self) -> None:
         """The shell begins nothing more and cuts short whatever is under way. Failures mean nothing from now on."""

@@ -282,7 +282,7 @@ class Desk:
         """The outputs are written, which took this long."""
         work.writing = seconds
         work.enter(State.PUBLISHING)
-        self._groups.add(work.path, now, urgent=work.fresh)
+        self._groups.add(work.path, now, work.turnaround + seconds, urgent=work.fresh)
 
     def _record(self, work: Work) -> None:
         """The outputs are in their places."""

@@ -11,15 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from filterfleet.listener.core.scan import Version
-from filterfleet.listener.core.settings import DISK, MEMORY, RESERVE
+from filterfleet.listener.core.settings import DISK, MADE, MEMORY, REFILL, RESERVE
 
 
 @dataclass(slots=True)
 class _Active:
-    """An object under way, with its bytes in memory and in temporary files."""
+    """An object under way, with its bytes in memory and in temporary files. made: its outputs are here."""
 
     fresh: bool
     again: bool = False
+    made: bool = False
     memory: int = 0
     disk: int = 0
 
@@ -27,8 +28,9 @@ class _Active:
 class Intake:
     """The line of pending objects, and the window of those under way.
 
-    window: objects under way at most. An object of no more than small bytes is in memory, a larger one in a temporary
-    file. All files together take no more than disk bytes, unless it is one alone.
+    window: objects under way at most, beside MADE whose outputs are here: the engine gets others while those are
+    written and recorded. An object of no more than small bytes is in memory, a larger one in a temporary file. All
+    files together take no more than disk bytes, unless it is one alone.
     """
 
     def __init__(self, window: int, small: int, disk: int = DISK, *, spooled: bool = False) -> None:
@@ -42,6 +44,8 @@ class Intake:
         self._again: deque[tuple[str, Version]] = deque()
         self._backfill: deque[tuple[str, Version]] = deque()
         self._active: dict[str, _Active] = {}
+        self._made = 0  # the active ones whose outputs are here
+        self._full = {True: False, False: False}  # by fresh: the window was full, and is not refilled yet
         self._memory = self._disk = 0  # bytes of all that is active
 
     @property
@@ -87,7 +91,8 @@ class Intake:
                     line.rotate(-1)
                     continue
                 again = line is self._again
-                taken = _Active(line is self._fresh, again, *self._weight(version.size, spooled=self._spooled))
+                memory, disk = self._weight(version.size, spooled=self._spooled)
+                taken = _Active(line is self._fresh, again, memory=memory, disk=disk)
                 if not self._has_room(taken):
                     return None
                 line.popleft()
@@ -100,6 +105,8 @@ class Intake:
         """The outputs of an active object are here, size bytes in all. spooled: they pass through files, because the
         output is a cloud."""
         active = self._active[path]
+        self._made += not active.made
+        active.made = True
         memory, disk = self._weight(size, spooled=spooled)
         active.memory += memory
         active.disk += disk
@@ -107,14 +114,21 @@ class Intake:
 
     def release(self, path: str) -> None:
         active = self._active.pop(path)
+        self._made -= active.made
         self._count(-active.memory, -active.disk)
 
     def _has_room(self, wanted: _Active) -> bool:
         return (
-            len(self._active) < self.window + (RESERVE if wanted.fresh else 0)
+            self._is_open(fresh=wanted.fresh)
             and _fits(wanted.memory, self._memory, MEMORY)
             and _fits(wanted.disk, self._disk, self.disk)
         )
+
+    def _is_open(self, *, fresh: bool) -> bool:
+        """Whether the window takes one more. Once it was full, it takes several at once."""
+        room = self.window + (RESERVE if fresh else 0) - (len(self._active) - min(self._made, MADE))
+        self._full[fresh] = room <= 0 or (self._full[fresh] and room < self.window // REFILL)
+        return not self._full[fresh]
 
     def _weight(self, size: int, *, spooled: bool) -> tuple[int, int]:
         """The bytes that an image, or outputs, of this size take in memory and in temporary files."""

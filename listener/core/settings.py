@@ -54,16 +54,32 @@ MEMORY = 128 << 20
 # Fresh objects that may be under way beyond the window. More: fresh uploads wait less behind a backfill. Less: a burst
 # of uploads fills the engine's queue less.
 RESERVE = 16
+# The part of a window that has to be free, once it was full, until it is filled again: one REFILLth. A larger value
+# keeps an engine with a small window busier. With a smaller one, more objects are loaded and submitted at once, which
+# costs less for each.
+REFILL = 8
+# Objects whose outputs are made, and not recorded yet, that may be under way beyond the window. More: an engine that
+# takes few images at once gets others while a slow disk makes the outputs durable. Less: a crash leaves less to be made
+# again.
+MADE = 32
 # Bytes in temporary files of all images and outputs under way, unless the user says otherwise. An object that is larger
 # goes when it is alone there. More: more large objects are under way at once. Less: the disk of $TMPDIR can be smaller.
 DISK = 1 << 30
 
+# While at least MANY objects are under way, so that nothing waits for any one of them, events gather for BREATH
+# seconds. More seconds, or fewer objects: a turn is shared by more events. Fewer seconds, or more objects: each is
+# answered sooner.
+MANY, BREATH = 64, 0.01
+
 # --- what is made durable together ----
 
-# Seconds for which outputs of the backfill wait for others, and how many paths are enough, before they are published.
-# More: a path costs fewer calls of the file system and commits. Less: outputs appear sooner. Nothing waits behind a
-# fresh upload, and nothing waits when no other path is under way.
+# Seconds for which outputs wait for others at most, and how many paths are enough, before they are published. More: a
+# path costs fewer calls of the file system and commits. Less: outputs appear sooner. Nothing waits when no other path
+# is under way.
 GATHER, ENOUGH = 0.1, 16
+# The share of the time that a fresh upload has taken for which its outputs wait at most. More: a burst of uploads costs
+# less. Less: they appear sooner.
+HASTE = 0.1
 # The most paths that are published together. More: a path costs less still where outputs come faster than a disk makes
 # them durable. Less: a fresh upload waits behind fewer others.
 MOST_TOGETHER = 32

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -11,7 +10,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filterfleet.common.blob import FileBlob, parts, whole
+from filterfleet.common.blob import FileBlob, sha256_of, whole
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.names import has_no_extension
 from filterfleet.common.logs import get_logger
@@ -206,13 +205,11 @@ class Folder:
             file = closing.enter_context(OneVersion(self._inside.open(path), version, path))
             file.check()
             blob = whole(file) if version.size <= inline_limit else file
-            digest = hashlib.sha256()
-            for part in parts(blob):
-                digest.update(part)
+            digest = sha256_of(blob)
             file.check()
             if blob is file:
                 closing.pop_all()  # the caller closes it
-            return Loaded(digest.digest(), blob)
+            return Loaded(digest, blob)
 
     def take_away(self, path: str, version: Version) -> None:
         folder, _, name = path.rpartition("/")
@@ -318,8 +315,17 @@ class OneVersion(FileBlob):
 
     def read(self, offset: int, length: int) -> bytes:
         data = super().read(offset, length)
+        self._check_sent()
+        return data
+
+    def read_into(self, buffer: bytearray, offset: int) -> int:
+        count = super().read_into(buffer, offset)
+        self._check_sent()
+        return count
+
+    def _check_sent(self) -> None:
+        """Raises OSError if the file is another version."""
         try:
             self.check()
         except ChangedError:
             raise OSError(0, "it changed while it was being sent") from None
-        return data

@@ -68,6 +68,14 @@ def _room_leaked(self: Intake, path: str) -> None:
     """Work that has ended keeps its place in the window."""
 
 
+def _never_refilled(self: Intake, *, fresh: bool) -> bool:
+    """A window that was full once takes nothing more."""
+    return not self._full[fresh] and _original_is_open(self, fresh=fresh)
+
+
+_original_is_open = Intake._is_open
+
+
 def _never_patient(self: Patience, path: str, now: float) -> bool:
     """An outage is taken for the fault of the object."""
     return False
@@ -283,6 +291,7 @@ LISTENER_MUTANTS: dict[str, tuple[Patch, ...]] = {
     "backfill in any order": ((Discovery, "_in_order", _any_order),),
     "backfill taken first": ((Intake, "take", _backfill_first),),
     "window never emptied": ((Intake, "release", _room_leaked),),
+    "window never refilled": ((Intake, "_is_open", _never_refilled),),
     "outage taken for a fault": ((Patience, "failed", _never_patient),),
     "missed for ever": ((Misses, "missed", _missed_for_ever),),
     "transfer never tried again": ((Place, "failed", _retry_forgotten),),

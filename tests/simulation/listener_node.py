@@ -89,7 +89,7 @@ class ListenerNode(Peer):
             failures=rng.choice(list(Failures)),
             departs=rng.random() < 0.25,
             engine="fleet",
-            window=rng.choice([4, 12, 40]),
+            window=rng.choice([4, 16, 40]),
             small=SETTINGS.inline_limit,
             once_patience=15.0,
             another_try=5.0,

@@ -1,15 +1,17 @@
 """Files without a name, and the functions for blobs of any kind."""
 
 import gc
+import hashlib
 import os
 import pickle
 import random
 import tempfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from filterfleet.common.blob import STEP, BlobStore, FileBlob, parts, read, stowed, whole
+from filterfleet.common.blob import STEP, BlobStore, FileBlob, checksum, parts, pass_to, read, sha256_of, stowed, whole
 from filterfleet.common.payload import close
 
 
@@ -34,6 +36,11 @@ def test_every_blob_is_read_alike(kind, data):
     assert bytes(read(blob, len(data) + 1, 10)) == b""
     assert [len(part) for part in parts(blob)] == [STEP, STEP, 17]
     assert b"".join(parts(blob)) == data
+    passed = []
+    pass_to(lambda part: passed.append(bytes(part)), blob)
+    assert b"".join(passed) == data
+    assert sha256_of(blob) == hashlib.sha256(data).digest()
+    assert checksum(blob) == zlib.crc32(data)
 
 
 def test_parts_may_come_in_any_order_and_from_several_threads(data):
@@ -99,7 +106,7 @@ def test_a_closed_file_gives_its_space_back_and_is_read_no_more():
     blob.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
-    for use in (lambda: blob.read(0, 3), lambda: blob.write(0, b"x")):
+    for use in (lambda: blob.read(0, 3), lambda: blob.write(0, b"x"), lambda: sha256_of(blob)):
         with pytest.raises(OSError, match="Bad file descriptor"):
             use()
 

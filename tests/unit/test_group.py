@@ -6,7 +6,7 @@ from filterfleet.common.wire import Result
 from filterfleet.listener.core.actions import Acknowledge, Copy, Publish, Write
 from filterfleet.listener.core.events import Copied, Ended, Loaded, Published, Trouble, Written
 from filterfleet.listener.core.group import Groups
-from filterfleet.listener.core.settings import ENOUGH, FIRST_PAUSE, GATHER, MOST_TOGETHER
+from filterfleet.listener.core.settings import ENOUGH, FIRST_PAUSE, GATHER, HASTE, MOST_TOGETHER
 from filterfleet.listener.core.work import State
 from tests.unit.listener_rig import DIGEST, DONE, JOB, OUTPUTS, V1, V2, Rig, of
 
@@ -17,15 +17,15 @@ MANY = 1000  # paths under way
 def test_a_path_that_is_alone_under_way_does_not_wait():
     groups = Groups()
     assert groups.close(0.0, under_way=0) == ()
-    groups.add("a", 0.0, urgent=False)
+    groups.add("a", 0.0, 1.0, urgent=False)
     assert groups.close(0.0, under_way=1) == ("a",)
 
 
 def test_the_backfill_waits_for_company_and_not_for_long():
     groups = Groups()
-    groups.add("a", 0.0, urgent=False)
+    groups.add("a", 0.0, 1.0, urgent=False)
     assert groups.close(0.0, MANY) == ()
-    groups.add("b", 0.9 * GATHER, urgent=False)
+    groups.add("b", 0.9 * GATHER, 1.0, urgent=False)
     assert groups.next == GATHER
     assert groups.close(0.9 * GATHER, MANY) == ()
     assert groups.close(GATHER, MANY) == ("a", "b")
@@ -35,23 +35,32 @@ def test_enough_paths_do_not_wait():
     groups = Groups()
     for number in range(ENOUGH):
         assert groups.close(0.0, MANY) == ()
-        groups.add(str(number), 0.0, urgent=False)
+        groups.add(str(number), 0.0, 1.0, urgent=False)
     assert len(groups.close(0.0, MANY)) == ENOUGH
 
 
-def test_nothing_waits_with_a_fresh_upload():
+def test_a_fresh_upload_waits_for_a_small_share_of_the_time_that_it_has_taken():
     groups = Groups()
-    groups.add("a", 0.0, urgent=False)
-    groups.add("b", 0.0, urgent=True)
-    assert groups.close(0.0, MANY) == ("b", "a")
+    groups.add("a", 0.0, 1.0, urgent=False)
+    groups.add("b", 0.0, 0.03, urgent=True)
+    assert groups.close(0.0, MANY) == ()
+    assert groups.next == HASTE * 0.03
+    groups.add("c", HASTE * 0.03, 100.0, urgent=True)
+    assert groups.close(HASTE * 0.03, MANY) == ("b", "c", "a")
+
+
+def test_a_fresh_upload_waits_no_longer_than_the_backfill():
+    groups = Groups()
+    groups.add("a", 0.0, 1000.0, urgent=True)
+    assert groups.next == GATHER
 
 
 def test_a_fresh_upload_waits_for_no_more_than_one_group():
     groups = Groups()
     for number in range(3 * MOST_TOGETHER):
-        groups.add(str(number), 0.0, urgent=False)
+        groups.add(str(number), 0.0, 1.0, urgent=False)
     assert len(groups.close(0.0, MANY)) == MOST_TOGETHER
-    groups.add("fresh", 0.0, urgent=True)
+    groups.add("fresh", 0.0, 1.0, urgent=True)
     groups.ended()
     group = groups.close(0.0, MANY)
     assert group[0] == "fresh"
@@ -62,7 +71,7 @@ def test_a_crowd_is_published_group_by_group_without_waiting():
     groups = Groups()
     crowd = [str(number) for number in range(2 * MOST_TOGETHER + 1)]
     for path in crowd:
-        groups.add(path, 0.0, urgent=path in crowd[-MOST_TOGETHER - 1 :])
+        groups.add(path, 0.0, 1.0, urgent=path in crowd[-MOST_TOGETHER - 1 :])
     published = []
     while groups.close(0.0, MANY):
         published += groups.ended()
@@ -72,9 +81,9 @@ def test_a_crowd_is_published_group_by_group_without_waiting():
 
 def test_the_next_group_is_closed_when_the_one_before_has_ended():
     groups = Groups()
-    groups.add("a", 0.0, urgent=True)
+    groups.add("a", 0.0, 0.0, urgent=True)
     assert groups.close(0.0, MANY) == ("a",)
-    groups.add("b", 0.0, urgent=True)
+    groups.add("b", 0.0, 0.0, urgent=True)
     assert groups.close(1.0, MANY) == ()
     assert groups.next == float("inf")
     assert groups.ended() == ("a",)

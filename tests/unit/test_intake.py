@@ -1,6 +1,6 @@
 import pytest
 
-from filterfleet.listener.core.intake import DISK, MEMORY, RESERVE, Intake
+from filterfleet.listener.core.intake import DISK, MADE, MEMORY, REFILL, RESERVE, Intake
 from filterfleet.listener.core.scan import Version
 
 SMALL = Version(1, 0)
@@ -30,8 +30,48 @@ def test_no_more_objects_than_the_window_are_under_way():
         intake.add(str(n), SMALL, fresh=False)
     assert taken(intake) == [str(n) for n in range(WINDOW)]
     assert intake.waiting == 2
-    intake.release("7")
-    assert taken(intake) == [str(WINDOW)]
+
+
+def test_a_window_that_was_full_is_refilled_when_several_have_left_it():
+    intake = Intake(4 * REFILL, SMALL_BYTES)
+    for n in range(8 * REFILL):
+        intake.add(str(n), SMALL, fresh=False)
+    assert len(taken(intake)) == 4 * REFILL
+    for path in "012":
+        intake.release(path)
+        assert taken(intake) == []
+    intake.release("3")
+    assert len(taken(intake)) == 4
+    intake.release("4")
+    assert taken(intake) == []
+    intake.add("new", SMALL, fresh=True)
+    assert taken(intake) == ["new"], "a fresh upload has room of its own, and does not wait"
+
+
+def test_a_small_window_is_refilled_at_once():
+    intake = Intake(REFILL - 1, SMALL_BYTES)
+    for n in range(2 * REFILL):
+        intake.add(str(n), SMALL, fresh=False)
+    taken(intake)
+    intake.release("0")
+    assert len(taken(intake)) == 1
+
+
+def test_objects_whose_outputs_are_made_leave_room_for_others_up_to_a_limit():
+    intake = Intake(1, SMALL_BYTES)
+    names = [str(n) for n in range(MADE + 2)]
+    for name in names:
+        intake.add(name, SMALL, fresh=False)
+    for name in names[: MADE + 1]:
+        assert taken(intake) == [name]
+        assert taken(intake) == [], "the one place of the window is taken"
+        intake.add_outputs(name, 1)
+    assert taken(intake) == [], "nothing has been recorded"
+    intake.release(names[0])
+    assert taken(intake) == [names[-1]]
+    for name in names[1:]:
+        intake.release(name)
+    assert intake.idle
 
 
 def test_a_full_window_has_some_room_left_for_fresh_uploads():

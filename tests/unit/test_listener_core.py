@@ -38,7 +38,7 @@ from filterfleet.listener.core.events import (
     Written,
 )
 from filterfleet.listener.core.scan import ROOT, Listing, Version
-from filterfleet.listener.core.settings import FIRST_PAUSE, Backfill, Failures
+from filterfleet.listener.core.settings import BREATH, FIRST_PAUSE, MANY, Backfill, Failures
 from tests.unit.listener_rig import AWAY, DIGEST, DONE, JOB, V1, V2, Rig, of
 
 
@@ -226,6 +226,14 @@ def test_what_an_earlier_life_has_not_taken_away_leaves():
         rig.on(event)
     rig.start(rig.core.settings)
     assert of(TakeAway, rig.tick()) == [TakeAway("a", V1)]
+
+
+def test_events_gather_only_while_much_is_under_way():
+    rig = Rig(window=MANY)
+    rig.lists(**{str(number): Version(1, number) for number in range(MANY)})
+    assert rig.core.gather == BREATH
+    rig.on(Refused("0", "It is no image."))
+    assert rig.core.gather == 0.0
 
 
 def test_a_fresh_upload_goes_first():

@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import time
 
 import pytest
 
@@ -28,6 +29,15 @@ def test_work_runs_on_another_thread_and_its_event_comes_here():
 
 def test_it_waits_no_longer_than_it_is_told():
     assert list(Loop().events(0.0)) == []
+
+
+def test_events_gather_while_it_waits_for_them(monkeypatch):
+    loop = Loop()
+    loop.post("first")
+    monkeypatch.setattr(time, "sleep", lambda seconds: loop.post(f"after {seconds:g} s"))
+    assert list(loop.events(0.0, gather=0.01)) == ["first", "after 0.01 s"]
+    loop.post("alone")
+    assert list(loop.events(0.0)) == ["alone"]
 
 
 def test_what_work_raises_is_raised_here():
