@@ -1,7 +1,8 @@
 """How much memory an image takes on its way: bytes at the worst moment, estimated from its header before it is decoded.
 
 The numbers are measured on noise, which compresses worst (tests/integration/test_needs.py): estimates are never below
-what is taken, and not above four times as much, except for watermarks and in strips on several threads.
+what is taken, and at most three times the sum of that and SLACK. A picture as a watermark may take less, since its
+height in the image is not known, and so may strips, for which at least STRIPS_NEED is set aside.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass, replace
 from filterfleet.common.jobs.output_options import IIIF
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Resampled, Resizing
-from filterfleet.worker.filters.registry import Alpha
+from filterfleet.worker.filters.merge import Gathered, Measured, Resampled, Resizing
+from filterfleet.worker.filters.registry import Alpha, Filter
 from filterfleet.worker.formats import Header, Target
 from filterfleet.worker.formats.iiif import LARGEST
 from filterfleet.worker.tree import Node
@@ -26,8 +27,9 @@ SLACK = 24 << 20
 # take more memory than was set aside.
 DECODER_ROWS = 200
 
-# Rows around which filters that weigh by alpha compute at once, and the bytes that each of their pixels takes.
-_WEIGHED_ROWS, _WEIGHED_BYTES = 320, 64
+# Rows around which filters that weigh by alpha compute at once, and the bytes that they take for each sample of colour,
+# most of them in float64, and for alpha.
+_WEIGHED_ROWS, _WEIGHED_COLOUR, _WEIGHED_ALPHA = 320, 28, 16
 
 # Bytes for each pixel that the lossless encoders take, and the rows that tiles wait for.
 _LOSSLESS_WEBP, _LOSSLESS_AVIF, _TILED_ROWS = 64, 104, 512
@@ -91,29 +93,45 @@ def worst(node: Node, image: Pixels, targets: Mapping[str, Target]) -> int:
 
 def step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
     """The result of a filter, and the bytes that it takes besides the image and that."""
-    kind = bound.filter
-    given = image if kind.deep else replace(image, depth=1)
-    copied = given.size if given.depth != image.depth else 0
-    kept = given.alpha and kind.alpha in (Alpha.KEPT, Alpha.WEIGHED)
-    if given.alpha and kind.alpha is not Alpha.FILTERED:
-        given = replace(given, bands=given.bands - 1)
-        copied += given.size
-    if kind.gray and given.bands > 1:
-        given = replace(given, bands=1)
-        copied += given.size
-    work = copied + round(given.count * given.bands * kind.work(**bound.values))
-    result = replace(given, bands=3) if kind.tints else given
+    kind, values = bound.filter, bound.values
+    given, preparing, held = _prepared(kind, image)
+    work = round(given.count * given.bands * kind.work(**values))
+    result = given
+    if given.bands < 3 and kind.tints(**values):
+        result = replace(given, bands=given.bands + 2)
+        if not isinstance(kind.merge, Gathered):  # these draw piece by piece
+            work += result.size  # the image in colour
     if isinstance(kind.merge, Resizing):
-        width, height = kind.merge.target(image.width, image.height, **bound.values)
+        width, height = kind.merge.target(image.width, image.height, **values)
         result = replace(result, width=width, height=height)
         if image.alpha and isinstance(kind.merge, Resampled):
             work += _RESIZED_FROM * image.count + _RESIZED_TO * result.count
-    elif image.alpha and kind.alpha in (Alpha.WEIGHED, Alpha.FILTERED):
-        work += _WEIGHED_BYTES * image.width * min(_WEIGHED_ROWS, image.height)
-    if kept:
-        work += result.size + image.count * result.depth
+    elif image.alpha and kind.alpha in (Alpha.WEIGHED, Alpha.FILTERED) and not isinstance(kind.merge, Measured):
+        weighed = _WEIGHED_COLOUR * (1 if image.bands == 2 or kind.gray else 3) + _WEIGHED_ALPHA
+        work += weighed * image.width * min(_WEIGHED_ROWS, image.height)
+    if image.alpha and kind.alpha in (Alpha.KEPT, Alpha.WEIGHED):
+        work += result.size  # the result without its alpha, which seldom fits where the function has left room
         result = replace(result, bands=result.bands + 1)
-    return result, work
+    return result, max(preparing - result.size, held + work)
+
+
+def _prepared(kind: Filter, image: Pixels) -> tuple[Pixels, int, int]:
+    """The image as the filter's function gets it, the most bytes of copies while it is made, and those that stay. It
+    follows filters.registry.Bound.prepare.
+    """
+    given = image if kind.deep else replace(image, depth=1)
+    copy = most = given.size if given.depth != image.depth else 0
+    alpha = 0  # the copy of which the alpha channel is a part
+    if given.alpha and kind.alpha is not Alpha.FILTERED:
+        given = replace(given, bands=given.bands - 1)
+        most = copy + given.size
+        alpha = 0 if kind.alpha is Alpha.DROPPED else copy
+        copy = given.size
+    if kind.gray and given.bands > 1:
+        given = replace(given, bands=1)
+        most = max(most, alpha + copy + given.size)
+        copy = given.size
+    return given, most, alpha + copy
 
 
 def encoding(target: Target, image: Pixels, *, bilevel: bool = False) -> int:
@@ -151,8 +169,8 @@ def _encoding(target: Target, image: Pixels, *, bilevel: bool) -> int:
             return image.count * (16 * image.bands + 20 if image.depth == 1 else 16 * image.bands + 40)
         case "szi" | "iiif":
             return 3 * samples + reduced
-        case "bmp":
-            return samples * 5 // 2 + reduced + (2 * image.count if image.bands == 2 else 0)
+        case "bmp":  # its file twice, which seldom fits where a filter has left room; gray with alpha is in colour then
+            return (16 * image.count if image.bands == 2 else 3 * samples) + reduced
     planes = (4 if options.progressive else 0) + (2 if options.chroma in ("4:4:4", "4:2:2") else 0)
     return max(5 * image.count, 7 * samples // 2) + planes * samples + reduced
 
@@ -167,12 +185,12 @@ def _by_rows(header: Header, image: Pixels, _: int) -> int:
     """By libvips, from the top to the bottom."""
     rows = min(DECODER_ROWS, image.height) * image.size // image.height
     at_once = 0 if header.bounded else image.size  # an interlaced PNG
-    return image.size * 2 + image.count * header.cmyk + rows + at_once + header.decoding
+    return image.size + image.count * header.cmyk + rows + at_once + header.decoding
 
 
 def _jpeg(header: Header, image: Pixels, length: int) -> int:
     """The coefficients of a progressive one are in memory. Odd files are copied, and libvips may have to read them."""
-    return 3 * length + (_by_rows(header, image, length) if header.bounded else image.size * 7 // 2)
+    return 3 * length + image.size + (_by_rows(header, image, length) if header.bounded else image.size * 5 // 2)
 
 
 def _tiff(header: Header, image: Pixels, length: int) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from filterfleet.worker.pixels.opencv import cv2
+from tests.integration.needs_rig import ALL_KINDS, noise
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +22,17 @@ def noise_bmp() -> bytes:
 def swelling_jpeg() -> bytes:
     """4 MiB, which fit into one message; its outputs do not."""
     return _encode(".jpg", _noise(3000), cv2.IMWRITE_JPEG_QUALITY, 60)
+
+
+@pytest.fixture(scope="module")
+def noise_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """TIFF files of noise that are quickly decoded, one of each kind of samples."""
+    made = tmp_path_factory.mktemp("noise")
+    for name, kind in ALL_KINDS.items():
+        noise(*kind).tiffsave(str(made / f"{name}.tif"))
+    yield made
+    for file in made.iterdir():
+        file.unlink()
 
 
 def _noise(side: int) -> np.ndarray:

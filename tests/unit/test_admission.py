@@ -103,7 +103,7 @@ def test_an_encoder_that_takes_more_than_the_filters_gets_it(image_format):
     assert need_of(header(12), edges=image_format, blur=image_format) > 1.15 * need_of(header(12))
 
 
-WIDE = Header("tiff", 200_000, 2_000, bounded=True)
+WIDE = Header("tiff", 60_000, 6_000, bounded=True)
 
 
 def test_strips_of_a_wide_image_take_what_they_need_or_fewer_threads():

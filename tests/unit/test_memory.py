@@ -1,13 +1,20 @@
 """Images wait for memory in the order in which they came."""
 
+import contextlib
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from filterfleet.common.errors import ImageError
+from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.worker.memory import Memory, share
+from filterfleet.worker.pipeline import process
+from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.resources import Resources
 from filterfleet.worker.settings import RESERVE
 from tests.integration.harness import wait_until
 
@@ -57,6 +64,25 @@ def test_an_image_that_needs_more_than_there_is_runs_alone():
             assert log == []
         other.result(10)
     assert log == ["other"]
+
+
+def test_images_that_need_more_than_there_is_go_in_strips_or_are_refused_and_none_waits_for_ever():
+    resources = Resources(2, Memory(1 << 20))
+    png, webp = (cv2.imencode(kind, np.zeros((80, 90, 3), np.uint8))[1].tobytes() for kind in (".png", ".webp"))
+
+    def outcome(file):
+        try:
+            with contextlib.closing(process(file, DEFAULT, resources)) as done:
+                return len(done.outputs)
+        except ImageError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = [pool.submit(outcome, file) for file in (png, webp) * 3]
+    in_strips, refused = outcomes[::2], outcomes[1::2]
+    assert [each.result(60) for each in in_strips] == [len(DEFAULT.outputs)] * 3
+    assert all("this worker has 1 MiB for images (--memory)" in each.result(60) for each in refused)
+    assert (resources.memory.held, resources.memory.waiting) == (0, 0)
 
 
 def test_an_error_gives_the_memory_back():

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.worker.filters.merge import Rows
-from filterfleet.worker.filters.parameters import Choice, Color, Kernel, Number
+from filterfleet.worker.filters.parameters import Choice, Color, Kernel, Number, is_colourful
 from filterfleet.worker.filters.registry import Alpha, register
 from filterfleet.worker.pixels.channels import LUMA, as_colour, has_alpha, over
 from filterfleet.worker.pixels.image import Image
@@ -43,7 +43,7 @@ def saturation(image: Image, factor: float) -> Image:
     return _mixed(image, factor * np.eye(3) + (1 - factor) * np.tile(LUMA, (3, 1)))
 
 
-@register("sepia", merge=Rows(), work=4.0, tints=True, amount=Number(1.0, 0.0, 1.0, "0 changes nothing"))
+@register("sepia", merge=Rows(), work=2.0, tints=True, amount=Number(1.0, 0.0, 1.0, "0 changes nothing"))
 def sepia(image: Image, amount: float) -> Image:
     """The brown of old photographs; gray images become colour."""
     return _mixed(as_colour(image), amount * _SEPIA + (1 - amount) * np.eye(3))
@@ -65,7 +65,7 @@ def _not_three(matrix: tuple[tuple[float, ...], ...]) -> str | None:
 _EQUAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
-@register("mix", merge=Rows(), work=4.0, tints=True, refuses=_not_three, matrix=Kernel(_EQUAL, 3, 100.0))
+@register("mix", merge=Rows(), work=2.0, tints=True, refuses=_not_three, matrix=Kernel(_EQUAL, 3, 100.0))
 def mix(image: Image, matrix: tuple[tuple[float, ...], ...]) -> Image:
     """New channels mixed from the old ones: each row makes red, green and blue from red, green and blue.
 
@@ -74,7 +74,7 @@ def mix(image: Image, matrix: tuple[tuple[float, ...], ...]) -> Image:
     return _mixed(as_colour(image), np.array(matrix, np.float64)[::-1, ::-1])
 
 
-@register("background", merge=Rows(), work=4.0, alpha=Alpha.FILTERED, color=Color("#ffffff"))
+@register("background", merge=Rows(), work=0.5, alpha=Alpha.FILTERED, tints=is_colourful, color=Color("#ffffff"))
 def background(image: Image, color: str) -> Image:
     """A colour under what is transparent; the result is opaque."""
     if not has_alpha(image):

@@ -15,7 +15,7 @@ from filterfleet.worker.pixels.opencv import cv2
 
 # Pixels read at once where all of an image is looked at. A larger value takes more memory; with a smaller one, calls
 # take longer than the work.
-_AT_ONCE = 1 << 21
+_AT_ONCE = 1 << 19
 
 
 class InMemory:

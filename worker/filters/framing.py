@@ -8,7 +8,7 @@ import numpy as np
 
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters.merge import Moved
-from filterfleet.worker.filters.parameters import Choice, Color, Integer, Number
+from filterfleet.worker.filters.parameters import Choice, Color, Integer, Number, is_colourful
 from filterfleet.worker.filters.registry import Alpha, register
 from filterfleet.worker.pixels.channels import as_colour
 from filterfleet.worker.pixels.image import Image, Place
@@ -172,7 +172,7 @@ def _no_frame(width: int, height: int, **_values: Any) -> str | None:
     merge=Moved(_framed_size, _framed_rows),
     work=0.0,
     alpha=Alpha.FILTERED,
-    tints=True,
+    tints=is_colourful,
     refuses=_no_frame,
     width=Integer(0, 0, MAX_SIDE, "pixels; 0 keeps the image's"),
     height=Integer(0, 0, MAX_SIDE, "pixels; 0 keeps the image's"),

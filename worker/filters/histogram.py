@@ -13,9 +13,9 @@ Shares = NDArray[np.int64 | np.float64]  # the same in pixels, of which a transp
 
 _EXACT = 1 << 24  # pixels: cv2.calcHist counts in float32, which is exact up to here
 
-# Pixels that are weighed at once, which takes 16 bytes for each. A larger value takes more memory; with a much smaller
+# Pixels that numpy counts at once, which takes 16 bytes for each. A larger value takes more memory; with a much smaller
 # one, the calls take longer than the counting.
-_WEIGHED = 1 << 18
+_AT_ONCE = 1 << 18
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -37,7 +37,7 @@ def weighed(gray: Image, alpha: Image) -> Counts:
     """How much alpha each level has in arrays of uint8 or uint16: 256 or 65,536 sums."""
     height, width = gray.shape
     levels = int(np.iinfo(gray.dtype).max) + 1
-    band = max(1, _WEIGHED // width)
+    band = max(1, _AT_ONCE // width)
     counts = np.zeros(levels, np.int64)
     for rows in (slice(top, top + band) for top in range(0, height, band)):
         counts += np.bincount(gray[rows].ravel(), alpha[rows].ravel(), levels).astype(np.int64)
@@ -46,12 +46,19 @@ def weighed(gray: Image, alpha: Image) -> Counts:
 
 def of_channels(image: Image, alpha: Image | None = None) -> Counts:
     """The counts of each channel, of 8 or 16 bits: shape (channels, levels). Gray has one channel; alpha is none."""
-    planes = [image] if image.ndim == 2 else cv2.split(image)
+    planes = (image,) if image.ndim == 2 else (cv2.extractChannel(image, n) for n in range(image.shape[2]))
     if alpha is not None:
         return np.array([weighed(plane, alpha) for plane in planes])
-    if image.dtype == np.uint8:
-        return np.array([count(plane) for plane in planes])
-    return np.array([np.bincount(plane.ravel(), minlength=65536) for plane in planes])
+    return np.array([count(plane) if image.dtype == np.uint8 else _count_deep(plane) for plane in planes])
+
+
+def _count_deep(gray: Image) -> Counts:
+    """count() for uint16, with 65,536 levels."""
+    band = max(1, _AT_ONCE // gray.shape[1])
+    counts = np.zeros(65536, np.int64)
+    for top in range(0, len(gray), band):
+        counts += np.bincount(gray[top : top + band].ravel(), minlength=65536)
+    return counts
 
 
 def in_pixels(counts: Counts, alpha: Image | None) -> Shares:

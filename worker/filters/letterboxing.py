@@ -7,7 +7,7 @@ from typing import Any
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters.framing import GRAVITIES
 from filterfleet.worker.filters.merge import Chain
-from filterfleet.worker.filters.parameters import Choice, Color, Integer, Number
+from filterfleet.worker.filters.parameters import Choice, Color, Integer, Number, is_colourful
 from filterfleet.worker.filters.registry import Alpha, Border, bind, register
 from filterfleet.worker.filters.resampling import METHODS
 from filterfleet.worker.pixels.image import Image
@@ -27,7 +27,7 @@ def _boxed(width: int, height: int, method: str, gravity: str, color: str, opaci
     border=Border.LEFT_OUT,
     merge=Chain(_boxed),
     alpha=Alpha.FILTERED,
-    tints=True,
+    tints=is_colourful,
     width=Integer(None, 1, MAX_SIDE, "pixels"),
     height=Integer(None, 1, MAX_SIDE, "pixels"),
     method=Choice("area", METHODS),

@@ -54,7 +54,7 @@ def _with_auto_levels(image: Image, total: Counts, clip: float, channels: str, a
     "auto_levels",
     merge=Measured(_measure, _with_auto_levels),
     alpha=Alpha.WEIGHED,
-    work=1.0,
+    work=1.5,
     clip=Number(0.5, 0.0, 40.0, "percent of the pixels that become black, and as many white"),
     channels=Choice("together", ("together", "each")),
 )
@@ -96,7 +96,7 @@ def _low_above_high(low: float, high: float, **_values: Any) -> str | None:
     "stretch",
     merge=Measured(_measure, _stretched),
     alpha=Alpha.WEIGHED,
-    work=1.0,
+    work=1.5,
     refuses=_low_above_high,
     low=Number(1.0, 0.0, 100.0, "percentile that becomes black"),
     high=Number(99.8, 0.0, 100.0, "percentile that becomes white"),
@@ -128,7 +128,7 @@ def _balanced(image: Image, total: Counts, method: str, strength: float, alpha: 
     "white_balance",
     merge=Measured(_measure, _balanced),
     alpha=Alpha.WEIGHED,
-    work=1.0,
+    work=1.5,
     method=Choice("gray-world", ("gray-world", "white-patch")),
     strength=Number(1.0, 0.0, 1.0, "0 changes nothing"),
 )
@@ -173,7 +173,7 @@ def _matched(image: Image, total: Counts, picture: bytes, alpha: Image | None) -
     "match_histogram",
     merge=Measured(_measure, _matched),
     alpha=Alpha.WEIGHED,
-    work=1.0,
+    work=1.5,
     picture=Picture(),
 )
 def match_histogram(image: Image, picture: bytes, alpha: Image | None) -> Image:

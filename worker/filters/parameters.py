@@ -6,7 +6,7 @@ import itertools
 import re
 import reprlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Value
@@ -129,6 +129,11 @@ class Color:
 
     def describe(self) -> str:
         return f'color "#rrggbb" or "{self.word}"' if self.word else 'color "#rrggbb"'
+
+
+def is_colourful(color: str, **_values: Any) -> bool:
+    """Whether "#rrggbb" is more than a gray."""
+    return len({color[1:3], color[3:5], color[5:7]}) > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ _SPACES = {"srgb": "srgb", "display-p3": "p3", "gray": ""}  # and libvips' names
 _INTENT = Choice("relative", _INTENTS)
 _BLACK_POINT = Boolean(True)
 
-_ROWS = 256  # converted at once. More of them take more memory: L* is in 32 bits
+# Pixels converted at once, which take some 60 bytes each. A larger value takes more memory; with a smaller one, libvips
+# prepares the conversion more often.
+_AT_ONCE = 1 << 18
 
 
 def _srgb(**_values: Any) -> str:
@@ -33,7 +35,7 @@ def _chosen(profile: str, **_values: Any) -> str:
 @register(
     "to_srgb",
     merge=Rows(),
-    work=2.0,
+    work=4.0,
     informed=True,
     space=_srgb,
     intent=_INTENT,
@@ -54,7 +56,7 @@ def to_srgb(image: Image, intent: str, black_point: bool, about: About) -> Image
 @register(
     "to_profile",
     merge=Rows(),
-    work=6.0,
+    work=4.0,
     informed=True,
     space=_chosen,
     profile=Choice("display-p3", tuple(_SPACES)),
@@ -85,7 +87,13 @@ def _converted(image: Image, space: str, intent: str, about: About, *, black_poi
 
 
 def _by_rows(image: Image, convert: Any) -> Image:
-    return np.concatenate([convert(image[top : top + _ROWS]) for top in range(0, len(image), _ROWS)])
+    rows = max(1, _AT_ONCE // image.shape[1])
+    first = convert(image[:rows])
+    result = np.empty((len(image), *first.shape[1:]), first.dtype)
+    result[:rows] = first
+    for top in range(rows, len(image), rows):
+        result[top : top + rows] = convert(image[top : top + rows])
+    return result
 
 
 def _lazy(rows: Image, profile: bytes | None) -> Any:

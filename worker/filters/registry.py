@@ -60,7 +60,7 @@ class Filter:
     bilevel: every pixel of the result is 0 or 255.
     keeps_bilevel: it is, when the same is true of every pixel of the image, which is gray and opaque.
     work(**values): the bytes of memory that the function takes for each sample of its image, besides it and the result.
-    tints: the result of a gray image is colour.
+    tints(**values): whether the result of a gray image is colour.
     refuses(**values): what is wrong with the values together, "needs ...", or None. It may be called with values that
     are wrong on their own.
     informed: the function takes about=About(...), what is known of the file besides its pixels.
@@ -78,7 +78,7 @@ class Filter:
     bilevel: bool
     keeps_bilevel: bool
     work: Callable[..., float]
-    tints: bool
+    tints: Callable[..., bool]
     border: Border
     refuses: Callable[..., str | None]
     doubts: Callable[..., str | None]
@@ -175,8 +175,8 @@ def _nothing(**_values: Any) -> None:
     return None
 
 
-def _always(work: float) -> Callable[..., float]:
-    return lambda **_values: work
+def _always(said: Any) -> Callable[..., Any]:
+    return lambda **_values: said
 
 
 def register(
@@ -190,7 +190,7 @@ def register(
     bilevel: bool = False,
     keeps_bilevel: bool = False,
     work: float | Callable[..., float] = USUAL_WORK,
-    tints: bool = False,
+    tints: bool | Callable[..., bool] = False,
     border: Border = Border.NONE,
     refuses: Callable[..., str | None] = _nothing,
     doubts: Callable[..., str | None] = _nothing,
@@ -208,7 +208,7 @@ def register(
             raise ValueError(f"{name!r} is not a valid filter name: use 1 to 64 lower-case letters, digits and _")
         if name in _filters:
             raise ValueError(f"a filter named {name!r} exists already")
-        flags = {"deep": deep, "gray": gray, "bilevel": bilevel, "keeps_bilevel": keeps_bilevel, "tints": tints}
+        flags = {"deep": deep, "gray": gray, "bilevel": bilevel, "keeps_bilevel": keeps_bilevel}
         flags["informed"] = informed
         check_options(
             name,
@@ -217,6 +217,7 @@ def register(
                 "alpha": (alpha, Alpha),
                 "border": (border, Border),
                 "work": (work, (int, float, _FUNCTION)),
+                "tints": (tints, (bool, _FUNCTION)),
                 "refuses": (refuses, _FUNCTION),
                 "doubts": (doubts, _FUNCTION),
                 "space": (space, _FUNCTION),
@@ -224,7 +225,6 @@ def register(
             },
         )
         check_parameters(name, parameters, merge)
-        need = work if callable(work) else _always(work)
         _filters[name] = Filter(
             name,
             function,
@@ -235,8 +235,8 @@ def register(
             gray,
             bilevel,
             keeps_bilevel,
-            need,
-            tints,
+            work if callable(work) else _always(work),
+            tints if callable(tints) else _always(tints),
             border,
             refuses,
             doubts,

@@ -134,6 +134,11 @@ class Axis:
         firsts: NDArray[np.int64] = self._spans(np.arange(self.new_length))[1]
         return firsts
 
+    def most_samples(self) -> int:
+        """How many samples have a weight in one new sample, at most."""
+        _, firsts, lasts = self._spans(np.arange(self.new_length))
+        return int((lasts - firsts).max())
+
     def needs(self, first: int, last: int) -> slice:
         """The samples with a weight in the new ones from first up to last."""
         _, firsts, lasts = self._spans(np.array([first, last - 1]))

@@ -61,7 +61,8 @@ def _ink(image: Image) -> tuple[Any, Any]:
     """
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
     means: Any = cv2.boxFilter(gray, cv2.CV_32F, (51, 51), borderType=cv2.BORDER_REPLICATE)
-    down, across = np.nonzero(gray < means - 16)
+    means -= 16
+    down, across = np.nonzero(gray < means)
     step = max(1, -(-len(down) // _INK))
     dice = np.random.default_rng(1)
     moved = (places[::step] + dice.random(len(places[::step])) for places in (across, down))

@@ -17,7 +17,7 @@ from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-# Rows computed at once, which take up to 64 bytes a pixel. A larger value takes more memory; with a smaller one, the
+# Rows computed at once, which take up to 100 bytes a pixel. A larger value takes more memory; with a smaller one, the
 # rows around each piece are computed more often.
 _ROWS = 256
 
@@ -114,7 +114,7 @@ def without(image: Image, alpha: Image | None, level: int) -> Image:
 
 def sums(samples: Samples, size: int) -> Samples:
     """Of size x size samples. Those of whole numbers are exact, wherever a strip begins, since they are float64."""
-    return cv2.boxFilter(samples.astype(np.float64), cv2.CV_64F, (size, size), normalize=False)
+    return cv2.boxFilter(samples.astype(np.float64, copy=False), cv2.CV_64F, (size, size), normalize=False)
 
 
 def _times(colours: Samples, alpha: Samples) -> Samples:

@@ -8,7 +8,7 @@ from typing import Any
 from filterfleet.worker.filters.drawing import drawn
 from filterfleet.worker.filters.framing import check_enlarged
 from filterfleet.worker.filters.merge import Drawing, Gathered, Source
-from filterfleet.worker.filters.parameters import Choice, Color, Number
+from filterfleet.worker.filters.parameters import Choice, Color, Number, is_colourful
 from filterfleet.worker.filters.registry import Alpha, register
 from filterfleet.worker.filters.skew import angle_of_lines
 from filterfleet.worker.filters.warp import INTERPOLATIONS, Paper, turned, turned_size
@@ -34,9 +34,9 @@ def _turned(source: Source, angle: float, fit: str, interpolation: str, color: s
 @register(
     "rotate",
     merge=Gathered(_turned, _turned_size),
-    work=1.0,
+    work=0.5,
     alpha=Alpha.FILTERED,
-    tints=True,
+    tints=is_colourful,
     angle=Number(90.0, -360.0, 360.0, "degrees, clockwise"),
     fit=Choice("expand", _FITS),
     interpolation=_INTERPOLATION,
@@ -72,9 +72,9 @@ def _straightened(source: Source, most: float, fit: str, interpolation: str, col
 @register(
     "deskew",
     merge=Gathered(_straightened, _straightened_size, certain=False),
-    work=1.0,
+    work=0.5,
     alpha=Alpha.FILTERED,
-    tints=True,
+    tints=is_colourful,
     most=Number(10.0, 0.1, 45.0, "degrees to either side"),
     fit=Choice("keep", _FITS),
     interpolation=_INTERPOLATION,

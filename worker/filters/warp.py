@@ -112,12 +112,13 @@ class _Turn:
     paper: Paper
 
     def rows(self, first: int, last: int) -> Image:
-        tiles = [
-            [self._tile(left, top, min(left + _TILE, self.width), min(top + _TILE, last))
-             for left in range(0, self.width, _TILE)]
-            for top in range(first, last, _TILE)
-        ]  # fmt: skip
-        return np.concatenate([np.concatenate(row, axis=1) for row in tiles])
+        pixel = self._drawable(self.source.read(0, 0, 1, 1))
+        result = np.empty((last - first, self.width, *pixel.shape[2:]), pixel.dtype)
+        for top in range(first, last, _TILE):
+            for left in range(0, self.width, _TILE):
+                right, bottom = min(left + _TILE, self.width), min(top + _TILE, last)
+                result[top - first : bottom - first, left:right] = self._tile(left, top, right, bottom)
+        return result
 
     def _tile(self, left: int, top: int, right: int, bottom: int) -> Image:
         across, down = self._places(left, top, right, bottom)

@@ -7,6 +7,7 @@ import struct
 import numpy as np
 
 from filterfleet.common.blob import Blob, read
+from filterfleet.common.payload import Payload
 from filterfleet.worker.formats import icc
 from filterfleet.worker.formats.colour import D65
 from filterfleet.worker.formats.limits import MAX_METADATA
@@ -44,23 +45,23 @@ def density_of(blob: Blob) -> tuple[float, float] | None:
     return (across, down) if across > 0 and down > 0 else None
 
 
-def with_statements(file: bytes, profile: bytes | None, density: tuple[float, float] | None) -> bytes:
+def with_statements(file: Payload, profile: bytes | None, density: tuple[float, float] | None) -> bytes:
     """A BMP file with the density and the profile, whose header is of 40 or 124 bytes and states nothing yet. A profile
     stands behind the pixels.
     """
     size = _long(file, _FILE_HEADER)
-    head, rest = bytearray(file[: _FILE_HEADER + size]), file[_FILE_HEADER + size :]
+    head, rest = bytearray(file[: _FILE_HEADER + size]), memoryview(file)[_FILE_HEADER + size :]
     if density is not None:
         struct.pack_into("<ii", head, _DENSITY, *map(round, density))
     if profile is None:
-        return bytes(head) + rest
+        return b"".join((head, rest))
     head += bytes(_V5 - size)
     behind = len(head) + len(rest)
     struct.pack_into("<I", head, 2, behind + len(profile))
     struct.pack_into("<II", head, 10, _long(file, 10) + _V5 - size, _V5)
     struct.pack_into("<I", head, _KIND, _EMBEDDED)
     struct.pack_into("<III", head, _INTENT, _IMAGES, behind - _FILE_HEADER, len(profile))
-    return bytes(head) + rest + profile
+    return b"".join((head, rest, profile))
 
 
 def _calibrated(head: bytes) -> bytes | None:
@@ -81,5 +82,5 @@ def _calibrated(head: bytes) -> bytes | None:
         return None
 
 
-def _long(data: bytes, at: int) -> int:
+def _long(data: Payload, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "little")

@@ -14,7 +14,7 @@ from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.imdecode import by_opencv
 from filterfleet.worker.formats.jpeg_parts import without_profile
-from filterfleet.worker.formats.lazy import open_pixels, to_array
+from filterfleet.worker.formats.lazy import open_pixels, whole_array
 from filterfleet.worker.formats.orientation import upright
 from filterfleet.worker.formats.statements import BROKEN_PROFILE
 from filterfleet.worker.pixels import vips
@@ -58,10 +58,10 @@ def _by_vips(blob: Blob, header: Header, damaged: Damaged) -> Image:
             image = image.crop(0, 0, header.width, header.height)  # a later frame may reach beyond the first
         if (image.width, image.height) != (header.width, header.height):
             raise damaged_file(header.format)
-        samples = image.write_to_memory()
+        decoded = whole_array(image)
         if disk:  # a decoder that accepts damage has taken it for the end of the file
             raise disk[0]
-        return to_array(samples, image)
+        return decoded
     except pyvips.Error as error:
         if disk:
             raise disk[0] from None

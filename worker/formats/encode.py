@@ -184,8 +184,9 @@ def _tiled(image: Image, target: Target, _: Carried) -> bytes:
 def _bmp(image: Image, _: Target, carried: Carried) -> bytes:
     image = to_8_bits(image)
     if channels_of(image) == 2:
-        image = cv2.merge([image[:, :, 0]] * 3 + [image[:, :, 1]])
-    return with_statements(bytes(_by_opencv(".bmp", image, [])), carried.icc, carried.density)
+        gray, image = image, np.empty((*image.shape[:2], 4), np.uint8)
+        image[:, :, :3], image[:, :, 3] = gray[:, :, :1], gray[:, :, 1]
+    return with_statements(_by_opencv(".bmp", image, []), carried.icc, carried.density)
 
 
 def _with_metadata(image: Image, carried: Carried) -> tuple[pyvips.Image, str]:

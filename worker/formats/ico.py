@@ -13,7 +13,7 @@ from filterfleet.common.jobs.recipe import Damaged
 from filterfleet.worker.formats import bmp
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
 from filterfleet.worker.formats.facts import Header
-from filterfleet.worker.formats.lazy import open_pixels, to_array
+from filterfleet.worker.formats.lazy import open_pixels, whole_array
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import pyvips
 
@@ -55,7 +55,7 @@ def decode(blob: Blob) -> Image:
         lazy = open_pixels(picture.file, Header("png", picture.width, picture.height), Damaged.REFUSE, [])
         if (lazy.width, lazy.height) != (picture.width, picture.height):
             raise damaged("ico")
-        return to_array(lazy.write_to_memory(), lazy)
+        return whole_array(lazy)
     except pyvips.Error:
         raise damaged("ico") from None
 

@@ -16,7 +16,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.extensions import needs_extra
 from filterfleet.worker.formats.damage import DamagedHeader, damaged, too_many
 from filterfleet.worker.formats.facts import Header
-from filterfleet.worker.formats.lazy import to_array, to_vips
+from filterfleet.worker.formats.lazy import to_vips, whole_array
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
 from filterfleet.worker.formats.orientation import upright
 from filterfleet.worker.formats.unparsed import without_metadata
@@ -97,7 +97,7 @@ def _from_jpeg(data: bytes, orientation: int) -> Image:
         image = pyvips.Image.jpegload_buffer(whole(without_metadata(data, "jpeg")), fail_on="warning")
         if "icc-profile-data" in image.get_fields():
             image = image.icc_transform("srgb", embedded=True)
-        return upright(to_array(image.write_to_memory(), image), orientation)
+        return upright(whole_array(image), orientation)
     except pyvips.Error:
         raise damaged("jxl") from None
 
@@ -107,7 +107,7 @@ def _converted(image: Image, profile: bytes) -> Image:
     colours.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     try:
         colours = colours.icc_transform("srgb", embedded=True, depth=8 * image.itemsize)
-        converted = to_array(colours.write_to_memory(), colours)
+        converted = whole_array(colours)
     except pyvips.Error:
         raise ImageError("The JXL file has a colour profile that cannot be used.") from None
     match channels_of(image):

@@ -13,7 +13,7 @@ from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.tiff import page_of
 from filterfleet.worker.formats.tiff_pixels import open_tiff
 from filterfleet.worker.formats.unparsed import without_metadata
-from filterfleet.worker.pixels.channels import channels_of, from_rgb_order, to_rgb_order
+from filterfleet.worker.pixels.channels import channels_of, from_rgb_order, reordered, to_rgb_order
 from filterfleet.worker.pixels.depth import spread_to_16_bits
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.vips import open_image, pyvips
@@ -53,6 +53,12 @@ def to_array(rows: Any, image: Any) -> Image:
     """An Image from a buffer of full rows of a pyvips.Image that open_pixels returned."""
     samples = np.frombuffer(rows, _dtype(image))
     return from_rgb_order(samples.reshape(-1, image.width, image.bands))
+
+
+def whole_array(image: Any) -> Image:
+    """An Image of all rows of a pyvips.Image that open_pixels returned. Nothing is held twice. Raises pyvips.Error."""
+    samples = np.frombuffer(image.write_to_memory(), _dtype(image))
+    return reordered(samples.reshape(-1, image.width, image.bands))
 
 
 def empty_rows(image: Any, count: int) -> Image:

@@ -10,7 +10,7 @@ from filterfleet.worker.pixels.opencv import cv2
 
 LUMA = np.array([0.114, 0.587, 0.299])  # weights of ITU-R BT.601, in BGR order
 
-_ROWS = 64  # converted at once by over, which needs 32 bits a sample meanwhile
+_ROWS = 64  # converted at once, by over with 32 bits a sample meanwhile
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
@@ -44,6 +44,17 @@ def from_rgb_order(samples: Image) -> Image:
         return samples[:, :, 0]
     code = _FROM_RGB.get(channels)
     return samples if code is None else cv2.cvtColor(samples, code)
+
+
+def reordered(samples: Image) -> Image:
+    """The same as from_rgb_order, in the memory of the samples, which must be writable."""
+    code = _FROM_RGB.get(samples.shape[2])
+    if code is None:
+        return from_rgb_order(samples)
+    for top in range(0, len(samples), _ROWS):
+        rows = samples[top : top + _ROWS]
+        rows[:] = cv2.cvtColor(rows, code)
+    return samples
 
 
 def as_colour(image: Image) -> Image:

@@ -15,7 +15,7 @@ from filterfleet.worker.needs import DECODER_ROWS, Pixels, decoded, encoding, st
 from filterfleet.worker.settings import STRIPS_NEED, WHOLE_PIXELS
 from filterfleet.worker.strips import plan
 from filterfleet.worker.strips.plan import Size
-from filterfleet.worker.strips.span import Span
+from filterfleet.worker.strips.resample import PIECE
 from filterfleet.worker.strips.upright import rows_at_once
 from filterfleet.worker.tree import Node
 
@@ -70,10 +70,8 @@ def _passes(root: Node, image: Pixels, targets: Mapping[str, Target], threads: i
     """One pass over the image, and those that follow from its barriers."""
     size = Size(image.width, image.height)
     rows = plan.band_rows(root, size)
-    top = max(image.height // 2 - rows, 0)
-    span = plan.needed(root, Span(top, min(top + rows, image.height)), size)
-    band = replace(image, height=len(span))
-    first = band.size + threads * (band.size + _band(root, band, image, targets))
+    band = replace(image, height=plan.tallest(root, size))
+    first = band.size + plan.threads_for(size, threads) * (band.size + _band(root, band, image, targets))
     kept, later = 0, 0
     for bound, child in _barriers(root):
         result, _ = step(bound, image)
@@ -113,10 +111,12 @@ def _band(node: Node, band: Pixels, image: Pixels, targets: Mapping[str, Target]
             case Hysteresis():
                 most = max(most, step(bound, band)[1] + _TRACING * band.count)
             case Resampled() as merge:
-                width, _ = merge.target(image.width, image.height, **bound.values)
+                width, height = merge.target(image.width, image.height, **bound.values)
                 means = 8 * width * band.height * band.bands
+                floats = 4 * band.width * min(PIECE, band.height) * band.bands
+                made = replace(band, width=width, height=-(-band.height * height // image.height) + 1)
                 weighed = 12 * band.count + 3 * means if band.alpha else 0
-                most = max(most, means + 2 * band.size + weighed)
+                most = max(most, means + floats + made.size + weighed)
             case Moved() | Gathered() as merge:
                 width, _ = merge.target(image.width, image.height, **bound.values)
                 most = max(most, 2 * replace(band, width=width).size)

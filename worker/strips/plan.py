@@ -41,6 +41,11 @@ BAND_PIXELS = 2_500_000
 # blurs; with a smaller one, they compute more rows twice.
 BAND_PER_HALO = 4
 
+# A row of a smaller image is the mean of many rows. A band has at least one in this many of those that it looks at
+# beyond itself for that. A larger value takes less memory where an image is wide; rows are then copied from band to
+# band more often.
+REACH_PER_BAND = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -63,11 +68,18 @@ def band_rows(root: Node, size: Size) -> int:
     """Rows of a band, high enough that halos cost little, low enough for memory: a multiple of BAND_UNIT, or of
     WIDE_UNIT where an image is too wide for a JPEG.
     """
-    middle = Span(size.height // 2, size.height // 2 + 1)
-    halo = len(needed(root, middle, size))
-    wanted = max(BAND_PER_HALO * halo, BAND_PIXELS // size.width)
+    looked_at = len(reach(root, size))
+    wanted = max(BAND_PER_HALO * _rows_for_one(root), looked_at // REACH_PER_BAND, BAND_PIXELS // size.width)
     unit = BAND_UNIT if size.width <= LONGEST_WRITTEN["jpeg"] else WIDE_UNIT
     return max(wanted // unit, 1) * unit
+
+
+def tallest(root: Node, size: Size) -> int:
+    """The most rows of the root's image that a band of everything below it may need, up to the barriers."""
+    rows = band_rows(root, size)
+    rest = size.height % rows
+    last = rest if rest < min(SHORTEST_BAND, rows) else 0  # rows that the last band has besides
+    return min(rows + last + len(reach(root, size)), size.height)
 
 
 def threads_for(size: Size, threads: int) -> int:
@@ -96,6 +108,36 @@ def needed(node: Node, band: Span, size: Size) -> Span:
     for bound, child in node.children:
         span |= step_needs(bound, child, band, size)
     return span
+
+
+def reach(node: Node, size: Size) -> Span:
+    """How far beyond a band everything below the node looks at most, up to the barriers: as needed() for a band at 0
+    that has no rows of its own.
+    """
+    span = Span(0, 0)
+    for bound, child in node.children:
+        match bound.filter.merge:
+            case Rows() as merge:
+                span |= reach(child, size).widened(merge.halo(**bound.values) + merge.align(**bound.values) - 1)
+            case Hysteresis():
+                span |= Span(0, 0).widened(hysteresis_halo(bound))
+            case Resampled() as merge:
+                span |= Span(0, resampling(bound, merge, size).reach)
+    return span
+
+
+def _rows_for_one(node: Node) -> int:
+    """Rows that are computed for one row of everything below the node, up to the barriers."""
+    most = 1
+    for bound, child in node.children:
+        match bound.filter.merge:
+            case Rows() as merge:
+                unit = merge.align(**bound.values)
+                rows = _rows_for_one(child) + 2 * merge.halo(**bound.values)
+                most = max(most, -(-rows // unit) * unit)
+            case Hysteresis():
+                most = max(most, 1 + 2 * hysteresis_halo(bound))
+    return most
 
 
 def step_needs(bound: Bound, child: Node, band: Span, size: Size) -> Span:

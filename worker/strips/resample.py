@@ -29,7 +29,7 @@ from filterfleet.worker.strips.span import Span
 _LONGEST_PERIOD = 512
 
 _NEGLIGIBLE = 1e-3  # parts of a row that OpenCV leaves out of an area
-_PIECE = 32  # rows converted to float32 at once
+PIECE = 32  # rows converted to float32 at once
 _NAMES = {cv2.INTER_LINEAR: "linear", cv2.INTER_CUBIC: "cubic", cv2.INTER_LANCZOS4: "lanczos4", cv2.INTER_AREA: "area"}
 
 
@@ -38,6 +38,7 @@ class Plan(Protocol):
 
     width: int
     height: int
+    reach: int  # rows below a band at which it looks, at most
 
     def makes(self, band: Span) -> Span:
         """The rows of the result that belong to this band. Bands that cover the image make the whole result."""
@@ -78,6 +79,7 @@ class _Weighted:
         self.width, self.height = across.new_length, down.new_length
         self._across, self._down = across, down
         self._firsts = down.first_samples()
+        self.reach = down.most_samples() - 1
 
     def makes(self, band: Span) -> Span:
         return Span(*map(int, np.searchsorted(self._firsts, (band.top, band.bottom))))
@@ -95,7 +97,7 @@ class _Nearest:
     """Each row of the result is a row of the image."""
 
     def __init__(self, height: int, new_width: int, new_height: int) -> None:
-        self.width, self.height = new_width, new_height
+        self.width, self.height, self.reach = new_width, new_height, 0
         ratio = 1 / (new_height / height)  # rounded as OpenCV does it
         self._rows = np.minimum(np.floor(np.arange(new_height) * ratio), height - 1).astype(np.int64)
 
@@ -120,6 +122,7 @@ class _Periods:
     def __init__(self, height: int, new_width: int, new_height: int) -> None:
         self.width, self.height = new_width, new_height
         self._period = height // math.gcd(height, new_height)  # rows of the image
+        self.reach = self._period - 1
         self._new_period = new_height // math.gcd(height, new_height)  # rows of the result
 
     def _periods(self, band: Span) -> Span:
@@ -146,6 +149,7 @@ class _Area:
     def __init__(self, width: int, height: int, new_width: int, new_height: int) -> None:
         self.width, self.height = new_width, new_height
         self._image_width, self._image_height = width, height
+        self.reach = math.ceil(height / new_height)  # of a row of the result, its parts at both ends included
 
     def _weights(self, row: int) -> list[tuple[int, np.float32]]:
         return _weights(row, self._image_height, self.height)
@@ -165,7 +169,7 @@ class _Area:
         made = self.makes(band)
         if not len(made):
             return _none_like(rows, self.width)
-        means = np.concatenate([self._row_means(rows[top : top + _PIECE]) for top in range(0, len(rows), _PIECE)])
+        means = np.concatenate([self._row_means(rows[top : top + PIECE]) for top in range(0, len(rows), PIECE)])
         resized = np.empty((len(made), self.width, *rows.shape[2:]), rows.dtype)
         for target, row in zip(resized, range(made.top, made.bottom), strict=True):
             (first, weight), *others = self._weights(row)
