@@ -25,7 +25,7 @@ from tests.integration.harness import count_done, wait_until
 _BLUR = Step("gaussian_blur", (("sigma", 60.0), ("size", 255)))
 QUICK = Recipe((Output("out", ()),))
 HEAVY = Recipe((Output("out", (_BLUR,) * 8),))  # seconds of work
-ENDLESS = Recipe((Output("out", (Step("nl_means"),) * 40),))  # practically
+ENDLESS = Recipe((Output("out", (Step("nl_means"),) * 64),))  # practically
 
 
 @pytest.fixture

@@ -111,11 +111,43 @@ def lanczos(image, width, height):
     return as_levels(np.dstack(made).squeeze(), image)
 
 
-def equalized_in_tiles(gray):
-    """At 16 bits, what the nearest levels of 8 bits become."""
-    if gray.dtype == np.uint8:
-        return cv2.createCLAHE(3, (4, 4)).apply(gray)
-    return equalized_in_tiles(np.rint(gray / 257).astype(np.uint8)).astype(np.uint16) * 257
+def equalized_in_tiles(image, clip=3, tiles=4):
+    """Gray of 8 bits as OpenCV has it. Else, each channel changes by as much as the luma, which is not rounded."""
+    if image.ndim == 2 and image.dtype == np.uint8:
+        return cv2.createCLAHE(clip, (tiles, tiles)).apply(image)
+    deep = image.astype(np.uint16) * (65535 // top_of(image))
+    light = (deep if image.ndim == 2 else cv2.cvtColor(deep, cv2.COLOR_BGR2GRAY)) / 257
+    change = (between_tiles(light, clip, tiles) - light) * (top_of(image) / 255)
+    return as_levels(image + change.reshape(*light.shape, *[1] * (image.ndim - 2)), image)
+
+
+def between_tiles(light, clip, tiles):
+    """Zuiderveld's steps for levels of 0 to 255 and what lies between them."""
+    sides = [-(-length // tiles) for length in light.shape]
+    beyond = [(0, side * tiles - length) for side, length in zip(sides, light.shape, strict=True)]
+    padded = np.pad(np.rint(light).astype(int), beyond, mode="reflect")
+    shares = [
+        np.clip(1 - np.abs(np.clip(np.arange(length) / side - 0.5, 0, tiles - 1)[:, None] - np.arange(tiles)), 0, 1)
+        for length, side in zip(light.shape, sides, strict=True)
+    ]
+    result = np.zeros(light.shape)
+    for row in range(tiles):
+        for column in range(tiles):
+            tile = padded[row * sides[0] : (row + 1) * sides[0], column * sides[1] : (column + 1) * sides[1]]
+            new = np.interp(light, np.arange(256), clipped_sums(tile, clip))
+            result += new * np.outer(shares[0][:, row], shares[1][:, column])
+    return result
+
+
+def clipped_sums(tile, clip):
+    """The new level of each level: a histogram without what exceeds a limit, which all levels get instead, added up."""
+    counts = np.bincount(tile.ravel(), minlength=256)
+    limit = max(int(clip * tile.size / 256), 1)
+    each, rest = divmod(np.maximum(counts - limit, 0).sum(), 256)
+    counts = np.minimum(counts, limit) + each
+    if rest:
+        counts[np.arange(rest) * (256 // rest)] += 1
+    return np.cumsum(counts) * 255 / tile.size
 
 
 def soft(image, sigma):

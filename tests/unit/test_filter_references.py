@@ -8,13 +8,15 @@ import scipy.ndimage
 from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.worker.filters import Border, bind, catalogue, check_filter, doubts
 from filterfleet.worker.filters.merge import Chain, Hysteresis, Resampled, Rows, no_rows
-from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.opencv import cv2, without_ipp
 from filterfleet.worker.tree import grow
 from tests.unit.filter_cases import step
 from tests.unit.filter_definitions import IMAGES, as_levels, neighbours, top_of
 
 OPAQUE = [kind for kind in IMAGES if "A" not in kind and "alpha" not in kind]
 GRAY = ["gray 8", "gray 16"]
+OF_8_BITS = [kind for kind in IMAGES if kind.endswith(" 8")]
+NL_MEANS = [(7, 15, 5.0), (1, 9, 0.1), (9, 15, 100.0), (15, 15, 25.0), (3, 35, 40.0), (11, 3, 60.0)]
 
 
 def channelwise(image, function):
@@ -145,16 +147,52 @@ def test_bilateral_is_its_formula():
     assert farthest(apply("bilateral", image, size=9, sigma_color=30, sigma_space=4), expected) <= 1
 
 
+def test_bilateral_is_opencvs_own_and_leaves_its_settings_alone():
+    used = cv2.ipp.useIPP()
+    for kind in ("gray 8", "BGR 8"):
+        with without_ipp():
+            expected = cv2.bilateralFilter(IMAGES[kind], 15, 40 * (3 if kind == "BGR 8" else 1), 6)
+        found = apply("bilateral", IMAGES[kind], size=15, sigma_color=40, sigma_space=6)
+        assert cv2.ipp.useIPP() == used
+        assert np.array_equal(found, expected)
+
+
 def test_nl_means_that_looks_nowhere_changes_nothing():
     for kind in ("gray 8", "BGR 8"):
         assert np.array_equal(apply("nl_means", IMAGES[kind], search=1, template=1), IMAGES[kind])
 
 
-@pytest.mark.parametrize("clip", [0.5, 2, 20])
-def test_clahe_of_16_bits_is_that_of_8(clip):
+@pytest.mark.parametrize("kind", ["gray 8", "BGR 8"])
+@pytest.mark.parametrize(
+    ("template", "search", "strength"),
+    [(7, 5, 8.0), (1, 3, 78.0), (1, 3, 100.0)] + [pytest.param(*values, marks=pytest.mark.slow) for values in NL_MEANS],
+)
+def test_nl_means_has_the_pixels_of_opencv_on_images_of_several_tiles(kind, template, search, strength):
+    """Also where the image is smaller than a tile, and where hardly a difference is so large that its weight is 0."""
+    small = IMAGES[kind]
+    extremes = np.random.default_rng(7).choice([0, 16, 255], small.shape).astype(np.uint8)
+    for image in (np.tile(small, (2, 12, 1)[: small.ndim])[:67, :771], small[:3], extremes):
+        expected = cv2.fastNlMeansDenoising(np.ascontiguousarray(image), None, strength, template, search)
+        found = apply("nl_means", image, strength=strength, template=template, search=search)
+        assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "clip"),
+    [("gray 8", 20), ("BGR 8", 20)]
+    + [pytest.param(kind, clip, marks=pytest.mark.slow) for kind in OF_8_BITS for clip in (0.1, 0.5, 2, 20, 100)],
+)
+def test_clahe_of_16_bits_is_that_of_8(kind, clip):
+    """At any size, also where tiles have few pixels or do not fit."""
+    small = IMAGES[kind]
+    for image in (small, small[:9, :64], np.tile(small, (4, 3, 1)[: small.ndim])):
+        result = apply("clahe", image.astype(np.uint16) * 257, clip=clip, tiles=3)
+        assert farthest(result / 257, apply("clahe", image, clip=clip, tiles=3)) <= 1
+
+
+def test_clahe_of_gray_is_opencvs():
     image = IMAGES["gray 8"]
-    result = apply("clahe", image.astype(np.uint16) * 257, clip=clip, tiles=4)
-    assert farthest(result / 257, apply("clahe", image, clip=clip, tiles=4)) <= 1
+    assert np.array_equal(apply("clahe", image, clip=4, tiles=5), cv2.createCLAHE(4, (5, 5)).apply(image))
 
 
 def test_stripes_that_shrink_do_not_turn_into_others():

@@ -18,6 +18,7 @@ from filterfleet.worker.pipeline import process
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.run import process_in_strips
 from filterfleet.worker.tree import grow, informed
+from tests.unit.colour_science import ciede2000, lab_of, srgb_curve
 from tests.unit.filter_cases import step
 
 INTENTS = {"perceptual": 0, "relative": 1, "saturation": 2, "absolute": 3}
@@ -61,6 +62,23 @@ def is_little_cms(space, intent, black_point):
     assert np.linalg.norm(lab(result) - lab(expected), axis=2).max() < 0.1
     deep = converted("to_profile", colours(np.uint16), About(ADOBE), **values)
     assert np.linalg.norm(lab(deep / 257) - lab(expected), axis=2).max() < 1.25  # 8 bits are rounded
+
+
+def colorants(profile):
+    """From linear RGB to XYZ under D50, as the tags of the profile say it."""
+    tags = PIL.ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
+    return np.array([tags.red_colorant[0], tags.green_colorant[0], tags.blue_colorant[0]]).T
+
+
+@pytest.mark.parametrize("space", ["srgb", "display-p3"])
+def test_colours_of_16_bits_are_those_of_the_formula(space):
+    """But for the table that LittleCMS makes of a conversion of 16 bits, which is coarse next to clipped colours."""
+    matrix = colorants(profile_of(space))
+    light = (colours(np.uint16)[:, :, ::-1] / 65535) ** (563 / 256) @ (np.linalg.inv(matrix) @ colorants(ADOBE)).T
+    result = converted("to_profile", colours(np.uint16), About(ADOBE), profile=space)[:, :, ::-1]
+    difference = ciede2000(lab_of(srgb_curve(result / 65535) @ matrix.T), lab_of(np.clip(light, 0, 1) @ matrix.T))
+    assert difference.max() < 0.4
+    assert difference.mean() < 0.05
 
 
 def test_gray_keeps_its_lightness():

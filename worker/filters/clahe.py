@@ -1,7 +1,8 @@
-"""CLAHE of images that are not opaque, in which each pixel counts by its alpha, and of 16 bits a sample.
+"""CLAHE of colour, of 16 bits a sample, and of images that are not opaque, in which each pixel counts by its alpha.
 
 cv2.createCLAHE knows no weights, and at 16 bits it takes a histogram of 65,536 levels, which clips nothing in images
-below some megapixels.
+below some megapixels. The luma of colours falls between the levels of 8 bits; where it is rounded first, a steep curve
+makes many levels of half a one. So it has 16 bits here, whatever the colours have.
 
 The steps are those of OpenCV (Zuiderveld 1994) in floating point: clipped histograms of tiles, and pixels whose mapping
 is blended from those of the four tiles around them. A tile that shows nothing is left out of the blend.
@@ -18,18 +19,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.worker.filters.histogram import count
-from filterfleet.worker.pixels.depth import nearest_levels, to_8_bits
+from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
 _LEVELS = 256
+_AS_16_BITS = np.arange(_LEVELS, dtype=np.uint16) * 257
+
+# Rows of colour that are converted at once. More of them leave the processor's cache; with fewer, the calls take longer
+# than the work.
+_ROWS = 32
+_STEPS = np.arange(257, dtype=np.float32)  # a level of 8 bits stands for 257 of 16
 _Table = NDArray[np.float32] | None  # the new level of each level; None for a tile that shows nothing
 
 
+def clahe_of_colour(image: Image, alpha: Image | None, clip: float, grid: tuple[int, int]) -> Image:
+    """image is (h, w, 3) of uint8 or uint16. Each channel changes by as much as the luma, so that the chroma stays. The
+    rest is as in clahe_by_tables.
+    """
+    result, luma = np.empty_like(image, order="C"), np.empty(image.shape[:2], np.uint16)
+    pieces = [slice(top, top + _ROWS) for top in range(0, len(image), _ROWS)]
+    for rows in pieces:
+        deep = cv2.LUT(image[rows], _AS_16_BITS) if image.dtype == np.uint8 else image[rows]
+        luma[rows] = cv2.cvtColor(deep, cv2.COLOR_BGR2GRAY)
+    mapped = clahe_by_tables(luma, alpha, clip, grid)
+    for rows in pieces:
+        brighter, darker = cv2.subtract(mapped[rows], luma[rows]), cv2.subtract(luma[rows], mapped[rows])  # or 0
+        if image.dtype == np.uint8:
+            brighter, darker = _nearest_of_8_bits(brighter), _nearest_of_8_bits(darker)
+        brighter, darker = (cv2.cvtColor(each, cv2.COLOR_GRAY2BGR) for each in (brighter, darker))
+        cv2.subtract(cv2.add(image[rows], brighter), darker, dst=result[rows])
+    return result
+
+
+def _nearest_of_8_bits(samples: Image) -> Image:
+    """What to_8_bits makes of 16 bits, in less time and more memory."""
+    return cv2.convertScaleAbs(samples, alpha=1 / 257)
+
+
 def clahe_by_tables(gray: Image, alpha: Image | None, clip: float, grid: tuple[int, int]) -> Image:
-    """gray and alpha are (h, w) of the same dtype, uint8 or uint16; without alpha, all is opaque. clip is in multiples
-    of the mean count of a level. grid is the number of tiles across and down, at most the sides in pixels. What is
-    wholly transparent stays as it is.
+    """gray and alpha are (h, w) of uint8 or uint16; without alpha, all is opaque. clip is in multiples of the mean
+    count of a level. grid is the number of tiles across and down, at most the sides in pixels. What is wholly
+    transparent stays as it is.
     """
     (height, width), (across, down) = gray.shape, grid
     even = width % across == height % down == 0
@@ -73,25 +104,36 @@ def _blended(
     """The block by the tables of the four tiles around it, each by its share."""
     top, bottom, down = vertical
     left, right, across = horizontal
+    tables: list[Any] = [table(row, column) for row in (top, bottom) for column in (left, right)]
+    if all(levels is not None for levels in tables):
+        one, two, three, four = (cv2.LUT(block, levels) for levels in tables)
+        return _between(_between(one, two, across), _between(three, four, across), down[:, None])
     total, weights = np.zeros(block.shape, np.float32), np.zeros(block.shape, np.float32)
-    for row, shares in ((top, 1 - down), (bottom, down)):
-        for column, others in ((left, 1 - across), (right, across)):
-            levels = table(row, column)
-            if levels is not None:
-                share = shares[:, None] * others
-                total += levels[block] * share
-                weights += share
+    for levels, (shares, others) in zip(tables, itertools.product((1 - down, down), (1 - across, across)), strict=True):
+        if levels is not None:
+            share = shares[:, None] * others
+            total += cv2.LUT(block, levels) * share
+            weights += share
     return np.divide(total, weights, out=total, where=weights > 0)
+
+
+def _between(one: Any, other: Any, share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One, on the way to the other by the share. Both are float32, and overwritten."""
+    other -= one
+    other *= share
+    result: NDArray[np.float32] = np.add(one, other, out=one)
+    return result
 
 
 def _table(gray: Image, alpha: Image | None, clip: float) -> _Table:
     """The mapping of a tile: its histogram, in which what exceeds the limit is spread over all levels, added up. The
     histogram has 256 levels, since most of 65,536 would be empty in a tile: at 16 bits the mapping is drawn out.
     """
+    shown = gray if gray.dtype == np.uint8 else _nearest_of_8_bits(gray)
     if alpha is None:
-        counts = count(to_8_bits(gray)).astype(np.float64)
+        counts = count(shown).astype(np.float64)
     elif alpha.any():
-        counts = count(to_8_bits(gray), alpha) / np.iinfo(alpha.dtype).max
+        counts = count(shown, alpha) / np.iinfo(alpha.dtype).max
     else:
         return None
     pixels = float(counts.sum())
@@ -101,8 +143,10 @@ def _table(gray: Image, alpha: Image | None, clip: float) -> _Table:
     mapping = np.minimum(mapping, _LEVELS - 1)
     if gray.dtype == np.uint8:
         return np.rint(mapping).astype(np.float32)
-    # A level of 8 bits stands for 257 levels of 16.
-    return (np.interp(np.arange(65536) / 257, np.arange(_LEVELS), mapping) * 257).astype(np.float32)
+    mapping = mapping.astype(np.float32)
+    drawn_out: NDArray[np.float32] = np.multiply.outer(np.diff(mapping, append=mapping[-1]), _STEPS)
+    drawn_out += mapping[:, None] * 257
+    return drawn_out.ravel()[:65536]
 
 
 def _spread(pixels: float, levels: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from filterfleet.worker.filters import histogram
-from filterfleet.worker.filters.clahe import clahe_by_tables
+from filterfleet.worker.filters.clahe import clahe_by_tables, clahe_of_colour
 from filterfleet.worker.filters.curve import through
 from filterfleet.worker.filters.merge import Measured, Rows, Whole
 from filterfleet.worker.filters.parameters import Integer, Number, Points
@@ -122,10 +122,12 @@ def clahe(image: Image, clip: float, tiles: int, alpha: Image | None) -> Image:
     """Contrast limited adaptive histogram equalization (Zuiderveld 1994); in colour images, of the luma.
 
     The image is divided into tiles x tiles parts, or fewer when it has fewer pixels. Histograms have 256 levels; at 16
-    bits, what they say is drawn out to all levels.
+    bits, and for the luma of colours, what they say is drawn out to the levels between.
     """
     grid = (min(tiles, image.shape[1]), min(tiles, image.shape[0]))
     weights = None if alpha is None or (alpha == np.iinfo(alpha.dtype).max).all() else alpha
+    if image.ndim == 3:
+        return clahe_of_colour(image, weights, clip, grid)
     if weights is None and image.dtype == np.uint8:
-        return _with_luma(image, cv2.createCLAHE(clip, grid).apply)
-    return _with_luma(image, lambda luma: clahe_by_tables(luma, weights, clip, grid))
+        return cv2.createCLAHE(clip, grid).apply(image)
+    return clahe_by_tables(image, weights, clip, grid)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+from collections.abc import Iterator
 
 from filterfleet.worker.settings import MAX_PIXELS
 
@@ -35,10 +36,21 @@ def prepare_process() -> None:
         libc.mallopt(_M_ARENA_MAX, 1)
 
 
+@contextlib.contextmanager
+def without_ipp() -> Iterator[None]:
+    """Lets OpenCV compute by itself in this thread, and not by Intel's IPP."""
+    used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(used)
+
+
 def out_of_memory(error: cv2.error) -> bool:
     """Whether OpenCV failed because it could not allocate memory."""
     code = getattr(error, "code", None)  # an error that was raised in Python has none
     return code == cv2.Error.StsNoMem or "out of memory" in str(error)
 
 
-__all__ = ["cv2", "out_of_memory", "prepare_process"]
+__all__ = ["cv2", "out_of_memory", "prepare_process", "without_ipp"]
