@@ -32,8 +32,11 @@ def open_log(file: Path) -> FileIO:
 
 def close_to_others(descriptor: int, mode: int) -> None:
     """Take from others what this mode does not give them, if the file or folder is ours. A file system without modes
-    changes nothing."""
+    changes nothing. A folder keeps its set-group-ID bit: results begin in a folder of ours, and the group that its user
+    has chosen for them is inherited there."""
     found = os.fstat(descriptor)
+    if stat.S_ISDIR(found.st_mode):
+        mode |= stat.S_ISGID
     if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & ~mode:
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & mode)

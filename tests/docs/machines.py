@@ -43,7 +43,8 @@ class Daemon:
         """Whether another one cannot start before it ends: they want the same port, or the same ledger."""
         if role == self.role and bind == self.bind:
             return machine == self.machine or bool(bind)
-        return machine == self.machine and (role == self.role == "listener" or "up" in (role, self.role))
+        ours = {role, self.role} <= DAEMONS
+        return machine == self.machine and ours and (role == self.role == "listener" or "up" in (role, self.role))
 
 
 class Machines:

@@ -38,13 +38,14 @@ class Note:
 @dataclass(frozen=True)
 class Block:
     """machine: as the text before it calls it; empty where a page is about one. line: of its fence, from 1.
-    kind: the word behind the fence."""
+    kind: the word behind the fence. heading: of the section that it stands in."""
 
     machine: str
     notes: tuple[Note, ...]
     body: str
     line: int
     kind: str
+    heading: str
 
     @property
     def commands(self) -> list[str]:
@@ -73,10 +74,22 @@ def shell_blocks(page: Path) -> list[Block]:
     return [block for block in blocks_in(page.read_text(encoding="utf-8")) if block.kind == "sh"]
 
 
+def commands_for(test: str) -> dict[tuple[str, str], list[str]]:
+    """The commands that notes leave to the test in this file, in order, by page (docs/PAGE.md) and heading."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for page in PAGES:
+        for block in shell_blocks(page):
+            commands = [line for line in block.commands if (note := block.noted(line)) and note.test == test]
+            if commands:
+                found.setdefault((page.relative_to(ROOT).as_posix(), block.heading), []).extend(commands)
+    return found
+
+
 def blocks_in(text: str) -> Iterator[Block]:
     """Every fenced block."""
     lines = iter(enumerate(text.splitlines(), 1))
     before: list[str] = []
+    heading = ""
     for number, line in lines:
         if fence := _FENCE.match(line):
             indent = len(fence[1])
@@ -90,9 +103,11 @@ def blocks_in(text: str) -> Iterator[Block]:
                 notes.insert(0, Note(note[1] or "", note[2]))
                 before.pop()
             machine = _MACHINE.search(before[-1]) if before else None
-            yield Block(machine[1] if machine else "", tuple(notes), "".join(body), number, fence[2])
+            yield Block(machine[1] if machine else "", tuple(notes), "".join(body), number, fence[2], heading)
             before = []
         elif line.strip():
+            if line.startswith("#"):
+                heading = line.lstrip("# ")
             before.append(line)
 
 

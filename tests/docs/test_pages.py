@@ -30,6 +30,14 @@ HERE = {
 # What the reader of a page has done before the command that begins so. A name and a colon: on that machine.
 SUPPOSED: dict[str, dict[str, tuple[str, ...]]] = {
     "README": {
+        "filterfleet up --source s3": (
+            "mkdir -p served/photos served/Results && cp photo.jpg served/photos",
+            "rclone serve s3 --addr 127.0.0.1:9000 --auth-key an-id,a-secret served",
+            "rclone config create s3 s3 provider=Rclone endpoint=http://127.0.0.1:9000",
+            "rclone config update s3 access_key_id=an-id secret_access_key=a-secret",
+            "rclone config create gdrive alias remote=s3:",
+            "rclone lsf s3:photos/photo.jpg && rclone lsf gdrive:Results",
+        ),
         "filterfleet join": ("cp k/machines/desk.join .",),
         "filterfleet run": ("rm -rf out",),
         "filterfleet submit": ("filterfleet up --source in --output out",),
@@ -47,10 +55,15 @@ SUPPOSED: dict[str, dict[str, tuple[str, ...]]] = {
     "cloud/s3": {"cp my-photographs": ("cp -r in my-photographs",)},
     "cloud/sftp": {"ssh-keygen": ("mkdir .ssh",)},
     "dashboard": {
+        "filterfleet dashboard --state": (
+            "filterfleet keys k",
+            "filterfleet broker --bind 192.0.2.10 --keys k",
+            "filterfleet listener --source in --output results --state my-state --broker 192.0.2.10 --keys k",
+        ),
         "curl": (
             "filterfleet up --source in --output out",
             "until curl --silent --output answer http://127.0.0.1:8765/; do sleep 0.1; done",
-        )
+        ),
     },
     "engines": {
         "filterfleet run in out --engine cluster": (

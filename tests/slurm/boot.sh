@@ -52,7 +52,7 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 MailProg=/bin/true
 NodeName=n[1-$nodes] CPUs=$cpus RealMemory=2000 State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=10:00 State=UP
+PartitionName=main Nodes=ALL Default=YES DefaultTime=10:00 MaxTime=1-0 State=UP
 END
     version=1
     [ ! -f /sys/fs/cgroup/cgroup.controllers ] || version=2

@@ -40,7 +40,8 @@ class Slurm:
     shared.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, nodes: int = NODES, cpus: int = CPUS) -> None:
+        self._nodes, self._cpus = nodes, cpus
         self.first = folder / "first"
         self._jobs = folder / "jobs"
         self._state = folder / "slurm"
@@ -56,7 +57,7 @@ class Slurm:
         spaces = ("--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--net", "--uts", "--ipc")
         with self._log.open("wb") as log:
             self._box = subprocess.Popen(
-                ["unshare", *spaces, BOOT, str(self._state), str(NODES), str(CPUS), str(self.first)],
+                ["unshare", *spaces, BOOT, str(self._state), str(self._nodes), str(self._cpus), str(self.first)],
                 stdin=subprocess.PIPE,  # closing it ends the cluster; if we die, the kernel closes it
                 stdout=log,
                 stderr=log,
@@ -85,17 +86,17 @@ class Slurm:
         self._init = int(children[0]) if children else 0
         if not self._init or not (self._state / "slurm.conf").exists():
             return False
-        return self.run("sinfo", "--noheader", "--format=%T %D", check=False) == f"idle {NODES}"
+        return self.run("sinfo", "--noheader", "--format=%T %D", check=False) == f"idle {self._nodes}"
 
-    def run(self, *argv: object, check: bool = True) -> str:
-        """Runs a command on the machine where users submit jobs. Returns its output."""
+    def run(self, *argv: object, check: bool = True, patience: float = 60.0) -> str:
+        """Runs a command on the machine where users submit jobs, for so many seconds at most. Returns its output."""
         enter = ("nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", f"--wd={self._jobs}", "--")
         done = subprocess.run(
             [*enter, *map(str, argv)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=patience,
             env=self._environment,
         )
         assert not check or done.returncode == 0, f"{argv}: {done.stdout}"
@@ -146,8 +147,8 @@ def _namespaces() -> set[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+def require_slurm() -> None:
+    """Skips the test where there can be no cluster."""
     missing = sorted({package for tool, package in PACKAGES.items() if _which(tool) is None})
     if platform.system() != "Linux" or missing:
         pytest.skip(f"needs Linux with the apt packages {', '.join(missing)}")
@@ -156,6 +157,11 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     probe = subprocess.run(["unshare", "--net", "--mount", "sh", "-c", NEEDED], capture_output=True, text=True)
     if probe.returncode != 0:
         pytest.skip(f"this machine does not let us make namespaces, bridges or mounts: {probe.stderr.strip()}")
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    require_slurm()
     folder = tmp_path_factory.mktemp("slurm")
     with Slurm(folder) as made:
         spaces = made.namespaces()

@@ -168,29 +168,35 @@ class Box:
                 group.rmdir()
 
 
-def needed(folder: Path) -> tuple[dict[Path, str], Path]:
-    """What a box needs to install filterfleet: folders, by where they are to be in it, and the Python there. Skips the
-    test where there can be no box."""
+def packages() -> tuple[dict[Path, str], Path]:
+    """Folders with what filterfleet needs, by where they are to be in a box, and the Python there. Skips the test where
+    there can be no box."""
     missing = sorted({package for tool, package in PACKAGES.items() if shutil.which(tool) is None})
     if platform.system() != "Linux" or missing:
         pytest.skip(f"needs Linux with the apt packages {', '.join(missing)}")
     if os.geteuid() != 0:
         pytest.skip("needs root, for mounts and namespaces")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
-        cwd=REPOSITORY, check=True, capture_output=True,
-    )  # fmt: skip
     import zmq
 
     dependencies = Path(zmq.__file__).parents[1]
     python = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
-    binds = {folder / "dist": "/mnt/dist", dependencies: "/mnt/dependencies"}
+    binds = {dependencies: "/mnt/dependencies"}
     if str(python).startswith(HIDDEN):
         binds[Path(sys.base_prefix)] = "/opt/python"
         python = Path("/opt/python/bin", python.name)
     for target in binds.values():
         assert not Path(target).exists(), f"{target} is in the way"
     return binds, python
+
+
+def needed(folder: Path) -> tuple[dict[Path, str], Path]:
+    """The same, and the wheel of filterfleet, which is built in the folder."""
+    binds, python = packages()
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
+        cwd=REPOSITORY, check=True, capture_output=True,
+    )  # fmt: skip
+    return binds | {folder / "dist": "/mnt/dist"}, python
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,20 @@ def full() -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def test_results_belong_to_the_group_of_a_folder_that_hands_it_down(root):
+    group = next((group for group in (*os.getgroups(), 12345) if group != os.getegid()), 12345)
+    root.mkdir()
+    try:
+        os.chown(root, -1, group)
+    except PermissionError:
+        pytest.skip("needs root, or a user who is in two groups")
+    root.chmod(0o2770)
+    with contextlib.closing(OutputTree(root)) as tree:
+        tree.put("trip/a.png", OUTPUTS, NEW)
+    files = [root / path for path in placed("trip/a.png", NEW)]
+    assert {file.stat().st_gid for file in files} == {group}
+
+
 @pytest.mark.parametrize("turn", [0, 1, 2])
 @pytest.mark.parametrize("before", [(), OLD])
 def test_a_set_that_cannot_be_renamed_to_its_end_is_undone(tree, monkeypatch, before, turn):
