@@ -1,29 +1,32 @@
-"""The machines that a page speaks of: home folders, in a network that all of them see and nobody else.
+"""The machines that a page speaks of: home folders, in a network (network.py) that all of them see and nobody else.
 
-`scp` copies between them. `head` is a name of the first address.
+`scp` copies between them. What a command exports, the later ones on the same machine find in their environment.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
+from tests.docs.network import Network
 from tests.docs.pages import ROOT
 from tests.integration.harness import wait_until
 from tests.unit.command_lines import words_of
 
 DAEMONS = {"up", "broker", "worker", "listener", "dashboard"}
-ADDRESSES = ("192.168.1.10", "192.168.1.11", "192.0.2.10")
-NETWORK = "ip link set lo up && {} && echo up && exec sleep infinity".format(
-    " && ".join(f"ip address add {address}/24 dev lo" for address in ADDRESSES)
+SERVERS = ("rclone serve ", "dask scheduler ", "dask worker ", "python -m tests.docs.drive ")
+STARTED = (
+    *(b" started ", b"Watching ", b"Scheduler at:", b"Registered to:"),
+    *(b"Starting s3 server on", b"Serving s3 on", b"SFTP server listening on", b"WebDav Server started on"),
 )
-STARTED = (b" started ", b"Watching ", b"Starting s3 server on", b"Serving s3 on")
+PATIENCE = 120.0  # seconds for a command, on a machine that is busy with others
+EXPORTS = re.compile(r"(?:^|&& )export ")
 SCP = """#!/bin/sh
 # scp FROM MACHINE:TO
 exec cp -p "$1" "$HOME/../${2%%:*}/${2#*:}"
@@ -54,11 +57,7 @@ class Machines:
         self.root = root
         self._logs = 0
         self._daemons: list[Daemon] = []
-        self._network = subprocess.Popen(["unshare", "--net", "sh", "-c", NETWORK], stdout=subprocess.PIPE)
-        assert self._network.stdout is not None
-        if self._network.stdout.readline() != b"up\n":
-            self.close()
-            pytest.skip("this machine does not let us make a network")
+        self._network = Network(root)
         (root / "bin").mkdir()
         (root / "bin" / "scp").write_text(SCP)
         (root / "bin" / "scp").chmod(0o755)
@@ -68,36 +67,62 @@ class Machines:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def run(self, machine: str, command: str) -> None:
-        """To its end, unless it is a daemon, which ends those that it cannot run beside. Fails when it fails."""
+    def run(self, machine: str, command: str, typed: str = "") -> None:
+        """To its end, unless it is a daemon, which ends those that it cannot run beside. Fails when it fails.
+
+        typed: what somebody types meanwhile.
+        """
         role, bind = daemon(command)
         words = words_of(command) if command.startswith("filterfleet ") else [""]
         if role or words[0] == "up":
             self._end([one for one in self._daemons if one.disturbs(machine, role or "up", bind)])
         log = self._log()
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                ["nsenter", "--net", "--target", str(self._network.pid), "bash", "-c", command],
-                cwd=self.home(machine),
-                env=self._environment(machine),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-            )
+        process = self._start(machine, command, log, typed)
         if role:
             self._daemons.append(Daemon(machine, role, bind, process))
             wait_until(
-                lambda: process.poll() is not None or any(word in log.read_bytes() for word in STARTED), 60, command
+                lambda: process.poll() is not None or any(word in log.read_bytes() for word in STARTED),
+                PATIENCE,
+                command,
             )
             assert process.poll() is None, f"{command}: {log.read_text()}"
             return
-        assert process.wait(60) == 0, f"{command}: {log.read_text()}"
+        try:
+            assert process.wait(PATIENCE) == 0, f"{command}: {log.read_text()}"
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise AssertionError(f"{command} does not end: {log.read_text()[-2000:]}") from None
+
+    def _start(self, machine: str, command: str, log: Path, typed: str) -> subprocess.Popen[bytes]:
+        if EXPORTS.search(command):
+            command += f"\n[ $? = 0 ] && env --null > '{self._variables(machine)}'"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                self._network.argv(self.home(machine), command),
+                env=self._environment(machine),
+                stdin=subprocess.PIPE if typed else subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                process_group=0,
+            )
+        if process.stdin:
+            with process.stdin as keyboard:
+                keyboard.write(f"{typed}\n".encode())
+        return process
 
     def _log(self) -> Path:
         self._logs += 1
         return self.root / f"{self._logs:02}.log"
 
+    def _variables(self, machine: str) -> Path:
+        """Where a command leaves its environment that exports something."""
+        return self.root / f"{machine or 'here'}.environment"
+
     def _environment(self, machine: str) -> dict[str, str]:
+        with contextlib.suppress(FileNotFoundError):
+            exported = self._variables(machine).read_text().split("\0")
+            return dict(each.split("=", 1) for each in exported if each)
         path = os.pathsep.join([str(self.root / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
         given = {name: value for name, value in os.environ.items() if not name.startswith(("FILTERFLEET_", "RCLONE_"))}
         home = str(self.home(machine))
@@ -112,14 +137,14 @@ class Machines:
 
     def close(self) -> None:
         self._end(list(self._daemons))
-        self._network.kill()
-        self._network.communicate()
+        self._network.close()
 
 
 def daemon(command: str) -> tuple[str, str]:
     """What a command is that does not end by itself, and its address; empty if it ends."""
-    if command.startswith("rclone serve "):
-        return "server", ""
+    if command.startswith(SERVERS):
+        words = command.split()
+        return " ".join(words[:2]), words[words.index("--addr") + 1] if "--addr" in words else ""
     if not (command.startswith("filterfleet ") or "=" in command.split()[0]):
         return "", ""
     words = words_of(command[command.index("filterfleet ") :]) if "filterfleet " in command else [""]

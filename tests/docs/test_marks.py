@@ -73,12 +73,13 @@ def _there(word: str) -> bool:
 
 
 def _telling(command: str) -> list[str]:
-    """The words that say what a command does: its name, and its long options."""
+    """The words that say what a command does: its name, that of the bench, and its long options."""
     words = shlex.split(command, comments=True)
     while words[0] == "sudo" or words[0].startswith("-"):
         words.pop(0)
     name = words[1] if words[0].rpartition("/")[2] == "filterfleet" else words[0].rpartition("/")[2]
-    return [name, *(word.partition("=")[0] for word in words if word.startswith("--"))]
+    names = [name, *words[2:3]] if name == "bench" else [name]
+    return [*names, *(word.partition("=")[0] for word in words if word.startswith("--"))]
 
 
 def _with_what_it_uses(file: Path, page: str) -> str:
@@ -102,6 +103,7 @@ def _with_what_it_uses(file: Path, page: str) -> str:
         ("<!-- `cat`: needs a lake -->\n```sh\nls\n```\n", "begins with 'cat'"),
         ("<!-- tests/no.py runs it -->\n```sh\nls\n```\n", "There is no tests/no.py"),
         ("<!-- tests/docs/pages.py runs it -->\n```sh\nfilterfleet up --onze\n```\n", "has no '--onze'"),
+        ("<!-- tests/docs/pages.py runs it -->\n```sh\nfilterfleet bench kitchen\n```\n", "has no 'kitchen'"),
         ("<!-- it runs tests -->\n```sh\npytest tests/no.py\n```\n", "not there"),
         ("<!-- it runs tests -->\n```sh\nls\n```\n", "not there"),
         ("<!-- it runs tests -->\n```sh\nmake test-slow\npython -m tests.fuzz.live --seconds 1\n```\n", ""),

@@ -1,7 +1,8 @@
 """The commands of README.md, CONTRIBUTING.md and docs/, as they stand there, page by page in their order.
 
 The machines of a page are home folders here (machines.py). What a page takes for granted is in SUPPOSED: files, and
-daemons that it speaks of elsewhere. tests/containers/test_page.py runs the commands of docs/containers.md.
+daemons that it speaks of elsewhere. remote.py has the same of pages about stores and clusters, and what their commands
+bring about. tests/containers/test_page.py runs the commands of docs/containers.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import filterfleet
+from tests.docs import remote
 from tests.docs.machines import Machines
 from tests.docs.pages import PAGES, ROOT, blocks_of, shell_blocks
 from tests.integration.harness import count_done, wait_until
@@ -42,18 +44,6 @@ SUPPOSED: dict[str, dict[str, tuple[str, ...]]] = {
         "filterfleet run": ("rm -rf out",),
         "filterfleet submit": ("filterfleet up --source in --output out",),
     },
-    "cloud/hints": {"filterfleet listener --source in": ("filterfleet broker",)},
-    "cloud/index": {
-        'filterfleet up --source ":s3': (
-            "mkdir -p served/photos && cp -r in served/photos/incoming",
-            "rclone serve s3 --addr 127.0.0.1:9000 --auth-key an-id,a-secret served",
-            "mkdir .aws && echo '[default]' > .aws/credentials",
-            "echo aws_access_key_id=an-id >> .aws/credentials",
-            "echo aws_secret_access_key=a-secret >> .aws/credentials",
-        )
-    },
-    "cloud/s3": {"cp my-photographs": ("cp -r in my-photographs",)},
-    "cloud/sftp": {"ssh-keygen": ("mkdir .ssh",)},
     "dashboard": {
         "filterfleet dashboard --state": (
             "filterfleet keys k",
@@ -65,16 +55,8 @@ SUPPOSED: dict[str, dict[str, tuple[str, ...]]] = {
             "until curl --silent --output answer http://127.0.0.1:8765/; do sleep 0.1; done",
         ),
     },
-    "engines": {
-        "filterfleet run in out --engine cluster": (
-            "filterfleet keys k",
-            "filterfleet broker --bind 192.0.2.10 --keys k",
-            "filterfleet worker --broker 192.0.2.10 --keys k",
-        )
-    },
     "events": {"sha256sum": ("cp -r in/trip .",)},
     "operations": {"filterfleet broker --bind 192.168.1.10 --keys ~/fleet-keys    ": ("cp -r ../hub/fleet-keys .",)},
-    "recipes": {"filterfleet recipe try": ("filterfleet recipe init web.toml",)},
     "security": {"filterfleet submit": ("filterfleet join attic.join --keys ~/fleet-keys",)},
     "user-guide": {
         "filterfleet up": ("mkdir -p Pictures && cp -r in Pictures",),
@@ -108,19 +90,31 @@ def furnish(home: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # on a machine that is busy with others
 @pytest.mark.parametrize("page", HERE)
 def test_every_command_of_a_page_works_in_its_order(page: str, machines: Machines) -> None:
-    supposed = dict(SUPPOSED.get(page, {}))
+    for program in remote.PROGRAMS.get(page, ()):
+        if not shutil.which(program):
+            pytest.skip(f"needs {program}")
+    supposed = dict((SUPPOSED | remote.SUPPOSED).get(page, {}))
+    afterwards = dict(remote.AFTERWARDS.get(page, {}))
     blocks = shell_blocks(HERE[page])
     for machine in {block.machine for block in blocks} | ({"attic"} if page == "security" else set()):
         furnish(machines.home(machine))
-    for block in blocks:
+    for block in [*blocks[1:], blocks[0]] if page in remote.PURPOSE_FIRST else blocks:
         for command in block.run:
-            for start in [start for start in supposed if command.startswith(start)]:
-                for before in supposed.pop(start):
-                    machines.run(block.machine, before)
-            machines.run(block.machine, command)
+            for before in _of(supposed, command):
+                machines.run(block.machine, before)
+            machines.run(block.machine, command, next(iter(_of(dict(remote.TYPED), command)), ""))
+            for after in _of(afterwards, command):
+                machines.run(block.machine, after)
     assert not supposed
+    assert not afterwards
+
+
+def _of(commands: dict[str, tuple[str, ...]], command: str) -> list[str]:
+    """Those for what the command begins with, which are taken out."""
+    return [each for start in list(commands) if command.startswith(start) for each in commands.pop(start)]
 
 
 @pytest.mark.slow

@@ -29,6 +29,8 @@ def test_every_contender_does_the_work(tmp_path: Path):
         "6",
         "--medium",
         "0",
+        "--workers",
+        "2",
         "--rounds",
         "1",
     ]

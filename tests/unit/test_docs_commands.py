@@ -20,10 +20,6 @@ def test_every_command_of_a_page_can_be_parsed(page: Path) -> None:
     assert [wrong for line, whole in lines if (wrong := trouble(line, whole=whole))] == []
 
 
-# Benchmarks of these sizes take minutes, and a quiet machine. Tests call their functions with small numbers.
-BENCH = {"--at-once", "--files", "--gigabytes", "--objects", "--tasks"}
-
-
 def test_every_option_of_the_pages_is_given_to_a_command_by_a_test() -> None:
     run = "\n".join(command for page in PAGES for block in shell_blocks(page) for command in block.run)
     tested = set(re.findall(r"--[a-z][a-z0-9-]+", run))
@@ -38,7 +34,7 @@ def test_every_option_of_the_pages_is_given_to_a_command_by_a_test() -> None:
         if word.startswith("--")
     }
     assert len(shown) > 40
-    assert shown - tested == BENCH
+    assert shown <= tested
 
 
 def trouble(line: str, *, whole: bool) -> str:
