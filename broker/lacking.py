@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from filterfleet.broker.scheduler import Scheduler
 from filterfleet.broker.state import OPAQUE, Worker
-from filterfleet.common.words import NOBODY, no_worker_for
+from filterfleet.common.words import NOBODY, no_single_worker, no_worker_for
 
 # Reasons that are told at once. More names more missing filters; less keeps strangers from filling the log with theirs.
 MOST = 4
@@ -31,5 +31,4 @@ def _is_served(needs: frozenset[str], workers: Iterable[Worker]) -> bool:
 
 def _reason(needs: frozenset[str], workers: list[Worker]) -> str:
     everything = frozenset().union(*(worker.needs_served for worker in workers))
-    missing = no_worker_for(needs, everything, len(workers))
-    return missing or f"no single worker has all of the filters {', '.join(f'`{name}`' for name in sorted(needs))}"
+    return no_worker_for(needs, everything, len(workers)) or no_single_worker(needs)

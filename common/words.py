@@ -116,16 +116,32 @@ def another_version(who: str, theirs: int, me: str, mine: int) -> str:
 
 # Stands before what a worker can do besides filters, among the names of filters that it tells. No filter's name has it.
 ABILITY = "output."
+# The abilities that are not called as an option of the recipe, in the words of somebody who has written one.
+_IN_WORDS = {ABILITY + "source_name": "texts with {name}, {stem} or {folder}"}
 
 
 def no_filter(names: Collection[str]) -> str:
     """No worker has these filters and abilities, each of which the work needs."""
-    filters = sorted(name for name in names if not name.startswith(ABILITY))
-    options = sorted(name.removeprefix(ABILITY) for name in names if name.startswith(ABILITY))
+    filters, others = _sorted_out(names)
     lacking = [f"has the filter{'s' * (len(filters) > 1)} {_quoted(filters)}"] if filters else []
-    if options:
-        lacking.append(f"is new enough for the output option{'s' * (len(options) > 1)} {_quoted(options)}")
+    if others:
+        lacking.append(f"is new enough for {' and '.join(others)}")
     return f"no worker {' and none '.join(lacking)}"
+
+
+def no_single_worker(names: Collection[str]) -> str:
+    """Each of these filters and abilities some worker has, and none has all of them."""
+    filters, others = _sorted_out(names)
+    parts = [f"the filter{'s' * (len(filters) > 1)} {_quoted(filters)}"] if filters else []
+    return f"no single worker has all of these: {' and '.join([*parts, *others])}"
+
+
+def _sorted_out(names: Collection[str]) -> tuple[list[str], list[str]]:
+    """The filters among these names, and the abilities in words."""
+    filters = sorted(name for name in names if not name.startswith(ABILITY))
+    options = sorted(name.removeprefix(ABILITY) for name in names if name.startswith(ABILITY) and name not in _IN_WORDS)
+    others = [f"the output option{'s' * (len(options) > 1)} {_quoted(options)}"] if options else []
+    return filters, [*others, *sorted(_IN_WORDS[name] for name in names if name in _IN_WORDS)]
 
 
 def _quoted(names: list[str]) -> str:

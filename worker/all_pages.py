@@ -62,7 +62,7 @@ class Book:
                 with clock.of("decode"), said_of(f"Page {number} of {len(self.pages)}"):
                     image = formats.decode(page.blob, page.header, self.recipe.damaged)
                 carried = formats.carried(page.header, self.recipe.metadata)
-                root = informed(self.root, functools.partial(about, page.header))
+                root = informed(self.root, functools.partial(about, page.header, dict(self.recipe.source)))
                 for name, file, size in outputs_of(root, image, self.targets, carried, clock):
                     with said_of(f"Output {name!r}"):
                         binders[name].add(file)

@@ -12,6 +12,7 @@ from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.output_options import ALL, DEEPZOOM, IIIF
 from filterfleet.common.jobs.patterns import needs_size
 from filterfleet.common.jobs.recipe import SAME, Output, Recipe
+from filterfleet.common.jobs.sourced import mark
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.system import VERSION, host_and_pid
 from filterfleet.common.wire import OutputFile
@@ -68,8 +69,10 @@ def process(blob: Blob, recipe: Recipe, resources: Resources | None = None, cloc
     made = tuple(output for output in recipe.outputs if output.options.when.admits(width, height, header.format))
     targets = {output.name: target_of(output, header.format) for output in recipe.outputs}
     if any(output.encoding == IIIF for output in made):
-        source = sha256_of(blob).hex()
-        targets = {name: replace(target, source=source) for name, target in targets.items()}
+        content = sha256_of(blob).hex()
+        targets |= {
+            output.name: replace(targets[output.name], source=_called(output, recipe, content)) for output in made
+        }
     files, sizes, seconds = _made(blob, header, replace(recipe, outputs=made), targets, resources, clock or Clock())
     blobs = tuple(files.get(output.name, b"") for output in recipe.outputs)
     outputs = tuple(
@@ -193,6 +196,13 @@ def target_of(output: Output, source_format: str) -> formats.Target:
     elif image_format not in (*EXTENSION_OF_FORMAT, IIIF):
         image_format = "png"  # a format that is only read is stored without loss
     return formats.Target(image_format, output.quality, output.effort, output.options)
+
+
+def _called(output: Output, recipe: Recipe, content: str) -> str:
+    """What stands for the source of an output: its SHA-256, and what tells it from copies on which other names are
+    written."""
+    told = mark({field: said for field, said in recipe.source if field in output.mentioned})
+    return f"{content}-{told}" if told else content
 
 
 def stored_as(output: Output, target: formats.Target) -> str:

@@ -83,6 +83,11 @@ class Output:
         given = {*self.options.given()} | ({self.encoding} & {*TILED})
         return frozenset(ABILITY + name for name in given)
 
+    @property
+    def mentioned(self) -> frozenset[str]:
+        """What its texts mention of the name of an image: fields of common.jobs.sourced."""
+        return mentioned((step.filter, step.parameters) for step in self.steps)
+
 
 @dataclass(frozen=True)  # without slots, for the values that are computed once: a listener asks for them for each image
 class Recipe:
@@ -106,8 +111,8 @@ class Recipe:
 
     @cached_property
     def mentioned(self) -> frozenset[str]:
-        """What its texts mention of the name of an image: fields of common.jobs.sourced."""
-        return mentioned((step.filter, step.parameters) for output in self.outputs for step in output.steps)
+        """What the texts of its outputs mention of the name of an image."""
+        return frozenset().union(*(output.mentioned for output in self.outputs))
 
     def of(self, path: str) -> Recipe:
         """The recipe for an image with this path below its source: this one, unless it mentions the image's name."""

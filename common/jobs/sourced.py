@@ -6,9 +6,12 @@ mentions, and nothing else, so that files with other names have jobs of their ow
 
 from __future__ import annotations
 
+import hashlib
 import string
 import unicodedata
 from collections.abc import Iterable, Mapping
+
+import msgpack
 
 from filterfleet.common.jobs.patterns import stem_of
 
@@ -41,10 +44,16 @@ def _fields(text: str) -> tuple[str | None, ...]:
 
 def said_of(path: str, fields: Iterable[str]) -> dict[str, str]:
     """What these fields are for a path below the source. Whatever the file is called, they can be sent and written:
-    what is no letter is "?", any space is a plain one, and what is too long ends in "..."."""
+    accents are one with their letters, what is no letter is "?", any space is a plain one, and what is too long ends in
+    "..."."""
     folder, _, name = path.rpartition("/")
     values = {"name": name, "stem": stem_of(name), "folder": folder}
     return {field: _plain(values[field]) for field in sorted(fields)}
+
+
+def mark(said: Mapping[str, str]) -> str:
+    """16 hexadecimal digits that tell apart pictures on which something else is said; "" where nothing is."""
+    return hashlib.sha256(msgpack.packb(sorted(said.items()))).hexdigest()[:16] if said else ""
 
 
 def valid(raw: object) -> Mapping[str, str] | None:
@@ -60,5 +69,6 @@ def _may_be_said(value: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    plain = "".join(" " if letter.isspace() else letter if letter.isprintable() else "?" for letter in text)
+    composed = unicodedata.normalize("NFC", text)  # macOS has names decomposed; the filter writes letter by letter
+    plain = "".join(" " if letter.isspace() else letter if letter.isprintable() else "?" for letter in composed)
     return plain if len(plain) <= LONGEST else plain[: LONGEST - 3] + "..."

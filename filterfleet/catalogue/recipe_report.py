@@ -37,6 +37,8 @@ def lines(recipe: Recipe) -> Iterator[str]:
     if not recipe.auto_orient:
         yield "pictures stay as they are stored; their metadata say which way up they are, unless these are stripped"
     yield f"metadata: {_METADATA[recipe.metadata]}; {_DAMAGED[recipe.damaged]}"
+    if recipe.mentioned:
+        yield "texts say how files are called: copies are processed each, and a file again when it is renamed"
     yield f"digest {recipe.digest.hex()}: when it changes, every image is processed again"
     for doubt in (*doubts(recipe), *filter(None, map(_unused_quality, recipe.outputs)), *_shared_ids(recipe)):
         yield f"warning: {doubt}"
@@ -95,9 +97,9 @@ def _unused_quality(output: Output) -> str | None:
 
 
 def _shared_ids(recipe: Recipe) -> Iterator[str]:
-    first: dict[str, str] = {}
+    first: dict[tuple[str, frozenset[str]], str] = {}
     for output in recipe.outputs:
-        other = first.setdefault(output.options.id, output.name)
+        other = first.setdefault((output.options.id, output.mentioned), output.name)
         if output.options.id and other != output.name:
             yield (
                 f"Outputs {other!r} and {output.name!r} have the same id, so the tiles of a picture that gets both "

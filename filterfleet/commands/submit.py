@@ -20,6 +20,7 @@ from filterfleet.common.errors import FleetError, ImageError, SourceChangedError
 from filterfleet.common.jobs.job import Job, job_id
 from filterfleet.common.jobs.made import as_in
 from filterfleet.common.jobs.notes import notes_of
+from filterfleet.common.jobs.patterns import shares_stems, stem_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
 from filterfleet.common.opening import check_file
@@ -29,6 +30,7 @@ from filterfleet.common.text import one_line, printable
 from filterfleet.common.waiting import WaitLog
 from filterfleet.common.wire import Failed, Result
 from filterfleet.common.wire.messages import INLINE_LIMIT
+from filterfleet.listener.core.rivals import rivalry
 from filterfleet.listener.core.scan import Version
 from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.local.sink import OutputTree
@@ -120,22 +122,29 @@ class _Submission:
         self._tree = tree
         self._recipe = recipe
         self._waits = WaitLog()
+        self._stems = [output.name for output in recipe.outputs if shares_stems(output.options.name)]
         self._under_way: dict[Future[Result | Failed], list[Path]] = {}
         self._jobs: dict[bytes, Future[Result | Failed]] = {}
 
     def run(self, files: Sequence[Path]) -> Iterator[tuple[Path, Outcome]]:
-        names: set[str] = set()
+        first: dict[str, Path] = {}  # of the files whose results have the same names
         for file in files:
-            if file.name in names:
-                yield file, "Another file of this name was given: their results would have the same names."
+            name = stem_of(file.name) if self._stems else file.name
+            if name in first:
+                yield file, self._rivalry(file, first[name])
                 continue
-            names.add(file.name)
+            first[name] = file
             if (problem := self._submit(file)) is not None:
                 yield file, problem
             if len(self._under_way) >= WINDOW:
                 yield from self._collect()
         while self._under_way:
             yield from self._collect()
+
+    def _rivalry(self, file: Path, other: Path) -> str:
+        if file.name == other.name:
+            return "Another file of this name was given: their results would have the same names."
+        return rivalry(self._stems[0], other.name)
 
     def _submit(self, file: Path) -> str | None:
         """Begin a file. Returns a sentence when the file cannot even be read."""

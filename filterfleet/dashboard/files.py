@@ -42,7 +42,7 @@ class Files:
     def gallery(self, jobs: Sequence[Job], limit: int) -> list[dict[str, Any]]:
         """The first `limit` of these jobs that have previews; if none has, those whose results can be shown."""
         ids = preview_ids(self._state)
-        previewed = (found for job in jobs if job.id in ids and (found := self._previews(job)))
+        previewed = (found for job in jobs if job.key in ids and (found := self._previews(job)))
         shown = list(islice(previewed, limit))
         return shown or list(islice((found for job in jobs if (found := self._results(job))), limit))
 
@@ -71,7 +71,7 @@ class Files:
 
     def _previews(self, job: Job) -> dict[str, Any] | None:
         try:
-            names = list(previews_of(self._state, job.id or ""))
+            names = list(previews_of(self._state, job.key or ""))
         except FleetError:  # one that cannot be read costs that picture alone
             return None
         return self._entry(job, names, "preview") if any(name != BEFORE for name in names) else None
@@ -82,7 +82,7 @@ class Files:
 
     def _entry(self, job: Job, names: Sequence[str], kind: str) -> dict[str, Any]:
         return {
-            "id": job.id,
+            "key": job.key,
             "path": job.path,
             "at": job.at,
             "width": job.width,

@@ -34,14 +34,16 @@ class Rivals:
             work = works.get(other)
             under_way = work is not None and work.state not in _BEFORE | _AFTER
             if state == "done" or under_way or (state == "pending" and other < path):
-                return self._sentence(other)
+                return rivalry(self._outputs[0], other)
         return ""
 
-    def _sentence(self, other: str) -> str:
-        return (
-            f"Its output {self._outputs[0]} would have the name of that of {printable(other)}: put {{name}} in place "
-            "of {stem} into the recipe, or give one of the images another name."
-        )
+
+def rivalry(output: str, other: str) -> str:
+    """Why an image fails whose output of this name would be called as that of another image."""
+    return (
+        f"Its output {output} would have the name of that of {printable(other)}: put {{name}} in place of {{stem}} "
+        "into the recipe, or give one of the images another name."
+    )
 
 
 def _stem(path: str) -> str:

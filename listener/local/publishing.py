@@ -17,7 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from filterfleet.common.files import remove
 from filterfleet.common.opening import opened_below
+from filterfleet.common.text import printable
 from filterfleet.listener.local.journal import Journal, Move
+from filterfleet.listener.local.spelling import may_fold, path_found
 from filterfleet.listener.local.stages import Stage, Staged
 
 Set = Sequence[Staged]
@@ -99,6 +101,17 @@ class _Folders:
         self._changed[file.stage].append(self._open[folder])
         return self._open[folder], name
 
+    def check_spelling(self, target: str) -> None:
+        """Raises FileExistsError if the file that is there belongs to another source, whose name differs from ours in
+        capitals, and other OSErrors."""
+        found = path_found(self._root, target, links=self._links)
+        if found != target:
+            raise FileExistsError(
+                errno.EEXIST,
+                f"{printable(found)} is there, and this file system takes capitals and small letters for the same: "
+                "give one of the images another name",
+            )
+
     def sync(self) -> None:
         """Make the new names in all of them durable."""
         for stage, folders in self._changed.items():
@@ -114,7 +127,10 @@ def _place(files: Set, folders: _Folders, litter: list[Staged]) -> None:
         for file in files:
             target = file.target
             folder, name = folders.of(file)
-            litter += _keep_old(file, folder, name)
+            old = _keep_old(file, folder, name)
+            litter += old
+            if old and may_fold(folder, name) and file.stage.keeps_capitals:
+                folders.check_spelling(target)
             places.append((file, folder, name))
         for file, folder, name in places:
             target = file.target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from filterfleet.common.text import printable
 from filterfleet.listener.claim import claim_in
 from filterfleet.listener.interfaces import TransferError
 from filterfleet.listener.local.mounts import is_whole, mount_of, sync_all, sync_file, sync_folder
+from filterfleet.listener.local.spelling import keeps_capitals
 from filterfleet.listener.state import LOCK, PRIVATE
 
 SCRATCH = "tmp"  # below PRIVATE
@@ -38,6 +40,11 @@ class Stage:
         self.folder = folder
         self.path = path
         self._whole = is_whole(mount)
+
+    @functools.cached_property
+    def keeps_capitals(self) -> bool:
+        """Whether names on this file system are shown as they were given."""
+        return keeps_capitals(self.folder)
 
     def write(self, blob: Blob, like: os.stat_result | None = None) -> str:
         """Write a new file, and return its name. It is durable after sync(). Raises OSError."""

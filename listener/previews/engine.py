@@ -20,7 +20,7 @@ from filterfleet.common.logs import get_logger
 from filterfleet.common.payload import Blob, close
 from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire import Failed, Result
-from filterfleet.listener.previews.recipe import with_previews
+from filterfleet.listener.previews.recipe import sendable
 
 # Jobs whose previews wait to be written. More: a slow disk costs fewer of them. Less: they take less memory.
 WAITING = 64
@@ -62,7 +62,7 @@ class Previewing:
         self._engine = engine
         self._keep = keep
         self._outputs = len(recipe.outputs)
-        extended = with_previews(recipe)
+        extended = sendable(recipe)
         self._recipe = extended.recipe
         self._recipe_bytes = extended.recipe.to_bytes()
         self._sourced = bool(recipe.mentioned)
@@ -80,7 +80,7 @@ class Previewing:
         return self._engine.window
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[Result | Failed]:
-        if not self._budget.take(time.monotonic()):
+        if not self._names or not self._budget.take(time.monotonic()):
             return self._engine.submit(job, read)
         sent = replace(job, recipe=self._extended(job.recipe), needs=self._needs, outputs=self._all)
         future: Future[Result | Failed] = Future()

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass, replace
 
 from filterfleet.common.jobs.recipe import MAX_OUTPUTS, MAX_STEPS, Output, Recipe, Step
+from filterfleet.common.wire.codec import RECIPE_LIMIT
 
 BEFORE = ""  # the name of the preview of the image itself; those of outputs have the names of these
 
@@ -28,9 +29,16 @@ class Extended:
     names: tuple[str, ...]
 
 
-def with_previews(recipe: Recipe) -> Extended:
-    """Previews of the image and of its first outputs, as far as a recipe has room for them."""
-    room = min(MOST + 1, MAX_OUTPUTS - len(recipe.outputs))
+def sendable(recipe: Recipe) -> Extended:
+    """with_previews(), of as many outputs as leave the recipe small enough to be sent: the steps of an output, with
+    their pictures, are in it twice."""
+    tried = (with_previews(recipe, most) for most in range(MOST, -1, -1))
+    return next((found for found in tried if found.recipe.size <= RECIPE_LIMIT), Extended(recipe, ()))
+
+
+def with_previews(recipe: Recipe, most: int = MOST) -> Extended:
+    """Previews of the image and of its first outputs, `most` of them, as far as a recipe has room."""
+    room = min(most + 1, MAX_OUTPUTS - len(recipe.outputs))
     wanted = [(BEFORE, ()), *((output.name, output.steps) for output in recipe.outputs)]
     shown = [(name, steps) for name, steps in wanted if len(steps) < MAX_STEPS][:room]
     free = (name for name in (f"preview-{number}" for number in itertools.count()) if name not in recipe.names)

@@ -1,4 +1,6 @@
-"""The newest previews, in a folder of the state folder: a file for each job, by its short id, which appears whole."""
+"""The newest previews, in a folder of the state folder: a file for each job, by its id, which appears whole. Short ids
+would not do: images with the same content share them, and have other pictures where their names are written on these.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from pathlib import Path
 import msgpack
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.ids import id_prefix, short_id
+from filterfleet.common.jobs.ids import id_prefix
 from filterfleet.common.opening import opened, read_file
 from filterfleet.common.ours import file_in, folder_in, own_folder
 
@@ -43,7 +45,7 @@ class PreviewStore:
 
     def put(self, job: bytes, pictures: Mapping[str, bytes]) -> None:
         """Keep these pictures by name in place of earlier ones. Raises FleetError and OSError: a full disk, say."""
-        name, packed = short_id(job), msgpack.packb(dict(pictures))
+        name, packed = job.hex(), msgpack.packb(dict(pictures))
         if len(packed) > LIMIT:
             return
         hidden = _HIDDEN + name
@@ -81,7 +83,7 @@ class PreviewStore:
 
 
 def preview_ids(state: Path) -> frozenset[str]:
-    """The short ids of the jobs that have previews."""
+    """The ids of the jobs that have previews, in hexadecimal."""
     try:
         return frozenset(os.listdir(state / PREVIEWS))
     except OSError:
@@ -89,8 +91,8 @@ def preview_ids(state: Path) -> frozenset[str]:
 
 
 def previews_of(state: Path, id_: str) -> dict[str, bytes]:
-    """The pictures by name of the job with this short id; empty if it has none. For another process than the one that
-    writes them. What is in the file is checked. Raises FleetError for one that cannot be read."""
+    """The pictures by name of the job with this id, in hexadecimal; empty if it has none. For another process than the
+    one that writes them. What is in the file is checked. Raises FleetError for one that cannot be read."""
     if id_prefix(id_) is None:
         return {}
     try:

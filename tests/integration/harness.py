@@ -19,9 +19,11 @@ import psutil
 
 from filterfleet.common.blob import whole
 from filterfleet.common.client.client import Client, require_broker
+from filterfleet.common.jobs.made import as_in
 from filterfleet.common.jobs.names import place_of
 from filterfleet.common.jobs.recipe import DEFAULT, Recipe
 from filterfleet.common.process.ports import free_ports
+from filterfleet.common.wire import Result
 from filterfleet.listener.failed import FAILED
 from filterfleet.listener.local.source import Folder
 from filterfleet.listener.state import PRIVATE
@@ -190,11 +192,12 @@ class Fleet:
 
 def expected_outputs(source: Path, recipe: Recipe = DEFAULT) -> dict[str, bytes]:
     """Every output of a source folder by its path below the output root, computed by the sequential pipeline."""
-    expected = {}
+    expected: dict[str, bytes] = {}
     for path in Folder(source).list().objects:
-        done = process((source / path).read_bytes(), recipe)
-        for output, blob in zip(done.outputs, done.blobs, strict=True):
-            expected[place_of(output, path)] = bytes(whole(blob))
+        done = process((source / path).read_bytes(), recipe.of(path))
+        blobs = tuple(bytes(whole(blob)) for blob in done.blobs)
+        made = as_in(recipe, Result(b"", done.outputs, done.report, blobs))
+        expected |= {place_of(output, path): blob for output, blob in zip(made.outputs, made.payload, strict=True)}
     return expected
 
 

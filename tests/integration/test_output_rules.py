@@ -77,7 +77,9 @@ def expected(source: Path, recipe: Path, tmp_path: Path) -> dict[str, bytes]:
     return files
 
 
-def test_through_a_broker(fleet: Fleet, source: Path, recipe: Path, expected: dict[str, bytes], tmp_path: Path):
+def test_through_a_broker(
+    fleet: Fleet, source: Path, recipe: Path, expected: dict[str, bytes], noise_bmp: bytes, tmp_path: Path
+):
     fleet.start_broker()
     fleet.start_worker(threads=2)
     fleet.wait_for_workers(1)
@@ -95,6 +97,12 @@ def test_through_a_broker(fleet: Fleet, source: Path, recipe: Path, expected: di
     assert isinstance(outcome, Written)
     names = {str(place.relative_to(tmp_path / "single")) for place in outcome.places}
     assert names == {path for path in expected if Path(path).name.startswith(file.stem) and path.count("/") == 1}
+
+    rival = tmp_path / f"{file.stem}.png"
+    rival.write_bytes(noise_bmp)
+    outcomes = dict(submit_files([file, rival], tmp_path / "two", load_recipe(recipe), "127.0.0.1", fleet.frontend))
+    assert isinstance(outcomes[file], Written)
+    assert f"would have the name of that of {file.name}" in str(outcomes[rival])
 
 
 def test_by_reference(processes: Processes, source: Path, recipe: Path, expected: dict[str, bytes], tmp_path: Path):

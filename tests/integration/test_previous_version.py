@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from filterfleet.recipes import load_recipe
 from tests.integration.harness import (
     COMMAND,
     Daemon,
@@ -35,6 +36,7 @@ ROLES = ("broker", "worker", "listener")
 MIXED = [{"broker"}, {"worker"}, {"listener"}, {"broker", "worker"}, {"broker", "listener"}, {"worker", "listener"}]
 NO_IMAGE = "broken.jpg"
 LOAD = 300  # images, for each listener
+NAMED = 'steps = [{ filter = "watermark_text", text = "{name}" }]'
 # What nobody may say when the versions get along.
 MISLEADING = (
     "Traceback",
@@ -215,30 +217,33 @@ def test_todays_listener_goes_on_where_the_previous_one_was_killed(mixed, photog
 
 
 @pytest.mark.parametrize(
-    ("recipe", "option"),
+    ("recipe", "lacking", "of_broker"),
     [
-        ("steps = []\nmax_bytes = 20_000", "max_bytes"),
-        ('steps = [{ filter = "watermark_text", text = "{name}" }]\nquality = 20', "source_name"),
+        ("steps = []\nmax_bytes = 20_000", "the output option `max_bytes`", "today"),
+        (NAMED, "texts with {name}, {stem} or {folder}", "today"),
+        (NAMED, "texts with {name}, {stem} or {folder}", "previous"),
     ],
+    ids=["max_bytes", "names", "names at an old broker"],
 )
 def test_an_old_worker_gets_no_recipe_that_it_does_not_know(
-    fleet: Fleet, previous: Program, photographs, tmp_path, recipe, option
+    fleet: Fleet, previous: Program, photographs, tmp_path, recipe, lacking, of_broker
 ):
     """It would ignore the option, or refuse the image for good. The work waits, and the listener says what for."""
     (tmp_path / "recipe.toml").write_text(f'[outputs.small]\nencoding = "jpeg"\n{recipe}\n')
     source, output = photographs(12, 200, 400), tmp_path / "out"
-    fleet.start_broker()
+    program = previous if of_broker == "previous" else (COMMAND,)
+    ports = ("--frontend-port", fleet.frontend, "--backend-port", fleet.backend)
+    broker = fleet.processes.start("broker", *ports, program=program)
+    wait_until(lambda: "broker started" in broker.said or not broker.alive, what="a broker")
     old = fleet.processes.start("worker", "--backend-port", fleet.backend, "--threads", 2, program=previous)
     fleet.wait_for_workers(1)
     options = ("--once", "--settle", 0, "--recipe", tmp_path / "recipe.toml")
     listener = fleet.start_listener(source, output, *options)
-    reason = f"no worker is new enough for the output option `{option}`"
+    reason = f"no worker is new enough for {lacking}"
     wait_until(lambda: reason in listener.said or not listener.alive, what="a reason")
     assert listener.alive, listener.said
     assert count_done(output) == 0
     fleet.start_worker(threads=2)
     assert listener.wait(90) == 0, listener.said
-    files = output_files(output)
-    assert len(files) == 12
-    assert all(file.stat().st_size <= 20_000 for file in files.values())
+    check_outputs(output, expected_outputs(source, load_recipe(tmp_path / "recipe.toml")))
     assert old.alive

@@ -178,8 +178,8 @@ def _wrong_end(listener: ListenerNode, photo: Photo, state: str | None, reason: 
         if photo.kind in FOR_GOOD and told is not (listener.settings.failures is not Failures.OFF):
             return f"has failed, and that is {'' if told else 'not '}told at the output"
         return None if state == "failed" or photo.kind not in FOR_GOOD else f"is {state}"
-    output = listener.output
-    if state != "done" or (output.outputs.get(path) != photo.made_of_it and path not in output.removed):
+    output, made = listener.output, photo.made_under(listener.recipe.of(path))
+    if state != "done" or (output.outputs.get(path) != made and path not in output.removed):
         return f"is {state}, and its outputs are {'' if path in output.outputs else 'not '}there"
     if told:
         return "is done, and the output still tells of a failure"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,7 @@ from filterfleet.common.client import actions as client_actions
 from filterfleet.common.client.actions import Deliver, ReadBlob
 from filterfleet.common.client.core import ClientCore
 from filterfleet.common.jobs.job import Job
-from filterfleet.common.jobs.recipe import Output as RecipeOutput
-from filterfleet.common.jobs.recipe import Recipe, Step
+from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result
 from filterfleet.common.wire.actions import Open, Send
 from filterfleet.listener.core.actions import (
@@ -55,6 +55,7 @@ from tests.memory_file import Shelf
 from tests.simulation.books import WatchedLedger
 from tests.simulation.invariants import InvariantError, audit_listener
 from tests.simulation.liars import allowed, most_requests
+from tests.simulation.naming import recipe_of
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.pausing import Pausing
 from tests.simulation.photos import Photo
@@ -65,7 +66,6 @@ from tests.simulation.share import Fleet
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-RECIPE = Recipe((RecipeOutput("out", (Step("f"),), "jpeg"),))
 KEY = 16  # bytes of a job id that stand for the content
 
 
@@ -80,7 +80,8 @@ class ListenerNode(Peer):
         rng = world.rng
         self.source = Source(name, world.camera, rng)
         self.output = Output(world.camera)
-        self.ledger = WatchedLedger(self.output, Path(":memory:"), name, RECIPE.digest.hex())
+        self.recipe = recipe_of(world.seed, name)
+        self.ledger = WatchedLedger(self.output, Path(":memory:"), name, self.recipe.digest.hex())
         self.settings = Settings(
             settle=rng.choice([0.0, 0.5]),
             interval=rng.choice([0.5, 2.0]),
@@ -169,11 +170,11 @@ class ListenerNode(Peer):
         rng = self.world.rng_for(self)
         self.client = ClientCore(rng, len(self.world.brokers))
         self.shelf = Shelf(self.world.new_file)
-        self.core = ListenerCore(self.settings, RECIPE, self.ledger, rng)
+        self.core = ListenerCore(self.settings, self.recipe, self.ledger, rng)
         self._broker = 0
         self._fleet = Fleet(self)
         self._engine = Sharing(self._fleet, self.world.share) if self.world.share.used else self._fleet
-        self._unfinished: set[bytes] = set()  # jobs that the core has begun and not acknowledged
+        self._unfinished: dict[bytes, Recipe] = {}  # of jobs that the core has begun and not acknowledged
         self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
         self._scanner: deque[Glance | List] = deque()  # under way, and in line behind it
         self._act_client(self.client.start(self.now))
@@ -313,12 +314,29 @@ class ListenerNode(Peer):
             raise InvariantError(f"{self.name} has everything wait for one object that is in trouble alone")
 
     def _submit(self, action: Submit) -> None:
-        self._unfinished.add(action.job)
+        recipe = self._unfinished[action.job] = self.recipe.of(action.path)
         share = self.world.share
-        reference = share.refer(self.name, self.photo_of(action.job)) if share.used else b""
+        reference = share.refer(self.name, self._photo_at(action)) if share.used else b""
         payload = (bytes(action.image),) if action.size <= SETTINGS.inline_limit and not reference else ()
-        job = Job(action.job, RECIPE.to_bytes(), ("f",), action.size, payload, action.priority, RECIPE.names, reference)
+        job = Job(
+            action.job,
+            recipe.to_bytes(),
+            tuple(sorted(recipe.needs)),
+            action.size,
+            payload,
+            action.priority,
+            recipe.names,
+            reference,
+        )
         self._engine.submit(job).add_done_callback(partial(self._told, action.job))
+
+    def _photo_at(self, action: Submit) -> Photo:
+        """Where its image was loaded from, if that counts: other jobs may have the same image."""
+        photo = self.source.photos.get(action.path)
+        if photo is not None and photo.key == action.job[:KEY]:
+            return photo
+        photo = self.photo_of(action.job)
+        return replace(photo, path=action.path) if action.path else photo
 
     def photo_of(self, job: bytes) -> Photo:
         """Where its image is now, if it is anywhere."""
@@ -327,10 +345,10 @@ class ListenerNode(Peer):
 
     def _told(self, job: bytes, future: Future[Result | Failed]) -> None:
         if future.exception() is not None:
-            self._unfinished.remove(job)
+            del self._unfinished[job]
             self.later(0.0, self._on, SourceChanged(job))
         else:
-            self._fleet.check(future.result())
+            self._fleet.check(future.result(), self._unfinished[job])
             self.later(0.0, self._on, Ended(job, future.result()))
 
     def _acknowledge(self, job: bytes) -> None:
@@ -338,7 +356,7 @@ class ListenerNode(Peer):
             raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r} before what it knows of it is durable")
         if job not in self._unfinished:
             raise InvariantError(f"{self.name} acknowledges {job[:KEY]!r}, which is not under way")
-        self._unfinished.remove(job)
+        del self._unfinished[job]
         self._engine.acknowledge(job)
 
     # --- the client's actions ----
@@ -349,7 +367,7 @@ class ListenerNode(Peer):
             match action:
                 case Send(message):
                     self._fleet.check_recorded(message)
-                    if isinstance(message, Get) and message.blob not in RECIPE.names:
+                    if isinstance(message, Get) and message.blob not in self.recipe.names:
                         raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
                     messages.append(message)
                 case Open(identity, broker):

@@ -34,6 +34,7 @@ from filterfleet.worker.leases.session import WorkerSession
 from tests.simulation.column_mutants import COLUMN_MUTANTS
 from tests.simulation.door_mutants import DOOR_MUTANTS
 from tests.simulation.listener_mutants import LISTENER_MUTANTS
+from tests.simulation.naming_mutants import NAMING_MUTANTS
 from tests.simulation.share_mutants import SHARE_MUTANTS
 
 Patch = tuple[type | ModuleType, str, Any]
@@ -298,6 +299,7 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     **COLUMN_MUTANTS,
     **DOOR_MUTANTS,
     **SHARE_MUTANTS,
+    **NAMING_MUTANTS,
     **LISTENER_MUTANTS,
 }
 

@@ -7,7 +7,9 @@ import random
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.listener.core.scan import Version
+from tests.simulation.naming import written
 
 # Some are good at first sight only: flaky fails once, hang gets stuck once. Those of ENDS never end well.
 KINDS = ["good"] * 40 + [
@@ -54,9 +56,9 @@ class Photo:
         """The same for photos of the same content; it stands for the content's hash."""
         return self.content[:16]
 
-    @property
-    def made_of_it(self) -> bytes:
-        return b"done:" + self.content
+    def made_under(self, recipe: Recipe) -> bytes:
+        """Its output under a recipe that has been completed for it."""
+        return b"done:" + self.content + written(recipe)
 
 
 # Nanoseconds since the epoch that cameras, archives and broken clocks have put on files: no ledger holds the first two.

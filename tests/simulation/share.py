@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from filterfleet.common.errors import ProtocolError, SourceChangedError
 from filterfleet.common.jobs.engine import ReadImage
 from filterfleet.common.jobs.job import Job
+from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.shares.reference import Reference, file_name, is_sealed, leave, path_of, read, seal, stem_of
 from filterfleet.common.wire import Failed, Message, Payload, Result, ResultOk
 from filterfleet.common.wire.columns import rows
@@ -108,12 +109,12 @@ class Fleet:
         del self.images[job]
         self._futures.pop(job).set_exception(SourceChangedError())
 
-    def check(self, outcome: Result | Failed) -> None:
-        """Raises InvariantError unless the outputs are those of the image."""
+    def check(self, outcome: Result | Failed, recipe: Recipe) -> None:
+        """Raises InvariantError unless the outputs are those of the image under this recipe."""
         if isinstance(outcome, Result):
             photo = self._listener.photo_of(outcome.id)
             content = b"".join(bytes(cast("Payload", blob)) for blob in outcome.payload)
-            if content != photo.made_of_it:
+            if content != photo.made_under(recipe):
                 raise InvariantError(f"{self._listener.name} was given {content[:32]!r} for {photo.key!r}")
 
     def check_recorded(self, message: Message) -> None:

@@ -12,13 +12,15 @@ from tests.simulation.world import World
 
 FEW_SEEDS = 120
 SEEDS_FOR_A_MUTANT = 500
-# These need many of them.
+# These need many of them, or resemble another one.
 LATE = {
     "first broker only",
     "version ignored",
     "failure never cleared",
     "part counted twice",
     "pause forgotten at restart",
+    "copied from another name",
+    "recipe of the first",
 }
 
 

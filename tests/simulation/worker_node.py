@@ -6,6 +6,7 @@ from msgspec import structs
 
 from filterfleet.broker.actions import Side
 from filterfleet.common.blob import read
+from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.wire import Data, Message, OutputFile
 from filterfleet.common.wire.actions import Open, Send
 from filterfleet.worker.done import Done
@@ -15,6 +16,7 @@ from filterfleet.worker.leases.session import WorkerSession
 from tests.memory_file import Shelf
 from tests.simulation.invariants import InvariantError
 from tests.simulation.liars import LARGE_LIE, SMALL_LIE, allowed, most_requests
+from tests.simulation.naming import FILTERS, SOURCED, written
 from tests.simulation.nodes import SETTINGS, Peer
 from tests.simulation.photos import Photo
 from tests.simulation.router import Frames
@@ -34,13 +36,23 @@ class WorkerNode(Peer):
         self.speed = self.world.rng.choice(SPEEDS)
         self.threads = self.world.rng.choice([1, 2, 3])
         sees = self.world.share.is_seen()
-        profile = Profile(self.threads, 2, ("f",), self.name, "sim", 10_000, shares=sees)
+        profile = Profile(self.threads, 2, (*FILTERS, *self.abilities), self.name, "sim", 10_000, shares=sees)
         self.sessions = [WorkerSession(profile, rng) for _ in self.world.brokers]
         self.shelves = [Shelf(self.world.new_file) for _ in self.world.brokers]
         self.runs = Runs(self.threads)
         self.known: set[Key] = set()  # leases to be run
         for broker, session in enumerate(self.sessions):
             self._act(broker, session.start(self.now))
+
+    @property
+    def is_before_names(self) -> bool:
+        """Those of the earlier version know no names, unless all workers are of it."""
+        old = self.world.old
+        return self.name in old and any(worker.name not in old for worker in self.world.workers)
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        return () if self.is_before_names else (SOURCED,)
 
     def deadline(self) -> float:
         return min(session.deadline() for session in self.sessions)
@@ -95,6 +107,8 @@ class WorkerNode(Peer):
     def _take(self, key: Key, run: Run) -> None:
         if key in self.known:
             raise InvariantError(f"{self.name} is to run one lease twice")
+        if not run.opaque and Recipe.from_bytes(run.recipe).source and self.is_before_names:
+            raise InvariantError(f"{self.name} is given a recipe that its version does not know")
         self.known.add(key)
         self.runs.add(key, run)
 
@@ -169,7 +183,7 @@ class WorkerNode(Peer):
             self.world.lied.add(photo.key)
             lie = self.world.rng.choice((LARGE_LIE, SMALL_LIE))
             return session.on_result(lease, lie, self.now)
-        done = _done("out", b"done:" + bytes(run.image))
+        done = _done("out", b"done:" + bytes(run.image) + written(Recipe.from_bytes(run.recipe)))
         if run.reference:
             done = self.world.share.leave(run.reference, done, lies=self.name in self.world.greedy)
         return session.on_result(lease, done, self.now)

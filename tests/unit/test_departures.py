@@ -139,7 +139,7 @@ def test_filters_that_no_single_worker_has_are_waited_for():
     rig.worker(A, filters=("sepia",))
     rig.worker(B, filters=("canny",))
     rig.submit(b"job", needs=("canny", "sepia"))
-    assert rig.core.report(rig.now).waits == ("no single worker has all of the filters `canny`, `sepia`",)
+    assert rig.core.report(rig.now).waits == ("no single worker has all of these: the filters `canny`, `sepia`",)
 
 
 def test_whoever_may_work_may_ask_how_the_fleet_is_without_becoming_a_worker():

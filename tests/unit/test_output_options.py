@@ -14,7 +14,7 @@ from filterfleet.common.errors import ImageError, RecipeError
 from filterfleet.common.jobs.output_options import NO_OPTIONS, Options, When
 from filterfleet.common.jobs.recipe import ABILITIES, DEFAULT, Output, Recipe, Step
 from filterfleet.common.jobs.recipe_file import parse_recipe
-from filterfleet.common.words import no_worker_for
+from filterfleet.common.words import no_single_worker, no_worker_for
 from filterfleet.worker import filters
 from filterfleet.worker.pipeline import process
 
@@ -102,6 +102,15 @@ def test_a_worker_that_does_not_know_an_option_does_not_get_the_job():
     assert old == "no worker is new enough for the output option `max_bytes`"
     both = no_worker_for({"sepia", "output.dpi", "output.name"}, (), 1)
     assert both == ("no worker has the filter `sepia` and none is new enough for the output options `dpi`, `name`")
+    named = no_worker_for({"output.source_name"}, ABILITIES - {"output.source_name"}, 1)
+    assert named == "no worker is new enough for texts with {name}, {stem} or {folder}"
+    assert no_single_worker({"sepia", "output.source_name"}) == (
+        "no single worker has all of these: the filter `sepia` and texts with {name}, {stem} or {folder}"
+    )
+    all_three = no_worker_for({"sepia", "output.source_name", "output.dpi"}, (), 1)
+    assert all_three.endswith(
+        "none is new enough for the output option `dpi` and texts with {name}, {stem} or {folder}"
+    )
 
 
 def test_a_worker_refuses_options_that_it_does_not_know():

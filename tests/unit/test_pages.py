@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import struct
+import sys
 
 import pytest
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.worker.formats import Header, limits, pages, read_header
+from filterfleet.worker.formats.archive import Archive
 from filterfleet.worker.pipeline import process
 from tests.unit import samples
 from tests.unit.golden_files import GOLDEN, PALETTE
@@ -134,3 +137,16 @@ def test_boxes_in_boxes_are_looked_at_in_bounded_number():
         blob.append(samples.box(b"moov", track * 1000))
         assert pages.with_pages(blob, header) == header
         assert 1000 < blob.looks <= limits.MAX_PARTS
+
+
+def test_an_archive_that_nobody_uses_ends_without_a_word(monkeypatch):
+    """A page that cannot be decoded ends the file of those before it."""
+    said = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+    archive = Archive()
+    archive.add("001.jpg", b"page")
+    archive.close()
+    archive.close()
+    del archive
+    gc.collect()
+    assert not said

@@ -23,8 +23,11 @@ from filterfleet.common.jobs.names import place_of
 from filterfleet.common.jobs.output_options import Options, When
 from filterfleet.common.jobs.recipe import DEFAULT, MAX_OUTPUTS, MAX_STEPS, Output, Recipe, Step
 from filterfleet.common.wire import Failed, Result
+from filterfleet.common.wire.codec import RECIPE_LIMIT
+from filterfleet.dashboard.files import Files
+from filterfleet.listener.ledger import history
 from filterfleet.listener.previews.engine import BURST, Budget, Previewing
-from filterfleet.listener.previews.recipe import BEFORE, MOST, with_previews
+from filterfleet.listener.previews.recipe import BEFORE, MOST, sendable, with_previews
 from filterfleet.listener.previews.store import LIMIT, PREVIEWS, PreviewStore, previews_of
 from filterfleet.worker.engines.local import SequentialEngine
 from filterfleet.worker.filters import check_recipe
@@ -69,6 +72,16 @@ def test_a_recipe_without_room_has_few_previews_or_none():
     assert len(with_previews(Recipe(long.outputs[:20])).names) == MOST + 1
     deep = Recipe((Output("deep", gray * MAX_STEPS), Output("flat", gray)))
     assert with_previews(deep).names == (BEFORE, "flat")
+
+
+def test_a_recipe_with_a_large_picture_is_still_sent():
+    """The steps of a preview have the picture of a watermark once more."""
+    logo = Step("watermark_image", (("picture", bytes(RECIPE_LIMIT * 3 // 5)),))
+    recipe = Recipe((Output("gray", (Step("grayscale"),)), Output("marked", (logo,)), Output("small", ())))
+    assert with_previews(recipe).recipe.size > RECIPE_LIMIT
+    assert sendable(recipe).names == (BEFORE, "gray")
+    assert sendable(recipe).recipe.size <= RECIPE_LIMIT
+    assert sendable(DEFAULT) == with_previews(DEFAULT)
 
 
 # --- the engine ----
@@ -163,15 +176,33 @@ def test_the_newest_are_kept_across_restarts(tmp_path: Path):
     with contextlib.closing(PreviewStore(tmp_path, kept=3)) as store:
         for n, job in enumerate(jobs[:4]):
             store.put(job, {BEFORE: b"\xff\xd8" + bytes([n])})
-            os.utime(tmp_path / PREVIEWS / short_id(job), (n, n))
+            os.utime(tmp_path / PREVIEWS / job.hex(), (n, n))
         store.put(jobs[1], {BEFORE: b"\xff\xd8again"})
     (tmp_path / PREVIEWS / ".half").write_bytes(b"written")
     with contextlib.closing(PreviewStore(tmp_path, kept=3)) as store:
         store.put(jobs[4], {BEFORE: b"\xff\xd8"})
     found = {path.name for path in (tmp_path / PREVIEWS).iterdir()}
-    assert found == {short_id(job) for job in (jobs[1], jobs[3], jobs[4])}
-    assert previews_of(tmp_path, short_id(jobs[1])) == {BEFORE: b"\xff\xd8again"}
-    assert time.time() - (tmp_path / PREVIEWS / short_id(jobs[4])).stat().st_mtime < 3600
+    assert found == {job.hex() for job in (jobs[1], jobs[3], jobs[4])}
+    assert previews_of(tmp_path, jobs[1].hex()) == {BEFORE: b"\xff\xd8again"}
+    assert time.time() - (tmp_path / PREVIEWS / jobs[4].hex()).stat().st_mtime < 3600
+
+
+def test_images_with_the_same_content_may_have_other_previews(tmp_path: Path):
+    """Where a text says the name. Their short ids are the same."""
+    text = Step("watermark_text", (("text", "{name}"),))
+    recipe = Recipe((Output("marked", (text,)),))
+    jobs = [job_id(bytes(32), recipe.of(name)) for name in ("a.jpg", "b.jpg")]
+    with contextlib.closing(PreviewStore(tmp_path)) as store:
+        for n, job in enumerate(jobs):
+            store.put(job, {"marked": b"\xff\xd8" + bytes([n])})
+    rows = [
+        history.Job("in", path, short_id(job), "done", 1.0, 9, key=job.hex())
+        for path, job in zip("ab", jobs, strict=True)
+    ]
+    assert rows[0].id == rows[1].id
+    files = Files(tmp_path, None)
+    shown = [(image["path"], files.preview(image["key"], "marked")[-1]) for image in files.gallery(rows, 9)]
+    assert shown == [("a", 0), ("b", 1)]
 
 
 def test_what_is_no_preview_is_not_shown(tmp_path: Path):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
+import re
+import zipfile
+from dataclasses import replace
+
 import msgpack
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from filterfleet.common.blob import whole
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.job import job_id
+from filterfleet.common.jobs.output_options import Options
 from filterfleet.common.jobs.recipe import ABILITIES, DEFAULT, Output, Recipe, Step
 from filterfleet.common.jobs.sourced import LONGEST
 from filterfleet.common.wire import OutputFile, Result
@@ -73,6 +83,43 @@ def test_what_is_written_is_the_name():
     assert pixels(saying("{stem}!").of("trip/IMG 1.jpg")) == pixels(saying("IMG 1!"))
     assert pixels(saying("a{folder}", missing="refuse").of("a.jpg")) == pixels(saying("a"))
     assert pixels(saying("{name}").of("a\u0915.jpg")) == pixels(saying("a?.jpg"))
+    assert pixels(saying("{name}").of("{stem}%Y.jpg")) == pixels(saying("{{stem}}%Y.jpg"))
+    assert pixels(saying("{name}").of("{{.jpg")) == pixels(saying("{{{{.jpg")) != pixels(saying("{{.jpg"))
+
+
+def test_names_that_look_the_same_are_written_alike():
+    """macOS has an accent behind its letter, and the filter would write it beside it."""
+    assert saying("{name}").of("e\u0301.jpg") == saying("{name}").of("\u00e9.jpg")
+    assert pixels(saying("{name}").of("e\u0301.jpg")) == pixels(saying("\u00e9.jpg"))
+
+
+def test_every_page_says_the_name():
+    images = [Image.fromarray(np.full((40, 300, 3), level, np.uint8)) for level in (0, 90)]
+    images[0].save(file := io.BytesIO(), "TIFF", save_all=True, append_images=images[1:])
+
+    def pages(recipe: Recipe) -> bytes:
+        output = replace(recipe.outputs[0], options=Options(pages="all"))
+        return bytes(whole(process(file.getvalue(), replace(recipe, outputs=(output,))).blobs[0]))
+
+    assert pages(saying("{stem}").of("a.tiff")) == pages(saying("a"))
+    assert pages(saying("{stem}").of("a.tiff")) != pages(saying("{stem}").of("b.tiff"))
+
+
+def test_tiles_have_an_address_of_their_own_where_copies_differ():
+    """IIIF: copies of a picture share its address, so what differs would lie in one place."""
+    digest = hashlib.sha256(PNG).hexdigest()
+    steps = saying("{stem}").outputs[0].steps
+    options = Options(id="https://example.org/iiif")
+    recipe = Recipe((Output("plain", (), "iiif", options=options), Output("said", steps, "iiif", options=options)))
+
+    def folders(path: str) -> list[str]:
+        with contextlib.closing(process(PNG, recipe.of(path))) as done:
+            return [zipfile.ZipFile(io.BytesIO(whole(blob))).namelist()[0].partition("/")[0] for blob in done.blobs]
+
+    (plain, one), (same, other), (_, again) = folders("a.png"), folders("b.png"), folders("trip/a.png")
+    assert plain == same == digest
+    assert one == again != other
+    assert re.fullmatch(f"{digest}-[0-9a-f]{{16}}", one)
 
 
 def test_a_listener_may_know_letters_that_its_worker_does_not():

@@ -18,7 +18,7 @@ from filterfleet.worker.filters.merge import Rows
 from filterfleet.worker.filters.parameters import Boolean, Choice, Color, Number, Picture, Text
 from filterfleet.worker.filters.registry import register
 from filterfleet.worker.filters.stamping import Mark, outline, stamped
-from filterfleet.worker.filters.wording import has_fields, problem, worded
+from filterfleet.worker.filters.wording import is_plain, problem, worded
 from filterfleet.worker.pixels.channels import LUMA
 from filterfleet.worker.pixels.image import About, Image, Place
 from filterfleet.worker.pixels.opencv import cv2
@@ -107,7 +107,7 @@ def watermark_text(image: Image, text: str, missing: str, place: Place, about: A
 
     Raises ImageError for an image that is refused, and for letters from a camera that cannot be written.
     """
-    if has_fields(text):
+    if not is_plain(text):
         text = _filled_in(text, missing, about)
     return _written(image, text, place, **values) if text else image
 

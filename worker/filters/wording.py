@@ -27,9 +27,9 @@ def problem(text: str) -> str | None:
     return None
 
 
-def has_fields(text: str) -> bool:
-    """The text has no problem."""
-    return any(field is not None for _, field, _, _ in string.Formatter().parse(text))
+def is_plain(text: str) -> bool:
+    """Whether the text is written as it stands: it has neither fields nor doubled braces."""
+    return not {*text} & {*"{}"}
 
 
 def worded(text: str, known: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:

@@ -15,7 +15,8 @@ class Archive:
     def __init__(self) -> None:
         """Raises OSError."""
         self._file = FileBlob()
-        self._zip = zipfile.ZipFile(_Writable(self._file), "w", zipfile.ZIP_STORED)
+        self._end = _Writable(self._file)
+        self._zip = zipfile.ZipFile(self._end, "w", zipfile.ZIP_STORED)
 
     def add(self, name: str, data: bytes) -> None:
         """Raises OSError."""
@@ -31,20 +32,25 @@ class Archive:
 
     def close(self) -> None:
         """Ends the temporary file, of an archive that nobody will use. A second call does nothing."""
+        self._end.ended = True
+        self._zip.close()
         self._file.close()
 
 
 class _Writable:
-    """A FileBlob as zipfile wants to have files."""
+    """A FileBlob as zipfile wants to have files. A ZipFile that has not been closed writes its directory when nobody
+    refers to it any more. Once this has ended, what is written goes nowhere: the file may be gone."""
 
     mode = "wb"
+    ended = False
 
     def __init__(self, file: FileBlob) -> None:
         self._file = file
         self._at = 0
 
     def write(self, data: bytes, /) -> int:
-        self._file.write(self._at, data)
+        if not self.ended:
+            self._file.write(self._at, data)
         self._at += len(data)
         return len(data)
 

@@ -1,5 +1,6 @@
 """Images as the IIIF Image API 3.0 has them at compliance level 0: files that any web server hands out, in a zip
-without compression. Its one folder is called by the SHA-256 of the source, which is the last part of the id as well.
+without compression. Its one folder is called by the SHA-256 of the source, which is the last part of the id as well
+(worker.formats.target).
 
 The place of a source would read better in an address, and cannot be known here: images of the same content share their
 outputs. Its content lasts longer: the address stays when the source is moved, and when the recipe changes.
@@ -22,8 +23,8 @@ class Iiif:
     tile, overlap = 256, 0
 
     def __init__(self, width: int, height: int, address: str, source: str) -> None:
-        """address is that of the folder in which the image's folder will be, without a slash at its end. source is the
-        SHA-256 of the source, in hexadecimal."""
+        """address is that of the folder in which the image's folder will be, without a slash at its end. source is
+        that of the Target."""
         self._width, self._height, self._id, self._folder = width, height, f"{address}/{source}", source
         self.halvings = (-(-max(width, height) // self.tile) - 1).bit_length()
 

@@ -100,7 +100,7 @@ def _job(place: Place, row: tuple[Any, ...]) -> Job:
     id_ = job[:_DIGITS] if job else None
     return Job(
         *(place.source, path, id_, state, at or None, size, reason, bool(transient)),
-        *(width, height, worker or None, seconds, made, seconds_of(*work, seconds)),
+        *(width, height, worker or None, seconds, made, seconds_of(*work, seconds), job or None),
     )
 
 

@@ -46,7 +46,8 @@ class Job(Struct, frozen=True):
     id: the short id of its job, or None while its content is not known. at: when it came to its state, or None if that
     was not noted. transient: it failed for a reason that may pass, and is tried again. seconds: from submission to
     outcome; 0 for outputs that were copied from those of another image. stages: the seconds that each stage of its last
-    processing took, in the order of the image's way.
+    processing took, in the order of the image's way. key: the whole id of its job, in hexadecimal. Images with the same
+    content share the short one, and this one only if they share their outputs.
     """
 
     source: str
@@ -63,6 +64,7 @@ class Job(Struct, frozen=True):
     seconds: float | None = None
     outputs: tuple[Output, ...] = ()
     stages: dict[str, float] = {}
+    key: str | None = None
 
 
 class Page(Struct, frozen=True):

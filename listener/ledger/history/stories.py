@@ -146,6 +146,7 @@ def _job(place: Place, row: _Object, result: _Result | None, job: str | None) ->
         seconds=result.turnaround if result else None,
         outputs=outputs_of(row.path, result.outputs) if result else (),
         stages=_stages(result) if result else {},
+        key=job,
     )
 
 

@@ -13,7 +13,7 @@ export function gallery() {
   const show = () => draw(view);
   const list = steady($("gallery"), (images) => {
     view.images = images;
-    if (!images.some((image) => image.id === view.chosen)) view.chosen = images[0]?.id ?? null;
+    if (!images.some((image) => image.key === view.chosen)) view.chosen = images[0]?.key ?? null;
     show();
   });
   view.choose = (changes) => { Object.assign(view, changes); show(); };
@@ -28,7 +28,7 @@ function draw(view) {
     return;
   }
   if (!host.querySelector(".compare")) host.replaceChildren(...frame());
-  const image = view.images.find(({ id }) => id === view.chosen) ?? view.images[0];
+  const image = view.images.find(({ key }) => key === view.chosen) ?? view.images[0];
   const outputs = image.pictures.filter(({ name }) => name !== BEFORE);
   const output = outputs.find(({ name }) => name === view.output) ?? outputs.at(-1);
   reconcile($("outputs"), outputs, {
@@ -39,17 +39,17 @@ function draw(view) {
   compare(host.querySelector(".compare"), image, output);
   caption(host.querySelector(".caption"), image, output);
   reconcile(host.querySelector(".strip"), view.images, {
-    key: ({ id }) => id,
-    make: ({ id, path, pictures }) => element("button", { type: "button", "aria-label": visible(path), title: visible(path), on: { click: () => view.choose({ chosen: id }) } },
-      element("img", { src: source({ id }, thumbnail(pictures)), alt: "", decoding: "async" }), element("em", { class: "path" }, ...named(fileOf(path)))),
-    change: (button, { id }) => button.setAttribute("aria-pressed", String(id === image.id)),
+    key: ({ key }) => key,
+    make: ({ key, path, pictures }) => element("button", { type: "button", "aria-label": visible(path), title: visible(path), on: { click: () => view.choose({ chosen: key }) } },
+      element("img", { src: source({ key }, thumbnail(pictures)), alt: "", decoding: "async" }), element("em", { class: "path" }, ...named(fileOf(path)))),
+    change: (button, { key }) => button.setAttribute("aria-pressed", String(key === image.key)),
   });
 }
 
 const thumbnail = (pictures) => pictures.find(({ name }) => name === BEFORE) ?? pictures[0];
 
 function source(image, { name, kind }) {
-  return kind === "preview" ? `api/preview?${new URLSearchParams({ job: image.id, name })}` : outputLink(image.id, name);
+  return kind === "preview" ? `api/preview?${new URLSearchParams({ job: image.key, name })}` : outputLink(image.key, name);
 }
 
 function frame() {
@@ -79,7 +79,7 @@ function set(picture, address, text) {
 }
 
 function caption(host, image, output) {
-  const key = `${image.id} ${output.name} ${instant(image.at)}`;
+  const key = `${image.key} ${output.name} ${instant(image.at)}`;
   if (host.dataset.said === key) return;
   host.dataset.said = key;
   host.replaceChildren(...[
@@ -88,6 +88,6 @@ function caption(host, image, output) {
     element("span", { class: "tag ok" }, `done ${instant(image.at)}`),
     element("span", { class: "grow" }),
     element("button", { class: "btn quiet", type: "button", on: { click: () => story(image.path) } }, "Whole story"),
-    image.results.includes(output.name) && element("a", { class: "btn", href: outputLink(image.id, output.name), target: "_blank", rel: "noopener" }, "Open result"),
+    image.results.includes(output.name) && element("a", { class: "btn", href: outputLink(image.key, output.name), target: "_blank", rel: "noopener" }, "Open result"),
   ].filter(Boolean));
 }

@@ -51,8 +51,8 @@ function facts({ job, notes, twins, departure, engine, has_files: hasFiles }) {
 
 export const outputLink = (key, name) => `api/output?${new URLSearchParams({ id: key, name })}`;
 
-function results({ id, outputs }, hasFiles) {
-  const links = outputs.map(({ name, path }) => (hasFiles && id ? element("a", { href: outputLink(id, name), target: "_blank", rel: "noopener", title: visible(path) }, name) : element("span", { title: visible(path) }, name)));
+function results({ key, outputs }, hasFiles) {
+  const links = outputs.map(({ name, path }) => (hasFiles && key ? element("a", { href: outputLink(key, name), target: "_blank", rel: "noopener", title: visible(path) }, name) : element("span", { title: visible(path) }, name)));
   return element("span", {}, ...links.flatMap((link, i) => (i ? [", ", link] : [link])));
 }
 
