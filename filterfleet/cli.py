@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from filterfleet.common.process import zygote
+from filterfleet.common.process import hangup, zygote
 from filterfleet.common.process.ending import end
 from filterfleet.common.process.loading import loading
 
@@ -52,12 +52,15 @@ _FLEET = (
 )
 _ENGINE = (Stage((), "filterfleet.worker.engines.child", ("filterfleet.worker.engines.serving", "importlib.metadata")),)
 STAGES = {"up": _FLEET, "demo": _FLEET, "chaos": _FLEET, "run": _ENGINE}
+REREAD = {"broker", "worker", "listener", "dashboard"}  # at SIGHUP
 OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need no process that is forked
 
 
 def main() -> None:
     # No filter multiplies matrices that are worth a second thread, and a process with threads must not be forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if sys.argv[1:] and sys.argv[1] in REREAD:
+        hangup.hold()
     with loading():
         for stage in stages(sys.argv[1:]):
             for module in stage.shared:

@@ -33,6 +33,8 @@ class UnfitError(Exception):
 def main() -> None:
     dist, *pythons = sys.argv[1:]
     try:
+        for line in uncommitted(ROOT)[:1]:
+            print(f'The tree is not as it was committed ("{line.strip()}", to begin with), and so the release is not.')
         wheel = check_files(Path(dist).resolve())
         print(f"{dist}: wheel and sdist of {VERSION}, as pyproject.toml says")
         for line in section(CHANGELOG.read_text(), "Unreleased")[:1]:
@@ -43,6 +45,15 @@ def main() -> None:
             print(check_install(name, wheel))
     except UnfitError as error:
         raise SystemExit(str(error)) from None
+
+
+def uncommitted(tree: Path) -> list[str]:
+    """What differs from the last commit, as git says it; nothing where there is no repository."""
+    try:
+        said = subprocess.run(["git", "status", "--porcelain"], cwd=tree, capture_output=True, text=True)
+    except OSError:
+        return []
+    return said.stdout.splitlines()
 
 
 def section(changelog: str, version: str) -> list[str]:

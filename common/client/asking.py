@@ -32,12 +32,18 @@ LOOK = 0.02  # seconds between two looks at whether it lets us in
 
 
 class Answer(NamedTuple):
-    """Of one broker: its report, or a sentence that says why there is none. brief: it was asked with a worker's key."""
+    """Of one broker: its report, or a sentence that says why there is none. brief: it was asked with a worker's key.
+    silent: there is nobody; otherwise a broker without a report has refused to give one."""
 
     broker: str
     report: Mapping[str, Any] | None
     problem: str = ""
     brief: bool = False
+    silent: bool = False
+
+
+class _SilentError(FleetError):
+    """Nobody answers."""
 
 
 def ask(brokers: str, frontend_port: int, backend_port: int, keys: Path | None = None) -> list[Answer]:
@@ -50,7 +56,7 @@ def ask(brokers: str, frontend_port: int, backend_port: int, keys: Path | None =
         try:
             return Answer(shown_address(address), _report(address, own), brief=brief)
         except FleetError as error:
-            return Answer(shown_address(address), None, str(error), brief)
+            return Answer(shown_address(address), None, str(error), brief, isinstance(error, _SilentError))
 
     if len(all_of_them) == 1:
         return [one(all_of_them[0])]
@@ -82,14 +88,14 @@ def _report(address: str, keys: PeerKeys | None) -> Mapping[str, Any]:
             if reports := socket.receive(reports_in):
                 return reports[0]
             if socket.turned_down and not socket.reached:
-                raise FleetError(_nobody(address, "because nothing listens there"))
+                raise _nobody(address, "because nothing listens there")
     finally:
         socket.close()
-    raise FleetError(_nobody(address, f"within {waited:.0f} s"))
+    raise _nobody(address, f"within {waited:.0f} s")
 
 
-def _nobody(address: str, why: str) -> str:
-    return (
+def _nobody(address: str, why: str) -> FleetError:
+    return _SilentError(
         f"No broker answers at {shown_address(address)} {why}: start one there with `filterfleet broker`, or name "
         "another with --broker and the ports."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filterfleet.common.config.file import choose, read, standard_for
+from filterfleet.common.config.file import File, choose, read, read_again, standard_for
 from filterfleet.common.config.resolve import Resolved, resolve
 from filterfleet.common.config.setting import Setting, settings_of
 from filterfleet.common.errors import FleetError
@@ -36,7 +36,7 @@ class Config:
 
     def start(self) -> Resolved:
         """What file and variables say. Raises FleetError for a file that cannot be read."""
-        self.resolved = self._read()
+        self.resolved = self._resolve(read(self.file))
         return self.resolved
 
     def reload(self, live: Collection[str], check: Callable[[Mapping[str, Any]], None]) -> bool:
@@ -45,7 +45,7 @@ class Config:
         the result is False and nothing has changed. Either is told in the log."""
         self.begin()
         try:
-            resolved = self._read()
+            resolved = self._resolve(read_again(self.file))
             if resolved.mistakes:
                 raise FleetError("\n".join(resolved.mistakes))
             new = self._values(resolved)
@@ -81,8 +81,7 @@ class Config:
         """The one that counts now, which may not be there."""
         return choose(self.path, self.environment, standard_for(self.command))
 
-    def _read(self) -> Resolved:
-        file = read(self.file)
+    def _resolve(self, file: File) -> Resolved:
         if file.path is None and not self.environment:
             return Resolved({}, ())
         return resolve(self.command, self.known(), file, self.environment)

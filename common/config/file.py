@@ -12,12 +12,17 @@ from typing import Any
 
 from filterfleet.common.config.tables import DAEMONS, STANDARD_READERS
 from filterfleet.common.errors import FleetError
-from filterfleet.common.text import one_line, printable
+from filterfleet.common.opening import check_file
+from filterfleet.common.text import one_line, printable, size_text
 
 VARIABLE = "FILTERFLEET_CONFIG"
 # Never the working directory: whoever may write there would choose what a daemon does.
 STANDARD = Path("/etc/filterfleet/filterfleet.toml")
 
+# Bytes. Every setting with its comments takes a fiftieth of that; a disk image that was named by mistake takes more.
+LARGEST = 1 << 20
+
+_OUT_OF_BOUNDS = "a number has thousands of digits, or lists are nested too deeply"
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _HEADER = re.compile(rf"\s*\[\s*({_KEY})\s*\]")
 _ENTRY = re.compile(rf"\s*({_KEY})(?:\s*\.\s*({_KEY}))?\s*=")
@@ -57,14 +62,34 @@ def read(path: Path | None) -> File:
     if path is None:
         return File()
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as opened:
+            data = opened.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            shown = printable(str(path))
+            raise FleetError(f"The settings {shown} have more than {size_text(LARGEST)}: name another file.")
+        text = data.decode("utf-8-sig")  # some editors mark UTF-8 with three bytes at the beginning
         return File(path, tomllib.loads(text), _lines(text))
     except OSError as error:
         raise FleetError(f"The settings {printable(str(path))} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise FleetError(f"The settings {printable(str(path))} are not text in UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise FleetError(f"The settings {printable(str(path))} are not TOML: {one_line(str(error))}.") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FleetError(
+            f"The settings {printable(str(path))} are not text in UTF-8, from line {line} on: store the file as UTF-8."
+        ) from None
+    except (ValueError, RecursionError) as error:  # ValueError: TOMLDecodeError, and a number of thousands of digits
+        said = one_line(str(error)) if isinstance(error, tomllib.TOMLDecodeError) else _OUT_OF_BOUNDS
+        raise FleetError(f"The settings {printable(str(path))} are not TOML: {said}.") from None
+
+
+def read_again(path: Path | None) -> File:
+    """read() for a daemon that runs. It must not wait, as it would for a pipe whose writer has gone: a shell's
+    `--config <(...)`. Raises FleetError."""
+    if path is not None:
+        try:
+            check_file(path)
+        except OSError as error:
+            raise FleetError(f"The settings {printable(str(path))} cannot be read: {error.strerror}.") from None
+    return read(path)
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:

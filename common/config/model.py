@@ -14,6 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, Vali
 from filterfleet.common.config.setting import Setting
 from filterfleet.common.text import did_you_mean, one_line, printable
 
+_LISTING = "`filterfleet config init`"
+
 
 class Checked(NamedTuple):
     """Values by key, and what is wrong: a sentence for each key that is."""
@@ -83,7 +85,7 @@ def _member(kind: type[enum.Enum], value: Any) -> Any:
 
 def _sentence(key: str, settings: Mapping[str, Setting], value: Any, problem: Any) -> str:
     if key not in settings:
-        return f"there is no setting {printable(key)!r}: {did_you_mean(key, settings)}"
+        return f"there is no setting {printable(key)!r}: {did_you_mean(key, settings, _LISTING)}"
     setting = settings[key]
     if told := problem["msg"].partition("Value error, ")[2]:  # the parser's own sentence
         return f"{key}: {told}"

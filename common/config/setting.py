@@ -44,6 +44,8 @@ class Setting:
 
     def shown(self, value: Any) -> str:
         """The value as TOML has it, without secrets."""
+        if isinstance(value, dict):  # no setting takes one, and nobody knows where a secret is in it
+            return "a table"
         if isinstance(value, list | tuple):
             return f"[{', '.join(map(self.shown, value))}]"
         if isinstance(value, bool):

@@ -37,7 +37,7 @@ def _items(text: str) -> Any:
     if text.startswith("[") and text.endswith("]"):
         try:
             return tomllib.loads(f"list = {text}")["list"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError
             return text  # which is no list: it will be said
     return [text]
 

@@ -139,16 +139,25 @@ def _secret_file(folder: Path, name: str) -> Path:
 
 def _public(file: Path) -> bytes:
     try:
-        return _key(file, _text(read_public(file)), "public")
+        return public_in(file, _text(read_public(file)))
     except OSError as error:
         raise _unusable(file, error) from None
 
 
 def _pair(file: Path) -> KeyPair:
     try:
-        text = _text(read_secret(file))
+        return pair_in(file, _text(read_secret(file)))
     except OSError as error:
         raise _unusable(file, error) from None
+
+
+def public_in(file: Path, text: str) -> bytes:
+    """The key in the text of a public certificate. file is for the sentence."""
+    return _key(file, text, "public")
+
+
+def pair_in(file: Path, text: str) -> KeyPair:
+    """The keys in the text of a secret certificate. file is for the sentence."""
     pair = KeyPair(_key(file, text, "public"), _key(file, text, "secret"))
     if zmq.curve_public(pair.secret) != pair.public:
         raise FleetError(f"The two keys in {_shown(file)} do not belong together: restore the file, or make a new key.")
@@ -170,9 +179,10 @@ def _key(file: Path, text: str, kind: str) -> bytes:
 
 
 def _unusable(path: Path, error: OSError) -> FleetError:
-    return FleetError(
-        f"{_shown(path)} cannot be used: {error.strerror}. --keys takes a folder that `filterfleet keys` has made."
-    )
+    do = "--keys takes a folder that `filterfleet keys` has made."
+    if isinstance(error, PermissionError):
+        do = "Run the command as the user to whom the keys belong, with sudo if that is root."
+    return FleetError(f"{_shown(path)} cannot be used: {error.strerror}. {do}")
 
 
 def _shown(path: Path) -> str:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.keys.folders import BROKER, PUBLIC, Role
+from filterfleet.common.keys.folders import BROKER, PUBLIC, Role, pair_in, public_in
 from filterfleet.common.keys.making import make_folder, write_new
 from filterfleet.common.keys.trust import read_public, read_secret
 from filterfleet.common.opening import open_file
@@ -85,7 +85,7 @@ def read(file: Path) -> Invitation:
     try:
         with os.fdopen(open_file(file), "rb") as opened:
             mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            text = opened.read(_LARGEST).decode()
+            text = opened.read(_LARGEST).decode("utf-8-sig")
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise FleetError(
                 f"{printable(str(file))} is open to others (mode {mode:04o}): if nobody has read it, "
@@ -94,36 +94,58 @@ def read(file: Path) -> Invitation:
         found = tomllib.loads(text)
     except OSError as error:
         raise FleetError(f"{printable(str(file))} cannot be read: {error.strerror}.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+    except (ValueError, RecursionError):  # those of UTF-8 and of TOML are ValueErrors
         raise _no_invitation(file) from None
     if isinstance(number := found.get("format"), int) and number > FORMAT:
         raise FleetError(
             f"{printable(str(file))} was made by a newer version of filterfleet: install that version here as well."
         )
-    if found.get("format") != FORMAT or not {*(keys := found.get("keys", {}))} <= {*_FILES} or BROKER_KEY not in keys:
-        raise _no_invitation(file)
     try:
-        return msgspec.convert({name: found[name] for name in Invitation.__struct_fields__}, Invitation)
-    except (KeyError, msgspec.ValidationError):
-        raise _no_invitation(file) from None
+        made = msgspec.convert({name: found[name] for name in Invitation.__struct_fields__}, Invitation)
+        if found.get("format") == FORMAT and made.roles and made.keys.keys() <= _FILES.keys():
+            _check(made)
+            return made
+    except (KeyError, msgspec.ValidationError, FleetError):
+        pass
+    raise _no_invitation(file)
+
+
+def _check(invitation: Invitation) -> None:
+    """Before any of it is kept. Raises FleetError for a key that is none, and KeyError for one that is missing."""
+    public_in(Path(BROKER_KEY), invitation.keys[BROKER_KEY])
+    for role in invitation.roles:
+        pair_in(Path(role.secret_name), invitation.keys[role.secret_name])
 
 
 def accept(invitation: Invitation, folder: Path) -> None:
     """Put the keys into a folder. Those that are there already, with the same text, stay. Raises FleetError."""
     make_folder(folder, 0o755)
-    for name, text in invitation.keys.items():
-        file = folder / name
-        if not file.exists():
-            write_new(file, text, _FILES[name])
-        elif (read_public if name == BROKER_KEY else read_secret)(file).decode(errors="replace") != text:
-            raise FleetError(
-                f"{printable(str(file))} is there already, with another key: this machine has joined a fleet before. "
-                "Move the folder away, or name another one with --keys."
-            )
+    missing = [name for name, text in invitation.keys.items() if not _has(folder / name, text)]
+    for name in missing:  # nothing is written before it is known that everything fits
+        write_new(folder / name, invitation.keys[name], _FILES[name])
+
+
+def _has(file: Path, text: str) -> bool:
+    """Whether the file is there, with this text. Raises FleetError for one with another."""
+    try:
+        there = (read_public if file.name == BROKER_KEY else read_secret)(file).decode(errors="replace")
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise FleetError(
+            f"{printable(str(file))} is there already and cannot be read: {error.strerror}. Join as the user who made "
+            "it, or name another folder with --keys."
+        ) from None
+    if there != text:
+        raise FleetError(
+            f"{printable(str(file))} is there already, with another key: this machine has joined a fleet before. "
+            "Move the folder away, or name another one with --keys."
+        )
+    return True
 
 
 def _no_invitation(file: Path) -> FleetError:
     return FleetError(
-        f"{printable(str(file))} is no invitation: make one on the broker's machine with `filterfleet keys FOLDER "
-        "--worker NAME --broker ADDRESS`."
+        f"{printable(str(file))} is no invitation, or a damaged one: copy it here once more, or make one on the "
+        "broker's machine with `filterfleet keys FOLDER --worker NAME --broker ADDRESS`."
     )

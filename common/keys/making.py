@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 from pathlib import Path
 
 import zmq
@@ -41,17 +42,9 @@ def make_broker_folder(folder: Path) -> bool:
 
 def add_machine(folder: Path, role: Role, name: str) -> Path:
     """Make a key for one more peer and list it for the broker of this folder. Returns the folder for that peer's
-    machine."""
-    _check_name(name)
-    handout = folder / MACHINES / name
-    listed = folder / role.list_name / (name + PUBLIC)
-    secret = handout / role.secret_name
-    for file in (listed, secret):
-        if file.exists():
-            raise FleetError(
-                f"The {role.value} {name} has a key already: for a new one, remove "
-                f"{printable(str(listed))} and {printable(str(secret))} first."
-            )
+    machine. Raises FleetError."""
+    listed, secret = check_new(folder, role, name)
+    handout = secret.parent
     pair = broker_pair(folder)
     make_folder(handout, 0o700)
     if not (handout / (BROKER + PUBLIC)).exists():
@@ -60,20 +53,42 @@ def add_machine(folder: Path, role: Role, name: str) -> Path:
     return handout
 
 
-def strike_off(folder: Path, role: Role, name: str) -> Path | None:
-    """Take a machine from the list of a role, and remove what was made for it and not handed out. Returns the file that
-    was its entry, or None if it had none."""
+def check_new(folder: Path, role: Role, name: str) -> tuple[Path, Path]:
+    """Where the broker's entry of such a peer will be, and its secret. Raises FleetError for a name that no machine can
+    have, and for a peer that has a key."""
     _check_name(name)
     listed = folder / role.list_name / (name + PUBLIC)
+    secret = folder / MACHINES / name / role.secret_name
+    for file in (listed, secret):
+        if os.path.lexists(file):
+            where = shlex.quote(printable(str(folder)))
+            raise FleetError(
+                f"The {role.value} {name} has a key already: for a new one, take that back first, with "
+                f"`filterfleet revoke {name} --keys {where} --role {role.value}`."
+            )
+    return listed, secret
+
+
+def strike_off(folder: Path, role: Role, name: str) -> Path | None:
+    """Take a machine from the list of a role, and remove what was made for it and not handed out, be it listed or not.
+    Returns the first file that was there, or None if there was none. Raises FleetError."""
+    _check_name(name)
+    files = (folder / role.list_name / (name + PUBLIC), folder / MACHINES / name / role.secret_name)
+    found = [file for file in files if _removed(file)]
+    if found:
+        _removed(folder / MACHINES / (name + INVITATION))
+    return found[0] if found else None
+
+
+def _removed(file: Path) -> bool:
+    """Whether it was there. Raises FleetError."""
     try:
-        listed.unlink()
-        for left in (folder / MACHINES / name / role.secret_name, folder / MACHINES / (name + INVITATION)):
-            left.unlink(missing_ok=True)
+        file.unlink()
     except FileNotFoundError:
-        return None
+        return False
     except OSError as error:
-        raise FleetError(f"{printable(str(listed))} cannot be removed: {error.strerror}.") from None
-    return listed
+        raise FleetError(f"{printable(str(file))} cannot be removed: {error.strerror}.") from None
+    return True
 
 
 def _check_name(name: str) -> None:
@@ -105,10 +120,22 @@ def make_folder(folder: Path, mode: int) -> None:
     try:
         missing = [parent for parent in folder.absolute().parents if not parent.exists()]
         for parent in reversed(missing):
-            parent.mkdir(0o755, exist_ok=True)  # whatever the umask is: a folder that others can write to is refused
-        folder.mkdir(mode, exist_ok=True)
+            _make(parent, 0o755)
+        _make(folder, mode)
     except OSError as error:
         raise FleetError(f"The folder {printable(str(folder))} cannot be made: {error.strerror}.") from None
+
+
+def _make(folder: Path, mode: int) -> None:
+    """Whatever the umask is: a folder that others can write to is refused, and daemons of other users read public keys.
+    One that is there stays as it is. Raises OSError."""
+    try:
+        folder.mkdir(mode)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    else:
+        folder.chmod(mode)
 
 
 def write_new(file: Path, text: str, mode: int) -> None:
@@ -118,6 +145,7 @@ def write_new(file: Path, text: str, mode: int) -> None:
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+                os.fchmod(descriptor, mode)  # which the umask may have lessened
                 opened.write(text)
                 opened.flush()
                 os.fsync(opened.fileno())

@@ -6,6 +6,9 @@ import contextlib
 import signal
 import socket
 from types import FrameType
+from typing import Any
+
+from filterfleet.common.process import hangup
 
 
 class Wakeup:
@@ -51,7 +54,7 @@ class Caught:
     def __init__(self, *numbers: signal.Signals) -> None:
         self.count = 0
         self._wakeup = Wakeup()
-        self._before = {number: signal.signal(number, self._on_signal) for number in numbers}
+        self._before: dict[signal.Signals, Any] = {number: signal.signal(number, self._on_signal) for number in numbers}
 
     @property
     def is_set(self) -> bool:
@@ -81,10 +84,13 @@ class StopSignal(Caught):
 
 
 class ReloadSignal(Caught):
-    """SIGHUP: the process is to read its files again."""
+    """SIGHUP: the process is to read its files again. One that was held comes now. Where they were held, they mean
+    nothing after close(): the process is ending."""
 
     def __init__(self) -> None:
         super().__init__(signal.SIGHUP)
+        if hangup.release():
+            self._before[signal.SIGHUP] = signal.SIG_IGN
 
     def take(self) -> bool:
         """Whether the signal has come since the last call."""

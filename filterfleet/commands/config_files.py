@@ -73,10 +73,21 @@ def _whole() -> dict[str, Mapping[str, Setting]]:
 
 def _of_file(file: File) -> list[str]:
     mistakes = misplaced(file)
-    for table, settings in _whole().items():
+    whole = _whole()
+    for table, settings in whole.items():
         if isinstance(given := file.tables.get(table), dict):
-            of_file(table, settings, given, file, mistakes)
+            strange = {key: owners for key in given if key not in settings and (owners := _owners(key, whole))}
+            for key, owners in strange.items():
+                hint = f"that is a setting of {' and '.join(owners)}"
+                mistakes.append(f"{file.place(table, key)}: [{table}] has no {key!r}: {hint}.")
+            of_file(table, settings, {key: given[key] for key in given if key not in strange}, file, mistakes)
     return mistakes
+
+
+def _owners(key: str, whole: Mapping[str, Mapping[str, Setting]]) -> list[str]:
+    """The tables that have the key, but for [up], which has those of others too."""
+    owners = [f"[{table}]" for table, settings in whole.items() if key in settings and table != "up"]
+    return owners or (["[up]"] if key in whole["up"] else [])
 
 
 def _of_environment(environment: Mapping[str, str]) -> list[str]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from filterfleet.commands.config_tables import COMMANDS, Part
 from filterfleet.common.config.config import Config
 from filterfleet.common.config.sample import without
 from filterfleet.common.config.setting import Setting
-from filterfleet.common.text import json_text, printable
+from filterfleet.common.text import json_text
+from filterfleet.standing import table
 
 
 def show(
@@ -31,12 +28,9 @@ def show(
     if as_json:
         typer.echo(json_text(rows, indent=2))
         return
-    console = Console()
-    table = Table("setting", "value", "from", box=box.SIMPLE_HEAD)
-    for row in rows:
-        key, value, place = (Text(printable(row[name])) for name in ("setting", "value", "from"))
-        table.add_row(key, value, place)
-    console.print(table)
+    columns = ("setting", "from", "value")  # the longest at the end, and none is cut: others may read it in a pipe
+    for line in table(columns, ([row[column] for column in columns] for row in rows)):
+        typer.echo(line)
 
 
 def _rows(command: str, options: list[str]) -> list[dict[str, str]]:
@@ -46,7 +40,7 @@ def _rows(command: str, options: list[str]) -> list[dict[str, str]]:
     parsed: Any = typer.main.get_command(app)
     for parameter in parsed.params:
         parameter.required = False  # what is set nowhere is shown as that
-    context = parsed.make_context(command, list(options))
+    context = parsed.make_context(f"filterfleet {command}", list(options))
     config = next(value for value in context.params.values() if isinstance(value, Config))
     return [_row(command, setting, config, context.params[setting.name]) for setting in config.known()]
 

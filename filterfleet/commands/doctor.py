@@ -16,7 +16,7 @@ from filterfleet.common.process.options import BackendPort, FrontendPort, GroupR
 from filterfleet.common.text import json_text
 from filterfleet.doctor.brokers import check_brokers
 from filterfleet.doctor.disks import check_temporary
-from filterfleet.doctor.finding import Finding, Level, has_problem, problem
+from filterfleet.doctor.finding import Finding, Level, has_problem, problem, warning
 from filterfleet.doctor.imaging import check_fonts, check_formats
 from filterfleet.doctor.keys import check_keys
 from filterfleet.doctor.machine import check_memory, check_shared
@@ -34,6 +34,9 @@ class Part(enum.StrEnum):
     KEYS = "keys"
     BROKER = "broker"
     FOLDERS = "folders"
+
+
+_NAMED_BY = {Part.KEYS: "--keys", Part.FOLDERS: "--source or --output"}  # what is looked at only where it is named
 
 
 def doctor(
@@ -77,7 +80,7 @@ def doctor(
     findings: list[Finding] = []
     for part, check in parts.items():
         if only is None or part in only:
-            for finding in _carried_out(part, check):
+            for finding in _carried_out(part, check, asked=only is not None):
                 findings.append(finding)
                 if not as_json:
                     _print(finding)
@@ -87,12 +90,19 @@ def doctor(
     raise typer.Exit(int(has_problem(findings)))
 
 
-def _carried_out(part: Part, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """A check that cannot be made is a finding, and the others are made all the same."""
+def _carried_out(part: Part, check: Callable[[], Iterator[Finding]], *, asked: bool) -> Iterator[Finding]:
+    """A check that cannot be made is a finding, and the others are made all the same. asked: the user has named this
+    part, and wonders if there is no answer."""
+    found = False
     try:
-        yield from check()
+        for finding in check():
+            found = True
+            yield finding
     except FleetError as error:
+        found = True
         yield problem(part.value, str(error))
+    if asked and not found:
+        yield warning(part.value, "There is nothing to look at.", f"Name it with {_NAMED_BY[part]}.")
 
 
 def _all(*checks: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

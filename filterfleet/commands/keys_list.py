@@ -33,7 +33,8 @@ def list_(
         typer.echo(json_text({"keys": rows, "problems": problems}))
     else:
         heads = ("name", "role", "since", "file")
-        for line in table(heads, [[row[head] for head in heads] for row in rows]):
+        listed = table(heads, [[row[head] for head in heads] for row in rows]) if rows else ["Nobody may connect."]
+        for line in listed:
             typer.echo(line)
         for problem in problems:
             typer.echo(printable(problem), err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from filterfleet.common.client.brokers import hosts
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import Role, allow_list
 from filterfleet.common.keys.invitation import as_text, gather
-from filterfleet.common.keys.making import INVITATION, add_machine, make_broker_folder, write_new
+from filterfleet.common.keys.making import INVITATION, add_machine, check_new, make_broker_folder, write_new
 from filterfleet.common.process.options import BackendPort, FrontendPort
 from filterfleet.common.text import printable
 
@@ -44,32 +45,38 @@ def make(
     FOLDER as --keys. Existing keys are never overwritten. `filterfleet revoke` takes a machine's keys back.
     """
     if broker is not None:
-        hosts(broker)  # raises FleetError for what cannot be an address
+        broker = ",".join(hosts(broker))  # as commands and units have it; raises FleetError for what is no address
+    asked = ((Role.WORKER, worker), (Role.CLIENT, client))
+    wanted = {(role, name): None for role, names in asked for name in names or ()}
+    for role, name in wanted:
+        check_new(folder, role, name)  # raises FleetError, before the first of them is made
     if make_broker_folder(folder):
-        typer.echo(f"Keys made: filterfleet broker --keys {printable(str(folder))}")
+        typer.echo(f"Keys made: filterfleet broker --keys {shlex.quote(printable(str(folder)))}")
+    elif not wanted:
+        typer.echo(f"{printable(str(folder))} has keys already, which stay as they are.")
     handouts: dict[Path, None] = {}
-    for role, names in ((Role.WORKER, worker), (Role.CLIENT, client)):
-        for name in names or ():
-            handouts[add_machine(folder, role, name)] = None
+    for role, name in wanted:
+        handouts[add_machine(folder, role, name)] = None
     for handout in handouts:
-        if broker is None:
-            typer.echo(
-                f"Copy {printable(str(handout))} to the machine {handout.name}, where --keys names it; then delete it."
-            )
-        else:
-            file = handout.with_name(handout.name + INVITATION)
-            if file.exists():
-                raise FleetError(
-                    f"{printable(str(file))} is there already: take it to its machine and remove it here, then take "
-                    f"the keys in {printable(str(handout))} there as well."
-                )
-            write_new(file, as_text(gather(handout, handout.name, broker, frontend_port, backend_port)), 0o600)
-            shutil.rmtree(handout)
-            typer.echo(
-                f"Move {printable(str(file))} to the machine {handout.name}, and run `filterfleet join` on it there."
-            )
+        typer.echo(_for_machine(handout, broker, (frontend_port, backend_port)))
     for role in Role:
         found = allow_list(folder, role)
         typer.echo(f"{role.list_name}: {', '.join(map(printable, sorted(found.names.values()))) or 'none'}")
         for problem in found.problems:
             typer.echo(problem, err=True)
+
+
+def _for_machine(handout: Path, broker: str | None, ports: tuple[int, int]) -> str:
+    """Makes one file of a machine's folder of keys, if the broker's address is known. Returns what is to be done with
+    it. Raises FleetError."""
+    if broker is None:
+        return f"Copy {printable(str(handout))} to the machine {handout.name}, where --keys names it; then delete it."
+    file = handout.with_name(handout.name + INVITATION)
+    if file.exists():
+        raise FleetError(
+            f"{printable(str(file))} is there already: take it to its machine and remove it here, then take "
+            f"the keys in {printable(str(handout))} there as well."
+        )
+    write_new(file, as_text(gather(handout, handout.name, broker, *ports)), 0o600)
+    shutil.rmtree(handout)
+    return f"Move {printable(str(file))} to the machine {handout.name}, and run `filterfleet join` on it there."

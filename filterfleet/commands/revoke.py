@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.keys.folders import Role
+from filterfleet.common.keys.folders import Role, allow_list
 from filterfleet.common.keys.making import strike_off
 from filterfleet.common.text import printable
 
@@ -25,6 +25,7 @@ def revoke(
     """
     struck = [file for one in Role if role in (None, one) and (file := strike_off(keys, one, name))]
     if not struck:
+        allow_list(keys, role or Role.WORKER)  # raises FleetError for a folder that is not a broker's
         what = "machine" if role is None else role.value
         raise FleetError(
             f"No {what} is called {printable(name)!r} here: `filterfleet keys list {printable(str(keys))}` shows "

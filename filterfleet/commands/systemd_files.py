@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from filterfleet.common.client.brokers import hosts
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
 from filterfleet.common.text import printable
 from filterfleet.units import machine
-from filterfleet.units.plan import LOOPBACK, Wish, plan, renewed
+from filterfleet.units.plan import LOOPBACK, Files, Wish, plan, renewed
 
 ROOT = Path("/")
 
@@ -60,12 +61,14 @@ def install(
     """
     if not print_ and root == ROOT:
         machine.check_systemd()
-    roles = [one.value for one in role or USUAL]
+    roles = [one.value for one in dict.fromkeys(role or USUAL)]
+    if keys is not None and not print_ and root == ROOT:
+        machine.check_keys(PurePosixPath(keys.absolute()), roles)  # raises FleetError
     install_units(
         Wish(
             roles,
             machine.program(),
-            broker,
+            ",".join(hosts(broker)),
             machine.addresses_of(broker),
             (frontend_port, backend_port),
             None if keys is None else PurePosixPath(keys.absolute()),
@@ -80,14 +83,22 @@ def install(
 def install_units(wish: Wish, root: Path = ROOT, *, print_: bool = False) -> None:
     """Raises FleetError."""
     files = plan(dataclasses.replace(wish, present=machine.present(root)), machine.shipped())
-    for name, text in files.items():
-        typer.echo(f"# /{name}\n{text}" if print_ else f"Written: {printable(str(root / name))}")
     if print_:
+        for name, text in files.items():
+            typer.echo(f"# /{name}\n{text}")
         return
-    machine.write(files, root)
+    if root == ROOT:
+        machine.check_program()
+    _write(files, root)
     if root == ROOT:
         machine.start(wish.roles)
         typer.echo("Started. `systemctl status 'filterfleet-*'` shows what each service does.")
+
+
+def _write(files: Files, root: Path) -> None:
+    machine.write(files, root)
+    for name in files:
+        typer.echo(f"Written: {printable(str(root / name))}")
 
 
 def upgrade(root: Root = ROOT) -> None:
@@ -101,9 +112,9 @@ def upgrade(root: Root = ROOT) -> None:
     if not roles:
         raise FleetError("No service of filterfleet is installed here: `filterfleet systemd install` does that.")
     files = renewed(Wish(roles, machine.program(), python=machine.python()), machine.shipped())
-    machine.write(files, root)
-    for name in files:
-        typer.echo(f"Written: {printable(str(root / name))}")
+    if root == ROOT:
+        machine.check_program()
+    _write(files, root)
     if root == ROOT:
         machine.start(roles)
         typer.echo("Started again. `systemctl status 'filterfleet-*'` shows what each service does.")
@@ -117,7 +128,10 @@ def uninstall(root: Root = ROOT) -> None:
     if root == ROOT:
         machine.check_systemd()
         machine.stop()
-    for file in machine.remove(root):
+    removed = machine.remove(root)
+    if not removed:
+        typer.echo("No service of filterfleet is installed here.")
+    for file in removed:
         typer.echo(f"Removed: {printable(str(file))}")
     if root == ROOT:
         machine.reload()

@@ -14,6 +14,7 @@ import uvicorn
 
 from filterfleet.common.address import Address
 from filterfleet.common.logs import get_logger
+from filterfleet.common.process import hangup
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.words import of_dashboard
 from filterfleet.dashboard.address import hosts_of, is_everywhere, listen
@@ -61,6 +62,7 @@ async def _serve(
     settings: Settings, address: Address, rules: Rules, bound: socket.socket, reread: Callable[[], object]
 ) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reread)
+    hangup.release()
     reader, questions = Reader(settings.state / LEDGER), Reader(settings.state / LEDGER)
     desk = Desk(settings.state)
     eye = Eye(settings, reader)

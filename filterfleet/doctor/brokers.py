@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from filterfleet.common.client.asking import Answer, ask
+from filterfleet.common.client.brokers import check_brokers as check_names
 from filterfleet.common.client.brokers import hosts
 from filterfleet.common.process.system import VERSION
 from filterfleet.common.text import one_line
@@ -22,6 +23,7 @@ from filterfleet.doctor.listening import listener_on
 # in order.
 APART, FAR_APART = 2.0, 300.0
 
+_OTHERS = "give broker, workers and listener other ports: --frontend-port, --backend-port."
 BROKER, CLOCK, PORTS = "broker", "clock", "ports"
 
 
@@ -35,10 +37,11 @@ def check_brokers(
         yield warning(BROKER, "No broker runs on this machine.", "Name the fleet's broker with --broker.")
         yield from check_ports(ports)
         return
+    check_names(brokers)
     answers = ask(brokers, *ports, keys)
     for answer in answers:
         yield from about(answer, time.time(), expected=expected)
-    if is_here and all(answer.report is None for answer in answers):
+    if is_here and all(answer.silent for answer in answers):
         yield from check_ports(ports)
 
 
@@ -71,11 +74,15 @@ def check_ports(ports: Iterable[int], machine: Path = Path("/")) -> Iterator[Fin
         if _is_free(port, machine):
             yield ok(PORTS, f"Port {port} is free.")
             continue
+        if isinstance(_refusal(port), PermissionError):
+            says = f"This user may not listen on port {port}: the system keeps low ports for root."
+            yield problem(PORTS, says, f"{_OTHERS[0].upper()}{_OTHERS[1:]}")
+            continue
         who = listener_on(port, machine) or "a process of another user"
         yield problem(
             PORTS,
             f"Port {port} is taken by {who}, and no broker answers there.",
-            "End that program, or give broker, workers and listener other ports: --frontend-port, --backend-port.",
+            f"End that program, or {_OTHERS}",
         )
 
 
@@ -100,15 +107,18 @@ def _apart(report: Mapping[str, Any], now: float) -> float | None:
 
 
 def _is_free(port: int, machine: Path = Path("/")) -> bool:
-    if listener_on(port, machine) is not None:
-        return False
+    return listener_on(port, machine) is None and _refusal(port) is None
+
+
+def _refusal(port: int) -> OSError | None:
+    """Why the system does not let this process listen there."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error
+    return None
 
 
 def _is_here(host: str) -> bool:

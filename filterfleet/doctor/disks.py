@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filterfleet.common.blob import FileBlob
+from filterfleet.common.temporary import passed_over
 from filterfleet.common.text import printable, size_text
 from filterfleet.doctor.finding import Finding, ok, problem, warning
 
@@ -26,7 +27,7 @@ _OCTAL = re.compile(r"\\(\d{3})")
 
 def room(check: str, folder: Path) -> Finding:
     """How much a file system has room for. The folder may not exist yet; those above it tell, then."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+    there = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # noqa: PTH110 - as far as we see
     usage = shutil.disk_usage(there)
     says = f"{_shown(folder)} is on a file system with {size_text(usage.free)} of free space"
     if usage.free < LITTLE_ROOM:
@@ -48,6 +49,13 @@ def check_temporary(mounts: Path = Path("/proc/self/mounts")) -> Iterator[Findin
             TEMPORARY, f"Large images cannot wait in files: {reason}.", "Set TMPDIR to a folder that can be written to."
         )
         return
+    if (passed := passed_over()) is not None:
+        yield problem(
+            TEMPORARY,
+            f"TMPDIR names {_shown(passed.named)}, which cannot be used: {passed.reason}. Large images would wait in "
+            f"{_shown(folder)}.",
+            "Mend that folder, or set TMPDIR to another one.",
+        )
     kind = kind_of(folder, mounts)
     if kind in _MEMORY:
         yield warning(

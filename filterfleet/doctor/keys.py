@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,16 @@ CHECK = "keys"
 
 def check_keys(folder: Path) -> Iterator[Finding]:
     found = 0
-    if (folder / (BROKER + SECRET)).exists():
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        yield problem(
+            CHECK,
+            f"The key folder {printable(str(folder))} cannot be read: {error.strerror}.",
+            "Name the right one with --keys, and run doctor as the user who runs the daemon.",
+        )
+        return
+    if os.path.lexists(folder / (BROKER + SECRET)):
         found += 1
         yield from _broker(folder)
     for role in Role:

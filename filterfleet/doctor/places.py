@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,11 @@ from filterfleet.listener.settings.location import Remote, check_locations, chec
 
 SOURCE, OUTPUT, RCLONE = "source", "output", "rclone"
 
+_REMEDIES = {
+    errno.EACCES: "Let the listener's user write there: chown it, or choose another --output.",
+    errno.ENOSPC: "Make room for files, or choose another --output. `df` shows the space, `df -i` how many files fit.",
+    errno.EROFS: "Mount it for writing, or choose another --output.",
+}
 _NOTHING_BELOW = "- /*/**"  # a filter of rclone: no folder is entered
 
 
@@ -44,7 +50,7 @@ def check_places(source: str | None, output: str | None, config: Path | None) ->
                 yield _remote(check, place, config)
             elif check == SOURCE:
                 folder = check_source(place)
-                yield ok(SOURCE, f"The source {printable(str(folder))} can be read.")
+                yield ok(SOURCE, f"The source {printable(str(folder))} can be read{_by_whom()}.")
                 yield from check_watches(folder)
             else:
                 yield from _output(place)
@@ -60,14 +66,16 @@ def _output(folder: Path) -> Iterator[Finding]:
             pass
     except OSError as error:
         shown = printable(str(there))
-        yield problem(
-            OUTPUT,
-            f"{shown} cannot be written: {error.strerror}.",
-            "Let the listener's user write there: chown it, or choose another --output.",
-        )
+        do = _REMEDIES.get(error.errno or 0, "Choose another --output.")
+        yield problem(OUTPUT, f"{shown} cannot be written: {error.strerror}.", do)
         return
-    yield ok(OUTPUT, f"The output {printable(str(folder))} can be written.")
+    yield ok(OUTPUT, f"The output {printable(str(folder))} can be written{_by_whom()}.")
     yield room(OUTPUT, folder.absolute())
+
+
+def _by_whom() -> str:
+    """Root may do everything, and says nothing of the user who runs the daemon."""
+    return " by root; for another user, run doctor as that user" if os.geteuid() == 0 else ""
 
 
 def _remote(check: str, place: Remote, config: Path | None) -> Finding:

@@ -34,7 +34,7 @@ def programs(path: str) -> list[Path]:
     found: dict[Path, Path] = {}
     for folder in path.split(os.pathsep):
         program = Path(folder or ".", "filterfleet")
-        if program.is_file() and os.access(program, os.X_OK):
+        if os.path.isfile(program) and os.access(program, os.X_OK):  # noqa: PTH113 - a Path raises PermissionError
             found.setdefault(program.resolve(), program)
     return list(found.values())
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import stat
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import filterfleet
 from filterfleet.common.client.brokers import hosts
 from filterfleet.common.errors import FleetError
-from filterfleet.common.text import printable
+from filterfleet.common.keys.folders import BROKER, PUBLIC, Role, allow_list, broker_pair, peer_keys
+from filterfleet.common.text import one_line, printable
 from filterfleet.units.plan import ROLES, TARGET, needs_account, removals, unit
 
-SYSTEMCTL = "systemctl"
+SYSTEMCTL, JOURNALCTL = "systemctl", "journalctl"
+_OURS = "filterfleet: "  # before what a daemon says that cannot start
+_LINES = 10  # of one daemon; a file of settings may have many mistakes
+_TRIES = "The units are installed, and systemd goes on trying: mend that, or run `filterfleet systemd uninstall`."
 
 
 def shipped() -> dict[str, str]:
@@ -60,6 +66,37 @@ def check_systemd() -> None:
         raise FleetError("Only root may install services: run the command with sudo.")
 
 
+def check_keys(folder: PurePosixPath, roles: Sequence[str]) -> None:
+    """Raises FleetError unless the folder has usable keys for each of these daemons: systemd tells less of a secret
+    that it does not find."""
+    for role in roles:
+        if role == "broker":
+            broker_pair(Path(folder))
+            for peer in Role:
+                allow_list(Path(folder), peer)
+        else:
+            peer_keys(Path(folder), Role.WORKER if role == "worker" else Role.CLIENT)
+    _check_open(Path(folder, BROKER + PUBLIC))
+
+
+def check_program() -> None:
+    """Raises FleetError unless the daemons, who are users of their own, can read the program."""
+    for file in (program(), python(), PurePosixPath(filterfleet.__file__)):
+        _check_open(Path(file))
+
+
+def _check_open(file: Path) -> None:
+    for place in reversed((file, *file.parents)):
+        mode = place.stat().st_mode
+        if not mode & (stat.S_IXOTH if place.is_dir() else stat.S_IROTH):
+            deep = " -R" if place.is_relative_to(sys.prefix) else ""
+            shown = printable(str(place))
+            raise FleetError(
+                f"The daemons run as users of their own, who cannot read {printable(str(file))}: {shown} is closed to "
+                f"them (mode {stat.S_IMODE(mode):04o}). Open it with `chmod{deep} go+rX {shown}`."
+            )
+
+
 def write(files: Mapping[str, str], root: Path) -> None:
     """Below the root, each file at once or not at all. Raises FleetError."""
     for name, text in files.items():
@@ -87,8 +124,26 @@ def start(roles: Sequence[str]) -> None:
         _run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/filterfleet.conf")
     _run(SYSTEMCTL, "daemon-reload")
     _run(SYSTEMCTL, "enable", "--quiet", TARGET)
-    _run(SYSTEMCTL, "restart", *map(unit, roles))
+    began = int(time.time())
+    try:
+        _run(SYSTEMCTL, "restart", *map(unit, roles))
+    except FleetError as error:
+        raise FleetError("\n".join([str(error), *_last_words(roles, began), _TRIES])) from None
     _run(SYSTEMCTL, "start", TARGET)
+
+
+def _last_words(roles: Sequence[str], since: int) -> list[str]:
+    """What those of the daemons that do not start have said since then, each sentence once."""
+    subprocess.run([JOURNALCTL, "--sync"], capture_output=True, check=False)  # a line may still be on its way
+    asked = [JOURNALCTL, "--quiet", "--no-pager", "--output=cat", "--priority=err", f"--since=@{since}"]
+    found: dict[str, None] = {}
+    for one in map(unit, roles):
+        lines = subprocess.run(
+            [*asked, f"--unit={one}"], capture_output=True, text=True, errors="replace", check=False
+        ).stdout.splitlines()
+        sentences = [line.removeprefix(_OURS) for line in lines if line.startswith(_OURS)]
+        found |= {f"{one}: {one_line(sentence)}": None for sentence in sentences[-_LINES:]}
+    return list(found)
 
 
 def remove(root: Path) -> list[Path]:
@@ -106,6 +161,7 @@ def remove(root: Path) -> list[Path]:
 
 def stop() -> None:
     """End the services, and start them no more. Raises FleetError."""
+    reload()  # a unit that systemd has not read cannot be stopped
     there = [unit(role) for role in present(Path("/"))]
     if Path("/etc/systemd/system", TARGET).exists():
         _run(SYSTEMCTL, "disable", "--quiet", "--now", TARGET)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from filterfleet.common.address import Address
 from filterfleet.common.errors import FleetError
 from filterfleet.common.text import printable
 
@@ -110,16 +112,36 @@ def _check_path(path: PurePosixPath) -> None:
 def _check(wish: Wish) -> None:
     if wish.keys is not None:
         _check_path(wish.keys)
+        if any(wish.keys.is_relative_to(hidden) for hidden in _HIDDEN):
+            raise FleetError(
+                f"The daemons cannot see {', '.join(_HIDDEN)}, and the keys {printable(str(wish.keys))} are there: "
+                "move that folder to /etc/filterfleet/keys, and let it belong to root."
+            )
+    for network in wish.networks:
+        _network(network)
     if "broker" in wish.roles and "," in wish.broker:
         raise FleetError(
             "A broker listens on one address: give that with --broker. Install the other daemons of this machine by "
             "another command, with the whole list."
         )
-    if wish.keys is None and wish.broker != LOOPBACK:
+    if wish.keys is None and not Address(wish.broker, PORTS[0]).is_loopback:
         raise FleetError(
             "A broker that other machines reach needs keys: make some with `filterfleet keys FOLDER` and pass --keys "
             "FOLDER, or leave --broker out for a fleet within this machine."
         )
+
+
+def _network(text: str) -> str:
+    """As IPAddressAllow= has it. Raises FleetError: systemd leaves out what it does not understand, and nobody would
+    reach the broker."""
+    if text in ("any", "localhost", "link-local", "multicast"):
+        return text
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        raise FleetError(
+            f"--allow takes a network such as 192.168.1.0/24, or an address, not {printable(text)!r}."
+        ) from None
 
 
 def _settings(wish: Wish, role: str) -> str:
@@ -127,7 +149,8 @@ def _settings(wish: Wish, role: str) -> str:
     unit goes before them."""
     allowed = list(wish.addresses)
     if role == "broker":
-        allowed = list(wish.networks) or (["any"] if wish.keys is not None and wish.broker != LOOPBACK else [])
+        anybody = ["any"] if wish.keys is not None and wish.broker != LOOPBACK else []
+        allowed = [_network(network) for network in wish.networks] or anybody
     lines = [f"# Written by `filterfleet systemd install`; for other settings: systemctl edit {unit(role)}.", "[Unit]"]
     lines += [f"PartOf={TARGET}", "", "[Service]"]
     if wish.keys is not None:

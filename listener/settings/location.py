@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +91,13 @@ def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
 
 def check_source(source: Path) -> Path:
     """The absolute path of a local source. Raises FleetError unless it is a folder that can be read."""
-    if not os.path.exists(source):  # noqa: PTH110 - Path.exists() raises for a name that no file can have
-        raise FleetError(f"The source folder {source} does not exist.")
-    if not source.is_dir():
+    try:
+        mode = source.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a name that no file can have
+        raise FleetError(f"The source folder {source} does not exist.") from None
+    except OSError as error:  # a folder above it is closed to this user, say
+        raise FleetError(f"The source folder {source} cannot be reached: {error.strerror}.") from None
+    if not stat.S_ISDIR(mode):
         raise FleetError(f"The source {source} is not a folder.")
     if not os.access(source, os.R_OK | os.X_OK):
         raise FleetError(f"The source folder {source} cannot be read.")

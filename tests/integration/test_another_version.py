@@ -9,6 +9,8 @@ import msgspec
 import pytest
 import zmq
 
+from filterfleet.common.process.ports import free_ports
+from filterfleet.doctor.brokers import check_brokers
 from tests.integration.harness import LOOPBACK, Fleet, Processes, wait_until
 from tests.integration.ppp_peers import connected
 
@@ -51,6 +53,11 @@ def test_ours_at_a_broker_of_tomorrow(broker_of_tomorrow, processes: Processes, 
         assert speaks.format(role, role) in " ".join(said.split())
         assert "answers" not in said
     wait_until(lambda: speaks.format("worker", "worker") in worker.said, what="a line of the worker")
+
+
+def test_the_doctor_sends_nobody_to_end_a_broker_that_answers_in_its_own_way(broker_of_tomorrow):
+    (finding,) = check_brokers(LOOPBACK, broker_of_tomorrow, free_ports().backend, None, expected=True)
+    assert "speaks PPX2" in finding.says
 
 
 def test_peers_of_tomorrow_at_our_broker(fleet: Fleet):

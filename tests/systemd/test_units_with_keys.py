@@ -21,7 +21,7 @@ def workers(box: Any) -> list[str]:
 @pytest.mark.slow
 def test_a_fleet_with_keys_is_installed_and_a_worker_revoked_by_commands(box: Any) -> None:
     box.run("systemctl", "stop", LISTENER, BROKER, WORKER)
-    box.run(PROGRAM, "keys", KEYS)
+    box.run("sh", "-c", f"umask 077; {PROGRAM} keys {KEYS}")  # that of root on many machines
     box.run(PROGRAM, "systemd", "install", "--keys", KEYS, "--role", "broker", "--role", "worker")
 
     box.wait_until(lambda: workers(box) == ["local"], "the worker is let in")
@@ -44,12 +44,11 @@ def test_a_fleet_with_keys_is_installed_and_a_worker_revoked_by_commands(box: An
     box.run(PROGRAM, "join", invitation, "--systemd", "--keys", desk)
     box.wait_until(lambda: workers(box) == ["desk"], "the worker is let in by its new key")
 
-    # A start that fails is an error in the journal: here another program has the port.
+    # A start that fails is an error in the journal, and the command repeats it: here another program has the port.
     box.run("systemctl", "stop", BROKER)
     box.run("systemd-run", "--unit=thief", "python3", "-m", "http.server", "--bind", "127.0.0.1", "5555")
-    box.run("systemctl", "start", "--no-block", BROKER)
-    errors = ("journalctl", "--quiet", "--no-pager", "--output=cat", "--priority=err", f"--unit={BROKER}")
-    box.wait_until(lambda: "5555" in box.run(*errors), "the failure is at priority err")
+    said = box.run(PROGRAM, "systemd", "install", "--keys", KEYS, "--role", "broker", check=False)
+    assert f"{BROKER}.service: Port 5555 on 127.0.0.1 is in use" in said
     box.run("systemctl", "stop", "thief")
     box.wait_until(lambda: workers(box) == ["desk"], "the broker starts when the port is free")
 

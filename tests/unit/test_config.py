@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from filterfleet.app import app
 from filterfleet.commands.config_files import MADE, parts
 from filterfleet.commands.config_tables import COMMANDS, all_tables
-from filterfleet.common.config.file import File, choose, read, standard_for
+from filterfleet.common.config.file import LARGEST, File, choose, read, standard_for
 from filterfleet.common.config.resolve import Origin, Resolved, resolve
 from filterfleet.common.config.sample import sample
 from filterfleet.common.config.setting import Setting, settings_of, variable
@@ -169,7 +169,10 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_suggestion(write):
     ("content", "said"),
     [
         (b"[fleet\n", "The settings {} are not TOML: Expected ']' at the end of a table declaration (at line 1, "),
-        (b"\xff", "The settings {} are not text in UTF-8."),
+        (b"[fleet]\n# gr\xfcn\n", "The settings {} are not text in UTF-8, from line 2 on: store the file as UTF-8."),
+        (b"[worker]\nthreads = " + b"1" * 5000, "The settings {} are not TOML: a number has thousands of digits"),
+        (b"[worker]\nshare = " + b"[" * 5000, "The settings {} are not TOML: a number has thousands"),
+        (b"#" * (LARGEST + 1), "The settings {} have more than 1 MiB: name another file."),
         (None, "The settings {} cannot be read: No such file or directory."),
     ],
 )
@@ -182,6 +185,14 @@ def test_a_file_that_cannot_be_read(content: bytes | None, said: str, tmp_path: 
     assert str(told.value).startswith(said.format(file))
 
 
+def test_a_file_of_another_editor_is_read(tmp_path: Path):
+    """With a mark of UTF-8, and lines that end as those of Windows do."""
+    file = tmp_path / "filterfleet.toml"
+    file.write_bytes("\ufeff[worker]\r\nthreads = 2\r\nbroker = 3\r\n".encode())
+    (mistake,) = resolved("worker", file).mistakes
+    assert mistake == f"{file}, line 3: [worker] broker takes a text (HOST[,HOST...]), not 3."
+
+
 def test_values_that_no_option_could_have_are_mistakes(write):
     file = write("[fleet]\nbroker = { a = 1 }\nkeys = 2026-01-01\n[worker]\nmemory = 1.5\nthreads = true\n")
     assert len(resolved("worker", file).mistakes) == 4
@@ -192,6 +203,9 @@ def test_a_secret_is_in_no_mistake(write):
     mistakes = resolved("listener", file).mistakes
     assert len(mistakes) == 2
     assert "SECRET" not in "".join(mistakes)
+    file = write('[listener]\nsource = { a = ":s3,secret_access_key=SECRET:b" }\nwebhook = [{ a = "SECRET" }]\n')
+    mistakes = resolved("listener", file).mistakes
+    assert [mistake.rpartition(", ")[2] for mistake in mistakes] == ["not a table.", "not [a table]."]
 
 
 def test_unknown_variables_are_told_but_those_of_kubernetes_are_not():
@@ -250,6 +264,15 @@ def test_config_check_looks_at_every_table_and_variable(write):
     assert run("check", str(file)) == (0, f"Nothing is wrong with {file}.\n")
 
 
+def test_config_check_knows_the_table_of_a_key(write):
+    file = write("[worker]\nsource = 'a'\nmetrics = '9'\n[fleet]\nworkers = 2\nrecipe = 3\n")
+    assert run("check", str(file))[1].splitlines() == [
+        f"{file}, line 5: [fleet] has no 'workers': that is a setting of [up].",
+        f"{file}, line 6: [fleet] has no 'recipe': that is a setting of [listener].",
+        f"{file}, line 2: [worker] has no 'source': that is a setting of [listener].",
+    ]
+
+
 def test_config_show_says_where_each_value_comes_from_and_masks_secrets(write):
     file = write(
         '[listener]\nsource = ":s3,secret_access_key=abc:b"\nwebhook = ["https://h.example/abc"]\nsettle = 3\n'
@@ -259,7 +282,7 @@ def test_config_show_says_where_each_value_comes_from_and_masks_secrets(write):
     assert code == 0
     rows = [re.split(r" {2,}", line.strip()) for line in said.splitlines() if "listener." in line]
     assert len(rows) == len(settings_of(COMMANDS["listener"]))
-    shown = {row[0].removeprefix("listener."): row[1:] for row in rows}
+    shown = {row[0].removeprefix("listener."): [row[2], row[1]] for row in rows}
     assert shown["source"] == ['":s3,secret_access_key=***:b"', f"{file}, line 2, [listener]"]
     assert shown["webhook"] == ['["https://h.example/..."]', f"{file}, line 3, [listener]"]
     assert shown["settle"] == ["4.0", "--settle"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +15,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from filterfleet.cli import REREAD
 from filterfleet.common.config.config import Config
 from filterfleet.common.config.option import ConfigFile
+from filterfleet.common.config.tables import DAEMONS
 from filterfleet.common.errors import FleetError
 from filterfleet.common.logs import ALL, LEVEL, configure
 from filterfleet.common.process.command import SUPERVISOR
@@ -101,6 +105,7 @@ def test_flags_and_variables_of_the_start_go_before_a_new_file(tmp_path: Path):
         ("[worker\n", "not TOML"),
         ("[worker]\nthreads = 9\nthraeds = 1\n", "line 2: [worker] threads takes a whole number from 0 to 8, not 9."),
         ("[worker]\nthreads = 5\n", "no good"),
+        ("[worker]\nthreads = " + "1" * 5000, "not TOML"),
         (None, "No such file"),
     ],
 )
@@ -124,6 +129,47 @@ def test_what_is_wrong_changes_nothing(text: str | None, reason: str, tmp_path: 
     (line,) = said.splitlines()
     assert "settings not reloaded, the old ones stay" in line
     assert reason in line
+
+
+HANGUPS = """
+import os, signal
+from filterfleet.common.process import hangup
+from filterfleet.common.process.wakeup import ReloadSignal
+hangup.hold()
+os.kill(os.getpid(), signal.SIGHUP)
+reload = ReloadSignal()
+print(reload.take(), reload.take())
+reload.close()
+os.kill(os.getpid(), signal.SIGHUP)
+print("ends by itself")
+"""
+
+
+def test_a_signal_that_comes_while_a_daemon_starts_waits_and_one_while_it_ends_means_nothing():
+    done = subprocess.run([sys.executable, "-c", HANGUPS], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "True False\nends by itself\n")
+
+
+def test_the_first_that_a_daemon_does_is_to_hold_the_signal():
+    assert {*DAEMONS} - {"up"} == REREAD
+    lines = "sys.argv = ['filterfleet', 'worker']; cli.loading = lambda: os.kill(os.getpid(), signal.SIGHUP)"
+    script = f"import os, signal, sys; from filterfleet import cli; {lines}; cli.main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, "it lives, and finds that our loading() is none"
+    assert "context manager" in done.stderr
+
+
+def test_a_pipe_is_not_read_again(tmp_path: Path):
+    """`--config <(...)`: its writer has gone, and whoever opens it again waits for another one."""
+    file = tmp_path / "f.toml"
+    file.write_text("[worker]\nthreads = 1\n")
+
+    def script(config: Config) -> None:
+        file.unlink()
+        os.mkfifo(file)
+        assert not config.reload({"_threads"}, accept)
+
+    assert "it is not a file but a named pipe" in session(script, "--config", file)
 
 
 def test_an_option_with_an_empty_value_is_not_given(tmp_path: Path):

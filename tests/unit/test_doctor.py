@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -58,6 +59,16 @@ def test_a_port_of_somebody_else_s_process_is_taken_too(tmp_path: Path) -> None:
     assert listener_on(5556, tmp_path) is None
     table.write_text("  sl  local_address\n" + row.format(state="01"))  # a connection, and nobody listens
     assert listener_on(5555, tmp_path) is None
+
+
+def test_a_port_that_the_user_may_not_have_is_not_said_to_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_self: socket.socket, _address: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)  # as the kernel does for a port below 1024, and not for root
+    (finding,) = check_ports([1])
+    assert finding.level is PROBLEM
+    assert "This user may not listen on port" in finding.says
 
 
 def test_a_machine_without_a_broker_is_told_at_once() -> None:
@@ -144,6 +155,13 @@ def test_a_listed_key_that_is_none_is_a_warning(keys: Path) -> None:
     assert WARNING in levels(check_keys(keys))
 
 
+def test_a_folder_that_cannot_be_read_is_a_problem(keys: Path) -> None:
+    for folder in (keys / "none", keys / "broker.key"):
+        (finding,) = check_keys(folder)
+        assert finding.level is PROBLEM
+        assert f"The key folder {folder} cannot be read: " in finding.says
+
+
 def test_a_folder_without_keys_is_a_problem(tmp_path: Path) -> None:
     (finding,) = check_keys(tmp_path)
     assert finding.level is PROBLEM
@@ -179,6 +197,19 @@ def test_a_broker_that_cannot_be_named_is_a_finding_and_not_the_end() -> None:
     assert code == 1
     assert "problem  broker: --broker takes a name" in said
     assert "  memory: " in said
+
+
+def test_a_name_that_nobody_knows_is_told_as_that() -> None:
+    code, said = run("--only", "broker", "--broker", "no.such.host.invalid")
+    assert code == 1
+    assert "problem  broker: The name 'no.such.host.invalid' cannot be resolved" in said
+
+
+def test_a_part_that_has_nothing_to_look_at_says_so() -> None:
+    code, said = run("--only", "folders", "--only", "keys")
+    assert code == 0
+    assert "warning  folders: There is nothing to look at.\n         -> Name it with --source or --output." in said
+    assert "warning  keys: There is nothing to look at." in said
 
 
 def test_a_broker_that_a_file_of_settings_names_is_expected_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -14,9 +15,11 @@ from filterfleet.common.process.system import VERSION
 from filterfleet.doctor import disks, imaging, machine
 from filterfleet.doctor.disks import check_temporary, check_watches, kind_of, room
 from filterfleet.doctor.finding import Finding, Level
+from filterfleet.doctor.keys import check_keys
 from filterfleet.doctor.machine import check_memory, check_shared
 from filterfleet.doctor.places import check_places
 from filterfleet.doctor.programs import check_programs, programs
+from tests.unit.rights_rig import NOBODY, acting_as
 
 OK, WARNING, PROBLEM = Level.OK, Level.WARNING, Level.PROBLEM
 
@@ -81,6 +84,22 @@ def test_no_temporary_folder_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mo
     assert "TMPDIR" in finding.do
 
 
+def test_a_temporary_folder_that_is_passed_over_is_a_problem(
+    tmpfs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # what Python has taken
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert PROBLEM not in levels(check_temporary())
+    (tmpfs / "large").write_bytes(bytes(60 << 10))
+    with contextlib.suppress(OSError):
+        (tmpfs / "more").write_bytes(bytes(60 << 10))
+    for named, reason in ((tmpfs, "No space left on device"), (tmp_path / "gone", "No such file or directory")):
+        monkeypatch.setenv("TMPDIR", str(named))
+        found = next(check_temporary())
+        assert found.level is PROBLEM
+        assert f"TMPDIR names {named}, which cannot be used: {reason}." in found.says
+
+
 def test_the_kind_of_a_file_system(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"/dev/sda1 / ext4 rw 0 0\nnone {tmp_path}/a\\040b tmpfs rw 0 0\nbroken\n")
@@ -129,6 +148,13 @@ def test_folders_in_each_other_are_a_problem(tmp_path: Path) -> None:
     (finding,) = check_places(str(tmp_path), str(tmp_path / "out"), None)
     assert finding.level is PROBLEM
     assert "overlap" in finding.says
+
+
+def test_an_output_that_is_read_only_needs_no_other_owner(tmpfs: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
+    (finding,) = check_places(None, str(tmpfs / "out"), None)
+    assert "Read-only file system" in finding.says
+    assert "Mount it for writing" in finding.do
 
 
 def test_an_output_that_is_a_file_is_a_problem(tmp_path: Path) -> None:
@@ -182,3 +208,13 @@ def test_another_version_on_path_is_named(tmp_path: Path) -> None:
     assert levels(iter(found)) == [WARNING, WARNING]
     assert "says 'filterfleet 0.0.9'" in found[0].says
     assert levels(check_programs(str(tmp_path / "same"))) == [OK]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_folders_that_this_user_cannot_enter_end_no_check(tmp_path: Path) -> None:
+    """As where sudo keeps root's PATH."""
+    (tmp_path / "bin").mkdir()
+    with acting_as(NOBODY):
+        assert programs(f"{tmp_path}/bin") == []
+        (finding,) = check_keys(tmp_path / "keys")
+    assert "cannot be read: Permission denied" in finding.says

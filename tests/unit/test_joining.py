@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -20,6 +23,7 @@ from filterfleet.common.keys.invitation import accept, read
 from filterfleet.common.keys.making import add_machine, make_broker_folder, strike_off
 from filterfleet.units import machine
 from filterfleet.units.plan import ROLES, Wish, drop_in, plan
+from tests.unit.rights_rig import open_folder
 
 PROGRAM = PurePosixPath("/opt/filterfleet/bin/filterfleet")
 
@@ -79,12 +83,26 @@ def test_a_machine_of_another_fleet_keeps_its_keys(invitation: Path, tmp_path: P
         (lambda text: text.replace('"broker.key"', '"../../broker.key"'), "is no invitation"),
         (lambda text: text.replace('"worker.key_secret"', '"/etc/passwd"'), "is no invitation"),
         (lambda text: text[: text.index("[keys]")], "is no invitation"),
+        (lambda text: text[: text.index('"worker.key_secret"')], "or a damaged one: copy it here once more"),
+        (lambda text: text.replace('public-key = \\"', 'public-key = \\"~', 1), "is no invitation"),
+        (lambda text: text[: text.index("[keys]")] + "keys = 5\n", "is no invitation"),
+        (lambda text: text.replace("7000", "7" * 5000), "is no invitation"),
     ],
 )
 def test_files_that_are_no_invitations(invitation: Path, tmp_path: Path, change, sentence):
     invitation.write_text(change(invitation.read_text()))
     with pytest.raises(FleetError, match=sentence):
         read(invitation)
+    assert run("join", invitation, "--keys", tmp_path / "desk")[0] != 0
+    assert not (tmp_path / "desk").exists(), "the next one can be accepted"
+
+
+def test_an_invitation_to_nowhere_is_refused_before_its_keys_are_kept(invitation: Path, tmp_path: Path):
+    invitation.write_text(invitation.read_text().replace("10.0.0.1", "no host"))
+    code, said = run("join", invitation, "--keys", tmp_path / "desk")
+    assert code != 0
+    assert "names no broker: 'no host' is no name or address" in said
+    assert not (tmp_path / "desk").exists()
 
 
 def test_an_invitation_that_others_could_have_read_is_refused(invitation: Path):
@@ -103,6 +121,45 @@ def test_an_invitation_in_the_home_of_another_user_is_taken(invitation: Path, tm
         os.chown(path, 40_001, 40_001)
     assert run("join", theirs, "--keys", tmp_path / "desk")[0] == 0
     assert peer_keys(tmp_path / "desk", Role.WORKER)
+
+
+def test_a_machine_has_all_of_an_invitation_or_nothing(hub: Path, invitation: Path, tmp_path: Path):
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    shutil.copy(hub / "client.key_secret", desk)
+    code, said = run("join", invitation, "--keys", desk)
+    assert code != 0
+    assert "joined a fleet before" in said
+    assert [file.name for file in desk.iterdir()] == ["client.key_secret"]
+
+
+def test_brokers_are_written_as_commands_and_units_take_them(hub: Path, tmp_path: Path):
+    run("keys", hub, "--worker", "shed", "--broker", "10.0.0.1, Hub")
+    code, said = run("join", hub / "machines/shed.join", "--keys", tmp_path / "with space")
+    assert code == 0
+    assert f"filterfleet worker --broker 10.0.0.1,hub --keys '{tmp_path}/with space'\n" in said
+
+
+def test_a_wrong_name_among_others_makes_no_key(hub: Path):
+    code, said = run("keys", hub, "--worker", "shed", "--worker", "at tic", "--broker", "10.0.0.1")
+    assert code != 0
+    assert "'at tic' cannot be the name of a machine" in said
+    assert sorted(allow_list(hub, Role.WORKER).names.values()) == ["local"]
+    assert run("keys", hub, "--worker", "shed", "--worker", "shed", "--broker", "10.0.0.1")[0] == 0
+    code, said = run("keys", hub, "--worker", "shed")
+    assert code != 0
+    assert f"`filterfleet revoke shed --keys {hub} --role worker`" in said
+    assert run("revoke", "shed", "--keys", hub, "--role", "worker")[0] == 0
+    assert run("keys", hub, "--worker", "shed")[0] == 0
+    (hub / "workers/shed.key").unlink()
+    assert run("revoke", "shed", "--keys", hub)[0] == 0, "what was struck off by hand and not handed out"
+    assert not (hub / "machines/shed/worker.key_secret").exists()
+
+
+def test_a_folder_that_is_not_a_broker_s_has_nothing_to_revoke(tmp_path: Path):
+    code, said = run("revoke", "desk", "--keys", tmp_path)
+    assert code != 0
+    assert "--keys takes a folder that `filterfleet keys` has made" in said
 
 
 def test_a_machine_that_was_asked_twice_keeps_its_first_invitation(hub: Path, invitation: Path):
@@ -232,6 +289,11 @@ def test_who_reaches_a_broker_with_keys(networks: tuple[str, ...], allowed: str)
     assert "IPAddressAllow" not in settings(alone[drop_in("broker")])["Service"]
 
 
+@pytest.mark.parametrize("broker", ["127.0.0.1", "localhost", "::1"])
+def test_a_fleet_within_this_machine_needs_no_keys(broker: str):
+    assert plan(Wish(["broker"], PROGRAM, broker), machine.shipped())
+
+
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
@@ -240,12 +302,45 @@ def test_who_reaches_a_broker_with_keys(networks: tuple[str, ...], allowed: str)
         (Wish(["broker"], PurePosixPath("/home/ann/bin/filterfleet")), "cannot see /root, /home"),
         (Wish(["broker"], PurePosixPath("/opt/with space/filterfleet")), "cannot stand in a unit"),
         (Wish(["broker"], PROGRAM, keys=PurePosixPath("/etc/%h")), "cannot stand in a unit"),
+        (Wish(["broker"], PROGRAM, keys=PurePosixPath("/home/ann/keys")), "the keys /home/ann/keys are there"),
+        (Wish(["broker"], PROGRAM, networks=["10.0.0.0/33"]), "--allow takes a network"),
         (Wish(["broker"], PROGRAM, "10.0.0.1"), "needs keys"),
     ],
 )
 def test_wishes_that_cannot_work(wish: Wish, sentence: str):
     with pytest.raises(FleetError, match=sentence):
         plan(wish, machine.shipped())
+
+
+def test_an_uninstall_says_when_there_is_nothing(tmp_path: Path):
+    assert run("systemd", "uninstall", "--root", tmp_path) == (0, "No service of filterfleet is installed here.\n")
+
+
+def test_keys_are_looked_at_before_units_are_written(tmp_path: Path):
+    with open_folder() as openly, as_with_umask(0o077):  # which root has on many machines
+        hub = openly / "keys"
+        make_broker_folder(hub)
+        every = PurePosixPath(hub)
+        machine.check_keys(every, ROLES)
+        openly.chmod(0o700)
+        closed = re.escape(f"cannot read {hub}/broker.key: {openly} is closed to them (mode 0700)")
+        with pytest.raises(FleetError, match=closed):
+            machine.check_keys(every, ROLES)
+        (hub / "client.key_secret").unlink()
+        for role in ("listener", "dashboard"):
+            with pytest.raises(FleetError, match=r"client\.key_secret cannot be used: No such file"):
+                machine.check_keys(every, [role])
+    with pytest.raises(FleetError, match=r"broker\.key_secret cannot be used"):
+        machine.check_keys(PurePosixPath(tmp_path / "typo"), ["broker"])
+
+
+@contextlib.contextmanager
+def as_with_umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from filterfleet.common.process.system import VERSION
 from tests import audit
 from tests.audit import verdict
-from tests.release import UnfitError, check_files, check_install, check_metadata, metadata, section
+from tests.release import UnfitError, check_files, check_install, check_metadata, metadata, section, uncommitted
 from tests.unit.requirement_files import ROOT, project
 
 CHANGES = "# Changelog\n\n## Unreleased\n\n## 0.2.0\n\n- New.\n\n### More\n\n- Of it.\n\n## 0.1.0\n\n- First.\n"
@@ -34,6 +34,14 @@ def test_the_section_of_a_version(version: str, lines: list[str]) -> None:
 
 def test_this_version_has_a_section() -> None:
     assert section((ROOT / "CHANGELOG.md").read_text(), VERSION)
+
+
+def test_a_tree_that_is_not_as_it_was_committed_is_named(tmp_path: Path) -> None:
+    assert uncommitted(tmp_path) == [], "there is no repository"
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    assert uncommitted(tmp_path) == []
+    (tmp_path / "new.py").touch()
+    assert uncommitted(tmp_path) == ["?? new.py"]
 
 
 def test_a_folder_without_the_files_is_refused(tmp_path: Path) -> None:

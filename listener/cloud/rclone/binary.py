@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.opening import check_file
 
 # The user's settings for rclone apply to our rclone too, except those that would change what our server listens to and
 # logs, or keep it from doing anything. NOTIFY_SOCKET and WATCHDOG_* are left out because rclone's server would speak to
@@ -38,6 +39,12 @@ def check_config(config: Path | None) -> list[str]:
     """The arguments that name rclone's configuration file. Raises FleetError if there is no such file."""
     if config is None:
         return []
-    if not config.is_file():
-        raise FleetError(f"There is no rclone configuration {config}: check --rclone-config.")
+    try:
+        check_file(config)
+    except FileNotFoundError:
+        raise FleetError(f"There is no rclone configuration {config}: check --rclone-config.") from None
+    except OSError as error:
+        raise FleetError(
+            f"The rclone configuration {config} cannot be used: {error.strerror}. Check --rclone-config."
+        ) from None
     return [f"--config={config.absolute()}"]
