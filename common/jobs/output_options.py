@@ -203,7 +203,8 @@ class _Reader:
     def formats(self) -> tuple[str, ...]:
         value = self.table.get("format", [])
         given = [value] if isinstance(value, str) else value
-        if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        is_empty = "format" in self.table and given == []  # of no format would be no image, and is not meant
+        if is_empty or not isinstance(given, list) or not all(isinstance(name, str) for name in given):
             self.say('Its format has to be a list of names, such as ["jpeg", "tiff"].')
             return ()
         known = tuple(dict.fromkeys(FORMAT_OF_EXTENSION.values()))

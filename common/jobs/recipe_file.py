@@ -17,11 +17,13 @@ A parameter is a number, a text, true or false, a list of numbers, a matrix (a l
 
 from __future__ import annotations
 
+import codecs
 import enum
 import json
 import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +92,15 @@ def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
         raw = tomllib.loads(data.decode("utf-8-sig"))
     except RecursionError:
         raise RecipeError("It is not TOML for people: its brackets are nested too deeply.") from None
-    except ValueError as error:  # not UTF-8, not TOML, or a number of thousands of digits
+    except UnicodeDecodeError as error:
+        if b"\0" in data and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise RecipeError("It is no text, and so no recipe: recipes are written in TOML.") from None
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RecipeError(f"It is not UTF-8, as TOML has to be (line {line}): save it with that encoding.") from None
+    except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"It is not TOML: {printable(str(error))}.") from None
+    except ValueError:
+        raise RecipeError("It is not TOML for people: a number has thousands of digits.") from None
     reader = _Reader(folder, check)
     recipe = reader.recipe(raw)
     if reader.problems:
@@ -123,7 +132,7 @@ class _Reader:
         if not isinstance(outputs, dict) or not 1 <= len(outputs) <= MAX_OUTPUTS:
             self._say("", f"It needs 1 to {MAX_OUTPUTS} outputs, each a table [outputs.NAME].")
             outputs = outputs if isinstance(outputs, dict) else {}
-        built = tuple(self._output(name, table) for name, table in outputs.items())
+        built = tuple(self._output(name, table) for name, table in islice(outputs.items(), MAX_OUTPUTS))
         return Recipe(built, Metadata(metadata), Damaged(damaged), auto_orient)
 
     def _output(self, name: str, table: Any) -> Output:
@@ -156,7 +165,7 @@ class _Reader:
             self._say(where, f"Its steps are {_short(steps)}; they have to be a list of filters.")
         elif len(steps) > MAX_STEPS:
             self._say(where, f"It has {len(steps)} steps; it may have {MAX_STEPS}.")
-        return steps if isinstance(steps, list) else []
+        return steps[:MAX_STEPS] if isinstance(steps, list) else []
 
     def _step(self, where: str, raw: Any) -> Step | None:
         table = {"filter": raw} if isinstance(raw, str) else raw

@@ -8,7 +8,13 @@ from filterfleet.worker.filters.registry import Alpha, Border, Filter
 
 
 def default(parameter: Parameter) -> str:
-    return "required" if parameter.default is None else str(parameter.default)
+    """As recipes have it: true, and lists in brackets."""
+    if parameter.default is None:
+        return "required"
+    shown = str(parameter.default)
+    if isinstance(parameter.default, tuple):
+        return shown.replace("(", "[").replace(")", "]")
+    return shown.lower() if isinstance(parameter.default, bool) else shown
 
 
 def size(found: Filter) -> str:

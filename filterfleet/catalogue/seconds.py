@@ -7,12 +7,13 @@ the pixels.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from filterfleet.common.errors import FilterError, ImageError
-from filterfleet.common.jobs.recipe import Recipe, Step
+from filterfleet.common.jobs.recipe import Output, Recipe, Step
+from filterfleet.common.text import one_line
 from filterfleet.worker.filters import Bound, bind
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
@@ -20,9 +21,10 @@ from filterfleet.worker.pixels.opencv import cv2
 MEGAPIXELS = 12
 _ROWS, _COLUMNS, _PART = 3072, 4096, 256  # of the photograph, and of its part
 
-# Seconds up to which a step is measured on the whole photograph. More measures more of them exactly; less answers
-# sooner.
+# Seconds up to which a step is measured on the whole photograph, and those for all steps of a recipe. More measures
+# more of them exactly; less answers sooner.
 _PATIENCE = 0.5
+_PATIENCE_FOR_ALL = 10.0
 
 
 def photograph() -> Image:
@@ -33,27 +35,39 @@ def photograph() -> Image:
     return np.tile(part, (_ROWS // _PART, _COLUMNS // _PART, 1))
 
 
-def seconds(step: Step, image: Image) -> tuple[float, Image]:
+def seconds(step: Step, image: Image, patience: float = _PATIENCE) -> tuple[float, Image]:
     """The processor time that a step takes for the image, in seconds, and what comes out; the image itself when that
-    would take too long. Raises ImageError and FilterError."""
+    would take longer than patience. Raises ImageError and FilterError."""
     work = bind(step)
     part, scale = image[:_PART, :_PART], image.shape[0] * image.shape[1] / _PART**2
     spent, _ = _timed(work, part)  # the first call of a filter may have something to load
     spent, _ = _timed(work, part)
-    if scale <= 1 or spent * scale > _PATIENCE:
+    if scale <= 1 or spent * scale > patience:
         return spent * max(1.0, scale), image
     return _timed(work, image)
 
 
 def steps_of(recipe: Recipe) -> Iterator[tuple[str, float]]:
     """Where each step of a recipe stands, and its seconds. What several outputs begin with is done once."""
-    made: dict[tuple[Step, ...], Image] = {(): photograph()}
-    for output in recipe.outputs:
-        for number, step in enumerate(output.steps, 1):
-            before, chain = output.steps[: number - 1], output.steps[:number]
-            if chain not in made:
-                spent, made[chain] = seconds(step, made[before])
-                yield f"output {output.name!r}, step {number}, {step.filter!r}", spent
+    return _below(recipe.outputs, 0, [photograph()], [_PATIENCE_FOR_ALL])
+
+
+def _below(outputs: Sequence[Output], depth: int, image: list[Image], left: list[float]) -> Iterator[tuple[str, float]]:
+    """For outputs that begin with the same steps, as many as depth, whose result is the one image. It is given up when
+    nothing else needs it. left are the seconds that remain for whole photographs.
+    """
+    ways: dict[Step, list[Output]] = {}
+    for output in outputs:
+        if depth < len(output.steps):
+            ways.setdefault(output.steps[depth], []).append(output)
+    for number, (step, others) in enumerate(ways.items(), 1):
+        before, began = image[0] if number < len(ways) else image.pop(), time.process_time()
+        spent, made = seconds(step, before, min(_PATIENCE, left[0]))
+        left[0] -= time.process_time() - began
+        yield f"output {others[0].name!r}, step {depth + 1}, {step.filter!r}", spent
+        after = [made]
+        del before, made
+        yield from _below(others, depth + 1, after, left)
 
 
 def told(recipe: Recipe) -> str:
@@ -62,6 +76,9 @@ def told(recipe: Recipe) -> str:
         found = list(steps_of(recipe))
     except (ImageError, FilterError) as error:
         return f"time: not known, because a made-up photograph cannot be taken: {error}"
+    except Exception as error:  # noqa: BLE001 - a filter of a plugin may raise anything, and memory may be short
+        where = "".join(f" {note}" for note in getattr(error, "__notes__", ())[:1])
+        return f"time: not known, because a step fails{where}: {one_line(f'{type(error).__name__}: {error}', 200)}"
     total = sum(spent for _, spent in found)
     line = f"time: the filters take about {total:.2g} s of one processor for {MEGAPIXELS} megapixels here"
     place, most = max(found, key=lambda one: one[1], default=("", 0.0))

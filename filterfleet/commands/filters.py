@@ -15,9 +15,10 @@ from filterfleet.catalogue import docs as filter_docs
 from filterfleet.catalogue import facts
 from filterfleet.catalogue.seconds import MEGAPIXELS, photograph, seconds
 from filterfleet.catalogue.soundness import faults, is_shipped
-from filterfleet.common.errors import ImageError, RecipeError
+from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters import Filter, bind, catalogue
+from filterfleet.worker.filters.calling import failing
 from filterfleet.worker.filters.plugins import failures as plugin_failures
 
 
@@ -43,7 +44,7 @@ def filters(
         table = Table("filter", "what it does", "parameters", box=box.SIMPLE_HEAD)
         for found in catalogue():
             table.add_row(found.name, found.summary, ", ".join(found.parameters))
-        Console().print(table)
+        Console(markup=False, emoji=False).print(table)  # brackets and colons are what they are
         typer.echo("More about one filter: filterfleet filters NAME")
 
 
@@ -66,17 +67,21 @@ def _found(name: str) -> Filter:
 
 def _show(name: str) -> None:
     found = _found(name)
+    try:
+        rows = [(title, str(each.describe()), facts.default(each)) for title, each in found.parameters.items()]
+    except Exception as error:  # noqa: BLE001 - a plugin has kinds of its own
+        raise RecipeError(failing(name, error, "to say what its parameters take")) from None
     typer.echo(f"{found.name}: {found.summary}")
     if found.parameters:
         table = Table("parameter", "takes", "default", box=box.SIMPLE_HEAD)
-        for title, parameter in found.parameters.items():
-            table.add_row(title, parameter.describe(), facts.default(parameter))
-        Console().print(table)
+        for row in rows:
+            table.add_row(*row)
+        Console(markup=False, emoji=False).print(table)  # brackets and colons are what they are
     if found.details:
         typer.echo(found.details)
     typer.echo(facts.everything(found))
     if all(parameter.default is not None for parameter in found.parameters.values()):
-        with contextlib.suppress(ImageError):  # it is not for every picture
+        with contextlib.suppress(Exception):  # it is not for every picture, and those of plugins may fail
             spent, _ = seconds(Step(found.name), photograph())
             typer.echo(
                 f"With its defaults it takes about {spent:.2g} s of one processor for {MEGAPIXELS} megapixels here."

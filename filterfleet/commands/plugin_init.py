@@ -14,7 +14,8 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.text import printable
 from filterfleet.worker.filters import names
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NAME = re.compile(r"[a-z]([a-z0-9_]{0,38}[a-z0-9])?")  # pip takes no package whose name ends in a hyphen
+_OURS = ("np", "register")  # names that the template itself uses
 _FILES = {
     "pyproject.toml": "pyproject.toml.in",
     "README.md": "README.md.in",
@@ -31,10 +32,10 @@ def init(
     ] = None,
 ) -> None:
     """Write a package with a filter of your own: the filter, its test, and what pip needs."""
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in _OURS:
         raise FleetError(
-            f"{printable(name)!r} cannot be the name of a filter: use up to 40 lower-case letters, digits and _, "
-            "with a letter first."
+            f"'{printable(name)}' cannot be the name of a filter: use up to 40 lower-case letters, digits and _, "
+            "with a letter first and no _ last, and no word that Python or the template uses."
         )
     if name in names():
         raise FleetError(f"There is a filter {name!r} already: choose another name.")

@@ -26,7 +26,8 @@ def init(
         raise FleetError(f"{printable(str(file))} exists already: --force overwrites it.") from None
     except OSError as error:
         raise FleetError(f"The recipe {printable(str(file))} cannot be written: {error.strerror}.") from None
-    typer.echo(f"Written to {printable(str(file))}: change it, then try `filterfleet recipe check`.")
+    named = f"./{file}" if str(file) in shipped() else str(file)  # a recipe that ships comes before a file of its name
+    typer.echo(f"Written to {printable(str(file))}: change it, then try `filterfleet recipe check {printable(named)}`.")
 
 
 def list_() -> None:

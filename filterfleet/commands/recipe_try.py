@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +22,6 @@ from filterfleet.studio.terminal import picture_in
 from filterfleet.studio.trial import Tried, rows, tried
 
 LIMIT = 1 << 30  # bytes of a photograph: it is held in memory
-SHEET = "sheet.png"
 
 
 def try_(
@@ -32,6 +33,8 @@ def try_(
     ] = None,
 ) -> None:
     """Try a recipe on one photograph: results, a sheet to look at, and what each step costs."""
+    if photo.suffix == ".toml" and not choice.endswith(".toml"):
+        raise FleetError(f"The recipe comes before the photograph: recipe try {printable(f'{photo} {choice}')}.")
     recipe = load_recipe(choice)
     data = _read(photo)
     try:
@@ -43,11 +46,13 @@ def try_(
     except OSError as error:
         raise FleetError(f"A temporary file cannot be written: {error.strerror}.") from None
     except Exception as error:  # noqa: BLE001 - a filter of a plugin may raise anything
-        where = "".join(getattr(error, "__notes__", ())[:1])
-        raise FleetError(f"The recipe fails {where}: {one_line(f'{type(error).__name__}: {error}', 300)}") from None
+        where = "".join(f" {note}" for note in getattr(error, "__notes__", ())[:1])
+        raise FleetError(f"The recipe fails{where}: {one_line(f'{type(error).__name__}: {error}', 300)}") from None
     folder = output or Path(f"{photo.stem}-tried")
-    _write(folder, result)
-    _tell(result, len(data), folder)
+    sheet = _sheet_name(result) if result.sheet else None
+    if result.files:
+        _write(folder, {**result.files, sheet: result.sheet} if sheet else result.files)
+    _tell(result, len(data), folder, sheet)
 
 
 def _read(photo: Path) -> bytes:
@@ -62,24 +67,41 @@ def _read(photo: Path) -> bytes:
     return data
 
 
-def _write(folder: Path, result: Tried) -> None:
+def _sheet_name(result: Tried) -> str:
+    """sheet.png, or another name if an output has that, in upper or lower case."""
+    taken = {name.lower() for name in result.files}
+    numbered = (f"sheet-{number}.png" for number in itertools.count(2))
+    return next(name for name in itertools.chain(["sheet.png"], numbered) if name not in taken)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in {**result.files, SHEET: result.sheet}.items():
+        for name, data in files.items():
             (folder / name).write_bytes(data)
     except OSError as error:
         raise FleetError(f"The results cannot be written to {printable(str(folder))}: {error.strerror}.") from None
 
 
-def _tell(result: Tried, size: int, folder: Path) -> None:
+def _tell(result: Tried, size: int, folder: Path, sheet: str | None) -> None:
     typer.echo(f"{result.width} x {result.height} pixels, {result.format}")
+    if result.files:
+        Console(markup=False, emoji=False).print(_table(result, size))
+    if sheet and sys.stdout.isatty() and (picture := picture_in(result.sheet, os.environ)):
+        sys.stdout.write(picture)
+    if result.missing:
+        typer.echo(f"By the rules of the recipe, this photograph does not get {', '.join(result.missing)}.")
+    if result.notes:
+        typer.echo(printable(result.notes))
+    if result.files:
+        beside = f" {printable(str(folder / sheet))} shows the photograph beside its results." if sheet else ""
+        typer.echo(f"Written to {printable(str(folder))}.{beside}")
+
+
+def _table(result: Tried, size: int) -> Table:
     table = Table("step", "seconds", "bytes", box=box.SIMPLE_HEAD)
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows(result, size):
         table.add_row(*row)
-    Console().print(table)
-    if sys.stdout.isatty() and (picture := picture_in(result.sheet, os.environ)):
-        sys.stdout.write(picture)
-    shown = printable(str(folder))
-    typer.echo(f"Written to {shown}. {printable(str(folder / SHEET))} shows the photograph beside its results.")
+    return table

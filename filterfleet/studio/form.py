@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import ENCODINGS, MAX_STEPS, Output, Recipe, Step, Value
+from filterfleet.common.wire.codec import RECIPE_LIMIT
 from filterfleet.worker.filters import Filter, catalogue, check_recipe
 from filterfleet.worker.filters.parameters import (
     Boolean,
@@ -31,8 +34,13 @@ _PIXELS = 400  # what a required number of pixels begins with
 
 def described() -> list[dict[str, Any]]:
     """Every filter with its parameters, as plain values. A filter is left out if it needs a value of a kind that a
-    plugin has invented: there is nothing to begin with."""
-    return [shown for found in catalogue() if (shown := _filter(found)) is not None]
+    plugin has invented: there is nothing to begin with; and if its plugin fails to say what it takes, which
+    `filters --check` tells."""
+    found = []
+    for each in catalogue():
+        with contextlib.suppress(Exception):
+            found.append(_filter(each))
+    return [shown for shown in found if shown is not None]
 
 
 def _filter(found: Filter) -> dict[str, Any] | None:
@@ -124,6 +132,10 @@ class Asked:
         output = Output(NAME, tuple(built), raw.get("encoding", ENCODINGS[0]), raw.get("quality", 90))
         self.recipe = _canonical(Recipe((output,)))
         check_recipe(self.recipe)
+        if (size := self.recipe.size) > RECIPE_LIMIT:  # what is tried here has to be a recipe elsewhere, too
+            raise RecipeError(
+                f"With its pictures it takes {size} bytes, but a recipe may take {RECIPE_LIMIT}: use smaller pictures."
+            )
 
     @property
     def output(self) -> Output:
@@ -136,6 +148,12 @@ class Asked:
                 return Step(name, tuple(sorted(found.items())))
         raise RecipeError(f"Step {number} is no filter with its values.")
 
+    def _call(self, data: bytes, name: str) -> None:
+        """Two pictures of one name come from two folders, and have to lie in one."""
+        taken = {name.lower() for other, name in self.files.items() if other != data}
+        numbered = (f"{number}-{name}" for number in itertools.count(2))
+        self.files[data] = next(each for each in itertools.chain([name], numbered) if each.lower() not in taken)
+
     def _value(self, where: str, raw: Any) -> Value:
         match raw:
             case {"file": str(name), "data": str(text)}:
@@ -143,7 +161,7 @@ class Asked:
                     data = base64.b64decode(text, validate=True)
                 except binascii.Error:
                     raise RecipeError(f"{where}: the picture is no base64.") from None
-                self.files[data] = name if _FILE.fullmatch(name) else "picture"
+                self._call(data, name if _FILE.fullmatch(name) else "picture")
                 return data
             case list():
                 return tuple(self._value(where, each) for each in raw)

@@ -47,7 +47,7 @@ class Trace(Clock):
 @dataclass(frozen=True, slots=True)
 class Tried:
     """costs: in the order of the work; empty for an image that went in strips. files: by the names that they get.
-    sheet: a PNG of the photograph beside its results."""
+    sheet: a PNG of the photograph beside its results; empty if the recipe has no room for previews."""
 
     width: int
     height: int
@@ -56,6 +56,8 @@ class Tried:
     seconds: dict[str, float]
     files: dict[str, bytes]
     outputs: dict[str, str]  # the file of each output that was made
+    missing: tuple[str, ...]  # the outputs that the photograph does not get
+    notes: str  # what of the file was left out; mostly nothing
     sheet: bytes
 
 
@@ -70,7 +72,8 @@ def tried(recipe: Recipe, photo: bytes) -> Tried:
         for output, data in zip(done.outputs, found, strict=True)
         if output.name in recipe.names and data
     ]
-    previews = dict(zip(extended.names, found[len(recipe.outputs) :], strict=True))
+    pictures = zip(extended.names, found[len(recipe.outputs) :], strict=True)
+    previews = {name: data for name, data in pictures if data}
     report: Any = done.report
     return Tried(
         report["width"],
@@ -80,7 +83,9 @@ def tried(recipe: Recipe, photo: bytes) -> Tried:
         {kind: report[kind] for kind in ("decode", "filter", "encode")},
         {file: data for _name, file, data in made},
         {name: file for name, file, _data in made},
-        _sheet([("original" if name == BEFORE else name, data) for name, data in previews.items() if data]),
+        tuple(name for name in recipe.names if name not in {name for name, _file, _data in made}),
+        report.get("notes", ""),
+        _sheet([("original" if name == BEFORE else name, data) for name, data in previews.items()]),
     )
 
 
@@ -92,6 +97,8 @@ def _is_of(cost: Cost, recipe: Recipe) -> bool:
 
 
 def _sheet(pictures: Sequence[tuple[str, bytes]]) -> bytes:
+    if not pictures:
+        return b""
     cells = [_cell(name, _decoded(data)) for name, data in pictures]
     height = max(len(cell) for cell in cells)
     gap = np.full((height, _MARGIN, 3), _PAPER, np.uint8)

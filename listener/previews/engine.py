@@ -139,7 +139,7 @@ class Previewing:
     def _put(self, job: bytes, pictures: tuple[Blob, ...]) -> None:
         try:
             found = {name: bytes(whole(picture)) for name, picture in zip(self._names, pictures, strict=True)}
-            self._keep(job, found)
+            self._keep(job, {name: picture for name, picture in found.items() if picture})
         except (OSError, FleetError) as error:
             if total := self._lines.admit("not kept", time.monotonic()):
                 log.warning("previews cannot be kept", reason=str(error), total=total)

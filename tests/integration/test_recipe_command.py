@@ -83,6 +83,12 @@ def test_init_never_writes_over_a_file_unless_told_to(filterfleet, tmp_path):
     read_recipe(file, check_filter)
 
 
+def test_init_names_the_file_as_check_takes_it(filterfleet, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "`filterfleet recipe check mine.toml`" in filterfleet("recipe", "init", "mine.toml")[1]
+    assert "`filterfleet recipe check ./sketch`" in filterfleet("recipe", "init", "sketch")[1]
+
+
 @pytest.mark.parametrize(
     ("place", "reason"),
     [("no/folder.toml", "No such file or directory"), ("x" * 300, "File name too long")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ pytestmark = [
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PATIENCE = 60_000.0  # milliseconds for what a busy machine may take its time with
 PHOTOS = Path(__file__).parents[2] / "filterfleet" / "demo" / "photos"
+SECOND = "rocket.jpg"
 SHOTS = Path(__file__).parents[2] / "dist" / "dashboard"  # pictures of the page, for people
 EXPECT = playwright.expect
 
@@ -155,3 +157,17 @@ def pictures_of(page):
             EXPECT(page.locator("html")).to_have_attribute("data-theme", theme)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.screenshot(path=SHOTS / f"studio-{width}-{theme}.png")
+
+
+def test_of_two_photographs_the_one_that_was_chosen_last_is_shown(page):
+    """Whichever arrives last: the first one is held up on its way."""
+    held: list[playwright.Route] = []
+    page.route("**/api/studio/photo", lambda route: held.append(route) if not held else route.continue_())
+    with page.expect_request("**/api/studio/photo"):
+        page.locator("#file").set_input_files(PHOTOS / "coffee.jpg")
+    page.locator("#file").set_input_files(PHOTOS / SECOND)
+    EXPECT(page.locator("#photo-sub")).to_contain_text(SECOND)
+    with contextlib.suppress(playwright.Error):  # the page has given it up
+        held[0].continue_()
+    after(page, lambda: page.locator("#encoding").select_option("png"))
+    EXPECT(page.locator("#photo-sub")).to_contain_text(SECOND)

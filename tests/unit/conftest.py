@@ -2,6 +2,7 @@
 
 import logging
 import os
+import textwrap
 
 import pytest
 
@@ -58,3 +59,24 @@ def rights(request, tmp_path):
         pytest.skip("only root has root's rights")
     else:
         yield request.param
+
+
+@pytest.fixture
+def registered():
+    """The filter that this source registers, which has NumPy and everything that authors import."""
+    from filterfleet.worker.filters import registry
+    from filterfleet.worker.pipeline import recipe_from
+    from filterfleet.worker.tree import grow
+
+    before = dict(registry._filters)
+
+    def registered(source: str) -> registry.Filter:
+        exec(f"import numpy as np\nfrom filterfleet.worker.filters import *\n{textwrap.dedent(source)}", {})
+        (name,) = registry._filters.keys() - before.keys()
+        return registry._filters[name]
+
+    yield registered
+    grow.cache_clear()  # which knows recipes by the names of filters
+    recipe_from.cache_clear()
+    registry._filters.clear()
+    registry._filters.update(before)

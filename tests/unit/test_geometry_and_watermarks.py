@@ -111,6 +111,13 @@ def test_writings_of_the_world_are_drawn():
     assert len({black.tobytes(), *drawn}) == len(texts) + 1
 
 
+def test_letters_that_macos_takes_apart_and_spaces_that_break_no_line_are_drawn_as_usual():
+    black = np.zeros((80, 600), np.uint8)
+    drawn = [bind(step("watermark_text", text=text, size=40))(black) for text in ("Ren\u00e9 :", "Rene\u0301\u202f:")]
+    assert np.array_equal(*drawn)
+    assert drawn[0].any()
+
+
 @pytest.mark.parametrize("name", WATERMARKS)
 @pytest.mark.parametrize("shape", [(45, 70), (45, 70, 3), (45, 70, 4)])
 def test_no_opacity_is_no_watermark(name, shape):

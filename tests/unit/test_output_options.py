@@ -147,6 +147,7 @@ def test_a_worker_refuses_options_that_it_does_not_know():
         ("when = { min_wdth = 3 }", "jpeg", "Its when: There is no condition 'min_wdth': did you mean 'min_width'?"),
         ("when = { min_width = 9, max_width = 8 }", "jpeg", "Its when: No image has a width from 9 to 8 pixels."),
         ('when = { format = ["jpg"] }', "jpeg", "Its when: There is no format 'jpg': did you mean 'jpeg'?"),
+        ("when = { format = [] }", "jpeg", "Its when: Its format has to be a list of names"),
         ("when = { format = [3] }", "jpeg", "Its when: Its format has to be a list of names"),
         ("", "iiif", 'the address below which its tiles will be on the web, such as id = "https://example.org/iiif".'),
         (

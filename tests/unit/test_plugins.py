@@ -17,10 +17,8 @@ from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Failed
 from filterfleet.worker.attempt import attempt
 from filterfleet.worker.filters import bind, names, plugins, registry
-from filterfleet.worker.pipeline import recipe_from
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.resources import default
-from filterfleet.worker.tree import grow
 
 EXAMPLE = Path(__file__).parents[2] / "examples/plugin"
 REGISTER = """
@@ -134,23 +132,6 @@ def test_the_example_is_right(install, monkeypatch):
 
 
 # --- what a plugin does wrong, and who is told ----
-
-
-@pytest.fixture
-def registered():
-    """The filter that this source registers, which has NumPy and everything that authors import."""
-    before = dict(registry._filters)
-
-    def registered(source: str) -> registry.Filter:
-        exec(f"import numpy as np\nfrom filterfleet.worker.filters import *\n{textwrap.dedent(source)}", {})
-        (name,) = registry._filters.keys() - before.keys()
-        return registry._filters[name]
-
-    yield registered
-    grow.cache_clear()  # which knows recipes by the names of filters
-    recipe_from.cache_clear()
-    registry._filters.clear()
-    registry._filters.update(before)
 
 
 GRAY = np.full((4, 6), 100, np.uint8)

@@ -119,6 +119,31 @@ def test_previews_do_not_disturb_names_and_rules(engine):
     assert len(made.payload) == len(made.report["sums"]) == 1
 
 
+def test_the_steps_of_an_output_that_an_image_does_not_get_are_not_for_its_preview_either(engine):
+    crop = Step("crop", (("left", 900), ("width", 50)))
+    wide = Output("face", (crop,), "png", options=Options(when=When(min_width=1000)))
+    for recipe, names in ((Recipe((wide, Output("all", (), "png"))), {BEFORE, "all"}), (Recipe((wide,)), set())):
+        kept: dict[str, bytes] = {}
+        previewing = Previewing(engine, recipe, lambda _job, pictures, kept=kept: kept.update(pictures))
+        small = previewing.submit(replace(job_of(photograph(90, 60)), recipe=recipe.to_bytes())).result()
+        previewing.finish()
+        assert isinstance(small, Result), small
+        assert kept.keys() == names
+
+
+def test_an_image_that_gets_no_output_is_not_decoded_for_a_preview(engine):
+    rules = (When(min_width=1000), When(max_width=20))
+    recipe = Recipe(tuple(Output(f"o{n}", (), "png", options=Options(when=when)) for n, when in enumerate(rules)))
+    damaged = photograph(90, 60)[:-200]
+    kept: dict[str, bytes] = {}
+    previewing = Previewing(engine, recipe, lambda _job, pictures: kept.update(pictures))
+    assert isinstance(previewing.submit(replace(job_of(damaged), recipe=recipe.to_bytes())).result(), Result)
+    small = previewing.submit(replace(job_of(photograph(18, 12)), recipe=recipe.to_bytes())).result()
+    previewing.finish()
+    assert isinstance(small, Result)
+    assert kept.keys() == {BEFORE, "o1"}
+
+
 def test_an_image_keeps_what_its_recipe_says_of_its_name(engine):
     text = Step("watermark_text", (("text", "{stem}"),))
     recipe = Recipe((Output("marked", (text,), "png"),))

@@ -157,7 +157,7 @@ def test_a_value_that_is_no_value_is_not_missed_as_well(tmp_path):
         ("[outputs.a]\nsteps = []\n[more]", "There is no setting 'more'"),
         ("[outputs\n", "It is not TOML"),
         ("[outputs.a]\nsteps = []\n[outputs.a]\nsteps = []", "It is not TOML"),
-        ("a = " + "9" * 5000, "It is not TOML"),
+        ("a = " + "9" * 5000, "It is not TOML for people: a number has thousands of digits."),
         ("a = " + "[" * 5000, "nested too deeply"),
         ("metadata = 1\n[outputs.a]\nsteps = []", "Its metadata cannot be 1: there are keep, strip-gps, strip."),
         ("damaged = true\n[outputs.a]\nsteps = []", "Its damaged cannot be true: there are refuse, accept."),
@@ -211,6 +211,13 @@ def test_what_is_no_recipe(text, reason, tmp_path):
     assert reason in found
 
 
+def test_what_is_far_too_much_is_not_looked_at_one_by_one(tmp_path):
+    text = "".join(f"[outputs.n{n}]\nsteps = [{'3,' * 99}]\n" for n in range(500))
+    found = problems(tmp_path, text, unchecked)
+    assert "It needs 1 to 64 outputs" in found[0]
+    assert len(found) == 1 + MAX_OUTPUTS * (1 + MAX_STEPS)
+
+
 def test_files_in_a_recipe_that_cannot_be_had(tmp_path):
     (tmp_path / "large.png").write_bytes(bytes(RECIPE_LIMIT + 1))
     (tmp_path / "folder").mkdir()
@@ -241,7 +248,12 @@ def test_files_that_only_together_are_too_large(tmp_path):
         (".", None, r"The recipe .* cannot be read: Is a directory\.$"),
         ("a\0b", None, r"The recipe .*/a\\x00b cannot be read: no file can have this name\.$"),
         ("x" * 300, None, r"cannot be read: File name too long\.$"),
-        ("binary.toml", b"\xff\xfe\x00", r"binary.toml: It is not TOML: .*utf-8.*\.$"),
+        (
+            "binary.toml",
+            b"\xff\xfe\x00",
+            r"binary.toml: It is not UTF-8, as TOML has to be \(line 1\): save it with that encoding\.$",
+        ),
+        ("small.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0", r"small.jpg: It is no text, and so no recipe: "),
         ("photo.jpg", bytes(FILE_LIMIT + 1), r"photo.jpg is too large: it is over 256 KiB\.$"),
     ],
 )

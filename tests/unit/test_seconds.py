@@ -1,5 +1,8 @@
 """How long filters take is measured, with the values that are given."""
 
+import weakref
+
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -37,6 +40,31 @@ def test_what_outputs_share_is_done_once_and_shrunk_pictures_cost_less():
     ]
     assert found["output 'c', step 1, 'bilateral'"] > 20 * found["output 'b', step 2, 'bilateral'"]
     assert told(recipe).endswith("output 'c', step 1, 'bilateral'")
+
+
+def test_pictures_that_nothing_else_needs_are_given_up(monkeypatch):
+    """64 outputs of many steps would take gigabytes otherwise."""
+    alive: list[weakref.ref[np.ndarray]] = []
+    most = 0
+
+    def instant(_step, _image, _patience):
+        nonlocal most
+        made = np.zeros((1, 1), np.uint8)
+        alive.append(weakref.ref(made))
+        most = max(most, sum(each() is not None for each in alive))
+        return 0.0, made
+
+    monkeypatch.setattr("filterfleet.catalogue.seconds.seconds", instant)
+    steps = [Step("gamma", (("gamma", 1 + n),)) for n in range(12)]
+    recipe = Recipe(tuple(Output(f"o{n}", (steps[n], *steps), "png") for n in range(10)))
+    assert len(list(steps_of(recipe))) == 10 * 13
+    assert most <= 2
+
+
+def test_a_step_that_fails_is_told(registered):
+    registered('@register("bad", merge=Rows())\ndef bad(image):\n    "Fails."\n    raise RuntimeError("too large")')
+    said = told(Recipe((Output("a", (Step("bad"),), "png"),)))
+    assert said.endswith("because a step fails in filter 'bad': RuntimeError: too large")
 
 
 def test_a_step_that_refuses_the_photograph_is_told(monkeypatch):

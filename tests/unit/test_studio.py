@@ -62,6 +62,22 @@ def test_a_picture_of_a_recipe_is_a_file_beside_it(tmp_path):
     assert parse_recipe(text.encode(), tmp_path) == asked.recipe
 
 
+def test_two_pictures_of_one_name_are_two_files():
+    other = cv2.imencode(".png", 255 - NOISE)[1].tobytes()
+    texts = [base64.b64encode(data).decode() for data in (PHOTO, other, PHOTO)]
+    logos = [{"file": "Größe.png", "data": text} for text in texts]
+    asked = Asked({"steps": [{"filter": "watermark_image", "values": {"picture": logo}} for logo in logos]})
+    assert list(asked.files.values()) == ["picture", "2-picture"]
+    assert toml_of(asked.output, asked.files).count('{ file = "picture" }') == 2
+
+
+def test_what_no_recipe_has_room_for_is_not_tried_either():
+    picture = cv2.imencode(".png", np.random.default_rng(1).integers(0, 256, (200, 200, 3), np.uint8))[1].tobytes()
+    value = {"file": "logo.png", "data": base64.b64encode(picture).decode()}
+    with pytest.raises(RecipeError, match="but a recipe may take 65536: use smaller pictures"):
+        Asked({"steps": [{"filter": "watermark_image", "values": {"picture": value}}]})
+
+
 @pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "a\nb", "", '"'])
 def test_the_name_of_a_picture_is_that_of_a_file_beside_the_recipe(name):
     value = {"file": name, "data": base64.b64encode(PHOTO).decode()}
@@ -184,6 +200,35 @@ def test_recipe_try_writes_the_results_and_says_where(tmp_path, capsys):
     assert {file.name for file in (tmp_path / "tried").iterdir()} == {
         *("grayscale.png", "blur.png", "edges.png", "sheet.png")
     }
+
+
+def test_recipe_try_never_puts_its_sheet_in_the_place_of_an_output(tmp_path, capsys):
+    photo, recipe = tmp_path / "photo.png", tmp_path / "recipe.toml"
+    photo.write_bytes(PHOTO)
+    recipe.write_text('[outputs.Sheet]\nsteps = ["invert"]\n[outputs.huge]\nsteps = []\nwhen = { min_width = 9999 }\n')
+    try_(str(recipe), photo, tmp_path / "tried")
+    said = capsys.readouterr().out
+    assert "this photograph does not get huge." in said
+    assert {file.name for file in (tmp_path / "tried").iterdir()} == {"Sheet.png", "sheet-2.png"}
+    inverted = cv2.imread(str(tmp_path / "tried" / "Sheet.png"))
+    assert np.array_equal(inverted, 255 - NOISE)
+
+
+def test_recipe_try_without_room_for_a_sheet_or_with_nothing_to_write(tmp_path, capsys):
+    photo, recipe = tmp_path / "photo.png", tmp_path / "recipe.toml"
+    photo.write_bytes(PHOTO)
+    recipe.write_text("".join(f"[outputs.o{n}]\nsteps = []\n" for n in range(64)))
+    try_(str(recipe), photo, tmp_path / "full")
+    assert len(list((tmp_path / "full").iterdir())) == 64
+    recipe.write_text("[outputs.huge]\nsteps = []\nwhen = { min_width = 9999 }\n")
+    try_(str(recipe), photo, tmp_path / "none")
+    assert "does not get huge." in capsys.readouterr().out
+    assert not (tmp_path / "none").exists()
+
+
+def test_recipe_try_says_which_of_the_two_files_comes_first(tmp_path):
+    with pytest.raises(FleetError, match=r"^The recipe comes before the photograph: recipe try my.toml photo.jpg.$"):
+        try_("photo.jpg", Path("my.toml"))
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,12 @@ def apply(name, image, known=None, **values):
     return dataclasses.replace(bind(step(name, **values)), about=About(fields=known or {}))(image)
 
 
+@pytest.mark.parametrize("form", ["%-d.%-m.%y", "%A, %d %B %Y", "%H:%M %%", "%c", "no date"])
+def test_a_date_may_have_any_form_that_is_the_same_everywhere(form):
+    assert not list(check_filter("watermark_text", {"text": f"{{date:{form}}}"}))
+    assert worded(f"{{date:{form}}}", FIELDS)[0]
+
+
 def test_a_turned_logo_is_where_scipy_turns_it():
     result = apply("watermark_image", BLACK, picture=logo(), scale=40, angle=30, opacity=1, position="center")[:, :, 0]
     upright = np.zeros((200, 300))
@@ -110,6 +116,7 @@ def test_a_field_that_is_missing_has_a_rule():
         ("{modell}", "has no field {modell}: it knows date, make"),
         ("{model!r}", "cannot write {model} in another form"),
         ("{iso:>{iso}}", "cannot write {iso} in another form"),
+        *((f"{{date:{form}}}", f"cannot write {{date:{form}}}") for form in ("%Q", "%", "%s", "%9999999d", "%Y-%")),
         ("{", "single brace"),
         ("a } b", "single brace"),
         ("{}", "has no field {}"),

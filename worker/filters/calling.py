@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import reprlib
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from filterfleet.common.errors import FilterError, FleetError
-from filterfleet.common.text import printable
+from filterfleet.common.text import one_line, printable
 from filterfleet.worker.filters.merge import Hysteresis, Measured, Merge, Moved, Rows, Whole
 from filterfleet.worker.filters.plugins import plugin_of
 from filterfleet.worker.pixels.image import Image
 
-_READ_ONLY = ("read-only", "readonly")  # what NumPy and OpenCV say of an array into which nobody may write
+_READ_ONLY = ("read-only", "readonly", "WRITEABLE")  # what NumPy and OpenCV say of an array that nobody may change
 _VALUES = 120  # characters of a call's values that are shown at most
 _DEPTHS = (np.uint8, np.uint16)
 
@@ -23,11 +24,10 @@ def called(name: str, function: Callable[..., Any], image: Image, values: Mappin
     """function(image, **values, **more), which gets the image as an array into which it cannot write: another output
     may begin with the same one.
 
-    Raises FilterError if it tries to, and what the function raises, with a note that names the filter, its plugin and
-    the values.
+    Raises FilterError if it tries to, or if it raises what would end the program; and whatever else the function
+    raises, with a note that names the filter, its plugin and the values.
     """
-    given = image.view()
-    given.flags.writeable = False
+    given = np.asarray(image.data.toreadonly())  # nor can setflags() change that
     try:
         result = function(given, **values, **more)
     except FleetError:
@@ -42,6 +42,13 @@ def called(name: str, function: Callable[..., Any], image: Image, values: Mappin
                 ) from error
         error.add_note(f"in filter {name!r}{_plugin(name)}{_shown(values)}")
         raise
+    except BaseException as error:  # SystemExit, or a panic of a library in Rust
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # Ctrl-C, which no other thread ever gets
+        raise FilterError(
+            f"{_title(name)} raises {type(error).__name__}, which ends programs: it has to raise an Exception, which "
+            "fails its image alone."
+        ) from error
     return image if result is given else result
 
 
@@ -90,12 +97,18 @@ def _is_image(shape: tuple[int, ...], most: int) -> bool:
 
 
 def _title(name: str) -> str:
+    """The filter and its plugin, as sentences begin."""
     return f"The filter {name!r}{_plugin(name)}"
 
 
 def _plugin(name: str) -> str:
     plugin = plugin_of(name)
     return f" of the plugin {printable(plugin)}" if plugin else ""
+
+
+def failing(name: str, error: BaseException, doing: str) -> str:
+    """That something else than the function of a filter fails, for its author: a sentence."""
+    return f"{_title(name)} fails {doing}: {one_line(f'{type(error).__name__}: {error}', 200).rstrip('.')}."
 
 
 def _shown(values: Mapping[str, Any]) -> str:

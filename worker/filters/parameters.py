@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 import reprlib
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Value
+from filterfleet.common.wire.fields import RECIPE_LIMIT
 from filterfleet.worker.filters import picture
 
 _RISE = 0.01  # percent between two points of a curve, at least: less than the distance of two levels of 12 bits
@@ -99,14 +101,20 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line of printable text, not blank, of at most limit characters."""
+    """One line of printable text, not blank, of at most limit characters. Spaces may be of any kind: those that break
+    no line come with many a text.
+    """
 
     default: str | None
     limit: int
 
     def check(self, value: Value) -> str | None:
-        if not isinstance(value, str) or not value.strip() or len(value) > self.limit or not value.isprintable():
+        if not isinstance(value, str) or not value.strip() or len(value) > self.limit:
             return f"takes {self.describe()}, not {_short(value)}"
+        if unseen := next(
+            (each for each in value if not (each.isprintable() or unicodedata.category(each) == "Zs")), ""
+        ):
+            return f"takes {self.describe()}, and {unseen!r} is no character that can be printed"
         return None
 
     def describe(self) -> str:
@@ -202,6 +210,8 @@ class Picture:
     default: bytes | None = None
 
     def check(self, value: Value) -> str | None:
+        if isinstance(value, str):
+            return f"takes {self.describe()}, which a recipe gives as {{ file = {_short(value)} }}"
         if not isinstance(value, bytes):
             return f"takes {self.describe()}, not {_short(value)}"
         try:
@@ -211,12 +221,18 @@ class Picture:
         return None
 
     def describe(self) -> str:
-        size, pixels = picture.MAX_BYTES // 1024, picture.MAX_PIXELS // 1_000_000
+        # Recipes in Python may have larger ones, up to picture.MAX_BYTES; files have no room for them.
+        size, pixels = RECIPE_LIMIT // 1024 - 1, picture.MAX_PIXELS // 1_000_000
         return f"a PNG, JPEG or WebP picture of at most {size} KiB and {pixels} megapixel"
 
 
 def _unit(unit: str) -> str:
     return f" ({unit})" if unit else ""
+
+
+def _as_lists(value: Value) -> Any:
+    """As people write it."""
+    return [_as_lists(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _short(value: Value) -> str:
@@ -225,7 +241,9 @@ def _short(value: Value) -> str:
     """
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, int) and value.bit_length() > 64:
         return f"an integer of {value.bit_length()} bits"
-    shown = reprlib.repr(value)
+    shown = reprlib.repr(_as_lists(value))
     return shown if len(shown) <= _LINE else shown[:_LINE] + "..."

@@ -32,11 +32,11 @@ def check_options(name: str, options: Mapping[str, tuple[Any, type | tuple[type,
         )
 
 
-def check_parameters(name: str, parameters: Mapping[str, Any], merge: Merge) -> None:
+def check_parameters(name: str, parameters: Mapping[str, Any], merge: Merge, *, informed: bool) -> None:
     """Raises ValueError, with the first problem."""
     if len(parameters) > MAX_PARAMETERS:
         raise ValueError(f"the filter {name!r} has {len(parameters)} parameters: at most {MAX_PARAMETERS} are possible")
-    taken = dict(_taken(merge))
+    taken = dict(_taken(merge, informed=informed))
     for title, parameter in parameters.items():
         if (owner := taken.get(title)) is not None:
             raise ValueError(f"{_where(name, title)}: this name is reserved, because {owner}")
@@ -47,8 +47,10 @@ def check_parameters(name: str, parameters: Mapping[str, Any], merge: Merge) -> 
             raise ValueError(f"{_where(name, title)}: it is of type {kind}, not Integer, Number, Choice and so on")
 
 
-def _taken(merge: Merge) -> Iterator[tuple[str, str]]:
+def _taken(merge: Merge, *, informed: bool) -> Iterator[tuple[str, str]]:
     yield from _RESERVED.items()
+    if informed:
+        yield "about", "the function gets what is known of the file by it"
     if isinstance(merge, Moved) or (isinstance(merge, Rows) and merge.positioned):
         yield "place", "the function gets the place of its rows by it"
     if isinstance(merge, Measured):

@@ -16,7 +16,7 @@ import numpy as np
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Recipe, Step, Value
 from filterfleet.common.text import did_you_mean
-from filterfleet.worker.filters.calling import called, check_result
+from filterfleet.worker.filters.calling import called, check_result, failing
 from filterfleet.worker.filters.merge import Chain, Measured, Merge, Moved, Resampled, Rows
 from filterfleet.worker.filters.parameters import Parameter
 from filterfleet.worker.filters.plugins import failures, load_plugins
@@ -204,6 +204,8 @@ def register(
     """
 
     def decorate(function: Callable[..., Image]) -> Callable[..., Image]:
+        if not callable(function):
+            raise ValueError(f"the filter {name!r} is registered for {type(function).__name__}, not for a function")
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a valid filter name: use 1 to 64 lower-case letters, digits and _")
         if name in _filters:
@@ -224,7 +226,7 @@ def register(
                 **{option: (value, bool) for option, value in flags.items()},
             },
         )
-        check_parameters(name, parameters, merge)
+        check_parameters(name, parameters, merge, informed=informed)
         _filters[name] = Filter(
             name,
             function,
@@ -290,10 +292,13 @@ def check_filter(name: str, parameters: Mapping[str, Value | None]) -> Iterator[
         suggestion = did_you_mean(name, names(), "`filterfleet filters`")
         yield " ".join([f"There is no filter {name!r}: {suggestion}", *failures()])
         return
-    if problems := tuple(_parameter_problems(found, parameters)):
-        yield from problems
-    elif None not in parameters.values() and (wrong := found.refuses(**_values(found, parameters))):
-        yield f"Filter {name!r} {wrong}."
+    try:
+        problems = tuple(_parameter_problems(found, parameters))
+        if not problems and None not in parameters.values() and (wrong := found.refuses(**_values(found, parameters))):
+            problems = (f"Filter {name!r} {wrong}.",)
+    except Exception as error:  # noqa: BLE001 - a plugin checks with functions and kinds of its own
+        problems = (failing(name, error, "to check its parameters"),)
+    yield from problems
 
 
 def doubts(recipe: Recipe) -> Iterator[str]:

@@ -55,7 +55,14 @@ def _picture_work(scale: float, **_values: Any) -> float:
 
 
 def _unreadable(text: str, **_values: Any) -> str | None:
-    return problem(text) or _unwritable(text)
+    return problem(text) or _unwritable(_composed(text))
+
+
+def _composed(text: str) -> str:
+    """The text as it is drawn: a letter and its accent as one, where there is such a letter, and plain spaces. macOS
+    takes letters and accents apart, and the font draws them side by side.
+    """
+    return "".join(" " if unicodedata.category(each) == "Zs" else each for each in unicodedata.normalize("NFC", text))
 
 
 @functools.lru_cache(maxsize=256)
@@ -109,7 +116,7 @@ def watermark_text(image: Image, text: str, missing: str, place: Place, about: A
     """
     if not is_plain(text):
         text = _filled_in(text, missing, about)
-    return _written(image, text, place, **values) if text else image
+    return _written(image, _composed(text), place, **values) if text else image
 
 
 def _filled_in(text: str, missing: str, about: About) -> str:
@@ -122,7 +129,7 @@ def _filled_in(text: str, missing: str, about: About) -> str:
         )
     if lacking and missing == "skip":
         return ""
-    if wrong := _unwritable(filled):
+    if wrong := _unwritable(_composed(filled)):
         raise ImageError(f"The filter 'watermark_text' {wrong}.")
     return filled
 
@@ -130,7 +137,7 @@ def _filled_in(text: str, missing: str, about: About) -> str:
 def _drawable(known: Mapping[str, str]) -> Mapping[str, str]:
     """A file may be called anything, and never fails for it: letters of its name that cannot be drawn become "?"."""
     names = {
-        field: "".join("?" if _unwritable(letter) else letter for letter in known[field])
+        field: "".join("?" if _unwritable(letter) else letter for letter in _composed(known[field]))
         for field in NAMES
         if field in known
     }

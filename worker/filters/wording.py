@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import string
 from collections.abc import Iterator, Mapping
 
@@ -10,6 +11,10 @@ from filterfleet.common.jobs import sourced
 
 _CAMERA = ("date", "make", "model", "lens", "artist", "copyright", "iso", "exposure", "aperture", "focal")
 FIELDS = (*_CAMERA, *sourced.FIELDS)
+
+# What the form of a date is made of. Left out is what would differ from worker to worker (%s knows a time zone), what a
+# camera does not say (%z), and the widths of the C library, with which one field has megabytes.
+_FORM = re.compile(r"(?:[^%]|%[-_0^#]?[aAbBcCdDeFgGhHIjklmMpPrRSTuUVwWxXyY%])*")
 
 
 def problem(text: str) -> str | None:
@@ -22,6 +27,10 @@ def problem(text: str) -> str | None:
                 return f"has no field {{{field}}}: it knows {', '.join(FIELDS)}; write {{{{ and }}}} for braces"
             if conversion or (form and field != "date") or (form and ("{" in form or not form.isascii())):
                 return f"cannot write {{{field}}} in another form: only date has one, as in {{date:%Y-%m-%d}}"
+            if form and not _FORM.fullmatch(form):
+                return (
+                    f"cannot write {{date:{form}}}: what follows a % has to be a part of a date, as in %Y-%m-%d %H:%M"
+                )
     except ValueError:
         return "has a text with a single brace: write {{ and }} for braces"
     return None

@@ -79,7 +79,7 @@ function numbers(id, { initial, takes }, set) {
   return box;
 }
 
-const PICTURE = 192 << 10; // bytes: what a recipe has room for
+const PICTURE = 63 << 10; // bytes: what a recipe of 64 KiB has room for
 
 function picture(id, { takes }, set) {
   const box = element("input", { type: "file", id, accept: "image/png,image/jpeg,image/webp", title: takes });

@@ -15,34 +15,44 @@ const list = steps(() => again());
 const again = trying(async (isNewest) => {
   if (!state.photo) return;
   const asked = { photo: state.photo.id, recipe: recipe(), full: state.full };
+  const isWanted = () => isNewest() && state.photo?.id === asked.photo;
   const began = performance.now();
   try {
     const result = await order("studio/try", asked);
-    if (!isNewest()) return;
-    await show.result(state.photo, result, { full: state.full, waited: performance.now() - began });
-    showText(result.toml);
+    if (!isWanted()) return;
+    const isShown = await show.result(state.photo, result, { full: asked.full, waited: performance.now() - began, isWanted });
+    if (isShown) showText(result.toml);
   } catch (error) {
-    if (error.status === 409 || !isNewest()) return;
-    if (error.status === 410 && state.photo?.id === asked.photo) await take(state.file);
+    if (error.status === 409 || !isWanted()) return;
+    if (error.status === 410) await take(state.file);
     else show.failed(error.message);
   }
 });
 
+// Of several photographs that are on their way, the one that was chosen last is shown, whichever arrives last.
+let chosen = 0;
+let sending = new AbortController();
+
 async function take(file) {
   if (!file) return;
+  const number = ++chosen;
   state.file = file;
+  sending.abort();
+  sending = new AbortController();
   show.busy(`Reading ${file.name}`);
   try {
     const response = await fetch("api/studio/photo", {
-      method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/octet-stream" }, body: file,
+      method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/octet-stream" }, body: file, signal: sending.signal,
     });
     const answer = await response.json().catch(() => ({}));
+    if (number !== chosen) return;
     if (!response.ok) throw new Error(answer.error ?? `The dashboard answered ${response.status}.`);
     state.photo = answer;
     state.full = false;
     show.photo(answer, file.name);
     again();
   } catch (error) {
+    if (number !== chosen) return;
     state.photo = null;
     show.none(error instanceof TypeError ? "The photograph did not arrive: is it too large, or the dashboard away?" : error.message);
   }

@@ -22,11 +22,13 @@ function photo(found, name) {
   say($("photo-sub"), `${visible(name)} · ${number(found.width)} × ${number(found.height)} ${found.format}`);
 }
 
-// The picture is loaded before it takes the place of the one before, so that nothing flickers.
-async function result(found, made, { full, waited }) {
+// The picture is loaded before it takes the place of the one before, so that nothing flickers. Meanwhile a newer one may
+// be wanted: then this one is not shown, and the answer is false.
+async function result(found, made, { full, waited, isWanted }) {
   const next = new Image();
   next.src = source(found, made.number);
   await next.decode();
+  if (!isWanted()) return false;
   const after = $("after");
   after.src = next.src;
   after.dataset.number = made.number;
@@ -40,6 +42,7 @@ async function result(found, made, { full, waited }) {
   const times = Math.max(found.width, found.height) / found.side;
   const small = !found.whole && !full ? ` It was tried on a small copy, on which lengths in pixels look ${times.toFixed(1)} times as large: Full size shows how it will be.` : "";
   say($("said"), facts.join(" · ") + "." + small);
+  return true;
 }
 
 const time = (seconds) => (seconds < 1 ? `${Math.max(1, Math.round(seconds * 1000))} ms` : `${seconds.toFixed(1)} s`);
