@@ -126,7 +126,7 @@ def bilateral(image: Image, size: int, sigma_color: float, sigma_space: float, a
     # OpenCV adds the differences of the channels.
     channels = 1 if image.ndim == 2 else image.shape[2]
     given = filled(image, alpha, size // 2)
-    with without_ipp():  # which takes twice the time for colours, from a size of 9 on
+    with without_ipp():  # which takes twice the time for colours, from a size of 9 on (measured on an AMD EPYC)
         return cv2.bilateralFilter(given, size, sigma_color * channels, sigma_space)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterfleet.worker.filters.histogram import count
-from filterfleet.worker.pixels.depth import nearest_levels
+from filterfleet.worker.pixels.depth import nearest_levels, to_8_bits
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -46,15 +46,10 @@ def clahe_of_colour(image: Image, alpha: Image | None, clip: float, grid: tuple[
     for rows in pieces:
         brighter, darker = cv2.subtract(mapped[rows], luma[rows]), cv2.subtract(luma[rows], mapped[rows])  # or 0
         if image.dtype == np.uint8:
-            brighter, darker = _nearest_of_8_bits(brighter), _nearest_of_8_bits(darker)
+            brighter, darker = to_8_bits(brighter), to_8_bits(darker)
         brighter, darker = (cv2.cvtColor(each, cv2.COLOR_GRAY2BGR) for each in (brighter, darker))
         cv2.subtract(cv2.add(image[rows], brighter), darker, dst=result[rows])
     return result
-
-
-def _nearest_of_8_bits(samples: Image) -> Image:
-    """What to_8_bits makes of 16 bits, in less time and more memory."""
-    return cv2.convertScaleAbs(samples, alpha=1 / 257)
 
 
 def clahe_by_tables(gray: Image, alpha: Image | None, clip: float, grid: tuple[int, int]) -> Image:
@@ -129,7 +124,7 @@ def _table(gray: Image, alpha: Image | None, clip: float) -> _Table:
     """The mapping of a tile: its histogram, in which what exceeds the limit is spread over all levels, added up. The
     histogram has 256 levels, since most of 65,536 would be empty in a tile: at 16 bits the mapping is drawn out.
     """
-    shown = gray if gray.dtype == np.uint8 else _nearest_of_8_bits(gray)
+    shown = to_8_bits(gray)
     if alpha is None:
         counts = count(shown).astype(np.float64)
     elif alpha.any():
