@@ -15,6 +15,7 @@ SEEDS_FOR_A_MUTANT = 500
 # These need many of them, or resemble another one.
 LATE = {
     "first broker only",
+    "listing overrules a look",
     "version ignored",
     "failure never cleared",
     "part counted twice",
