@@ -348,8 +348,12 @@ class ListenerNode(Peer):
             del self._unfinished[job]
             self.later(0.0, self._on, SourceChanged(job))
         else:
-            self._fleet.check(future.result(), self._unfinished[job])
-            self.later(0.0, self._on, Ended(job, future.result()))
+            self.later(0.0, self._bring, Ended(job, future.result()))
+
+    def _bring(self, ended: Ended) -> None:
+        """Not where a future ends: it would keep to itself what is wrong."""
+        self._fleet.check(ended.outcome, self._unfinished[ended.job])
+        self._on(ended)
 
     def _acknowledge(self, job: bytes) -> None:
         if not self.ledger.durable:
