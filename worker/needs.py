@@ -29,7 +29,7 @@ DECODER_ROWS = 200
 
 # Rows around which filters that weigh by alpha compute at once, and the bytes that they take for each sample of colour,
 # most of them in float64, and for alpha.
-_WEIGHED_ROWS, _WEIGHED_COLOUR, _WEIGHED_ALPHA = 320, 28, 16
+_WEIGHED_ROWS, _WEIGHED_COLOUR, _WEIGHED_ALPHA = 320, 28, 36
 
 # Bytes for each pixel that the lossless encoders take, and the rows that tiles wait for.
 _LOSSLESS_WEBP, _LOSSLESS_AVIF, _TILED_ROWS = 64, 104, 512

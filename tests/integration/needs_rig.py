@@ -22,12 +22,13 @@ KINDS = {"gray": (1, 8), "colour": (3, 8), "transparent": (4, 8), "deep": (3, 16
 ALL_KINDS = {**KINDS, "gray, transparent": (2, 8), "deep, gray": (1, 16)}  # those of which there are few
 
 
-def noise(bands: int, bits: int) -> pyvips.Image:
-    """bands samples of that many bits for each pixel."""
+def noise(bands: int, bits: int, across: int = WIDTH) -> pyvips.Image:
+    """bands samples of that many bits for each pixel, of which there are equally many at any width."""
     dtype = np.uint8 if bits == 8 else np.uint16
     samples = np.random.default_rng(bands).integers(0, np.iinfo(dtype).max + 1, (HEIGHT, WIDTH, bands), dtype)
     gray, colour = ("b-w", "srgb") if bits == 8 else ("grey16", "rgb16")
-    image = pyvips.Image.new_from_memory(samples, WIDTH, HEIGHT, bands, "uchar" if bits == 8 else "ushort")
+    height = WIDTH * HEIGHT // across
+    image = pyvips.Image.new_from_memory(samples, across, height, bands, "uchar" if bits == 8 else "ushort")
     return image.copy(interpretation=gray if bands < 3 else colour)
 
 

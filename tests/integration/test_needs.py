@@ -11,7 +11,7 @@ import pytest
 
 from filterfleet.worker.filters import catalogue
 from filterfleet.worker.pixels.opencv import cv2
-from tests.integration.needs_rig import ALL_KINDS, KINDS, check
+from tests.integration.needs_rig import ALL_KINDS, KINDS, check, noise
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -72,6 +72,24 @@ def test_so_does_one_of_each_family(kind: str, noise_files: Path) -> None:
 def test_so_do_those_that_take_more_than_a_plain_encoder(kind: str, names: list[str], noise_files: Path) -> None:
     """To BMP, which takes next to nothing: what a filter forgets is not hidden behind its encoder."""
     check_filters(names, kind, noise_files, "bmp")
+
+
+STRONG = [["kernel", [[1, 2, 1], [2, 900, 2], [1, 2, 1]]]]  # whose sums float32 does not hold
+
+
+@pytest.mark.parametrize(
+    ("bands", "bits", "filters"),
+    [
+        (3, 16, {"convolve": STRONG}),
+        (4, 8, {"threshold": [], "sobel": [], "box_blur": [], "smart_crop": [["width", 40_000]], "convolve": STRONG}),
+    ],
+)
+def test_so_do_those_that_compute_some_rows_at_once_of_a_wide_image(
+    bands: int, bits: int, filters: dict[str, list[Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "wide.tif"
+    noise(bands, bits, across=60_000).tiffsave(str(file))
+    check({name: (file, [[name, values]], "bmp") for name, values in filters.items()})
 
 
 @pytest.mark.exhaustive

@@ -27,6 +27,11 @@ _LARGEST_KERNEL = 11
 _EXACT_IN_FLOAT32 = 1 << 22
 
 
+# Pixels whose sums are in float64 at once, which takes up to 90 bytes for each; and the least rows. Larger values take
+# more memory; with smaller ones, the rows around each piece are computed more often.
+_AT_ONCE, _FEWEST = 1 << 18, 16
+
+
 def _blur_halo(sigma: float, **_values: Any) -> int:
     """The kernel reaches four sigma to each side."""
     return max(1, round(4 * sigma))
@@ -88,11 +93,10 @@ def _weighted_sum(samples: Any, weights: NDArray[np.float64]) -> Any:
     kernels by a Fourier transform, which rounds differently in each strip.
     """
     rows, height = len(weights), len(samples)
-    if samples.dtype == np.float32:
-        samples = samples.astype(np.float64)  # OpenCV has no way from the one to the other
+    dtype = np.float64 if samples.dtype == np.float32 else samples.dtype  # OpenCV has no way from the one to the other
     padded = cv2.copyMakeBorder(samples, rows // 2, rows // 2, 0, 0, cv2.BORDER_REFLECT_101)
     parts = (
-        cv2.filter2D(np.ascontiguousarray(padded[row : row + height]), cv2.CV_64F, weights[row : row + 1])
+        cv2.filter2D(np.ascontiguousarray(padded[row : row + height], dtype), cv2.CV_64F, weights[row : row + 1])
         for row in range(rows)
     )
     total: Any = next(parts)
@@ -118,7 +122,8 @@ def _half_its_rows(kernel: tuple[tuple[float, ...], ...], **_values: Any) -> int
 def _exactly(image: Image, weights: NDArray[np.float64], delta: float) -> Image:
     """The weighted sum of neighbours, plus delta, in whole levels. It is made in pieces, since float64 takes space."""
     result = np.empty_like(image, order="C")
-    for piece, around, inner in pieces(len(image), len(weights) // 2):
+    rows = max(_FEWEST, _AT_ONCE // image.shape[1])
+    for piece, around, inner in pieces(len(image), len(weights) // 2, rows):
         result[piece] = nearest_levels(_weighted_sum(image[around], weights)[inner] + delta, image.dtype)
     return result
 

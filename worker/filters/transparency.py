@@ -17,7 +17,7 @@ from filterfleet.worker.pixels.depth import nearest_levels
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
-# Rows computed at once, which take up to 100 bytes a pixel. A larger value takes more memory; with a smaller one, the
+# Rows computed at once, which take up to 120 bytes a pixel. A larger value takes more memory; with a smaller one, the
 # rows around each piece are computed more often.
 _ROWS = 256
 
@@ -126,9 +126,9 @@ def _divided(colours: Samples, weights: Samples) -> Samples:
     return np.divide(colours, shares, out=np.zeros_like(colours), where=shares > 0)
 
 
-def pieces(height: int, reach: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Pieces of an image's rows; each with the rows around it, and its place in those."""
-    for top in range(0, height, _ROWS):
-        bottom = min(top + _ROWS, height)
+def pieces(height: int, reach: int, rows: int = _ROWS) -> Iterator[tuple[slice, slice, slice]]:
+    """Pieces of an image's rows; each with the rows around it, and its place in those. rows are those of a piece."""
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
         first, last = max(0, top - reach), min(height, bottom + reach)
         yield slice(top, bottom), slice(first, last), slice(top - first, bottom - first)

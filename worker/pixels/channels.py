@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from filterfleet.worker.pixels.depth import row_pieces
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
 LUMA = np.array([0.114, 0.587, 0.299])  # weights of ITU-R BT.601, in BGR order
 
-_ROWS = 64  # converted at once, by over with 32 bits a sample meanwhile
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _FROM_RGB = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
 
@@ -51,9 +51,8 @@ def reordered(samples: Image) -> Image:
     code = _FROM_RGB.get(samples.shape[2])
     if code is None:
         return from_rgb_order(samples)
-    for top in range(0, len(samples), _ROWS):
-        rows = samples[top : top + _ROWS]
-        rows[:] = cv2.cvtColor(rows, code)
+    for piece in row_pieces(samples):
+        samples[piece] = cv2.cvtColor(samples[piece], code)
     return samples
 
 
@@ -77,8 +76,8 @@ def over(image: Image, levels: NDArray[np.int64]) -> Image:
     top = np.iinfo(image.dtype).max
     paper = levels.astype(np.uint32)
     laid = np.empty_like(image[:, :, :-1], order="C")
-    for start in range(0, image.shape[0], _ROWS):
-        rows = image[start : start + _ROWS].astype(np.uint32)
+    for piece in row_pieces(image):
+        rows = image[piece].astype(np.uint32)
         colours, alpha = rows[:, :, :-1], rows[:, :, -1:]
-        laid[start : start + _ROWS] = (colours * alpha + paper * (top - alpha) + top // 2) // top
+        laid[piece] = (colours * alpha + paper * (top - alpha) + top // 2) // top
     return laid[:, :, 0] if laid.shape[2] == 1 else laid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 
 from filterfleet.worker.pixels.image import Image
 
-_ROWS = 64  # converted at once, with 32 bits a sample meanwhile
+# Pixels that are computed at once, with 32 bits a sample. More of them take more memory; with fewer, the calls take
+# longer than the sums.
+_AT_ONCE = 1 << 17
 
 
 def to_8_bits(image: Image) -> Image:
@@ -17,10 +20,15 @@ def to_8_bits(image: Image) -> Image:
     if image.dtype == np.uint8:
         return image
     reduced = np.empty(image.shape, np.uint8)
-    for top in range(0, len(image), _ROWS):
-        rows = image[top : top + _ROWS].astype(np.uint32)
-        reduced[top : top + _ROWS] = (rows * 255 + 32767) // 65535
+    for piece in row_pieces(image):
+        reduced[piece] = (image[piece].astype(np.uint32) * 255 + 32767) // 65535
     return reduced
+
+
+def row_pieces(image: Image) -> Iterator[slice]:
+    """The rows of an image in pieces of few pixels, for arithmetic that takes much memory for each."""
+    rows = max(1, _AT_ONCE // image.shape[1])
+    return (slice(top, top + rows) for top in range(0, len(image), rows))
 
 
 def spread_to_16_bits(samples: Any, bits: int) -> Any:
