@@ -13,6 +13,8 @@ from typing import Any
 # them from filling a screen.
 LONGEST = 2000
 
+LARGEST_SIZE = 1 << 60  # bytes; a system's calls take eight times as much
+
 # Known words that are all named where none is near. More: fewer people have to look them up. Less: shorter sentences.
 _FEW = 10
 
@@ -99,9 +101,10 @@ def size_text(size: int) -> str:
 
 def parse_size(text: str) -> int | None:
     """The number of bytes in a text as people write it: "500M", "2G", "1.5 GiB", or bytes without a unit. None if the
-    text is not a size."""
+    text is not a size, or if no machine has so much."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?)?\s*", text, re.IGNORECASE | re.ASCII)
     if match is None:
         return None
     power = " kmgt".index((match[2] or " ").lower())
-    return int(float(match[1]) * 1024**power)
+    size = float(match[1]) * 1024**power  # infinite, with some hundred digits
+    return int(size) if size <= LARGEST_SIZE else None

@@ -42,6 +42,7 @@ def worker(
         int,
         typer.Option(
             min=1,
+            max=1024,
             help="Processes, each with its own threads. More lose fewer images when one dies, fewer take less memory.",
         ),
     ] = 1,

@@ -21,7 +21,7 @@ from filterfleet.fleet import Fleet
 from filterfleet.listener.settings.listener_options import ListenerOptions
 from filterfleet.live import LiveLine
 
-Workers = Annotated[int, typer.Option(min=1, help="Worker processes.")]
+Workers = Annotated[int, typer.Option(min=1, max=1024, help="Worker processes.")]
 
 
 @takes_options(ListenerOptions, without={"broker", "previews"})

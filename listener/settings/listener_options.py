@@ -84,6 +84,7 @@ class ListenerOptions:
         float,
         typer.Option(
             min=0,
+            max=86_400,
             help="Seconds a file must stay unchanged before it is processed. "
             "More is safer with slow writers; less begins sooner.",
         ),

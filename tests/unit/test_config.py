@@ -153,7 +153,7 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_suggestion(write):
             f"{file}, line 1: threads cannot stand here: settings stand in tables, such as [fleet].",
             f"{file}, line 13: there is no table [wroker]: did you mean 'worker'?",
             'The variable FILTERFLEET_WORKER_THREADS: threads takes a whole number from 0 to 1024, not "many".',
-            f"{file}, line 3: [worker] processes takes a whole number, at least 1, not 0.",
+            f"{file}, line 3: [worker] processes takes a whole number from 1 to 1024, not 0.",
             f"{file}, line 5: [worker] there is no setting 'thraeds': did you mean 'threads'?",
             f"{file}, line 6: [worker] memory: {no_memory}",
             f'{file}, line 7: [worker] share takes a list, each item a text (NAME=DIR), not "a=b".',
@@ -196,6 +196,11 @@ def test_a_file_of_another_editor_is_read(tmp_path: Path):
 def test_values_that_no_option_could_have_are_mistakes(write):
     file = write("[fleet]\nbroker = { a = 1 }\nkeys = 2026-01-01\n[worker]\nmemory = 1.5\nthreads = true\n")
     assert len(resolved("worker", file).mistakes) == 4
+    file = write(
+        "[worker]\nmemory = '9999999T'\nprocesses = 100000\n[listener]\nsettle = 1e300\nmax_size = '9999999T'\n"
+    )
+    assert len(resolved("worker", file).mistakes) == 2
+    assert len(resolved("listener", file).mistakes) == 2
 
 
 def test_a_secret_is_in_no_mistake(write):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from filterfleet.common.errors import FleetError
-from filterfleet.listener.cloud.rclone import binary
+from filterfleet.listener.cloud.rclone import binary, remotes
 from filterfleet.listener.cloud.rclone.binary import check_config, environment, find_rclone
 from filterfleet.listener.cloud.rclone.calls import Calls, NoServerError
 from filterfleet.listener.cloud.rclone.daemon import LOG_LIMIT, BoundedLog
@@ -180,10 +180,23 @@ def test_rclone_is_first_looked_for_beside_the_interpreter_and_then_on_path(tmp_
         binary.find_rclone()
 
 
-def test_a_configuration_that_does_not_exist_is_refused(tmp_path):
+@pytest.mark.parametrize("text", ["exit 3", "echo something else"])
+def test_a_program_that_is_no_rclone_is_named(text, tmp_path, monkeypatch):
+    program = executable(tmp_path / "venv")
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "python"))
+    with pytest.raises(FleetError, match=f"{program} is no rclone that works"):
+        remotes.version()
+    with pytest.raises(FleetError, match="rclone"):
+        remotes.known_remotes(None)
+
+
+def test_a_configuration_that_cannot_be_used_is_refused(tmp_path):
     assert check_config(None) == []
     with pytest.raises(FleetError, match="check --rclone-config"):
         check_config(tmp_path / "none")
+    with pytest.raises(FleetError, match=r"cannot be used: Is a directory\. Check --rclone-config"):
+        check_config(tmp_path)
 
 
 def test_the_environment_cannot_open_our_server_or_make_it_do_nothing(monkeypatch):

