@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from filterfleet.common.address import Address
@@ -59,6 +59,8 @@ def drop_in(role: str) -> str:
 
 def plan(wish: Wish, shipped: Mapping[str, str]) -> dict[str, str]:
     """The files, from the shipped ones by name. Raises FleetError for a wish that cannot work."""
+    if wish.broker == "localhost":  # a broker binds to addresses: what this name stands for is another file's business
+        wish = replace(wish, broker=LOOPBACK)
     _check(wish)
     files = renewed(wish, shipped)
     files |= {drop_in(role): _settings(wish, role) for role in wish.roles}

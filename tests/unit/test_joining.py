@@ -291,7 +291,9 @@ def test_who_reaches_a_broker_with_keys(networks: tuple[str, ...], allowed: str)
 
 @pytest.mark.parametrize("broker", ["127.0.0.1", "localhost", "::1"])
 def test_a_fleet_within_this_machine_needs_no_keys(broker: str):
-    assert plan(Wish(["broker"], PROGRAM, broker), machine.shipped())
+    files = plan(Wish(["broker"], PROGRAM, broker), machine.shipped())
+    assert ("BIND=::1" in files[drop_in("broker")]) is (broker == "::1")
+    assert "localhost" not in files[drop_in("broker")]
 
 
 @pytest.mark.parametrize(
