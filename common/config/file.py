@@ -54,7 +54,15 @@ def standard_for(command: str) -> Path | None:
     other users do without."""
     if command not in STANDARD_READERS:
         return None
-    return STANDARD if os.access(STANDARD, os.F_OK if command in DAEMONS else os.R_OK) else None
+    if command not in DAEMONS:
+        return STANDARD if os.access(STANDARD, os.R_OK) else None
+    try:
+        STANDARD.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:  # its folder is closed to this user, say
+        pass
+    return STANDARD
 
 
 def read(path: Path | None) -> File:

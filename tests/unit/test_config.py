@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -23,6 +24,7 @@ from filterfleet.common.config.variables import strangers
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.log_options import LevelName
 from filterfleet.listener.core.settings import Backfill
+from tests.unit.rights_rig import NOBODY, acting_as
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 UPDATE = "bring it up to date with: filterfleet config init --docs docs/configuration.md"
@@ -163,6 +165,18 @@ def test_every_mistake_is_told_at_once_with_its_line_and_a_suggestion(write):
             f'{file}, line 12: [fleet] log_level takes one of "debug", "info", "warning", "error", not "loud".',
         ]
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_a_daemon_that_may_not_look_for_the_standard_file_does_not_go_on_without_it(tmp_path: Path, monkeypatch):
+    there = tmp_path / "closed/filterfleet.toml"
+    there.parent.mkdir(0o700)
+    there.touch()
+    monkeypatch.setattr("filterfleet.common.config.file.STANDARD", there)
+    with acting_as(NOBODY):
+        assert standard_for("worker") == there
+        with pytest.raises(FleetError, match="cannot be read: Permission denied"):
+            read(there)
 
 
 @pytest.mark.parametrize(
