@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.keys.folders import BROKER, PUBLIC, Role, pair_in, public_in
+from filterfleet.common.keys.folders import BROKER, PUBLIC, SECRET, Role, pair_in, public_in
 from filterfleet.common.keys.making import make_folder, write_new
 from filterfleet.common.keys.trust import read_public, read_secret
 from filterfleet.common.opening import open_file
@@ -119,6 +119,11 @@ def _check(invitation: Invitation) -> None:
 
 def accept(invitation: Invitation, folder: Path) -> None:
     """Put the keys into a folder. Those that are there already, with the same text, stay. Raises FleetError."""
+    if os.path.lexists(folder / (BROKER + SECRET)):
+        raise FleetError(
+            f"{printable(str(folder))} has the keys of a broker, with which this machine works and submits without an "
+            "invitation: name another folder with --keys if it is to join another fleet."
+        )
     make_folder(folder, 0o755)
     missing = [name for name, text in invitation.keys.items() if not _has(folder / name, text)]
     for name in missing:  # nothing is written before it is known that everything fits

@@ -68,6 +68,9 @@ def test_a_machine_of_another_fleet_keeps_its_keys(invitation: Path, tmp_path: P
     other = tmp_path / "other"
     make_broker_folder(other)
     secret = (other / "worker.key_secret").read_text()
+    with pytest.raises(FleetError, match="has the keys of a broker"):  # which nobody should move away
+        accept(read(invitation), other)
+    (other / "broker.key_secret").unlink()
     with pytest.raises(FleetError, match="joined a fleet before"):
         accept(read(invitation), other)
     assert (other / "worker.key_secret").read_text() == secret
