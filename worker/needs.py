@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.output_options import IIIF
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.filters import Bound
+from filterfleet.worker.filters.framing import MAX_ENLARGED
 from filterfleet.worker.filters.merge import Gathered, Measured, Resampled, Resizing
-from filterfleet.worker.filters.registry import Alpha, Filter
+from filterfleet.worker.filters.registry import USUAL_WORK, Alpha, Filter
 from filterfleet.worker.formats import Header, Target
 from filterfleet.worker.formats.iiif import LARGEST
 from filterfleet.worker.tree import Node
@@ -39,6 +41,8 @@ _GATHERED = 6
 
 # Bytes that a resize takes besides for each transparent pixel, before and after.
 _RESIZED_FROM, _RESIZED_TO = 12, 24
+
+_WIDE = 16_000  # pixels: the width of an image of which no more is known than that it is as large as can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,21 @@ def worst(node: Node, image: Pixels, targets: Mapping[str, Target]) -> int:
         most = max(most, held + encoding(target, image, bilevel=node.bilevel) + waiting(target, image))
         held += min(INLINE_LIMIT, image.size + image.size // 8)  # what is larger goes to a file
     for bound, child in node.children:
-        result, work = step(bound, image)
+        result, work = _allowed_step(bound, image)
         most = max(most, held + work + result.size, held + result.size + worst(child, result, targets))
         held += sum(min(INLINE_LIMIT, result.size) for _ in child.outputs)
     return most
+
+
+def _allowed_step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
+    """As step(). Where the result would be too large, a step before this one may leave a smaller image than is assumed
+    here, as trim does: worker.sizes has looked at all others. It then makes the largest that it may.
+    """
+    try:
+        return step(bound, image)
+    except ImageError:
+        height = -(-max(MAX_ENLARGED, image.count) // _WIDE)
+        return replace(image, width=_WIDE, height=height), round(image.count * image.bands * USUAL_WORK)
 
 
 def step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:

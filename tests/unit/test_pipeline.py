@@ -233,3 +233,16 @@ def test_edges_in_the_sources_own_format_stay_an_ordinary_image():
     gray = cv2.cvtColor(pixels(file_of(picture(), ".jpg")), cv2.COLOR_BGR2GRAY)
     quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
     assert done.blobs[0] == cv2.imencode(".jpg", cv2.Canny(gray, 100, 200), quality)[1].tobytes()
+
+
+def test_what_is_too_large_only_before_the_border_is_cut_off_is_not_refused():
+    """Nobody knows how much trim leaves, so a resize behind it has the last word."""
+    tall = np.full((20_000, 2, 3), 255, np.uint8)
+    tall[100:102] = 0
+    file = cv2.imencode(".png", tall)[1].tobytes()
+    resize = Step("resize", (("width", 300), ("height", 0)))
+    done = process(file, Recipe((Output("o", (Step("trim"), resize), "png"),)))
+    assert pixels(done.blobs[0]).shape == (300, 300, 3)
+    beyond = Step("resize", (("height", 20_000), ("width", 20_000)))
+    with pytest.raises(ImageError, match=r"^Output 'o', step 2, filter 'resize': The image would be enlarged"):
+        process(file, Recipe((Output("o", (Step("trim"), beyond), "png"),)))

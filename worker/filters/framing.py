@@ -17,7 +17,7 @@ from filterfleet.worker.settings import MAX_SIDE
 
 # The largest result, in pixels, of an image that is enlarged. A larger value lets a recipe turn a small file into more
 # memory; a smaller one refuses more recipes. Shrinking is not limited.
-_MAX_ENLARGED = 128_000_000
+MAX_ENLARGED = 128_000_000
 
 GRAVITIES = ("top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right")
 
@@ -28,9 +28,9 @@ def check_enlarged(width: int, height: int, pixels: int) -> None:
     """Raises ImageError when width x height is too large a result for an image that has this number of pixels."""
     if max(width, height) > MAX_SIDE:
         raise ImageError(f"The image would be {width} x {height} pixels; a side may have at most {MAX_SIDE}.")
-    if width * height > max(_MAX_ENLARGED, pixels):
+    if width * height > max(MAX_ENLARGED, pixels):
         raise ImageError(
-            f"The image would be enlarged to over {_MAX_ENLARGED // 1_000_000} megapixels: {width} x {height}."
+            f"The image would be enlarged to over {MAX_ENLARGED // 1_000_000} megapixels: {width} x {height}."
         )
 
 
