@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,10 +68,10 @@ class Machines:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def run(self, machine: str, command: str, typed: str = "") -> None:
+    def run(self, machine: str, command: str, typed: Sequence[str] = ()) -> None:
         """To its end, unless it is a daemon, which ends those that it cannot run beside. Fails when it fails.
 
-        typed: what somebody types meanwhile.
+        typed: the lines that somebody types meanwhile.
         """
         role, bind = daemon(command)
         words = words_of(command) if command.startswith("filterfleet ") else [""]
@@ -94,7 +95,7 @@ class Machines:
             process.wait()
             raise AssertionError(f"{command} does not end: {log.read_text()[-2000:]}") from None
 
-    def _start(self, machine: str, command: str, log: Path, typed: str) -> subprocess.Popen[bytes]:
+    def _start(self, machine: str, command: str, log: Path, typed: Sequence[str]) -> subprocess.Popen[bytes]:
         if EXPORTS.search(command):
             command += f"\n[ $? = 0 ] && env --null > '{self._variables(machine)}'"
         with log.open("wb") as out:
@@ -108,7 +109,7 @@ class Machines:
             )
         if process.stdin:
             with process.stdin as keyboard:
-                keyboard.write(f"{typed}\n".encode())
+                keyboard.write("".join(f"{line}\n" for line in typed).encode())
         return process
 
     def _log(self) -> Path:

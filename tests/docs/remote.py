@@ -44,7 +44,7 @@ WEBDAV = f"rclone serve webdav {WITH_TLS} --user anna --pass {SECRET}"
 SUPPOSED: dict[str, dict[str, tuple[str, ...]]] = {
     "cloud/google-drive": {
         "filterfleet up": (DRIVE_REMOTE,),
-        "rclone config create": (
+        "rclone config": (
             "python -m tests.docs.drive in/trip",
             ". ./drive.sh && export RCLONE_HTTP_PROXY",
             "cp token kept",
@@ -145,12 +145,23 @@ SUPPOSED: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 # What somebody types while the command runs that begins so.
-TYPED = {"read": (SECRET,)}
+TYPED: dict[str, dict[str, tuple[str, ...]]] = {
+    "cloud/google-drive": {
+        "rclone config": ("n", "gdrive", "drive", "ID", "SECRET", "drive", "", "n", "y", "n", "y", "q"),
+    },
+    "cloud/s3": {"read": (SECRET,)},
+    "cloud/sftp": {"read": (SECRET,)},
+    "cloud/webdav": {"read": (SECRET,)},
+}
 
 # What tells that the command that begins so has done what the page says.
 AFTERWARDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "README": {"filterfleet up --source s3": ("until test -e drive/Results/edges/photo.jpg.png; do sleep 0.1; done",)},
     "cloud/google-drive": {
         "filterfleet up": ("until rclone lsf gdrive:Results/edges/trip | grep a.jpg.png; do sleep 0.1; done",),
+        "rclone authorize": ("cat ../*.log | grep '\"access_token\":'",),
+        "rclone config": ('test "$(rclone lsf gdrive:)" = Photos/',),
+        "rclone config create": ('test "$(rclone lsf gdrive:)" = Photos/',),
         "rclone lsf": ('test "$(rclone lsf gdrive:)" = Photos/',),
     },
     "cloud/hints": {

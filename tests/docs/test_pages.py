@@ -33,11 +33,11 @@ HERE = {
 SUPPOSED: dict[str, dict[str, tuple[str, ...]]] = {
     "README": {
         "filterfleet up --source s3": (
-            "mkdir -p served/photos served/Results && cp photo.jpg served/photos",
+            "mkdir -p served/photos drive/Results && cp photo.jpg served/photos",
             "rclone serve s3 --addr 127.0.0.1:9000 --auth-key an-id,a-secret served",
             "rclone config create s3 s3 provider=Rclone endpoint=http://127.0.0.1:9000",
             "rclone config update s3 access_key_id=an-id secret_access_key=a-secret",
-            "rclone config create gdrive alias remote=s3:",
+            "rclone config create gdrive alias remote=$HOME/drive",
             "rclone lsf s3:photos/photo.jpg && rclone lsf gdrive:Results",
         ),
         "filterfleet join": ("cp k/machines/desk.join .",),
@@ -97,7 +97,7 @@ def test_every_command_of_a_page_works_in_its_order(page: str, machines: Machine
         if not shutil.which(program):
             pytest.skip(f"needs {program}")
     supposed = dict((SUPPOSED | remote.SUPPOSED).get(page, {}))
-    afterwards = dict(remote.AFTERWARDS.get(page, {}))
+    typed, afterwards = dict(remote.TYPED.get(page, {})), dict(remote.AFTERWARDS.get(page, {}))
     blocks = shell_blocks(HERE[page])
     for machine in {block.machine for block in blocks} | ({"attic"} if page == "security" else set()):
         furnish(machines.home(machine))
@@ -105,10 +105,11 @@ def test_every_command_of_a_page_works_in_its_order(page: str, machines: Machine
         for command in block.run:
             for before in _of(supposed, command):
                 machines.run(block.machine, before)
-            machines.run(block.machine, command, next(iter(_of(dict(remote.TYPED), command)), ""))
+            machines.run(block.machine, command, _of(typed, command))
             for after in _of(afterwards, command):
                 machines.run(block.machine, after)
     assert not supposed
+    assert not typed
     assert not afterwards
 
 

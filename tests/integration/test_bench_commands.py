@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, shell_blocks
+from tests.docs.pages import ROOT, commands_for
 from tests.integration.harness import COMMAND
 
 OURSELVES = Path(__file__).relative_to(ROOT).as_posix()
@@ -111,12 +111,9 @@ BENCHES = {
 
 def test_these_are_the_benches_of_the_pages_with_all_their_options() -> None:
     shown: dict[str, set[str]] = {}
-    for page in PAGES:
-        for block in shell_blocks(page):
-            for command in block.commands:
-                if (note := block.noted(command)) and note.test == OURSELVES:
-                    _, _, name, *words = command.split()
-                    shown.setdefault(name, set()).update(word for word in words if word.startswith("--"))
+    for commands in commands_for(OURSELVES).values():
+        for _, _, name, *words in map(str.split, commands):
+            shown.setdefault(name, set()).update(word for word in words if word.startswith("--"))
     assert shown.keys() == BENCHES.keys()
     assert {name: options - {*BENCHES[name].options.split()} for name, options in shown.items()} == {
         name: set() for name in shown
