@@ -185,7 +185,7 @@ def _encoding(target: Target, image: Pixels, *, bilevel: bool) -> int:
         case "szi" | "iiif":
             return 3 * samples + reduced
         case "bmp":  # its file twice, which seldom fits where a filter has left room; gray with alpha is in colour then
-            return (16 * image.count if image.bands == 2 else 3 * samples) + reduced
+            return (16 * image.count if image.bands == 2 else 10 * samples // 3) + reduced
     planes = (4 if options.progressive else 0) + (2 if options.chroma in ("4:4:4", "4:2:2") else 0)
     return max(5 * image.count, 7 * samples // 2) + planes * samples + reduced
 

@@ -92,6 +92,18 @@ def test_so_do_those_that_compute_some_rows_at_once_of_a_wide_image(
     check({name: (file, [[name, values]], "bmp") for name, values in filters.items()})
 
 
+@pytest.mark.parametrize(
+    ("bands", "bits", "names"), [(4, 16, ["canny", "curves"]), (3, 8, ["equalize", "adaptive_threshold"])]
+)
+def test_so_do_those_that_come_closest_on_a_larger_image(
+    bands: int, bits: int, names: list[str], tmp_path: Path
+) -> None:
+    """What is forgotten for each pixel is not hidden behind what every image gets."""
+    file = tmp_path / "large.tif"
+    noise(bands, bits).replicate(2, 2).tiffsave(str(file))
+    check({name: (file, [[name, []]], "bmp") for name in names})
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_so_do_all_with_a_plain_encoder(kind: str, noise_files: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_need_counts_what_is_held_at_the_worst_moment():
     assert copy == SLACK + rows + rows * 5, "the image, and an encoder's buffers"
     five = need_of(header(1), chain(*[("grayscale",)] * 5))
     assert five == SLACK + rows + 5 * gray + gray * 5
-    assert need_of(header(1), chain(("canny",))) == SLACK + rows + gray + 7 * gray + gray, "a copy, derivatives, edges"
+    assert need_of(header(1), chain(("canny",))) == SLACK + rows + gray + 8 * gray + gray, "a copy, derivatives, edges"
 
 
 def test_a_resize_counts_what_it_makes_of_transparent_pixels():

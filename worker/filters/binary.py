@@ -89,7 +89,7 @@ def adaptive_threshold(image: Image, size: int, offset: float, method: str) -> I
     """
     means = _METHODS[method](image, size)
     means -= np.float32(offset)
-    return (image > means).astype(np.uint8) * np.uint8(255)
+    return (image > means).view(np.uint8) * np.uint8(255)
 
 
 def _bayer(order: int) -> NDArray[np.float64]:
@@ -117,4 +117,4 @@ def dither(image: Image, place: Place) -> Image:
     height, width = image.shape
     rows = np.roll(_THRESHOLDS, -(place.top % 8), axis=0)
     thresholds = np.tile(rows, (-(-height // 8), -(-width // 8)))[:height, :width]
-    return (image >= thresholds).astype(np.uint8) * np.uint8(255)
+    return (image >= thresholds).view(np.uint8) * np.uint8(255)

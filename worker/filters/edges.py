@@ -48,7 +48,7 @@ def _swapped(low: float, high: float) -> str | None:
     "canny",
     border=Border.REPEATED,
     merge=Hysteresis(_ridges),
-    work=7.0,
+    work=8.0,
     alpha=Alpha.DROPPED,
     deep=False,
     gray=True,
