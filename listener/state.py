@@ -7,6 +7,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from filterfleet.common.errors import FleetError
 from filterfleet.listener.settings.location import Location, Remote, full_text
 
 PRIVATE = ".filterfleet"  # our own folder below an output's root; nothing in it is a result
@@ -55,12 +56,18 @@ def state_folders() -> list[Path]:
     own."""
     try:
         return [entry for entry in sorted(Path(os.path.realpath(_users_folder())).iterdir()) if entry.is_dir()]
-    except OSError:
+    except (OSError, FleetError):
         return []
 
 
 def _users_folder() -> Path:
-    """$STATE_DIRECTORY, which a service manager sets, else where the XDG Base Directory Specification says."""
+    """$STATE_DIRECTORY, which a service manager sets, else where the XDG Base Directory Specification says. Raises
+    FleetError for a user without a home, as in a container."""
     if of_service := os.environ.get("STATE_DIRECTORY"):
         return Path(of_service.split(":")[0])
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "filterfleet"
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "filterfleet"
+    except RuntimeError:
+        raise FleetError(
+            "This user has no home folder: set XDG_STATE_HOME to a folder for ledgers and locks."
+        ) from None

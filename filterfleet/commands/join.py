@@ -45,7 +45,7 @@ def join(
         machine.check_systemd()
         if Role.WORKER not in invitation.roles:
             raise FleetError(f"{printable(str(file))} lets this machine submit, not work: leave --systemd out.")
-    folder = (keys or (SYSTEM if systemd else OWN).expanduser()).absolute()
+    folder = (keys or (SYSTEM if systemd else _own())).absolute()
     wish = _wish(invitation, brokers, folder) if systemd else None
     if wish is not None:
         plan(wish, machine.shipped())  # raises FleetError for what cannot work, before anything is written
@@ -60,6 +60,14 @@ def join(
     if wish is None:
         for command in commands(invitation, brokers, folder):
             typer.echo(f"  {command}")
+
+
+def _own() -> Path:
+    """Raises FleetError for a user without a home, as in a container."""
+    try:
+        return OWN.expanduser()
+    except RuntimeError:
+        raise FleetError("This user has no home folder: say with --keys where the keys go.") from None
 
 
 def _brokers(invitation: Invitation, file: Path) -> str:

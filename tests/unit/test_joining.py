@@ -21,6 +21,8 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import Role, allow_list, fingerprint, peer_keys
 from filterfleet.common.keys.invitation import accept, read
 from filterfleet.common.keys.making import add_machine, make_broker_folder, strike_off
+from filterfleet.listener.settings.location import Remote
+from filterfleet.listener.state import output_lock, state_folders
 from filterfleet.units import machine
 from filterfleet.units.plan import ROLES, Wish, drop_in, plan
 from tests.unit.rights_rig import open_folder
@@ -106,6 +108,20 @@ def test_an_invitation_to_nowhere_is_refused_before_its_keys_are_kept(invitation
     assert code != 0
     assert "names no broker: 'no host' is no name or address" in said
     assert not (tmp_path / "desk").exists()
+
+
+def test_a_user_without_a_home_is_asked_for_folders(invitation: Path, monkeypatch: pytest.MonkeyPatch):
+    def unknown(_uid: int) -> None:
+        raise KeyError
+
+    for name in ("HOME", "STATE_DIRECTORY", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    code, said = run("join", invitation)
+    assert (code, said) == (1, "This user has no home folder: say with --keys where the keys go.")
+    with pytest.raises(FleetError, match="set XDG_STATE_HOME"):
+        output_lock(Remote("s3", "out"))
+    assert state_folders() == []
 
 
 def test_an_invitation_that_others_could_have_read_is_refused(invitation: Path):
