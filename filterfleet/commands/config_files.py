@@ -56,13 +56,19 @@ def check(
     """
     environment = ours(os.environ)
     path = choose(file, environment, standard_for("worker"))
-    found = read(path)
-    mistakes = [*_of_file(found), *_of_environment(environment)]
-    if mistakes:
+    if mistakes := mistakes_of(path, environment):
         raise FleetError("\n".join(mistakes))
-    said = [f"{printable(str(path))}"] if path else []
-    names = sorted(environment.keys() & set(_known()))
-    typer.echo(f"Nothing is wrong with {' and '.join([*said, *names]) or 'the defaults: there is no file'}.")
+    typer.echo(f"Nothing is wrong with {' and '.join(places(path, environment)) or 'the defaults: there is no file'}.")
+
+
+def mistakes_of(path: Path | None, environment: Mapping[str, str]) -> list[str]:
+    """Every one, in all tables and variables. Raises FleetError for a file that cannot be read."""
+    return [*_of_file(read(path)), *_of_environment(environment)]
+
+
+def places(path: Path | None, environment: Mapping[str, str]) -> list[str]:
+    """Where something is set: the file, and the names of variables."""
+    return [*([printable(str(path))] if path else []), *sorted(environment.keys() & set(_known()))]
 
 
 def _whole() -> dict[str, Mapping[str, Setting]]:

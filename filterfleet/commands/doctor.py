@@ -11,12 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from filterfleet.common.config.option import ConfigFile
+from filterfleet.common.config.variables import ours
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, FrontendPort, GroupRead, Keys
 from filterfleet.common.text import json_text
 from filterfleet.doctor.brokers import check_brokers
 from filterfleet.doctor.disks import check_temporary
-from filterfleet.doctor.finding import Finding, Level, has_problem, problem, warning
+from filterfleet.doctor.finding import Finding, Level, has_problem, ok, problem, warning
 from filterfleet.doctor.imaging import check_fonts, check_formats
 from filterfleet.doctor.keys import check_keys
 from filterfleet.doctor.machine import check_memory, check_shared
@@ -28,6 +29,7 @@ _WIDTH = max(map(len, Level))
 
 class Part(enum.StrEnum):
     INSTALLATION = "installation"
+    SETTINGS = "settings"
     MEMORY = "memory"
     DISK = "disk"
     FORMATS = "formats"
@@ -36,7 +38,11 @@ class Part(enum.StrEnum):
     FOLDERS = "folders"
 
 
-_NAMED_BY = {Part.KEYS: "--keys", Part.FOLDERS: "--source or --output"}  # what is looked at only where it is named
+_NAMED_BY = {
+    Part.SETTINGS: "--config",
+    Part.KEYS: "--keys",
+    Part.FOLDERS: "--source or --output",
+}  # what is looked at only where it is named
 
 
 def doctor(
@@ -68,6 +74,7 @@ def doctor(
     """
     parts: dict[Part, Callable[[], Iterator[Finding]]] = {
         Part.INSTALLATION: lambda: check_programs(os.environ.get("PATH", os.defpath)),
+        Part.SETTINGS: lambda: _check_settings(None if _config is None else _config.file),
         Part.MEMORY: lambda: _all(check_memory, check_shared),
         Part.DISK: check_temporary,
         Part.FORMATS: lambda: _all(check_formats, check_fonts),
@@ -88,6 +95,18 @@ def doctor(
         rows: list[dict[str, Any]] = [finding._asdict() for finding in findings]
         typer.echo(json_text({"well": not has_problem(findings), "findings": rows}, indent=2))
     raise typer.Exit(int(has_problem(findings)))
+
+
+def _check_settings(file: Path | None) -> Iterator[Finding]:
+    """Of all daemons: one of this machine may be the patient. Raises FleetError."""
+    # The commands of all daemons take 0.3 s to load.
+    from filterfleet.commands.config_files import mistakes_of, places
+
+    environment = ours(os.environ)
+    mistakes = mistakes_of(file, environment)
+    yield from (problem(Part.SETTINGS.value, mistake) for mistake in mistakes)
+    if not mistakes and (found := places(file, environment)):
+        yield ok(Part.SETTINGS.value, f"Nothing is wrong with {' and '.join(found)}.")
 
 
 def _carried_out(part: Part, check: Callable[[], Iterator[Finding]], *, asked: bool) -> Iterator[Finding]:

@@ -205,6 +205,19 @@ def test_a_name_that_nobody_knows_is_told_as_that() -> None:
     assert "problem  broker: The name 'no.such.host.invalid' cannot be resolved" in said
 
 
+def test_mistakes_in_the_settings_of_any_daemon_are_problems(tmp_path: Path) -> None:
+    file = tmp_path / "filterfleet.toml"
+    file.write_text("[worker]\nthreds = 1\n")
+    code, said = run("--only", "settings", "--config", file)
+    assert (code, said) == (
+        1,
+        f"problem  settings: {file}, line 2: [worker] there is no setting 'threds': did you mean 'threads'?\n",
+    )
+    file.write_text("[worker]\nthreads = 1\n")
+    code, said = run("--only", "settings", "--config", file)
+    assert (code, said) == (0, f"ok       settings: Nothing is wrong with {file}.\n")
+
+
 def test_a_part_that_has_nothing_to_look_at_says_so() -> None:
     code, said = run("--only", "folders", "--only", "keys")
     assert code == 0

@@ -27,6 +27,7 @@ LATE_IMPORTS = {
     "bench/analysis/commands.py": "OpenCV, for what measures",
     "bench/analysis/plots.py": "matplotlib, which the Markdown form has no use for",
     "cli.py": "Typer, beside which other processes load what they need",
+    "commands/doctor.py": "the commands of all daemons, for their settings",
     "recipes.py": "OpenCV, for a recipe that has to be checked",
     "dashboard/cli.py": "a web server and an event loop",
     "studio/process.py": "OpenCV, whose threads have to start inside the sandbox",
