@@ -162,11 +162,17 @@ def remove(root: Path) -> list[Path]:
 def stop() -> None:
     """End the services, and start them no more. Raises FleetError."""
     reload()  # a unit that systemd has not read cannot be stopped
-    there = [unit(role) for role in present(Path("/"))]
+    there = [one for one in map(unit, present(Path("/"))) if _is_loaded(one)]
     if Path("/etc/systemd/system", TARGET).exists():
         _run(SYSTEMCTL, "disable", "--quiet", "--now", TARGET)
     if there:
         _run(SYSTEMCTL, "disable", "--quiet", "--now", *there)
+
+
+def _is_loaded(name: str) -> bool:
+    """Whether systemd understands the unit. One that somebody has spoiled does not run, and can only be removed."""
+    asked = [SYSTEMCTL, "show", "--value", "--property=LoadState", name]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() == "loaded"
 
 
 def reload() -> None:

@@ -52,6 +52,7 @@ def test_a_fleet_with_keys_is_installed_and_a_worker_revoked_by_commands(box: An
     box.run("systemctl", "stop", "thief")
     box.wait_until(lambda: workers(box) == ["desk"], "the broker starts when the port is free")
 
+    (box.root / f"etc/systemd/system/{WORKER}.service").write_text("spoiled\n")
     box.run(PROGRAM, "systemd", "uninstall")
     assert box.show(BROKER, "ActiveState") == box.show(WORKER, "ActiveState") == "inactive"
     assert box.show(BROKER, "LoadState") == "not-found"
