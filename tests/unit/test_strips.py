@@ -273,3 +273,10 @@ def test_strays_between_the_segments_of_a_jpeg_are_passed_over(damaged: Damaged)
 def test_an_image_too_wide_for_a_jpeg_goes_on_one_thread():
     assert threads_for(Size(LONGEST_WRITTEN["jpeg"], 10), 8) == 8
     assert threads_for(Size(LONGEST_WRITTEN["jpeg"] + 1, 10), 8) == 1
+
+
+def test_a_step_that_ends_a_pass_is_named_as_in_a_whole_image() -> None:
+    root = grow(Recipe((Output("cut", (Step("invert"), Step("trim")), "png"),)))
+    file = cv2.imencode(".png", np.zeros((300, 40), np.uint8))[1].tobytes()
+    with pytest.raises(ImageError, match=r"^Output 'cut', step 2, filter 'trim': The filter 'trim' leaves nothing"):
+        process_in_strips(file, Header("png", 40, 300, 1, 8), root, {"cut": Target("png")}, limit=0)

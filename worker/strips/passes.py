@@ -102,7 +102,7 @@ class Pass:
             wanted = plan.step_needs(bound, child, taken.band, self._size)
             given = rows[wanted.within(span)]
             if child in self._barriers:
-                with self._clock.of("filter"):
+                with self._clock.of("filter"), said_of(child.where):
                     self._barriers[child].put(taken.index, taken.band, given, wanted)
                 continue
             with self._clock.of("filter"), said_of(child.where):

@@ -23,6 +23,7 @@ from filterfleet.worker.filters.merge import Resizing
 from filterfleet.worker.formats import Carried, Header, Target
 from filterfleet.worker.formats.metadata import NOTHING
 from filterfleet.worker.formats.spaces import stating_space
+from filterfleet.worker.naming import said_of
 from filterfleet.worker.settings import WHOLE_PIXELS
 from filterfleet.worker.strips import plan
 from filterfleet.worker.strips.barriers import Barrier, open_barrier
@@ -130,7 +131,7 @@ class _Run:
                 ended_at = self._pass(source, root, barriers)
             while ended_at:
                 bound, child, barrier = ended_at.pop()
-                with self.clock.of("filter"):
+                with self.clock.of("filter"), said_of(child.where):
                     result = barrier.finish()
                 self._go_on(result, bound, child)
 
