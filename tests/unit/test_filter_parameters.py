@@ -1,12 +1,14 @@
 """Which values the parameters of filters take, and what they say about others."""
 
+import io
 import struct
 import zlib
 
 import numpy as np
+import PIL.Image
 import pytest
 
-from filterfleet.worker.filters import catalogue
+from filterfleet.worker.filters import catalogue, picture
 from filterfleet.worker.filters.parameters import Choice, Color, Integer, Kernel, Number, Picture, Text
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -67,6 +69,17 @@ def test_a_parameter_takes_what_it_describes(parameter, right, wrong):
         assert said
         assert said.startswith("takes ")
         assert len(said) < 250
+
+
+@pytest.mark.parametrize(("mode", "level"), [("1", 0), ("1", 1), ("L", 100), ("I;16", 700)])
+def test_a_gray_picture_may_call_one_level_transparent(mode, level):
+    """As programs do that make files smaller."""
+    levels = {"1": np.eye(6, 9, dtype=bool), "L": np.eye(6, 9, dtype=np.uint8) * 100}
+    levels["I;16"] = np.eye(6, 9, dtype=np.uint16) * 700
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(levels[mode]).save(buffer, "PNG", transparency=level)
+    clear = levels[mode] == level
+    assert np.array_equal(picture.decode(buffer.getvalue())[:, :, 3], np.where(clear, 0, 255))
 
 
 def test_pictures_of_all_three_formats_are_taken():

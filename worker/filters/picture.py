@@ -21,6 +21,7 @@ MAX_BYTES = 256 * 1024
 # smaller one refuses logos that look sharp on huge images.
 MAX_PIXELS = 1_000_000
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _SEGMENT = re.compile(rb"\xff+([\xc0-\xfe])")  # the marker of a JPEG segment
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of those that tell the size
@@ -46,10 +47,31 @@ def decode(data: bytes) -> Image:
     image: Image = decoded if decoded.dtype == np.uint8 else (decoded >> 8).astype(np.uint8)
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGRA)
+        if (clear := _clear_level(data)) is not None:
+            image[:, :, 3][decoded == clear] = 0
     elif image.shape[2] == 3:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
     image.setflags(write=False)
     return image
+
+
+def _clear_level(data: bytes) -> int | None:
+    """The level of a gray PNG that is transparent, as OpenCV decodes it, which leaves it opaque; None if there is none.
+    Programs that make files smaller write alpha like this (PNG, third edition, 11.3.1.1).
+    """
+    if not data.startswith(_PNG) or data[25] != 0:  # the kind of colour
+        return None
+    at = len(_PNG)
+    while at + 10 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if kind == b"tRNS" and length == 2:
+            (level,) = struct.unpack_from(">H", data, at + 8)
+            bits = data[24]
+            return int(level) if bits >= 8 else int(level) * 255 // ((1 << bits) - 1)
+        if kind == b"IDAT":
+            break
+        at += length + 12
+    return None
 
 
 def _size(data: bytes) -> tuple[int, int]:
@@ -57,7 +79,7 @@ def _size(data: bytes) -> tuple[int, int]:
     parse all metadata for that, some of it in quadratic time.
     """
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        if data.startswith(_PNG):
             width, height = struct.unpack_from(">II", data, 16)
         elif data.startswith(_JPEG):
             width, height = _size_of_jpeg(data)
