@@ -16,12 +16,12 @@ from msgspec.structs import replace
 
 from filterfleet.common import wire
 from filterfleet.common.blob import BlobStore
-from filterfleet.common.client.acknowledgements import NEVER
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
 from filterfleet.common.client.brokers import addresses, hosts, shown_address
 from filterfleet.common.client.core import ClientCore
+from filterfleet.common.client.look import Look
 from filterfleet.common.client.outcome import Outcome
-from filterfleet.common.client.settings import HOLD, LINGER, QUIET, TURN
+from filterfleet.common.client.settings import LINGER, QUIET, TURN
 from filterfleet.common.errors import FleetError, SourceChangedError
 from filterfleet.common.jobs.engine import ReadImage, read_part
 from filterfleet.common.jobs.job import Job
@@ -79,9 +79,7 @@ class Client:
         self._acknowledged: collections.deque[bytes] = collections.deque()
         self._outcomes: dict[bytes, Outcome] = {}  # by job
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
-        self._look_at = 0.0  # when to look for acknowledgements of the latest delivery
-        self._will_look = False  # this thread does that without being woken
-        self._looks = True  # whether that is worth a turn: those who take the outcomes acknowledge them soon
+        self._look = Look()
         self._connected = threading.Event()
         self._closing = False
         self._ended = False
@@ -106,7 +104,7 @@ class Client:
     def acknowledge(self, job: bytes) -> None:
         """The outcome has been made permanent here."""
         self._acknowledged.append(job)
-        if not (self._wakeup.is_set or self._will_look) or self._ended:
+        if not (self._wakeup.is_set or self._look.coming) or self._ended:
             self._wake()
 
     @property
@@ -211,11 +209,9 @@ class Client:
 
     def _take_news(self, now: float) -> list[Action]:
         """Let the core know what other threads have asked for. A job that was acknowledged may be submitted again."""
+        self._look.found(now, some=bool(self._acknowledged))
         if self._acknowledged:
-            self._looks = now < self._look_at + HOLD
             self._core.acknowledge(_some(self._acknowledged), now)
-        elif self._will_look and now >= self._look_at:
-            self._looks = False
         if self._submitted:
             jobs = []
             for outcome in _some(self._submitted):
@@ -232,11 +228,10 @@ class Client:
     def _patience(self) -> float:
         """Seconds until there is something to do if nothing comes before."""
         now = time.monotonic()
-        # First, since others add what they have and then look at this.
-        self._will_look = self._looks and now < self._look_at
-        if self._submitted or self._calls or (self._acknowledged and not self._will_look):
+        look = self._look.deadline(now)  # first, since others add what they have and then look whether one is coming
+        if self._submitted or self._calls or (self._acknowledged and not self._look.coming):
             return 0.0
-        patience = min(self._core.deadline(), self._look_at if self._will_look else NEVER) - now
+        patience = min(self._core.deadline(), look) - now
         return min(patience, LOOK) if self._core.gets else patience
 
     def _look_at_entrance(self, now: float) -> list[Action]:
@@ -255,7 +250,9 @@ class Client:
         delivered = False
         for action in actions:
             if type(action) is Deliver:  # most of them, and most of these have nothing on the disk
-                delivered, self._will_look = True, self._looks
+                if not delivered:
+                    delivered = True
+                    self._look.delivering()
                 if not action.blobs and (waiting := self._outcomes.pop(action.job, None)) is not None:
                     waiting.set_result(action.outcome)
                 else:
@@ -263,7 +260,7 @@ class Client:
             else:
                 self._do(action)
         if delivered:
-            self._look_at = time.monotonic() + HOLD
+            self._look.delivered(time.monotonic())
         self._socket.flush()
 
     def _do(self, action: Action) -> None:
