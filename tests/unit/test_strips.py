@@ -257,6 +257,16 @@ def test_one_row_may_be_made_of_many_bands(method: str) -> None:
     assert np.array_equal(opened(small.read(0, len(small))), cv2.resize(image, (9, 3), interpolation=interpolation))
 
 
+def test_one_row_of_16_bits_may_be_made_of_many_bands() -> None:
+    """Of whole ratios: OpenCV adds them in an order of its own."""
+    image = picture(3000, 120, dtype=np.uint16)
+    root = grow(Recipe((Output("small", (Step("resize", (("height", 2), ("width", 1))),)),)))
+    source = Decoded(cv2.imencode(".png", image)[1].tobytes(), Header("png", 120, 3000, 3, 16), Damaged.REFUSE)
+    small = stream(source, root, {"small": Target("png")}, limit=0, rows=128).files["small"]
+    whole = cv2.resize(image, (1, 2), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(opened(small.read(0, len(small))), whole)
+
+
 @pytest.mark.parametrize("damaged", Damaged)
 def test_strays_between_the_segments_of_a_jpeg_are_passed_over(damaged: Damaged) -> None:
     plain = files(picture(300, 170))["jpeg"]

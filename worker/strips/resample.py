@@ -2,7 +2,8 @@
 
 - By index: INTER_NEAREST chooses rows, wherever a strip ends.
 - By whole periods: every height / gcd(height, new height) rows, the weights of INTER_AREA repeat where the ratio is
-  whole. Strips cut there are resized as the whole is.
+  whole. Strips cut there are resized as the whole is. However long a period is, OpenCV's sums of 16 bits are not those
+  of the way by area.
 - By area: for other ratios, INTER_AREA to fewer pixels is computed as OpenCV does it (modules/imgproc/src/resize.cpp,
   ResizeArea_Invoker): float32 sums along each row, then of rows, in the same order.
 - By weighted means of filters.resampling, which are exact.
@@ -23,10 +24,6 @@ from filterfleet.worker.filters.resampling import Axis, Part, axes, opencvs, wei
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 from filterfleet.worker.strips.span import Span
-
-# The longest period, in rows: a whole one is resized at once. A larger value allows more ratios, and takes more memory
-# for them; other ratios are refused, or computed by area.
-_LONGEST_PERIOD = 512
 
 _NEGLIGIBLE = 1e-3  # parts of a row that OpenCV leaves out of an area
 PIECE = 32  # rows converted to float32 at once
@@ -63,7 +60,7 @@ def plan(width: int, height: int, new_width: int, new_height: int, method: int |
     if method == cv2.INTER_NEAREST or (width, height) == (new_width, new_height):
         return _Nearest(height, new_width, new_height)
     if method == cv2.INTER_AREA and new_width <= width and new_height <= height:
-        if width % new_width == 0 and height % new_height == 0 and height // new_height <= _LONGEST_PERIOD:
+        if width % new_width == 0 and height % new_height == 0:
             return _Periods(height, new_width, new_height)
         return _Area(width, height, new_width, new_height)
     name = _NAMES.get(method, str(method))
