@@ -1,7 +1,7 @@
 """A warm fleet as a contender: `python -m filterfleet.bench.fleet_batch IN OUT WORKERS --warm`.
 
 At the start of the clock the photographs are moved into the folder that the listener watches. The clock ends when the
-ledger says that the last one is done: its outputs are on disk.
+ledger says that the last one is done: its outputs are on disk. The workers see the folders, as those of `up` do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main(source: Path, output: Path, workers: int) -> None:
         staged.mkdir()
         for photograph in source.iterdir():
             os.link(photograph, staged / photograph.name)
-        with warm_fleet(folder, output, workers, shared=True) as fleet:  # as `up` has it
+        with warm_fleet(folder, output, workers, shared=True) as fleet:
             voice.wait_for_go()
             fleet.drop(sorted(staged.iterdir()))
             fleet.wait()
