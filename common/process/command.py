@@ -14,6 +14,7 @@ from typing import Any
 from filterfleet.common.errors import FleetError
 from filterfleet.common.log_lines import PRIORITIES, VALUE_LIMIT, LogFormat, bounded_traceback
 from filterfleet.common.logs import chosen_format, configure, get_logger
+from filterfleet.common.process.ending import FULL, LOST_OUTPUT, lost_output
 from filterfleet.common.process.system import allow_many_files, die_with_parent
 from filterfleet.common.text import printable, shortened
 
@@ -41,6 +42,9 @@ def guarded(function: Callable[[], object]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - a bug ends in a sentence, too
+        if isinstance(error, OSError) and error.errno in FULL and not _can_print():
+            _say(lost_output(error))
+            sys.exit(LOST_OUTPUT)
         if NO_THREAD in str(error):
             _say(CROWDED)
             sys.exit(FleetError.exit_code)
@@ -49,6 +53,16 @@ def guarded(function: Callable[[], object]) -> None:
                 print(bounded_traceback(error), file=sys.stderr)  # noqa: T201
         _say(f"An error in the program, please report it: {shortened(repr(error), VALUE_LIMIT)}.")
         sys.exit(BUG_EXIT)
+
+
+def _can_print() -> bool:
+    """Whether standard output still takes something. If it does not, it takes everything from now on, and loses it."""
+    try:
+        os.write(1, b"\n")
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
+        return False
+    return True
 
 
 def _octets(error: UnicodeError) -> tuple[bytes, int]:

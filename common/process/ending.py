@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import sys
 import threading
 from typing import NoReturn
 
 LOST_OUTPUT = 120  # the exit code of an interpreter that could not write everything
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # what a disk says that takes nothing more
+
+
+def lost_output(error: OSError) -> str:
+    """What a command says that could not print everything."""
+    return f"Not everything could be printed: {error.strerror}."
 
 
 def end(code: object) -> NoReturn:
@@ -22,6 +29,8 @@ def end(code: object) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError):  # the disk behind it is full, or it is closed
+        except (OSError, ValueError) as error:  # the disk behind it is full, or it is closed
             number = LOST_OUTPUT
+            if isinstance(error, OSError) and error.errno in FULL and stream is sys.stdout:
+                sys.stderr.write(f"filterfleet: {lost_output(error)}\n")
     os._exit(number)

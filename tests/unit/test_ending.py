@@ -36,3 +36,17 @@ def test_the_code_is_that_of_a_system_exit(code: str, number: int, text: str):
 
 def test_output_that_is_lost_is_no_success():
     assert ends("print('results')\nend(0)", output="/dev/full").returncode == LOST_OUTPUT
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_command_whose_output_finds_no_room_says_so_in_a_sentence(unbuffered: str):
+    command = [
+        sys.executable,
+        "-c",
+        "import sys\nsys.argv[1:] = ['recipe', 'list']\nfrom filterfleet.cli import main\nmain()",
+    ]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123
+        said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, timeout=60)
+    assert said.returncode == LOST_OUTPUT
+    assert said.stderr == "filterfleet: Not everything could be printed: No space left on device.\n"
