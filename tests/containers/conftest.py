@@ -16,15 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.engines import CONTAINERS, NAME, REPOSITORY, SLOW, UID, USUAL, Engine
-from tests.integration.harness import wait_until
+from tests.containers.engines import CONTAINERS, NAME, REPOSITORY, SLOW, UID, USUAL, Engine, started
 
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     if platform.system() != "Linux" or shutil.which("docker") is None:
         pytest.skip("needs Linux with Docker (apt package docker.io)")
-    if _answers(Engine()):
+    if Engine().answers:
         yield Engine(compose=_compose())
         return
     if os.geteuid() != 0 or shutil.which("dockerd") is None:
@@ -32,30 +31,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
             "no container engine answers, and none can be started: that needs root and the apt package docker.io"
         )
     folder = tmp_path_factory.mktemp("engine")
-    # The kernel's limit for the path of a socket is 107 bytes.
-    engine = Engine(f"unix:///run/{NAME}-{os.getpid()}.sock", _compose())
-    with (folder / "log").open("wb") as log:
-        daemon = subprocess.Popen(
-            [
-                *("unshare", "--mount", "--propagation", "private", "dockerd", "--data-root", folder / "data"),
-                *("--exec-root", f"/run/{NAME}-{os.getpid()}", "--pidfile", folder / "pid", "--host", engine.host),
-                *("--bridge", "none", "--iptables=false", "--ip6tables=false"),
-                *("--exec-opt", "native.cgroupdriver=cgroupfs"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        wait_until(lambda: daemon.poll() is not None or _answers(engine), 30, "an engine that answers")
-        if daemon.poll() is not None:
+    with started(folder) as found:
+        if found is None:
             pytest.skip(f"dockerd cannot run here: {(folder / 'log').read_text()[-500:]}")
-        yield engine
-    finally:
-        daemon.terminate()
-        daemon.wait(30)
-        shutil.rmtree(folder / "data", ignore_errors=True)
-        shutil.rmtree(f"/run/{NAME}-{os.getpid()}", ignore_errors=True)
+        yield Engine(found.host, _compose())
+    shutil.rmtree(folder / "data", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -94,11 +74,6 @@ def _debian(engine: Engine, folder: Path) -> str:
     (folder / "Dockerfile").write_text("\n".join(lines) + "\n")
     engine.run("build", "--tag", f"{NAME}-base", folder)
     return f"{NAME}-base"
-
-
-def _answers(engine: Engine) -> bool:
-    argv = ["docker", "info", "--format", "{{.ServerVersion}}"]
-    return subprocess.run(argv, env=engine.environment, capture_output=True, timeout=60).returncode == 0
 
 
 def _compose() -> tuple[str, ...]:

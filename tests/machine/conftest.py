@@ -24,7 +24,7 @@ from tests.machine import initramfs
 REPOSITORY = Path(__file__).resolve().parents[2]
 KERNEL = Path(os.environ.get("FILTERFLEET_TEST_KERNEL", "/"))  # where a kernel package is installed or unpacked
 SHARERS = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd", "/usr/lib/virtiofsd")
-MODULES = ("virtio_pci", "virtiofs", "overlay")
+MODULES = ("virtio_pci", "virtiofs", "virtio_blk", "overlay")
 MEMORY, PROCESSORS = "2048M", "2"
 # Seconds until the first line, and for all of them. A KVM that is there may still be unable to run this kernel; the
 # machine is then emulated, which takes some fifty times as long.
@@ -62,9 +62,11 @@ def needed() -> Needed:
 class Machine:
     """Runs a program of this machine in the virtual one, once, and has the lines of JSON that it printed."""
 
-    def __init__(self, folder: Path, parts: Needed) -> None:
+    def __init__(self, folder: Path, parts: Needed, data: Path | None = None) -> None:
+        """data: the image of a second disk, /dev/vda there."""
         self._folder = folder
         self._parts = parts
+        self._data = data
         self._console = folder / "console.log"
         self._socket = folder / "disk.socket"
         (folder / "disk").mkdir()
@@ -120,6 +122,7 @@ class Machine:
                 yield
 
     def _qemu(self, accelerator: str, script: Path, console: Any) -> contextlib.AbstractContextManager[Any]:
+        data = ("-drive", f"file={self._data},format=raw,if=virtio,cache=unsafe") if self._data else ()
         command = [
             *(self._parts.qemu, "-accel", accelerator, "-cpu", "max", "-smp", PROCESSORS, "-m", MEMORY),
             *("-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on", "-numa", "node,memdev=memory"),
@@ -128,6 +131,7 @@ class Machine:
             *("-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot"),
             *("-chardev", f"socket,id=disk,path={self._socket}"),
             *("-device", "vhost-user-fs-pci,chardev=disk,tag=host"),
+            *data,
         ]
         return _ended(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console))
 

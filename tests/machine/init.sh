@@ -19,5 +19,7 @@ $busybox mkdir /root/dev/shm
 $busybox mount -t tmpfs shm /root/dev/shm
 $busybox mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
 $busybox ip link set lo up
-$busybox chroot /root $run
+cd /root
+$busybox mount -o move . / # an engine that joins the mounts of a container gets what lies on /
+$busybox chroot . $run
 $busybox poweroff -f
