@@ -46,7 +46,7 @@ def wait(condition: Callable[[], object], what: str) -> None:
 
 @contextlib.contextmanager
 def engine() -> Iterator[Engine]:
-    """Docker, with nothing in /run of what ran on the other machine."""
+    """Docker, with an empty /run: the other machine had one of its own."""
     DATA.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "run", "/run"], check=True)
     subprocess.run(["mount", "-t", "ext4", "/dev/vda", DATA], check=True)

@@ -89,7 +89,7 @@ class Slurm:
         return self.run("sinfo", "--noheader", "--format=%T %D", check=False) == f"idle {self._nodes}"
 
     def run(self, *argv: object, check: bool = True, patience: float = 60.0) -> str:
-        """Runs a command on the machine where users submit jobs, for so many seconds at most. Returns its output."""
+        """Runs a command on the machine where users submit jobs. Returns its output. patience is in seconds."""
         enter = ("nsenter", "-t", str(self._init), "-m", "-u", "-i", "-n", "-p", f"--wd={self._jobs}", "--")
         done = subprocess.run(
             [*enter, *map(str, argv)],

@@ -185,7 +185,7 @@ def test_a_program_that_is_no_rclone_is_named(text, tmp_path, monkeypatch):
     program = executable(tmp_path / "venv")
     program.write_text(f"#!/bin/sh\n{text}\n")
     monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "python"))
-    with pytest.raises(FleetError, match=f"{program} is no rclone that works"):
+    with pytest.raises(FleetError, match=f"{program} does not work as rclone"):
         remotes.version()
     with pytest.raises(FleetError, match="rclone"):
         remotes.known_remotes(None)

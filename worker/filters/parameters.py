@@ -114,7 +114,7 @@ class Text:
         if unseen := next(
             (each for each in value if not (each.isprintable() or unicodedata.category(each) == "Zs")), ""
         ):
-            return f"takes {self.describe()}, and {unseen!r} is no character that can be printed"
+            return f"takes {self.describe()}, and {unseen!r} cannot be printed"
         return None
 
     def describe(self) -> str:

