@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from filterfleet.common.errors import FleetError
 from filterfleet.common.text import printable
 from filterfleet.listener.settings.connection import NoConnectionError, mask, parse_connection
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,12 @@ def check_source(source: Path) -> Path:
     """The absolute path of a local source. Raises FleetError unless it is a folder that can be read."""
     try:
         mode = source.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a name that no file can have
+    except ValueError:  # a name that no file can have
         raise FleetError(f"The source folder {source} does not exist.") from None
-    except OSError as error:  # a folder above it is closed to this user, say
+    except OSError as error:
+        if error.errno in _ABSENT:
+            raise FleetError(f"The source folder {source} does not exist.") from None
+        # A folder above it is closed to this user, say.
         raise FleetError(f"The source folder {source} cannot be reached: {error.strerror}.") from None
     if not stat.S_ISDIR(mode):
         raise FleetError(f"The source {source} is not a folder.")

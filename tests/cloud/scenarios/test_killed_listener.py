@@ -33,8 +33,14 @@ def downloading(work: Work, daemon: Daemon) -> bool:
 
 
 def submitting(work: Work, daemon: Daemon) -> bool:
-    status = work.fleet.status()
-    return bool(status["waiting"] or status["running"])
+    """The fleet has such an image for some milliseconds, so that it is asked again and again."""
+    deadline = time.monotonic() + 1.0
+    with work.fleet.client() as client:
+        while time.monotonic() < deadline:
+            status = client.status().result(10)
+            if status["waiting"] or status["running"]:
+                return True
+    return False
 
 
 def uploading(work: Work, daemon: Daemon) -> bool:
