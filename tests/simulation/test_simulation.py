@@ -16,6 +16,8 @@ SEEDS_FOR_A_MUTANT = 500
 LATE = {
     "first broker only",
     "listing overrules a look",
+    "credit never taken back",
+    "line blocked by its head",
     "version ignored",
     "failure never cleared",
     "part counted twice",
