@@ -15,7 +15,7 @@ from tests.cloud.scenarios.rig import PATIENCE, MakeWork, Work, check_clean
 from tests.integration.harness import Daemon, is_running, wait_until
 
 KILLS = 20
-RATE = 1_000_000  # bytes a second, so that transfers take a while
+RATE = 1_000_000  # bytes a second that leave, so that transfers take a while
 LATER = 0.15  # seconds at most between the awaited phase and the kill
 
 
@@ -66,9 +66,12 @@ def test_the_end_is_the_same_after_twenty_kills(
     work = make_work(source.root / "in", output.root / "out")
     work.source.put_all(images)
     moments: dict[int, str] = {}  # phases by the number of images that were done
-    with FaultProxy(output.port) as proxy:
-        work.configure(source, output, through={output.kind: proxy})
-        proxy.set_mode(Slow(RATE))
+    # Images come as quickly as their outputs go, so that every phase is seen until the end.
+    arriving = RATE * sum(map(len, images.values())) / sum(map(len, expected.values()))
+    with FaultProxy(source.port) as before, FaultProxy(output.port) as behind:
+        work.configure(source, output, through={source.kind: before, output.kind: behind})
+        before.set_mode(Slow(arriving))
+        behind.set_mode(Slow(RATE))
         for phase in phases:
             listener = work.listen("--settle", 0, "--transfers", 1)
             goal = work.done() + (0 if phase is scanning else rng.randint(1, 4))
@@ -82,7 +85,8 @@ def test_the_end_is_the_same_after_twenty_kills(
             wait_until(lambda: not any(map(is_running, below)), PATIENCE, "the end of its rclone")  # noqa: B023
         assert len(moments) > KILLS // 4, moments  # the work has made progress meanwhile
         assert work.done() < len(images)
-        proxy.set_mode(Pass())
+        before.set_mode(Pass())
+        behind.set_mode(Pass())
         listener = work.listen("--once")
         assert listener.wait(PATIENCE) == 0, listener.said
     work.check_outputs(expected)
