@@ -18,6 +18,7 @@ LATE = {
     "listing overrules a look",
     "credit never taken back",
     "line blocked by its head",
+    "copy taken for made",
     "version ignored",
     "failure never cleared",
     "part counted twice",
