@@ -25,7 +25,8 @@ GATHERED = [found for found in catalogue() if isinstance(found.merge, Gathered)]
 @settings(max_examples=8)
 @given(data=st.data())
 def test_rows_that_are_drawn_alone_are_those_of_the_whole(found, data):
-    bound, image = drawn(data, found), data.draw(images())
+    image = data.draw(images())
+    bound = drawn(data, found, image)
     height, width = image.shape[:2]
     try:
         whole = bound(image)
