@@ -30,7 +30,16 @@ from filterfleet.listener.core.scan import (
     Settled,
     Version,
 )
-from filterfleet.listener.core.settings import GLANCE, KINDS_PAUSE, LOOK_SHARE, SHARE, Backfill, Settings
+from filterfleet.listener.core.settings import (
+    GLANCE,
+    HINT_DELAY,
+    KINDS_PAUSE,
+    LOOK_DELAY,
+    LOOK_SHARE,
+    SHARE,
+    Backfill,
+    Settings,
+)
 
 DOUBT_ADVICE = "nothing is forgotten; if they were removed on purpose, say so with `filterfleet confirm-removals`"
 
@@ -45,7 +54,7 @@ class Discovery:
         settled = books.settled()
         self._scan = Scan(settled, settings.settle)
         self._rhythm = Rhythm(settings.interval, settings.settle, 0.0 if settings.once else SHARE)
-        self._news = News(settings.settle, SHARE)
+        self._news = News(settings.settle, SHARE, HINT_DELAY)
         self._overlap = Overlap()
         self._watching = self._looking = False
         self._listed = self._recorded = books.was_listed  # to its end, and so in the ledger
@@ -68,7 +77,8 @@ class Discovery:
     def allow_looks(self, *, watching: bool, looking: bool) -> None:
         """From now on, single paths can be looked at. See ListenerCore.start()."""
         self._watching, self._looking = watching, looking
-        self._news = News(self._settings.settle, LOOK_SHARE if looking else SHARE)
+        share, delay = (LOOK_SHARE, LOOK_DELAY) if looking else (SHARE, HINT_DELAY)
+        self._news = News(self._settings.settle, share, delay)
 
     def glance(self) -> None:
         """Have a few objects seen before everything is listed."""

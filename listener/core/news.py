@@ -10,9 +10,9 @@ from filterfleet.listener.core.rhythm import Rhythm
 class News:
     """Looks soon after news, and again after settle seconds while a file is unsettled."""
 
-    def __init__(self, settle: float, share: float) -> None:
-        """share: as in Rhythm."""
-        self._rhythm = Rhythm(float("inf"), settle, share)
+    def __init__(self, settle: float, share: float, delay: float) -> None:
+        """share, delay: as in Rhythm."""
+        self._rhythm = Rhythm(float("inf"), settle, share, delay)
         self._paths: set[str] = set()
         self._written: set[str] = set()  # those of them that somebody may have written to
         self.written: frozenset[str] = frozenset()  # the same for the look that began last

@@ -7,11 +7,12 @@ from filterfleet.listener.core.settings import HINT_DELAY, JITTER, SETTLE_MINIMU
 
 class Rhythm:
     """The instants of scans. interval and settle are the pauses after a scan, in seconds, settle while a file may still
-    grow. share: see SHARE."""
+    grow. share: see SHARE; delay: see HINT_DELAY."""
 
-    def __init__(self, interval: float, settle: float, share: float = SHARE) -> None:
+    def __init__(self, interval: float, settle: float, share: float = SHARE, delay: float = HINT_DELAY) -> None:
         self._interval = interval
         self._share = share
+        self._delay = delay
         self._settle = max(settle, SETTLE_MINIMUM)
         self._next = 0.0
         self._earliest = 0.0
@@ -25,7 +26,7 @@ class Rhythm:
     def hint(self, now: float) -> None:
         """Something has changed at the source."""
         self._hinted = self._began is not None
-        self._next = max(self._earliest, min(self._next, now + HINT_DELAY))
+        self._next = max(self._earliest, min(self._next, now + self._delay))
 
     def expect(self, now: float) -> None:
         """A file may still grow that nobody waited for."""
@@ -50,6 +51,6 @@ class Rhythm:
         rest = self._share * (now - self._began)
         self._earliest = now + (min(rest, self._interval) if failed else rest) * longer
         pause = (self._settle if unsettled else self._interval) * longer
-        self._next = max(self._earliest, now + (HINT_DELAY if self._hinted else pause))
+        self._next = max(self._earliest, now + (self._delay if self._hinted else pause))
         self._began = None
         self._hinted = False

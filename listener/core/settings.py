@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 # --- how often the source is looked at ----
 
-# Seconds from a notification to the scan or look that it causes. More: a burst of notifications costs one scan. Less: a
-# fresh upload is noticed sooner.
+# Seconds from a notification to the scan that it causes. More: a burst of notifications costs one scan. Less: a fresh
+# upload is noticed sooner.
 HINT_DELAY = 0.1
+# The same for looks at single files, where each costs next to nothing.
+LOOK_DELAY = 0.02
 # A scan that took t seconds is followed by a pause of at least SHARE * t. More: scans take a smaller share of the
 # listener's and of the source's time. Less: changes that nobody notifies of are found sooner in a slow source.
 SHARE = 10.0

@@ -15,11 +15,11 @@ def look(news: News, now: float, *unsettled: str) -> frozenset[str]:
 
 
 def test_nothing_is_looked_at_without_news() -> None:
-    assert News(SETTLE, LOOK_SHARE).wait(100.0) == NEVER
+    assert News(SETTLE, LOOK_SHARE, HINT_DELAY).wait(100.0) == NEVER
 
 
 def test_a_burst_of_news_is_one_look() -> None:
-    news = News(SETTLE, LOOK_SHARE)
+    news = News(SETTLE, LOOK_SHARE, HINT_DELAY)
     news.add("a.jpg", 99.0)
     look(news, 99.0)
     for number in range(5):
@@ -31,7 +31,7 @@ def test_a_burst_of_news_is_one_look() -> None:
 
 
 def test_what_is_unsettled_is_looked_at_again_until_it_is_settled() -> None:
-    news = News(SETTLE, LOOK_SHARE)
+    news = News(SETTLE, LOOK_SHARE, HINT_DELAY)
     news.add("a.jpg", 100.0)
     news.add("b.jpg", 100.0)
     look(news, 100.1, "a.jpg")
@@ -42,7 +42,7 @@ def test_what_is_unsettled_is_looked_at_again_until_it_is_settled() -> None:
 
 
 def test_news_during_a_look_is_looked_at_afterwards() -> None:
-    news = News(SETTLE, LOOK_SHARE)
+    news = News(SETTLE, LOOK_SHARE, HINT_DELAY)
     news.add("a.jpg", 100.0)
     paths = news.begin(100.1)
     news.add("a.jpg", 100.2)
@@ -53,7 +53,7 @@ def test_news_during_a_look_is_looked_at_afterwards() -> None:
 
 
 def test_a_look_that_took_long_on_a_busy_machine_is_soon_followed_by_the_next() -> None:
-    news = News(SETTLE, LOOK_SHARE)
+    news = News(SETTLE, LOOK_SHARE, HINT_DELAY)
     news.add("a.jpg", 100.0)
     paths = news.begin(100.1)
     news.add("b.jpg", 100.2)

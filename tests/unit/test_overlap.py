@@ -13,6 +13,7 @@ from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.listener.core.actions import List, Load, Look
 from filterfleet.listener.core.events import Heard, Listed, Loaded, Looked, Written
 from filterfleet.listener.core.scan import Listing, Version
+from filterfleet.listener.core.settings import HINT_DELAY, LOOK_DELAY
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.local.sink import OutputTree
 from filterfleet.listener.local.source import Folder
@@ -91,6 +92,17 @@ def test_nothing_is_looked_at_before_the_first_listing_of_a_life(rig: Rig) -> No
     assert (of(List, asked), of(Look, asked)) == ([List()], [])
     rig.core.on(Listed(Listing({"a": V1})), rig.now)
     assert of(Look, rig.tick(LATER)) == [Look(frozenset({"b"}))]
+
+
+@pytest.mark.parametrize(("looking", "pause"), [(True, LOOK_DELAY), (False, HINT_DELAY)])
+def test_a_file_that_can_be_looked_at_cheaply_is_looked_at_sooner(looking: bool, pause: float) -> None:
+    rig = Rig()
+    rig.core.start(rig.now, watching=True, looking=looking)
+    rig.lists()
+    heard(rig, "b")
+    rig.on(Looked({"b": V2}))
+    rig.core.on(Heard("b"), rig.now)
+    assert rig.core.wait(rig.now) == pytest.approx(pause)
 
 
 def test_a_listener_does_not_end_while_a_listing_and_a_look_disagree() -> None:
