@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
+
+from filterfleet.common.logs import Logger
 
 
 class PassedOver(NamedTuple):
@@ -31,3 +34,12 @@ def passed_over() -> PassedOver | None:
     except OSError as error:
         return PassedOver(Path(named), error.strerror or str(error), used)
     return None
+
+
+def warn_if_passed_over(log: Logger) -> None:
+    """A daemon says so at its start, when somebody looks."""
+    with contextlib.suppress(OSError):  # there is no folder at all: each large file will say so
+        if (passed := passed_over()) is not None:
+            log.warning(
+                "TMPDIR cannot be used", folder=str(passed.named), reason=passed.reason, instead=str(passed.instead)
+            )

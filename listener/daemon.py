@@ -19,6 +19,7 @@ from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.jobs.recipe_file import Check
 from filterfleet.common.jobs.shipped import find_recipe
 from filterfleet.common.keys.folders import PeerKeys, Role, peer_keys
+from filterfleet.common.logs import get_logger
 from filterfleet.common.metrics.board import Board
 from filterfleet.common.metrics.families import Family
 from filterfleet.common.metrics.processes import process_families
@@ -26,6 +27,7 @@ from filterfleet.common.metrics.serving import serving
 from filterfleet.common.metrics.telling import Teller
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.process.wakeup import StopSignal
+from filterfleet.common.temporary import warn_if_passed_over
 from filterfleet.common.words import LOOKS_AT_SOURCE, OPENS_LEDGER, Counts, no_broker
 from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
@@ -55,6 +57,8 @@ from filterfleet.listener.upkeep import Upkeep
 if TYPE_CHECKING:
     from filterfleet.listener.hooks.office import Office
     from filterfleet.listener.settings.hooks import HookOptions
+
+log = get_logger("listener")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ def run_listener(options: ListenerOptions, check: Check, config: Config | None =
         reloading = Reloading(options, config, partial(prepare, check=check))
         stack.enter_context(contextlib.closing(reloading))
         stop = stack.enter_context(contextlib.closing(StopSignal()))
+        warn_if_passed_over(log)
         while True:
             try:
                 return _run(reloading, stop)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,7 +15,7 @@ from filterfleet.common.process.command import daemon
 from filterfleet.common.process.notify import Notifier
 from filterfleet.common.shares.names import Share, parse_shares
 from filterfleet.common.shares.room import kernel, make_room
-from filterfleet.common.temporary import passed_over
+from filterfleet.common.temporary import warn_if_passed_over
 from filterfleet.worker.memory import confine
 from filterfleet.worker.sandbox.confinement import enter
 from filterfleet.worker.sandbox.names import Names
@@ -52,14 +51,6 @@ def _prepared(texts: Iterable[str]) -> list[Share]:
     return usable
 
 
-def _tell_temporary() -> None:
-    with contextlib.suppress(OSError):  # there is no folder at all: each large image will say so
-        if (passed := passed_over()) is not None:
-            log.warning(
-                "TMPDIR cannot be used", folder=str(passed.named), reason=passed.reason, instead=str(passed.instead)
-            )
-
-
 def _serve() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what is to be read again is its parent's
     options = _options()
@@ -67,7 +58,7 @@ def _serve() -> None:
     confine(options.memory)
     backends = addresses(options.broker, options.backend_port)
     notifier = Notifier()
-    _tell_temporary()
+    warn_if_passed_over(log)
     shares, boot = _prepared(options.share), kernel()
     resolve: Callable[[str], str] = str
     if options.no_sandbox:

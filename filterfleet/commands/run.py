@@ -13,6 +13,7 @@ import typer
 from filterfleet.batch import batch_selection, process_folder, shares_for
 from filterfleet.commands.report_file import check_report, write_report
 from filterfleet.common.jobs.engine import Engine, EngineName
+from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import configure
 from filterfleet.common.process.options import (
     BackendPort,
@@ -29,9 +30,12 @@ from filterfleet.common.process.wakeup import StopSignal
 from filterfleet.common.text import printable
 from filterfleet.console import INTERRUPTED, Bar, print_failures, print_left_alone
 from filterfleet.listener.settings.listener_options import FOLLOW_LINKS, NO_DEFAULT_EXCLUDES, SNIFF
+from filterfleet.listener.settings.location import check_folders
 from filterfleet.listener.settings.selection import Selection
 from filterfleet.recipes import load_recipe
 from filterfleet.worker.engines.select import open_engine
+
+DISTANT = {EngineName.CLUSTER, EngineName.DASK}  # engines that may take long to say that nobody answers
 
 
 def run(
@@ -82,6 +86,8 @@ def run(
     unchanged. The exit code is 0 when every image succeeded, 1 when some failed, and 130 when it was interrupted.
     """
     shares = shares_for(engine, share or (), source, output)
+    if engine in DISTANT:
+        _check(source, output, recipe, report)
     # First of all: under MPI every rank comes here, and only rank 0 goes on.
     opened = open_engine(
         engine,
@@ -114,6 +120,14 @@ def run(
     raise typer.Exit(code)
 
 
+def _check(source: Path, output: Path, choice: str, report: Path | None) -> Recipe:
+    """The recipe. Raises FleetError for whatever can be seen to be wrong without an engine."""
+    check_folders(source, output)
+    if report is not None:
+        check_report(report)
+    return load_recipe(choice)
+
+
 def run_batch(
     source: Path,
     output: Path,
@@ -131,9 +145,7 @@ def run_batch(
 
     Returns the exit code: 0, 1 when images failed, INTERRUPTED. Raises FleetError.
     """
-    if report is not None:
-        check_report(report)
-    recipe = load_recipe(choice)
+    recipe = _check(source, output, choice, report)
     configure(logging.ERROR)  # failures are listed at the end
     with contextlib.closing(Bar(engine.name, stderr=True)) as bar:
         summary = process_folder(

@@ -61,10 +61,10 @@ def status(
     named = output is not None or state is not None
     ledger = place_of(output, state, source) if named else None
     while True:
+        here = _Here() if ledger is None else _look(ledger)  # before a broker has its time to answer: it may not exist
         answers = ask(broker, frontend_port, backend_port, keys)
         if ledger is None and not watch and all(answer.report is None for answer in answers):
             raise FleetError("\n".join(answer.problem for answer in answers))
-        here = _Here() if ledger is None else _look(ledger)
         if as_json:
             _print_json(answers, here, named=named)
         else:

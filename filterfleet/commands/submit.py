@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +25,7 @@ from filterfleet.common.jobs.notes import notes_of
 from filterfleet.common.jobs.patterns import shares_stems, stem_of
 from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.logs import get_logger
-from filterfleet.common.opening import check_file
+from filterfleet.common.opening import check_file, open_file
 from filterfleet.common.payload import close
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, GroupRead, Keys, RecipeChoice
 from filterfleet.common.text import one_line, printable
@@ -102,16 +104,37 @@ def submit_files(
 ) -> Iterator[tuple[Path, Outcome]]:
     """Yields each file with its outcome, in the order in which they end.
 
-    Two files of the same name would share their outputs, so the second one fails. Raises FleetError.
+    Files that cannot be read come first: that is known without a broker. Two files of the same name would share their
+    outputs, so the second one fails. Raises FleetError.
     """
+    problems = {file: _problem(file) for file in files}
+    readable = [file for file in files if problems[file] is None]
+    yield from ((file, problem) for file in files if (problem := problems[file]) is not None)
+    if not readable:
+        return
     tree = OutputTree(output, links=links)
     try:
         tree.check(output.name for output in recipe.outputs)
         with Client(broker, frontend_port, keys) as client:
             require_broker(client, broker, frontend_port)
-            yield from _Submission(client, tree, recipe).run(files)
+            yield from _Submission(client, tree, recipe).run(readable)
     finally:
         tree.close()
+
+
+def _problem(file: Path) -> str | None:
+    """A sentence about a file that cannot be read."""
+    try:
+        os.close(open_file(file))
+    except OSError as error:
+        return _unreadable(error)
+    return None
+
+
+def _unreadable(error: OSError) -> str:
+    if error.errno == errno.EISDIR:
+        return "It is a folder: give the files in it, or process all of it with `filterfleet run`."
+    return f"The file cannot be read: {error.strerror}."
 
 
 class _Submission:
@@ -155,7 +178,7 @@ class _Submission:
         except ChangedError:
             return "The file changed while it was being read."
         except OSError as error:
-            return f"The file cannot be read: {error.strerror}."
+            return _unreadable(error)
         except (TransferError, ImageError) as error:
             return str(error)
         recipe = self._recipe.of(file.name)

@@ -66,6 +66,8 @@ class OutputTree:
                 self.longest_name = longest if longest > 0 else None  # some file systems do not tell
                 private = opening.enter_context(own_folder(root / PRIVATE))
                 close_to_others(private, FOLDER)
+            except FileExistsError:
+                raise FleetError(f"The output {root} is not a folder.") from None
             except OSError as error:
                 raise FleetError(f"The output folder {root} cannot be written: {error.strerror}.") from None
             scratch = _kept(opening, folder_in(private, SCRATCH, root / PRIVATE / SCRATCH))

@@ -80,14 +80,14 @@ def check_locations(source: str, output: str) -> tuple[Location, Location]:
     if isinstance(parsed_source, Path):
         return check_source(parsed_source), parsed_output
     if isinstance(parsed_output, Path):
-        return parsed_source, _real_path(parsed_output)
+        return parsed_source, _check_output(parsed_output)
     check_roots(parsed_source.fs, parsed_output.fs)
     return parsed_source, parsed_output
 
 
 def check_folders(source: Path, output: Path) -> tuple[Path, Path]:
     """check_locations() for two local folders."""
-    source, output = check_source(source), _real_path(output)
+    source, output = check_source(source), _check_output(output)
     check_roots(str(source), str(output))
     return source, output
 
@@ -108,6 +108,14 @@ def check_source(source: Path) -> Path:
     if not os.access(source, os.R_OK | os.X_OK):
         raise FleetError(f"The source folder {source} cannot be read.")
     return _real_path(source)
+
+
+def _check_output(output: Path) -> Path:
+    """The absolute path of a local output, which need not exist yet. Raises FleetError if it is something else than a
+    folder."""
+    if os.path.exists(output) and not os.path.isdir(output):  # noqa: PTH110, PTH112 - what cannot be seen is seen later
+        raise FleetError(f"The output {output} is not a folder.")
+    return _real_path(output)
 
 
 def check_roots(source: str, output: str) -> None:

@@ -106,7 +106,7 @@ def test_wrong_folders(run: Run, good: Path, tmp_path: Path) -> None:
         (good, good / "out", "overlap"),
         (good, good, "overlap"),
         (good, good.parent, "overlap"),
-        (good, file, f"The output folder {file} cannot be written"),
+        (good, file, f"The output {file} is not a folder."),
     ):
         check_sentence(run(Setup("threads").command(source, output)).check(2).stderr, sentence)
     assert not (tmp_path / "out").exists()

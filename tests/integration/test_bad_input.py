@@ -108,7 +108,7 @@ def test_submit_reports_each_bad_file_and_does_the_others(fleet: Fleet, few, tmp
         ("in", "in", "overlap"),
         ("in", "in/out", "overlap"),
         ("in/below", "in", "overlap"),
-        ("in", "file", "cannot be written"),
+        ("in", "file", "is not a folder"),
         ("in", "/proc/out", "cannot be written"),
         *(
             pytest.param(*case, marks=pytest.mark.slow)
@@ -120,7 +120,7 @@ def test_submit_reports_each_bad_file_and_does_the_others(fleet: Fleet, few, tmp
                 ("x" * 300, "out", "does not exist"),
                 ("in", "x" * 300, "cannot be written"),
                 ("loop", "out", "does not exist"),
-                ("in", "loop", "cannot be written"),
+                ("in", "loop", "loop"),
             )
         ),
     ],
@@ -139,11 +139,45 @@ def test_folders_that_cannot_be_used(processes: Processes, tmp_path, command, so
 
 
 @pytest.mark.slow
-def test_submit_to_a_folder_that_cannot_be_written(processes: Processes, tmp_path):
+def test_submit_to_a_folder_that_cannot_be_written(processes: Processes, few, tmp_path):
     (tmp_path / "file").write_text("")
-    code, said = processes.run("submit", "a.jpg", "--output", tmp_path / "file")
-    assert code == USAGE
-    assert "cannot be written" in one_sentence(said)
+    for output, sentence in (("file", "is not a folder"), ("file/out", "cannot be written: Not a directory")):
+        code, said = processes.run("submit", next(few.rglob("*.jpg")), "--output", tmp_path / output)
+        assert code == USAGE
+        assert sentence in one_sentence(said)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "sentence"),
+    [
+        (("submit", "nothere.jpg", "in", "--output", "out"), 1, "nothere.jpg: The file cannot be read: No such file"),
+        (("status", "--output", "in"), USAGE, "There is no ledger in/.filterfleet/ledger.sqlite3"),
+        (("run", "nothere", "out", "--engine", "cluster"), USAGE, "The source folder nothere does not exist."),
+        *(
+            pytest.param((*run, "--engine", "cluster"), USAGE, sentence, marks=pytest.mark.slow)
+            for run, sentence in (
+                (("run", "in", "file"), "The output file is not a folder."),
+                (("run", "in", "out", "--recipe", "nothere"), "There is no recipe and no file 'nothere'"),
+                (("run", "in", "out", "--report", "no/report.csv"), "there is no folder no."),
+            )
+        ),
+    ],
+)
+def test_what_is_wrong_here_is_said_before_a_broker_is_asked(
+    processes: Processes, monkeypatch, tmp_path, command, code, sentence
+):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        ended, said = processes.run(*command, "--frontend-port", silent.getsockname()[1])
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has come
+            silent.accept()
+    assert ended == code, said
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -191,6 +225,16 @@ def test_an_output_that_stands_in_the_way_fails_its_image_only(fleet: Fleet, few
     others = {path: data for path, data in expected.items() if image not in path}  # none of its results, not a part
     check_outputs(tmp_path / "out", others)
     assert image in listener.said
+
+
+def test_daemons_say_that_tmpdir_cannot_be_used(fleet: Fleet, monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "gone"))
+    (tmp_path / "in").mkdir()
+    for daemon in (fleet.start_worker(), fleet.start_listener(tmp_path / "in", tmp_path / "out")):
+        wait_until(lambda: "TMPDIR cannot be used" in daemon.said, what="the warning")  # noqa: B023
+        (line,) = (line for line in daemon.said.splitlines() if "TMPDIR" in line)
+        assert f"folder={tmp_path / 'gone'}" in line
+        assert "reason='No such file or directory'" in line
 
 
 # --- addresses ----

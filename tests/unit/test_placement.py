@@ -51,8 +51,10 @@ def test_what_a_killed_listener_left_half_written_is_swept(tmp_path):
 
 def test_an_output_root_that_cannot_be_used_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(FleetError, match=r"^The output folder .* cannot be written: .*\.$"):
+    with pytest.raises(FleetError, match=r"^The output .*/file is not a folder\.$"):
         OutputTree(tmp_path / "file")
+    with pytest.raises(FleetError, match=r"^The output folder .* cannot be written: .*\.$"):
+        OutputTree(tmp_path / "file" / "out")
 
 
 def test_outputs_of_the_same_content_are_copied(tree):
@@ -158,6 +160,7 @@ def test_source_and_output_are_checked_and_made_absolute(tmp_path, monkeypatch):
     [
         ("missing", "out", "does not exist"),
         ("file", "out", "is not a folder"),
+        ("in", "file", "is not a folder"),
         ("in", "in", "overlap"),
         ("in", "in/out", "overlap"),
         ("in/deep", "in", "overlap"),
