@@ -41,6 +41,10 @@ LEAST_MEMORY = 64 << 20
 # images fail.
 RESERVE = 1 << 30
 
+# Entries of one directory of EXIF or of a TIFF. Cameras write about a hundred. A larger value lets hostile EXIF
+# take more time; with a smaller one, the EXIF of a talkative camera is dropped.
+MAX_EXIF_ENTRIES = 1000
+
 # Seconds for one image when its task does not say. A thread that takes longer ends its process, since threads cannot be
 # killed. A larger value lets a stuck image block a thread longer; a smaller one kills processes over slow recipes.
 TIME_LIMIT = 300.0

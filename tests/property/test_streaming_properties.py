@@ -15,10 +15,10 @@ from filterfleet.worker.filters.merge import Measured, Resampled, Rows
 from filterfleet.worker.filters.parameters import Integer
 from filterfleet.worker.filters.registry import Alpha, register
 from filterfleet.worker.formats import Target
-from filterfleet.worker.formats.orientation import upright as turned
 from filterfleet.worker.pixels.channels import over_white
 from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.orientation import upright as turned
 from filterfleet.worker.strips.run import stream
 from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.upright import upright

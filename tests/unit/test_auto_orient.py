@@ -11,8 +11,8 @@ from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Metadata, Output, Recipe, Step
 from filterfleet.common.jobs.recipe_file import parse_recipe
 from filterfleet.worker import formats
-from filterfleet.worker.formats.exif import orientation_of
 from filterfleet.worker.pipeline import process
+from filterfleet.worker.pixels.orientation import orientation_of
 from tests.unit.filter_definitions import IMAGES
 
 IMAGE = np.ascontiguousarray(IMAGES["BGR 8"][:, :, ::-1])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from filterfleet.common.jobs.recipe import Metadata
 from filterfleet.worker.formats import Header, carried, read_header
-from filterfleet.worker.formats.exif import edited, orientation_of
+from filterfleet.worker.formats.exif import edited
+from filterfleet.worker.pixels.orientation import orientation_of
 from tests.unit import samples
 from tests.unit.samples import BGR, NORTH, XMP, exif, pil, profile, saved
 

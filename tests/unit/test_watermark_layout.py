@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 import scipy.ndimage
 from PIL.TiffImagePlugin import IFDRational
@@ -13,6 +14,7 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.worker import formats
 from filterfleet.worker.filters import About, Place, bind, check_filter
+from filterfleet.worker.filters import picture as pictures
 from filterfleet.worker.filters.wording import worded
 from filterfleet.worker.formats.about import about
 from filterfleet.worker.pipeline import process
@@ -125,6 +127,25 @@ def test_a_field_that_is_missing_has_a_rule():
 )
 def test_fields_that_cannot_be_are_told(text, said):
     assert said in " ".join(check_filter("watermark_text", {"text": text}))
+
+
+@pytest.mark.parametrize("orientation", range(1, 10))
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "RGBA"), ("PNG", "L"), ("PNG", "P"), ("WEBP", "RGBA"), ("WEBP", "RGB"), ("JPEG", "L")]
+)
+def test_a_logo_is_upright_whatever_its_format(kind, mode, orientation):
+    samples = np.random.default_rng(3).integers(0, 256, (5, 8, 4), np.uint8)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(samples).convert(mode).save(buffer, kind, exif=exif, lossless=True)
+    stored = PIL.Image.open(buffer)
+    upright = np.asarray(PIL.ImageOps.exif_transpose(stored).convert("RGBA"))
+    found = pictures.decode(buffer.getvalue())
+    shown = upright[:, :, 3] > 0
+    assert found.shape == upright.shape
+    assert np.array_equal(found[:, :, 3], upright[:, :, 3])
+    assert np.allclose(found[shown][:, 2::-1], upright[shown][:, :3], atol=1)
 
 
 def photograph():

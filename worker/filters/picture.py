@@ -12,6 +12,7 @@ import numpy as np
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.orientation import orientation_of, upright
 
 # The largest file of such a picture, in bytes. Recipes that travel are smaller still (RECIPE_LIMIT): this bounds the
 # work on recipes that are built in Python. A larger value admits larger files, a smaller one refuses more of them.
@@ -29,17 +30,17 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of those that tel
 
 @functools.lru_cache(maxsize=4)
 def decode(data: bytes) -> Image:
-    """The picture as (height, width, 4) of uint8, BGR and alpha, read-only. Raises ImageError."""
+    """The picture, upright, as (height, width, 4) of uint8, BGR and alpha, read-only. Raises ImageError."""
     if len(data) > MAX_BYTES:
         raise ImageError(f"The picture's file has {len(data)} bytes.")
     width, height = _size(data)
     if width * height > MAX_PIXELS:
         raise ImageError(f"The picture has {width} x {height} pixels.")
-    # A JPEG has no alpha, and OpenCV turns it upright only when it reads it as colour.
-    flags = cv2.IMREAD_COLOR if data.startswith(_JPEG) else cv2.IMREAD_UNCHANGED
+    # OpenCV turns a picture upright only when it leaves out its alpha.
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION if data.startswith(_JPEG) else cv2.IMREAD_UNCHANGED
     decoded: Any
     try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        decoded, kinds, told = cv2.imdecodeWithMetadata(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         decoded = None
     if decoded is None or decoded.dtype not in (np.uint8, np.uint16):
@@ -51,6 +52,8 @@ def decode(data: bytes) -> Image:
             image[:, :, 3][decoded == clear] = 0
     elif image.shape[2] == 3:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
+    exif = next((bytes(each) for kind, each in zip(kinds, told, strict=True) if kind == cv2.IMAGE_METADATA_EXIF), None)
+    image = upright(image, orientation_of(exif))
     image.setflags(write=False)
     return image
 

@@ -249,7 +249,8 @@ def watermark_image(
 ) -> Image:
     """A picture, such as a logo, over the image; it keeps its transparency and never exceeds the image.
 
-    With tile, it covers the image, spacing apart in percent of its height, and position does not matter.
+    The EXIF of the picture says which way up it is. With tile, it covers the image, spacing apart in percent of its
+    height, and position does not matter.
     """
     logo = pictures.decode(picture)
     width, height = _stamp_size(logo, place, scale)

@@ -15,11 +15,11 @@ from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.imdecode import by_opencv
 from filterfleet.worker.formats.jpeg_parts import without_profile
 from filterfleet.worker.formats.lazy import open_pixels, whole_array
-from filterfleet.worker.formats.orientation import upright
 from filterfleet.worker.formats.statements import BROKEN_PROFILE
 from filterfleet.worker.pixels import vips
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
+from filterfleet.worker.pixels.orientation import upright
 from filterfleet.worker.pixels.vips import pyvips
 from filterfleet.worker.settings import MAX_PIXELS
 

@@ -8,18 +8,18 @@ import struct
 from dataclasses import dataclass
 from itertools import pairwise
 
-from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_THUMBNAILS
+from filterfleet.worker.formats.limits import MAX_THUMBNAILS
+from filterfleet.worker.pixels.orientation import EXIF_ORDERS, ORIENTATION
+from filterfleet.worker.settings import MAX_EXIF_ENTRIES
 
 PREFIX = b"Exif\0\0"  # stands before the TIFF structure in JPEG, and in some files of other formats
 
-_ORIENTATION = 0x0112
 _RESOLUTIONS, _RESOLUTION_UNIT, _INCH = (0x011A, 0x011B), 0x0128, 2
 _EXIF_IFD, _GPS_IFD, _INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202  # of a thumbnail that is a JPEG file
 _STRIPS, _STRIP_LENGTHS = 0x0111, 0x0117  # of one that is plain rows
 _SHORT, _LONG, _RATIONAL, _IFD = 3, 4, 5, 13
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}  # bytes, by type
-_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 
 
 class UnusableExif(ValueError):  # noqa: N818 - an outcome of parsing, not a fault
@@ -51,27 +51,6 @@ class _Ifd:
 
     def find(self, tag: int) -> _Entry | None:
         return next((entry for entry in self.entries if entry.tag == tag), None)
-
-
-def orientation_of(exif: bytes | None) -> int:
-    """1 to 8; 1 if there is none, or none that can be understood. Nothing else in the EXIF has to be right, because a
-    picture must be upright even if a field about its lens is broken.
-    """
-    order = _ORDERS.get(exif[:4]) if exif else None
-    if exif is None or order is None:
-        return 1
-    try:
-        (start,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, start)
-        for index in range(min(count, MAX_EXIF_ENTRIES)):
-            at = start + 2 + 12 * index
-            tag, kind = struct.unpack_from(order + "HH", exif, at)
-            if tag == _ORIENTATION and kind in (_SHORT, _LONG):  # the standard has short, and some writers long
-                (value,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), exif, at + 8)
-                return int(value) if 1 <= value <= 8 else 1
-    except struct.error:
-        pass
-    return 1
 
 
 def edited(exif: bytes, *, gps: bool, orientation: int = 1) -> bytes | None:
@@ -106,7 +85,7 @@ class _Reader:
 
     def __init__(self, data: bytearray) -> None:
         self.data = data
-        order = _ORDERS.get(bytes(data[:4]))
+        order = EXIF_ORDERS.get(bytes(data[:4]))
         if order is None:
             raise UnusableExif
         self._order = order
@@ -275,7 +254,7 @@ class _Editor:
         if following:
             self._reader.pack_into("I", ifd.at + 2 + len(raw), following)
         for index, entry in enumerate(kept):
-            if entry.tag == _ORIENTATION and last:
+            if entry.tag == ORIENTATION and last:
                 self._reader.pack_into("HIHH", ifd.at + 4 + 12 * index, _SHORT, 1, self._orientation, 0)
 
 

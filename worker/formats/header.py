@@ -24,7 +24,6 @@ from filterfleet.worker.formats import (
     tiff_chunks,
 )
 from filterfleet.worker.formats.damage import DamagedHeader, damaged
-from filterfleet.worker.formats.exif import orientation_of
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.faults import told
 from filterfleet.worker.formats.limits import (
@@ -42,6 +41,7 @@ from filterfleet.worker.formats.tiff import ORIENTATION, Kind, page_of
 from filterfleet.worker.formats.tiff_pixels import header_of, open_tiff
 from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.formats.unread import check_jpeg
+from filterfleet.worker.pixels.orientation import orientation_of
 from filterfleet.worker.pixels.vips import open_image, out_of_memory, pyvips
 
 _BITS = {"uchar": 8, "ushort": 16}

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from filterfleet.common.blob import Blob, Payload, read
-from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_METADATA
+from filterfleet.worker.formats.limits import MAX_METADATA
+from filterfleet.worker.settings import MAX_EXIF_ENTRIES
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16  # types of the values of an entry
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296

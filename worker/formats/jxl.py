@@ -18,10 +18,10 @@ from filterfleet.worker.formats.damage import DamagedHeader, damaged, too_many
 from filterfleet.worker.formats.facts import Header
 from filterfleet.worker.formats.lazy import to_vips, whole_array
 from filterfleet.worker.formats.limits import MAX_METADATA, MAX_PARTS
-from filterfleet.worker.formats.orientation import upright
 from filterfleet.worker.formats.unparsed import without_metadata
 from filterfleet.worker.pixels.channels import channels_of, from_rgb_order
 from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.orientation import upright
 from filterfleet.worker.pixels.vips import pyvips
 
 BEGINNING = 64  # bytes of a codestream in which everything lies that we read

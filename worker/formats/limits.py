@@ -26,10 +26,6 @@ MAX_METADATA = 16 << 20
 # end of a real file is missed. A JPEG with this number of segments before its picture is refused.
 MAX_PARTS = 10_000
 
-# Entries of one directory of EXIF or of a TIFF. Cameras write about a hundred. A larger value lets hostile EXIF
-# take more time; with a smaller one, the EXIF of a talkative camera is dropped.
-MAX_EXIF_ENTRIES = 1000
-
 # Pages of a TIFF that are looked at when the first ones are smaller versions of a later one. Real files have one or two
 # of them. A larger value lets a hostile file take more time; with a smaller one, a file with many of them shows the
 # first.

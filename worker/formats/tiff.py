@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from filterfleet.common.blob import Blob, read
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.formats.damage import DamagedHeader
-from filterfleet.worker.formats.limits import MAX_EXIF_ENTRIES, MAX_PAGES
+from filterfleet.worker.formats.limits import MAX_PAGES
 from filterfleet.worker.formats.pieces import changed
+from filterfleet.worker.settings import MAX_EXIF_ENTRIES
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 FILL_ORDER, STRIPS, ORIENTATION, SAMPLES, ROWS, STRIP_BYTES, PLANES = 266, 273, 274, 277, 278, 279, 284

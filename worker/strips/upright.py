@@ -8,8 +8,8 @@ import numpy as np
 
 from filterfleet.common.blob import FileBlob
 from filterfleet.worker.closing import closed_on_error
-from filterfleet.worker.formats.orientation import upright as turned
 from filterfleet.worker.pixels.image import Image
+from filterfleet.worker.pixels.orientation import upright as turned
 from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.spool import Mapped, RowSource, RowSpool, rows_in
 
