@@ -13,7 +13,6 @@ import numpy as np
 from filterfleet.catalogue.declarations import declared_faults
 from filterfleet.catalogue.samples import values_of
 from filterfleet.common.errors import FilterError, ImageError
-from filterfleet.common.jobs.recipe import Recipe
 from filterfleet.common.text import one_line
 from filterfleet.worker.filters import Bound, Filter, catalogue
 from filterfleet.worker.filters.merge import Gathered, Measured, Resizing, Rows
@@ -34,13 +33,6 @@ def shipped() -> tuple[Filter, ...]:
 
 def is_shipped(found: Filter) -> bool:
     return (found.function.__module__ or "").startswith(_OURS)
-
-
-def faults_of(recipe: Recipe) -> Iterator[str]:
-    """What is wrong with the filters of plugins in a recipe."""
-    for found in catalogue():
-        if found.name in recipe.filters and not is_shipped(found):
-            yield from faults(found)
 
 
 def faults(found: Filter) -> Iterator[str]:

@@ -13,13 +13,12 @@ from rich.table import Table
 
 from filterfleet.catalogue import docs as filter_docs
 from filterfleet.catalogue import facts
+from filterfleet.catalogue.checking import checked
 from filterfleet.catalogue.seconds import MEGAPIXELS, photograph, seconds
-from filterfleet.catalogue.soundness import faults, is_shipped
 from filterfleet.common.errors import RecipeError
 from filterfleet.common.jobs.recipe import Step
 from filterfleet.worker.filters import Filter, bind, catalogue
 from filterfleet.worker.filters.calling import failing
-from filterfleet.worker.filters.plugins import failures as plugin_failures
 
 
 def filters(
@@ -50,11 +49,10 @@ def filters(
 
 def _check(name: str | None) -> None:
     """All filters of plugins, or the one that is named, which may be one of ours."""
-    checked = [_found(name)] if name else [found for found in catalogue() if not is_shipped(found)]
-    problems = [*plugin_failures(), *(fault for found in checked for fault in faults(found))]
-    if problems:
+    found = checked([name] if name else [])
+    if problems := [*found.left_out, *found.faults]:
         raise RecipeError(*problems)
-    names = ", ".join(found.name for found in checked)
+    names = ", ".join(found.names)
     typer.echo(f"Nothing is wrong with {names}." if names else "No plugin with filters is installed.")
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from filterfleet.catalogue.soundness import faults
-from filterfleet.commands.recipe_check import check
+from filterfleet.commands.filters import filters
+from filterfleet.commands.recipe_check import check as recipe_check
 from filterfleet.common.errors import FilterError, RecipeError
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Failed
@@ -34,6 +35,7 @@ def run(image):
 def install(tmp_path, monkeypatch):
     """Installs a module with this source and this target of its entry point, as pip would. Nothing is loaded yet."""
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # for processes that are started
     monkeypatch.setattr(plugins, "_begun", threading.Event())
     for known in ("_plugins", "_left_out"):
         monkeypatch.setattr(plugins, known, dict(getattr(plugins, known)))
@@ -254,9 +256,43 @@ def test_every_filter_that_ships_keeps_one_of_its_promises():
         assert list(faults(registry._filters[name])) == []
 
 
-def test_a_recipe_check_tells_what_is_wrong_with_a_plugin(registered, tmp_path):
-    registered('@register("bad", merge=Rows())\ndef bad(image):\n    "Wrong."\n    return image.astype(np.float64)')
+BAD = """
+import os
+from filterfleet.worker.filters import Rows, register
+
+print("hello")
+
+@register("bad_end", merge=Rows())
+def end(image):
+    "Ends the process."
+    os._exit(3)
+
+@register("bad_type", merge=Rows())
+def wrong(image):
+    "Wrong."
+    return image.astype(float)
+"""
+
+
+def test_a_check_tells_what_is_wrong_and_which_filter_ends_the_process(install, tmp_path, capfd):
+    install("plugin_bad", BAD)
+    with pytest.raises(RecipeError) as raised:
+        filters(check=True)
+    ending, typed = raised.value.problems
+    assert ending == (
+        "The filter 'bad_end' of the plugin plugin_bad ends the program when it is tried (exit code 3): it has to "
+        "raise an Exception, which fails its image alone."
+    )
+    assert "The filter 'bad_type' of the plugin plugin_bad returns an array of float64" in typed
+    assert capfd.readouterr().out == ""
     file = tmp_path / "recipe.toml"
-    file.write_text('[outputs.one]\nsteps = ["bad"]\n')
-    with pytest.raises(RecipeError, match="returns an array of float64"):
-        check(str(file))
+    file.write_text('[outputs.one]\nsteps = ["bad_end"]\n')
+    with pytest.raises(RecipeError, match=r"^The filter 'bad_end' of the plugin plugin_bad ends the program"):
+        recipe_check(str(file))
+
+
+def test_a_plugin_that_ends_the_process_when_it_is_loaded_is_named(install):
+    install("plugin_gone", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    said = r"^The plugin 'plugin_gone' ends the program when it is loaded \(SIGSEGV\)\.$"
+    with pytest.raises(RecipeError, match=said):
+        filters(check=True)

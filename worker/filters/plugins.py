@@ -5,7 +5,7 @@ Importing the module, or calling the function, registers their filters (docs/plu
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -33,9 +33,10 @@ def failures() -> Iterator[str]:
         yield f"The plugin {plugin!r} was left out: {reason}."
 
 
-def load_plugins(filters: dict[str, Any]) -> None:
+def load_plugins(filters: dict[str, Any], begins: Callable[[str], None] | None = None) -> None:
     """Lets every plugin register its filters, once per process. A plugin that fails leaves none of its filters behind,
-    and one line in the log; the other plugins, and the worker, go on.
+    and one line in the log; the other plugins, and the worker, go on. begins is told the name of each before it is
+    loaded.
     """
     with _lock:
         if _begun.is_set():
@@ -46,6 +47,8 @@ def load_plugins(filters: dict[str, Any]) -> None:
 
         for plugin in sorted(entry_points(group=GROUP), key=lambda plugin: (plugin.name, plugin.value)):
             before = dict(filters)
+            if begins:
+                begins(plugin.name)
             try:
                 loaded = plugin.load()
                 if not isinstance(loaded, ModuleType):

@@ -256,6 +256,11 @@ def _known() -> Mapping[str, Filter]:
     return _filters
 
 
+def load(begins: Callable[[str], None]) -> None:
+    """Loads the plugins, if they are not loaded; begins is told the name of each before that."""
+    load_plugins(_filters, begins)
+
+
 def _found(name: str) -> Filter | None:
     """A filter. Those of plugins, which have names of their own, are loaded only for a name that nothing else has."""
     return _filters.get(name) or _known().get(name)
