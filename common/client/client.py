@@ -17,27 +17,24 @@ from msgspec.structs import replace
 from filterfleet.common import wire
 from filterfleet.common.blob import BlobStore
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
-from filterfleet.common.client.brokers import addresses, hosts, shown_address
+from filterfleet.common.client.brokers import addresses, hosts
 from filterfleet.common.client.core import ClientCore
 from filterfleet.common.client.look import Look
 from filterfleet.common.client.outcome import Outcome
-from filterfleet.common.client.settings import LINGER, QUIET, TURN
+from filterfleet.common.client.reach import Reach
+from filterfleet.common.client.settings import LINGER, TURN
 from filterfleet.common.errors import FleetError, SourceChangedError
 from filterfleet.common.jobs.engine import ReadImage, read_part
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.keys.folders import PeerKeys, Role, peer_keys
-from filterfleet.common.logs import get_logger
 from filterfleet.common.payload import close
 from filterfleet.common.process.wakeup import Wakeup
-from filterfleet.common.ratelimit import RateLimit
 from filterfleet.common.wire.actions import Discard, Open, Send, Store
 from filterfleet.common.wire.frames import poll
 from filterfleet.common.wire.gets import AT_ONCE
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.common.wire.peer import LOOK, PeerSocket
-from filterfleet.common.words import SILENT, Contact
-
-log = get_logger("client")
+from filterfleet.common.words import Contact
 
 T = TypeVar("T")
 
@@ -63,14 +60,11 @@ class Client:
         socket: Callable[[PeerKeys | None], PeerSocket] = PeerSocket,
     ) -> None:
         self.catalogue = wire.Catalogue((), 0)
-        self._refused: dict[str, str] = {}  # why, by the address of each broker that does not let us in
-        self._addresses = addresses(brokers, frontend_port)
-        self._address = ""  # the one of these that the socket is connected to
-        self.contact = Contact(", ".join(map(shown_address, self._addresses)), False, time.time(), SILENT)
+        known = addresses(brokers, frontend_port)
+        self._reach = Reach(known)
         self._socket = socket(peer_keys(keys, Role.CLIENT) if keys else None)
-        self._core = ClientCore(random.SystemRandom(), len(self._addresses))
+        self._core = ClientCore(random.SystemRandom(), len(known))
         self._files = BlobStore()  # outputs on their way to us
-        self._lines = RateLimit(1, QUIET)
         self._wakeup = Wakeup()
         self._poller = zmq.Poller()
         self._polled: zmq.Socket[bytes] | None = None  # the socket that the poller waits for
@@ -80,7 +74,6 @@ class Client:
         self._outcomes: dict[bytes, Outcome] = {}  # by job
         self._statuses: collections.deque[Future[dict[str, Any]]] = collections.deque()
         self._look = Look()
-        self._connected = threading.Event()
         self._closing = False
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="broker-client", daemon=True)
@@ -108,18 +101,23 @@ class Client:
             self._wake()
 
     @property
+    def contact(self) -> Contact:
+        """The broker that this is connected to, or those that it tries to reach."""
+        return self._reach.contact
+
+    @property
     def refusal(self) -> str | None:
         """Why no broker lets us in, while all of them refuse."""
-        return self.refusals if len(self._refused) == len(self._addresses) else None
+        return self._reach.refusal
 
     @property
     def refusals(self) -> str:
         """Why some brokers do not let us in: one sentence a line."""
-        return "\n".join(self._refused.values())
+        return self._reach.refusals
 
     def wait_connected(self, timeout: float) -> bool:
         """Whether a broker has answered within timeout seconds."""
-        return self._connected.wait(timeout)
+        return self._reach.wait(timeout)
 
     def status(self) -> Future[dict[str, Any]]:
         """The broker's report on itself and its fleet."""
@@ -168,7 +166,7 @@ class Client:
 
     def _end(self) -> None:
         self._ended = True
-        self._socket.close(LINGER if self._connected.is_set() else 0.0)
+        self._socket.close(LINGER if self._reach.answered else 0.0)
         self._files.close()
         self._wakeup.close()
         closed = FleetError("The connection to the broker was closed.")
@@ -191,17 +189,10 @@ class Client:
         actions += self._take_news(time.monotonic())
         actions += self._core.on_tick(time.monotonic())
         self._execute(actions)
-        if self._core.connected is not self.contact.connected:
-            self._note_contact()
+        if self._core.connected is not self._reach.contact.connected:
+            self._reach.note(connected=self._core.connected)
         while self._core.gets and self._socket.has_room:
             self._execute([action for _ in range(AT_ONCE) for action in self._core.answer()])
-
-    def _note_contact(self) -> None:
-        """The broker has come or gone."""
-        connected = self._core.connected
-        brokers = [self._address] if connected else self._addresses
-        reason = "" if connected else self._refused.get(self._address, SILENT)
-        self.contact = Contact(", ".join(map(shown_address, brokers)), connected, time.time(), reason)
 
     @property
     def _has_news(self) -> bool:
@@ -237,13 +228,7 @@ class Client:
     def _look_at_entrance(self, now: float) -> list[Action]:
         if (refusal := self._socket.refusal()) is None:
             return []
-        first = self._address not in self._refused
-        self._refused[self._address] = refusal
-        if not self.contact.connected:
-            self.contact = self.contact._replace(reason=refusal)
-        # require_broker() tells the first refusal of the only broker.
-        if (len(self._addresses) > 1 or not first) and self._lines.admit(("refused", self._address), now):
-            log.warning("refused", broker=shown_address(self._address), reason=refusal)
+        self._reach.refused(refusal, now)
         return self._core.on_refused(now)
 
     def _execute(self, actions: list[Action]) -> None:
@@ -270,9 +255,7 @@ class Client:
             case Send(message):
                 self._socket.put(message)
             case Open(identity, broker):
-                self._connected.clear()
-                self._address = self._addresses[broker]
-                self._socket.open(identity, self._address)
+                self._socket.open(identity, self._reach.goes_to(broker))
             case ReadBlob(get, part):
                 self._read(get, part)
             case Store():
@@ -321,8 +304,7 @@ class Client:
     def _hear(self, message: wire.Catalogue | wire.Status | wire.Hello) -> None:
         match message:
             case wire.Hello():
-                self._refused.pop(self._address, None)
-                self._connected.set()
+                self._reach.greeted()
             case wire.Catalogue():
                 self.catalogue = message
             case wire.Status(report):

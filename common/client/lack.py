@@ -12,8 +12,10 @@ from filterfleet.common.words import Contact, no_worker_for
 class Fleet(Protocol):
     """The client of a broker, as far as it matters here."""
 
-    contact: Contact
     catalogue: Catalogue
+
+    @property
+    def contact(self) -> Contact: ...
 
 
 def lack(fleet: Fleet, filters: Collection[str], pending: int) -> list[str]:
