@@ -67,7 +67,7 @@ class Faults:
         for listener in self._world.listeners:
             listener.source.hidden = listener.source.away = listener.output.away = listener.source.locked = False
             listener.output.broken = False
-            listener.order(Resume())
+            listener.users.order(Resume())
 
     # --- by kind ----
 
@@ -126,19 +126,19 @@ class Faults:
     def _burst(self, _node: Node) -> None:
         listener = self._rng.choice(self._world.listeners)
         for _ in range(self._rng.choice([2, 10, 20])):
-            listener.upload()
+            listener.users.upload()
 
     def _replace(self, _node: Node) -> None:
-        self._rng.choice(self._world.listeners).replace()
+        self._rng.choice(self._world.listeners).users.replace()
 
     def _rewrite(self, _node: Node) -> None:
-        self._rng.choice(self._world.listeners).rewrite()
+        self._rng.choice(self._world.listeners).users.rewrite()
 
     def _touch(self, _node: Node) -> None:
-        self._rng.choice(self._world.listeners).touch()
+        self._rng.choice(self._world.listeners).users.touch()
 
     def _remove(self, _node: Node) -> None:
-        self._rng.choice(self._world.listeners).remove()
+        self._rng.choice(self._world.listeners).users.remove()
 
     def _remove_outputs(self, _node: Node) -> None:
         self._rng.choice(self._world.listeners).output.remove(self._rng)
@@ -148,7 +148,7 @@ class Faults:
         of which much is ordered again: it is forgotten when it cannot be loaded."""
         listener = self._rng.choice(self._world.listeners)
         source = listener.source
-        if listener.ledger.certain > scan.MASS_MINIMUM and not source.locked and not listener.orders:
+        if listener.ledger.certain > scan.MASS_MINIMUM and not source.locked and not listener.users.orders:
             seconds = self._rng.choice([0.5, 3.0])
             self._world.tell("world", f"A SOURCE SHOWS NOTHING for {seconds} s")
             source.hidden = True
@@ -196,7 +196,7 @@ class Faults:
     def _order(self, _node: Node) -> None:
         listener = self._rng.choice(self._world.listeners)
         if not listener.source.hidden:
-            listener.order_something()
+            listener.users.order_something()
 
     def _set_clock(self, _node: Node) -> None:
         step = self._rng.choice([-86400.0, -3600.0, -1.0, 1.0, 3600.0])

@@ -207,6 +207,6 @@ def what_is_held(world: World) -> str | None:
         if any(len(shelf.files) for shelf in node.shelves):
             return f"{node.name} still holds files of images that it pulled"
     for listener in world.listeners:
-        if len(listener.shelf.files):
+        if len(listener.fleet.shelf.files):
             return f"{listener.name} still holds files of outputs that it pulled"
     return None if world.lazy.number else "the lazy pirate was never answered"

@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterfleet.broker.actions import Side
-from filterfleet.common.client import actions as client_actions
-from filterfleet.common.client.actions import Deliver, ReadBlob
-from filterfleet.common.client.core import ClientCore
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Recipe
-from filterfleet.common.wire import Data, Failed, Get, Message, Payload, Result
-from filterfleet.common.wire.actions import Open, Send
+from filterfleet.common.wire import Failed, Result
 from filterfleet.listener.core.actions import (
     Acknowledge,
     Action,
@@ -47,21 +43,19 @@ from filterfleet.listener.core.events import (
     SourceChanged,
     TransferFailed,
 )
-from filterfleet.listener.core.order import Order, Pause, Redo, Resume, Retry
-from filterfleet.listener.core.scan import ROOT, Version
+from filterfleet.listener.core.order import Order
+from filterfleet.listener.core.scan import Version
 from filterfleet.listener.core.settings import Backfill, Failures, Settings
 from filterfleet.listener.shares import Sharing
-from tests.memory_file import Shelf
 from tests.simulation.books import WatchedLedger
+from tests.simulation.fleet import Fleet
 from tests.simulation.invariants import InvariantError, audit_listener
-from tests.simulation.liars import allowed, most_requests
 from tests.simulation.naming import recipe_of
 from tests.simulation.nodes import SETTINGS, Peer
-from tests.simulation.pausing import Pausing
 from tests.simulation.photos import Photo
 from tests.simulation.places import Output, Source, do
 from tests.simulation.router import Frames
-from tests.simulation.share import Fleet
+from tests.simulation.users import Users
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -97,89 +91,35 @@ class ListenerNode(Peer):
         )
         self.source.locked = rng.random() < 0.1  # from the start, perhaps until the faults end
         self.source.unstable = rng.random() < 0.1
-        self.orders: dict[str, Order] = {}  # that wait to be carried out, by their ids
-        self._pausing = Pausing()
         self.watching = not self.settings.once and rng.random() < 0.5
         self.looking, self.glancing = rng.random() < 0.5, rng.random() < 0.5
+        self.users = Users(self)
         for _ in range(photos):
-            self.upload()
+            self.users.upload()
 
-    # --- what users do ----
+    # --- what users are seen to do ----
 
-    def upload(self) -> None:
-        versions = self.source.upload(self.world.wall.time_ns(), halves=self.settings.settle > 0)
-        self._put(versions[0])
-        for photo in versions[1:]:  # the upload ends before its first half can look complete
-            self.world.clock.after(0.8 * self.settings.settle, self._put, photo)
-
-    def replace(self) -> None:
-        if (photo := self.source.another(self.world.wall.time_ns())) is not None:
-            self._put(photo)
-
-    def rewrite(self) -> None:
-        if (photo := self.source.rewrite()) is not None:
-            self._put(photo)
-
-    def touch(self) -> None:
-        if (photo := self.source.touch()) is not None:
-            self._put(photo)
-
-    def remove(self) -> None:
-        if (path := self.source.remove()) is not None:
-            self.tell(f"USER REMOVES {path}")
-            self._notify(path)
-
-    def order_something(self) -> None:
-        rng = self.world.rng
-        some = tuple(path for path in self.source.photos if rng.random() < 0.3)
-        kinds = [Redo(some), Redo(everything=True), Retry(some), Retry(everything=True), Pause(), Resume()]
-        self.order(rng.choice(kinds))
-
-    def order(self, order: Order) -> None:
-        """An order waits in its box until it is answered, from life to life."""
-        id_ = self.world.rng.randbytes(4).hex()
-        self.orders[id_] = order
-        self._pausing.ordered(order)
-        self.tell(f"USER ORDERS {order!r:.60}")
+    def ordered(self, id_: str, order: Order) -> None:
         if self.alive:
             self.do(self._on, Ordered(id_, order))
 
-    def _answer(self, id_: str) -> None:
-        if not self.ledger.durable:
-            raise InvariantError(f"{self.name} answers an order before its effect is durable")
-        if (order := self.orders.pop(id_, None)) is None:
-            raise InvariantError(f"{self.name} answers an order that nobody has given")
-        self._pausing.answered(order, self.orders.values(), self.core.desk.works)
-
-    def _put(self, photo: Photo) -> None:
-        self.source.put(photo)
-        self.tell(f"USER PUTS {photo.key!r} at {photo.path}, {photo.kind}{', half of it' if photo.partial else ''}")
-        self._notify(photo.path)
-
-    def _notify(self, path: str) -> None:
-        """Notifications name the path, or only say that something has changed, or get lost."""
-        if self.watching and self.alive:
-            heard = self.world.rng.choice([path, path, path, ROOT, None])
-            if heard is not None:
-                self.do(self._on, Heard(heard))
+    def heard(self, path: str) -> None:
+        self.do(self._on, Heard(path))
 
     # --- the process ----
 
     def boot(self) -> None:
         self.ledger.begin_life()
         rng = self.world.rng_for(self)
-        self.client = ClientCore(rng, len(self.world.brokers))
-        self.shelf = Shelf(self.world.new_file)
+        self.fleet = Fleet(self, rng)
         self.core = ListenerCore(self.settings, self.recipe, self.ledger, rng)
-        self._broker = 0
-        self._fleet = Fleet(self)
-        self._engine = Sharing(self._fleet, self.world.share) if self.world.share.used else self._fleet
+        self._engine = Sharing(self.fleet, self.world.share) if self.world.share.used else self.fleet
         self._unfinished: dict[bytes, Recipe] = {}  # of jobs that the core has begun and not acknowledged
         self._begun: set[tuple[str, Version]] = set()  # backfill that has been loaded, or is to be
         self._scanner: deque[Glance | List] = deque()  # under way, and in line behind it
-        self._act_client(self.client.start(self.now))
+        self.fleet.start()
         self.core.start(self.now, watching=self.watching, looking=self.looking, glancing=self.glancing)
-        for id_, order in self.orders.items():
+        for id_, order in self.users.orders.items():
             self._act(self.core.on(Ordered(id_, order), self.now))
         self._tick()
 
@@ -187,25 +127,21 @@ class ListenerNode(Peer):
         super().crash()
         self.ledger.crash()
         self.output.crash()
-        self._pausing.killed()
+        self.users.pausing.killed()
 
     def deadline(self) -> float:
-        return min(self.client.deadline(), self.now + self.core.wait(self.now))
+        return min(self.fleet.deadline(), self.now + self.core.wait(self.now))
 
     def wake(self) -> None:
-        self._act_client(self.client.on_tick(self.now))
+        self.fleet.wake()
         self._tick()
 
     def receive(self, frames: Frames, _broker: int) -> None:
-        if most_requests(frames) > allowed(SETTINGS):
-            raise InvariantError(f"{self.name} is asked for more parts than one lease may have under way")
-        self._act_client(self.client.on_message(frames, self.now) + self.client.on_tick(self.now))
-        while self.client.gets:
-            self._act_client(self.client.answer())
+        self.fleet.receive(frames)
         self._tick()
 
     def refused(self, _broker: int) -> None:
-        self._act_client(self.client.on_refused(self.now))
+        self.fleet.refused()
 
     def _on(self, event: Event) -> None:
         if isinstance(event, Glanced):
@@ -260,7 +196,7 @@ class ListenerNode(Peer):
                 case _:
                     self._begin(action)
         self._check_turns(actions)
-        self._pausing.check(self.name, actions)
+        self.users.pausing.check(self.name, actions)
 
     def _check_turns(self, actions: list[Action]) -> None:
         """No backfill is begun while a fresh upload could be. Trying a transfer again does not count as a beginning."""
@@ -352,7 +288,7 @@ class ListenerNode(Peer):
 
     def _bring(self, ended: Ended) -> None:
         """Not where a future ends: it would keep to itself what is wrong."""
-        self._fleet.check(ended.outcome, self._unfinished[ended.job])
+        self.fleet.check(ended.outcome, self._unfinished[ended.job])
         self._on(ended)
 
     def _acknowledge(self, job: bytes) -> None:
@@ -363,48 +299,17 @@ class ListenerNode(Peer):
         del self._unfinished[job]
         self._engine.acknowledge(job)
 
-    # --- the client's actions ----
-
-    def _act_client(self, actions: list[client_actions.Action]) -> None:
-        messages: list[Message] = []
-        for action in self.shelf.settle(self.client, actions, self.now):
-            match action:
-                case Send(message):
-                    self._fleet.check_recorded(message)
-                    if isinstance(message, Get) and message.blob not in self.recipe.names:
-                        raise InvariantError(f"{self.name} pulls an output that its recipe does not have")
-                    messages.append(message)
-                case Open(identity, broker):
-                    messages = []
-                    self.close(self._broker)
-                    self._broker = broker
-                    self.open(identity, broker)
-                case ReadBlob(get, part):
-                    self._read(get, part, messages)
-                case Deliver(job, outcome):
-                    self._fleet.ends(job, outcome)
-        self.send_messages(messages, self._broker)
-
-    def _read(self, get: Get, part: Payload | None, messages: list[Message]) -> None:
-        if part is not None:
-            messages.append(Data(get.id, "", get.offset, (part,)))
-            return
-        photo = self._fleet.images.get(get.id)
-        if photo is None:
-            return
-        if self.source.photos.get(photo.path) is photo:
-            messages.append(Data(get.id, "", get.offset, (photo.content[get.offset : get.offset + get.length],)))
-            return
-        self.tell(f"cannot read {photo.key!r} any more")
-        self._act_client(self.client.cancel(get.id, self.now))
-        self._fleet.loses(get.id)
+    def _answer(self, id_: str) -> None:
+        if not self.ledger.durable:
+            raise InvariantError(f"{self.name} answers an order before its effect is durable")
+        self.users.answered(id_)
 
     # --- the end ----
 
     @property
     def finished(self) -> bool:
         """Whether every photo has had its outcome and nothing is under way."""
-        idle = self.core.idle and not self.orders if self.alive else self.settings.once
+        idle = self.core.idle and not self.users.orders if self.alive else self.settings.once
         return idle and all(map(self.ledger.knows_end, self.source.expected.values()))
 
     @property
