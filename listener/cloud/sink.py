@@ -12,6 +12,7 @@ from filterfleet.common.blob import Blob, pass_to
 from filterfleet.common.jobs.names import place_of
 from filterfleet.common.wire import OutputFile
 from filterfleet.listener.claim import claim
+from filterfleet.listener.cloud.capitals import Capitals
 from filterfleet.listener.cloud.folders import RemoteFolders
 from filterfleet.listener.cloud.rclone.errors import shown
 from filterfleet.listener.cloud.rclone.facts import RUTHLESS
@@ -46,6 +47,7 @@ class CloudSink:
             self._spool = SpoolFolder(spool)
             undo.pop_all()
         self._folders = RemoteFolders(rclone, self._root)
+        self._capitals = Capitals(rclone, self._root)
         self._staging = Staging(rclone, self._root, self._folders)
         with contextlib.suppress(TransferError):  # the first upload sweeps then
             if self._staged:
@@ -124,6 +126,10 @@ class CloudSink:
 
         is_right: whether the file at place is the one that was sent. Raises ChangedError when put() does.
         """
+        with self._capitals.kept(place):
+            self._put_there(place, put, is_right)
+
+    def _put_there(self, place: str, put: Callable[[str], None], is_right: Callable[[Entry], bool]) -> None:
         try:
             for _ in range(UPLOADS):
                 self._folders.make(str(PurePosixPath(place).parent))

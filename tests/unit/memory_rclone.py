@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from filterfleet.listener.cloud.rclone.facts import Facts
@@ -12,6 +14,7 @@ from filterfleet.listener.interfaces import ChangedError, TransferError
 ATOMIC = Facts("s3", "s3:bucket", True, False, True, False, False, False)
 PLAIN = Facts("sftp", "sftp:root", False, True, False, False, False, True)  # shows half an upload
 DRIVE = Facts("drive", "drive:root", True, True, True, True, True, True)  # several files share a name; has hashes
+FOLDS = replace(ATOMIC, kind="onedrive", folds=True)  # takes A.jpg and a.jpg for one, and keeps the older spelling
 
 
 class MemoryRclone:
@@ -43,7 +46,21 @@ class MemoryRclone:
 
     def stat(self, _fs: str, path: str) -> Entry | None:
         self._call("stat", path)
-        return next((entry for entry in self.files if entry.path == path), None)
+        spelling = self._spelling(path)
+        found = next((entry for entry in self.files if entry.path == spelling), None)
+        return found and replace(found, path=path)  # rclone repeats what it was asked for
+
+    def names(self, _fs: str, path: str) -> list[str]:
+        self._call("names", path)
+        above = path.split("/") if path else []
+        paths = [entry.path.split("/") for entry in self.files]
+        return sorted({parts[len(above)] for parts in paths if parts[: len(above)] == above})
+
+    def _spelling(self, path: str) -> str:
+        """What the store calls the file at a path."""
+        if not self._facts.folds:
+            return path
+        return next((entry.path for entry in self.files if _folded(entry.path) == _folded(path)), path)
 
     def download(self, _fs: str, path: str, file: Path) -> None:
         self._call("download", path)
@@ -89,6 +106,7 @@ class MemoryRclone:
 
     def put(self, path: str, content: bytes, *, mtime_ns: int = 0, id: str = "", hash: str = "") -> Entry:  # noqa: A002
         """Add a file. With an id it stands beside others with its name, else it replaces them."""
+        path = self._spelling(path)
         if not id:
             self.remove(path)
         entry = Entry(path, len(content), mtime_ns, id, hash)
@@ -97,5 +115,10 @@ class MemoryRclone:
         return entry
 
     def remove(self, path: str) -> None:
+        path = self._spelling(path)
         self.files = [entry for entry in self.files if entry.path != path]
         self.contents.pop(path, None)
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()

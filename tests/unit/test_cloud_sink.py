@@ -13,7 +13,7 @@ from filterfleet.listener.cloud.sink import CloudSink
 from filterfleet.listener.cloud.staging import STAGING
 from filterfleet.listener.interfaces import ChangedError, TransferError
 from filterfleet.listener.settings.location import Remote
-from tests.unit.memory_rclone import ATOMIC, DRIVE, PLAIN, MemoryRclone
+from tests.unit.memory_rclone import ATOMIC, DRIVE, FOLDS, PLAIN, MemoryRclone
 
 OUTPUTS = (OutputFile("grayscale", "jpeg", 4), OutputFile("edges", "png", 5))
 BLOBS = (b"gray", b"edges")
@@ -303,3 +303,77 @@ def test_a_state_folder_that_cannot_be_used_is_one_sentence(sink_of, tmp_path):
         sink_of(MemoryRclone(ATOMIC))
     (tmp_path / "state/spool").unlink()
     sink_of(MemoryRclone(ATOMIC))
+
+
+# --- stores that take capitals and small letters for the same ----
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("A.jpg", "a.jpg"), ("Trip/a.jpg", "trip/a.jpg"), ("\u00c4.jpg", "a\u0308.jpg")]
+)
+def test_of_two_names_that_are_one_the_first_keeps_its_outputs(sink_of, first, second):
+    rclone = MemoryRclone(FOLDS)
+    for sink in (sink_of(rclone), sink_of(rclone, "elsewhere")):  # and one that finds the outputs there
+        sink.write(first, OUTPUTS, BLOBS)  # its own may be replaced
+        with pytest.raises(TransferError) as raised:
+            sink.write(second, OUTPUTS, (b"GRAY", b"EDGES"))
+        assert str(raised.value) == (
+            f"cloud:results/grayscale/{second} cannot be written: cloud:results/grayscale/{first} is there, and this "
+            "store takes capitals and small letters for the same: give one of the images another name."
+        )
+        assert not raised.value.transient
+    assert rclone.contents == {f"grayscale/{first}": b"gray", f"edges/{first}.png": b"edges"}
+
+
+def test_while_one_of_two_such_names_is_being_written_the_other_is_refused(sink_of):
+    rclone = MemoryRclone(FOLDS)
+    sink = sink_of(rclone)
+
+    def meanwhile(call):
+        if call.startswith("upload"):
+            with pytest.raises(TransferError, match="is there, and this store takes capitals"):
+                sink.write("a.jpg", OUTPUTS[:1], BLOBS[:1])
+
+    rclone.before = meanwhile
+    sink.write("A.jpg", OUTPUTS[:1], BLOBS[:1])
+    assert rclone.contents == {"grayscale/A.jpg": b"gray"}
+
+
+def test_a_name_that_somebody_has_made_free_can_be_taken(sink_of):
+    rclone = MemoryRclone(FOLDS)
+    sink = sink_of(rclone)
+    sink.write("A.jpg", OUTPUTS[:1], BLOBS[:1])
+    rclone.remove("grayscale/A.jpg")
+    sink.write("a.jpg", OUTPUTS[:1], BLOBS[:1])
+    assert rclone.contents == {"grayscale/a.jpg": b"gray"}
+
+
+def test_an_upload_that_failed_may_have_taken_its_name(sink_of):
+    rclone = MemoryRclone(FOLDS)
+    sink = sink_of(rclone)
+    sink.write("b.jpg", OUTPUTS[:1], BLOBS[:1])
+    rclone.before = failing("stat grayscale/A.jpg")
+    with pytest.raises(TransferError, match="reached"):
+        sink.write("A.jpg", OUTPUTS[:1], BLOBS[:1])
+    with pytest.raises(TransferError, match="is there, and this store takes capitals"):
+        sink.write("a.jpg", OUTPUTS[:1], BLOBS[:1])
+
+
+def test_a_folder_is_listed_once(sink_of):
+    rclone = MemoryRclone(FOLDS)
+    sink = sink_of(rclone)
+    for number in range(5):
+        sink.write(f"Trip/{number}.jpg", OUTPUTS[:1], BLOBS[:1])
+        sink.write(f"trip/other {number}.jpg", OUTPUTS[:1], BLOBS[:1])
+    assert [call for call in rclone.calls if call.startswith("names")] == [
+        *("names ", "names grayscale", "names grayscale/Trip")
+    ]
+
+
+def test_other_stores_are_not_asked_how_they_spell_a_name(sink_of):
+    rclone = MemoryRclone(ATOMIC)
+    sink = sink_of(rclone)
+    for name in ("A.jpg", "a.jpg"):
+        sink.write(name, OUTPUTS[:1], BLOBS[:1])
+    assert len(rclone.contents) == 2
+    assert not any(call.startswith("names") for call in rclone.calls)

@@ -34,6 +34,7 @@ class Facts:
     duplicates: bool  # several files may share one name
     hash: bool  # a listing tells hashes at no extra cost
     folders: bool  # folders exist by themselves, and have to be made
+    folds: bool = False  # names that differ in capitals alone mean one file
     whole_seconds: bool = False  # only listings tell fractions of a second, looks at one object do not
 
 
@@ -52,6 +53,7 @@ def make_facts(info: Mapping[str, Any], kind: str, *, atomic: bool) -> Facts:
         # S3 keeps the hash of an object uploaded in parts in its metadata, which costs a request for each object.
         hash=bool(info.get("Hashes")) and not features["SlowHash"] and kind != "s3",
         folders=features["CanHaveEmptyDirectories"],
+        folds=features["CaseInsensitive"],
         whole_seconds=features["BucketBased"],
     )
 

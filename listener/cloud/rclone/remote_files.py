@@ -138,6 +138,15 @@ class Rclone:
         answer = self._call("operations/stat", fs, path, remote=path, opt={"dirsOnly": True})
         return answer["item"] is not None
 
+    def names(self, fs: str, path: str) -> Sequence[str]:
+        """Of everything in one folder; none if there is no such folder."""
+        options = {"noModTime": True, "noMimeType": True}
+        try:
+            answer = self._call("operations/list", fs, path, remote=path, opt=options)
+        except MissingError:
+            return ()
+        return [item["Name"] for item in answer["list"]]
+
     def download(self, fs: str, path: str, file: Path) -> None:
         """Raises ChangedError if there is nothing at path."""
         self._transfer("operations/copyfile", (fs, path), (str(file.parent.absolute()), file.name), replaces=True)

@@ -6,8 +6,11 @@ import time
 
 import pytest
 
+from filterfleet.common.wire import OutputFile
 from filterfleet.listener.cloud.rclone.remote_files import Rclone
+from filterfleet.listener.cloud.sink import CloudSink
 from filterfleet.listener.interfaces import ChangedError, TransferError
+from filterfleet.listener.settings.location import Remote
 from tests.cloud.servers import KINDS
 from tests.integration.harness import wait_until
 
@@ -194,3 +197,21 @@ def test_a_listing_that_broke_off_half_way_is_an_error_at_its_end(tmp_path):
             next(listing)
     finally:
         rclone.close()
+
+
+def test_a_store_that_takes_capitals_and_small_letters_for_the_same(tmp_path):
+    """rclone says so of the store, and of an alias of it. This one is a folder, so each spelling is a file of its own,
+    unless our sink heeds what rclone says."""
+    config = tmp_path / "rclone.conf"
+    config.write_text(
+        f"[card]\ntype = local\ncase_insensitive = true\n[photos]\ntype = alias\nremote = card:{tmp_path / 'out'}\n"
+    )
+    with contextlib.closing(Rclone(tmp_path / "rclone", config=config)) as rclone:
+        assert [rclone.facts(fs).folds for fs in ("photos:", str(tmp_path))] == [True, False]
+        outputs = (OutputFile("gray", "jpeg", 4),)
+        with contextlib.closing(CloudSink(rclone, Remote("photos", ""), tmp_path / "spool", tmp_path / "lock")) as sink:
+            sink.write("A.jpg", outputs, (b"gray",))
+            with pytest.raises(TransferError, match=r"photos:gray/A\.jpg is there, and this store takes capitals"):
+                sink.write("a.jpg", outputs, (b"GRAY",))
+        assert rclone.names("photos:", "gray") == ["A.jpg"]
+        assert rclone.names("photos:", "none") == ()
