@@ -7,14 +7,19 @@ SECONDS ?= 60
 # Every package that is installed here is one of requirements/*.txt, with the version and one of the hashes that stand there.
 PIP := $(BIN)/pip --quiet --disable-pip-version-check install
 
+# What pip says on a machine without a network is long, and does not speak of the network.
+UNINSTALLED = { echo "The packages for this cannot be installed, for the reason that pip gives above. Without a network, pip needs \
+a folder or a registry that has them: PIP_FIND_LINKS or PIP_INDEX_URL names it." >&2; exit 1; }
+
 .PHONY: venv demo test test-slow test-all simulate fuzz check bench lock sbom audit release clean
 venv: .venv/ready
 
 .venv/ready: pyproject.toml requirements/build.txt requirements/dev.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "filterfleet needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
-	$(PIP) --require-hashes --requirement requirements/build.txt
-	$(PIP) --require-hashes --no-build-isolation --requirement requirements/dev.txt
+	@$(PIP) --require-hashes --requirement requirements/build.txt || $(UNINSTALLED)
+	@echo "Installing the packages of requirements/dev.txt."
+	@$(PIP) --require-hashes --no-build-isolation --requirement requirements/dev.txt || $(UNINSTALLED)
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -63,7 +68,7 @@ TOOLS := .venv/tools
 $(TOOLS)/ready: requirements/tools.txt | .venv/ready
 	rm -rf $(TOOLS)
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/tools.txt
+	@$(TOOLS)/bin/pip --quiet --disable-pip-version-check install --require-hashes --requirement requirements/tools.txt || $(UNINSTALLED)
 	@touch $@
 
 # For Python 3.11 and later, on Linux and macOS, on any processor. Versions stay as they are, unless UPGRADE says

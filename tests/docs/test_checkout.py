@@ -66,3 +66,13 @@ def test_a_checkout_gets_an_environment_and_shows_itself(checkout: Path) -> None
     said = typed(COMMANDS["README.md", "Two commands"], checkout)
     assert "images done, 0 failed." in said
     assert len(output_files(checkout / "demo-output/results")) >= 3
+
+
+@pytest.mark.slow
+def test_without_a_network_make_says_what_pip_lacks(tmp_path: Path) -> None:
+    command = ["make", "--old-file", ".venv/ready", f"TOOLS={tmp_path}", f"{tmp_path}/ready", f"PYTHON={PYTHON}"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PIP_NO_INDEX": "1"}, capture_output=True, text=True)
+    assert done.returncode != 0
+    *_, pip, ours, _make = done.stderr.splitlines()
+    assert pip.startswith("ERROR: ")
+    assert ours.startswith("The packages for this cannot be installed, for the reason that pip gives above.")
