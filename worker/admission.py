@@ -26,14 +26,19 @@ class Admission:
 
 
 def admit(
-    header: Header, need: int, obstacle: Callable[[], str | None], strips_need: Callable[[], int], memory: int
+    header: Header,
+    need: int,
+    obstacle: Callable[[], str | None],
+    hope: Callable[[], bool],
+    strips_need: Callable[[], int],
+    memory: int,
 ) -> Admission:
     """Small images go whole, which is faster, and large ones in strips. A large one that cannot be cut goes whole if it
     fits into memory, in bytes.
 
     need is what the whole image takes, in bytes. obstacle() is the sentence that says why this recipe cannot work in
-    strips on this image; None if it can; strips_need() is then what that takes. Raises ImageError if the image can go
-    neither way.
+    strips on this image; None if it can; strips_need() is then what that takes. hope() says whether it might, because
+    nobody knows yet how large a step's result is. Raises ImageError if the image can go neither way.
     """
     if header.pixels <= WHOLE_PIXELS and need <= memory:
         return Admission(Way.WHOLE, need)
@@ -42,6 +47,8 @@ def admit(
         return _in_strips(header, strips_need(), need, memory)
     if need <= memory and header.pixels <= MAX_PIXELS:
         return Admission(Way.WHOLE, need)
+    if header.bounded and hope():
+        return _in_strips(header, strips_need(), need, memory)
     if header.pixels > MAX_PIXELS:
         raise ImageError(f"{why} Images of up to {MAX_PIXELS // 1_000_000} megapixels can go whole.")
     raise ImageError(f"{why} {_too_much(need, memory)}")

@@ -90,7 +90,7 @@ def open_book(
             found = found if recipe.auto_orient else found.unturned()
             check_sizes(root, *found.upright, targets)
             need = whole_need(found, len(blob), root, targets)
-            admission = admit(found, need, lambda: why, lambda: 0, memory)
+            admission = admit(found, need, lambda: why, lambda: False, lambda: 0, memory)
         assert admission.way is Way.WHOLE  # since there is an obstacle
         pages.append(Page(view, found, admission.need))
     if not pages:

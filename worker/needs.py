@@ -19,7 +19,7 @@ from filterfleet.worker.filters.merge import Gathered, Measured, Resampled, Resi
 from filterfleet.worker.filters.registry import USUAL_WORK, Alpha, Filter
 from filterfleet.worker.formats import Header, Target
 from filterfleet.worker.formats.iiif import LARGEST
-from filterfleet.worker.tree import Node
+from filterfleet.worker.tree import NOTHING_MADE, Known, Node
 
 # What the numbers of this page do not cover, in bytes: tables of libraries, and what malloc keeps between two blocks. A
 # larger value lets fewer small images run at once; with a smaller one, they take more than was set aside.
@@ -73,15 +73,17 @@ def decoded(header: Header) -> Pixels:
     return Pixels(*header.upright, max(header.bands, 1), 1 if header.bits <= 8 else 2)
 
 
-def whole_need(header: Header, length: int, root: Node, targets: Mapping[str, Target]) -> int:
+def whole_need(
+    header: Header, length: int, root: Node, targets: Mapping[str, Target], known: Known = NOTHING_MADE
+) -> int:
     """Bytes that a whole image takes, whose file has length bytes. targets are those of the outputs, by name."""
     image = decoded(header)
-    return SLACK + max(_decoding(header, image, length), image.size + worst(root, image, targets))
+    return SLACK + max(_decoding(header, image, length), image.size + worst(root, image, targets, known))
 
 
-def worst(node: Node, image: Pixels, targets: Mapping[str, Target]) -> int:
+def worst(node: Node, image: Pixels, targets: Mapping[str, Target], known: Known = NOTHING_MADE) -> int:
     """The most bytes held at the node and below it, besides its image. The files of outputs that were made before are
-    among them.
+    among them. A result whose size is not known counts as the largest that it can be.
     """
     held = most = 0
     for output in node.outputs:
@@ -90,9 +92,16 @@ def worst(node: Node, image: Pixels, targets: Mapping[str, Target]) -> int:
         held += min(INLINE_LIMIT, image.size + image.size // 8)  # what is larger goes to a file
     for bound, child in node.children:
         result, work = _allowed_step(bound, image)
-        most = max(most, held + work + result.size, held + result.size + worst(child, result, targets))
+        result = as_known(result, child, known)
+        most = max(most, held + work + result.size, held + result.size + worst(child, result, targets, known))
         held += sum(min(INLINE_LIMIT, result.size) for _ in child.outputs)
     return most
+
+
+def as_known(image: Pixels, node: Node, known: Known) -> Pixels:
+    """The image at the node, in its size where that is known."""
+    width, height = known.get(node, (image.width, image.height))
+    return replace(image, width=width, height=height)
 
 
 def _allowed_step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:

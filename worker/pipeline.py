@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from filterfleet.common.blob import Blob, checksum, sha256_of, stowed
+from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.job import EXTENSION_OF_FORMAT
 from filterfleet.common.jobs.output_options import ALL, DEEPZOOM, IIIF
 from filterfleet.common.jobs.patterns import needs_size
@@ -22,15 +24,17 @@ from filterfleet.worker.admission import Way, admit
 from filterfleet.worker.all_pages import BOUND, open_book
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.done import Done, close_files
-from filterfleet.worker.filters import check_recipe
+from filterfleet.worker.filters import Bound, check_recipe
+from filterfleet.worker.filters.merge import is_measured
 from filterfleet.worker.formats.about import about
 from filterfleet.worker.formats.pages import ONLY_PAGE
 from filterfleet.worker.needs import whole_need
 from filterfleet.worker.resources import Resources, default
 from filterfleet.worker.sizes import check_sizes
 from filterfleet.worker.strips import Cost, cheapest, obstacle, process_in_strips
+from filterfleet.worker.strips.needs import need as strips_need
 from filterfleet.worker.tree import Node, grow, informed
-from filterfleet.worker.whole import outputs_of
+from filterfleet.worker.whole import Sized, outputs_of
 
 log = get_logger("worker")
 
@@ -134,20 +138,67 @@ def _of_one_page(
     resources: Resources,
     clock: Clock,
 ) -> _Made:
+    """An image that grows beyond the memory that was set aside for it begins anew, with more of it: until then, nobody
+    knows the size of what a step like trim makes.
+    """
     root = informed(grow(recipe), lambda: about(header, dict(recipe.source)))
-    check_sizes(root, *header.upright, targets)
+    known: dict[Node, tuple[int, int]] = {}
+    while True:
+        with contextlib.suppress(_Outgrown):
+            return _admitted(blob, header, root, targets, recipe, resources, clock, known)
+
+
+class _Outgrown(Exception):  # noqa: N818 - an outcome, not a fault
+    """The image takes more memory than was set aside."""
+
+
+def _admitted(
+    blob: Blob,
+    header: formats.Header,
+    root: Node,
+    targets: Mapping[str, formats.Target],
+    recipe: Recipe,
+    resources: Resources,
+    clock: Clock,
+    known: dict[Node, tuple[int, int]],
+) -> _Made:
+    """Adds to what is known. Raises _Outgrown."""
+    check_sizes(root, *header.upright, targets, known)
     total = resources.memory.total
-    cost = functools.cache(lambda: cheapest(header, root, targets, resources.threads, total))
-    need = whole_need(header, len(blob), root, targets)
-    admission = admit(header, need, lambda: obstacle(header, root, targets), lambda: cost().need, total)
+    cost = functools.cache(lambda: cheapest(header, root, targets, resources.threads, total, known))
+    need = functools.partial(whole_need, header, len(blob), root, targets, known)
+    in_the_way = functools.partial(obstacle, header, root, targets, known=known)
+    admission = admit(header, need(), in_the_way, lambda: not in_the_way(hopeful=True), lambda: cost().need, total)
+    strips = cost() if admission.way is Way.STRIPS else None
+
+    def sized(bound: Bound, node: Node, width: int, height: int) -> None:
+        if node in known or not is_measured(bound.filter.merge):
+            return
+        known[node] = width, height
+        check_sizes(root, *header.upright, targets, known)
+        if strips is None:
+            grown = need()
+        elif sentence := in_the_way(limit=strips.limit, hopeful=True):
+            raise ImageError(sentence)
+        else:
+            grown = strips_need(header, root, targets, strips.threads, strips.limit, known)
+        if grown > admission.need:
+            raise _Outgrown
+
     with resources.memory.hold(admission.need):
-        if admission.way is Way.STRIPS:
-            return _in_strips(blob, header, root, targets, recipe, cost())
-        return _whole(blob, header, root, targets, recipe, clock)
+        if strips is not None:
+            return _in_strips(blob, header, root, targets, recipe, strips, sized)
+        return _whole(blob, header, root, targets, recipe, clock, sized)
 
 
 def _whole(
-    blob: Blob, header: formats.Header, root: Node, targets: Mapping[str, formats.Target], recipe: Recipe, clock: Clock
+    blob: Blob,
+    header: formats.Header,
+    root: Node,
+    targets: Mapping[str, formats.Target],
+    recipe: Recipe,
+    clock: Clock,
+    sized: Sized,
 ) -> _Made:
     """A large output goes to disk as soon as it is made, so that outputs never wait for each other in memory."""
     with clock.of("decode"):
@@ -156,7 +207,7 @@ def _whole(
     files: dict[str, Blob] = {}
     sizes: dict[str, tuple[int, int]] = {}
     try:
-        for name, file, size in outputs_of(root, image, targets, carried, clock):
+        for name, file, size in outputs_of(root, image, targets, carried, clock, sized):
             sizes[name] = size
             files[name] = stowed(file, INLINE_LIMIT)
             del file  # it would be held while the next one is made
@@ -173,6 +224,7 @@ def _in_strips(
     targets: Mapping[str, formats.Target],
     recipe: Recipe,
     cost: Cost,
+    sized: Sized,
 ) -> _Made:
     carried = formats.carried(header, recipe.metadata)
     streamed = process_in_strips(
@@ -184,6 +236,7 @@ def _in_strips(
         damaged=recipe.damaged,
         threads=cost.threads,
         limit=cost.limit,
+        sized=sized,
     )
     return _Made(streamed.files, streamed.sizes, streamed.seconds)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
@@ -25,6 +25,12 @@ class Node:
     bilevel: bool = False  # every pixel is 0 or 255
     space: str | None = None  # its colour space, one of worker.formats.spaces.SPACES; None: as in the file
     where: str = ""  # what made its image, for sentences: the output, the number of the step and the filter
+
+
+# Width and height, in pixels, of images at nodes which follow from pixels, as those behind trim do: nobody knows them
+# before the images are made.
+Known = Mapping[Node, tuple[int, int]]
+NOTHING_MADE: Known = {}
 
 
 @functools.lru_cache(maxsize=64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from filterfleet.worker.clock import Clock
@@ -22,8 +22,22 @@ class Made(NamedTuple):
     size: tuple[int, int]
 
 
+# Told each step, the node of its result, and the width and height of that in pixels, before anything is made of it. It
+# raises what ends the work on the image.
+Sized = Callable[[Bound, Node, int, int], None]
+
+
+def accepted(_bound: Bound, _node: Node, _width: int, _height: int) -> None:
+    """Lets every size pass."""
+
+
 def outputs_of(
-    node: Node, image: Image, targets: Mapping[str, Target], carried: Carried, clock: Clock
+    node: Node,
+    image: Image,
+    targets: Mapping[str, Target],
+    carried: Carried,
+    clock: Clock,
+    sized: Sized = accepted,
 ) -> Iterator[Made]:
     """The file of every output at the node, whose image is given, and below it. targets are those of the outputs, by
     name.
@@ -36,7 +50,7 @@ def outputs_of(
         stated = stating_space(carried, node.space)
         yield _made(output.name, image, targets[output.name], stated, clock, bilevel=node.bilevel)
     for bound, child in node.children:
-        yield from outputs_of(child, _filtered(bound, image, clock, child.where), targets, carried, clock)
+        yield from outputs_of(child, _filtered(bound, image, clock, child, sized), targets, carried, clock, sized)
 
 
 def _made(name: str, image: Image, target: Target, carried: Carried, clock: Clock, *, bilevel: bool) -> Made:
@@ -44,6 +58,8 @@ def _made(name: str, image: Image, target: Target, carried: Carried, clock: Cloc
         return Made(name, encode(image, target, carried, bilevel=bilevel), (image.shape[1], image.shape[0]))
 
 
-def _filtered(bound: Bound, image: Image, clock: Clock, where: str) -> Image:
-    with clock.of("filter", where), said_of(where):
-        return bound(image)
+def _filtered(bound: Bound, image: Image, clock: Clock, child: Node, sized: Sized) -> Image:
+    with clock.of("filter", child.where), said_of(child.where):
+        result = bound(image)
+    sized(bound, child, result.shape[1], result.shape[0])
+    return result

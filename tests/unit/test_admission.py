@@ -26,7 +26,7 @@ def admitted_by(image, obstacle, memory):
     def strips():
         return cheapest(image, ROOT, TARGETS, 2, memory).need
 
-    return admit(image, need_of(image), lambda: obstacle, strips, memory)
+    return admit(image, need_of(image), lambda: obstacle, lambda: False, strips, memory)
 
 
 def header(megapixels, *, bounded=True, **more):
@@ -117,7 +117,7 @@ def test_strips_of_a_wide_image_take_what_they_need_or_fewer_threads():
 def test_what_does_not_fit_even_on_one_thread_is_refused():
     wide = Header("tiff", 1_000_000, 5_000, bounded=True)
     with pytest.raises(ImageError) as raised:
-        admit(wide, 60 * GIB, lambda: None, lambda: cheapest(wide, ROOT, TARGETS, 2, GIB).need, GIB)
+        admit(wide, 60 * GIB, lambda: None, lambda: False, lambda: cheapest(wide, ROOT, TARGETS, 2, GIB).need, GIB)
     assert "TIFF of 5000 megapixels is too wide for this recipe. That takes" in str(raised.value)
 
 

@@ -1,5 +1,6 @@
 """The worker makes of an image file exactly what OpenCV makes of it, or reports one sentence."""
 
+import contextlib
 import struct
 import zlib
 
@@ -7,16 +8,20 @@ import msgpack
 import numpy as np
 import pytest
 
+from filterfleet.common.blob import whole
 from filterfleet.common.errors import ImageError, RecipeError
 from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
 from filterfleet.common.wire import OutputFile
-from filterfleet.worker import formats
+from filterfleet.worker import admission, formats
 from filterfleet.worker.attempt import answer
 from filterfleet.worker.filters import bind, registry
 from filterfleet.worker.filters.merge import Rows
+from filterfleet.worker.memory import Memory
+from filterfleet.worker.needs import SLACK
 from filterfleet.worker.pipeline import process, recipe_from
 from filterfleet.worker.pixels.opencv import cv2
-from filterfleet.worker.resources import default
+from filterfleet.worker.resources import Resources, default
+from filterfleet.worker.strips import needs
 
 
 def picture(height=60, width=90):
@@ -246,3 +251,70 @@ def test_what_is_too_large_only_before_the_border_is_cut_off_is_not_refused():
     beyond = Step("resize", (("height", 20_000), ("width", 20_000)))
     with pytest.raises(ImageError, match=r"^Output 'o', step 2, filter 'resize': The image would be enlarged"):
         process(file, Recipe((Output("o", (Step("trim"), beyond), "png"),)))
+
+
+class Noting(Memory):
+    """Notes how much is held."""
+
+    def __init__(self, total):
+        super().__init__(total)
+        self.held_for = []
+
+    def hold(self, amount):
+        self.held_for.append(amount)
+        return super().hold(amount)
+
+
+def framed(height, width, inner):
+    image = np.full((height, width), 255, np.uint8)
+    image[10 : 10 + inner.shape[0], 10 : 10 + inner.shape[1]] = inner
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def trimmed(*steps, encoding="png"):
+    return Recipe((Output("o", (Step("trim"), *steps), encoding),))
+
+
+def test_an_image_that_outgrows_its_memory_is_made_anew_with_more():
+    """Cut to its narrow middle, the image becomes much taller than all of it would."""
+    file = framed(420, 420, np.zeros((400, 2), np.uint8))
+    memory = Noting(1 << 30)
+    done = process(file, trimmed(Step("resize", (("width", 100),))), Resources(1, memory))
+    assert pixels(done.blobs[0]).shape == (20_000, 100)
+    first, second = memory.held_for
+    assert first < SLACK + 20_000 * 100 < second
+
+
+@pytest.fixture
+def strips_from(monkeypatch):
+    """Images of more than this number of pixels go in strips."""
+
+    def strips_from(limit):
+        monkeypatch.setattr(admission, "WHOLE_PIXELS", limit)
+        monkeypatch.setattr(needs, "WHOLE_PIXELS", limit)
+
+    return strips_from
+
+
+@pytest.mark.parametrize(
+    ("steps", "encoding"),
+    [((Step("clahe"),), "png"), ((Step("resize", (("width", 3_000),)),), "png"), ((), "webp")],
+)
+def test_in_strips_only_what_a_border_leaves_counts(strips_from, steps, encoding):
+    """What follows trim may need the whole image, be refused as too large, or be no format for strips."""
+    inner = np.random.default_rng(1).integers(0, 200, (8, 100), np.uint8)
+    file, recipe = framed(3_000, 120, inner), trimmed(*steps, encoding=encoding)
+    expected = pixels(process(file, recipe).blobs[0])
+    strips_from(5_000)
+    with contextlib.closing(process(file, recipe, Resources(2, Memory(1 << 20)))) as done:
+        assert np.array_equal(pixels(whole(done.blobs[0])), expected)
+
+
+def test_what_a_border_leaves_is_refused_when_it_is_too_large(strips_from):
+    file = framed(1_000, 320, np.zeros((900, 300), np.uint8))
+    strips_from(5_000)
+    with pytest.raises(ImageError, match=r"^The filter 'clahe' needs the whole image at once"):
+        process(file, trimmed(Step("clahe")), Resources(2, Memory(1 << 20)))
+    beyond = Step("crop", (("left", 310), ("width", 5)))
+    with pytest.raises(ImageError, match=r"^Output 'o', step 2, filter 'crop': The image of 300 x 900 pixels has none"):
+        process(file, trimmed(beyond), Resources(2, Memory(1 << 20)))

@@ -147,4 +147,10 @@ class Whole(Struct, frozen=True):
 # Rules by which the result has another size, which target() says before a pixel is decoded.
 Resizing = Resampled | Moved | Gathered
 
+
+def is_measured(merge: Merge) -> bool:
+    """Whether the size of the result follows from the pixels, so that nobody knows it before it is made."""
+    return (isinstance(merge, Gathered) and not merge.certain) or (isinstance(merge, Whole) and not merge.keeps_size)
+
+
 Merge = Rows | Measured | Hysteresis | Resizing | Chain | Whole

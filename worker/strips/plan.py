@@ -13,13 +13,22 @@ from dataclasses import dataclass
 
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.merge import Gathered, Hysteresis, Measured, Moved, Resampled, Rows, Whole
+from filterfleet.worker.filters.merge import (
+    Gathered,
+    Hysteresis,
+    Measured,
+    Moved,
+    Resampled,
+    Rows,
+    Whole,
+    is_measured,
+)
 from filterfleet.worker.formats import Target
 from filterfleet.worker.formats.limits import LONGEST_WRITTEN
 from filterfleet.worker.strips import resample
 from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.writers import check_output
-from filterfleet.worker.tree import Node
+from filterfleet.worker.tree import NOTHING_MADE, Known, Node
 
 # A band has a multiple of this many rows: eight rows of the 16 x 16 blocks of a JPEG, after which its restart markers
 # repeat. Half of it would break JPEGs; twice as much makes bands of wide images larger than memory should hold.
@@ -169,11 +178,25 @@ def resampling(bound: Bound, merge: Resampled, size: Size) -> resample.Plan:
         raise ImageError(f"The filter {bound.filter.name!r} {error}") from None
 
 
-def check(node: Node, size: Size, targets: Mapping[str, Target], limit: int) -> None:
+def is_uncertain(bound: Bound, child: Node, known: Known) -> bool:
+    """Whether nobody knows yet how large the step's result is."""
+    return is_measured(bound.filter.merge) and child not in known
+
+
+def check(
+    node: Node,
+    size: Size,
+    targets: Mapping[str, Target],
+    limit: int,
+    known: Known = NOTHING_MADE,
+    *,
+    hopeful: bool = False,
+) -> None:
     """Raises ImageError, naming the filter or the output, unless every chain below the node runs in strips.
 
     targets are those of the outputs, by name. What a step makes as small as limit, in pixels, runs whole from there,
-    and is not checked further.
+    and is not checked further. A result whose size is not known counts as the largest that it can be; or, hopeful, as
+    one that goes on whole.
     """
     for output in node.outputs:
         check_output(output.name, targets[output.name], size.width, size.height)
@@ -184,10 +207,11 @@ def check(node: Node, size: Size, targets: Mapping[str, Target], limit: int) -> 
             case Resampled() as merge:
                 below = resampling(bound, merge, size)
                 if below.width * below.height > limit:
-                    check(child, Size(below.width, below.height), targets, limit)
+                    check(child, Size(below.width, below.height), targets, limit, known, hopeful=hopeful)
             case Moved() | Gathered() as merge:
                 width, height = merge.target(size.width, size.height, **bound.values)
-                if width * height > limit:
-                    check(child, Size(width, height), targets, limit)
+                width, height = known.get(child, (width, height))
+                if width * height > limit and not (hopeful and is_uncertain(bound, child, known)):
+                    check(child, Size(width, height), targets, limit, known, hopeful=hopeful)
             case Rows() | Measured() | Hysteresis():
-                check(child, size, targets, limit)
+                check(child, size, targets, limit, known, hopeful=hopeful)

@@ -34,8 +34,8 @@ from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.spool import RowSource
 from filterfleet.worker.strips.upright import upright
 from filterfleet.worker.strips.writers import Ordered, open_writer
-from filterfleet.worker.tree import Node
-from filterfleet.worker.whole import outputs_of
+from filterfleet.worker.tree import NOTHING_MADE, Known, Node
+from filterfleet.worker.whole import Sized, accepted, outputs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,20 @@ class Streamed:
     sizes: Mapping[str, tuple[int, int]]
 
 
-def obstacle(header: Header, root: Node, targets: Mapping[str, Target], limit: int = WHOLE_PIXELS) -> str | None:
+def obstacle(
+    header: Header,
+    root: Node,
+    targets: Mapping[str, Target],
+    limit: int = WHOLE_PIXELS,
+    known: Known = NOTHING_MADE,
+    *,
+    hopeful: bool = False,
+) -> str | None:
     """The sentence that says why this recipe cannot run on this image in strips; None if it can. targets are those of
-    the outputs, by name; limit is in pixels, as in stream.
+    the outputs, by name; limit is in pixels, as in stream; hopeful as in plan.check.
     """
     try:
-        plan.check(root, Size(*header.upright), targets, limit)
+        plan.check(root, Size(*header.upright), targets, limit, known, hopeful=hopeful)
     except ImageError as error:
         return str(error)
     return None
@@ -70,22 +78,23 @@ def process_in_strips(
     damaged: Damaged = Damaged.REFUSE,
     threads: int = 1,
     limit: int = WHOLE_PIXELS,
+    sized: Sized = accepted,
 ) -> Streamed:
     """All outputs of the tree below root, for one image file. targets are those of the outputs, by name.
 
     The pixels equal those of the whole image. worker.strips.needs says how much memory that takes. limit is in pixels,
-    as in stream.
+    as in stream; sized is as in worker.whole.
     The results wait in temporary files ($TMPDIR), and so do the pixels before each step that needs to see all of them.
     Raises ImageError, before anything is decoded if the recipe cannot run in strips (see obstacle), MemoryError, and
     OSError.
     """
-    if sentence := obstacle(header, root, targets, limit):
+    if sentence := obstacle(header, root, targets, limit, hopeful=True):
         raise ImageError(sentence)
     began = time.perf_counter()
     with closed_on_error(Decoded(blob, header, damaged)) as decoded:
         source = upright(decoded, header.orientation)
     opened = time.perf_counter() - began
-    streamed = stream(source, root, targets, carried=carried, threads=threads, limit=limit)
+    streamed = stream(source, root, targets, carried=carried, threads=threads, limit=limit, sized=sized)
     return replace(streamed, seconds={**streamed.seconds, "decode": streamed.seconds["decode"] + opened})
 
 
@@ -98,13 +107,14 @@ def stream(
     threads: int = 1,
     limit: int = WHOLE_PIXELS,
     rows: int | None = None,
+    sized: Sized = accepted,
 ) -> Streamed:
     """As process_in_strips, for any source of rows, which is closed here. An image that a step has made as small as
     limit, in pixels, goes on whole. rows is the height of a band, a multiple of 128 if an output is a JPEG; None lets
     the image decide.
     """
     with contextlib.ExitStack() as unfinished:
-        run = _Run(targets, carried, threads, limit, rows, unfinished)
+        run = _Run(targets, carried, threads, limit, rows, sized, unfinished)
         run.tree(source, root)
         unfinished.pop_all()
     return Streamed(run.files, run.clock.seconds, run.sizes)
@@ -119,6 +129,7 @@ class _Run:
     threads: int
     limit: int
     rows: int | None
+    sized: Sized
     unfinished: contextlib.ExitStack
     files: dict[str, FileBlob] = field(default_factory=dict)
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -133,6 +144,7 @@ class _Run:
                 bound, child, barrier = ended_at.pop()
                 with self.clock.of("filter"), said_of(child.where):
                     result = barrier.finish()
+                self.sized(bound, child, result.width, result.height)
                 self._go_on(result, bound, child)
 
     def _pass(
@@ -149,7 +161,8 @@ class _Run:
                 writers[output.name] = self._writer(output, node, size, rows)
             for bound, child in node.children:
                 if plan.is_barrier(bound):
-                    barrier = open_barrier(bound, size, bands)
+                    with said_of(child.where):
+                        barrier = open_barrier(bound, size, bands)
                     open_barriers.callback(barrier.close)
                     ended_at.append((bound, child, barrier))
         barriers = {child: barrier for _, child, barrier in ended_at}
@@ -173,7 +186,7 @@ class _Run:
             return
         with contextlib.closing(result):
             image = result.read(Span(0, result.height))
-        for name, data, size in outputs_of(child, image, self.targets, self.carried, self.clock):
+        for name, data, size in outputs_of(child, image, self.targets, self.carried, self.clock, self.sized):
             file = FileBlob()
             self.unfinished.callback(file.close)
             file.append(data)
