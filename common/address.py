@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import socket
 from dataclasses import dataclass
 
 from filterfleet.common.errors import FleetError
@@ -38,3 +40,21 @@ def parse_address(text: str, option: str, example: str) -> Address:
     if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
         raise FleetError(f"{printable(text)} is no HOST:PORT for {option}, such as {example}.")
     return Address(host, int(port))
+
+
+def host_in(address: str) -> str:
+    """The host of a ZeroMQ address, tcp://HOST:PORT."""
+    return address.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+
+
+def first_address(host: str) -> str | None:
+    """The address by which a host is reached: its first of IPv4, else its first of IPv6; None if nobody here knows the
+    host. It may ask name servers, and wait for them.
+
+    IPv4 comes first because a broker that listens on all of its addresses of IPv6 listens on those of IPv4 as well, and
+    not the other way round.
+    """
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError, UnicodeError):
+            return str(socket.getaddrinfo(host, None, family, socket.SOCK_STREAM)[0][4][0])
+    return None

@@ -21,6 +21,13 @@ _FEW = 10
 # Letters and marks by their category, but nothing is to be seen of them: names that differ only in these look alike.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 
+# What Python says of a mistake in TOML, and the same in the words of somebody who has written a file.
+_TOML = (
+    (re.compile(r"^Cannot overwrite a value"), "The same key stands there twice"),
+    (re.compile(r"^Cannot declare \((.*?),?\) twice"), r"The same table stands there twice, \1"),
+    (re.compile(r"^Invalid value"), "This is no value, and texts need quotes"),
+)
+
 
 def printable(text: str) -> str:
     """The text with everything escaped that a terminal would obey, or nobody would see: control characters, line
@@ -68,6 +75,14 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def toml_mistake(error: ValueError) -> str:
+    """What a TOMLDecodeError says, where its own words would not tell a reader what he has done."""
+    said = one_line(str(error))
+    for theirs, ours in _TOML:
+        said = theirs.sub(ours, said)
+    return said
 
 
 def did_you_mean(word: str, known: Collection[str], listing: str = "") -> str:

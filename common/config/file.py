@@ -13,7 +13,7 @@ from typing import Any
 from filterfleet.common.config.tables import DAEMONS, STANDARD_READERS
 from filterfleet.common.errors import FleetError
 from filterfleet.common.opening import check_file
-from filterfleet.common.text import one_line, printable, size_text
+from filterfleet.common.text import printable, size_text, toml_mistake
 
 VARIABLE = "FILTERFLEET_CONFIG"
 # Never the working directory: whoever may write there would choose what a daemon does.
@@ -85,7 +85,7 @@ def read(path: Path | None) -> File:
             f"The settings {printable(str(path))} are not text in UTF-8, from line {line} on: store the file as UTF-8."
         ) from None
     except (ValueError, RecursionError) as error:  # ValueError: TOMLDecodeError, and a number of thousands of digits
-        said = one_line(str(error)) if isinstance(error, tomllib.TOMLDecodeError) else _OUT_OF_BOUNDS
+        said = toml_mistake(error) if isinstance(error, tomllib.TOMLDecodeError) else _OUT_OF_BOUNDS
         raise FleetError(f"The settings {printable(str(path))} are not TOML: {said}.") from None
 
 

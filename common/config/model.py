@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from filterfleet.common.config.setting import Setting
+from filterfleet.common.errors import FleetError
+from filterfleet.common.home import from_home
 from filterfleet.common.text import did_you_mean, one_line, printable
 
 _LISTING = "`filterfleet config init`"
@@ -60,11 +62,26 @@ def _item(setting: Setting) -> Any:
     if issubclass(kind, enum.Enum):
         return Annotated[kind, BeforeValidator(functools.partial(_member, kind))]
     if issubclass(kind, Path):
-        return Annotated[Path, Strict(False)]
+        return Annotated[Path, BeforeValidator(_path)]
     if kind in (int, float):
         bounds = Field(ge=option.min, le=option.max, allow_inf_nan=False if kind is float else None)
         return Annotated[kind, bounds]
-    return kind
+    return Annotated[kind, BeforeValidator(_text)] if kind is str else kind
+
+
+def _path(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value  # which is none: Pydantic will say so
+    try:
+        return from_home(_text(value))
+    except FleetError as error:
+        raise ValueError(str(error)) from None
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("a NUL character cannot stand in it.")
+    return value
 
 
 def _parsed(parser: Any, value: Any) -> Any:

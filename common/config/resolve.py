@@ -71,11 +71,19 @@ def misplaced(file: File) -> list[str]:
     mistakes = []
     for name, value in file.tables.items():
         if not isinstance(value, dict):
-            hint = "settings stand in tables, such as [fleet]" if name not in TABLES else "that is the name of a table"
-            mistakes.append(f"{file.place(name)}: {printable(name)} cannot stand here: {hint}.")
+            mistakes.append(f"{file.place(name)}: {printable(name)} cannot stand here: {_instead(name, value)}.")
         elif name not in TABLES:
             mistakes.append(f"{file.place(name)}: there is no table [{printable(name)}]: {did_you_mean(name, TABLES)}")
     return mistakes
+
+
+def _instead(name: str, value: Any) -> str:
+    """value is no table."""
+    if isinstance(value, list) and name in TABLES:
+        return f"a table has one bracket on each side, [{name}]"
+    if name in FLEET:
+        return "that is a setting of [fleet]"
+    return "that is the name of a table" if name in TABLES else "settings stand in tables, such as [fleet]"
 
 
 def of_file(

@@ -46,7 +46,7 @@ from filterfleet.common.jobs.recipe import (
     Value,
 )
 from filterfleet.common.opening import NotAFileError, read_file
-from filterfleet.common.text import did_you_mean, printable
+from filterfleet.common.text import did_you_mean, printable, toml_mistake
 from filterfleet.common.text import shown_value as _short
 from filterfleet.common.wire.codec import RECIPE_LIMIT
 
@@ -98,7 +98,7 @@ def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
         line = data.count(b"\n", 0, error.start) + 1
         raise RecipeError(f"It is not UTF-8, as TOML has to be (line {line}): save it with that encoding.") from None
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"It is not TOML: {printable(str(error))}.") from None
+        raise RecipeError(f"It is not TOML: {toml_mistake(error)}.") from None
     except ValueError:
         raise RecipeError("It is not TOML for people: a number has thousands of digits.") from None
     reader = _Reader(folder, check)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import zmq
 
+from filterfleet.common.address import first_address, host_in
 from filterfleet.common.errors import ProtocolError
 from filterfleet.common.keys.folders import PeerKeys
 from filterfleet.common.keys.handshakes import Entrance, show_keys
@@ -91,7 +92,8 @@ class PeerSocket:
         socket.reconnect_ivl = FIRST_RETRY
         socket.reconnect_ivl_max = LAST_RETRY
         socket.maxmsgsize = self._largest_frame
-        socket.ipv6 = "[" in address
+        # Without this, libzmq looks for IPv4 alone; with it, for IPv6 first, where a broker may not listen.
+        socket.ipv6 = ":" in (first_address(host_in(address)) or "")
         show_keys(socket, self._keys)
         self._entrance = Entrance(socket, address, self._keys)
         self._versions.opened(address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import socket
 import time
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from filterfleet.common.address import first_address
 from filterfleet.common.client.asking import Answer, ask
 from filterfleet.common.client.brokers import check_brokers as check_names
 from filterfleet.common.client.brokers import hosts
@@ -24,25 +24,25 @@ from filterfleet.doctor.listening import listener_on
 APART, FAR_APART = 2.0, 300.0
 
 _OTHERS = "give broker, workers and listener other ports: --frontend-port, --backend-port."
+LOOPBACK = "127.0.0.1"
 BROKER, CLOCK, PORTS = "broker", "clock", "ports"
 
 
 def check_brokers(
     brokers: str, frontend_port: int, backend_port: int, keys: Path | None, *, expected: bool
 ) -> Iterator[Finding]:
-    """expected: the user has named the broker, so it should be there. Raises FleetError."""
+    """expected: the user has named the brokers, so they should be there; otherwise they are those of this machine.
+    Raises FleetError."""
     ports = (frontend_port, backend_port)
-    is_here = all(map(_is_here, hosts(brokers)))
-    if is_here and not expected and all(map(_is_free, ports)):
+    if not expected and all(map(_is_free, ports)):
         yield warning(BROKER, "No broker runs on this machine.", "Name the fleet's broker with --broker.")
         yield from check_ports(ports)
         return
     check_names(brokers)
-    answers = ask(brokers, *ports, keys)
-    for answer in answers:
+    for host, answer in zip(hosts(brokers), ask(brokers, *ports, keys), strict=True):
         yield from about(answer, time.time(), expected=expected)
-    if is_here and all(answer.silent for answer in answers):
-        yield from check_ports(ports)
+        if answer.silent and (address := _own_address(host)) is not None:
+            yield from check_ports(ports, address)
 
 
 def about(answer: Answer, now: float, *, expected: bool) -> Iterator[Finding]:
@@ -68,13 +68,13 @@ def about(answer: Answer, now: float, *, expected: bool) -> Iterator[Finding]:
         yield ok(CLOCK, f"The clock of the broker at {answer.broker} agrees with ours.")
 
 
-def check_ports(ports: Iterable[int], machine: Path = Path("/")) -> Iterator[Finding]:
-    """The ports that a broker on this machine would listen on, where none answers."""
+def check_ports(ports: Iterable[int], address: str = LOOPBACK, machine: Path = Path("/")) -> Iterator[Finding]:
+    """The ports at which a broker would listen on an address of this machine, where none answers."""
     for port in ports:
-        if _is_free(port, machine):
+        if _is_free(port, address, machine):
             yield ok(PORTS, f"Port {port} is free.")
             continue
-        if isinstance(_refusal(port), PermissionError):
+        if isinstance(_refusal(port, address), PermissionError):
             says = f"This user may not listen on port {port}: the system keeps low ports for root."
             yield problem(PORTS, says, f"{_OTHERS[0].upper()}{_OTHERS[1:]}")
             continue
@@ -106,23 +106,34 @@ def _apart(report: Mapping[str, Any], now: float) -> float | None:
     return clock - now
 
 
-def _is_free(port: int, machine: Path = Path("/")) -> bool:
-    return listener_on(port, machine) is None and _refusal(port) is None
+def _is_free(port: int, address: str = LOOPBACK, machine: Path = Path("/")) -> bool:
+    """Beyond loopback, whoever listens on another address of the machine is not in the way."""
+    return _refusal(port, address) is None and (address != LOOPBACK or listener_on(port, machine) is None)
 
 
-def _refusal(port: int) -> OSError | None:
+def _refusal(port: int, address: str) -> OSError | None:
     """Why the system does not let this process listen there."""
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        with _socket(address, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
     except OSError as error:
         return error
     return None
 
 
-def _is_here(host: str) -> bool:
+def _own_address(host: str) -> str | None:
+    """The address of a host, if it is this machine."""
+    address = first_address(host)
+    if address is None:
+        return None
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        with _socket(address, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return None
+    return address
+
+
+def _socket(address: str, kind: socket.SocketKind) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)

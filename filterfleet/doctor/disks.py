@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from filterfleet.common.blob import FileBlob
 from filterfleet.common.temporary import passed_over
 from filterfleet.common.text import printable, size_text
 from filterfleet.doctor.finding import Finding, ok, problem, warning
+from filterfleet.listener.local.sentinel import Sentinel
 
 TEMPORARY, WATCHES = "temporary files", "notifications"
 
@@ -25,15 +27,21 @@ _MEMORY = frozenset({"tmpfs", "ramfs"})
 _OCTAL = re.compile(r"\\(\d{3})")
 
 
-def room(check: str, folder: Path) -> Finding:
-    """How much a file system has room for. The folder may not exist yet; those above it tell, then."""
+def room(
+    check: str,
+    folder: Path,
+    full: str = "Results wait when a disk is full: make room.",
+    enough: str = "See that it is enough for all results.",
+) -> Finding:
+    """How much a file system has room for. The folder may not exist yet; those above it tell, then. full and enough say
+    what to do about little room and about some."""
     there = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # noqa: PTH110 - as far as we see
     usage = shutil.disk_usage(there)
     says = f"{_shown(folder)} is on a file system with {size_text(usage.free)} of free space"
     if usage.free < LITTLE_ROOM:
-        return problem(check, f"{says}.", "Results wait when a disk is full: make room.")
+        return problem(check, f"{says}.", full)
     if usage.free < SOME_ROOM:
-        return warning(check, f"{says}.", "See that it is enough for all results.")
+        return warning(check, f"{says}.", enough)
     return ok(check, f"{says}.")
 
 
@@ -63,7 +71,12 @@ def check_temporary(mounts: Path = Path("/proc/self/mounts")) -> Iterator[Findin
             f"Large images wait in {_shown(folder)}, which is in memory ({kind}).",
             "Set TMPDIR=/var/tmp, or another folder on a disk, for workers and listeners.",
         )
-    yield room(TEMPORARY, folder)
+    yield room(
+        TEMPORARY,
+        folder,
+        "Large images wait there: make room, or set TMPDIR to another folder.",
+        "See that it is enough for the large images that wait there.",
+    )
 
 
 def kind_of(folder: Path, mounts: Path) -> str:
@@ -99,8 +112,25 @@ def check_watches(source: Path, kernel: Path = Path("/proc/sys/fs/inotify")) -> 
             f"This system lets a user watch with {instances} programs at once (fs.inotify.max_user_instances).",
             "When they are used up, scans find everything, later: sysctl fs.inotify.max_user_instances=128.",
         )
+    elif (limit := _used_up(source)) is not None:
+        raised = 2 * (watches if limit == "max_user_watches" else instances)
+        yield warning(
+            WATCHES,
+            f"The programs of this user have used up all that the system lets them watch (fs.inotify.{limit}).",
+            f"Scans find everything, later. To be told at once: sysctl fs.inotify.{limit}={raised}.",
+        )
     else:
         yield ok(WATCHES, f"The system can watch every folder of the source: {folders:,}.")
+
+
+def _used_up(source: Path) -> str | None:
+    """The limit that would keep a listener from watching anything now. It takes a second instance of inotify for
+    itself."""
+    try:
+        with contextlib.closing(Sentinel(source)) as sentinel, contextlib.closing(Sentinel(source)):
+            return None if sentinel.can_watch_more() else "max_user_watches"
+    except OSError as error:
+        return "max_user_watches" if error.errno == errno.ENOSPC else "max_user_instances"
 
 
 def _count_folders(source: Path) -> int:

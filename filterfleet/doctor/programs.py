@@ -20,9 +20,10 @@ def check_programs(path: str) -> Iterator[Finding]:
     found = {program: _version(program) for program in programs(path)}
     others = {program: told for program, told in found.items() if told != f"filterfleet {VERSION}"}
     for program, told in others.items():
+        what = f"is another version: it says {one_line(told, 80)!r}" if told else "does not run: it tells no version"
         yield warning(
             CHECK,
-            f"{printable(str(program))} is another version: it says {one_line(told, 80)!r}, and this is {VERSION}.",
+            f"{printable(str(program))} {what}, and this is {VERSION}.",
             "Upgrade or remove it: units and shells start the first one that they find.",
         )
     if not others:
@@ -40,6 +41,7 @@ def programs(path: str) -> list[Path]:
 
 
 def _version(program: Path) -> str:
+    """What it says of its version; empty if it does not run."""
     try:
         done = subprocess.run(
             [str(program.absolute()), "--version"],
@@ -50,5 +52,5 @@ def _version(program: Path) -> str:
             timeout=PATIENCE,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return "nothing"
-    return done.stdout.strip() or "nothing"
+        return ""
+    return done.stdout.strip()

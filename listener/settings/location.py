@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.home import from_home
 from filterfleet.common.text import printable
 from filterfleet.listener.settings.connection import NoConnectionError, mask, parse_connection
 
@@ -48,10 +49,10 @@ def full_text(place: Location) -> str:
 
 def parse_location(text: str) -> Location:
     """A name with a colon before its first slash belongs to a remote, as in rclone; ./a:b is a local folder. A single
-    letter is a remote's name too: rclone takes it for a drive only on Windows.
+    letter is a remote's name too: rclone takes it for a drive only on Windows. ~/ is the home folder.
 
-    Raises FleetError for options that rclone does not understand, and for a remote's path with '..', which nothing
-    would resolve.
+    Raises FleetError for options that rclone does not understand, for a remote's path with '..', which nothing would
+    resolve, and for ~ where there is no home.
     """
     try:
         found = parse_connection(text)
@@ -61,7 +62,7 @@ def parse_location(text: str) -> Location:
             "quotes around a value that has a colon or a comma in it. A local folder of this name needs ./ before it."
         ) from None
     if found is None:
-        return Path(text)
+        return from_home(text)
     parts = [part for part in found.path.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise FleetError(f"{mask(text)} has '..' in it, which means nothing in a remote: write the path without it.")

@@ -322,3 +322,37 @@ def test_lines_are_those_of_the_table_they_stand_in(write):
 def test_every_command_that_reads_settings_takes_config(command: str):
     loaded = typer.main.get_command(app).commands[command].load()
     assert "--config" in {flag for parameter in loaded.params for flag in parameter.opts}
+
+
+# --- what people write ----
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[worker]\nthreads = 1\nthreads = 2\n", "are not TOML: The same key stands there twice (at line 3"),
+        ("[worker]\n[broker]\n[worker]\n", "are not TOML: The same table stands there twice, 'worker' (at line 3"),
+        ("[fleet]\nkeys = /etc/keys\n", "are not TOML: This is no value, and texts need quotes (at line 2, column 8)"),
+        ('broker = "hub"\n', "line 1: broker cannot stand here: that is a setting of [fleet]."),
+        ("listener = 1\n", "line 1: listener cannot stand here: that is the name of a table."),
+        ("[[worker]]\nthreads = 1\n", "worker cannot stand here: a table has one bracket on each side, [worker]."),
+        ('[fleet]\nkeys = "a\\u0000b"\n', "line 2: [fleet] keys: a NUL character cannot stand in it."),
+        (
+            '[listener]\ninclude = ["a", "b\\u0000"]\n',
+            "line 2: [listener] include: a NUL character cannot stand in it.",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_words_of_those_who_write_files(text: str, said: str, write) -> None:
+    code, told = run("check", str(write(text)))
+    assert code == 2
+    assert said in told
+
+
+def test_a_path_may_begin_at_home(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = write('[fleet]\nkeys = "~/keys"\n[listener]\nstate = "./~/state"\n')
+    found = values(resolved("listener", file, FILTERFLEET_LISTENER_RCLONE_CONFIG="~/rclone.conf"))
+    assert found["keys"] == tmp_path / "keys"
+    assert found["rclone_config"] == tmp_path / "rclone.conf"
+    assert found["state"] == Path("~/state")

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from filterfleet.app import app
+from filterfleet.common.client import asking
 from filterfleet.common.client.asking import Answer
 from filterfleet.common.keys.folders import Role
 from filterfleet.common.keys.making import add_machine, make_broker_folder
@@ -48,6 +49,16 @@ def test_a_taken_port_is_a_problem_and_says_who_has_it() -> None:
         assert f"Port {port} is taken by process {os.getpid()}, " in finding.says
         assert "--frontend-port" in finding.do
     assert levels(check_ports([port])) == [OK]
+
+
+def test_a_port_of_another_address_of_this_machine_may_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """127.0.0.2 stands for the address in the network: a program at 127.0.0.1 is not in the way there."""
+    monkeypatch.setattr(asking, "PATIENCE", 0.1)
+    with taken_port() as other, socket.create_server(("127.0.0.2", free_ports().frontend)) as server:
+        port = server.getsockname()[1]
+        broker, taken, free = check_brokers("127.0.0.2", port, other, None, expected=True)
+        assert [broker.level, taken.level, free.level] == [PROBLEM, PROBLEM, OK]
+        assert f"Port {port} is taken by process {os.getpid()}, " in taken.says
 
 
 def test_a_port_of_somebody_else_s_process_is_taken_too(tmp_path: Path) -> None:
@@ -148,6 +159,12 @@ def test_a_secret_that_others_can_read_is_a_problem(keys: Path) -> None:
     (finding,) = [one for one in check_keys(keys) if one.level is not OK]
     assert finding.level is PROBLEM
     assert f"chmod 600 {secret}" in finding.says
+
+
+def test_a_folder_that_others_can_write_to_is_told_once_and_not_for_each_key_in_it(keys: Path) -> None:
+    keys.chmod(0o777)
+    (finding,) = check_keys(keys)
+    assert f"chmod go-w {keys}" in finding.says
 
 
 def test_a_listed_key_that_is_none_is_a_warning(keys: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,19 @@ def test_too_few_watches_are_a_warning(tmp_path: Path) -> None:
     assert levels(check_watches(source, inotify(tmp_path, "many\n", "2\n"))) == [WARNING]
 
 
+@pytest.mark.parametrize("what", ["watches", "instances"])
+def test_watches_that_are_used_up_are_a_warning(tmp_path: Path, what: str) -> None:
+    if subprocess.run(["unshare", "-Ur", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system has no user namespaces for us")
+    check = f"echo 1 >/proc/sys/user/max_inotify_{what} && exec filterfleet doctor --only folders --source {tmp_path}"
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    said = subprocess.run(
+        ["unshare", "-Ur", "sh", "-ec", check], capture_output=True, text=True, timeout=60, env=environment
+    ).stdout
+    assert f"used up all that the system lets them watch (fs.inotify.max_user_{what})" in said
+    assert f"sysctl fs.inotify.max_user_{what}=" in said
+
+
 # --- folders ----
 
 
@@ -207,6 +221,7 @@ def test_another_version_on_path_is_named(tmp_path: Path) -> None:
     found = list(check_programs(path))
     assert levels(iter(found)) == [WARNING, WARNING]
     assert "says 'filterfleet 0.0.9'" in found[0].says
+    assert "broken/filterfleet does not run: it tells no version" in found[1].says
     assert levels(check_programs(str(tmp_path / "same"))) == [OK]
 
 

@@ -30,6 +30,15 @@ def test_a_remote_has_a_colon_before_its_first_slash(text, location):
     assert parse_location(text) == location
 
 
+def test_a_path_may_begin_at_home(monkeypatch, tmp_path):
+    """A shell that is given --output=~/out leaves that as it is, and nobody wants a folder of the name ~."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert parse_location("~/out") == tmp_path / "out"
+    assert parse_location("~") == tmp_path
+    assert parse_location("./~/out") == Path("~/out")
+    assert parse_location("~x/out") == Path("~x/out")
+
+
 def test_a_remotes_path_does_not_go_up():
     with pytest.raises(FleetError, match="without it"):
         parse_location("s3:bucket/../other")

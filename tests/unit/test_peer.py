@@ -1,6 +1,9 @@
 """The socket of a peer, at a broker that is a bare ROUTER."""
 
 import contextlib
+import shutil
+import subprocess
+import sys
 
 import pytest
 import zmq
@@ -113,3 +116,35 @@ def test_a_socket_that_was_never_opened_is_closed_all_the_same():
     peer = PeerSocket()
     assert peer.refusal() is None
     peer.close()
+
+
+# Of these names, one has an address of IPv6 alone, and one has both kinds, with a broker at that of IPv4.
+HOSTS = "127.0.0.1 both.example\nfd00::5 both.example\nfd00::5 six.example\n"
+SPACE = """
+ip link set lo up; ip addr add fd00::5/64 dev lo nodad; mount --bind "$1" /etc/hosts; shift; exec "$@"
+"""
+REACH = """
+import contextlib, zmq
+from filterfleet.common.wire.peer import PeerSocket
+from filterfleet.worker.sandbox.names import Names
+
+def reaches(name, at):
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as broker, contextlib.closing(PeerSocket()) as peer:
+        broker.ipv6, broker.linger, broker.rcvtimeo = True, 0, 10_000
+        named = f"tcp://{name}:{broker.bind_to_random_port('tcp://' + at)}"
+        peer.open(b"fx1|first", named)
+        peer.send((b"hello",))
+        print(broker.recv_multipart()[1], Names([named]).current(named).rpartition(":")[0])
+
+reaches("six.example", "[fd00::5]")
+reaches("both.example", "127.0.0.1")
+"""
+
+
+def test_a_broker_whose_name_has_addresses_of_ipv6_alone_is_reached(tmp_path):
+    if not shutil.which("ip") or subprocess.run(["unshare", "-Urmn", "true"], capture_output=True).returncode:
+        pytest.skip("needs `ip`, and user namespaces for us")
+    (hosts := tmp_path / "hosts").write_text(HOSTS)
+    command = ["unshare", "-Urmn", "sh", "-ec", SPACE, "sh", hosts, sys.executable, "-c", REACH]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.stdout.splitlines() == ["b'hello' tcp://[fd00::5]", "b'hello' tcp://127.0.0.1"], ended.stderr

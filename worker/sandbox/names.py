@@ -16,6 +16,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from filterfleet.common.address import first_address, host_in
+
 _LARGEST = 1 << 16  # bytes of an answer
 
 # Seconds to wait for the first answer. More finds a broker at the first attempt although DNS is slow; less lets a
@@ -33,7 +35,7 @@ class Names:
     def __init__(self, backends: Sequence[str]) -> None:
         self._known = {backend: backend for backend in backends}
         self._child: socket.socket | None = None
-        named = [backend for backend in backends if not _is_number(_host(backend))]
+        named = [backend for backend in backends if not _is_number(host_in(backend))]
         if named and sys.platform == "linux":  # elsewhere there is no sandbox
             self._child, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             if os.fork() == 0:
@@ -81,16 +83,12 @@ def _answer(questions: socket.socket, backends: Sequence[str]) -> NoReturn:
 
 
 def _numbered(backend: str) -> str:
-    """The backend with the first IPv4 address of its host, as libzmq would choose it."""
-    host = _host(backend)
-    with contextlib.suppress(OSError, UnicodeError):
-        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
-        return backend.replace(host, str(found[0][4][0]), 1)
-    return backend
-
-
-def _host(backend: str) -> str:
-    return backend.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    """The backend with the address of its host."""
+    host = host_in(backend)
+    address = first_address(host)
+    if address is None:
+        return backend
+    return backend.replace(host, f"[{address}]" if ":" in address else address, 1)
 
 
 def _is_number(host: str) -> bool:
