@@ -121,7 +121,10 @@ def test_other_output_is_not_taken_for_a_listing(line):
 
 
 def features(**known):
-    asked = ("Move", "Copy", "DuplicateFiles", "SlowHash", "BucketBased", "IsLocal", "CanHaveEmptyDirectories")
+    asked = (
+        *("Move", "Copy", "DuplicateFiles", "SlowHash"),
+        *("BucketBased", "IsLocal", "CanHaveEmptyDirectories", "CaseInsensitive"),
+    )
     return dict.fromkeys(asked, False) | known
 
 
