@@ -59,6 +59,12 @@ class Bar:
             columns = shutil.get_terminal_size().columns
             self._write(f"\r{self._shown[: columns - 1]}\x1b[K")  # and erase what is left of a longer line
 
+    def tell(self, sentence: str) -> None:
+        """Say something above the line, on standard error."""
+        if self._drawn:
+            self._write("\r\x1b[K")
+        typer.echo(sentence, err=True)
+
     def close(self) -> None:
         if self._shown:
             self._write("\n" if self._drawn else f"{self._shown}\n")

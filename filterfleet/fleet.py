@@ -28,6 +28,7 @@ from filterfleet.dashboard.launch import url_of
 from filterfleet.dashboard.token import token_in
 from filterfleet.listener import handover
 from filterfleet.listener.claim import Guard
+from filterfleet.listener.core.core import RESUME
 from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.ledger.opening import ledger_file, open_ledger
 from filterfleet.listener.metrics import disk_families
@@ -137,12 +138,14 @@ class Fleet:
 
         Returns the listener's exit code: 0 when every image succeeded, 1 when some failed, INTERRUPTED when stopped.
         """
-        ended = INTERRUPTED
+        ended, paused = INTERRUPTED, False
         with contextlib.closing(Bar("images")) as bar:
 
             def watch(supervisor: Supervisor) -> bool:
-                nonlocal ended
+                nonlocal ended, paused
                 code = supervisor.children[-1].exit_code
+                if not paused and (paused := self.ledger.is_paused):
+                    bar.tell(f"Paused: {RESUME}.")
                 bar.look(self.ledger)
                 if code is not None:
                     ended = code

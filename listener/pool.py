@@ -35,8 +35,8 @@ class Pool(Generic[Value]):
         self._turns.put(True)
         if len(self._threads) < self._limit:
             thread = threading.Thread(target=self._run, name=f"{self._name}_{len(self._threads)}", daemon=True)
+            thread.start()  # the system may refuse it, and shutdown() waits for those that it did not
             self._threads.append(thread)
-            thread.start()
 
     def shutdown(self) -> None:
         """Begin nothing more, and wait for the work under way."""

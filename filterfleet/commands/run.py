@@ -46,12 +46,15 @@ def run(
     engine: Annotated[EngineName, typer.Option(help="What processes the images.")] = EngineName.PROCESSES,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes, for the engines processes and dask.", show_default="one per core"),
+        typer.Option(
+            min=1, max=1024, help="Processes, for the engines processes and dask.", show_default="one per core"
+        ),
     ] = None,
     threads: Annotated[
         int | None,
         typer.Option(
             min=1,
+            max=1024,
             help="Threads in each process, for the engines threads, processes and dask.",
             show_default="1, but one per core for threads",
         ),

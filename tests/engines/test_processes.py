@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Failed, Result
@@ -20,7 +22,7 @@ from filterfleet.worker.engines.local import run_job
 from filterfleet.worker.engines.processes import ProcessesEngine
 from tests.engines.conftest import Run, SetupOf, Start
 from tests.engines.rig import Running, outputs_of, photographs, times, wait_until_gone
-from tests.integration.harness import count_done, wait_until
+from tests.integration.harness import COMMAND, count_done, wait_until
 
 _BLUR = Step("gaussian_blur", (("sigma", 60.0), ("size", 255)))
 QUICK = Recipe((Output("out", ()),))
@@ -120,6 +122,31 @@ def test_processes_that_cannot_start_are_no_endless_loop(good: Path, tmp_path: P
     assert ended.stdout.splitlines()[-1].startswith(
         b"{'failed'} The engine failed: The worker processes die before they are ready."
     )
+
+
+def test_more_processes_than_the_system_allows_are_a_sentence(good: Path, tmp_path: Path) -> None:
+    limited = ["bash", "-c", 'ulimit -n 100; exec "$@"', "bash"]
+    command = [*limited, COMMAND, "run", str(good), str(tmp_path / "out"), "--workers", "200"]
+    ended = subprocess.run(command, capture_output=True, timeout=60, check=False, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "filterfleet: 200 worker processes take 464 open files, and the limit is 100: lower --workers, or raise the "
+        "limit (ulimit -n).\n"
+    )
+
+
+def test_processes_that_the_system_refuses_are_no_endless_wait(
+    engine: ProcessesEngine, image: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_engine: ProcessesEngine) -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(ProcessesEngine, "_start", refused)
+    for child in list(engine._children):
+        child.process.kill()
+    for _ in range(2):
+        with pytest.raises(FleetError, match="does not start the worker processes: Resource temporarily unavailable"):
+            engine.submit(job("a", image)).result(30)
 
 
 def test_processes_killed_in_mid_run(

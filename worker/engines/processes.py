@@ -7,10 +7,12 @@ thread cannot be ended, and becomes a suspect in the same way.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import resource
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
@@ -53,6 +55,19 @@ STILLBORN = (
     "`if __name__ == '__main__':`, since every worker process imports the script."
 )
 DEADLY = "The worker process died while it worked on this image and on nothing else."
+
+
+OPEN_FILES = 64  # that a process has beside those of its children
+
+
+def _check_open_files(workers: int) -> None:
+    """Each process takes a pipe, which has two ends while it starts. Raises FleetError."""
+    needed, limit = 2 * workers + OPEN_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit != resource.RLIM_INFINITY and needed > limit:
+        raise FleetError(
+            f"{workers} worker processes take {needed} open files, and the limit is {limit}: lower --workers, or raise "
+            "the limit (ulimit -n)."
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -109,8 +124,10 @@ class ProcessesEngine:
         sandbox: bool = True,
     ) -> None:
         """memory is in bytes, for the images of each process; None shares the default. time_limit is in seconds.
-        sandbox: the processes confine themselves (worker.sandbox).
+        sandbox: the processes confine themselves (worker.sandbox). Raises FleetError for more processes than this one
+        can hold on to.
         """
+        _check_open_files(workers)
         self.window = (threads + AHEAD + 1) * workers
         self._threads = threads
         self._memory = memory or share(workers)
@@ -122,6 +139,7 @@ class ProcessesEngine:
         self._wakeup = Wakeup()
         self._closing = False
         self._stillborn = 0  # processes in a row that died before they were ready
+        self._hopeless = ""  # a sentence, once it is known that no job can be done
         zygote = claim(CHILD)
         self._children = [] if zygote else [self._start() for _ in range(workers)]
         self._keeper = threading.Thread(target=self._keep, args=(zygote, workers), name="processes-engine", daemon=True)
@@ -178,30 +196,44 @@ class ProcessesEngine:
         return _Child(process, Channel(ours))
 
     def _keep(self, zygote: Zygote | None, count: int) -> None:
-        if zygote:
-            self._fork(zygote, count)
+        with self._or_hopeless():
+            if zygote:
+                self._fork(zygote, count)
         while not self._closing:
-            self._replace_the_dead()
-            if self._stillborn < STARTS:
-                self._feed()
-            else:
+            with self._or_hopeless():
+                self._replace_the_dead()
+            if self._hopeless:
                 self._give_up()
+            else:
+                self._feed()
             wait([self._wakeup.fileno(), *self._handles()])
             self._wakeup.clear()
             for child in self._children:
                 self._receive(child)
 
+    @contextlib.contextmanager
+    def _or_hopeless(self) -> Iterator[None]:
+        """The system may refuse a process, a thread or a descriptor, and nobody hears of what this thread raises."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            self._hopeless = f"The system does not start the worker processes: {said}. Fewer --workers may do."
+
     def _replace_the_dead(self) -> None:
-        for number, child in enumerate(self._children):
-            if not child.process.is_alive():
-                self._receive(child)  # what it sent before it died
-                self._bury(child)
-                self._children[number] = self._start()
+        for child in [child for child in self._children if not child.process.is_alive()]:
+            self._receive(child)  # what it sent before it died
+            self._bury(child)
+            self._children.remove(child)
+            if self._stillborn >= STARTS:
+                self._hopeless = STILLBORN
+                return
+            self._children.append(self._start())
 
     def _give_up(self) -> None:
-        """No process becomes ready: every job fails, now and later."""
+        """Every job fails, now and later."""
         self._end_children()
-        self._fail_all(STILLBORN)
+        self._fail_all(self._hopeless)
 
     def _end_children(self) -> None:
         for child in self._children:
