@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from filterfleet.worker.filters import bind, catalogue, histogram, names
+from filterfleet.worker.filters import bind, catalogue, clahe, histogram, names
 from filterfleet.worker.filters.merge import Chain, Resizing
+from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.opencv import cv2
 from tests.unit.filter_cases import CASES, WATERMARKS, as_declared, opaque, step, weighs
 from tests.unit.filter_definitions import IMAGES
@@ -78,3 +79,28 @@ def test_a_histogram_counts_beyond_what_float32_can():
     level = np.full((4100, 4100), 7, np.uint8)  # over 2^24 pixels
     level[0, 0] = 8
     assert histogram.count(level)[7:9].tolist() == [4100 * 4100 - 1, 1]
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_the_tables_of_clahe_give_the_same_pixels_drawn_out_or_not(monkeypatch, transparent):
+    random = np.random.default_rng(2)
+    gray = random.integers(0, 1 << 16, (300, 260), np.uint16)
+    alpha = random.integers(0, 1 << 16, gray.shape, np.uint16) if transparent else None
+    results = []
+    for pixels in (0, gray.size):
+        monkeypatch.setattr(clahe, "_DRAWN_OUT", pixels)
+        results.append(clahe.clahe_by_tables(gray, alpha, 3, (3, 2)))
+    assert np.array_equal(*results)
+
+
+# --- depth ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(65536, 1), (4096, 16), (2048, 8, 4), (1, 65536)])
+def test_each_level_of_16_bits_becomes_the_nearest_of_8(shape):
+    """In any place of a row, since libraries compute many samples at once, and the last ones of a row by other code."""
+    levels = np.arange(65536)
+    for shift in (0, 1, 7):
+        image = np.roll(levels, shift).astype(np.uint16).reshape(shape)
+        assert np.array_equal(to_8_bits(image), np.rint(image / 257).astype(np.uint8))
+    assert to_8_bits(np.zeros((0, 5, 3), np.uint16)).shape == (0, 5, 3)

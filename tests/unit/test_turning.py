@@ -10,6 +10,7 @@ import scipy.ndimage
 
 from filterfleet.common.errors import ImageError
 from filterfleet.worker.filters import bind
+from filterfleet.worker.filters.drawing import InMemory
 from filterfleet.worker.pixels.opencv import cv2
 from tests.unit.filter_cases import opaque, step
 from tests.unit.filter_definitions import IMAGES, as_levels, top_of
@@ -142,3 +143,15 @@ def test_smart_crop_finds_what_stands_out(by):
     kept = apply("smart_crop", image, width=400, height=300, by=by)
     assert kept.shape == (300, 400, 3)
     assert (kept != 120).any(axis=2).mean() > 0.08
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_corners_that_nobody_sees_are_the_same_whichever_rows_are_drawn_together(channels):
+    """A tile that lies beyond the image has no pixel of it with which its corner could be mixed."""
+    image = np.random.default_rng(1).integers(1, 256, (400, 40, channels), np.uint8)
+    values = {"angle": 45, "fit": "expand", "interpolation": "linear", "color": "#ffffff", "opacity": 0}
+    drawing = bind(step("rotate", **values)).filter.merge.draw(InMemory(image), **values)
+    whole = drawing.rows(0, drawing.height)
+    pieces = [drawing.rows(top, min(top + 10, drawing.height)) for top in range(0, drawing.height, 10)]
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert not whole[whole[:, :, -1] == 0].any()

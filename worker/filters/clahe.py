@@ -24,13 +24,20 @@ from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
 _LEVELS = 256
-_AS_16_BITS = np.arange(_LEVELS, dtype=np.uint16) * 257
 
 # Rows of colour that are converted at once. More of them leave the processor's cache; with fewer, the calls take longer
 # than the work.
 _ROWS = 32
-_STEPS = np.arange(257, dtype=np.float32)  # a level of 8 bits stands for 257 of 16
-_Table = NDArray[np.float32] | None  # the new level of each level; None for a tile that shows nothing
+_STEP = 257  # a level of 8 bits stands for this many of 16
+_STEPS = np.arange(_STEP, dtype=np.float32)
+
+# Pixels of a tile of 16 bits from which its table is drawn out to all 65,536 levels, which takes as long as it saves
+# then. A larger or a smaller value takes longer for tiles of the sizes between.
+_DRAWN_OUT = 1 << 16
+
+# The new level of each level that the image can have. If there are rises: of every 257th level, and how much a level
+# more adds to it. None for a tile that shows nothing.
+_Table = tuple[NDArray[np.float32], NDArray[np.float32] | None] | None
 
 
 def clahe_of_colour(image: Image, alpha: Image | None, clip: float, grid: tuple[int, int]) -> Image:
@@ -40,8 +47,8 @@ def clahe_of_colour(image: Image, alpha: Image | None, clip: float, grid: tuple[
     result, luma = np.empty_like(image, order="C"), np.empty(image.shape[:2], np.uint16)
     pieces = [slice(top, top + _ROWS) for top in range(0, len(image), _ROWS)]
     for rows in pieces:
-        deep = cv2.LUT(image[rows], _AS_16_BITS) if image.dtype == np.uint8 else image[rows]
-        luma[rows] = cv2.cvtColor(deep, cv2.COLOR_BGR2GRAY)
+        deep = np.multiply(image[rows], _STEP, dtype=np.uint16) if image.dtype == np.uint8 else image[rows]
+        cv2.cvtColor(deep, cv2.COLOR_BGR2GRAY, dst=luma[rows])
     mapped = clahe_by_tables(luma, alpha, clip, grid)
     for rows in pieces:
         brighter, darker = cv2.subtract(mapped[rows], luma[rows]), cv2.subtract(luma[rows], mapped[rows])  # or 0
@@ -101,15 +108,34 @@ def _blended(
     left, right, across = horizontal
     tables: list[Any] = [table(row, column) for row in (top, bottom) for column in (left, right)]
     if all(levels is not None for levels in tables):
-        one, two, three, four = (cv2.LUT(block, levels) for levels in tables)
+        one, two, three, four = _mapped(block, tables)
         return _between(_between(one, two, across), _between(three, four, across), down[:, None])
     total, weights = np.zeros(block.shape, np.float32), np.zeros(block.shape, np.float32)
     for levels, (shares, others) in zip(tables, itertools.product((1 - down, down), (1 - across, across)), strict=True):
         if levels is not None:
             share = shares[:, None] * others
-            total += cv2.LUT(block, levels) * share
+            (mapped,) = _mapped(block, [levels])
+            total += mapped * share
             weights += share
     return np.divide(total, weights, out=total, where=weights > 0)
+
+
+def _mapped(block: Image, tables: Sequence[Any]) -> list[NDArray[np.float32]]:
+    """The block by each of the tables."""
+    below: Any = None
+    results: list[Any] = []
+    for levels, rises in tables:
+        if rises is None:
+            results.append(cv2.LUT(block, levels))
+            continue
+        if below is None:
+            below = (block // _STEP).astype(np.uint8)
+            steps = (block % _STEP).astype(np.float32)
+        mapped: Any = cv2.LUT(below, rises)
+        mapped *= steps
+        mapped += cv2.LUT(below, levels)
+        results.append(mapped)
+    return results
 
 
 def _between(one: Any, other: Any, share: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -137,11 +163,16 @@ def _table(gray: Image, alpha: Image | None, clip: float) -> _Table:
     mapping = np.cumsum(np.minimum(counts, limit) + _spread(excess, _LEVELS)) * ((_LEVELS - 1) / pixels)
     mapping = np.minimum(mapping, _LEVELS - 1)
     if gray.dtype == np.uint8:
-        return np.rint(mapping).astype(np.float32)
+        return np.rint(mapping).astype(np.float32), None
     mapping = mapping.astype(np.float32)
-    drawn_out: NDArray[np.float32] = np.multiply.outer(np.diff(mapping, append=mapping[-1]), _STEPS)
-    drawn_out += mapping[:, None] * 257
-    return drawn_out.ravel()[:65536]
+    levels: Any = mapping * np.float32(_STEP)
+    rises = np.zeros(_LEVELS, np.float32)
+    np.subtract(mapping[1:], mapping[:-1], out=rises[:-1])
+    if gray.size < _DRAWN_OUT:
+        return levels, rises
+    drawn_out: NDArray[np.float32] = np.multiply.outer(rises, _STEPS)
+    drawn_out += levels[:, None]
+    return drawn_out.ravel()[:65536], None
 
 
 def _spread(pixels: float, levels: int) -> NDArray[np.float64]:

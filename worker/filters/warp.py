@@ -38,11 +38,14 @@ class Paper:
         return len(set(bytes.fromhex(self.color[1:]))) > 1
 
     def levels(self, image: Image) -> list[int]:
-        """A pixel of it, in the image's depth and channels, not multiplied by alpha."""
+        """A pixel of it, in the image's depth and channels, not multiplied by alpha. It has no colour where nothing of
+        it is seen, as pixels have that are mixed of nothing else.
+        """
         depth = int(np.iinfo(image.dtype).max) // 255
-        blue, green, red = (level * depth for level in reversed(bytes.fromhex(self.color[1:])))
+        alpha = round(self.opacity * 255) if has_alpha(image) else 255
+        blue, green, red = (level * depth if alpha else 0 for level in reversed(bytes.fromhex(self.color[1:])))
         colours = [blue, green, red] if image.ndim == 3 and image.shape[2] > 2 else [blue]
-        return [*colours, round(self.opacity * 255) * depth] if has_alpha(image) else colours
+        return [*colours, alpha * depth] if has_alpha(image) else colours
 
 
 def is_quarter(angle: float) -> bool:
