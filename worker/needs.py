@@ -14,7 +14,6 @@ from filterfleet.common.errors import ImageError
 from filterfleet.common.jobs.output_options import IIIF
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.filters import Bound
-from filterfleet.worker.filters.framing import MAX_ENLARGED
 from filterfleet.worker.filters.merge import Gathered, Measured, Resampled, Resizing
 from filterfleet.worker.filters.registry import USUAL_WORK, Alpha, Filter
 from filterfleet.worker.formats import Header, Target
@@ -41,8 +40,6 @@ _GATHERED = 6
 
 # Bytes that a resize takes besides for each transparent pixel, before and after.
 _RESIZED_FROM, _RESIZED_TO = 12, 24
-
-_WIDE = 16_000  # pixels: the width of an image of which no more is known than that it is as large as can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +102,13 @@ def as_known(image: Pixels, node: Node, known: Known) -> Pixels:
 
 
 def _allowed_step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
-    """As step(). Where the result would be too large, a step before this one may leave a smaller image than is assumed
-    here, as trim does: worker.sizes has looked at all others. It then makes the largest that it may.
+    """As step(). A step that cannot take the image gets a smaller one, since it follows one like trim: worker.sizes has
+    looked at all others. What it makes of that is known later; until then, it counts as the image that it gets here.
     """
     try:
         return step(bound, image)
     except ImageError:
-        height = -(-max(MAX_ENLARGED, image.count) // _WIDE)
-        return replace(image, width=_WIDE, height=height), round(image.count * image.bands * USUAL_WORK)
+        return image, round(image.count * image.bands * USUAL_WORK)
 
 
 def step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:

@@ -21,11 +21,10 @@ from filterfleet.common.wire import OutputFile
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker import formats
 from filterfleet.worker.admission import Way, admit
-from filterfleet.worker.all_pages import BOUND, open_book
+from filterfleet.worker.all_pages import BOUND, Book, open_book
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.done import Done, close_files
-from filterfleet.worker.filters import Bound, check_recipe
-from filterfleet.worker.filters.merge import is_measured
+from filterfleet.worker.filters import check_recipe
 from filterfleet.worker.formats.about import about
 from filterfleet.worker.formats.pages import ONLY_PAGE
 from filterfleet.worker.needs import whole_need
@@ -34,7 +33,7 @@ from filterfleet.worker.sizes import check_sizes
 from filterfleet.worker.strips import Cost, cheapest, obstacle, process_in_strips
 from filterfleet.worker.strips.needs import need as strips_need
 from filterfleet.worker.tree import Node, grow, informed
-from filterfleet.worker.whole import Sized, outputs_of
+from filterfleet.worker.whole import Outgrown, Sized, noting, outputs_of
 
 log = get_logger("worker")
 
@@ -120,14 +119,20 @@ def _made(
     if book is not None:
         pages = Clock()
         try:
-            with resources.memory.hold(book.need):
-                files, sizes = book.bound(pages)
+            files, sizes = _bound(book, resources, pages)
         except BaseException:
             close_files(result.files.values())
             raise
         seconds = {kind: result.seconds[kind] + spent for kind, spent in pages.seconds.items()}
         result = _Made({**result.files, **files}, {**result.sizes, **sizes}, seconds)
     return result
+
+
+def _bound(book: Book, resources: Resources, clock: Clock) -> tuple[Mapping[str, Blob], Mapping[str, tuple[int, int]]]:
+    while True:
+        need = book.need()
+        with resources.memory.hold(need), contextlib.suppress(Outgrown):
+            return book.bound(clock, need)
 
 
 def _of_one_page(
@@ -144,12 +149,8 @@ def _of_one_page(
     root = informed(grow(recipe), lambda: about(header, dict(recipe.source)))
     known: dict[Node, tuple[int, int]] = {}
     while True:
-        with contextlib.suppress(_Outgrown):
+        with contextlib.suppress(Outgrown):
             return _admitted(blob, header, root, targets, recipe, resources, clock, known)
-
-
-class _Outgrown(Exception):  # noqa: N818 - an outcome, not a fault
-    """The image takes more memory than was set aside."""
 
 
 def _admitted(
@@ -162,7 +163,7 @@ def _admitted(
     clock: Clock,
     known: dict[Node, tuple[int, int]],
 ) -> _Made:
-    """Adds to what is known. Raises _Outgrown."""
+    """Adds to what is known. Raises Outgrown."""
     check_sizes(root, *header.upright, targets, known)
     total = resources.memory.total
     cost = functools.cache(lambda: cheapest(header, root, targets, resources.threads, total, known))
@@ -171,20 +172,15 @@ def _admitted(
     admission = admit(header, need(), in_the_way, lambda: not in_the_way(hopeful=True), lambda: cost().need, total)
     strips = cost() if admission.way is Way.STRIPS else None
 
-    def sized(bound: Bound, node: Node, width: int, height: int) -> None:
-        if node in known or not is_measured(bound.filter.merge):
-            return
-        known[node] = width, height
+    def grown() -> int:
         check_sizes(root, *header.upright, targets, known)
         if strips is None:
-            grown = need()
-        elif sentence := in_the_way(limit=strips.limit, hopeful=True):
+            return need()
+        if sentence := in_the_way(limit=strips.limit, hopeful=True):
             raise ImageError(sentence)
-        else:
-            grown = strips_need(header, root, targets, strips.threads, strips.limit, known)
-        if grown > admission.need:
-            raise _Outgrown
+        return strips_need(header, root, targets, strips.threads, strips.limit, known)
 
+    sized = noting(known, grown, admission.need)
     with resources.memory.hold(admission.need):
         if strips is not None:
             return _in_strips(blob, header, root, targets, recipe, strips, sized)

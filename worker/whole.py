@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from filterfleet.worker.clock import Clock
 from filterfleet.worker.filters import Bound
+from filterfleet.worker.filters.merge import is_measured
 from filterfleet.worker.formats import Carried, Target, encode
 from filterfleet.worker.formats.spaces import stating_space
 from filterfleet.worker.naming import said_of
@@ -25,6 +26,24 @@ class Made(NamedTuple):
 # Told each step, the node of its result, and the width and height of that in pixels, before anything is made of it. It
 # raises what ends the work on the image.
 Sized = Callable[[Bound, Node, int, int], None]
+
+
+class Outgrown(Exception):  # noqa: N818 - an outcome, not a fault
+    """The image takes more memory than was set aside for it: it has to begin anew, with what is known now."""
+
+
+def noting(known: dict[Node, tuple[int, int]], need: Callable[[], int], held: int) -> Sized:
+    """Adds to what is known, and raises Outgrown if the image then needs more bytes than are held, or what need
+    raises.
+    """
+
+    def sized(bound: Bound, node: Node, width: int, height: int) -> None:
+        if node not in known and is_measured(bound.filter.merge):
+            known[node] = width, height
+            if need() > held:
+                raise Outgrown
+
+    return sized
 
 
 def accepted(_bound: Bound, _node: Node, _width: int, _height: int) -> None:

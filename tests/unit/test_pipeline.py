@@ -10,6 +10,7 @@ import pytest
 
 from filterfleet.common.blob import whole
 from filterfleet.common.errors import ImageError, RecipeError
+from filterfleet.common.jobs.output_options import Options
 from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
 from filterfleet.common.wire import OutputFile
 from filterfleet.worker import admission, formats
@@ -283,6 +284,10 @@ def test_an_image_that_outgrows_its_memory_is_made_anew_with_more():
     assert pixels(done.blobs[0]).shape == (20_000, 100)
     first, second = memory.held_for
     assert first < SLACK + 20_000 * 100 < second
+    bound = Output("o", (Step("trim"), Step("resize", (("width", 100),))), "tiff", options=Options(pages="all"))
+    with contextlib.closing(process(file, Recipe((bound,)), Resources(1, memory))) as done:
+        assert pixels(whole(done.blobs[0])).shape == (20_000, 100)
+    assert memory.held_for[2] < SLACK + 20_000 * 100 < memory.held_for[3]
 
 
 @pytest.fixture
@@ -318,3 +323,11 @@ def test_what_a_border_leaves_is_refused_when_it_is_too_large(strips_from):
     beyond = Step("crop", (("left", 310), ("width", 5)))
     with pytest.raises(ImageError, match=r"^Output 'o', step 2, filter 'crop': The image of 300 x 900 pixels has none"):
         process(file, trimmed(beyond), Resources(2, Memory(1 << 20)))
+
+
+def test_what_a_step_behind_trim_cannot_take_is_not_said_to_take_memory():
+    image = np.zeros((30, 40, 3), np.uint8)
+    image[9, 9] = 255
+    beyond = Step("crop", (("left", 50), ("width", 5)))
+    with pytest.raises(ImageError, match=r"^Output 'o', step 2, filter 'crop': The image of 1 x 1 pixels has none"):
+        process(file_of(image, ".webp"), trimmed(beyond), Resources(1, Memory(64 << 20)))

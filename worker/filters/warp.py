@@ -38,8 +38,8 @@ class Paper:
         return len(set(bytes.fromhex(self.color[1:]))) > 1
 
     def levels(self, image: Image) -> list[int]:
-        """A pixel of it, in the image's depth and channels, not multiplied by alpha. It has no colour where nothing of
-        it is seen, as pixels have that are mixed of nothing else.
+        """A pixel of it, in the image's depth and channels, not multiplied by alpha. With an opacity of 0, it
+        has no colour: pixels that are mixed of nothing else get none either.
         """
         depth = int(np.iinfo(image.dtype).max) // 255
         alpha = round(self.opacity * 255) if has_alpha(image) else 255
