@@ -14,7 +14,7 @@ from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
 from filterfleet.common.text import printable
 from filterfleet.units import machine
-from filterfleet.units.plan import LOOPBACK, Files, Wish, plan, renewed
+from filterfleet.units.plan import LOOPBACK, Files, Wish, gathered, plan, renewed
 
 ROOT = Path("/")
 
@@ -108,15 +108,16 @@ def upgrade(root: Root = ROOT) -> None:
     """
     if root == ROOT:
         machine.check_systemd()
-    roles = machine.present(root)
-    if not roles:
+    present = machine.present(root)
+    if not present:
         raise FleetError("No service of filterfleet is installed here: `filterfleet systemd install` does that.")
-    files = renewed(Wish(roles, machine.program(), python=machine.python()), machine.shipped())
+    files = renewed(Wish(machine.written(root), machine.program(), python=machine.python()), machine.shipped())
+    files |= gathered(present, machine.strays(root))
     if root == ROOT:
         machine.check_program()
     _write(files, root)
     if root == ROOT:
-        machine.start(roles)
+        machine.start(present)
         typer.echo("Started again. `systemctl status 'filterfleet-*'` shows what each service does.")
 
 

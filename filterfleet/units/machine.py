@@ -17,7 +17,7 @@ from filterfleet.common.client.brokers import hosts
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import BROKER, PUBLIC, Role, allow_list, broker_pair, peer_keys
 from filterfleet.common.text import one_line, printable
-from filterfleet.units.plan import ROLES, TARGET, needs_account, removals, unit
+from filterfleet.units.plan import ROLES, SYSTEM, TARGET, drop_in, needs_account, removals, unit
 
 SYSTEMCTL, JOURNALCTL = "systemctl", "journalctl"
 _OURS = "filterfleet: "  # before what a daemon says that cannot start
@@ -111,9 +111,27 @@ def write(files: Mapping[str, str], root: Path) -> None:
             raise FleetError(f"{printable(str(file))} cannot be written: {error.strerror}.") from None
 
 
+def written(root: Path) -> list[str]:
+    """The roles that have a unit here."""
+    return [role for role in ROLES if (root / SYSTEM / unit(role)).exists()]
+
+
 def present(root: Path) -> list[str]:
-    """The roles that are installed."""
-    return [role for role in ROLES if (root / "etc/systemd/system" / unit(role)).exists()]
+    """The roles that are installed. Whoever copied all units by hand may have enabled one of them."""
+    return [role for role in written(root) if (root / drop_in(role)).exists() or _is_used(unit(role), root)]
+
+
+def strays(root: Path) -> list[str]:
+    """Those of them that somebody has installed by hand."""
+    return [role for role in present(root) if not (root / drop_in(role)).exists()]
+
+
+def _is_used(name: str, root: Path) -> bool:
+    """Whether the unit is enabled, or runs."""
+    if any(os.path.lexists(wants / name) for wants in (root / SYSTEM).glob("*.wants")):
+        return True
+    asked = [SYSTEMCTL, "is-active", "--quiet", name]
+    return root == Path("/") and subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def start(roles: Sequence[str]) -> None:
@@ -163,7 +181,7 @@ def stop() -> None:
     """End the services, and start them no more. Raises FleetError."""
     reload()  # a unit that systemd has not read cannot be stopped
     there = [one for one in map(unit, present(Path("/"))) if _is_loaded(one)]
-    if Path("/etc/systemd/system", TARGET).exists():
+    if Path("/", SYSTEM, TARGET).exists():
         _run(SYSTEMCTL, "disable", "--quiet", "--now", TARGET)
     if there:
         _run(SYSTEMCTL, "disable", "--quiet", "--now", *there)

@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 PORTS = (5555, 5556)  # those that need not be named
 TARGET = "filterfleet.target"
 SHIPPED_PROGRAM = "/opt/filterfleet/bin/filterfleet"  # as the shipped units have it
-_SYSTEM = "etc/systemd/system"
+SYSTEM = "etc/systemd/system"
 _ACCOUNTS = {  # a shipped file, and where it goes: for the listener's user and folders
     "filterfleet.sysusers.conf": "etc/sysusers.d/filterfleet.conf",
     "filterfleet.tmpfiles.conf": "etc/tmpfiles.d/filterfleet.conf",
@@ -54,7 +54,7 @@ def unit(role: str) -> str:
 
 def drop_in(role: str) -> str:
     """A file whose name sorts before override.conf, which `systemctl edit` writes: a person's settings win."""
-    return f"{_SYSTEM}/{unit(role)}.d/50-install.conf"
+    return f"{SYSTEM}/{unit(role)}.d/50-install.conf"
 
 
 def plan(wish: Wish, shipped: Mapping[str, str]) -> dict[str, str]:
@@ -64,8 +64,7 @@ def plan(wish: Wish, shipped: Mapping[str, str]) -> dict[str, str]:
     _check(wish)
     files = renewed(wish, shipped)
     files |= {drop_in(role): _settings(wish, role) for role in wish.roles}
-    files[f"{_SYSTEM}/{TARGET}"] = _target([role for role in ROLES if role in {*wish.roles, *wish.present}])
-    return files
+    return files | _target([role for role in ROLES if role in {*wish.roles, *wish.present}])
 
 
 def renewed(wish: Wish, shipped: Mapping[str, str]) -> dict[str, str]:
@@ -73,12 +72,16 @@ def renewed(wish: Wish, shipped: Mapping[str, str]) -> dict[str, str]:
     the program count. Raises FleetError."""
     _check_program(wish)
     files = {
-        f"{_SYSTEM}/{unit(role)}": shipped[unit(role)].replace(SHIPPED_PROGRAM, str(wish.program))
-        for role in wish.roles
+        f"{SYSTEM}/{unit(role)}": shipped[unit(role)].replace(SHIPPED_PROGRAM, str(wish.program)) for role in wish.roles
     }
     if needs_account(wish.roles):
         files |= {place: shipped[name] for name, place in _ACCOUNTS.items()}
     return files
+
+
+def gathered(present: Sequence[str], strays: Sequence[str]) -> dict[str, str]:
+    """The target of all services that are installed, and what makes those part of it that were installed by hand."""
+    return {drop_in(role): _drop_in(role, []) for role in strays} | _target(present)
 
 
 def needs_account(roles: Sequence[str]) -> bool:
@@ -88,8 +91,8 @@ def needs_account(roles: Sequence[str]) -> bool:
 
 def removals() -> list[str]:
     """Every file that any plan can have made."""
-    ours = [path for role in ROLES for path in (drop_in(role), f"{_SYSTEM}/{unit(role)}")]
-    return [*ours, f"{_SYSTEM}/{TARGET}", *_ACCOUNTS.values()]
+    ours = [path for role in ROLES for path in (drop_in(role), f"{SYSTEM}/{unit(role)}")]
+    return [*ours, f"{SYSTEM}/{TARGET}", *_ACCOUNTS.values()]
 
 
 def _check_program(wish: Wish) -> None:
@@ -153,8 +156,7 @@ def _settings(wish: Wish, role: str) -> str:
     if role == "broker":
         anybody = ["any"] if wish.keys is not None and wish.broker != LOOPBACK else []
         allowed = [_network(network) for network in wish.networks] or anybody
-    lines = [f"# Written by `filterfleet systemd install`; for other settings: systemctl edit {unit(role)}.", "[Unit]"]
-    lines += [f"PartOf={TARGET}", "", "[Service]"]
+    lines = []
     if wish.keys is not None:
         secret = f"{_SECRETS[role]}.key_secret"
         lines += [f"Environment=FILTERFLEET_KEYS={wish.keys}", f"LoadCredential={secret}:{wish.keys}/{secret}"]
@@ -165,11 +167,17 @@ def _settings(wish: Wish, role: str) -> str:
         lines.append(f"Environment=FILTERFLEET_{'BROKER_BIND' if role == 'broker' else 'BROKER'}={wish.broker}")
     if allowed:
         lines.append(f"IPAddressAllow={' '.join(allowed)}")
-    return "\n".join(lines) + "\n"
+    return _drop_in(role, lines)
 
 
-def _target(roles: Sequence[str]) -> str:
-    return f"""# Written by `filterfleet systemd install`: all of filterfleet's services on this machine.
+def _drop_in(role: str, lines: Sequence[str]) -> str:
+    """lines are those about the service."""
+    head = f"# Written by `filterfleet systemd`; for other settings: systemctl edit {unit(role)}."
+    return "\n".join([head, "[Unit]", f"PartOf={TARGET}", "", "[Service]", *lines]) + "\n"
+
+
+def _target(roles: Sequence[str]) -> dict[str, str]:
+    text = f"""# Written by `filterfleet systemd`: all of filterfleet's services on this machine.
 [Unit]
 Description=filterfleet
 Documentation=man:systemd.target(5)
@@ -178,3 +186,4 @@ Wants={" ".join(map(unit, roles))}
 [Install]
 WantedBy=multi-user.target
 """
+    return {f"{SYSTEM}/{TARGET}": text}

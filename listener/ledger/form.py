@@ -45,7 +45,12 @@ def form_of(db: sqlite3.Connection, file: Path) -> int:
 
 def is_counted(db: sqlite3.Connection) -> bool:
     """Whether the ledger has been opened by a listener that counts. Raises sqlite3.Error."""
-    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (COUNTED,)).fetchone() is not None
+    return has_table(db, COUNTED)
+
+
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Raises sqlite3.Error."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
 
 def make_tables(db: sqlite3.Connection, file: Path) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterfleet.listener.ledger.form import is_counted
+from filterfleet.listener.ledger.form import has_table, is_counted
 from filterfleet.listener.ledger.reading import reader
 from filterfleet.listener.ledger.sql import octets
 
@@ -49,6 +49,6 @@ def overview(file: Path) -> list[Standing]:
 def _standing(db: sqlite3.Connection, counts: str, source: str, recipe: str) -> Standing:
     key = octets(source)
     states = dict(db.execute(counts, (key, recipe)).fetchall())
-    alone = db.execute(_LEFT_ALONE, (key,)).fetchall()
+    alone = db.execute(_LEFT_ALONE, (key,)).fetchall() if has_table(db, "left_alone") else ()
     numbers = {state: states.get(state, 0) for state in ("done", "failed", "pending", "skipped")}
     return Standing(source, recipe, **numbers, left_alone=dict(alone))

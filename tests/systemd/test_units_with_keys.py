@@ -57,3 +57,19 @@ def test_a_fleet_with_keys_is_installed_and_a_worker_revoked_by_commands(box: An
     assert box.show(BROKER, "ActiveState") == box.show(WORKER, "ActiveState") == "inactive"
     assert box.show(BROKER, "LoadState") == "not-found"
     assert (box.root / KEYS.lstrip("/") / "broker.key_secret").exists()
+
+
+@pytest.mark.slow
+def test_services_that_were_installed_by_hand_are_upgraded_by_the_command(box: Any) -> None:
+    """As those of releases that had no command. Nobody has enabled the listener, so the command does not start it."""
+    units = "/opt/filterfleet/share/filterfleet/systemd"
+    box.run(PROGRAM, "systemd", "uninstall")
+    box.run("sh", "-c", f"cp {units}/filterfleet-*.service /etc/systemd/system/ && systemctl daemon-reload")
+    box.run("systemctl", "enable", "--now", BROKER, WORKER)
+    before = box.show(WORKER, "MainPID")
+    assert "Started again." in box.run(PROGRAM, "systemd", "upgrade")
+    assert box.show(WORKER, "ActiveState") == box.show(BROKER, "ActiveState") == "active"
+    assert box.show(WORKER, "MainPID") != before
+    assert box.show(LISTENER, "ActiveState") == "inactive"
+    box.run("systemctl", "stop", "filterfleet.target")
+    box.wait_until(lambda: box.show(WORKER, "ActiveState") == "inactive", "the target has all of them")

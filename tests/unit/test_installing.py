@@ -88,6 +88,41 @@ def test_an_upgrade_brings_the_units_of_this_version_and_keeps_what_is_said_abou
     assert not (tmp_path / "etc/systemd/system/filterfleet-broker.service").exists()
 
 
+def installed_by_hand(root: Path, *enabled: str) -> None:
+    """As before there was a command: all units are copied, and those that the machine needs are enabled."""
+    folder = root / "etc/systemd/system"
+    (folder / "multi-user.target.wants").mkdir(parents=True)
+    for role in ("broker", "worker", "listener"):
+        (folder / f"filterfleet-{role}.service").write_text("old\n")
+    for role in enabled:
+        name = f"filterfleet-{role}.service"
+        (folder / "multi-user.target.wants" / name).symlink_to(f"/etc/systemd/system/{name}")
+
+
+@pytest.mark.usefixtures("installed_for_all")
+def test_an_upgrade_takes_over_what_was_installed_by_hand(tmp_path: Path):
+    """A machine that only works gets no broker and no listener by it."""
+    installed_by_hand(tmp_path, "worker")
+    code, shown = run("systemd", "upgrade", "--root", tmp_path)
+    assert code == 0, shown
+    folder = tmp_path / "etc/systemd/system"
+    assert all("old" not in (folder / f"filterfleet-{role}.service").read_text() for role in ("broker", "worker"))
+    assert settings((folder / "filterfleet.target").read_text())["Unit"]["Wants"] == "filterfleet-worker.service"
+    assert settings((tmp_path / drop_in("worker")).read_text())["Unit"]["PartOf"] == "filterfleet.target"
+    assert not (tmp_path / drop_in("broker")).exists()
+    assert run("systemd", "install", "--role", "dashboard", "--root", tmp_path)[0] == 0
+    wants = settings((folder / "filterfleet.target").read_text())["Unit"]["Wants"]
+    assert wants == "filterfleet-worker.service filterfleet-dashboard.service"
+
+
+@pytest.mark.usefixtures("installed_for_all")
+def test_units_that_nobody_has_enabled_are_no_service(tmp_path: Path):
+    installed_by_hand(tmp_path)
+    code, shown = run("systemd", "upgrade", "--root", tmp_path)
+    assert code != 0
+    assert "No service of filterfleet is installed here" in shown
+
+
 @pytest.mark.parametrize(
     ("networks", "allowed"), [((), "any"), (("10.0.0.0/24", "fd00::/64"), "10.0.0.0/24 fd00::/64")]
 )

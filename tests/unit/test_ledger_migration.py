@@ -126,6 +126,13 @@ def test_who_only_reads_an_old_ledger_leaves_it_as_it_is(old, tmp_path):
     assert overview(old)[0] == Standing("/photos", "r1", 1, 2, 1, 1, {".dng": 4})
 
 
+def test_a_ledger_that_has_not_heard_of_files_left_alone_can_be_read(old):
+    """As those of the previous release."""
+    with contextlib.closing(sqlite3.connect(old)) as db:
+        db.execute("DROP TABLE left_alone")
+    assert overview(old)[0] == Standing("/photos", "r1", 1, 2, 1, 1, {})
+
+
 def test_a_newer_ledger_is_refused_by_name(old, tmp_path):
     newer = tmp_path / "newer.sqlite3"
     shutil.copy(old, newer)

@@ -194,6 +194,13 @@ def test_a_program_that_is_no_rclone_is_named(text, tmp_path, monkeypatch):
         remotes.known_remotes(None)
 
 
+def test_a_program_that_says_nothing_is_no_rclone(tmp_path, monkeypatch):
+    executable(tmp_path / "venv").write_text("#!/bin/sh\n")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "python"))
+    with pytest.raises(FleetError, match=r"does not work as rclone \(nothing\)"):
+        remotes.version()
+
+
 def test_a_configuration_that_cannot_be_used_is_refused(tmp_path):
     assert check_config(None) == []
     with pytest.raises(FleetError, match="check --rclone-config"):

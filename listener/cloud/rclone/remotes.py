@@ -61,6 +61,8 @@ def version() -> str:
             told = str(rclone.version())
         except utils.RcloneException as error:
             told = error.error_msg
+        except IndexError:  # the package looks for the first line of nothing
+            told = ""
         if not _VERSION.match(told):
             raise FleetError(
                 f"The program {shown(str(find_rclone()))} does not work as rclone ({quoted(told)}): install it anew, "
