@@ -57,7 +57,7 @@ def standard_for(command: str) -> Path | None:
     if command not in DAEMONS:
         return STANDARD if os.access(STANDARD, os.R_OK) else None
     try:
-        STANDARD.stat()
+        STANDARD.lstat()  # a link that leads nowhere is a file that cannot be read
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:  # its folder is closed to this user, say

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import enum
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from filterfleet.common.config.file import standard_for
 from filterfleet.common.config.option import ConfigFile
+from filterfleet.common.config.tables import DAEMONS
 from filterfleet.common.config.variables import ours
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, FrontendPort, GroupRead, Keys
-from filterfleet.common.text import json_text
+from filterfleet.common.text import json_text, printable
 from filterfleet.doctor.brokers import check_brokers
 from filterfleet.doctor.disks import check_temporary
 from filterfleet.doctor.finding import Finding, Level, has_problem, ok, problem, warning
@@ -102,6 +105,17 @@ def _check_settings(file: Path | None) -> Iterator[Finding]:
     # The commands of all daemons take 0.3 s to load.
     from filterfleet.commands.config_files import mistakes_of, places
 
+    if file is None and (closed := standard_for(DAEMONS[0])) is not None:
+        yield warning(
+            Part.SETTINGS.value,
+            f"The settings {closed} cannot be read by this user.",
+            f"A daemon of this user will not start: chmod 644 {closed}. `up` does without.",
+        )
+    if file is not None and file.stat().st_mode & stat.S_IWOTH:
+        shown = printable(str(file))
+        yield warning(
+            Part.SETTINGS.value, f"Everybody can write {shown}, and choose what a daemon does.", f"chmod o-w {shown}"
+        )
     environment = ours(os.environ)
     mistakes = mistakes_of(file, environment)
     yield from (problem(Part.SETTINGS.value, mistake) for mistake in mistakes)

@@ -117,7 +117,7 @@ def test_missing_folder_is_said_in_the_job_s_output(work: Work, script: Script) 
 def test_job_without_folders_says_how_to_submit_it(work: Work, script: Script) -> None:
     ended = work.slurm.wait(work.slurm.submit(*script.size, script.file))
     assert (ended.state, ended.code) == ("FAILED", 2), ended.said
-    assert ended.said.startswith("usage: sbatch")
+    assert ended.said.startswith(f"usage: sbatch {script.file.name} IN OUT ")
 
 
 @pytest.mark.slow
@@ -231,4 +231,4 @@ def test_lent_workers_drain_and_wait_for_their_next_turn(work: Work, outside: Ou
 def test_lending_without_a_broker_s_name_says_how_to_submit_it(work: Work) -> None:
     ended = work.slurm.wait(work.slurm.submit("--cpus-per-task=2", ELASTIC, HEAD))
     assert (ended.state, ended.code) == ("FAILED", 2), ended.said
-    assert ended.said.startswith("usage: sbatch")
+    assert ended.said.startswith(f"usage: sbatch --array=1-N {ELASTIC.name} BROKER KEYS ")

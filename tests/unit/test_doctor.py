@@ -234,6 +234,26 @@ def test_mistakes_in_the_settings_of_any_daemon_are_problems(tmp_path: Path) -> 
     file.write_text("[worker]\nthreads = 1\n")
     code, said = run("--only", "settings", "--config", file)
     assert (code, said) == (0, f"ok       settings: Nothing is wrong with {file}.\n")
+    file.chmod(0o666)
+    code, said = run("--only", "settings", "--config", file)
+    assert said.startswith(f"warning  settings: Everybody can write {file}, and choose what a daemon does.\n")
+
+
+@pytest.mark.parametrize("kind", ["closed", "leads nowhere"])
+def test_settings_that_only_a_daemon_would_miss_are_a_warning(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other commands do without a file that their user may not read."""
+    file = tmp_path / "filterfleet.toml"
+    if kind == "closed":
+        file.touch()
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may read everything
+    else:
+        file.symlink_to("nowhere")
+    monkeypatch.setattr("filterfleet.common.config.file.STANDARD", file)
+    code, said = run("--only", "settings")
+    assert code == 0
+    assert f"warning  settings: The settings {file} cannot be read by this user." in said
 
 
 def test_a_part_that_has_nothing_to_look_at_says_so() -> None:
