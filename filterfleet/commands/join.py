@@ -85,7 +85,7 @@ def _wish(invitation: Invitation, brokers: str, folder: Path) -> Wish:
     """Raises FleetError for a broker whose name cannot be resolved."""
     addresses, ports = machine.addresses_of(brokers), (invitation.frontend_port, invitation.backend_port)
     keys, python = PurePosixPath(folder), machine.python()
-    return Wish(["worker"], machine.program(), brokers, addresses, ports, keys, python=python)
+    return Wish(["worker"], machine.program(), machine.numbered(brokers), addresses, ports, keys, python=python)
 
 
 def commands(invitation: Invitation, brokers: str, folder: Path) -> list[str]:

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from filterfleet.common.client.brokers import hosts
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, Keys
 from filterfleet.common.text import printable
@@ -68,7 +67,7 @@ def install(
         Wish(
             roles,
             machine.program(),
-            ",".join(hosts(broker)),
+            machine.numbered(broker),
             machine.addresses_of(broker),
             (frontend_port, backend_port),
             None if keys is None else PurePosixPath(keys.absolute()),

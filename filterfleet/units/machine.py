@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import filterfleet
+from filterfleet.common.address import first_address
 from filterfleet.common.client.brokers import hosts
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import BROKER, PUBLIC, Role, allow_list, broker_pair, peer_keys
@@ -46,6 +47,26 @@ def addresses_of(brokers: str) -> list[str]:
             raise FleetError(f"The name {printable(host)} cannot be resolved: check --broker.") from None
         found |= dict.fromkeys(str(ipaddress.ip_address(info[4][0])) for info in infos)
     return list(found)
+
+
+def numbered(brokers: str) -> str:
+    """The brokers by one address each. A unit may exchange packets with these addresses, and not with name servers.
+
+    Raises FleetError for a name that nobody here knows, or that stands for the machine itself: Debian has a machine's
+    own name lead to 127.0.1.1.
+    """
+    found = []
+    for host in hosts(brokers):
+        address = first_address(host)
+        if address is None:
+            raise FleetError(f"The name {printable(host)} cannot be resolved: check --broker.")
+        if host not in (address, "localhost") and ipaddress.ip_address(address).is_loopback:
+            raise FleetError(
+                f"On this machine the name {printable(host)} stands for {address}, which other machines cannot reach: "
+                "give --broker the address that they use."
+            )
+        found.append(address)
+    return ",".join(found)
 
 
 def program() -> PurePosixPath:

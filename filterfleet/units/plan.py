@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from filterfleet.common.address import Address
@@ -32,10 +32,10 @@ Files = Mapping[str, str]  # text by path, which is relative to the root
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person wants installed. program is the command; broker the value of --broker, and addresses are its
-    addresses; ports are those for clients and for workers; networks may reach the broker, as IPAddressAllow= has them.
-    keys is a key folder, or None for a fleet within this machine. python is where the program's interpreter really is,
-    and present are the roles that are installed already."""
+    """What a person wants installed. program is the command; broker the value of --broker, with addresses in place of
+    names, and addresses are all that these names have; ports are those for clients and for workers; networks may reach
+    the broker, as IPAddressAllow= has them. keys is a key folder, or None for a fleet within this machine. python is
+    where the program's interpreter really is, and present are the roles that are installed already."""
 
     roles: Sequence[str]
     program: PurePosixPath
@@ -59,8 +59,6 @@ def drop_in(role: str) -> str:
 
 def plan(wish: Wish, shipped: Mapping[str, str]) -> dict[str, str]:
     """The files, from the shipped ones by name. Raises FleetError for a wish that cannot work."""
-    if wish.broker == "localhost":  # a broker binds to addresses: what this name stands for is another file's business
-        wish = replace(wish, broker=LOOPBACK)
     _check(wish)
     files = renewed(wish, shipped)
     files |= {drop_in(role): _settings(wish, role) for role in wish.roles}

@@ -134,11 +134,33 @@ def test_who_reaches_a_broker_with_keys(networks: tuple[str, ...], allowed: str)
     assert "IPAddressAllow" not in settings(alone[drop_in("broker")])["Service"]
 
 
-@pytest.mark.parametrize("broker", ["127.0.0.1", "localhost", "::1"])
+@pytest.mark.parametrize("broker", ["127.0.0.1", "::1"])
 def test_a_fleet_within_this_machine_needs_no_keys(broker: str):
     files = plan(Wish(["broker"], PROGRAM, broker), machine.shipped())
     assert ("BIND=::1" in files[drop_in("broker")]) is (broker == "::1")
-    assert "localhost" not in files[drop_in("broker")]
+
+
+@pytest.mark.usefixtures("installed_for_all")
+def test_units_have_the_addresses_of_brokers_and_not_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A broker binds to an address, and what a unit may reach are addresses: no name server is among them."""
+    known = {"hub": ["10.0.0.1"], "other": ["10.0.0.2", "10.0.0.3"], "own": ["127.0.1.1"], "localhost": ["127.0.0.1"]}
+
+    def look_up(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        try:
+            return [(0, 0, 0, "", (address, 0)) for address in known[host]]
+        except KeyError:
+            raise OSError from None
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    install = ("systemd", "install", "--role", "worker", "--root", tmp_path, "--keys", "/etc/keys", "--broker")
+    assert run(*install, "hub,other")[0] == 0
+    text = (tmp_path / drop_in("worker")).read_text()
+    assert "Environment=FILTERFLEET_BROKER=10.0.0.1,10.0.0.2\n" in text
+    assert settings(text)["Service"]["IPAddressAllow"] == "10.0.0.1 10.0.0.2 10.0.0.3"
+    assert run(*install, "localhost")[0] == 0
+    assert "BROKER" not in (tmp_path / drop_in("worker")).read_text()
+    assert "own stands for 127.0.1.1, which other machines cannot reach" in run(*install, "own")[1]
+    assert "The name elsewhere cannot be resolved" in run(*install, "elsewhere")[1]
 
 
 @pytest.mark.parametrize(
