@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from filterfleet.common.jobs.extensions import FORMAT_OF_EXTENSION
@@ -89,6 +89,14 @@ class Options:
         if self.when != ALWAYS:
             found["when"] = _given(self.when)
         return found
+
+    def known_to(self, encoding: str) -> Options:
+        """Those of them that this encoding knows, the others as they are by default: what becomes of an output with the
+        encoding "same" that turns out to be this one."""
+        others: dict[str, Any] = {
+            field.name: field.default for field in fields(self) if encoding not in _KNOWING.get(field.name, (encoding,))
+        }
+        return replace(self, **others)
 
 
 NO_OPTIONS = Options()

@@ -56,6 +56,12 @@ Check = Callable[[str, Mapping[str, Value | None]], Iterable[str]]
 A parameter is None when its value was wrong in itself, which has been reported already.
 """
 
+Files = Callable[[str], bytes]
+"""Takes the path of a file that a recipe names. Returns its bytes, of which RECIPE_LIMIT and one are enough.
+
+Raises OSError or ValueError for a file that cannot be read, and RecipeError where there is a better sentence.
+"""
+
 _PAGE = "docs/recipes.md"
 
 FILE_LIMIT = 256 << 10  # bytes of the TOML, far more than a recipe of RECIPE_LIMIT bytes can take
@@ -88,8 +94,13 @@ def read_recipe(file: Path, check: Check = unchecked) -> Recipe:
 
 def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
     """The recipe in TOML. Paths of files in it start at folder. Raises RecipeError with every problem."""
+    return recipe_of(toml_in(data), lambda path: read_file(folder / path, RECIPE_LIMIT + 1), check)
+
+
+def toml_in(data: bytes) -> dict[str, Any]:
+    """What TOML says. Raises RecipeError."""
     try:
-        raw = tomllib.loads(data.decode("utf-8-sig"))
+        return tomllib.loads(data.decode("utf-8-sig"))
     except RecursionError:
         raise RecipeError("It is not TOML for people: its brackets are nested too deeply.") from None
     except UnicodeDecodeError as error:
@@ -101,7 +112,11 @@ def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
         raise RecipeError(f"It is not TOML: {toml_mistake(error)}.") from None
     except ValueError:
         raise RecipeError("It is not TOML for people: a number has thousands of digits.") from None
-    reader = _Reader(folder, check)
+
+
+def recipe_of(raw: dict[str, Any], files: Files, check: Check = unchecked) -> Recipe:
+    """The recipe that TOML says. Raises RecipeError with every problem."""
+    reader = _Reader(files, check)
     recipe = reader.recipe(raw)
     if reader.problems:
         raise RecipeError(*reader.problems)
@@ -115,9 +130,9 @@ def parse_recipe(data: bytes, folder: Path, check: Check = unchecked) -> Recipe:
 class _Reader:
     """Builds the parts that are right and collects what is wrong with the others, so that no problem hides another."""
 
-    def __init__(self, folder: Path, check: Check) -> None:
+    def __init__(self, files: Files, check: Check) -> None:
         self.problems: list[str] = []
-        self._folder = folder
+        self._files = files
         self._check = check
 
     def recipe(self, raw: dict[str, Any]) -> Recipe:
@@ -223,7 +238,10 @@ class _Reader:
     def _embedded(self, where: str, path: str) -> bytes | None:
         shown = printable(path)
         try:
-            data = read_file(self._folder / path, RECIPE_LIMIT + 1)
+            data = self._files(path)
+        except RecipeError as error:
+            self._say(where, str(error))
+            return None
         except NotAFileError:
             self._say(where, f"{shown} is not a file.")
             return None

@@ -25,7 +25,9 @@ READS, WRITES = frozenset({"GET", "HEAD"}), frozenset({"POST"})
 OPEN = "/static/"  # what anybody may read who knows our name: it is the same in every installation
 BODY_LIMIT = 1 << 20  # bytes of a request's body
 PHOTO = "/api/studio/photo"  # takes a file; everything else takes JSON
-TRIES = frozenset({PHOTO, "/api/studio/try"})  # they change nothing of the fleet
+TRIES = frozenset(
+    {PHOTO, *(f"/api/studio/{what}" for what in ("open", "write", "try"))}
+)  # nothing of the fleet changes
 PHOTO_LIMIT = 48 << 20  # bytes of it
 
 # What a browser may do with anything from here: nothing from elsewhere, no script or style in the page itself, no text

@@ -1,8 +1,10 @@
-"""What the studio's page asks for: photographs to try, and recipes tried on them. Nothing here decodes an image."""
+"""What the studio's page asks for: recipes and photographs to try them on. Nothing here decodes an
+image or reads a recipe."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect, Request
@@ -25,14 +27,31 @@ class StudioApi:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/api/studio/filters", in_words(self.filters), methods=["GET"]),
+            Route("/api/studio/catalogue", in_words(self.catalogue), methods=["GET"]),
             Route("/api/studio/picture", in_words(self.picture), methods=["GET"]),
             Route("/api/studio/photo", in_words(self.photo), methods=["POST"]),
+            Route("/api/studio/open", in_words(self.opened), methods=["POST"]),
+            Route("/api/studio/write", in_words(self.written), methods=["POST"]),
             Route("/api/studio/try", in_words(self.tried), methods=["POST"]),
         ]
 
-    async def filters(self, _request: Request) -> Response:
-        return json_of(await self._studio.filters())
+    async def catalogue(self, _request: Request) -> Response:
+        return json_of(await self._studio.catalogue())
+
+    async def opened(self, request: Request) -> Response:
+        match await body_of(request):
+            case {"shipped": str(name)}:
+                return json_of(await self._studio.shipped(name))
+            case {"data": str(text), "beside": dict(beside)}:
+                files = {name: _bytes_in(each) for name, each in beside.items()}
+                return json_of(await self._studio.opened(_bytes_in(text), files))
+        raise FleetError('Send {"shipped": NAME} or {"data": BASE64, "beside": {NAME: BASE64}}.')
+
+    async def written(self, request: Request) -> Response:
+        match await body_of(request):
+            case {"recipe": dict(recipe)}:
+                return json_of(await self._studio.written(recipe))
+        raise FleetError('Send {"recipe": {...}}.')
 
     async def picture(self, request: Request) -> Response:
         id_, number = request.query_params.get("photo", ""), request.query_params.get("number", "")
@@ -66,6 +85,14 @@ class StudioApi:
             return json_of({"error": str(error)}, HTTPStatus.CONFLICT)
         except GoneError as error:
             return json_of({"error": str(error)}, HTTPStatus.GONE)
+
+
+def _bytes_in(text: object) -> bytes:
+    """Raises FleetError."""
+    try:
+        return base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except ValueError:
+        raise FleetError("A file is no base64.") from None
 
 
 async def _photo_in(request: Request) -> bytes:

@@ -1,19 +1,13 @@
-"""What the studio shows of filters, and the recipe that somebody has put together there."""
+"""What the studio shows of filters."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
-import itertools
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from filterfleet.common.errors import RecipeError
-from filterfleet.common.jobs.recipe import ENCODINGS, MAX_STEPS, Output, Recipe, Step, Value
-from filterfleet.common.wire.codec import RECIPE_LIMIT
-from filterfleet.worker.filters import Filter, catalogue, check_recipe
+from filterfleet.common.jobs.recipe import Value
+from filterfleet.worker.filters import Filter, catalogue
 from filterfleet.worker.filters.parameters import (
     Boolean,
     Choice,
@@ -27,8 +21,6 @@ from filterfleet.worker.filters.parameters import (
     Text,
 )
 
-NAME = "result"  # of the one output that is tried
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
 _PIXELS = 400  # what a required number of pixels begins with
 
 
@@ -87,7 +79,7 @@ def _kind(parameter: Parameter) -> Iterator[tuple[str, Any]]:
         case Text():
             yield from (("kind", "text"), ("most", parameter.limit), ("initial", "filterfleet"))
         case Color():
-            yield from (("kind", "color"), ("initial", "#808080"))
+            yield from (("kind", "color"), ("initial", "#808080"), ("word", parameter.word))
         case Kernel():
             yield from (("kind", "numbers"), ("initial", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]))
         case Points():
@@ -112,68 +104,3 @@ def _plain(value: Value | None) -> Any:
         case tuple():
             return [_plain(each) for each in value]
     return value
-
-
-class Asked:
-    """A recipe of one output, as the page sends it:
-
-    {"steps": [{"filter": NAME, "values": {NAME: VALUE}}], "encoding": NAME, "quality": NUMBER}
-
-    where a VALUE is what JSON has, or {"file": NAME, "data": BASE64}. files has the names of such pictures.
-    """
-
-    def __init__(self, raw: Mapping[Any, Any]) -> None:
-        """Raises RecipeError, with every problem."""
-        self.files: dict[bytes, str] = {}
-        steps = raw.get("steps")
-        if not isinstance(steps, list) or len(steps) > MAX_STEPS:
-            raise RecipeError(f"A recipe has 0 to {MAX_STEPS} steps.")
-        built = [self._step(number, step) for number, step in enumerate(steps, 1)]
-        output = Output(NAME, tuple(built), raw.get("encoding", ENCODINGS[0]), raw.get("quality", 90))
-        self.recipe = _canonical(Recipe((output,)))
-        check_recipe(self.recipe)
-        if (size := self.recipe.size) > RECIPE_LIMIT:  # what is tried here has to be a recipe elsewhere, too
-            raise RecipeError(
-                f"With its pictures it takes {size} bytes, but a recipe may take {RECIPE_LIMIT}: use smaller pictures."
-            )
-
-    @property
-    def output(self) -> Output:
-        return self.recipe.outputs[0]
-
-    def _step(self, number: int, raw: Any) -> Step:
-        match raw:
-            case {"filter": str(name), "values": dict(values)}:
-                found = {str(key): self._value(f"Step {number}, {key}", value) for key, value in values.items()}
-                return Step(name, tuple(sorted(found.items())))
-        raise RecipeError(f"Step {number} is no filter with its values.")
-
-    def _call(self, data: bytes, name: str) -> None:
-        """Two pictures of one name come from two folders, and have to lie in one."""
-        taken = {name.lower() for other, name in self.files.items() if other != data}
-        numbered = (f"{number}-{name}" for number in itertools.count(2))
-        self.files[data] = next(each for each in itertools.chain([name], numbered) if each.lower() not in taken)
-
-    def _value(self, where: str, raw: Any) -> Value:
-        match raw:
-            case {"file": str(name), "data": str(text)}:
-                try:
-                    data = base64.b64decode(text, validate=True)
-                except binascii.Error:
-                    raise RecipeError(f"{where}: the picture is no base64.") from None
-                self._call(data, name if _FILE.fullmatch(name) else "picture")
-                return data
-            case list():
-                return tuple(self._value(where, each) for each in raw)
-            case bool() | int() | float() | str():
-                return raw
-        raise RecipeError(f"{where}: choose a value.")
-
-
-def _canonical(recipe: Recipe) -> Recipe:
-    """The recipe as it comes out of a message, in which everything is bounded. Raises RecipeError."""
-    try:
-        data = recipe.to_bytes()
-    except (OverflowError, ValueError, TypeError):
-        raise RecipeError("A number of the recipe takes more than 64 bits, or a name is no text.") from None
-    return Recipe.from_bytes(data)

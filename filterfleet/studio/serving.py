@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from filterfleet.common.errors import FleetError
-from filterfleet.common.jobs.output_options import TILED
-from filterfleet.common.jobs.recipe import ENCODINGS
+from filterfleet.common.jobs.recipe import ENCODINGS, Damaged, Metadata
+from filterfleet.common.jobs.shipped import shipped, shipped_text
 from filterfleet.common.logs import quiet_unless_configured
+from filterfleet.studio.asked import Asked
 from filterfleet.studio.bench import SIDE, Bench
-from filterfleet.studio.form import NAME, Asked, described
+from filterfleet.studio.form import described
 from filterfleet.studio.frames import packed, read
+from filterfleet.studio.opened import opened
+from filterfleet.studio.toml import toml_of
 from filterfleet.worker.memory import Memory, confine, share
 from filterfleet.worker.pixels.opencv import prepare_process
 from filterfleet.worker.resources import Resources
@@ -47,7 +50,7 @@ class _Desk:
         try:
             return self._answer(question)
         except FleetError as error:
-            return {"error": str(error).replace(f"Output {NAME!r}, step", "Step")}  # there is but one output
+            return {"error": str(error)}
         except MemoryError:
             return {"error": "There is too little memory for this photograph."}
         except Exception as error:  # noqa: BLE001 - a library's fault, or a plugin's, must not end the studio
@@ -55,14 +58,34 @@ class _Desk:
 
     def _answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
         match question:
-            case {"kind": "filters"}:
-                return {"filters": described(), "encodings": [each for each in ENCODINGS if each not in TILED]}
+            case {"kind": "catalogue"}:
+                return _catalogue()
+            case {"kind": "open", "data": bytes(data), "beside": dict(beside)}:
+                return opened(data, beside)
+            case {"kind": "open", "shipped": str(name)} if name in shipped():
+                return opened(shipped_text(name).encode(), {})
+            case {"kind": "write", "asked": dict(asked)}:
+                found = Asked(asked)
+                return {"toml": toml_of(found.recipe, found.pictures.names)}
             case {"kind": "photo", "data": bytes(data)}:
                 self._bench = bench = Bench(self._resources, data)
-                picture, media = bench.picture()
+                picture, media = bench.picture
                 size = {"width": bench.width, "height": bench.height}
                 facts = {"format": bench.format, "whole": bench.is_small, "side": SIDE}
                 return {"picture": picture, "type": media, **size, **facts}
             case {"kind": "try", "asked": dict(asked), "full": bool(full)} if self._bench is not None:
                 return self._bench.tried(Asked(asked), full=full)
         raise FleetError("The studio does not understand this.")
+
+
+def _catalogue() -> dict[str, Any]:
+    """What a recipe may have, and the recipes that ship."""
+    return {
+        "filters": described(),
+        "encodings": list(ENCODINGS),
+        "metadata": [each.value for each in Metadata],
+        "damaged": [each.value for each in Damaged],
+        "recipes": [
+            {"name": name, "summary": shipped_text(name).partition("\n")[0].removeprefix("# ")} for name in shipped()
+        ],
+    }

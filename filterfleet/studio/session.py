@@ -1,17 +1,16 @@
-"""Photographs that people try recipes on, each with a process of its own, for as long as they do."""
+"""Photographs that people try recipes on, each with a process of its own, and one process for recipes alone."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
-import sys
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
 from filterfleet.common.errors import FleetError
 from filterfleet.studio import frames
+from filterfleet.studio.child import Child, SaidError, checked
 
 # Photographs at once: another one takes the place of the one that was used least recently. More: more people can try at
 # the same time. Less: they take less memory.
@@ -19,9 +18,6 @@ SESSIONS = 3
 # Seconds without a question after which a photograph is forgotten. More: one can go on after a break. Less: memory is
 # free sooner.
 IDLE = 600.0
-# Seconds that one question may take. More: slow filters can be tried on large photographs. Less: one that hangs
-# gives up its processor sooner.
-PATIENCE = 30.0
 # Seconds that a try gets while a newer one waits; then it is ended, and the photograph decoded anew. More: a slider
 # waits longer for a slow filter. Less: tries that were nearly done are thrown away.
 TURN = 2.0
@@ -29,8 +25,6 @@ PICTURES = 4  # results of a photograph that are kept until they are fetched
 
 MEDIA = frozenset({"image/jpeg", "image/png", "image/webp", "image/avif"})
 FORGOTTEN = "The studio has forgotten this photograph: choose it again."
-
-_COMMAND = (sys.executable, "-P", "-m", "filterfleet.studio.process")
 
 
 class GoneError(FleetError):
@@ -41,55 +35,12 @@ class OvertakenError(FleetError):
     """A newer try has taken the place of this one."""
 
 
-class _Child:
-    """A process. One question at a time."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    async def start(cls) -> _Child:
-        pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-        process = await asyncio.create_subprocess_exec(*_COMMAND, stdin=pipe, stdout=pipe, stderr=nothing)
-        return cls(process)
-
-    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Raises FleetError when the process ends, or takes too long: then it is ended."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        message = frames.packed(question)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                stdin.write(message)
-                await stdin.drain()
-                (length,) = frames.LENGTH.unpack(await stdout.readexactly(frames.LENGTH.size))
-                return frames.unpacked(await stdout.readexactly(frames.checked(length)))
-        except TimeoutError:
-            await self.end()
-            raise FleetError(f"This takes more than {PATIENCE:g} seconds: try a smaller photograph.") from None
-        except (OSError, asyncio.IncompleteReadError):
-            await self.end()
-            raise FleetError("The process that decodes photographs has died of this one.") from None
-        except BaseException:  # half an answer is in the pipe
-            await self.end()
-            raise
-
-    async def end(self) -> None:
-        self.kill()
-        await self._process.wait()
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-
-
 @dataclass(eq=False)
 class Session:
     """data is the photograph's file, kept in memory: a process that has ended is given it again."""
 
     data: bytes
-    child: _Child | None = None
+    child: Child | None = None
     newest: int = 0  # number of the newest try
     running: int = 0  # number of the last one that has begun
     began: float | None = None  # instant at which the process got its question
@@ -140,12 +91,12 @@ class Session:
             raise GoneError(FORGOTTEN)
         try:
             if self.child is None:
-                self.child = await _Child.start()
+                self.child = await Child.start()
                 if question["kind"] != "photo":
                     await self._give_photo(self.child)
             self.began = asyncio.get_running_loop().time()
-            return _checked(await self.child.ask(question))
-        except (_SaidError, frames.UnsendableError):
+            return checked(await self.child.ask(question))
+        except (SaidError, frames.UnsendableError):
             raise
         except BaseException:
             self._end_child()
@@ -155,10 +106,10 @@ class Session:
         finally:
             self.began = None
 
-    async def _give_photo(self, child: _Child) -> None:
+    async def _give_photo(self, child: Child) -> None:
         try:
-            _checked(await child.ask({"kind": "photo", "data": self.data}))
-        except _SaidError:  # it has none now, and could answer nothing else
+            checked(await child.ask({"kind": "photo", "data": self.data}))
+        except SaidError:  # it has none now, and could answer nothing else
             self._end_child()
             raise
 
@@ -185,14 +136,37 @@ class Session:
             self.child = None
 
 
-class _SaidError(FleetError):
-    """The process said what is wrong: it is well itself."""
+class _Helper:
+    """A process without a photograph, for recipes alone. It stays while it is asked."""
 
+    def __init__(self) -> None:
+        self.child: Child | None = None
+        self._lock = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
 
-def _checked(answer: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(error := answer.get("error"), str):
-        raise _SaidError(error)
-    return answer
+    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Raises FleetError."""
+        async with self._lock:
+            if self._idle is not None:
+                self._idle.cancel()
+            try:
+                if self.child is None:
+                    self.child = await Child.start()
+                return checked(await self.child.ask(question))
+            except (SaidError, frames.UnsendableError):
+                raise
+            except BaseException:
+                self.close()
+                raise
+            finally:
+                self._idle = asyncio.get_running_loop().call_later(IDLE, self.close)
+
+    def close(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        if self.child is not None:
+            self.child.kill()
+            self.child = None
 
 
 class Studio:
@@ -200,19 +174,26 @@ class Studio:
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._filters: dict[str, Any] | None = None
-        self._looking = asyncio.Lock()
+        self._helper = _Helper()
+        self._catalogue: dict[str, Any] | None = None
 
-    async def filters(self) -> dict[str, Any]:
-        """The catalogue, which a process has loaded: plugins are not for this one. Raises FleetError."""
-        async with self._looking:
-            if self._filters is None:
-                child = await _Child.start()
-                try:
-                    self._filters = _checked(await child.ask({"kind": "filters"}))
-                finally:
-                    await child.end()
-            return self._filters
+    async def catalogue(self) -> dict[str, Any]:
+        """What a recipe may have, which a process has loaded: plugins are not for this one. Raises FleetError."""
+        if self._catalogue is None:
+            self._catalogue = await self._helper.ask({"kind": "catalogue"})
+        return self._catalogue
+
+    async def opened(self, data: bytes, beside: dict[str, bytes]) -> dict[str, Any]:
+        """The recipe in TOML as the page has it; beside are the pictures that came with it. Raises FleetError."""
+        return await self._helper.ask({"kind": "open", "data": data, "beside": beside})
+
+    async def shipped(self, name: str) -> dict[str, Any]:
+        """A recipe that ships as the page has it. Raises FleetError."""
+        return await self._helper.ask({"kind": "open", "shipped": name})
+
+    async def written(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The recipe of the page as TOML. Raises FleetError."""
+        return await self._helper.ask({"kind": "write", "asked": asked})
 
     async def photo(self, data: bytes) -> dict[str, Any]:
         """What a new photograph is, and the id under which recipes are tried on it. Raises FleetError."""
@@ -241,7 +222,9 @@ class Studio:
         return found
 
     async def close(self) -> None:
-        children = [session.child for session in self._sessions.values() if session.child is not None]
+        held = [self._helper.child, *(session.child for session in self._sessions.values())]
+        children = [child for child in held if child is not None]
+        self._helper.close()
         for id_ in list(self._sessions):
             self._forget(id_)
         await asyncio.gather(*(child.end() for child in children))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.studio import session as studio
+from filterfleet.studio.child import PATIENCE
 from tests.integration.dashboard_rig import Answer, Page, start_page
 from tests.integration.harness import Processes, wait_until
 
@@ -22,8 +25,14 @@ pytestmark = pytest.mark.slow
 PHOTOS = Path(__file__).parents[2] / "filterfleet" / "demo" / "photos"
 PHOTO = (PHOTOS / "coffee.jpg").read_bytes()
 BYTES = {"Content-Type": "application/octet-stream"}
-BLUR = {"steps": [{"filter": "gaussian_blur", "values": {"size": 9}}]}
-SLOW = {"steps": [{"filter": "nl_means", "values": {"search": 31, "template": 9}}] * 8}
+
+
+def recipe(*steps: object) -> dict[str, Any]:
+    return {"outputs": [{"name": "result", "steps": steps}]}
+
+
+BLUR = recipe({"filter": "gaussian_blur", "values": {"size": 9}})
+SLOW = recipe(*[{"filter": "nl_means", "values": {"search": 31, "template": 9}}] * 8)
 
 
 @pytest.fixture(scope="module")
@@ -72,27 +81,46 @@ def test_other_sites_and_other_kinds_are_refused(page):
 
 def test_what_is_too_large_hostile_or_no_photograph_is_said_in_words(page):
     assert "at most 48 MiB" in sent(page, bytes(49 << 20)).json["error"]
-    for hostile in (b"", b"<svg onload=alert(1)>", PHOTO[:3000], PHOTO[:200] + bytes(5000)):
+    for hostile in (b"", b"<svg onload=alert(1)>", PHOTO[:100], PHOTO[:200] + bytes(5000)):
         answer = sent(page, hostile)
         assert answer.status == 400
         assert answer.json["error"].endswith(".")
     photo = sent(page, PHOTO).json
     for bad in (
         {},
-        {"steps": [{"filter": "x", "values": {}}]},
-        {"steps": [{"filter": "invert", "values": {"a": 1 << 80}}]},
+        recipe({"filter": "x", "values": {}}),
+        recipe({"filter": "invert", "values": {"a": 1 << 80}}),
     ):
         assert page.order("studio/try", {"photo": photo["id"], "recipe": bad}).status == 400
-    deep = b'{"photo": "x", "recipe": {"steps": ' + b"[" * 5000 + b"]" * 5000 + b"}}"
+    deep = b'{"photo": "x", "recipe": {"outputs": ' + b"[" * 5000 + b"]" * 5000 + b"}}"
     headers = {**page.bearer, "Content-Type": "application/json"}
     assert page.ask("/api/studio/try", headers, "POST", deep).status in (400, 410)
     assert page.order("studio/try", {"photo": photo["id"], "recipe": BLUR}).status == 200
 
 
+def test_recipes_are_read_in_a_confined_process_and_open_no_file(page):
+    text = '[outputs.a]\nsteps = [{ filter = "watermark_image", picture = { file = "%s" } }]'
+    there = (text % (PHOTOS / "coffee.jpg")).encode()
+    refused = opened(page, there)
+    assert refused.status == 400
+    assert "The picture coffee.jpg is not here: choose or drop it" in refused.json["error"]
+    found = opened(page, b'[outputs.a]\nsteps = ["invert"]').json
+    assert page.order("studio/write", {"recipe": found["recipe"]}).json == {"toml": found["toml"]}
+    assert page.order("studio/open", {"shipped": "web"}).json["recipe"]["outputs"][0]["name"] == "large"
+    for bad in ({}, {"shipped": "../web"}, {"data": "~", "beside": {}}, {"data": "", "beside": {"a": 3}}):
+        assert page.order("studio/open", bad).status == 400
+    assert page.order("studio/write", {"recipe": {}}).status == 400
+    assert page.order("studio/open", {"shipped": "web"}, Authorization="Bearer no").status == 401
+
+
+def opened(page: Page, data: bytes) -> Answer:
+    return page.order("studio/open", {"data": base64.b64encode(data).decode(), "beside": {}})
+
+
 def test_photographs_are_decoded_in_confined_processes_and_there_are_few_of_them(page):
     for _ in range(studio.SESSIONS + 2):
         sent(page, PHOTO)
-    wait_until(lambda: len(helpers(page)) <= studio.SESSIONS, what="old photographs to be forgotten")
+    wait_until(lambda: len(helpers(page)) <= studio.SESSIONS + 1, what="old photographs to be forgotten")
     assert page.daemon is not None
     assert not any("cv2" in each.path for each in psutil.Process(page.daemon.pid).memory_maps()), "it decodes nothing"
     for helper in helpers(page):
@@ -114,11 +142,15 @@ def test_nothing_is_left_when_the_dashboard_ends(processes: Processes, tmp_path)
     open_ledger(tmp_path, tmp_path / "out", None, DEFAULT).close()
     page = start_page(processes, tmp_path / "out")
     sent(page, PHOTO)
-    (helper,) = helpers(page)
+    page.order("studio/open", {"shipped": "web"})
+    left = helpers(page)
+    assert len(left) == 2, "one for the photograph, and one for recipes"
     assert page.daemon is not None
     page.daemon.terminate()
     page.daemon.wait(30)
-    wait_until(lambda: not helper.is_running() or helper.status() == psutil.STATUS_ZOMBIE, what="its end")
+    wait_until(
+        lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left), what="their end"
+    )
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and PHOTO[:64] in file.read_bytes()]
 
 
@@ -137,4 +169,4 @@ def test_the_newest_try_wins_and_ends_a_slow_one():
     (*older, newest), seconds = asyncio.run(hurry())
     assert all(isinstance(each, studio.OvertakenError) for each in older)
     assert json.loads(json.dumps(newest))["width"] == 600
-    assert seconds < studio.PATIENCE, "the slow ones were not waited for"
+    assert seconds < PATIENCE, "the slow ones were not waited for"

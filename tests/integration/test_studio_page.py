@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 
 from filterfleet.common.jobs.recipe import DEFAULT
+from filterfleet.common.jobs.recipe_file import read_recipe
+from filterfleet.common.jobs.shipped import find_recipe, shipped
 from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.worker.pixels.opencv import cv2
 from tests.integration.dashboard_rig import start_page
@@ -55,9 +59,15 @@ def page(processes: Processes, tmp_path: Path) -> Iterator[playwright.Page]:
 def shown(page) -> bytes:
     """The file of the result that the page shows."""
     found = page.evaluate(
-        "async () => [...new Uint8Array(await (await fetch(document.getElementById('after').src)).arrayBuffer())]"
+        """async () => {
+            const reader = new FileReader();
+            const read = new Promise((done) => reader.addEventListener("load", done));
+            reader.readAsDataURL(await (await fetch(document.getElementById("after").src)).blob());
+            await read;
+            return reader.result;
+        }"""
     )
-    return bytes(found)
+    return base64.b64decode(found.partition(",")[2])
 
 
 def after(page, act) -> bytes:
@@ -99,10 +109,7 @@ def test_the_saved_recipe_makes_the_pixels_that_the_page_shows(page, processes: 
     )
     seen = shown(page)
 
-    with page.expect_download() as saving:
-        page.locator("#save").click()
-    recipe = tmp_path / saving.value.suggested_filename
-    saving.value.save_as(recipe)
+    recipe = saved(page, tmp_path)
     source = tmp_path / "in"
     source.mkdir()
     (source / "coffee.jpg").write_bytes((PHOTOS / "coffee.jpg").read_bytes())
@@ -112,6 +119,126 @@ def test_the_saved_recipe_makes_the_pixels_that_the_page_shows(page, processes: 
     assert (tmp_path / "out" / made).read_bytes() == seen
 
     pictures_of(page)
+
+
+def opened(page, *files):
+    """The page with a recipe of these files."""
+    page.locator("#open").set_input_files(files)
+    EXPECT(page.locator("#recipe-name")).to_have_text(Path(files[0]).name)
+
+
+def saved(page, folder: Path) -> Path:
+    with page.expect_download() as saving:
+        page.locator("#save").click()
+    target = folder / saving.value.suggested_filename
+    saving.value.save_as(target)
+    return target
+
+
+TWO = """# Two outputs.
+metadata = "strip"
+
+[outputs.soft]
+steps = [{ filter = "gaussian_blur", size = 5, sigma = 2.0 }]
+encoding = "png"
+effort = 1
+
+[outputs.marked]
+steps = [
+    "grayscale",
+    { filter = "watermark_image", picture = { file = "logo.png" } },
+    { filter = "gamma", gamma = 2.0 },
+]
+encoding = "jpeg"
+chroma = "4:4:4"
+name = "{stem}-{output}.{ext}"
+when = { min_width = 100 }
+"""
+
+
+def test_a_recipe_of_two_outputs_is_opened_changed_and_saved(page, processes: Processes, tmp_path: Path):
+    recipe, logo = tmp_path / "two.toml", tmp_path / "logo.png"
+    recipe.write_text(TWO)
+    logo.write_bytes(cv2.imencode(".png", np.full((20, 30, 3), (0, 200, 255), np.uint8))[1].tobytes())
+    opened(page, recipe, logo)
+    EXPECT(page.locator("#toasts")).to_contain_text("Its comments will not be in what you save")
+    page.locator("#file").set_input_files(PHOTOS / "coffee.jpg")
+    EXPECT(page.locator("#photo-sub")).to_contain_text("coffee.jpg")
+    (tmp_path / "same").mkdir()
+    (tmp_path / "same" / "logo.png").write_bytes(logo.read_bytes())
+    assert read_recipe(saved(page, tmp_path / "same")).digest == read_recipe(recipe).digest
+
+    # The second output, chosen by the keyboard, as the tabs of a browser are.
+    page.get_by_role("radio", name="soft").focus()
+    marked = after(page, lambda: page.keyboard.press("ArrowRight"))
+    EXPECT(page.get_by_role("radio", name="marked")).to_be_checked()
+    EXPECT(page.get_by_role("radio", name="marked")).to_be_focused()
+    EXPECT(page.locator(".step h3")).to_have_text(["grayscale", "watermark_image", "gamma"])
+    EXPECT(page.locator("#options")).to_have_value(re.compile('chroma = "4:4:4"\nname = .*\nwhen = .* 100 }'))
+    darker = after(page, lambda: page.locator('.step input[id$="-gamma"]').fill("0.5"))
+    assert darker != marked
+    soft = after(page, page.get_by_role("radio", name="soft").check)
+
+    # Saved, and run: the same files as the page has shown, under the names that the recipe gives.
+    changed = saved(page, tmp_path)
+    assert changed.name == "two.toml"
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "coffee.jpg").write_bytes((PHOTOS / "coffee.jpg").read_bytes())
+    code, said = processes.run("run", source, tmp_path / "out", "--recipe", changed, "--engine", "sequential")
+    assert code == 0, said
+    made = {Path(name).name: (tmp_path / "out" / name).read_bytes() for name in output_files(tmp_path / "out")}
+    assert made == {"coffee.jpg.png": soft, "coffee-marked.jpg": darker}
+
+
+def test_outputs_are_added_renamed_and_removed_and_what_is_saved_is_the_newest(page, tmp_path: Path):
+    EXPECT(page.locator("#toml")).to_contain_text("[outputs.result]")
+    page.get_by_role("button", name="Add an output").click()
+    EXPECT(page.locator("#name")).to_be_focused()
+    page.keyboard.type("small")
+    EXPECT(page.get_by_role("radio")).to_have_count(2)
+    page.locator("#options").evaluate("box => { box.closest('details').open = true; }")
+    page.locator("#options").fill("effort = 9\nwhen = { max_width = 800 }")
+    found = read_recipe(saved(page, tmp_path))
+    assert [(output.name, output.effort, output.options.when.max_width) for output in found.outputs] == [
+        ("result", None, None),
+        ("small", 9, 800),
+    ]
+    page.locator("#name").fill("result")
+    EXPECT(page.locator("#said")).to_contain_text("Another output has this name as well")
+    page.get_by_role("button", name="Remove this output").click()
+    EXPECT(page.get_by_role("radio", name="result")).to_be_focused()
+    EXPECT(page.locator("#toml")).not_to_contain_text("small")
+    EXPECT(page.locator("#said")).to_have_text("")
+    assert read_recipe(saved(page, tmp_path)).names == ("result",)
+
+
+def test_every_recipe_that_ships_is_the_same_when_it_is_opened_and_saved(page, tmp_path: Path):
+    EXPECT(page.locator("#shipped")).to_be_enabled()
+    for name in shipped():
+        page.locator("#shipped").select_option(name)
+        EXPECT(page.locator("#recipe-name")).to_have_text(f"{name}.toml")
+        assert read_recipe(saved(page, tmp_path)).digest == find_recipe(name).digest
+
+
+def test_a_bad_recipe_is_refused_as_recipe_check_refuses_it_and_changes_are_kept(
+    page, processes: Processes, tmp_path: Path
+):
+    bad = tmp_path / "bad.toml"
+    bad.write_text('[outputs.a]\nsteps = ["blurr"]\nquality = 0\n[outputs."<b>"]\nsteps = 3\n')
+    code, said = processes.run("recipe", "check", bad)
+    assert code == 2
+    page.locator("#filter").select_option("invert")
+    page.locator("#add-step").click()
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    page.locator("#open").set_input_files(bad)
+    EXPECT(page.get_by_role("alert")).to_contain_text("bad.toml: Output 'a', step 1: There is no filter 'blurr'")
+    assert "not saved" in asked[0]
+    shown = page.get_by_role("alert").inner_text().splitlines()
+    lines = said.replace("filterfleet: ", "").replace(f"{tmp_path}/", "").splitlines()
+    assert shown == [line.strip() for line in lines]
+    EXPECT(page.locator(".step h3")).to_have_text("invert")
 
 
 def test_what_is_wrong_is_said_and_a_photograph_that_was_forgotten_is_sent_again(page):

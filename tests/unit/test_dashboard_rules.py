@@ -184,7 +184,7 @@ def test_the_studio_takes_a_file_as_bytes_and_recipes_as_json_from_the_page_alon
     for path in (photo, tried):
         assert status("POST", path, **ours, **bytes_) == HTTPStatus.UNAUTHORIZED
         assert status("POST", path, **COOKIE, sec_fetch_site="cross-site", **bytes_) == HTTPStatus.FORBIDDEN
-    for path in ("/studio", "/api/studio/filters", "/api/studio/picture"):
+    for path in ("/studio", "/api/studio/catalogue", "/api/studio/picture"):
         assert status("GET", path) == HTTPStatus.UNAUTHORIZED
 
 
@@ -192,6 +192,7 @@ def test_who_may_only_look_may_try_recipes():
     """They change nothing of the fleet."""
     reading = dataclasses.replace(RULES, read_only=True)
     ours = {"sec_fetch_site": "same-origin", "content_type": "application/json"}
-    assert status("POST", "/api/studio/try", reading, **COOKIE, **ours) is None
+    for what in ("open", "write", "try"):
+        assert status("POST", f"/api/studio/{what}", reading, **COOKIE, **ours) is None
     for path in ("/api/retry", "/api/studio/", "/api/studio/../retry"):
         assert status("POST", path, reading, **COOKIE, **ours) == HTTPStatus.FORBIDDEN

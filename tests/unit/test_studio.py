@@ -1,25 +1,25 @@
-"""The parts of the studio: what is asked, what is made of it, and what it is as text."""
+"""The parts of the studio: what it shows of filters, and recipes on a photograph."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from PIL import Image
 
 from filterfleet.commands.recipe_try import try_
-from filterfleet.common.errors import FleetError, RecipeError
-from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
+from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.recipe import DEFAULT, Step
 from filterfleet.common.jobs.recipe_file import parse_recipe
 from filterfleet.studio import frames
+from filterfleet.studio.asked import Asked
 from filterfleet.studio.bench import SIDE, Bench
-from filterfleet.studio.form import Asked, described
+from filterfleet.studio.form import described
 from filterfleet.studio.terminal import picture_in
-from filterfleet.studio.toml import toml_of
 from filterfleet.studio.trial import rows, tried
 from filterfleet.worker.filters import bind, names
 from filterfleet.worker.pipeline import process
@@ -31,80 +31,21 @@ NOISE = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)
 PHOTO = cv2.imencode(".png", NOISE)[1].tobytes()
 LARGE = cv2.imencode(".jpg", cv2.resize(NOISE, (1300, 400)))[1].tobytes()
 
-numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-values = numbers | st.booleans() | st.text() | st.lists(numbers, min_size=1, max_size=3).map(tuple)
-steps = st.builds(
-    lambda name, given: Step(name, tuple(sorted(given.items()))),
-    st.from_regex("[a-z_]{1,9}", fullmatch=True),
-    st.dictionaries(st.from_regex("[a-eg-z_]{1,9}", fullmatch=True), values, max_size=3),
-)
-outputs = st.builds(
-    Output,
-    st.just("result"),
-    st.lists(steps, max_size=3).map(tuple),
-    st.sampled_from(["same", "png"]),
-    st.integers(1, 100),
-)
+
+def turned(width, height):
+    """A JPEG that is stored on its side, and says so."""
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(cv2.resize(NOISE, (width, height))).save(file, "jpeg", exif=exif)
+    return file.getvalue()
 
 
-@settings(max_examples=25, deadline=None)
-@given(outputs)
-def test_the_text_of_an_output_is_read_as_the_same_recipe(output):
-    assert parse_recipe(toml_of(output, {}).encode(), Path()) == Recipe((output,))
+TURNED, LARGE_TURNED = turned(60, 40), turned(1300, 400)
 
 
-def test_a_picture_of_a_recipe_is_a_file_beside_it(tmp_path):
-    picture = {"file": "logo.png", "data": base64.b64encode(PHOTO).decode()}
-    asked = Asked({"steps": [{"filter": "watermark_image", "values": {"picture": picture}}]})
-    text = toml_of(asked.output, asked.files)
-    assert text.startswith("# The picture logo.png has to lie")
-    (tmp_path / "logo.png").write_bytes(PHOTO)
-    assert parse_recipe(text.encode(), tmp_path) == asked.recipe
-
-
-def test_two_pictures_of_one_name_are_two_files():
-    other = cv2.imencode(".png", 255 - NOISE)[1].tobytes()
-    texts = [base64.b64encode(data).decode() for data in (PHOTO, other, PHOTO)]
-    logos = [{"file": "Größe.png", "data": text} for text in texts]
-    asked = Asked({"steps": [{"filter": "watermark_image", "values": {"picture": logo}} for logo in logos]})
-    assert list(asked.files.values()) == ["picture", "2-picture"]
-    assert toml_of(asked.output, asked.files).count('{ file = "picture" }') == 2
-
-
-def test_what_no_recipe_has_room_for_is_not_tried_either():
-    picture = cv2.imencode(".png", np.random.default_rng(1).integers(0, 256, (200, 200, 3), np.uint8))[1].tobytes()
-    value = {"file": "logo.png", "data": base64.b64encode(picture).decode()}
-    with pytest.raises(RecipeError, match="but a recipe may take 65536: use smaller pictures"):
-        Asked({"steps": [{"filter": "watermark_image", "values": {"picture": value}}]})
-
-
-@pytest.mark.parametrize("name", ["../x.png", "/etc/passwd", "a\nb", "", '"'])
-def test_the_name_of_a_picture_is_that_of_a_file_beside_the_recipe(name):
-    value = {"file": name, "data": base64.b64encode(PHOTO).decode()}
-    asked = Asked({"steps": [{"filter": "watermark_image", "values": {"picture": value}}]})
-    assert list(asked.files.values()) == ["picture"]
-
-
-@pytest.mark.parametrize(
-    ("raw", "reason"),
-    [
-        ({}, "A recipe has 0 to 64 steps"),
-        ({"steps": [{}] * 65}, "A recipe has 0 to 64 steps"),
-        ({"steps": ["blur"]}, "Step 1 is no filter"),
-        ({"steps": [{"filter": "gaussian_blurr", "values": {}}]}, "There is no filter 'gaussian_blurr'"),
-        ({"steps": [{"filter": "gaussian_blur", "values": {"size": 4}}]}, "takes an odd integer from 1 to 255"),
-        ({"steps": [{"filter": "gaussian_blur", "values": {"size": None}}]}, "Step 1, size: choose a value"),
-        ({"steps": [{"filter": "gaussian_blur", "values": {"size": 1 << 70}}]}, "more than 64 bits"),
-        ({"steps": [{"filter": "\ud800", "values": {}}]}, "a name is no text"),
-        ({"steps": [{"filter": "invert", "values": {"x": {"file": "a", "data": "~"}}}]}, "no base64"),
-        ({"steps": [], "encoding": "exe"}, "unknown encoding 'exe'"),
-        ({"steps": [], "encoding": 3}, "lacks a valid name"),
-        ({"steps": [], "quality": 0}, "quality"),
-    ],
-)
-def test_what_is_wrong_with_what_was_asked_is_said(raw, reason):
-    with pytest.raises(RecipeError, match=reason):
-        Asked(raw)
+def one(*steps, **output):
+    """What is asked for a recipe of one output."""
+    return Asked({"outputs": [{"name": "result", "steps": list(steps), **output}]})
 
 
 def test_every_filter_that_ships_is_shown_with_values_to_begin_with():
@@ -124,7 +65,7 @@ def _given(parameter):
 
 
 def test_a_small_photograph_is_tried_as_run_does_it():
-    asked = Asked({"steps": [BLUR], "encoding": "webp", "quality": 70})
+    asked = one(BLUR, encoding="webp", quality=70)
     made = Bench(default(), PHOTO).tried(asked, full=False)
     with contextlib.closing(process(PHOTO, asked.recipe)) as done:
         assert made["picture"] == done.blobs[0]
@@ -134,21 +75,61 @@ def test_a_small_photograph_is_tried_as_run_does_it():
 
 def test_a_large_photograph_is_tried_on_a_small_copy_unless_all_of_it_is_wanted():
     bench = Bench(default(), LARGE)
-    small, full = (bench.tried(Asked({"steps": [BLUR]}), full=full) for full in (False, True))
+    small, full = (bench.tried(one(BLUR), full=full) for full in (False, True))
     assert (small["width"], small["format"]) == (SIDE, "jpeg")
     assert (full["width"], full["type"]) == (1300, "image/png")
 
 
 def test_a_result_that_browsers_do_not_show_has_a_picture_that_they_do():
-    made = Bench(default(), PHOTO).tried(Asked({"steps": [], "encoding": "tiff"}), full=False)
+    made = Bench(default(), PHOTO).tried(one(encoding="tiff"), full=False)
     assert (made["format"], made["type"]) == ("tiff", "image/png")
     assert np.array_equal(cv2.imdecode(np.frombuffer(made["picture"], np.uint8), cv2.IMREAD_COLOR), NOISE)
 
 
-@pytest.mark.parametrize("photo", [b"", b"text", PHOTO[:90]])
+@pytest.mark.parametrize("options", ['id = "https://example.org/i"', ""])
+def test_a_pyramid_of_tiles_is_shown_as_the_picture_that_it_holds(options):
+    made = Bench(default(), PHOTO).tried(one(encoding="iiif" if options else "deepzoom", options=options), full=False)
+    assert (made["width"], made["height"], made["type"]) == (60, 40, "image/png")
+    assert np.array_equal(cv2.imdecode(np.frombuffer(made["picture"], np.uint8), cv2.IMREAD_COLOR), NOISE)
+
+
+@pytest.mark.parametrize("photo", [TURNED, LARGE_TURNED])
+def test_a_picture_that_stays_as_it_is_stored_is_tried_so(photo):
+    asked = Asked({"auto_orient": False, "outputs": [{"name": "result", "steps": [BLUR]}]})
+    made = Bench(default(), photo).tried(asked, full=False)
+    stored = cv2.imdecode(np.frombuffer(made["picture"], np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    assert stored.shape[0] < stored.shape[1]
+    assert (made["width"], made["height"]) == stored.shape[1::-1]
+    assert Image.open(io.BytesIO(made["picture"])).getexif()[0x0112] == 6
+
+
+def test_rules_of_an_output_are_about_the_photograph_and_not_about_its_small_copy():
+    """SIDE is smaller than what is asked for."""
+    bench = Bench(default(), LARGE)
+    for width, given in ((1300, True), (1301, False)):
+        made = bench.tried(one(options=f"when = {{ min_width = {width} }}"), full=False)
+        assert (made["given"], made["width"]) == (given, SIDE)
+
+
+def test_a_small_copy_is_stored_as_an_output_of_that_format_is():
+    """ "same" takes options that only some formats know."""
+    asked = one(encoding="same", options="lossless = true\nprogressive = true")
+    assert Bench(default(), LARGE).tried(asked, full=False)["format"] == "jpeg"
+
+
+def test_what_can_be_decoded_in_part_is_shown_where_the_recipe_accepts_it():
+    damaged = LARGE[: len(LARGE) * 2 // 3]
+    bench = Bench(default(), damaged)
+    with pytest.raises(FleetError, match="damaged"):
+        bench.tried(one(BLUR), full=False)
+    accepting = Asked({"damaged": "accept", "outputs": [{"name": "result", "steps": [BLUR]}]})
+    assert bench.tried(accepting, full=False)["width"] == SIDE
+
+
+@pytest.mark.parametrize("photo", [b"", b"text", PHOTO[:30]])
 def test_what_is_no_photograph_is_refused_in_a_sentence(photo):
     with pytest.raises(FleetError, match=r"\.$"):
-        Bench(default(), photo).picture()
+        Bench(default(), photo)
 
 
 def test_messages_from_a_process_that_was_taken_over_are_refused():

@@ -5,11 +5,11 @@ import { toast } from "./dom.js";
 export async function ask(what, query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null && value !== "");
   const text = new URLSearchParams(given).toString();
-  return answered(await fetch(`api/${what}${text && `?${text}`}`, { credentials: "same-origin" }));
+  return answered(fetch(`api/${what}${text && `?${text}`}`, { credentials: "same-origin" }));
 }
 
 export async function order(what, body) {
-  return answered(await fetch(`api/${what}`, {
+  return answered(fetch(`api/${what}`, {
     method: "POST",
     credentials: "same-origin",
     headers: { "Content-Type": "application/json" },
@@ -17,7 +17,8 @@ export async function order(what, body) {
   }));
 }
 
-async function answered(response) {
+async function answered(asked) {
+  const response = await asked.catch(() => { throw new Error("The dashboard does not answer: is it running?"); });
   const value = await response.json().catch(() => ({}));
   if (!response.ok) throw Object.assign(new Error(value.error ?? `The dashboard answered ${response.status}.`), { status: response.status });
   return value;

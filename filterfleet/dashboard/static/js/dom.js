@@ -36,7 +36,8 @@ function escaped(letter) {
   return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
-export const visible = (name) => name.replace(HIDDEN, escaped);
+// kept: the letters among them that may stay.
+export const visible = (name, kept = "") => name.replace(HIDDEN, (letter) => (kept.includes(letter) ? letter : escaped(letter)));
 
 // A name as children of an element: hidden characters stand there as escapes, and look like nothing else.
 export function named(name) {

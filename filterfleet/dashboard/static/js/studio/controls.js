@@ -1,15 +1,19 @@
 // A control for each kind of parameter. Its range and its unit are those of the catalogue.
 
-import { element, toast } from "../dom.js";
+import { element, say, toast } from "../dom.js";
+import { base64 } from "./opening.js";
 
 const TICKS = 1000; // of a slider
 const WIDE = 300; // a range that is wider rises slowly at its beginning
 
-export function control(id, parameter, set) {
+// A number that a browser would write otherwise than the recipe does comes as {number: TEXT}, and stays that until it changes.
+const plain = (value) => (Array.isArray(value) ? value.map(plain) : value?.number === undefined ? value : Number(value.number));
+
+export function control(id, parameter, value, set) {
   const make = { integer: range, number: range, boolean, choice, color, picture, numbers }[parameter.kind] ?? line;
   return element("div", { class: `param ${parameter.kind}` },
     element("label", { for: id, title: parameter.takes }, parameter.name, parameter.unit && element("small", {}, parameter.unit)),
-    make(id, parameter, set));
+    make(id, { ...parameter, initial: plain(value) }, set));
 }
 
 function range(id, { kind, minimum, maximum, odd, initial, takes, name }, set) {
@@ -55,10 +59,14 @@ function choice(id, { choices, initial }, set) {
   return box;
 }
 
-function color(id, { initial }, set) {
-  const box = element("input", { type: "color", id, value: initial });
-  box.addEventListener("input", () => set(box.value));
-  return box;
+function color(id, { initial, word, takes, name }, set) {
+  const isColor = (text) => /^#[0-9a-f]{6}$/i.test(text);
+  const swatch = element("input", { type: "color", id: word ? null : id, value: isColor(initial) ? initial : "#808080", "aria-label": word ? `${name}, colours` : null });
+  swatch.addEventListener("input", () => { if (word) box.value = swatch.value; set(swatch.value); });
+  if (!word) return swatch;
+  const box = element("input", { type: "text", id, value: initial, title: takes, autocomplete: "off", spellcheck: "false" });
+  box.addEventListener("input", () => { if (isColor(box.value)) swatch.value = box.value; set(box.value); });
+  return [box, swatch];
 }
 
 function line(id, { initial, most }, set) {
@@ -81,15 +89,19 @@ function numbers(id, { initial, takes }, set) {
 
 const PICTURE = 63 << 10; // bytes: what a recipe of 64 KiB has room for
 
-function picture(id, { takes }, set) {
+function picture(id, { initial, takes }, set) {
+  const name = element("small", {}, initial?.file ?? "none yet");
   const box = element("input", { type: "file", id, accept: "image/png,image/jpeg,image/webp", title: takes });
-  box.addEventListener("change", () => {
+  box.addEventListener("change", async () => {
     const [file] = box.files;
     if (!file) return;
     if (file.size > PICTURE) { toast(`${file.name} is too large for a recipe: ${PICTURE >> 10} KiB at most.`, true); return; }
-    const reader = new FileReader();
-    reader.addEventListener("load", () => set({ file: file.name, data: reader.result.slice(reader.result.indexOf(",") + 1) }));
-    reader.readAsDataURL(file);
+    try {
+      set({ file: file.name, data: await base64(file) });
+      say(name, file.name);
+    } catch (error) {
+      toast(error.message, true);
+    }
   });
-  return box;
+  return element("div", {}, box, name);
 }

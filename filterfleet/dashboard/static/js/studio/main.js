@@ -1,88 +1,117 @@
 // Puts the studio together: what is chosen is tried at once, and the newest choice is the one that is shown.
 
-import { ask, order } from "../api.js";
-import { $, element, say, toast } from "../dom.js";
+import { ask, complain, order } from "../api.js";
+import { $, element, say, toast, visible } from "../dom.js";
+import { isRecipe, openFiles, openShipped } from "./opening.js";
+import { outputs } from "./outputs.js";
+import { photograph } from "./photograph.js";
 import { picture } from "./picture.js";
+import { recipe as fresh } from "./recipe.js";
 import { steps } from "./steps.js";
 import { text } from "./text.js";
 import { trying } from "./trying.js";
 
-const state = { catalogue: null, photo: null, file: null, full: false };
+const recipe = fresh();
+const write = () => order("studio/write", { recipe: recipe.asked() });
 const show = picture();
-const showText = text();
-const recipe = () => ({ steps: list.asked(), encoding: $("encoding").value, quality: Number($("quality").value) });
-const list = steps(() => again());
+const showText = text(write, recipe);
+const photo = photograph(show, () => again());
+const changed = () => { wrong(""); again(); };
+const list = steps(recipe, changed);
+const tabs = outputs(recipe, () => { list.draw(); again(); }, changed);
+const ready = catalogue(); // what is opened, dropped or tried before, waits for it
+
 const again = trying(async (isNewest) => {
-  if (!state.photo) return;
-  const asked = { photo: state.photo.id, recipe: recipe(), full: state.full };
-  const isWanted = () => isNewest() && state.photo?.id === asked.photo;
+  await ready;
+  const { found, full } = photo;
+  const isWanted = () => isNewest() && photo.found?.id === found?.id;
   const began = performance.now();
   try {
-    const result = await order("studio/try", asked);
+    if (!found) {
+      const { toml } = await write();
+      if (isWanted()) { showText(toml); show.right(); }
+      return;
+    }
+    const result = await order("studio/try", { photo: found.id, recipe: recipe.asked(), full });
     if (!isWanted()) return;
-    const isShown = await show.result(state.photo, result, { full: asked.full, waited: performance.now() - began, isWanted });
+    const isShown = await show.result(found, result, { full, waited: performance.now() - began, isWanted });
     if (isShown) showText(result.toml);
   } catch (error) {
     if (error.status === 409 || !isWanted()) return;
-    if (error.status === 410) await take(state.file);
+    if (error.status === 410) await photo.again();
     else show.failed(error.message);
   }
 });
 
-// Of several photographs that are on their way, the one that was chosen last is shown, whichever arrives last.
-let chosen = 0;
-let sending = new AbortController();
+// What is wrong with a recipe that was to be opened stands above the one that stays.
+function wrong(sentences) {
+  say($("wrong"), visible(sentences, "\n"));
+  $("wrong").hidden = !sentences;
+}
 
-async function take(file) {
-  if (!file) return;
-  const number = ++chosen;
-  state.file = file;
-  sending.abort();
-  sending = new AbortController();
-  show.busy(`Reading ${file.name}`);
+const mayReplace = () => !recipe.isChanged || confirm("This recipe has changes that you have not saved. Open another one in its place?");
+
+async function open(name, look) {
+  await ready;
+  if (!mayReplace()) return;
   try {
-    const response = await fetch("api/studio/photo", {
-      method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/octet-stream" }, body: file, signal: sending.signal,
-    });
-    const answer = await response.json().catch(() => ({}));
-    if (number !== chosen) return;
-    if (!response.ok) throw new Error(answer.error ?? `The dashboard answered ${response.status}.`);
-    state.photo = answer;
-    state.full = false;
-    show.photo(answer, file.name);
-    again();
+    const { answer, rest, isWritten } = await look();
+    recipe.open(name, answer.recipe);
+    tabs.draw();
+    list.draw();
+    changed();
+    if (isWritten) toast(`${name} is open. Its comments will not be in what you save.`);
+    if (rest) photo.take(rest);
   } catch (error) {
-    if (number !== chosen) return;
-    state.photo = null;
-    show.none(error instanceof TypeError ? "The photograph did not arrive: is it too large, or the dashboard away?" : error.message);
+    wrong(error.message.split("\n").map((each) => `${name}: ${each}`).join("\n"));
+    $("wrong").scrollIntoView({ block: "nearest" });
   }
 }
 
-$("file").addEventListener("change", (event) => { take(event.target.files[0]); event.target.value = ""; });
-$("other").addEventListener("click", () => $("file").click());
+function receive(files) {
+  const file = files.find(isRecipe);
+  if (file) open(file.name, async () => ({ ...(await openFiles(files)), isWritten: /^\s*#/m.test(await file.text()) }));
+  else photo.take(files[0]);
+}
+
+function pick() {
+  const files = [...$("open").files];
+  $("open").value = "";
+  if (files.some(isRecipe)) receive(files);
+  else if (files.length) complain(new Error("A recipe is a file that ends in .toml: choose that one, and the pictures that it needs."));
+}
+
+$("open").addEventListener("change", pick);
+$("shipped").addEventListener("change", ({ target }) => {
+  const { value } = target;
+  target.value = "";
+  open(`${value}.toml`, async () => ({ answer: await openShipped(value) }));
+});
 addEventListener("dragover", (event) => { event.preventDefault(); $("drop").classList.add("over"); });
 addEventListener("dragleave", () => $("drop").classList.remove("over"));
-addEventListener("drop", (event) => { event.preventDefault(); $("drop").classList.remove("over"); take(event.dataTransfer.files[0]); });
-addEventListener("paste", (event) => { if (event.clipboardData.files.length) take(event.clipboardData.files[0]); });
-$("sizes").addEventListener("click", ({ target }) => {
-  if (target.dataset.full === undefined) return;
-  state.full = Boolean(target.dataset.full);
-  for (const button of $("sizes").children) button.setAttribute("aria-pressed", String(button === target));
-  again();
-});
+addEventListener("drop", (event) => { event.preventDefault(); $("drop").classList.remove("over"); receive([...event.dataTransfer.files]); });
+addEventListener("paste", (event) => { if (event.clipboardData.files.length) receive([...event.clipboardData.files]); });
+addEventListener("beforeunload", (event) => { if (recipe.isChanged) event.preventDefault(); });
 $("add").addEventListener("submit", (event) => { event.preventDefault(); list.add($("filter").value); });
-$("encoding").addEventListener("change", () => again());
-$("quality").addEventListener("input", () => { say($("quality-value"), $("quality").value); again(); });
-take($("file").files[0]); // who was faster than this script
 
-try {
-  const { filters, encodings } = await ask("studio/filters");
-  list.know(filters);
-  $("filter").replaceChildren(...filters.map(({ name, summary }) => element("option", { value: name, title: summary }, name)));
-  $("filter").value = filters.some(({ name }) => name === "gaussian_blur") ? "gaussian_blur" : filters[0].name;
-  $("encoding").replaceChildren(...encodings.map((name) => element("option", { value: name }, name)));
-  $("add").querySelector("button").disabled = false;
-  again();
-} catch (error) {
-  toast(error.message, true);
+async function catalogue() {
+  const options = (names) => names.map((name) => element("option", { value: name }, name));
+  try {
+    const { filters, encodings, metadata, damaged, recipes } = await ask("studio/catalogue");
+    recipe.know(filters);
+    $("filter").replaceChildren(...filters.map(({ name, summary }) => element("option", { value: name, title: summary }, name)));
+    $("filter").value = filters.some(({ name }) => name === "gaussian_blur") ? "gaussian_blur" : filters[0].name;
+    $("encoding").replaceChildren(...options(encodings));
+    $("metadata").replaceChildren(...options(metadata));
+    $("damaged").replaceChildren(...options(damaged));
+    $("shipped").append(...recipes.map(({ name, summary }) => element("option", { value: name, title: summary }, name)));
+    for (const id of ["shipped", "add-step"]) $(id).disabled = false;
+  } catch (error) {
+    toast(`${error.message} Load this page again.`, true);
+  }
+  tabs.draw();
+  list.draw();
 }
+
+pick(); // who was faster than this script
+again();

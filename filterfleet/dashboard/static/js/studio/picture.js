@@ -6,7 +6,7 @@ import { bytes, number } from "../format.js";
 export function picture() {
   const slider = $("line");
   slider.addEventListener("input", () => $("compare").style.setProperty("--at", `${slider.value}%`));
-  return { photo, result, failed, busy, none };
+  return { photo, result, failed, busy, none, right };
 }
 
 const source = (photo, at) => `api/studio/picture?${new URLSearchParams({ photo: photo.id, number: at })}`;
@@ -39,21 +39,31 @@ async function result(found, made, { full, waited, isWanted }) {
     `${number(made.width)} × ${number(made.height)}`, `${bytes(made.bytes).join(" ")} as ${made.format}`,
     `filters ${time(filter)}`, `all of it ${time(waited / 1000)}`,
   ];
+  const rule = made.given ? "" : " By its when, this photograph does not get this output.";
   const times = Math.max(found.width, found.height) / found.side;
   const small = !found.whole && !full ? ` It was tried on a small copy, on which lengths in pixels look ${times.toFixed(1)} times as large: Full size shows how it will be.` : "";
-  say($("said"), facts.join(" · ") + "." + small);
+  say($("said"), facts.join(" · ") + "." + rule + small);
   return true;
 }
 
 const time = (seconds) => (seconds < 1 ? `${Math.max(1, Math.round(seconds * 1000))} ms` : `${seconds.toFixed(1)} s`);
 
+let isOfRecipe = false; // what is said to be wrong
+
 function failed(sentence) {
+  isOfRecipe = true;
   $("stage").classList.add("stale");
   $("said").classList.add("bad");
-  say($("said"), visible(sentence));
+  say($("said"), visible(sentence, "\n"));
+}
+
+// What was wrong with the recipe has been mended, and there is no photograph with a result to speak of.
+function right() {
+  if (isOfRecipe) busy("");
 }
 
 function busy(sentence) {
+  isOfRecipe = false;
   $("said").classList.remove("bad");
   say($("said"), visible(sentence));
 }
@@ -63,4 +73,5 @@ function none(sentence) {
   $("stage").hidden = $("other").hidden = $("sizes").hidden = true;
   say($("photo-sub"), "");
   failed(sentence);
+  isOfRecipe = false;
 }
