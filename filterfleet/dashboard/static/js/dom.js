@@ -36,8 +36,8 @@ function escaped(letter) {
   return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
-// kept: the letters among them that may stay.
-export const visible = (name, kept = "") => name.replace(HIDDEN, (letter) => (kept.includes(letter) ? letter : escaped(letter)));
+export const visible = (name) => name.replace(HIDDEN, escaped);
+export const visibleLines = (text) => text.split("\n").map(visible).join("\n");
 
 // A name as children of an element: hidden characters stand there as escapes, and look like nothing else.
 export function named(name) {

@@ -1,7 +1,7 @@
 // Puts the studio together: what is chosen is tried at once, and the newest choice is the one that is shown.
 
 import { ask, complain, order } from "../api.js";
-import { $, element, say, toast, visible } from "../dom.js";
+import { $, element, say, toast, visibleLines } from "../dom.js";
 import { isRecipe, openFiles, openShipped } from "./opening.js";
 import { outputs } from "./outputs.js";
 import { photograph } from "./photograph.js";
@@ -45,7 +45,7 @@ const again = trying(async (isNewest) => {
 
 // What is wrong with a recipe that was to be opened stands above the one that stays.
 function wrong(sentences) {
-  say($("wrong"), visible(sentences, "\n"));
+  say($("wrong"), visibleLines(sentences));
   $("wrong").hidden = !sentences;
 }
 

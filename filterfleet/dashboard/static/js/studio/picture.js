@@ -1,6 +1,6 @@
 // The photograph before and after, and what there is to say about the result.
 
-import { $, say, visible } from "../dom.js";
+import { $, say, visible, visibleLines } from "../dom.js";
 import { bytes, number } from "../format.js";
 
 export function picture() {
@@ -54,7 +54,7 @@ function failed(sentence) {
   isOfRecipe = true;
   $("stage").classList.add("stale");
   $("said").classList.add("bad");
-  say($("said"), visible(sentence, "\n"));
+  say($("said"), visibleLines(sentence));
 }
 
 // What was wrong with the recipe has been mended, and there is no photograph with a result to speak of.
