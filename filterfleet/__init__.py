@@ -2,9 +2,12 @@
 
     import filterfleet
 
-    outputs = filterfleet.process(open("a.jpg", "rb").read())        # {"grayscale": b"...", ...}
-    summary = filterfleet.run("in", "out", engine="threads")         # a whole folder, like `filterfleet run`
-    with filterfleet.Client("192.0.2.10", 5555) as client: ...       # a running broker; see common.client.client.Client
+    outputs = filterfleet.process(open("a.jpg", "rb").read())        # one image: {"grayscale": b"...", ...}
+    rows = filterfleet.run("in", "out", engine="threads")            # a whole folder: a dict for each image
+    with filterfleet.Client("192.0.2.10", 5555) as client: ...       # single images, on the fleet of a running broker
+
+help(filterfleet.process), help(filterfleet.run) and help(filterfleet.Client) explain these. Filters of your own use
+filterfleet.worker.filters (docs/plugins.md).
 
 Every error is a filterfleet.FleetError, whose text is a sentence for people.
 """

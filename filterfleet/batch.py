@@ -41,6 +41,7 @@ def run(
     force: bool = False,
     broker: str = "127.0.0.1",
     frontend_port: int = 5555,
+    keys: str | Path | None = None,
     scheduler: str | None = None,
     insecure: bool = False,
     no_sandbox: bool = False,
@@ -49,13 +50,30 @@ def run(
     follow_links: bool = False,
     share: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """Process a folder once. Returns a dict for each image, with the fields of `filterfleet run --report`.
+    """Process every image in a folder and its subfolders once, as `filterfleet run` does.
 
-    recipe is as for process(). engine is sequential, threads, processes, mpi, dask or cluster. memory is in bytes, for
-    the images of each process of the first three engines. Images that are done and unchanged are skipped unless force
-    is set. The other arguments are those of `filterfleet run`.
+    source: the folder of images.
+    output: the folder of the results, with a subfolder for each output. It is made if it does not exist.
+    engine: "sequential", "threads", "processes", "mpi", "dask" or "cluster" (docs/engines.md).
+    workers: processes of the engines processes and dask. None: one for each core.
+    threads: threads of threads, and of each process of processes and dask. None: one for each core of threads, else 1.
+    memory: bytes that each process of sequential, threads and processes may use for images. None: the processes share
+        half of the machine's memory.
+    recipe: a Recipe, the name of a recipe that ships, the path of a TOML file, or None for the default recipe.
+    force: process images again that are done and unchanged. They are skipped otherwise.
+    broker, frontend_port, keys: where the broker of cluster is, and the folder of the keys to connect with.
+    scheduler, insecure: the address of the scheduler of dask (None starts a cluster here), and whether it may be one
+        without TLS.
+    no_sandbox: let the processes of processes keep their rights.
+    no_default_excludes: take images in bins and thumbnail folders, too.
+    sniff: take files without an extension whose first bytes are those of an image, too.
+    follow_links: follow links that lead out of source or output.
+    share: folders that the processes of mpi, dask and cluster see, as "NAME=DIR" each (docs/shares.md).
 
-    Call it in the main thread. Raises FleetError.
+    Returns a dict for each image that the source has or had, with the fields of a report (docs/engines.md). Its
+    "status" is "done"; "failed", with the "reason"; or "pending", when Ctrl-C or SIGTERM has ended the run early.
+
+    Call it in the main thread, because it handles these signals. Raises FleetError when the run cannot begin or go on.
     """
     quiet_unless_configured()
     source, output = Path(source), Path(output)
@@ -72,6 +90,7 @@ def run(
         scheduler=scheduler,
         insecure=insecure,
         sandbox=not no_sandbox,
+        keys=None if keys is None else Path(keys),
         shares=shares,
     )
     with contextlib.closing(opened), contextlib.closing(StopSignal()) as stop:

@@ -13,12 +13,17 @@ from filterfleet.worker import pipeline
 
 
 def process(image: bytes, recipe: Recipe | str | Path | None = None) -> dict[str, bytes]:
-    """Process one image file. Returns the file of each output, by the output's name;
-    outputs that the recipe does not make of such an image are missing.
+    """Process one image file in this process, with the result that a worker would give.
 
-    The recipe is a Recipe, the name of a recipe that ships ("sketch"), a TOML file, or None for the default recipe.
+    image: the content of the file, in any format that is read (docs/imaging.md).
+    recipe: a Recipe, the name of a recipe that ships ("sketch"), the path of a TOML file, or None for the default
+        recipe.
 
-    Raises FleetError: ImageError for an image that cannot be processed, RecipeError for a recipe that cannot be run.
+    Returns the content of the file of each output, by the output's name, in the order of the recipe. An output that its
+    rule (`when`) withholds from this image is missing.
+
+    Raises ImageError if the image cannot be processed, RecipeError if the recipe cannot be read or run, and FilterError
+    if a plugin's filter breaks its promises. All of them are FleetErrors (filterfleet.common.errors).
     """
     chosen = load_recipe(recipe)
     with contextlib.closing(pipeline.process(image, chosen)) as done:

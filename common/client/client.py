@@ -42,27 +42,31 @@ T = TypeVar("T")
 class Client:
     """The connection to a broker, on a thread of its own: the engine of a whole fleet.
 
-    brokers is a name or an address, or several of them with commas in between. The client is with the first one that
-    answers, and goes to the next when that one falls silent. keys is a folder with a client's keys, for brokers that
-    have keys. Raises FleetError when it cannot use these. socket makes the client's socket; tests and benchmarks pass
-    one that listens in. Close the client, or use it as a context manager.
+    brokers: the name or the address of the broker's machine, or several of them with commas in between. The client uses
+        the first one that answers, and goes to the next when that one falls silent.
+    frontend_port: the port for clients of each of these brokers, 5555 unless they were given another.
+    keys: the folder with a client's keys, for brokers that have keys.
+    socket: makes the client's socket. Tests and benchmarks pass one that listens in.
+
+    Raises FleetError for a name that cannot be one, and for keys that cannot be used. It does not wait for a broker:
+    wait_connected() does. Every method may be called from any thread. Close the client, or use it as a context manager.
     """
 
     name = "cluster"
-    inline_limit = INLINE_LIMIT
-    window = 256
+    inline_limit = INLINE_LIMIT  # bytes of images and outputs that travel in one message
+    window = 256  # jobs under way at once that keep a fleet busy
 
     def __init__(
         self,
         brokers: str,
         frontend_port: int,
-        keys: Path | None = None,
+        keys: str | Path | None = None,
         socket: Callable[[PeerKeys | None], PeerSocket] = PeerSocket,
     ) -> None:
         self.catalogue = wire.Catalogue((), 0)
         known = addresses(brokers, frontend_port)
         self._reach = Reach(known)
-        self._socket = socket(peer_keys(keys, Role.CLIENT) if keys else None)
+        self._socket = socket(peer_keys(Path(keys), Role.CLIENT) if keys else None)
         self._core = ClientCore(random.SystemRandom(), len(known))
         self._files = BlobStore()  # outputs on their way to us
         self._wakeup = Wakeup()
@@ -82,11 +86,18 @@ class Client:
     # --- for any thread ----
 
     def submit(self, job: Job, read: ReadImage | None = None) -> Future[wire.Result | wire.Failed]:
-        """Begin a job. Its future gets the outcome, which acknowledge() then lets everybody forget.
+        """Begin a job. Its future gets the outcome: a Result with the outputs, or a Failed with the reason (both in
+        common.wire). Call acknowledge() when you have kept the outcome, so that the fleet forgets it.
 
-        An image over the inline limit is submitted without payload and read in parts through read, on the client's
-        thread. Large outputs are common.blob.FileBlob; they belong to the caller, who closes them. A job id may be
-        under way only once.
+        job: its payload is the image file, of at most inline_limit bytes. The id of a job may be under way only once.
+        read: for a larger file. Leave the payload empty; read(offset, length) returns that part of the file, and is
+            called on the client's thread.
+
+        A Result has the content of each output in its payload, in the order of its outputs. When these have more than
+        inline_limit bytes together, each is a common.blob.FileBlob instead, which the caller closes.
+
+        The future raises FleetError when the client is closed first, and SourceChangedError when read did. submit()
+        raises FleetError on a closed client.
         """
         outcome = Outcome(job, read)
         self._submitted.append(outcome)
@@ -95,7 +106,7 @@ class Client:
         return outcome
 
     def acknowledge(self, job: bytes) -> None:
-        """The outcome has been made permanent here."""
+        """Tell the broker that the outcome of the job with this id is safe here. Until then it repeats the outcome."""
         self._acknowledged.append(job)
         if not (self._wakeup.is_set or self._look.coming) or self._ended:
             self._wake()
@@ -116,11 +127,13 @@ class Client:
         return self._reach.refusals
 
     def wait_connected(self, timeout: float) -> bool:
-        """Whether a broker has answered within timeout seconds."""
+        """Wait for a broker, for at most timeout seconds. Returns whether one has answered."""
         return self._reach.wait(timeout)
 
     def status(self) -> Future[dict[str, Any]]:
-        """The broker's report on itself and its fleet."""
+        """The broker's report on itself and its fleet: the keys of STATUS in docs/protocol.md. A future without an
+        answer waits until the client is closed, and then raises FleetError.
+        """
         future: Future[dict[str, Any]] = Future()
         future.set_running_or_notify_cancel()
 

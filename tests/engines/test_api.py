@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,16 @@ from pathlib import Path
 import pytest
 
 import filterfleet
+from filterfleet.commands import run
 from filterfleet.common.errors import ImageError, RecipeError
 from filterfleet.common.jobs.job import Job
 from filterfleet.common.jobs.recipe import DEFAULT, Output, Recipe, Step
+from filterfleet.common.keys.folders import Role
 from filterfleet.common.wire import Result
 from filterfleet.listener.ledger.ledger import REPORT
 from tests.engines.rig import outputs_of
-from tests.integration.harness import LOOPBACK, expected_outputs
+from tests.integration.harness import LOOPBACK, Processes, expected_outputs
+from tests.integration.keyed_peers import KeyedFleet
 
 
 def test_process(good: Path) -> None:
@@ -58,11 +62,29 @@ def test_run(engine: str, good: Path, tmp_path: Path) -> None:
     assert {(row["status"], row["engine"]) for row in rows} == {("done", engine)}
 
 
+def test_run_takes_the_options_of_the_command() -> None:
+    """But for its report, which is what it returns, and what no process of it uses."""
+    command = {*inspect.signature(run.run).parameters} - {"report", "_backend_port", "_allow_group_read"}
+    assert {*inspect.signature(filterfleet.run).parameters} == command
+
+
 def test_run_a_cluster(good: Path, tmp_path: Path, cluster_port: int) -> None:
     recipe = Recipe((Output("gray", (Step("grayscale"),), "png"),))
     rows = filterfleet.run(good, tmp_path / "out", engine="cluster", frontend_port=cluster_port, recipe=recipe)
     assert {row["status"] for row in rows} == {"done"}
     assert {path.split("/")[0] for path in outputs_of(tmp_path / "out")} == {"gray"}
+
+
+def test_run_a_cluster_with_keys(processes: Processes, tmp_path: Path) -> None:
+    fleet = KeyedFleet(processes, tmp_path / "keys")
+    submits = fleet.machine(Role.CLIENT, "submits")
+    fleet.start_broker()
+    source, output = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    with pytest.raises(filterfleet.FleetError, match="name the folder of your keys with --keys"):
+        filterfleet.run(source, output, engine="cluster", frontend_port=fleet.frontend)
+    rows = filterfleet.run(source, output, engine="cluster", frontend_port=fleet.frontend, keys=str(submits))
+    assert rows == []
 
 
 def test_run_tells_what_is_wrong(good: Path, tmp_path: Path) -> None:
@@ -72,6 +94,7 @@ def test_run_tells_what_is_wrong(good: Path, tmp_path: Path) -> None:
         ({"workers": -1}, "--workers has to be 1 or more, not -1."),
         ({"engine": "threads", "threads": 0}, "--threads has to be 1 or more, not 0."),
         ({"engine": "threads", "workers": 1}, "--workers is not for the engine threads"),
+        ({"engine": "threads", "keys": "k"}, "--keys is not for the engine threads, but for cluster."),
     ):
         with pytest.raises(filterfleet.FleetError) as raised:
             filterfleet.run(good, tmp_path / "out", **options)
