@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from filterfleet.catalogue.soundness import faults
-from filterfleet.commands.filters import filters
+from filterfleet.commands.filters import filters as list_filters
 from filterfleet.commands.recipe_check import check as recipe_check
 from filterfleet.common.errors import FilterError, RecipeError
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.wire import Failed
+from filterfleet.worker import filters
 from filterfleet.worker.attempt import attempt
 from filterfleet.worker.filters import bind, names, plugins, registry
 from filterfleet.worker.pixels.opencv import cv2
@@ -277,7 +278,7 @@ def wrong(image):
 def test_a_check_tells_what_is_wrong_and_which_filter_ends_the_process(install, tmp_path, capfd):
     install("plugin_bad", BAD)
     with pytest.raises(RecipeError) as raised:
-        filters(check=True)
+        list_filters(check=True)
     ending, typed = raised.value.problems
     assert ending == (
         "The filter 'bad_end' of the plugin plugin_bad ends the program when it is tried (exit code 3): it has to "
@@ -295,4 +296,11 @@ def test_a_plugin_that_ends_the_process_when_it_is_loaded_is_named(install):
     install("plugin_gone", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     said = r"^The plugin 'plugin_gone' ends the program when it is loaded \(SIGSEGV\)\.$"
     with pytest.raises(RecipeError, match=said):
-        filters(check=True)
+        list_filters(check=True)
+
+
+def test_the_example_in_the_docstring_is_sound(registered):
+    _, example = filters.__doc__.split("from filterfleet.worker.filters import Image, Number, Rows, register")
+    found = registered(example.split("\n\nAn Image is")[0])
+    assert list(faults(found)) == []
+    assert (found.function(np.zeros((2, 3), np.uint16), strength=100) == 65535).all()

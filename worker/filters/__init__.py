@@ -1,6 +1,23 @@
 """The filters that a recipe can name. Each is a pure function on an array, registered by its module.
 
-Authors of plugins import everything they need from here (docs/plugins.md).
+Authors of plugins import everything they need from here (docs/plugins.md):
+
+    from filterfleet.worker.filters import Image, Number, Rows, register
+
+    @register("fade", merge=Rows(), strength=Number(50, minimum=0, maximum=100, unit="percent"))
+    def fade(image: Image, strength: float) -> Image:
+        '''Mix the image with white.'''
+        white = np.iinfo(image.dtype).max
+        return (image + (white - image) * (strength / 100)).round().astype(image.dtype)
+
+An Image is a NumPy array of uint8 or uint16, with the shape (height, width) for gray, (height, width, 2) for gray and
+alpha, (height, width, 3) for blue, green, red, or (height, width, 4) for these and alpha. Colours are not multiplied by
+alpha. The function gets a read-only image and the values of its parameters by name, and returns a new image. It raises
+ImageError (filterfleet.common.errors) for an image that it cannot take; its text becomes the reason of the failure.
+
+merge says how results on horizontal strips join: Rows, Measured, Resampled, Moved, Gathered, Chain or Whole. Filter
+explains the other options of register(), and Alpha and Border their values. Parameters are Integer, Number, Boolean,
+Choice, Text, Color, Kernel, Points and Picture.
 """
 
 from filterfleet.worker.filters import (

@@ -29,11 +29,11 @@ def half_the_size(size: int, **_values: Any) -> int:
 
 
 class Rows(Struct, frozen=True):
-    """Each row of the result depends on a fixed number of rows around it.
+    """The size stays the same, and each row of the result depends on a fixed number of rows around it.
 
-    halo(**values) is that number: rows above, and as many below, clipped to the image. A strip begins and ends at
-    multiples of align(**values) rows, or at the image's edge. With positioned, the function also takes
-    place=Place(...), where the strip lies in the image.
+    halo(**values) is that number: rows above, and as many below, clipped to the image; 0 unless it is given. A strip
+    begins and ends at multiples of align(**values) rows, or at the image's edge; 1 unless it is given. With positioned,
+    the function also takes place=Place(...), which says where the strip lies in the image.
     """
 
     halo: Callable[..., int] = no_rows

@@ -198,9 +198,11 @@ def register(
     space: Callable[..., str | None] = _nothing,
     **parameters: Parameter,
 ) -> Callable[[Callable[..., Image]], Callable[..., Image]]:
-    """Decorates function(image, **parameters) -> image, which gets an array that it cannot change. The options are
-    explained at Filter. Raises ValueError if the name is taken, or is not 1 to 64 lower-case letters, digits and _; and
-    for an option or a parameter that cannot be.
+    """Decorates function(image, **values) -> image, which gets an array that it cannot change.
+
+    parameters: the kind of each value, by its name. Filter explains the other options. work and tints may also be a
+    value that holds for every image. Raises ValueError if the name is taken, or is not 1 to 64 lower-case letters,
+    digits and _, and for an option or a parameter that is not of a kind that this takes.
     """
 
     def decorate(function: Callable[..., Image]) -> Callable[..., Image]:
