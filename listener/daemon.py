@@ -31,7 +31,7 @@ from filterfleet.common.temporary import warn_if_passed_over
 from filterfleet.common.words import LOOKS_AT_SOURCE, OPENS_LEDGER, Counts, no_broker
 from filterfleet.listener.audit import LocalOutput
 from filterfleet.listener.core.settings import DISK
-from filterfleet.listener.ends import Cloud, open_ends
+from filterfleet.listener.ends import Cloud, Ends, open_ends
 from filterfleet.listener.heal import Healer
 from filterfleet.listener.interfaces import Source
 from filterfleet.listener.ledger.ledger import Failure
@@ -122,96 +122,136 @@ def run_listener(options: ListenerOptions, check: Check, config: Config | None =
 
 def _run(reloading: Reloading[Prepared], stop: StopSignal) -> Ending:
     """Open everything, serve, and close it. Raises FleetError, and ReopenError when all of that is to be done again."""
-    options, prepared = reloading.options, reloading.prepared
-    recipe, there, here, after = prepared.recipe, prepared.source, prepared.output, prepared.after
-    selection, links = prepared.selection, options.follow_links
-    cloud = Cloud(options.rclone_config, options.bandwidth, options.transfers)
-    state, once = options.state, options.once
     failures: list[Failure] = []
     left_alone: Mapping[str, int] = {}
     with contextlib.ExitStack() as stack:
-        if not once:  # a daemon that is told to stop while it waits for a remote has done what it was told
+        # A daemon that is told to stop while it waits for a remote has done what it was told.
+        if not reloading.options.once:
             stack.enter_context(contextlib.suppress(InterruptedRunError))
-        home = ledger_file(there, here, state).parent
-        folders = {"state": home, **({"output": here} if isinstance(here, Path) else {})}
-        board, teller = Board(), Teller(Notifier())
-        stack.enter_context(serving(options.metrics, lambda: _metrics(board, home / LEDGER, str(there), folders)))
-        starting = stack.enter_context(Starting(home, str(there), str(here)))
-        say = starting.say
-        ends = stack.enter_context(
-            open_ends(
-                *(there, here, state, cloud, selection, after),
-                links=links,
-                stop=stop,
-                once=once,
-                say=say,
-                waiting=reloading.take,
-            )
-        )
-        say(OPENS_LEDGER)
-        ledger = stack.enter_context(contextlib.closing(open_ledger(there, here, state, recipe)))
-        upkeep = stack.enter_context(contextlib.closing(Upkeep(ledger, home, str(there), options.keep_days)))
-        orders = stack.enter_context(contextlib.closing(Box(home, str(there))))
-        stack.enter_context(orders.taken())
-        if options.heal:
-            folder = LocalOutput(_healed(here), links=options.follow_links)
-            stack.enter_context(contextlib.closing(Healer(home / LEDGER, str(there), folder, orders.put)))
-        office = stack.enter_context(_open_office(prepared.hooks, home / LEDGER, str(there), recipe))
-        hints = stack.enter_context(_open_hints(prepared.hints, ends.source))
-        exchange = stack.enter_context(open_exchange(options.share, there, here))
-        previews = stack.enter_context(contextlib.closing(PreviewStore(home))) if options.previews else None
-        client = stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
-        if once:
-            say(no_broker(options.broker))
-            require_broker(client, options.broker, options.frontend_port, stopped=lambda: stop.is_set)
-        present = stack.enter_context(contextlib.closing(PresentFile(home, str(there))))
-
-        def count() -> Counts:
-            progress = ledger.progress()
-            return Counts(progress.pending, progress.done, progress.failed)
-
-        telling = Telling(str(there), str(here), recipe, client, count, lambda: ledger.is_paused, present)
-        guard = guard_of(there, here, state)
-        say(LOOKS_AT_SOURCE)
-
-        def present_itself(troubles: Mapping[str, str], notifier: Notifier) -> None:
-            telling.look(troubles, notifier)
-            starting.over()
-
-        def turned() -> None:
-            reloading.look()
-            guard.look()
-            upkeep.turn()
-
-        def tell(families: Callable[[], list[Family]]) -> None:
-            def all_families() -> list[Family]:
-                return [*families(), *fleet_families(client), *(office.families() if office else ())]
-
-            board.answer(all_families)
-            teller.turn(all_families)
-
-        failures += serve(
-            _for_service(options, remote=ends.source.remote, departs=after != Keep()),
-            ends.source,
-            ends.sink,
-            ledger,
-            client,
-            recipe,
-            stop=stop,
-            turned=turned,
-            interrupt=ends.interrupt,
-            orders=orders,
-            hints=hints,
-            exchange=exchange,
-            previews=previews,
-            tell=tell,
-            telling=present_itself,
-        )
-        telling.end()
-        left_alone = ledger.left_alone()
-        if office is not None and once:
-            office.finish()
+        life = _Life(reloading, stop, stack)
+        failures += life.serve()
+        left_alone = life.ledger.left_alone()
     return Ending(failures, left_alone)
+
+
+class _Life:
+    """A listener with one set of settings: everything that it has open, until stack is closed."""
+
+    def __init__(self, reloading: Reloading[Prepared], stop: StopSignal, stack: contextlib.ExitStack) -> None:
+        """Raises FleetError, and ReopenError when the settings change meanwhile."""
+        self._reloading, self._stop, self._stack = reloading, stop, stack
+        self._options, self._prepared = reloading.options, reloading.prepared
+        options, there, here = self._options, self._prepared.source, self._prepared.output
+        self._home = ledger_file(there, here, options.state).parent
+        self._board, self._teller = Board(), Teller(Notifier())
+        folders = {"state": self._home, **({"output": here} if isinstance(here, Path) else {})}
+        metrics = partial(_metrics, self._board, self._home / LEDGER, str(there), folders)
+        stack.enter_context(serving(options.metrics, metrics))
+        self._starting = stack.enter_context(Starting(self._home, str(there), str(here)))
+        self._ends = stack.enter_context(self._open_ends())
+        self._starting.say(OPENS_LEDGER)
+        self.ledger = stack.enter_context(
+            contextlib.closing(open_ledger(there, here, options.state, self._prepared.recipe))
+        )
+        self._open_what_needs_the_ledger()
+        self._client = self._open_client()
+        present = stack.enter_context(contextlib.closing(PresentFile(self._home, str(there))))
+        self._telling = Telling(
+            str(there),
+            str(here),
+            self._prepared.recipe,
+            self._client,
+            self._count,
+            lambda: self.ledger.is_paused,
+            present,
+        )
+        self._guard = guard_of(there, here, options.state)
+        self._starting.say(LOOKS_AT_SOURCE)
+
+    def serve(self) -> list[Failure]:
+        """Serve until the end. Returns everything that has failed. Raises FleetError, and ReopenError as __init__()."""
+        failures = serve(
+            _for_service(self._options, remote=self._ends.source.remote, departs=self._prepared.after != Keep()),
+            self._ends.source,
+            self._ends.sink,
+            self.ledger,
+            self._client,
+            self._prepared.recipe,
+            stop=self._stop,
+            turned=self._turned,
+            interrupt=self._ends.interrupt,
+            orders=self._orders,
+            hints=self._hints,
+            exchange=self._exchange,
+            previews=self._previews,
+            tell=self._tell,
+            telling=self._present_itself,
+        )
+        self._telling.end()
+        if self._office is not None and self._options.once:
+            self._office.finish()
+        return failures
+
+    # --- opening ----
+
+    def _open_ends(self) -> contextlib.AbstractContextManager[Ends]:
+        options, prepared = self._options, self._prepared
+        cloud = Cloud(options.rclone_config, options.bandwidth, options.transfers)
+        return open_ends(
+            *(prepared.source, prepared.output, options.state, cloud, prepared.selection, prepared.after),
+            links=options.follow_links,
+            stop=self._stop,
+            once=options.once,
+            say=self._starting.say,
+            waiting=self._reloading.take,
+        )
+
+    def _open_what_needs_the_ledger(self) -> None:
+        stack, options, prepared = self._stack, self._options, self._prepared
+        home, file, source = self._home, self._home / LEDGER, str(prepared.source)
+        self._upkeep = stack.enter_context(contextlib.closing(Upkeep(self.ledger, home, source, options.keep_days)))
+        self._orders = stack.enter_context(contextlib.closing(Box(home, source)))
+        stack.enter_context(self._orders.taken())
+        if options.heal:
+            folder = LocalOutput(_healed(prepared.output), links=options.follow_links)
+            stack.enter_context(contextlib.closing(Healer(file, source, folder, self._orders.put)))
+        self._office = stack.enter_context(_open_office(prepared.hooks, file, source, prepared.recipe))
+        self._hints = stack.enter_context(_open_hints(prepared.hints, self._ends.source))
+        self._exchange = stack.enter_context(open_exchange(options.share, prepared.source, prepared.output))
+        self._previews = stack.enter_context(contextlib.closing(PreviewStore(home))) if options.previews else None
+
+    def _open_client(self) -> Client:
+        """With once, one that a broker has answered."""
+        options = self._options
+        client = self._stack.enter_context(Client(options.broker, options.frontend_port, options.keys))
+        if options.once:
+            self._starting.say(no_broker(options.broker))
+            require_broker(client, options.broker, options.frontend_port, stopped=lambda: self._stop.is_set)
+        return client
+
+    # --- while it serves ----
+
+    def _count(self) -> Counts:
+        progress = self.ledger.progress()
+        return Counts(progress.pending, progress.done, progress.failed)
+
+    def _turned(self) -> None:
+        self._reloading.look()
+        self._guard.look()
+        self._upkeep.turn()
+
+    def _present_itself(self, troubles: Mapping[str, str], notifier: Notifier) -> None:
+        self._telling.look(troubles, notifier)
+        self._starting.over()
+
+    def _tell(self, families: Callable[[], list[Family]]) -> None:
+        """Give the listener's numbers, which are computed if somebody asks, to those who ask."""
+
+        def all_families() -> list[Family]:
+            return [*families(), *fleet_families(self._client), *(self._office.families() if self._office else ())]
+
+        self._board.answer(all_families)
+        self._teller.turn(all_families)
 
 
 def _metrics(board: Board, ledger: Path, source: str, folders: Mapping[str, Path]) -> Callable[[], list[Family]]:
