@@ -124,7 +124,7 @@ def broker(
         shared = [fleet.costs(lambda: flow.run(images, IMAGE_BYTES, in_share=True)) for _ in range(rounds)]
         table.add_row(f"{named}, {size_text(IMAGE_BYTES)} in a share", *_row(shared, images))
     console.print(table)
-    console.print(f"Of what bare sockets do in the same time, the broker does {found.share:.1%}.")
+    console.print(f"The broker does {found.share:.1%} as many tasks as bare sockets in the same time.")
     console.print(_most(found.ours, tasks))
     console.print(
         f"Round trip with nothing else to do: {_percentiles(trips)}; bare sockets: {_percentiles(bare_trips)}."

@@ -116,7 +116,7 @@ def size_text(size: int) -> str:
 
 def parse_size(text: str) -> int | None:
     """The number of bytes in a text as people write it: "500M", "2G", "1.5 GiB", or bytes without a unit. None if the
-    text is not a size, or if no machine has so much."""
+    text is not a size, or if no machine has that much."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?)?\s*", text, re.IGNORECASE | re.ASCII)
     if match is None:
         return None
