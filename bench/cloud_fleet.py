@@ -14,14 +14,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterfleet.bench.fleet import daemons
+from filterfleet.bench.fleet import come_up, daemons
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.ports import LOOPBACK, free_ports
 from filterfleet.common.process.supervisor import Spec, Supervisor
 from filterfleet.listener.cloud.rclone.binary import environment, find_rclone
 
 SOURCE, OUTPUT = "photographs/incoming", "photographs/filtered"  # in a bucket
-START = 30.0  # seconds that the server and the fleet have to start
+START = 30.0  # seconds that the server has to start
 PATIENCE = 60.0  # seconds for a photograph, and for an answer
 LOOK = 0.01  # seconds between two looks
 _REMOTE = """\
@@ -79,12 +79,7 @@ def cloud_fleet(folder: Path, workers: int, interval: float) -> Iterator[CloudFl
         state = {"XDG_STATE_HOME": str(folder / "user")}
         specs.append(Spec("listener", listener, logs / "listener.log", environment=state))
         with Supervisor(specs, 10.0) as supervisor:
-            deadline = time.monotonic() + START
-            while not supervisor.ready:
-                supervisor.turn()
-                time.sleep(LOOK)
-                if time.monotonic() > deadline:
-                    raise FleetError(f"The fleet did not come up within {START:g} s.")
+            come_up(supervisor, lambda: supervisor.ready)
             yield CloudFleet(server, hints)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from filterfleet.common.process.supervisor import Spec, Supervisor
 from filterfleet.worker.launch import arguments
 from filterfleet.worker.memory import share
 
-START = 20.0  # seconds that a fleet has to come up
+START = 30.0  # seconds that a fleet has to come up
+LOOK = 0.01  # seconds between two looks whether it has
 
 
 @contextmanager
@@ -26,13 +27,18 @@ def running(ports: Ports, logs: Path, workers: int, keys: Path | None = None) ->
     """
     specs = daemons(ports, logs, workers, keys)
     with Supervisor(specs, 10.0) as supervisor, Client(LOOPBACK, ports.frontend, keys) as client:
-        deadline = time.monotonic() + START
-        while client.catalogue.threads < workers:
-            supervisor.turn()
-            time.sleep(0.02)
-            if time.monotonic() > deadline:
-                raise FleetError(f"The fleet did not come up within {START:g} s.")
+        come_up(supervisor, lambda: client.catalogue.threads >= workers)
         yield supervisor, client
+
+
+def come_up(supervisor: Supervisor, is_up: Callable[[], bool]) -> None:
+    """Wait for the fleet of a supervisor. Raises FleetError when that takes too long."""
+    deadline = time.monotonic() + START
+    while not is_up():
+        supervisor.turn()
+        time.sleep(LOOK)
+        if time.monotonic() > deadline:
+            raise FleetError(f"The fleet did not come up within {START:g} s.")
 
 
 def daemons(

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterfleet.bench.fleet import daemons
+from filterfleet.bench.fleet import come_up, daemons
 from filterfleet.bench.photographs import make_photographs
 from filterfleet.common.errors import FleetError
 from filterfleet.common.jobs.recipe import DEFAULT
@@ -19,7 +19,6 @@ from filterfleet.listener.ledger.ledger import Ledger
 from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.listener.shares import make_shares
 
-START = 30.0  # seconds until all of them must be ready
 PATIENCE = 600.0  # seconds for a batch
 LOOK = 0.01  # seconds between two looks at the ledger
 WARM = "warm-"  # how the names of photographs begin that were done before the clock started
@@ -88,12 +87,7 @@ def warm_fleet(
     specs = daemons(ports, logs, workers, backend=reached.backend, shares=shares)
     specs.append(Spec("listener", (*listener, "--frontend-port", str(reached.frontend)), logs / "listener.log"))
     with Supervisor(specs, 10.0) as supervisor:
-        deadline = time.monotonic() + START
-        while not supervisor.ready:
-            supervisor.turn()
-            time.sleep(LOOK)
-            if time.monotonic() > deadline:
-                raise FleetError(f"The fleet did not come up within {START:g} s.")
+        come_up(supervisor, lambda: supervisor.ready)
         with closing(open_ledger(source.resolve(), output.resolve(), None, DEFAULT)) as ledger:
             fleet = WarmFleet(source, output, supervisor, ledger)
             fleet.drop(_other_photographs(folder, 4 * workers))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 import random
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from filterfleet.bench.analysis.model import clock
 from filterfleet.broker.actions import Side
 from tests.simulation.router import Arrive, Connection, Frames, Router
 
@@ -28,20 +26,7 @@ class Weather:
 CALM = Weather()
 
 
-class Clock:
-    """Events in order of time, and of scheduling within one instant."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._events: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
-        self._order = itertools.count()
-
-    def at(self, when: float, event: Callable[..., object], *args: Any) -> None:
-        heapq.heappush(self._events, (max(when, self.now), next(self._order), event, args))
-
-    def after(self, delay: float, event: Callable[..., object], *args: Any) -> None:
-        self.at(self.now + delay, event, *args)
-
+class Clock(clock.Clock):
     def run_until(self, end: float) -> None:
         """Run what happens before this instant, and the first event that does not."""
         while self.now < end:
