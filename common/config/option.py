@@ -74,7 +74,7 @@ ConfigFile = Annotated[
         parser=Path,
         callback=_take,
         is_eager=True,
-        help="A file with settings, such as `filterfleet config init` prints. Options that you give go before it, and "
+        help="A file with settings, such as `filterfleet config init` prints. Options that you give override it, and "
         "so do variables such as FILTERFLEET_LOG_LEVEL.",
         show_default="that of FILTERFLEET_CONFIG, else /etc/filterfleet/filterfleet.toml if it is there",
     ),

@@ -19,7 +19,7 @@ _HEAD = """\
 # take the "#" away to change it. `filterfleet config check FILE` says what is wrong with a file, and
 # `filterfleet config show ROLE --config FILE` what each setting is and where that comes from.
 #
-# A variable of the environment goes before the file, and an option of the command line before both. Each comment names
+# A variable of the environment overrides the file, and an option of the command line overrides both. Each comment names
 # the variable.
 """
 
