@@ -15,6 +15,8 @@ from filterfleet.common.errors import FilterError, ImageError
 from filterfleet.common.jobs.recipe import Output, Recipe, Step
 from filterfleet.common.text import one_line
 from filterfleet.worker.filters import Bound, bind
+from filterfleet.worker.filters.merge import Resizing
+from filterfleet.worker.filters.registry import spelled_out
 from filterfleet.worker.pixels.image import Image
 from filterfleet.worker.pixels.opencv import cv2
 
@@ -37,8 +39,11 @@ def photograph() -> Image:
 
 def seconds(step: Step, image: Image, patience: float = _PATIENCE) -> tuple[float, Image]:
     """The processor time that a step takes for the image, in seconds, and what comes out; the image itself when that
-    would take longer than patience. Raises ImageError and FilterError."""
+    would take longer than patience. What changes the size is done in any case while there is patience: its time does not
+    grow with the image, and the next steps get what it makes. Raises ImageError and FilterError."""
     work = bind(step)
+    if patience > 0 and any(isinstance(bind(each).filter.merge, Resizing) for each in spelled_out([step])):
+        return _timed(work, image)
     part, scale = image[:_PART, :_PART], image.shape[0] * image.shape[1] / _PART**2
     spent, _ = _timed(work, part)  # the first call of a filter may have something to load
     spent, _ = _timed(work, part)

@@ -42,6 +42,13 @@ def test_what_outputs_share_is_done_once_and_shrunk_pictures_cost_less():
     assert told(recipe).endswith("output 'c', step 1, 'bilateral'")
 
 
+@pytest.mark.parametrize("name", ["resize", "letterbox"])
+def test_a_size_is_changed_on_the_whole_photograph(name):
+    """To make a part of it as large as the result would take many times longer."""
+    _, made = seconds(Step(name, (("height", 1500), ("width", 2000))), photograph())
+    assert made.shape == (1500, 2000, 3)
+
+
 def test_pictures_that_nothing_else_needs_are_given_up(monkeypatch):
     """64 outputs of many steps would take gigabytes otherwise."""
     alive: list[weakref.ref[np.ndarray]] = []
