@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-from collections.abc import Sequence
-from typing import NamedTuple
+from filterfleet.common.process.interrupt import quietly
 
-from filterfleet.common.process import hangup, zygote
-from filterfleet.common.process.ending import end
-from filterfleet.common.process.loading import loading
+with quietly():
+    import importlib
+    import os
+    import sys
+    from collections.abc import Sequence
+    from typing import NamedTuple
+
+    from filterfleet.common.process import hangup, zygote
+    from filterfleet.common.process.ending import end
+    from filterfleet.common.process.loading import loading
+
+INTERRUPTED = 130  # exit code
 
 
 class Stage(NamedTuple):
@@ -61,7 +66,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.argv[1:] and sys.argv[1] in REREAD:
         hangup.hold()
-    with loading():
+    with quietly(), loading():
         for stage in stages(sys.argv[1:]):
             for module in stage.shared:
                 importlib.import_module(module)
@@ -74,6 +79,8 @@ def main() -> None:
         if "mpi4py" in sys.modules:  # MPI is left by the interpreter itself, at its very end
             raise
         end(ended.code)
+    except KeyboardInterrupt:  # that came just before or behind the command
+        end(INTERRUPTED)
 
 
 def stages(words: Sequence[str]) -> Sequence[Stage]:

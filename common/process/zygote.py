@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from filterfleet.common.process.ending import end
+from filterfleet.common.process.interrupt import as_usual
 from filterfleet.common.process.loading import loading
 from filterfleet.common.process.system import adopt_orphans, die_with_parent
 from filterfleet.common.process.title import set_title
@@ -187,6 +188,7 @@ def _start(modules: Sequence[str]) -> Zygote:
 def _serve(command: int, modules: Sequence[str], channel: socket.socket, waits: int) -> NoReturn:
     """Load the modules, fork, end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # it is for the command
+    as_usual()
     die_with_parent(command)
     if not sys.flags.safe_path:
         del sys.path[0]  # of the script; a folder `filterfleet` in it must not be imported
