@@ -12,6 +12,7 @@ with quietly():
     from typing import NamedTuple
 
     from filterfleet.common.process import hangup, zygote
+    from filterfleet.common.process.descriptors import open_standard_files
     from filterfleet.common.process.ending import end
     from filterfleet.common.process.loading import loading
 
@@ -62,6 +63,7 @@ OTHER_ENGINES = {"sequential", "threads", "mpi", "dask", "cluster"}  # they need
 
 
 def main() -> None:
+    open_standard_files()
     # No filter multiplies matrices that are worth a second thread, and a process with threads must not be forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if sys.argv[1:] and sys.argv[1] in REREAD:
