@@ -39,7 +39,7 @@ def photograph() -> Image:
 
 def seconds(step: Step, image: Image, patience: float = _PATIENCE) -> tuple[float, Image]:
     """The processor time that a step takes for the image, in seconds, and what comes out; the image itself when that
-    would take longer than patience. What changes the size is done in any case while there is patience: its time does not
+    would take longer than patience. What changes the size is done anyway while there is patience: its time does not
     grow with the image, and the next steps get what it makes. Raises ImageError and FilterError."""
     work = bind(step)
     if patience > 0 and any(isinstance(bind(each).filter.merge, Resizing) for each in spelled_out([step])):

@@ -51,6 +51,24 @@ def test_a_thumbnail_fits_and_never_grows(size, expected):
     assert bind(step("thumbnail"))(np.zeros((size[1], size[0]), np.uint8)).shape == expected[::-1]
 
 
+@pytest.mark.parametrize(
+    ("values", "box"),
+    [
+        ({"ratio": 1}, (20, 0, 60, 60)),
+        ({"ratio": 1, "gravity": "right"}, (40, 0, 60, 60)),
+        ({"ratio": 16 / 9}, (0, 2, 100, 56)),
+        ({"ratio": 0.5, "width": 20, "left": 3}, (3, 10, 20, 40)),
+        ({"ratio": 2, "left": 90, "top": 50}, (90, 50, 10, 5)),
+        ({"ratio": 1000}, (0, 29, 100, 1)),
+        ({"ratio": 5e-324}, (49, 0, 1, 60)),
+    ],
+)
+def test_crop_keeps_the_largest_part_of_a_ratio(values, box):
+    image = np.arange(6000, dtype=np.uint16).reshape(60, 100)
+    left, top, width, height = box
+    assert np.array_equal(bind(step("crop", **values))(image), image[top : top + height, left : left + width])
+
+
 # --- watermarks -----------------------------------------------------------------------------------------------------
 
 POSITIONS = ("top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right")

@@ -55,7 +55,7 @@ def _placed(free: int, gravity: str, before: str, after: str) -> int:
 
 
 def _box(
-    image_width: int, image_height: int, width: int, height: int, left: int, top: int, gravity: str
+    image_width: int, image_height: int, width: int, height: int, left: int, top: int, gravity: str, ratio: float
 ) -> tuple[int, int, int, int]:
     """Left, top, width and height of the part that is kept. Raises ImageError if that lies beyond the image."""
     if left >= image_width or top >= image_height:
@@ -63,12 +63,15 @@ def _box(
             f"The image of {image_width} x {image_height} pixels has none at {max(left, 0)}, {max(top, 0)}, where "
             "the filter 'crop' begins."
         )
-    width, height = min(width or image_width, image_width), min(height or image_height, image_height)
+    width = min(width or image_width, image_width - max(left, 0))
+    height = min(height or image_height, image_height - max(top, 0))
+    if ratio:
+        width, height = max(1, round(min(width, height * ratio))), max(1, round(min(height, width / ratio)))
     if left < 0:
         left = _placed(image_width - width, gravity, "left", "right")
     if top < 0:
         top = _placed(image_height - height, gravity, "top", "bottom")
-    return left, top, min(width, image_width - left), min(height, image_height - top)
+    return left, top, width, height
 
 
 def _cropped_size(image_width: int, image_height: int, **values: Any) -> tuple[int, int]:
@@ -81,8 +84,10 @@ def _cropped_rows(first: int, last: int, image_width: int, image_height: int, **
     return start - top, stop - top
 
 
-def _nothing_to_crop(width: int, height: int, left: int, top: int, **_values: Any) -> str | None:
-    return None if width or height or left > 0 or top > 0 else "needs a width, a height, a left or a top"
+def _nothing_to_crop(width: int, height: int, left: int, top: int, ratio: float, **_values: Any) -> str | None:
+    if width or height or left > 0 or top > 0 or ratio:
+        return None
+    return "needs a width, a height, a left, a top or a ratio"
 
 
 @register(
@@ -97,11 +102,13 @@ def _nothing_to_crop(width: int, height: int, left: int, top: int, **_values: An
     left=Integer(-1, -1, MAX_SIDE, "pixels from the left edge; -1 leaves it to gravity"),
     top=Integer(-1, -1, MAX_SIDE, "pixels from the upper edge; -1 leaves it to gravity"),
     gravity=_GRAVITY,
+    ratio=Number(0.0, 0.0, 1000.0, "width divided by height; 0 keeps what width and height say"),
 )
 def crop(image: Image, place: Place, **values: Any) -> Image:
     """Keeps a part of the image: width x height pixels, at left and top, or at one side, in a corner or in the middle.
 
-    A part that is larger than the image ends at the image's edges, and one that lies beyond them is refused.
+    A part that is larger than the image ends at the image's edges, and one that lies beyond them is refused. With a
+    ratio, the largest part of that shape is kept: 1 gives squares of images of any size.
 
     Raises ImageError for that.
     """
