@@ -223,11 +223,12 @@ def found(steps: tuple[str, ...], image_format: str = "png", width: int = 20_000
 def test_what_strips_cannot_do_is_said_by_name(more_filters: None) -> None:
     assert found(("grayscale", "canny")) is None
     assert found(("grayscale", "test_whole")) == (
-        "The filter 'test_whole' needs the whole image at once, because every pixel looks at every other."
+        "Output 'o', step 2, filter 'test_whole': The filter 'test_whole' needs the whole image at once, because every "
+        "pixel looks at every other."
     )
     assert found(("test_linear",)) == (
-        "The filter 'test_linear' cannot resize 20000 x 20000 pixels to 2000 x 2000 by OpenCV's method 'linear' "
-        "in strips."
+        "Output 'o', step 1, filter 'test_linear': The filter 'test_linear' cannot resize 20000 x 20000 pixels to 2000 "
+        "x 2000 by OpenCV's method 'linear' in strips."
     )
     assert "choose jpeg, png or tiff" in (found((), "webp") or "")
     assert "sides may have at most 65500" in (found((), "jpeg", 70_000, 1_000) or "")

@@ -25,6 +25,7 @@ from filterfleet.worker.filters.merge import (
 )
 from filterfleet.worker.formats import Target
 from filterfleet.worker.formats.limits import LONGEST_WRITTEN
+from filterfleet.worker.naming import said_of
 from filterfleet.worker.strips import resample
 from filterfleet.worker.strips.span import Span
 from filterfleet.worker.strips.writers import check_output
@@ -192,7 +193,7 @@ def check(
     *,
     hopeful: bool = False,
 ) -> None:
-    """Raises ImageError, naming the filter or the output, unless every chain below the node runs in strips.
+    """Raises ImageError, naming output and step, unless every chain below the node runs in strips.
 
     targets are those of the outputs, by name. What a step makes as small as limit, in pixels, runs whole from there,
     and is not checked further. A result whose size is not known counts as the largest that it can be; or, hopeful, as
@@ -201,17 +202,18 @@ def check(
     for output in node.outputs:
         check_output(output.name, targets[output.name], size.width, size.height)
     for bound, child in node.children:
-        match bound.filter.merge:
-            case Whole(why=why):
-                raise ImageError(f"The filter {bound.filter.name!r} needs the whole image at once, because {why}.")
-            case Resampled() as merge:
-                below = resampling(bound, merge, size)
-                if below.width * below.height > limit:
-                    check(child, Size(below.width, below.height), targets, limit, known, hopeful=hopeful)
-            case Moved() | Gathered() as merge:
-                width, height = merge.target(size.width, size.height, **bound.values)
-                width, height = known.get(child, (width, height))
-                if width * height > limit and not (hopeful and is_uncertain(bound, child, known)):
-                    check(child, Size(width, height), targets, limit, known, hopeful=hopeful)
-            case Rows() | Measured() | Hysteresis():
-                check(child, size, targets, limit, known, hopeful=hopeful)
+        with said_of(child.where):
+            match bound.filter.merge:
+                case Whole(why=why):
+                    raise ImageError(f"The filter {bound.filter.name!r} needs the whole image at once, because {why}.")
+                case Resampled() as merge:
+                    below = resampling(bound, merge, size)
+                    if below.width * below.height > limit:
+                        check(child, Size(below.width, below.height), targets, limit, known, hopeful=hopeful)
+                case Moved() | Gathered() as merge:
+                    width, height = merge.target(size.width, size.height, **bound.values)
+                    width, height = known.get(child, (width, height))
+                    if width * height > limit and not (hopeful and is_uncertain(bound, child, known)):
+                        check(child, Size(width, height), targets, limit, known, hopeful=hopeful)
+                case Rows() | Measured() | Hysteresis():
+                    check(child, size, targets, limit, known, hopeful=hopeful)
