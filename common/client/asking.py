@@ -11,10 +11,12 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from socket import create_connection
 from typing import Any, NamedTuple
 
 import zmq
 
+from filterfleet.common.address import host_in
 from filterfleet.common.client.brokers import addresses, shown_address
 from filterfleet.common.errors import FleetError
 from filterfleet.common.keys.folders import PeerKeys, Role, has_secret, peer_keys
@@ -28,18 +30,22 @@ PATIENCE = 5.0
 # Seconds that TCP has to connect, which is the work of kernels and not of a broker. More forgives a lost packet, which
 # is sent again after a second; less says sooner that a host is not there.
 REACH = 2.0
+# Seconds for another try, which finds out why the first has failed. More finds slower machines; less says it sooner.
+PROBE = 0.5
 LOOK = 0.02  # seconds between two looks at whether it lets us in
 
 
 class Answer(NamedTuple):
     """Of one broker: its report, or a sentence that says why there is none. brief: it was asked with a worker's key.
-    silent: there is nobody; otherwise a broker without a report has refused to give one."""
+    silent: there is nobody; otherwise a broker without a report has refused to give one. heard_at: in seconds since the
+    epoch, by our clock."""
 
     broker: str
     report: Mapping[str, Any] | None
     problem: str = ""
     brief: bool = False
     silent: bool = False
+    heard_at: float = 0.0
 
 
 class _SilentError(FleetError):
@@ -54,7 +60,8 @@ def ask(brokers: str, frontend_port: int, backend_port: int, keys: Path | None =
 
     def one(address: str) -> Answer:
         try:
-            return Answer(shown_address(address), _report(address, own), brief=brief)
+            report = _report(address, own)
+            return Answer(shown_address(address), report, brief=brief, heard_at=time.time())
         except FleetError as error:
             return Answer(shown_address(address), None, str(error), brief, isinstance(error, _SilentError))
 
@@ -88,17 +95,32 @@ def _report(address: str, keys: PeerKeys | None) -> Mapping[str, Any]:
             if reports := socket.receive(reports_in):
                 return reports[0]
             if socket.turned_down and not socket.reached:
-                raise _nobody(address, "because nothing listens there")
+                break
+        reached = socket.reached
     finally:
         socket.close()
-    raise _nobody(address, f"within {waited:.0f} s")
-
-
-def _nobody(address: str, why: str) -> FleetError:
-    return _SilentError(
-        f"No broker answers at {shown_address(address)} {why}: start one there with `filterfleet broker`, or name "
-        "another with --broker and the ports."
+    shown = shown_address(address)
+    if not reached and not _is_refused(address):
+        raise _SilentError(
+            f"No broker answers at {shown} because no connection can be made: look at --broker and the ports, at the "
+            "network, and at firewalls on the way."
+        )
+    why = f"within {waited:.0f} s" if reached else "because nothing listens there"
+    raise _SilentError(
+        f"No broker answers at {shown} {why}: start one there with `filterfleet broker`, or name another with --broker "
+        "and the ports."
     )
+
+
+def _is_refused(address: str) -> bool:
+    """Whether the machine is there, and nothing listens at this port. libzmq does not tell what has gone wrong."""
+    try:
+        create_connection((host_in(address), int(address.rpartition(":")[2])), PROBE).close()
+    except ConnectionRefusedError:
+        return True
+    except (OSError, UnicodeError):
+        return False
+    return True  # by now there is somebody
 
 
 def reports_in(frames: list[Payload]) -> list[Mapping[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import socket
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,13 +39,13 @@ def check_brokers(
         return
     check_names(brokers)
     for host, answer in zip(hosts(brokers), ask(brokers, *ports, keys), strict=True):
-        yield from about(answer, time.time(), expected=expected)
+        yield from about(answer, expected=expected)
         if answer.silent and (address := _own_address(host)) is not None:
             yield from check_ports(ports, address)
 
 
-def about(answer: Answer, now: float, *, expected: bool) -> Iterator[Finding]:
-    """What an answer tells. now: seconds since the epoch."""
+def about(answer: Answer, *, expected: bool) -> Iterator[Finding]:
+    """What an answer tells."""
     if answer.report is None:
         yield (problem if expected else warning)(BROKER, answer.problem)
         return
@@ -54,7 +53,7 @@ def about(answer: Answer, now: float, *, expected: bool) -> Iterator[Finding]:
     foreign = answer.report.get("versions")
     for said in foreign if isinstance(foreign, list) else ():
         yield warning(BROKER, f"At the broker, {one_line(str(said))}.")
-    apart = _apart(answer.report, now)
+    apart = _apart(answer.report, answer.heard_at)
     if apart is None:
         return
     where = "ahead of" if apart > 0 else "behind"

@@ -91,7 +91,7 @@ def test_a_machine_without_a_broker_is_told_at_once() -> None:
 
 
 def answer(**report: object) -> Answer:
-    return Answer("hub:5555", {"workers": [], "clock": 1000.0, **report})
+    return Answer("hub:5555", {"workers": [], "clock": 1000.0, **report}, heard_at=1000.0)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def answer(**report: object) -> Answer:
     ],
 )
 def test_clocks_that_disagree(clock: float, level: Level, says: str) -> None:
-    _, finding = about(answer(clock=clock), 1000.0, expected=True)
+    _, finding = about(answer(clock=clock), expected=True)
     assert (finding.check, finding.level) == ("clock", level)
     assert says in finding.says
     assert bool(finding.do) == (level is not OK)
@@ -112,19 +112,19 @@ def test_clocks_that_disagree(clock: float, level: Level, says: str) -> None:
 
 @pytest.mark.parametrize("clock", [None, "now", 0.0, -1.0, math.nan, math.inf])
 def test_a_broker_that_tells_no_time_is_not_blamed(clock: object) -> None:
-    assert [one.check for one in about(answer(clock=clock), 1000.0, expected=True)] == ["broker"]
+    assert [one.check for one in about(answer(clock=clock), expected=True)] == ["broker"]
 
 
 def test_workers_of_another_version_are_named() -> None:
     workers = [{"version": VERSION}, {"version": "0.0.9"}, {"version": ""}, "nonsense"]
-    finding, _ = about(answer(workers=workers), 1000.0, expected=True)
+    finding, _ = about(answer(workers=workers), expected=True)
     assert finding.level is WARNING
     assert f"Workers run version 0.0.9, this is {VERSION}." in finding.says
 
 
 def test_peers_of_another_major_version_are_named() -> None:
     said = "the worker desk speaks PPX2, this broker PPX1: upgrade this broker"
-    found = list(about(answer(versions=[said]), 1000.0, expected=True))
+    found = list(about(answer(versions=[said]), expected=True))
     assert [one.level for one in found] == [OK, WARNING, OK]
     assert said in found[1].says
 
@@ -132,7 +132,7 @@ def test_peers_of_another_major_version_are_named() -> None:
 @pytest.mark.parametrize(("expected", "level"), [(True, PROBLEM), (False, WARNING)])
 def test_a_broker_that_does_not_answer(*, expected: bool, level: Level) -> None:
     silent = Answer("hub:5555", None, "No broker answers at hub:5555.")
-    assert list(about(silent, 0.0, expected=expected)) == [Finding("broker", level, silent.problem)]
+    assert list(about(silent, expected=expected)) == [Finding("broker", level, silent.problem)]
 
 
 # --- keys ----
