@@ -123,7 +123,7 @@ def explain(address: str, keys: PeerKeys | None, kind: int, value: int) -> str:
     if kind == zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # so this is the broker whose broker.key we have
         return (
             f"The broker at {address} does not let the key {printable(str(keys.file))} in: it has to be "
-            f"listed among its {keys.role.list_name}; send the broker SIGHUP after that."
+            f"listed among its {keys.role.list_name}, and the broker sees by itself when it is."
         )
     return (
         f"The program that listens at {address} is not the broker whose key is in {printable(str(keys.file.parent))}: "
