@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -37,6 +38,12 @@ async def body_of(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise FleetError("The request is no JSON object.")
     return found
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """The query by name. Bytes that are not UTF-8 are escapes, as they are in the paths of the ledger (PEP 383)."""
+    text = request.scope["query_string"].decode("latin-1")
+    return dict(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
 
 
 def in_words(endpoint: Endpoint) -> Endpoint:

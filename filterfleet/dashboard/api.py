@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from filterfleet.common.errors import FleetError
 from filterfleet.dashboard import rows
-from filterfleet.dashboard.answers import JSON, Endpoint, body_of, in_words, json_of
+from filterfleet.dashboard.answers import JSON, Endpoint, body_of, in_words, json_of, query_of
 from filterfleet.dashboard.charts import charts
 from filterfleet.dashboard.feed import Feed, FullError
 from filterfleet.dashboard.files import Files
@@ -62,35 +62,37 @@ class Api:
             return json_of({"error": "Too many look at this dashboard already."}, HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def charts(self, request: Request) -> Response:
-        span = request.query_params.get("span", "1h")
+        span = query_of(request).get("span", "1h")
         return json_of(await self._reader.ask(lambda history: charts(history, span, time.time())))
 
     async def failures(self, _request: Request) -> Response:
         return json_of(await self._reader.ask(rows.failures))
 
     async def jobs(self, request: Request) -> Response:
-        return json_of(await self._reader.ask(lambda history: rows.jobs(history, request.query_params)))
+        return json_of(await self._reader.ask(lambda history: rows.jobs(history, query_of(request))))
 
     async def job(self, request: Request) -> Response:
-        key = request.query_params.get("id", "")
+        key = query_of(request).get("id", "")
         found = await self._reader.ask(lambda history: rows.story(history, key))
         return json_of(found | {"has_files": self._files.has_files})
 
     # --- pictures ----
 
     async def gallery(self, request: Request) -> Response:
-        before = request.query_params.get("before") or None
+        before = query_of(request).get("before") or None
         page = await self._reader.ask(lambda history: history.jobs(state="done", before=before, limit=LOOKED_AT))
         shown = await asyncio.to_thread(self._files.gallery, page.jobs, PICTURES)
         return json_of({"images": shown, "before": page.before})
 
     async def preview(self, request: Request) -> Response:
-        job, name = request.query_params.get("job", ""), request.query_params.get("name", "")
+        query = query_of(request)
+        job, name = query.get("job", ""), query.get("name", "")
         data = await asyncio.to_thread(self._files.preview, job, name)
         return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     async def output(self, request: Request) -> Response:
-        key, name = request.query_params.get("id", ""), request.query_params.get("name", "")
+        query = query_of(request)
+        key, name = query.get("id", ""), query.get("name", "")
         story = await self._reader.ask(lambda history: history.job(key))
         return await asyncio.to_thread(self._files.output, story.job, name)
 

@@ -59,10 +59,12 @@ class Bench:
         encoding = header.format if header.format in ("jpeg", "webp") else "png"
         outputs = (self._small_output(_SHOWN, encoding), *(() if self.is_small else (self._copy(),)))
         try:
-            files = self._made(outputs, Damaged.REFUSE)
+            files, report = self._made(outputs, Damaged.REFUSE)
         except FleetError as error:
-            files = self._made(outputs, Damaged.ACCEPT)
+            files, report = self._made(outputs, Damaged.ACCEPT)
             self._damage = str(error)
+        self.notes = str(report.get("notes", ""))
+        """What is left out of the file, mostly nothing."""
         self.picture = files[_SHOWN], SHOWN[encoding]
         """The photograph at the size of previews, in a format that browsers show, and its media type."""
         self._small[True] = photo if self.is_small else files[_SMALL]
@@ -106,7 +108,7 @@ class Bench:
     def _copy_of(self, *, auto_orient: bool) -> bytes:
         """The photograph at the size of previews, with nothing lost; turned upright, or as it is stored."""
         if auto_orient not in self._small:
-            files = self._made((self._copy(),), Damaged.ACCEPT, auto_orient=auto_orient)
+            files, _report = self._made((self._copy(),), Damaged.ACCEPT, auto_orient=auto_orient)
             self._small[auto_orient] = files[_SMALL]
         return self._small[auto_orient]
 
@@ -117,9 +119,10 @@ class Bench:
         steps = () if self.is_small else (_shrunk(SIDE),)
         return Output(name, steps, encoding, 95, effort=1 if encoding == "png" else None)
 
-    def _made(self, outputs: tuple[Output, ...], damaged: Damaged, *, auto_orient: bool = True) -> dict[str, bytes]:
-        files, _report = self._run(self._photo, Recipe(outputs, Metadata.KEEP, damaged, auto_orient))
-        return files
+    def _made(
+        self, outputs: tuple[Output, ...], damaged: Damaged, *, auto_orient: bool = True
+    ) -> tuple[dict[str, bytes], Mapping[str, Any]]:
+        return self._run(self._photo, Recipe(outputs, Metadata.KEEP, damaged, auto_orient))
 
     def _run(self, photo: bytes, recipe: Recipe) -> tuple[dict[str, bytes], Mapping[str, Any]]:
         ended = attempt(b"", recipe.of(_CALLED).to_bytes(), photo, self._resources)

@@ -71,7 +71,7 @@ class _Desk:
                 self._bench = bench = Bench(self._resources, data)
                 picture, media = bench.picture
                 size = {"width": bench.width, "height": bench.height}
-                facts = {"format": bench.format, "whole": bench.is_small, "side": SIDE}
+                facts = {"format": bench.format, "whole": bench.is_small, "side": SIDE, "notes": bench.notes}
                 return {"picture": picture, "type": media, **size, **facts}
             case {"kind": "try", "asked": dict(asked), "full": bool(full)} if self._bench is not None:
                 return self._bench.tried(Asked(asked), full=full)

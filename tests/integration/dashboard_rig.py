@@ -85,6 +85,22 @@ class Page:
             yield connection
 
 
+NARROWEST = 320  # pixels: what WCAG 2.2 asks of pages (1.4.10)
+_STICKING_OUT = """() => {
+    const isInside = ({ left, right }) => left >= 0 && right <= innerWidth + 0.5;
+    const mayScroll = (one) => one.closest(".strip, .seg, .skip");
+    return [...document.querySelectorAll("a, button, input, select, textarea, summary")]
+        .filter((one) => one.checkVisibility() && !mayScroll(one) && !isInside(one.getBoundingClientRect()))
+        .map((one) => one.outerHTML);
+}"""
+
+
+def sticking_out(page: Any) -> list[str]:
+    """What of a page in a browser cannot be reached, since it lies beside the window."""
+    found: list[str] = page.evaluate(_STICKING_OUT)
+    return found
+
+
 def start_page(processes: Processes, output: Path, *options: object, frontend_port: int = 0) -> Page:
     """`filterfleet dashboard`, once it listens. Without a port of a broker, there is none."""
     port, other = free_ports()

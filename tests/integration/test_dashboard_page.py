@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from filterfleet.common.jobs.recipe import DEFAULT
 from filterfleet.common.process.ports import LOOPBACK, free_ports
+from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.worker.pixels.opencv import cv2
+from tests.integration.dashboard_rig import NARROWEST, page_in, start_page, sticking_out
 from tests.integration.dashboard_rig import Page as Address
-from tests.integration.dashboard_rig import page_in, start_page
 from tests.integration.harness import Daemon, Fleet, Processes, wait_until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make venv")
@@ -97,7 +101,8 @@ def test_the_life_of_a_fleet(processes: Processes, context, tmp_path: Path):
     shutil.copy(PHOTOS / "coffee.jpg", source)
     shutil.copy(PHOTOS / "rocket.jpg", source / SCRIPT)
     shutil.copy(PHOTOS / "astronaut.jpg", source / TURNED)
-    (source / "broken.jpg").write_bytes((PHOTOS / "rocket.jpg").read_bytes()[:9000])
+    broken = source / os.fsdecode(b"bro\xffken.jpg")  # no UTF-8
+    broken.write_bytes((PHOTOS / "rocket.jpg").read_bytes()[:9000])
     expect(job(page, "coffee.jpg").locator(".state")).to_have_text("done")
     expect(page.locator("#job-list tr .image", has_text=SCRIPT)).to_be_visible()
     expect(page.locator("#job-list tr .image", has_text=r"holiday\u202egpj.exe.jpg")).to_be_visible()
@@ -105,6 +110,11 @@ def test_the_life_of_a_fleet(processes: Processes, context, tmp_path: Path):
     expect(page.locator("#legend")).to_contain_text("3 done")
     expect(page.locator("#reason-list .why")).to_contain_text("damaged or cut short")
     expect(page.locator("#failed-badge")).to_have_text("1")
+    expect(page.locator("#headline")).to_have_text("Nothing is left to do 1 failed, waiting for new images")
+    page.locator("#reason-list .why").click()
+    page.locator("#reason-list li button").click()
+    expect(page.locator("#story-title")).to_have_text(r"bro\xffken.jpg")
+    page.keyboard.press("Escape")
 
     # The gallery: previews before and after, and the line between them by the keyboard.
     expect(page.locator("#gallery .strip button")).to_have_count(3)
@@ -179,6 +189,8 @@ def pictures_of(page, browser, address: Address):
                 wait_until(lambda: picture.evaluate("one => one.naturalWidth") > 0, what="a preview")  # noqa: B023
             shown.evaluate("scrollTo(0, 0)")
             shown.screenshot(path=SHOTS / f"{width}-{theme}.png", full_page=True)
+            shown.set_viewport_size({"width": NARROWEST, "height": 700})
+            assert sticking_out(shown) == []
             context.close()
 
 
@@ -238,6 +250,7 @@ def test_without_a_broker_and_without_a_listener(fleet: Fleet, context, tmp_path
     expect(banner).to_contain_text("does not answer")
     shutil.copy(PHOTOS / "rocket.jpg", source)
     expect(page.locator("#headline")).to_contain_text("Waiting for the broker")
+    expect(banner).to_contain_text(re.compile(r"The figures of workers are from \d\d:\d\d:\d\d\.$"))
     page.reload()
     expect(banner).to_contain_text("does not answer")
     expect(page.locator("#legend")).to_contain_text("1 to do")
@@ -255,6 +268,19 @@ def test_without_a_broker_and_without_a_listener(fleet: Fleet, context, tmp_path
     address.daemon.terminate()
     expect(page.locator("#live")).to_have_text("Dashboard away")
     assert address.daemon.wait(10) == 0, "though somebody looks"
+
+
+def test_a_page_that_is_older_than_its_dashboard_says_so(processes: Processes, context, tmp_path: Path):
+    """It stayed open while the dashboard was upgraded."""
+    output = tmp_path / "out"
+    open_ledger(tmp_path, output, None, DEFAULT).close()
+    address = start_page(processes, output)
+    before = address.ask("/api/now", address.bearer).json | {"version": "0.0.1"}
+    page = context.new_page()
+    events = {"content_type": "text/event-stream", "body": f"retry: 100\ndata: {json.dumps(before)}\n\n"}
+    page.route("**/api/stream", lambda route: route.fulfill(**events), times=1)
+    page.goto(address.url)
+    playwright.expect(page.locator("#banners")).to_contain_text("this page is of 0.0.1: load it again.")
 
 
 def test_the_list_stays_still_under_the_pointer(fleet: Fleet, context, tmp_path: Path):

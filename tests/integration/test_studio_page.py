@@ -17,7 +17,7 @@ from filterfleet.common.jobs.recipe_file import read_recipe
 from filterfleet.common.jobs.shipped import find_recipe, shipped
 from filterfleet.listener.ledger.opening import open_ledger
 from filterfleet.worker.pixels.opencv import cv2
-from tests.integration.dashboard_rig import start_page
+from tests.integration.dashboard_rig import NARROWEST, start_page, sticking_out
 from tests.integration.harness import Processes, output_files, wait_until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make venv")
@@ -277,6 +277,9 @@ def sharpness(file: bytes) -> float:
 def pictures_of(page):
     """For people: the page in both sizes and both themes. Nothing is wider than the window."""
     SHOTS.mkdir(parents=True, exist_ok=True)
+    page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    page.set_viewport_size({"width": NARROWEST, "height": 700})
+    assert sticking_out(page) == []
     for width, height in ((1280, 900), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         for theme in ("light", "dark"):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import Future
+from urllib.parse import quote
 
 import pytest
+from starlette.requests import Request
 
 from filterfleet.common.errors import FleetError
 from filterfleet.dashboard import broker as broker_module
+from filterfleet.dashboard.answers import query_of
 from filterfleet.dashboard.broker import BrokerWatch, Sight
 from filterfleet.dashboard.feed import Feed, FullError
 from filterfleet.dashboard.picture import Ledgered, Listening, picture
@@ -16,6 +20,13 @@ from filterfleet.dashboard.rates import Finished, Rates, rates_of, seconds_left
 from filterfleet.dashboard.settings import RECENT, STREAMS
 
 # --- rates ----
+
+
+def test_a_query_keeps_bytes_that_are_not_utf_8_as_the_ledger_does():
+    path = os.fsdecode(b"a+b &\xff.jpg") + "\u00fc"
+    query = f"id={quote(os.fsencode(path))}&text=a+b&empty=&text=%c3%bc"
+    asked = Request({"type": "http", "query_string": query.encode(), "headers": []})
+    assert query_of(asked) == {"id": path, "text": "\u00fc", "empty": ""}
 
 
 def test_the_rate_is_that_of_the_last_minute():

@@ -103,6 +103,14 @@ def test_a_picture_that_stays_as_it_is_stored_is_tried_so(photo):
     assert Image.open(io.BytesIO(made["picture"])).getexif()[0x0112] == 6
 
 
+def test_what_is_left_out_of_a_file_is_said():
+    file = io.BytesIO()
+    pages = [Image.fromarray(NOISE)] * 2
+    pages[0].save(file, "tiff", save_all=True, append_images=pages[1:])
+    assert Bench(default(), file.getvalue()).notes == "Only page 1 of 2 was processed."
+    assert Bench(default(), PHOTO).notes == ""
+
+
 def test_rules_of_an_output_are_about_the_photograph_and_not_about_its_small_copy():
     """SIDE is smaller than what is asked for."""
     bench = Bench(default(), LARGE)

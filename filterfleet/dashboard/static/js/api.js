@@ -4,8 +4,17 @@ import { toast } from "./dom.js";
 
 export async function ask(what, query = {}) {
   const given = Object.entries(query).filter(([, value]) => value != null && value !== "");
-  const text = new URLSearchParams(given).toString();
+  const text = given.map(([name, value]) => `${name}=${encoded(String(value))}`).join("&");
   return answered(fetch(`api/${what}${text && `?${text}`}`, { credentials: "same-origin" }));
+}
+
+// A path may have bytes that are not UTF-8, which stand in it as halves of pairs: they travel as those bytes.
+function encoded(text) {
+  return [...text].map((letter) => {
+    const code = letter.codePointAt(0);
+    if (code < 0xd800 || code > 0xdfff) return encodeURIComponent(letter);
+    return code >= 0xdc80 && code <= 0xdcff ? `%${(code - 0xdc00).toString(16)}` : "%EF%BF%BD";
+  }).join("");
 }
 
 export async function order(what, body) {

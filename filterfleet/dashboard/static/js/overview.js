@@ -49,7 +49,9 @@ function words({ ledger, listener, broker }) {
   const { pending } = ledger.counts;
   const togo = pending ? `${number(pending)} to go` : "";
   if (listener.paused != null) return ["Paused", togo || "nothing to do"];
-  if (!pending) return ["Everything is done", listener.running ? "waiting for new images" : ""];
+  const rest = listener.running ? "waiting for new images" : "";
+  if (!pending && ledger.counts.failed) return ["Nothing is left to do", [`${number(ledger.counts.failed)} failed`, rest].filter(Boolean).join(", ")];
+  if (!pending) return ["Everything is done", rest];
   if (!listener.running) return ["No listener is running", togo];
   if (broker.asked && !broker.answers) return ["Waiting for the broker", togo];
   if (ledger.rate > 0) return [`${rate(ledger.rate)} ${noun(ledger.rate, "image")} a minute`, ledger.left == null ? togo : `about ${span(Math.max(1, ledger.left))} to go`];
@@ -103,7 +105,7 @@ function tiles(picture, charts) {
   shown.forEach((one, i) => fill(host.children[i], one));
 }
 
-const tile = ({ name }) => element("div", { class: "card tile" }, element("h3", {}, name), element("div", { class: "value" }, element("span"), element("small")), element("div", { class: "detail" }));
+const tile = ({ name }) => element("div", { class: "card tile" }, element("h2", {}, name), element("div", { class: "value" }, element("span"), element("small")), element("div", { class: "detail" }));
 
 function fill(host, { value, unit = "", detail, kind, values, alarm }) {
   host.classList.toggle("alarm", Boolean(alarm));
@@ -130,12 +132,16 @@ function failedDetail(charts) {
 
 // --- banners ----
 
-function banners({ at, ledger, listener, broker, trouble, broker_address: address }) {
+let began = null; // the version of the dashboard from which this page came
+
+function banners({ at, version, ledger, listener, broker, trouble, broker_address: address }) {
   const said = [];
+  began ??= version;
+  if (version !== began) said.push(["warn", `The dashboard is ${version} now`, `and this page is of ${began}: load it again.`]);
   if (trouble) said.push(["bad", "The ledger cannot be read", trouble]);
   if (broker.refusal) said.push(["bad", `The broker at ${address} does not let us in`, broker.refusal]);
   else if (broker.asked && !broker.answers && at - broker.silent_since > 2) {
-    const seen = broker.heard_at ? ` The figures of workers are from ${span(Math.max(1, at - broker.heard_at))} ago.` : "";
+    const seen = broker.heard_at ? ` The figures of workers are from ${instant(broker.heard_at)}.` : "";
     said.push(["bad", `The broker at ${address} does not answer`, `since ${instant(broker.silent_since)}. Nothing is lost: images wait in the ledger and go on when it is back.${seen}`]);
   } else if (listener.cut_off) said.push(["bad", "The listener is cut off from its broker", `since ${instant(listener.cut_off.since)}: ${listener.cut_off.reason}.`]);
   if (ledger && !listener.running) said.push(["warn", "No listener is running for this ledger", "Nothing new is taken up, and orders wait until one starts."]);

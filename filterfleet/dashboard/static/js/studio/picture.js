@@ -39,10 +39,10 @@ async function result(found, made, { full, waited, isWanted }) {
     `${number(made.width)} × ${number(made.height)}`, `${bytes(made.bytes).join(" ")} as ${made.format}`,
     `filters ${time(filter)}`, `all of it ${time(waited / 1000)}`,
   ];
-  const rule = made.given ? "" : " By its when, this photograph does not get this output.";
+  const rule = made.given ? "" : "By its when, this photograph does not get this output.";
   const times = Math.max(found.width, found.height) / found.side;
-  const small = !found.whole && !full ? ` It was tried on a small copy, on which lengths in pixels look ${times.toFixed(1)} times as large: Full size shows how it will be.` : "";
-  say($("said"), facts.join(" · ") + "." + rule + small);
+  const small = !found.whole && !full ? `It was tried on a small copy, on which lengths in pixels look ${times.toFixed(1)} times as large: Full size shows how it will be.` : "";
+  say($("said"), [`${facts.join(" · ")}.`, visible(found.notes), rule, small].filter(Boolean).join(" "));
   return true;
 }
 
