@@ -49,7 +49,7 @@ def whole(analyses: Sequence[Analysis]) -> tuple[Section, list[Section]]:
     runs = dict(zip(_labels(analyses), analyses, strict=True))
     parts = {label: sections(analysis) for label, analysis in runs.items()}
     abstract = Section(
-        "Abstract", ["The same work by one sequential program, by our engines and fleets, and by others."]
+        "Abstract", ["One sequential program, our engines and fleets, and other systems do the same work."]
     )
     _beside(abstract, {label: Section("", notes=_findings(found)) for label, found in parts.items()})
     made = [Section("Set-up", _rules())]

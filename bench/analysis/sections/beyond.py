@@ -68,11 +68,12 @@ def _saturation(formula: Points) -> str:
         points = formula[f"{way}, {line}"]
         said.append(f"{number(max(points.values()))} images a second when they come {way}")
     slow = formula[f"{beyond.VALUE}, 1 Gb/s"]
+    by_value = _saturated_from(formula[f"{beyond.VALUE}, {beyond.MIDDLE}"])
+    by_reference = _saturated_from(formula[f"{beyond.REFERENCE}, {beyond.MIDDLE}"])
     return (
         f"One broker passes {said[0]} over a line of {beyond.MIDDLE}, {number(max(slow.values()))} over one of 1 Gb/s, "
-        f"and {said[1]}; workers do not wait for it before there are about "
-        f"{_saturated_from(formula[f'{beyond.VALUE}, {beyond.MIDDLE}']):,.0f} or "
-        f"{_saturated_from(formula[f'{beyond.REFERENCE}, {beyond.MIDDLE}']):,.0f} of them."
+        f"and {said[1]}. That takes about {by_value:,.0f} workers by value over {beyond.MIDDLE}, and {by_reference:,.0f} "
+        f"by reference; with fewer, the workers are the limit."
     )
 
 

@@ -28,21 +28,21 @@ def brokering(part: Part) -> Section:
     ours = next(one for one in rates if one.ours)
     trips = next(one.samples for one in part.series if one.group == broker.TRIP and one.ours)
     section.sentences.append(
-        f"One broker passes {number(figure_of(ours.samples).median)} tasks a second whose work takes nothing, results "
+        f"One broker passes {number(figure_of(ours.samples).median)} tasks without work a second, results "
         f"included, and a round trip takes {number(percentile(trips, 0.5))} ms (p50) when there is nothing else to do."
     )
     faster = [one for one in rates if not one.ours and figure_of(one.samples).median > figure_of(ours.samples).median]
     if faster:
         best = max(faster, key=lambda one: figure_of(one.samples).median)
         section.sentences.append(
-            f"{best.name} passes more: {number(figure_of(best.samples).median)} tasks a second, "
+            f'"{best.name}" passes more: {number(figure_of(best.samples).median)} tasks a second, '
             f"{number(figure_of(best.samples).median / figure_of(ours.samples).median)} times as many."
         )
     elif len(rates) > len([one for one in rates if one.ours]):
         section.sentences.append("Nothing else that was measured passes more.")
     bars = sorted(((one.name, figure_of(one.samples).median, one.ours) for one in rates), key=lambda row: -row[1])
     section.plots.append(
-        Plot("Tasks a second whose work takes nothing, on a logarithmic scale. Ours in blue.", partial(_drawn, bars))
+        Plot("Tasks without work a second, on a logarithmic scale. Ours in blue.", partial(_drawn, bars))
     )
     return section
 

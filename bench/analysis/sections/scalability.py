@@ -102,7 +102,7 @@ def _words(strong: dict[int, float], law: Usl, cores: int) -> list[str]:
         said,
         (
             f"This machine has {cores} cores, so the points for {listed(over)} workers are oversubscribed: they show "
-            f"what more processes than cores do to it, and nothing about larger machines."
+            f"how it copes with more processes than cores, and nothing about larger machines."
         ),
     ]
 

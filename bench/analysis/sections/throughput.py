@@ -68,13 +68,13 @@ def _words(found: Sequence[Contest]) -> list[str]:
     won = [one for one in found if one.winner is one.ours]
     best = max(found, key=lambda one: one.of_plain[0])
     said = (
-        f"Of {len(found)} contests with other systems, ours wins {len(won)}; its best is {best.ours.name} with "
-        f"{number(best.of_plain[0])} times the speed of the plain program on {best.load} photographs, where the best "
-        f"peer, {best.peer.name}, reaches {number(best.of_plain[1])}."
+        f'Ours wins {len(won)} of {len(found)} contests with other systems. Its best is "{best.ours.name}", at '
+        f"{number(best.of_plain[0])} times the speed of the plain program on {best.load} photographs; the best peer "
+        f'there, "{best.peer.name}", reaches {number(best.of_plain[1])} times.'
     )
     lost = [
-        f"{one.peer.name} beats ours among {KINDS[one.warm]} on {one.load} photographs "
-        f"({number(1 / one.lead[1])} times as fast as {one.ours.name})"
+        f'"{one.peer.name}" beats ours among {KINDS[one.warm]} on {one.load} photographs '
+        f'({number(1 / one.lead[1])} times as fast as "{one.ours.name}")'
         for one in found
         if one.winner is one.peer
     ]
@@ -89,8 +89,8 @@ def _alone(groups: dict[str, list[Series]]) -> str:
     found = [(_ratio(one, group), one, title) for title, group in groups.items() for one in group if one.ours]
     ratio, best, title = max(found, key=lambda one: one[0])
     return (
-        f"No other system is installed here; {best.name} reaches {number(ratio)} times the speed of the plain program "
-        f"on {title.partition(':')[0]} photographs."
+        f'No other system is installed here; "{best.name}" reaches {number(ratio)} times the speed of the plain '
+        f"program on {title.partition(':')[0]} photographs."
     )
 
 
