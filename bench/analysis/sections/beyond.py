@@ -72,8 +72,8 @@ def _saturation(formula: Points) -> str:
     by_reference = _saturated_from(formula[f"{beyond.REFERENCE}, {beyond.MIDDLE}"])
     return (
         f"One broker passes {said[0]} over a line of {beyond.MIDDLE}, {number(max(slow.values()))} over one of 1 Gb/s, "
-        f"and {said[1]}. That takes about {by_value:,.0f} workers by value over {beyond.MIDDLE}, and {by_reference:,.0f} "
-        f"by reference; with fewer, the workers are the limit."
+        f"and {said[1]}. That takes about {by_value:,.0f} workers by value over {beyond.MIDDLE}, and "
+        f"{by_reference:,.0f} by reference; with fewer, the workers are the limit."
     )
 
 
