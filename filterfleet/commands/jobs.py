@@ -59,7 +59,7 @@ def jobs(
     for line in table(_HEADS, map(_row, found)) if found else ["No such images."]:
         typer.echo(line)
     alone = sum(counts.left_alone.values())
-    others = [f"{counts.skipped} skipped"] * bool(counts.skipped) + [f"{alone} files left alone"] * bool(alone)
+    others = [f"{counts.skipped} skipped"] * bool(counts.skipped) + [f"{alone} left alone"] * bool(alone)
     numbers = ", ".join([f"{counts.pending} pending", f"{counts.done} done", f"{counts.failed} failed", *others])
     more = "; there are more, which a larger --limit shows" if key else ""
     typer.echo(f"In all {numbers}{more}.", err=True)

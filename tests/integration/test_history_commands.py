@@ -68,7 +68,7 @@ DOWN = "No listener is running here: this is what the ledger says.\n"
 def test_jobs_are_listed_while_the_listener_is_down(call, output):
     code, said, err = call("jobs", "--output", output)
     assert (code, err.startswith(DOWN)) == (0, True)
-    assert err.endswith("In all 1 pending, 1 done, 1 failed, 1 skipped, 2 files left alone.\n")
+    assert err.endswith("In all 1 pending, 1 done, 1 failed, 1 skipped, 2 left alone.\n")
     assert "\x1b" not in said
     assert r"The file is \x1bcut off." in said
     lines = [line.split() for line in said.splitlines()[1:]]
