@@ -123,7 +123,8 @@ def test_check_says_what_a_recipe_does(filterfleet, tmp_path):
     assert code == 0
     lines = said.splitlines()
     assert lines[0] == "page: decode -> grayscale -> clahe(clip=3) -> webp, quality 90, effort 6"
-    assert lines[1].startswith("    huge images only if they fit into memory whole: Output 'page', step 2, filter 'clahe': The")
+    whole = "huge images only if they fit into memory whole: "
+    assert lines[1].startswith(f"    {whole}Output 'page', step 2, filter 'clahe': The")
     assert lines[2] == "small: decode -> thumbnail(width=200) -> clahe -> the format of the source, quality 90"
     assert lines[3] == "    images of any size: huge ones go through in strips"
     assert lines[4].startswith("sharp: decode -> convolve(kernel=[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]) -> ")
