@@ -110,7 +110,7 @@ def shown_value(value: Any) -> str:
 def size_text(size: int) -> str:
     """A number of bytes in the units of memory: "256 MiB", "1.5 GiB"."""
     if size < 1 << 30:
-        return f"{max(1, round(size / (1 << 20)))} MiB"
+        return f"{max(int(size > 0), round(size / (1 << 20)))} MiB"
     return f"{size / (1 << 30):.1f} GiB"
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from filterfleet.common.errors import FleetError
@@ -24,6 +25,7 @@ CROWDED = (
     "The limit on threads and processes is reached: raise it (ulimit -u, TasksMax= of a unit, --pids-limit of a"
     " container), or lower --threads and --workers."
 )
+NOWHERE = "The current folder does not exist any more: change to another one."
 SUPERVISOR = "FILTERFLEET_SUPERVISOR"  # environment: pid of the process that must not be outlived
 
 
@@ -45,14 +47,23 @@ def guarded(function: Callable[[], object]) -> None:
         if isinstance(error, OSError) and error.errno in FULL and not _can_print():
             _say(lost_output(error))
             sys.exit(LOST_OUTPUT)
-        if NO_THREAD in str(error):
-            _say(CROWDED)
+        if NO_THREAD in str(error) or (isinstance(error, FileNotFoundError) and _is_nowhere()):
+            _say(CROWDED if NO_THREAD in str(error) else NOWHERE)
             sys.exit(FleetError.exit_code)
         if not sys.stderr.isatty():  # in a log, somebody will look for the traceback
             with contextlib.suppress(OSError):
                 print(bounded_traceback(error), file=sys.stderr)  # noqa: T201
         _say(f"An error in the program, please report it: {shortened(repr(error), VALUE_LIMIT)}.")
         sys.exit(BUG_EXIT)
+
+
+def _is_nowhere() -> bool:
+    """Whether somebody has removed the current folder: no relative path has a meaning then."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _can_print() -> bool:
@@ -113,6 +124,8 @@ def daemon(function: Callable[[], object]) -> None:
 
     def start() -> None:
         if supervisor := os.environ.get(SUPERVISOR):
+            if not supervisor.isdecimal():
+                raise FleetError(f"{SUPERVISOR} is for processes that filterfleet itself starts: unset it.")
             die_with_parent(int(supervisor))
         configure()
         threading.excepthook = _on_thread_failed

@@ -164,12 +164,12 @@ def run_batch(
             turned=bar.look,
         )
         bar.update(sum(row["status"] != "pending" for row in summary.rows), len(summary.rows))
-    if report is not None:
-        write_report(report, summary.rows)
     print_failures(summary.failures, stderr=True)
     done = sum(row["status"] == "done" for row in summary.rows)
     typer.echo(f"{done} images done, {len(summary.failures)} failed. Results: {printable(str(output))}", err=True)
     print_left_alone(summary.left_alone, stderr=True)
+    if report is not None:  # behind what was found out, which is not to be lost with it
+        write_report(report, summary.rows)
     if summary.interrupted:
         typer.echo("Interrupted: the same command goes on where this one stopped.", err=True)
         return INTERRUPTED

@@ -113,6 +113,14 @@ def test_wrong_folders(run: Run, good: Path, tmp_path: Path) -> None:
     assert not (good / "out").exists()
 
 
+def test_a_report_that_finds_no_room_costs_nothing_but_the_report(run: Run, good: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").symlink_to("/dev/full")
+    ended = run(Setup("sequential").command(good, tmp_path / "out", "--report", tmp_path / "r.csv")).check(2)
+    *_, summary, problem = ended.stderr.splitlines()
+    assert "images done, 0 failed. Results:" in summary
+    assert problem == f"filterfleet: The report {tmp_path}/r.csv cannot be written: No space left on device."
+
+
 def test_an_output_folder_that_is_in_use(run: Run, good: Path, tmp_path: Path) -> None:
     (tmp_path / "out/.filterfleet").mkdir(parents=True)
     with (tmp_path / "out/.filterfleet/lock").open("w") as lock:

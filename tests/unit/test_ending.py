@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from filterfleet.common.process.ending import LOST_OUTPUT
+from tests.integration.harness import COMMAND
 
 
 def ends(code: str, output: str = os.devnull) -> subprocess.CompletedProcess[str]:
@@ -50,3 +51,17 @@ def test_a_command_whose_output_finds_no_room_says_so_in_a_sentence(unbuffered: 
         said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, timeout=60)
     assert said.returncode == LOST_OUTPUT
     assert said.stderr == "filterfleet: Not everything could be printed: No space left on device.\n"
+
+
+def test_a_folder_that_is_gone_and_a_variable_that_is_not_for_people_are_sentences(tmp_path):
+    for line, sentence in (
+        ('rmdir "$PWD"; exec "$0" run / out', "The current folder does not exist any more: change to another one."),
+        (
+            'FILTERFLEET_SUPERVISOR=me exec "$0" broker',
+            "FILTERFLEET_SUPERVISOR is for processes that filterfleet itself starts: unset it.",
+        ),
+    ):
+        (tmp_path / "here").mkdir(exist_ok=True)
+        command = ["bash", "-c", line, COMMAND]
+        said = subprocess.run(command, cwd=tmp_path / "here", capture_output=True, text=True, timeout=60)
+        assert (said.returncode, said.stderr) == (2, f"filterfleet: {sentence}\n")

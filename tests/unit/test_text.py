@@ -33,7 +33,8 @@ def test_sizes_are_read(text, size):
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(0, "1 MiB"), (256 << 20, "256 MiB"), (3 << 29, "1.5 GiB"), (1 << 40, "1024.0 GiB")]
+    ("size", "text"),
+    [(0, "0 MiB"), (1, "1 MiB"), (256 << 20, "256 MiB"), (3 << 29, "1.5 GiB"), (1 << 40, "1024.0 GiB")],
 )
 def test_sizes_are_shown(size, text):
     assert size_text(size) == text
