@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filterfleet.common.errors import FleetError
+from filterfleet.common.jobs.shipped import shipped
 from filterfleet.common.opening import NotAFileError, read_file
 from filterfleet.common.text import one_line, printable
 from filterfleet.recipes import load_recipe
@@ -33,7 +34,8 @@ def try_(
     ] = None,
 ) -> None:
     """Try a recipe on one photograph: results, a sheet to look at, and what each step costs."""
-    if photo.suffix == ".toml" and not choice.endswith(".toml"):
+    is_recipe = photo.suffix == ".toml" or (str(photo) in shipped() and not photo.exists())
+    if is_recipe and not (choice.endswith(".toml") or choice in shipped()):
         raise FleetError(f"The recipe comes before the photograph: recipe try {printable(f'{photo} {choice}')}.")
     recipe = load_recipe(choice)
     data = _read(photo)

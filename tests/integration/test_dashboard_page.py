@@ -283,6 +283,16 @@ def test_a_page_that_is_older_than_its_dashboard_says_so(processes: Processes, c
     playwright.expect(page.locator("#banners")).to_contain_text("this page is of 0.0.1: load it again.")
 
 
+def test_a_list_that_could_not_be_had_is_asked_for_again(processes: Processes, context, tmp_path: Path):
+    output = tmp_path / "out"
+    open_ledger(tmp_path, output, None, DEFAULT).close()
+    address = start_page(processes, output)
+    page = context.new_page()
+    page.route("**/api/failures", lambda route: route.fulfill(status=400, json={"error": "Not now."}), times=1)
+    page.goto(address.url)
+    playwright.expect(page.locator("#reason-list")).to_have_text("Nothing has failed.")
+
+
 def test_the_list_stays_still_under_the_pointer(fleet: Fleet, context, tmp_path: Path):
     source, output = tmp_path / "in", tmp_path / "out"
     source.mkdir()

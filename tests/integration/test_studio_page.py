@@ -280,6 +280,9 @@ def pictures_of(page):
     page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
     page.set_viewport_size({"width": NARROWEST, "height": 700})
     assert sticking_out(page) == []
+    page.emulate_media(forced_colors="active")  # what is chosen is seen there as well
+    EXPECT(page.locator("#outputs :checked + span")).to_have_css("outline-style", "solid")
+    page.emulate_media(forced_colors="none")
     for width, height in ((1280, 900), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
         for theme in ("light", "dark"):

@@ -215,9 +215,11 @@ def test_recipe_try_without_room_for_a_sheet_or_with_nothing_to_write(tmp_path, 
     assert not (tmp_path / "none").exists()
 
 
-def test_recipe_try_says_which_of_the_two_files_comes_first(tmp_path):
-    with pytest.raises(FleetError, match=r"^The recipe comes before the photograph: recipe try my.toml photo.jpg.$"):
-        try_("photo.jpg", Path("my.toml"))
+@pytest.mark.parametrize("recipe", ["my.toml", "web"])
+def test_recipe_try_says_which_of_the_two_comes_first(recipe):
+    sentence = f"^The recipe comes before the photograph: recipe try {recipe} photo.jpg.$"
+    with pytest.raises(FleetError, match=sentence):
+        try_("photo.jpg", Path(recipe))
 
 
 @pytest.mark.parametrize(

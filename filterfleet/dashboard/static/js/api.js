@@ -33,7 +33,8 @@ async function answered(asked) {
   return value;
 }
 
-// Repeats a look that is never under way twice: what is asked for meanwhile is asked once, afterwards.
+// Repeats a look that is never under way twice: what is asked for meanwhile is asked once, afterwards. One that fails
+// leaves something stale on the page.
 export function repeated(look) {
   let busy = false;
   let again = false;
@@ -47,6 +48,7 @@ export function repeated(look) {
       } while (again);
     } catch (error) {
       if (error.status) console.warn(error.message); // the stream says when the server is away
+      dispatchEvent(new Event("stale"));
     } finally {
       busy = false;
     }

@@ -1,6 +1,6 @@
 // What failed, by reason, and how to try it again.
 
-import { ask, repeated } from "./api.js";
+import { ask, complain, repeated } from "./api.js";
 import { $, element, named, say, visible } from "./dom.js";
 import { counted, instant, number } from "./format.js";
 import { retry, retryAfterQuestion } from "./orders.js";
@@ -50,7 +50,7 @@ function make({ reason }, readOnly) {
     if (count === 1) retry({ paths: [group.dataset.newest] }, event.currentTarget);
     else retryAfterQuestion(count, `They failed for this reason: ${visible(reason)}`, { reason }, event.currentTarget);
   });
-  group.addEventListener("toggle", () => { if (group.open) examples(group, reason); });
+  group.addEventListener("toggle", () => { if (group.open) examples(group, reason).catch(complain); });
   return group;
 }
 
@@ -62,7 +62,7 @@ function change(group, { n, path, at }) {
   say(group.querySelector(".when"), n === 1 ? [visible(path), at && instant(at)].filter(Boolean).join(", ") : at ? `last ${instant(at)}` : "");
   const rest = group.querySelector(".rest");
   if (rest) say(rest, n > 1 ? ` these ${number(n)}` : "");
-  if (changed && group.open) examples(group, group.dataset.reason);
+  if (changed && group.open) examples(group, group.dataset.reason).catch(complain);
 }
 
 async function examples(group, reason) {

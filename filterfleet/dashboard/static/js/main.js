@@ -87,6 +87,7 @@ $("spans").addEventListener("click", (event) => {
   showCharts();
 });
 addEventListener("changed", () => show(true));
+addEventListener("stale", () => { now.counts = null; }); // with the next picture, all lists are asked for
 addEventListener("zone", () => { if (now.charts) history(now.charts); show(true); });
 addEventListener("resize", () => { if (now.charts) history(now.charts); });
 document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible" && now.picture) show(true); });
