@@ -14,7 +14,10 @@ from filterfleet.listener.settings.retention import DAY, KEEP_DAYS
 
 def prune(
     days: Annotated[
-        float, typer.Option(min=0, help="Days since an image vanished from the source, or was replaced, at least.")
+        float,
+        typer.Option(
+            min=0, max=100_000, help="Days since an image vanished from the source, or was replaced, at least."
+        ),
     ] = KEEP_DAYS,
     output: Output = None,
     state: State = None,
