@@ -50,12 +50,13 @@ class Event:
 
 
 def formatter(form: LogFormat) -> logging.Formatter:
-    """Text has colours on a terminal."""
+    """Text has colours on a terminal that knows them, unless its user wants none (https://no-color.org)."""
     if form is LogFormat.JSON:
         return _Json()
     if form is LogFormat.JOURNALD:
         return _Journal()
-    return _Terminal() if sys.stderr.isatty() else _Plain()
+    coloured = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+    return _Terminal() if coloured else _Plain()
 
 
 def is_journald(descriptor: int) -> bool:

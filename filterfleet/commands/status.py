@@ -19,6 +19,7 @@ from filterfleet.common.config.option import ConfigFile
 from filterfleet.common.errors import FleetError
 from filterfleet.common.process.options import BackendPort, BrokerHost, FrontendPort, GroupRead, Keys
 from filterfleet.common.text import json_text, printable
+from filterfleet.console import obeys
 from filterfleet.listener.core.left_alone import sentence
 from filterfleet.listener.ledger.overview import Standing, overview
 from filterfleet.listener.present import Known, known
@@ -69,7 +70,7 @@ def status(
             _print_json(answers, here, named=named)
         else:
             lines = _lines(answers, here, named=named)
-            typer.echo((CLEAR if watch and sys.stdout.isatty() else "") + "\n".join(lines))
+            typer.echo((CLEAR if watch and obeys(sys.stdout) else "") + "\n".join(lines))
         if not watch:
             return
         time.sleep(EVERY)

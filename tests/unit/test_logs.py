@@ -86,19 +86,22 @@ def test_a_plain_mistake_takes_no_more_than_two_kilobytes():
     assert text.endswith("RuntimeError: no")
 
 
-@pytest.mark.parametrize("way", ["plain", "terminal", "journal"])
+@pytest.mark.parametrize("way", ["plain", "terminal", "dumb terminal", "terminal without colours", "journal"])
 def test_a_line_tells_the_event_and_its_fields(way: str):
     """The fields are in the order of their names; a value with a blank in it is quoted."""
     script = f"""
 import sys
 from filterfleet.common import logs
-sys.stderr.isatty = lambda: {way == "terminal"}
+sys.stderr.isatty = lambda: {"terminal" in way}
 logs.is_journald = lambda _: {way == "journal"}
 logs.configure()
 logs.get_logger("listener").warning("image done", ok=True, n=3, none=None, path="é b.jpg", names=["a"], one="x")
 logs.get_logger("listener").debug("not shown")
 """
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=60).stderr.decode()
+    wishes = {"TERM": "dumb" if "dumb" in way else "xterm", "NO_COLOR": "1" if "without" in way else ""}
+    environment = os.environ | wishes
+    command = [sys.executable, "-c", script]
+    said = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment).stderr.decode()
     fields = "n=3 names=['a'] none=None ok=True one={x} path='é b.jpg' role={listener}\n"
     if way == "journal":
         assert said == "<4>image done " + fields.format(x="'x'", listener="'listener'")
