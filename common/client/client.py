@@ -19,6 +19,7 @@ from filterfleet.common.blob import BlobStore
 from filterfleet.common.client.actions import Action, Deliver, ReadBlob, Tell
 from filterfleet.common.client.brokers import addresses, hosts
 from filterfleet.common.client.core import ClientCore
+from filterfleet.common.client.lack import UNTOLD
 from filterfleet.common.client.look import Look
 from filterfleet.common.client.outcome import Outcome
 from filterfleet.common.client.reach import Reach
@@ -63,7 +64,7 @@ class Client:
         keys: str | Path | None = None,
         socket: Callable[[PeerKeys | None], PeerSocket] = PeerSocket,
     ) -> None:
-        self.catalogue = wire.Catalogue((), 0)
+        self.catalogue = UNTOLD
         known = addresses(brokers, frontend_port)
         self._reach = Reach(known)
         self._socket = socket(peer_keys(Path(keys), Role.CLIENT) if keys else None)

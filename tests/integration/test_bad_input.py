@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from filterfleet.common.client.lack import WRONG_PORT
 from filterfleet.common.process.ports import free_ports
 from filterfleet.listener.failed import FAILED
 from tests.integration.harness import (
@@ -263,6 +264,15 @@ def test_the_same_port_twice(processes: Processes, few, tmp_path):
         code, said = processes.run(*command, *ports)
         assert code == USAGE
         assert "need two different ports" in one_sentence(said)
+
+
+@pytest.mark.slow
+def test_the_port_for_workers_is_not_that_for_clients(fleet: Fleet, few, tmp_path):
+    fleet.start_broker()
+    file = next(few.rglob("*.jpg"))
+    submit = fleet.processes.start("submit", file, "--output", tmp_path / "out", "--frontend-port", fleet.backend)
+    wait_until(lambda: "work waits" in submit.said, what="the reason why nothing comes back")
+    assert WRONG_PORT in submit.said
 
 
 @pytest.mark.slow
