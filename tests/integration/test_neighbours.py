@@ -83,7 +83,8 @@ def test_pipes_sockets_and_devices_are_not_submitted(fleet: Fleet, odd_files, tm
     assert code == 1
     lines = [line.partition(": ")[2] for line in said.splitlines() if ".jpg: " in line]
     kinds = ("it is not a file but a named pipe", "it is not a file but a socket", "it is not a file but a device")
-    assert lines == [f"The file cannot be read: {kind}." for kind in (*kinds, "Is a directory")]
+    folder = "It is a folder: give the files in it, or process all of it with `filterfleet run`."
+    assert lines == [*(f"The file cannot be read: {kind}." for kind in kinds), folder]
 
 
 def test_recipes_and_what_they_name_have_to_be_files(processes: Processes, odd_files, tmp_path):
