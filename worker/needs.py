@@ -15,7 +15,7 @@ from filterfleet.common.jobs.output_options import IIIF
 from filterfleet.common.wire.messages import INLINE_LIMIT
 from filterfleet.worker.filters import Bound
 from filterfleet.worker.filters.merge import Gathered, Measured, Resampled, Resizing
-from filterfleet.worker.filters.registry import USUAL_WORK, Alpha, Filter
+from filterfleet.worker.filters.registry import USUAL_WORK, Alpha
 from filterfleet.worker.formats import Header, Target
 from filterfleet.worker.formats.iiif import LARGEST
 from filterfleet.worker.tree import NOTHING_MADE, Known, Node
@@ -114,7 +114,7 @@ def _allowed_step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
 def step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
     """The result of a filter, and the bytes that it takes besides the image and that."""
     kind, values = bound.filter, bound.values
-    given, preparing, held = _prepared(kind, image)
+    given, preparing, held = _prepared(bound, image)
     work = round(given.count * given.bands * kind.work(**values))
     result = given
     if given.bands < 3 and kind.tints(**values):
@@ -135,11 +135,12 @@ def step(bound: Bound, image: Pixels) -> tuple[Pixels, int]:
     return result, max(preparing - result.size, held + work)
 
 
-def _prepared(kind: Filter, image: Pixels) -> tuple[Pixels, int, int]:
+def _prepared(bound: Bound, image: Pixels) -> tuple[Pixels, int, int]:
     """The image as the filter's function gets it, the most bytes of copies while it is made, and those that stay. It
     follows filters.registry.Bound.prepare.
     """
-    given = image if kind.deep else replace(image, depth=1)
+    kind = bound.filter
+    given = image if kind.deep(**bound.values) else replace(image, depth=1)
     copy = most = given.size if given.depth != image.depth else 0
     alpha = 0  # the copy of which the alpha channel is a part
     if given.alpha and kind.alpha is not Alpha.FILTERED:

@@ -47,7 +47,7 @@ def _lines(folder: str) -> Iterator[str]:
 def _row(found: Filter) -> Iterator[str]:
     yield f"[`{found.name}`](#{found.name})"
     yield found.summary
-    yield "kept" if found.deep else "to 8"
+    yield "kept" if facts.keeps_depth(found) else "to 8"
     yield {Alpha.WEIGHED: Alpha.KEPT, Alpha.ON_WHITE: Alpha.DROPPED}.get(found.alpha, found.alpha).value
     yield "no" if isinstance(found.merge, Whole) else "yes"
 

@@ -30,8 +30,13 @@ def size(found: Filter) -> str:
             return f"Needs the whole image at once, because {why}."
 
 
+def keeps_depth(found: Filter) -> bool:
+    """Whether images of 16 bits keep them, with the defaults."""
+    return found.deep(**{name: parameter.default for name, parameter in found.parameters.items()})
+
+
 def depth(found: Filter) -> str:
-    return "Keeps 16 bits." if found.deep else "Converts 16 bits to 8 first."
+    return "Keeps 16 bits." if keeps_depth(found) else "Converts 16 bits to 8 first."
 
 
 def transparency(found: Filter) -> str:

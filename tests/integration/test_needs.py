@@ -41,7 +41,7 @@ def families() -> list[str]:
     found: dict[object, tuple[float, str]] = {}
     for each in catalogue():
         values = {name: parameter.default for name, parameter in each.parameters.items()}
-        family = type(each.merge), each.alpha, each.deep, each.gray, each.tints(**values)
+        family = type(each.merge), each.alpha, each.deep(**values), each.gray, each.tints(**values)
         found[family] = max(found.get(family, (0.0, "")), (each.work(**values), each.name))
     return sorted(name for _, name in found.values())
 

@@ -76,9 +76,7 @@ CASES = {
     "gaussian_blur": Case(lambda image: cv2.GaussianBlur(image, (5, 5), 1.4)),
     "box_blur": Case(lambda image: as_levels(neighbours(image, 7, 7).mean(axis=(-2, -1)), image), {"size": 7}),
     "median_blur": Case(
-        lambda image: np.median(neighbours(image, 7, 7, mode="edge"), axis=(-2, -1)).astype(np.uint8),
-        {"size": 7},
-        deep=False,
+        lambda image: np.median(neighbours(image, 5, 5, mode="edge"), axis=(-2, -1)).astype(image.dtype)
     ),
     "bilateral": Case(
         lambda image: cv2.bilateralFilter(image, 9, 50 * (1 if image.ndim == 2 else 3), 5), deep=False, tolerance=1
@@ -170,7 +168,7 @@ CASES = {
     "mix": Case(mixed, {"matrix": ((0.5, 0, 0.25), (0, 1, 0), (-0.5, 0, 1))}, tolerance=1),
     "background": Case(lambda image: laid_over(image, (48, 32, 16)), {"color": "#102030"}, alpha="filtered"),
     "dither": bilevel(dithered),
-    "despeckle": Case(despeckled, {"size": 5, "threshold": 20}, deep=False),
+    "despeckle": Case(despeckled, {"size": 5, "threshold": 20}),
     "convolve": Case(
         lambda image: as_levels(weighted(image, USERS) / 2 + top_of(image) * 0.1, image),
         {"kernel": USERS, "divisor": 2, "offset": 10},

@@ -247,8 +247,8 @@ def dithered(image):
 
 def despeckled(image):
     clean = np.median(neighbours(image, 5, 5, mode="edge"), axis=(-2, -1))
-    far = np.abs(image - clean) > 20
-    return np.where(far if image.ndim == 2 else far.any(axis=2, keepdims=True), clean, image).astype(np.uint8)
+    far = np.abs(image - clean) > 20 * top_of(image) / 255
+    return np.where(far if image.ndim == 2 else far.any(axis=2, keepdims=True), clean, image).astype(image.dtype)
 
 
 def without_border(image):

@@ -8,6 +8,7 @@ import scipy.ndimage
 from filterfleet.common.jobs.recipe import Output, Recipe
 from filterfleet.worker.filters import Border, bind, catalogue, check_filter, doubts
 from filterfleet.worker.filters.merge import Chain, Hysteresis, Resampled, Rows, no_rows
+from filterfleet.worker.pixels.depth import to_8_bits
 from filterfleet.worker.pixels.opencv import cv2, without_ipp
 from filterfleet.worker.tree import grow
 from tests.unit.filter_cases import step
@@ -275,3 +276,10 @@ def test_a_letter_that_cannot_be_written_is_refused_by_name(letter):
 
 def test_letters_of_many_languages_are_written():
     assert not list(check_filter("watermark_text", {"text": "© Größe? Ω Жё ệ 日本 한국 1 €"}))
+
+
+@pytest.mark.parametrize("name", ["median_blur", "despeckle"])
+def test_medians_of_more_than_25_pixels_are_those_of_8_bits(name):
+    image = np.random.default_rng(4).integers(0, 1 << 16, (30, 40, 3), np.uint16)
+    assert apply(name, image, size=5).dtype == np.uint16
+    assert np.array_equal(apply(name, image, size=7), apply(name, to_8_bits(image), size=7))

@@ -228,7 +228,7 @@ def test_a_filter_that_changes_the_size_says_what_becomes_of_transparency(regist
     [
         ("alpha=Number(1, 0, 1)", "register() has an option of this name"),
         ("gray=Boolean(True)", "register() has an option of this name"),
-        ("deep=1", "the option 'deep' of the filter 'bad' is of type int: use bool"),
+        ("deep=1", "the option 'deep' of the filter 'bad' is of type int: use bool or Callable"),
         ("image=Text('x', 9)", "this name is reserved"),
         ("filter=Text('x', 9)", "this name is reserved"),
         ("size=3", "it is of type int, not Integer"),

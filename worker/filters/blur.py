@@ -68,19 +68,26 @@ def _filled_halo(size: int, **_values: Any) -> int:
     return size // 2 * 2
 
 
-# deep=False: at 16 bits, OpenCV has no medians beyond 5 x 5.
+def _has_deep_median(size: int, **_values: Any) -> bool:
+    """At 16 bits, OpenCV has no medians beyond 5 x 5."""
+    return size <= 5
+
+
 @register(
     "median_blur",
     border=Border.REPEATED,
     merge=Rows(halo=_filled_halo),
-    work=2.0,
+    work=4.0,
     alpha=Alpha.WEIGHED,
-    deep=False,
+    deep=_has_deep_median,
     keeps_bilevel=True,
     size=Integer(5, 1, 255, "pixels", odd=True),
 )
 def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
-    """Median of size x size pixels: removes specks and keeps edges."""
+    """Median of size x size pixels: removes specks and keeps edges.
+
+    With a size above 5, images of 16 bits become such of 8.
+    """
     return cv2.medianBlur(filled(image, alpha, size // 2), size)
 
 
@@ -88,9 +95,9 @@ def median_blur(image: Image, size: int, alpha: Image | None) -> Image:
     "despeckle",
     border=Border.REPEATED,
     merge=Rows(halo=_filled_halo),
-    work=4.0,
+    work=8.0,
     alpha=Alpha.WEIGHED,
-    deep=False,
+    deep=_has_deep_median,
     keeps_bilevel=True,
     size=Integer(3, 3, 31, "pixels", odd=True),
     threshold=Number(40.0, 0.0, 255.0, "8-bit levels"),
@@ -99,11 +106,12 @@ def despeckle(image: Image, size: int, threshold: float, alpha: Image | None) ->
     """Removes specks and keeps the rest: pixels far from the median around them get it.
 
     Far is more than a threshold. The median is that of size x size pixels. In colour images, one channel that differs
-    is enough.
+    is enough. With a size above 5, images of 16 bits become such of 8.
     """
     clean: Any = cv2.medianBlur(filled(image, alpha, size // 2), size)
     difference: Any = cv2.absdiff(image, clean)
-    far = difference > threshold if image.ndim == 2 else difference.max(axis=2, keepdims=True) > threshold
+    least = threshold * (int(np.iinfo(image.dtype).max) // 255)
+    far = difference > least if image.ndim == 2 else difference.max(axis=2, keepdims=True) > least
     return np.where(far, clean, image)
 
 

@@ -55,7 +55,7 @@ class Border(enum.Enum):
 class Filter:
     """A filter as its module registered it.
 
-    deep: the function takes 16 bits per sample; otherwise such images are converted to 8 first.
+    deep(**values): whether the function takes 16 bits per sample; otherwise such images are converted to 8 first.
     gray: the function takes (height, width) only; colour is converted first.
     bilevel: every pixel of the result is 0 or 255.
     keeps_bilevel: it is, when the same is true of every pixel of the image, which is gray and opaque.
@@ -73,7 +73,7 @@ class Filter:
     parameters: Mapping[str, Parameter]
     merge: Merge
     alpha: Alpha
-    deep: bool
+    deep: Callable[..., bool]
     gray: bool
     bilevel: bool
     keeps_bilevel: bool
@@ -147,7 +147,7 @@ class Bound:
         """The image in the depth and with the channels that the function takes, contiguous; and the alpha channel
         (height, width) to weigh pixels by or to be added to the result, if there is one.
         """
-        if image.dtype == np.uint16 and not self.filter.deep:
+        if image.dtype == np.uint16 and not self.filter.deep(**self.values):
             image = to_8_bits(image)
         alpha: Image | None = None
         if has_alpha(image) and self.filter.alpha is Alpha.ON_WHITE:
@@ -185,7 +185,7 @@ def register(
     *,
     merge: Merge,
     alpha: Alpha = Alpha.KEPT,
-    deep: bool = True,
+    deep: bool | Callable[..., bool] = True,
     gray: bool = False,
     bilevel: bool = False,
     keeps_bilevel: bool = False,
@@ -212,13 +212,14 @@ def register(
             raise ValueError(f"{name!r} is not a valid filter name: use 1 to 64 lower-case letters, digits and _")
         if name in _filters:
             raise ValueError(f"a filter named {name!r} exists already")
-        flags = {"deep": deep, "gray": gray, "bilevel": bilevel, "keeps_bilevel": keeps_bilevel}
+        flags = {"gray": gray, "bilevel": bilevel, "keeps_bilevel": keeps_bilevel}
         flags["informed"] = informed
         check_options(
             name,
             {
                 "merge": (merge, get_args(Merge)),
                 "alpha": (alpha, Alpha),
+                "deep": (deep, (bool, _FUNCTION)),
                 "border": (border, Border),
                 "work": (work, (int, float, _FUNCTION)),
                 "tints": (tints, (bool, _FUNCTION)),
@@ -235,7 +236,7 @@ def register(
             parameters,
             merge,
             alpha,
-            deep,
+            deep if callable(deep) else _always(deep),
             gray,
             bilevel,
             keeps_bilevel,
