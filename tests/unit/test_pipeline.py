@@ -301,6 +301,18 @@ def strips_from(monkeypatch):
     return strips_from
 
 
+def test_an_image_in_strips_that_outgrows_its_memory_is_made_anew(strips_from, monkeypatch):
+    file, recipe = framed(420, 420, np.zeros((400, 2), np.uint8)), trimmed(Step("resize", (("width", 100),)))
+    expected = pixels(process(file, recipe).blobs[0])
+    strips_from(1_000)
+    monkeypatch.setattr(needs, "STRIPS_NEED", 0)
+    memory = Noting(1 << 30)
+    with contextlib.closing(process(file, recipe, Resources(1, memory))) as done:
+        assert np.array_equal(pixels(whole(done.blobs[0])), expected)
+    first, second = memory.held_for
+    assert first < second
+
+
 @pytest.mark.parametrize(
     ("steps", "encoding"),
     [((Step("clahe"),), "png"), ((Step("resize", (("width", 3_000),)),), "png"), ((), "webp")],
