@@ -73,5 +73,6 @@ def _too_much(need: int, memory: int) -> str:
 
 def _described(header: Header) -> str:
     megapixels = round(header.pixels / 1_000_000)
+    size = f"{megapixels} megapixels" if megapixels > 1 else f"{header.width} x {header.height} pixels"
     kind = None if header.bounded else {"jpeg": "A progressive JPEG", "png": "An interlaced PNG"}.get(header.format)
-    return f"{kind or header.format.upper()} of {megapixels} megapixels"
+    return f"{kind or header.format.upper()} of {size}"

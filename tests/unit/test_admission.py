@@ -69,6 +69,11 @@ def test_a_format_that_cannot_be_cut_is_refused_when_it_does_not_fit():
     )
 
 
+def test_a_small_image_whose_outputs_are_large_is_told_in_pixels():
+    with pytest.raises(ImageError, match=r"^WEBP of 30 x 20 pixels can only be decoded whole\. That takes 2\.0 GiB"):
+        admit(Header("webp", 30, 20), 2 * GIB, lambda: None, lambda: False, lambda: GIB, GIB)
+
+
 def test_a_filter_that_cannot_be_cut_is_named():
     with pytest.raises(ImageError, match=r"^The filter 'clahe' needs the whole image\. That takes 1\.6 GiB"):
         admitted_by(header(100), "The filter 'clahe' needs the whole image.", GIB)
