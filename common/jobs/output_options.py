@@ -176,9 +176,12 @@ class _Reader:
         value = self.table.get("name", "")
         if value == "" and "name" not in self.table:
             return ""
-        problem = "It has to be a text" if not isinstance(value, str) else wrong_with(value)
+        if not isinstance(value, str):
+            self.say(f"Its name is {shown_value(value)}; it has to be a text.")
+            return ""
+        problem = wrong_with(value)
         if problem is None:
-            return str(value)
+            return value
         self.say(f"Its name {shown_value(value)} cannot be used. {problem}.")
         return ""
 

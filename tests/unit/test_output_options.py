@@ -139,6 +139,7 @@ def test_a_worker_refuses_options_that_it_does_not_know():
         ("progressive = true", "png", "knows no progressive = true: that is for jpeg."),
         ("dpi = 0", "jpeg", "Its dpi is 0; it has to be an integer from 1 to 30000."),
         ("max_bytes = 10", "jpeg", "Its max_bytes is 10; it has to be an integer from 1000 to 1000000000."),
+        ("name = [1]", "jpeg", "Its name is a list; it has to be a text."),
         ("max_bytes = 10000", "png", "knows no max_bytes = 10000: that is for jpeg, webp and avif."),
         ("max_bytes = 10000\nlossless = true", "webp", "A lossless file has no quality that max_bytes could lower"),
         ('pages = "some"', "tiff", "Its pages cannot be 'some': there are first, all."),
