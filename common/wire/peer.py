@@ -70,6 +70,7 @@ class PeerSocket:
         self._socket: zmq.Socket[bytes] | None = None
         self._entrance: Entrance | None = None
         self._versions = Versions(role)
+        self._ipv6: dict[str, bool] = {}  # by host
         self._waiting: list[Message] = []
         self._unsent = Unsent()
         self._lines = RateLimit(1, QUIET)
@@ -92,8 +93,7 @@ class PeerSocket:
         socket.reconnect_ivl = FIRST_RETRY
         socket.reconnect_ivl_max = LAST_RETRY
         socket.maxmsgsize = self._largest_frame
-        # Without this, libzmq looks for IPv4 alone; with it, for IPv6 first, where a broker may not listen.
-        socket.ipv6 = ":" in (first_address(host_in(address)) or "")
+        socket.ipv6 = self._is_ipv6(host_in(address))
         show_keys(socket, self._keys)
         self._entrance = Entrance(socket, address, self._keys)
         self._versions.opened(address)
@@ -101,6 +101,15 @@ class PeerSocket:
             socket.connect(address)
         except zmq.ZMQError as error:
             self._log.error("cannot connect", broker=address, error=error.strerror)
+
+    def _is_ipv6(self, host: str) -> bool:
+        """Without ZMQ_IPV6, libzmq looks for IPv4 alone; with it, for IPv6 first, where a broker may not listen.
+
+        A name is looked up until it has been found once: name servers that are away later hold nobody up.
+        """
+        if host not in self._ipv6 and (address := first_address(host)) is not None:
+            self._ipv6[host] = ":" in address
+        return self._ipv6.get(host, False)
 
     def refusal(self) -> str | None:
         """Why the broker does not let this socket in, or does not understand it. The sentence comes once for each
