@@ -19,7 +19,10 @@ def hosts(brokers: str) -> list[str]:
     """Names or addresses, without the commas between them. Raises FleetError."""
     found = [host.strip().lower() for host in brokers.split(",")]
     if not all(map(_is_host, found)) or len({*found}) < len(found):
-        raise FleetError(f"--broker takes a name or an address, or several with commas between them, not {brokers!r}.")
+        hint = ": ports are options of their own, and an address has no brackets" if ":" in brokers else ""
+        raise FleetError(
+            f"--broker takes a name or an address, or several with commas between them, not {brokers!r}{hint}."
+        )
     return found
 
 

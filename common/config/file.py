@@ -12,6 +12,7 @@ from typing import Any
 
 from filterfleet.common.config.tables import DAEMONS, STANDARD_READERS
 from filterfleet.common.errors import FleetError
+from filterfleet.common.home import from_home
 from filterfleet.common.opening import check_file
 from filterfleet.common.text import printable, size_text, toml_mistake
 
@@ -46,7 +47,7 @@ def choose(flag: Path | None, environment: Mapping[str, str], standard: Path | N
     """The file to read: the flag's, the variable's, or the standard one."""
     if flag is not None:
         return flag
-    return Path(named) if (named := environment.get(VARIABLE)) else standard
+    return from_home(named) if (named := environment.get(VARIABLE)) else standard
 
 
 def standard_for(command: str) -> Path | None:

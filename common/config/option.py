@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +15,7 @@ from filterfleet.common.config.setting import Setting, variable
 from filterfleet.common.config.tables import DAEMONS, FLEET, READS, SHARED, TABLES
 from filterfleet.common.config.variables import ours, strangers
 from filterfleet.common.errors import FleetError
+from filterfleet.common.home import from_home
 from filterfleet.common.logs import get_logger
 from filterfleet.common.process.command import SUPERVISOR
 
@@ -71,7 +71,7 @@ ConfigFile = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        parser=Path,
+        parser=from_home,
         callback=_take,
         is_eager=True,
         help="A file with settings, such as `filterfleet config init` prints. Options that you give override it, and "

@@ -33,8 +33,8 @@ def texts(environment: Mapping[str, str], table: str, settings: Iterable[Setting
 
 
 def _items(text: str) -> Any:
-    """One item, or several as a list of TOML."""
-    if text.startswith("[") and text.endswith("]"):
+    """One item, or several as a list of TOML. A pattern may begin with a bracket, and none with one and a quote."""
+    if text.startswith(('["', "['")) or (text.startswith("[") and text.endswith("]")):
         try:
             return tomllib.loads(f"list = {text}")["list"]
         except (ValueError, RecursionError):  # TOMLDecodeError is a ValueError

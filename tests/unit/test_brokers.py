@@ -20,6 +20,12 @@ def test_what_is_no_list_of_brokers(text):
         hosts(text)
 
 
+@pytest.mark.parametrize("text", ["hub:5555", "tcp://hub", "[::1]"])
+def test_whoever_writes_a_port_or_brackets_is_told_that_they_do_not_belong_there(text):
+    with pytest.raises(FleetError, match=r"ports are options of their own, and an address has no brackets\.$"):
+        hosts(text)
+
+
 def test_one_name_that_means_something_is_enough(said):
     check_brokers("127.0.0.1,no-such-host.invalid")
     assert "no-such-host.invalid" in said.text

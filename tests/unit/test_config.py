@@ -356,3 +356,18 @@ def test_a_path_may_begin_at_home(write, tmp_path: Path, monkeypatch: pytest.Mon
     assert found["keys"] == tmp_path / "keys"
     assert found["rclone_config"] == tmp_path / "rclone.conf"
     assert found["state"] == Path("~/state")
+
+
+def test_a_list_in_a_variable_that_does_not_end_is_no_pattern():
+    found = resolved("listener", FILTERFLEET_LISTENER_INCLUDE='["*.jpg", "*.png"')
+    (mistake,) = found.mistakes
+    assert mistake.startswith("The variable FILTERFLEET_LISTENER_INCLUDE: include takes a list, each item a text, not ")
+
+
+def test_the_name_of_the_file_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my.toml").write_text("[worker]\nthreads = 3\n")
+    assert "my.toml" in run("check", FILTERFLEET_CONFIG="~/my.toml")[1]
+    code, said = run("show", "worker", "--config=~/my.toml")
+    assert code == 0
+    assert "my.toml, line 2, [worker]" in said
