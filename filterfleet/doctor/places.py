@@ -12,7 +12,7 @@ from pathlib import Path
 from filterfleet.common.errors import FleetError
 from filterfleet.common.text import printable
 from filterfleet.doctor.disks import check_watches, room
-from filterfleet.doctor.finding import Finding, ok, problem
+from filterfleet.doctor.finding import Finding, Level, ok, problem
 from filterfleet.listener.cloud.rclone.errors import MissingError
 from filterfleet.listener.cloud.rclone.remote_files import Rclone
 from filterfleet.listener.cloud.rclone.remotes import check_remote, version
@@ -30,13 +30,19 @@ _NOTHING_BELOW = "- /*/**"  # a filter of rclone: no folder is entered
 
 
 def check_places(source: str | None, output: str | None, config: Path | None) -> Iterator[Finding]:
-    """config: rclone's configuration file; None for its own."""
-    if source is not None and output is not None:
+    """config: rclone's configuration file; None for its own. Each is looked at, whatever is wrong with the other."""
+    well = True
+    for finding in _each(source, output, config):
+        well = well and finding.level is not Level.PROBLEM
+        yield finding
+    if well and source is not None and output is not None:
         try:
             check_locations(source, output)
         except FleetError as error:
             yield problem(SOURCE, str(error))
-            return
+
+
+def _each(source: str | None, output: str | None, config: Path | None) -> Iterator[Finding]:
     remotes = False
     for check, text in ((SOURCE, source), (OUTPUT, output)):
         if text is None:

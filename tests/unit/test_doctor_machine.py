@@ -159,9 +159,14 @@ def test_a_source_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_folders_in_each_other_are_a_problem(tmp_path: Path) -> None:
-    (finding,) = check_places(str(tmp_path), str(tmp_path / "out"), None)
-    assert finding.level is PROBLEM
+    (finding,) = [one for one in check_places(str(tmp_path), str(tmp_path / "out"), None) if one.level is PROBLEM]
     assert "overlap" in finding.says
+
+
+def test_an_output_is_looked_at_though_the_source_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = list(check_places(str(tmp_path / "nowhere"), str(tmp_path / "file"), None))
+    assert [(one.check, one.level) for one in found] == [("source", PROBLEM), ("output", PROBLEM)]
 
 
 def test_an_output_that_is_read_only_needs_no_other_owner(tmpfs: Path) -> None:
