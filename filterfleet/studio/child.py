@@ -39,6 +39,11 @@ class Child:
         process = await asyncio.create_subprocess_exec(*_COMMAND, stdin=pipe, stdout=pipe, stderr=nothing)
         return cls(process)
 
+    @property
+    def is_alive(self) -> bool:
+        """As far as it is known: one that is killed is known to be dead a moment later."""
+        return self._process.returncode is None
+
     async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """Raises FleetError when the process ends, or takes too long: then it is ended."""
         stdin, stdout = self._process.stdin, self._process.stdout

@@ -90,7 +90,7 @@ class Session:
         if self.gone:
             raise GoneError(FORGOTTEN)
         try:
-            if self.child is None:
+            if self.child is None or not self.child.is_alive:
                 self.child = await Child.start()
                 if question["kind"] != "photo":
                     await self._give_photo(self.child)
@@ -150,7 +150,7 @@ class _Helper:
             if self._idle is not None:
                 self._idle.cancel()
             try:
-                if self.child is None:
+                if self.child is None or not self.child.is_alive:
                     self.child = await Child.start()
                 return checked(await self.child.ask(question))
             except (SaidError, frames.UnsendableError):

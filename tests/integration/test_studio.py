@@ -132,10 +132,12 @@ def test_photographs_are_decoded_in_confined_processes_and_there_are_few_of_them
 
 def test_a_photograph_survives_the_process_that_held_it(page):
     photo = sent(page, PHOTO).json
-    for helper in helpers(page):
+    opened(page, b"")
+    for helper in (dying := helpers(page)):
         helper.kill()
-    statuses = [page.order("studio/try", {"photo": photo["id"], "recipe": BLUR}).status for _ in range(2)]
-    assert statuses[-1] == 200
+    wait_until(lambda: not any(each.is_running() for each in dying), what="the dashboard to see their end")
+    assert page.order("studio/try", {"photo": photo["id"], "recipe": BLUR}).status == 200
+    assert page.order("studio/write", {"recipe": BLUR}).status == 200
 
 
 def test_nothing_is_left_when_the_dashboard_ends(processes: Processes, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from pathlib import Path
 
@@ -187,6 +188,34 @@ def test_what_no_recipe_has_room_for_is_not_tried_either():
 )
 def test_the_name_of_a_picture_leads_to_no_other_folder_and_is_one_line(name, kept):
     assert list(watermarks(sent(LOGO, name)).pictures.names.values()) == [kept]
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=9)
+plain = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | texts
+anything = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=6
+)
+some_steps = st.fixed_dictionaries(
+    {
+        "filter": st.sampled_from(["gaussian_blur", "gamma", "watermark_image", "curves"]) | texts,
+        "values": st.dictionaries(
+            st.sampled_from(["size", "gamma", "picture", "points"]),
+            anything | st.fixed_dictionaries({"number": texts | st.sampled_from(["2.0", "nan", "1e999", "0x1"])}),
+        ),
+    }
+)
+some_outputs = st.fixed_dictionaries(
+    {"name": st.just("a") | texts, "steps": st.lists(some_steps | anything, max_size=3)},
+    optional={"encoding": st.just("jpeg") | anything, "options": st.just("effort = 3") | anything},
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.fixed_dictionaries({"outputs": st.lists(some_outputs | anything, max_size=2)}, optional={"shown": anything}))
+def test_whatever_is_asked_is_a_recipe_or_refused_in_words(raw):
+    with contextlib.suppress(RecipeError):
+        asked = Asked(raw)
+        assert parse_recipe(toml_of(asked.recipe, {}).encode(), Path()) == asked.recipe
 
 
 def output(*steps, **rest):
