@@ -88,9 +88,13 @@ def test_the_saved_recipe_makes_the_pixels_that_the_page_shows(page, processes: 
     box = page.locator('.step input[id$="-size"]')
     EXPECT(box).to_have_value("5")
 
-    # The size of the blur: by the slider, and by the keyboard.
+    # The size of the blur: what it cannot be is said; by the slider, and by the keyboard.
+    box.fill("4")
+    EXPECT(page.locator(".wrong-value:not(:empty)")).to_have_text("This takes an odd integer from 1 to 255 (pixels).")
+    EXPECT(box).to_have_accessible_description("This takes an odd integer from 1 to 255 (pixels).")
     slider = page.get_by_label("size, slider")
     much = after(page, lambda: slider.fill("120"))
+    EXPECT(slider).to_have_attribute("aria-valuetext", box.input_value())
     assert int(box.input_value()) % 2 == 1
     assert int(box.input_value()) > 5
     assert sharpness(much) < sharpness(little)

@@ -11,12 +11,24 @@ const plain = (value) => (Array.isArray(value) ? value.map(plain) : value?.numbe
 
 export function control(id, parameter, value, set) {
   const make = { integer: range, number: range, boolean, choice, color, picture, numbers }[parameter.kind] ?? line;
-  return element("div", { class: `param ${parameter.kind}` },
+  const wrong = element("p", { class: "wrong-value", id: `${id}-wrong`, role: "status" });
+  return [element("div", { class: `param ${parameter.kind}` },
     element("label", { for: id, title: parameter.takes }, parameter.name, parameter.unit && element("small", {}, parameter.unit)),
-    make(id, { ...parameter, initial: plain(value) }, set));
+    make(id, { ...parameter, initial: plain(value) }, set, judge(wrong, parameter))), wrong];
 }
 
-function range(id, { kind, minimum, maximum, odd, initial, takes, name }, set) {
+const article = (noun) => (/^[aeiou]/.test(noun) ? "an " : /^[a-z]/.test(noun) ? "a " : "");
+
+// Says below a field what it takes, as long as it has something else.
+const judge = (wrong, { takes }) => (box, isRight) => {
+  const problem = isRight ? "" : `This takes ${article(takes)}${takes}.`;
+  box.setCustomValidity(problem);
+  box.setAttribute("aria-invalid", String(!isRight));
+  box.setAttribute("aria-describedby", wrong.id);
+  say(wrong, problem);
+};
+
+function range(id, { kind, minimum, maximum, odd, initial, takes, name }, set, right) {
   const span = maximum - minimum;
   const power = minimum >= -1 && span > WIDE ? 3 : 1;
   const whole = kind === "integer";
@@ -35,13 +47,16 @@ function range(id, { kind, minimum, maximum, odd, initial, takes, name }, set) {
   const tickOf = (value) => Math.round(TICKS * ((value - minimum) / span) ** (1 / power));
   const slider = element("input", { type: "range", min: 0, max: TICKS, value: span ? tickOf(initial) : 0, "aria-label": `${name}, slider`, tabindex: "-1" });
   const box = element("input", { type: "number", id, min: minimum, max: maximum, step: whole ? step : "any", value: initial, title: takes, inputmode: "decimal" });
-  slider.addEventListener("input", () => { box.value = valueAt(Number(slider.value)); box.setCustomValidity(""); set(Number(box.value)); });
+  const said = () => slider.setAttribute("aria-valuetext", box.value); // and not the tick
+  said();
+  slider.addEventListener("input", () => { box.value = valueAt(Number(slider.value)); said(); right(box, true); set(Number(box.value)); });
   box.addEventListener("input", () => {
     const value = box.valueAsNumber;
-    const right = Number.isFinite(value) && legal(value) === value;
-    box.setCustomValidity(right ? "" : `This takes an ${takes}.`);
-    if (!right) return;
+    const isLegal = Number.isFinite(value) && legal(value) === value;
+    right(box, isLegal);
+    if (!isLegal) return;
     slider.value = tickOf(value);
+    said();
     set(value);
   });
   return [slider, box];
@@ -76,12 +91,12 @@ function line(id, { initial, most }, set) {
 }
 
 // Lists and matrices of numbers, as JSON and TOML write them.
-function numbers(id, { initial, takes }, set) {
+function numbers(id, { initial, takes }, set, right) {
   const box = element("input", { type: "text", id, value: JSON.stringify(initial), title: takes, autocomplete: "off", spellcheck: "false" });
   box.addEventListener("input", () => {
     let value = null;
     try { value = JSON.parse(box.value); } catch { /* it is being written */ }
-    box.setCustomValidity(value === null ? `This takes ${takes}.` : "");
+    right(box, value !== null);
     if (value !== null) set(value);
   });
   return box;

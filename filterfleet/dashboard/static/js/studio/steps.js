@@ -56,7 +56,7 @@ export function steps(recipe, changed) {
       element("div", { class: "title" }, element("h3", { title: filter.details || filter.summary }, filter.name), element("span", { class: "grow" }),
         button("up", "Up:", "↑", () => move(step, -1)), button("down", "Down:", "↓", () => move(step, 1)), button("remove", "Remove:", "×", () => remove(step))),
       element("p", { class: "soft" }, filter.summary),
-      filter.parameters.map((parameter) => control(`${step.key}-${parameter.name}`, parameter, step.values[parameter.name], set(parameter.name))));
+      filter.parameters.flatMap((parameter) => control(`${step.key}-${parameter.name}`, parameter, step.values[parameter.name], set(parameter.name))));
     made.addEventListener("keydown", (event) => {
       const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
       if (!event.altKey || !by) return;
