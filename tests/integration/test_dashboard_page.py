@@ -293,6 +293,26 @@ def test_a_list_that_could_not_be_had_is_asked_for_again(processes: Processes, c
     playwright.expect(page.locator("#reason-list")).to_have_text("Nothing has failed.")
 
 
+def test_a_page_that_was_hidden_for_long_raises_no_alarm(processes: Processes, context, tmp_path: Path):
+    output = tmp_path / "out"
+    open_ledger(tmp_path, output, None, DEFAULT).close()
+    address = start_page(processes, output)
+    page = context.new_page()
+    page.clock.install()
+    page.goto(address.url)
+    playwright.expect(page.locator("#live")).to_have_text("Broker down")
+    turn = """(state) => {
+        Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(turn, "hidden")
+    page.clock.fast_forward(60_000)
+    assert page.locator("#live").inner_text() == "Broker down"
+    page.evaluate(turn, "visible")
+    page.clock.fast_forward(2_000)
+    assert page.locator("#live").inner_text() == "Broker down"
+
+
 def test_the_list_stays_still_under_the_pointer(fleet: Fleet, context, tmp_path: Path):
     source, output = tmp_path / "in", tmp_path / "out"
     source.mkdir()

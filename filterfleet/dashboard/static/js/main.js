@@ -15,7 +15,8 @@ import { workers } from "./workers.js";
 const CHARTS = 5000; // milliseconds between two looks at the charts
 const PICTURES = 4000; // at the gallery
 
-const now = { picture: null, charts: null, span: "1h", at: 0, counts: "" };
+const now = { picture: null, charts: null, span: "1h", at: 0, seen: 0, counts: "" };
+const isSeen = () => document.visibilityState === "visible";
 const readOnly = () => now.picture?.read_only ?? true;
 setReadOnly(readOnly);
 
@@ -33,7 +34,7 @@ follow((picture) => {
   const first = now.picture === null;
   now.picture = picture;
   now.at = Date.now();
-  if (document.visibilityState !== "visible") return;
+  if (!isSeen()) return;
   show(first);
 });
 
@@ -90,8 +91,12 @@ addEventListener("changed", () => show(true));
 addEventListener("stale", () => { now.counts = null; }); // with the next picture, all lists are asked for
 addEventListener("zone", () => { if (now.charts) history(now.charts); show(true); });
 addEventListener("resize", () => { if (now.charts) history(now.charts); });
-document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible" && now.picture) show(true); });
-setInterval(() => { if (now.picture && Date.now() - now.at > STALE) connection("bad", "Dashboard away"); }, 1000);
+document.addEventListener("visibilitychange", () => {
+  if (!isSeen()) return;
+  now.seen = Date.now(); // nobody has asked for pictures meanwhile
+  if (now.picture) show(true);
+});
+setInterval(() => { if (isSeen() && now.picture && Date.now() - Math.max(now.at, now.seen) > STALE) connection("bad", "Dashboard away"); }, 1000);
 
 // The section that one looks at, in the navigation: the last one that begins in the upper third of the window.
 const links = new Map([...document.querySelectorAll('nav a[href^="#"]')].map((link) => [$(link.getAttribute("href").slice(1)), link]));
