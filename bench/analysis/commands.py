@@ -35,6 +35,7 @@ def all_parts(
     from filterfleet.bench.analysis.setting import Setting
 
     console = Console()
+    _make(output)  # now, and not after the first measurements
 
     def keep(analysis: Analysis) -> None:
         write(analysis, output / RECORD)
@@ -54,13 +55,23 @@ def report(
     from filterfleet.bench.analysis.paper import as_html, as_markdown
 
     analyses = [read(file) for file in files]
+    _make(output)
     try:
-        output.mkdir(parents=True, exist_ok=True)
         (output / "analysis.md").write_text(as_markdown(analyses))
         (output / "analysis.html").write_text(as_html(analyses))
     except OSError as error:
         raise FleetError(f"The report cannot be written to {output}: {error.strerror}.") from None
     typer.echo(f"The report is {output / 'analysis.html'}.")
+
+
+def _make(output: Path) -> None:
+    """Raises FleetError."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise FleetError(f"The output {output} is not a folder.") from None
+    except OSError as error:
+        raise FleetError(f"The output folder {output} cannot be written: {error.strerror}.") from None
 
 
 def check(

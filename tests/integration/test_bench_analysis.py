@@ -34,3 +34,11 @@ def test_every_sample_is_written_and_the_report_is_made_of_them(tmp_path: Path) 
         words = (tmp_path / "analysis" / report).read_text()
         assert analysis.command in words
         assert [series.name for series in part.series if series.name not in words] == []
+
+
+def test_an_output_that_is_a_file_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "filterfleet", "bench", "all", "--quick", "--output", str(tmp_path / "file")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"filterfleet: The output {tmp_path / 'file'} is not a folder.\n"
