@@ -29,7 +29,7 @@ BENCHES = {
         (
             *("tasks/s", "broker, µs a task", "workers, µs a task", "client, µs a task", "8 MiB each", "in a share"),
             *(
-                "in the same time, the broker does",
+                "as many tasks as bare sockets in the same time",
                 "cores can do",
                 "Round trip with nothing else to do",
                 "bare sockets: median",

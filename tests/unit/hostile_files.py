@@ -5,6 +5,7 @@ name.
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import resource
@@ -123,7 +124,8 @@ def look(file: bytes, damaged: Damaged) -> Image | Header:
     root = grow(DEFAULT)
     targets = {output.name: Target("png") for output in DEFAULT.outputs}
     need = whole_need(header, len(file), root, targets)
-    admission = admit(header, need, lambda: None, lambda: cheapest(header, root, targets, 1, MEMORY).need, MEMORY)
+    cost = functools.partial(cheapest, header, root, targets, 1, MEMORY)
+    admission = admit(header, need, lambda: None, lambda: False, lambda: cost().need, MEMORY)
     if admission.way is Way.WHOLE:
         return decode(file, header, damaged)
     try:
