@@ -144,7 +144,7 @@ def _of_one_page(
     clock: Clock,
 ) -> _Made:
     """An image that grows beyond the memory that was set aside for it begins anew, with more of it: until then, nobody
-    knows the size of what a step like trim makes.
+    knows how large the result of a step such as trim is.
     """
     root = informed(grow(recipe), lambda: about(header, dict(recipe.source)))
     known: dict[Node, tuple[int, int]] = {}

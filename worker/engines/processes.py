@@ -213,7 +213,7 @@ class ProcessesEngine:
 
     @contextlib.contextmanager
     def _or_hopeless(self) -> Iterator[None]:
-        """The system may refuse a process, a thread or a descriptor, and nobody hears of what this thread raises."""
+        """The system may refuse a process, a thread or a descriptor. An exception would end this thread silently."""
         try:
             yield
         except (OSError, RuntimeError) as error:
