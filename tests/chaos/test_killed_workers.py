@@ -22,7 +22,7 @@ from tests.integration.harness import (
     wait_until,
 )
 
-KILLS = 6
+KILLS = 10
 BATCH = 30  # photographs
 LONGEST = 0.1  # seconds that a worker goes on after its first image, at most
 # The workers must be what is slow: were the listener or the disk slower, no worker would ever hold several tasks.
