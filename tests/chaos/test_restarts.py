@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from tests.chaos.rig import IMAGES, check_everything, start_listener, wait_for_progress
-from tests.integration.harness import Fleet, is_running, stays_true, wait_until
+from tests.integration.harness import Fleet, count_done, is_running, stays_true, wait_until
 
 
 @pytest.mark.slow
@@ -44,9 +44,10 @@ def test_the_broker_is_away_for_longer_than_anybody_waits(fleet: Fleet, source, 
 def test_the_listener_is_killed_and_restarted(fleet: Fleet, source, output, expected, times):
     fleet.start_broker()
     fleet.start_worker(threads=2)
-    for _ in range(times):
-        listener = start_listener(fleet, source, output)
-        assert wait_for_progress(listener, output, IMAGES // 15)
+    for _ in range(times):  # without --once: one that finds everything done stays until it is killed
+        listener = fleet.start_listener(source, output, "--settle", 0.1)
+        goal = min(count_done(output) + IMAGES // 15, IMAGES)
+        wait_until(lambda goal=goal: count_done(output) >= goal, 60, "progress")
         listener.kill()
     check_everything(start_listener(fleet, source, output), source, output, expected)
 
@@ -56,7 +57,7 @@ def test_everything_is_killed_in_turn(fleet: Fleet, source, output, expected):
     broker, worker = fleet.start_broker(), fleet.start_worker(threads=2)
     listener = start_listener(fleet, source, output)
     for turn in range(9):
-        assert wait_for_progress(listener, output, 4)
+        assert wait_for_progress(listener, output, 1)
         match turn % 3:
             case 0:
                 broker.kill()
